@@ -1,0 +1,109 @@
+/* smoe's helper library: owns a Vulkan device for programs that have none of their own, with blocking calls on host arrays.
+ *
+ * It is built on the public API of smoe.h alone; apps that own a VkDevice use smoe.h directly. The general rules of smoe.h hold
+ * (errors, log, ownership), with one exception, thread safety: a smoe_device and the objects made from it must be used by one
+ * thread at a time; different smoe_devices are independent. */
+#ifndef SMOE_DEVICE_H
+#define SMOE_DEVICE_H
+
+#include "smoe.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- devices ------------------------------------------------------------------------------------------------------- */
+
+typedef struct smoe_device_desc {
+    /* Which device: NULL or "best" (discrete, then integrated, then other GPU, then CPU; usable ones only), an index in the order
+     * of smoe_device_list ("0"), a UUID as 32 hexadecimal digits, or a part of the device's name, case ignored (first match). */
+    const char *selector;
+    bool validation;              /* run under VK_LAYER_KHRONOS_validation with synchronization validation; messages go to the log
+                                     as errors and warnings and are counted. The layer missing: SMOE_ERROR_UNSUPPORTED */
+    uint32_t masked_capabilities; /* as in smoe_context_desc */
+    const void *pipeline_cache;   /* as in smoe_context_desc */
+    size_t pipeline_cache_size;
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL = the system's Vulkan loader */
+    const smoe_allocator *allocator;                  /* NULL = malloc and free */
+    const smoe_log *log;                              /* NULL = none */
+} smoe_device_desc;
+
+typedef struct smoe_device smoe_device;
+
+/* Lists the physical devices, usable or not. With infos == NULL, *count receives their number; else at most *count are written
+ * and *count becomes the number written. get_instance_proc_addr as in smoe_device_desc; log may be NULL.
+ * Errors: INVALID_ARGUMENT, NO_DEVICE (no loader; a loader without devices gives count 0), OUT_OF_HOST_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, const smoe_log *log, uint32_t *count,
+                                      smoe_device_info *infos);
+
+/* desc may be NULL: the best device. Errors: INVALID_ARGUMENT, NO_DEVICE (nothing matches, or the match is not usable: the log
+ * line has the reason), UNSUPPORTED (validation), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out);
+SMOE_API void smoe_device_destroy(smoe_device *device);
+
+/* The device's context, for plans and selection. Owned by the device; NULL for NULL. */
+SMOE_API const smoe_context *smoe_device_context(const smoe_device *device);
+
+/* The Vulkan objects inside, for programs that add work of their own. Owned by the device. */
+typedef struct smoe_device_handles {
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr;
+    VkInstance instance;
+    VkPhysicalDevice physical_device;
+    VkDevice device;
+    VkQueue queue;
+    uint32_t queue_family;
+} smoe_device_handles;
+SMOE_API smoe_result smoe_device_get_handles(const smoe_device *device, smoe_device_handles *out);
+
+/* Warnings and errors that the validation layers have given for this device so far; 0 without validation. */
+SMOE_API uint32_t smoe_device_validation_count(const smoe_device *device);
+
+/* ---- layers on host arrays ----------------------------------------------------------------------------------------- */
+
+/* Weights as host arrays, copied to the device during smoe_device_layer_create and not needed afterwards. Shapes as in
+ * smoe_layer_desc. w1, w2 and w3 are of weight_type; where the plan's type differs they are converted, round to nearest even. */
+typedef struct smoe_host_weights {
+    smoe_type weight_type;
+    const float *router_weight, *router_bias;
+    const void *w1;
+    const float *b1;
+    const void *w3;
+    const float *b3;
+    const void *w2;
+    const float *b2;
+} smoe_host_weights;
+
+typedef struct smoe_device_layer smoe_device_layer;
+
+/* A plan, a layer and a binding with all their memory. Errors: those of smoe_plan_create and smoe_layer_create; INVALID_ARGUMENT
+ * for a missing or superfluous array. */
+SMOE_API smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
+                                              smoe_device_layer **out);
+SMOE_API void smoe_device_layer_destroy(smoe_device_layer *layer);
+
+SMOE_API const smoe_plan *smoe_device_layer_plan(const smoe_device_layer *layer);
+
+/* Nanoseconds of device time per stage (0 where the device has no timestamps), and of the whole forward on the host's clock,
+ * from before the submission until the wait ended. */
+typedef struct smoe_timings {
+    double stage[SMOE_STAGE_COUNT];
+    double device_total, host_total;
+} smoe_timings;
+
+/* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D]; report: NULL, or SMOE_REPORT_STRIDE(max_active) * T words (report.h);
+ * timings: NULL, or filled. T = params->token_count, at most the plan's max_tokens.
+ * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
+SMOE_API smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x,
+                                               float *y, uint32_t *report, smoe_timings *timings);
+
+/* Runs the forward `count` more times over the x of the last smoe_device_layer_forward and fills timings[count]: for measuring,
+ * nothing is copied to or from the host. report: whether the report is written too. Errors as above; INVALID_ARGUMENT before the
+ * first forward. */
+SMOE_API smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report,
+                                              uint32_t count, smoe_timings *timings);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

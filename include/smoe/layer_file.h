@@ -1,0 +1,67 @@
+/* Reading and writing layer files: one MoE layer, and optionally inputs and expected results, in safetensors
+ * (the format is described in README.md, "The layer file"). Needs no device; links with cJSON. The general rules of smoe.h hold;
+ * a smoe_layer_file is immutable once opened. */
+#ifndef SMOE_LAYER_FILE_H
+#define SMOE_LAYER_FILE_H
+
+#include "device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* safetensors' own types, as far as smoe reads them. */
+typedef enum smoe_tensor_type {
+    SMOE_TENSOR_FLOAT32 = 0,
+    SMOE_TENSOR_FLOAT16 = 1,
+    SMOE_TENSOR_FLOAT64 = 2,
+    SMOE_TENSOR_INT32 = 3,
+    SMOE_TENSOR_UINT8 = 4,
+    SMOE_TENSOR_INT64 = 5,
+    SMOE_TENSOR_BFLOAT16 = 6
+} smoe_tensor_type;
+
+#define SMOE_TENSOR_MAX_RANK 4
+
+/* One tensor. data: row-major, little-endian, aligned to 8 bytes, size bytes; owned by the file it came from. */
+typedef struct smoe_tensor {
+    const char *name;
+    smoe_tensor_type type;
+    uint32_t rank;
+    uint64_t shape[SMOE_TENSOR_MAX_RANK]; /* unused ones are 1 */
+    const void *data;
+    uint64_t size;
+} smoe_tensor;
+
+typedef struct smoe_layer_file smoe_layer_file;
+
+/* Reads a whole safetensors file and checks its structure: header length, JSON, types, shapes against data_offsets, offsets
+ * against the file's size (so that no header can make it allocate more than the file holds), no overlap, no duplicate names.
+ * Errors: INVALID_ARGUMENT, FILE (the log line has the path and what is wrong), OUT_OF_HOST_MEMORY. */
+SMOE_API smoe_result smoe_layer_file_open(const char *path, const smoe_allocator *allocator, const smoe_log *log,
+                                          smoe_layer_file **out);
+SMOE_API void smoe_layer_file_close(smoe_layer_file *file);
+
+/* A tensor by name, NULL if there is none; by index, NULL past the end. A metadata value by key, NULL if there is none. */
+SMOE_API const smoe_tensor *smoe_layer_file_tensor(const smoe_layer_file *file, const char *name);
+SMOE_API const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *file, uint32_t index);
+SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key);
+
+/* Interprets the file as a layer: shapes come from the tensors, the rest from the metadata; contradictions are errors.
+ * plan: filled, with max_tokens = the tokens of x (1 without x) and weight_type = the file's. params: filled, token_count
+ * likewise. weights: pointers into the file. Any of the three may be NULL.
+ * Errors: INVALID_ARGUMENT, FILE (missing or contradictory), UNSUPPORTED (a router, gate or activation smoe does not have yet). */
+SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
+                                           smoe_host_weights *weights);
+
+/* Writes a safetensors file: tensors in the order given, metadata as pairs of key and value (2 * metadata_count strings).
+ * Errors: INVALID_ARGUMENT, FILE (cannot be written; a partial file is removed), OUT_OF_HOST_MEMORY. */
+SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,
+                                           const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
+                                           const smoe_log *log);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

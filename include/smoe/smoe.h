@@ -1,0 +1,352 @@
+/* smoe: smooth sparse mixture-of-experts layers on any Vulkan device. The core library: it only records.
+ *
+ * The core turns a layer's description into pipelines once, then records dispatches into a command buffer that the
+ * application owns, over buffers that the application owns. It never submits, waits, maps or allocates device memory; it never
+ * aborts, prints or reads the environment, and holds no global state. Apps without a Vulkan device of their own use device.h.
+ *
+ * Objects, in the order they are made: context (one per VkDevice) -> plan (one per layer shape) -> layer (one per set of
+ * weights) and binding (one per set of input, output and workspace buffers) -> smoe_forward records layer over binding.
+ *
+ * Rules that hold for every function unless its comment says otherwise:
+ * - Errors: SMOE_SUCCESS or a negative smoe_result. On failure *out is NULL, nothing is leaked, and one line that names the
+ *   argument and the rule it broke goes to the context's log. Passing a description with invalid values is an error, never a crash;
+ *   pointers, if not NULL, must point to what their type says.
+ * - Thread safety: objects are immutable after creation; every function may be called from any thread on the same objects at
+ *   the same time. Only command buffers, as Vulkan demands, are externally synchronised, and an object must outlive its use.
+ * - Ownership: a child object does not own its parents; destroy children first. Destroying NULL is legal. Descriptions and the
+ *   arrays they point to are only read during the call.
+ * - Shapes: T tokens, D model width, E experts, H expert hidden width, k experts chosen, A the cap on active experts.
+ *   Matrices are row-major.
+ * - Sources: "paper" is arXiv 2606.19036 (Geometric and Stochastic Analysis of Discontinuities in Sparse Mixture-of-Experts);
+ *   the soft-to-hard limit is arXiv 2605.02124. The cap is smoe's own.
+ *
+ * With volk or VK_NO_PROTOTYPES: include volk.h, or define VK_NO_PROTOTYPES, before this header. */
+#ifndef SMOE_SMOE_H
+#define SMOE_SMOE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vulkan/vulkan.h>
+
+#include "report.h"
+
+#ifndef SMOE_API
+#if defined(_WIN32) && defined(SMOE_SHARED)
+#ifdef SMOE_BUILD
+#define SMOE_API __declspec(dllexport)
+#else
+#define SMOE_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define SMOE_API __attribute__((visibility("default")))
+#else
+#define SMOE_API
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SMOE_VERSION_MAJOR 0
+#define SMOE_VERSION_MINOR 1
+#define SMOE_VERSION_PATCH 0
+
+/* ---- results, log, host memory ------------------------------------------------------------------------------------- */
+
+typedef enum smoe_result {
+    SMOE_SUCCESS = 0,
+    SMOE_ERROR_INVALID_ARGUMENT = -1,     /* the log line names the argument and the rule */
+    SMOE_ERROR_OUT_OF_HOST_MEMORY = -2,   /* the allocator or the driver had no host memory */
+    SMOE_ERROR_OUT_OF_DEVICE_MEMORY = -3, /* the driver had no device memory */
+    SMOE_ERROR_UNSUPPORTED = -4,          /* a legal request that this device cannot serve; the log line names the limit */
+    SMOE_ERROR_DEVICE_LOST = -5,          /* VK_ERROR_DEVICE_LOST */
+    SMOE_ERROR_VULKAN = -6,               /* any other Vulkan error; the log line has the call and its VkResult */
+    SMOE_ERROR_NO_DEVICE = -7,            /* device.h: no Vulkan loader, or no device that matches and is usable */
+    SMOE_ERROR_FILE = -8                  /* layer_file.h: unreadable, damaged or contradictory file */
+} smoe_result;
+
+/* A short English text for a result, never NULL; "unknown result" for any other value. Static memory. */
+SMOE_API const char *smoe_result_text(smoe_result result);
+
+typedef enum smoe_log_level { SMOE_LOG_ERROR = 0, SMOE_LOG_WARNING = 1, SMOE_LOG_INFO = 2 } smoe_log_level;
+
+/* Receives one line of text without a line end, valid during the call. `message` may be called from any thread that calls smoe;
+ * NULL discards. The struct is copied. */
+typedef struct smoe_log {
+    void (*message)(void *user, smoe_log_level level, const char *text);
+    void *user;
+} smoe_log;
+
+/* Host memory for smoe's own objects (Vulkan's objects use the driver's allocator). Both callbacks or neither; both may be
+ * called from any thread that calls smoe. `allocate` returns memory aligned for any C type, or NULL, which surfaces as
+ * SMOE_ERROR_OUT_OF_HOST_MEMORY. `release` gets only what `allocate` gave, never NULL. The struct is copied. */
+typedef struct smoe_allocator {
+    void *(*allocate)(void *user, size_t size);
+    void (*release)(void *user, void *memory);
+    void *user;
+} smoe_allocator;
+
+/* ---- devices as data ----------------------------------------------------------------------------------------------- */
+
+/* What a device can do beyond the floor (Vulkan 1.1, storage buffers, 128 invocations and 16 KiB of shared memory per
+ * workgroup, 8 storage buffers per stage). Each one has a fallback; masking it in smoe_context_desc forces the fallback. */
+enum {
+    SMOE_CAPABILITY_SUBGROUP_ARITHMETIC = 1 << 0,   /* basic and arithmetic subgroup operations in compute */
+    SMOE_CAPABILITY_SUBGROUP_BALLOT = 1 << 1,       /* ballot (and broadcast of a constant lane) */
+    SMOE_CAPABILITY_SUBGROUP_SHUFFLE = 1 << 2,      /* shuffle */
+    SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL = 1 << 3, /* compute pipelines may require a subgroup size, and full subgroups */
+    SMOE_CAPABILITY_ALL = (1 << 4) - 1
+};
+
+#define SMOE_REASON_SIZE 160
+
+/* A physical device as smoe sees it: plain data, so that it can be stored and selection replayed elsewhere. */
+typedef struct smoe_device_info {
+    char name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
+    char driver_name[VK_MAX_DRIVER_NAME_SIZE]; /* empty where the driver does not tell */
+    char driver_info[VK_MAX_DRIVER_INFO_SIZE];
+    uint8_t uuid[VK_UUID_SIZE];
+    uint32_t vendor_id, device_id, driver_id /* VkDriverId, 0 = unknown */, driver_version, api_version;
+    VkPhysicalDeviceType type;
+    uint32_t capabilities;                                         /* SMOE_CAPABILITY_* */
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;  /* lanes */
+    uint32_t max_workgroup_invocations, max_workgroup_size_x;
+    uint32_t max_workgroup_count[3];
+    uint32_t max_shared_memory_size;                               /* bytes */
+    uint32_t max_stage_storage_buffers;
+    uint64_t max_storage_buffer_range;                             /* bytes */
+    uint64_t min_storage_buffer_offset_alignment;                  /* bytes */
+    uint64_t max_allocation_size;                                  /* bytes, 0 = unknown */
+    uint64_t device_memory_size;                                   /* bytes in the largest device-local heap */
+    float timestamp_period;                                        /* nanoseconds per tick, 0 = no timestamps on compute */
+    bool usable;
+    char reason[SMOE_REASON_SIZE];                                 /* why not usable, else empty */
+} smoe_device_info;
+
+/* Describes a physical device. An unusable one is not an error: `usable` is false and `reason` says why.
+ * `api_version` is VkApplicationInfo.apiVersion of `instance` (0 means Vulkan 1.0, which no device can be used under).
+ * Errors: INVALID_ARGUMENT (a NULL argument, or a function the instance does not have), OUT_OF_HOST_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance,
+                                               uint32_t api_version, VkPhysicalDevice physical_device, smoe_device_info *out);
+
+/* What to enable in vkCreateDevice, as data to merge into the app's own. Nothing is required beyond Vulkan 1.1.
+ * The recommended features are a chain of VkPhysicalDevice*Features structs with VK_TRUE where smoe profits; enable those that
+ * vkGetPhysicalDeviceFeatures2 reports too (unknown structs may be dropped). The extensions likewise: those not listed by the
+ * device are left out, and so are those that its API version made core. All static memory. */
+SMOE_API const VkPhysicalDeviceFeatures2 *smoe_required_features(void);
+SMOE_API const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void);
+SMOE_API const char *const *smoe_required_extensions(uint32_t *count);
+SMOE_API const char *const *smoe_recommended_extensions(uint32_t *count);
+
+/* ---- context ------------------------------------------------------------------------------------------------------- */
+
+typedef struct smoe_context smoe_context;
+
+typedef struct smoe_context_desc {
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* the app's loader entry; smoe keeps its own function table */
+    VkInstance instance;
+    VkPhysicalDevice physical_device;
+    VkDevice device;
+    uint32_t api_version; /* VkApplicationInfo.apiVersion of the instance, at least VK_API_VERSION_1_1 */
+    const VkPhysicalDeviceFeatures2 *enabled_features; /* the chain given to vkCreateDevice; NULL = nothing enabled */
+    const char *const *enabled_extensions;             /* the names given to vkCreateDevice */
+    uint32_t enabled_extension_count;
+    uint32_t masked_capabilities; /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers */
+    const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
+    size_t pipeline_cache_size;   /* device or driver is ignored */
+    const smoe_allocator *allocator; /* NULL = malloc and free */
+    const smoe_log *log;             /* NULL = none */
+} smoe_context_desc;
+
+/* Makes a context for an app's VkDevice. Compiles nothing: pipelines are made by plans.
+ * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, UNSUPPORTED (the device is below the floor), VULKAN. */
+SMOE_API smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out);
+SMOE_API void smoe_context_destroy(smoe_context *context);
+
+/* The device with capabilities as enabled and masked: what selection sees. Owned by the context; NULL for NULL. */
+SMOE_API const smoe_device_info *smoe_context_device_info(const smoe_context *context);
+
+/* The pipeline cache for the next run. With data == NULL, *size receives the bytes needed; else *size bytes at most are written
+ * and *size becomes the bytes written. Errors: INVALID_ARGUMENT (also: *size too small), OUT_OF_HOST_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_context_pipeline_cache(const smoe_context *context, size_t *size, void *data);
+
+/* ---- plan ---------------------------------------------------------------------------------------------------------- */
+
+typedef enum smoe_activation {
+    SMOE_ACTIVATION_IDENTITY = 0,
+    SMOE_ACTIVATION_RELU = 1,
+    SMOE_ACTIVATION_GELU = 2,      /* x/2 (1 + erf(x/sqrt 2)) */
+    SMOE_ACTIVATION_GELU_TANH = 3, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+    SMOE_ACTIVATION_SILU = 4       /* x / (1 + exp(-x)) */
+} smoe_activation;
+
+typedef enum smoe_router { SMOE_ROUTER_LINEAR = 0 /* z = x W^T + b */ } smoe_router;
+
+typedef enum smoe_gate { SMOE_GATE_SOFTMAX = 0 /* select on z, weigh with exp(z / temperature) */ } smoe_gate;
+
+typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1 } smoe_type;
+
+#define SMOE_MAX_EXPERTS 1024u
+#define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
+#define SMOE_MAX_TOKENS 1048576u
+
+/* The shape of a layer. All layers of one shape share a plan: its pipelines and its workspace's size. */
+typedef struct smoe_plan_desc {
+    uint32_t d_model;      /* D, 1 .. SMOE_MAX_WIDTH */
+    uint32_t d_hidden;     /* H, 1 .. SMOE_MAX_WIDTH */
+    uint32_t expert_count; /* E, 1 .. SMOE_MAX_EXPERTS */
+    uint32_t top_k;        /* k, 1 .. E */
+    uint32_t max_active;   /* A, k .. E; 0 = E. The workspace grows with A: a little more than k is enough for the usual bands */
+    uint32_t max_tokens;   /* the most tokens of one forward, 1 .. SMOE_MAX_TOKENS */
+    smoe_router router;
+    smoe_gate gate;
+    smoe_activation activation;
+    smoe_type weight_type; /* of w1, w2 and w3. The router and every bias are float32 */
+    bool gated;            /* false: f(x) = W2 act(W1 x + b1) + b2; true: f(x) = W2 (act(W1 x + b1) * (W3 x + b3)) + b2 */
+    bool renormalize;      /* weights sum to `scale`; false: w = m * softmax(z / temperature) over all experts */
+} smoe_plan_desc;
+
+typedef enum smoe_stage {
+    SMOE_STAGE_ROUTE_LOGITS = 0, /* z = x W^T + b */
+    SMOE_STAGE_ROUTE_SELECT = 1, /* top-k, band, mask, weights, report */
+    SMOE_STAGE_SORT = 2,         /* rows by expert, tile list, indirect arguments */
+    SMOE_STAGE_EXPERT_UP = 3,    /* act(x W1^T + b1), gated with W3 */
+    SMOE_STAGE_EXPERT_DOWN = 4,  /* hidden W2^T + b2 */
+    SMOE_STAGE_COMBINE = 5,      /* y = sum of weighted rows */
+    SMOE_STAGE_COUNT = 6
+} smoe_stage;
+
+/* The stage's name ("route_logits", ...), as in file names, tests and benchmark rows; "unknown" for any other value. */
+SMOE_API const char *smoe_stage_name(smoe_stage stage);
+
+/* A kernel chosen for a stage. */
+typedef struct smoe_kernel_choice {
+    const char *name;             /* as in the kernel table; static memory */
+    uint32_t workgroup_size;      /* invocations */
+    uint32_t subgroup_size;       /* lanes required, 0 = any */
+    uint32_t tile_rows, tile_columns, tile_depth; /* 0 where the stage has no tiles */
+    uint32_t shared_memory_size;  /* bytes */
+} smoe_kernel_choice;
+
+/* Which kernels a device would run for a shape and token count: a pure function of its arguments, no device needed.
+ * Errors: INVALID_ARGUMENT (info or desc), UNSUPPORTED (info is not usable, or the shape exceeds its limits). `reason`, if not
+ * NULL, receives the text of an error (there is no context to log to). */
+SMOE_API smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t token_count,
+                                         smoe_kernel_choice choices[SMOE_STAGE_COUNT], char reason[SMOE_REASON_SIZE]);
+
+typedef struct smoe_plan smoe_plan;
+
+/* Compiles the pipelines for a shape: the slow call (milliseconds to seconds; the pipeline cache shortens it).
+ * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the router, or the rows of one token exceed the device's
+ * maxStorageBufferRange), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);
+SMOE_API void smoe_plan_destroy(smoe_plan *plan);
+
+/* The description with max_active resolved. Owned by the plan; NULL for NULL. */
+SMOE_API const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan);
+
+/* Bytes of workspace that one binding of the plan needs; 0 for NULL. Workspace contents need no initialisation and mean nothing
+ * between forwards; forwards that may run at the same time on the device need workspaces of their own. */
+SMOE_API VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan);
+
+/* Bytes of a report (report.h) of token_count tokens; 0 for NULL. */
+SMOE_API VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count);
+
+/* ---- layer: weights ------------------------------------------------------------------------------------------------ */
+
+/* A part of a VkBuffer. offset: a multiple of the device's minStorageBufferOffsetAlignment. size: bytes from offset that smoe
+ * may touch, VK_WHOLE_SIZE not allowed (smoe cannot ask a buffer for its size). buffer VK_NULL_HANDLE: absent. */
+typedef struct smoe_buffer {
+    VkBuffer buffer;
+    VkDeviceSize offset, size;
+} smoe_buffer;
+
+/* The weights, in VkBuffers with usage VK_BUFFER_USAGE_STORAGE_BUFFER_BIT. They may exceed maxStorageBufferRange as a whole:
+ * smoe binds them in ranges of whole experts. smoe only reads them; they must outlive the layer and be visible to compute shader
+ * reads when a forward runs. */
+typedef struct smoe_layer_desc {
+    smoe_buffer router_weight; /* float32 [E,D] */
+    smoe_buffer router_bias;   /* float32 [E], optional */
+    smoe_buffer w1;            /* plan's weight_type [E,H,D] */
+    smoe_buffer b1;            /* float32 [E,H], optional */
+    smoe_buffer w3;            /* plan's weight_type [E,H,D]; given exactly when the plan is gated */
+    smoe_buffer b3;            /* float32 [E,H], optional, only when gated */
+    smoe_buffer w2;            /* plan's weight_type [E,D,H] */
+    smoe_buffer b2;            /* float32 [E,D], optional */
+} smoe_layer_desc;
+
+typedef struct smoe_layer smoe_layer;
+
+/* Errors: INVALID_ARGUMENT (a missing, misaligned or too small buffer), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_layer_create(const smoe_plan *plan, const smoe_layer_desc *desc, smoe_layer **out);
+SMOE_API void smoe_layer_destroy(smoe_layer *layer);
+
+/* ---- binding: input, output, workspace ----------------------------------------------------------------------------- */
+
+/* Usage bits: all VK_BUFFER_USAGE_STORAGE_BUFFER_BIT; the workspace VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT too. x, y, workspace and
+ * report must not overlap one another. One binding serves every layer of its plan, also of one command buffer. */
+typedef struct smoe_binding_desc {
+    smoe_buffer x;         /* float32 [T,D], read */
+    smoe_buffer y;         /* float32 [T,D], written */
+    smoe_buffer workspace; /* at least smoe_plan_workspace_size bytes */
+    smoe_buffer report;    /* optional: report.h, T records, written. Absent: no report, and no cost */
+} smoe_binding_desc;
+
+typedef struct smoe_binding smoe_binding;
+
+/* T, the most tokens a forward over this binding may take, follows from x.size: the whole rows it holds, at most max_tokens;
+ * y and report must hold as many. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+SMOE_API smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *desc, smoe_binding **out);
+SMOE_API void smoe_binding_destroy(smoe_binding *binding);
+
+/* ---- forward ------------------------------------------------------------------------------------------------------- */
+
+/* What may change from call to call: plain values, no pipeline is rebuilt. Start from smoe_forward_defaults. */
+typedef struct smoe_forward_params {
+    uint32_t token_count;  /* 0 .. the binding's T; 0 records nothing */
+    float eps;             /* band width, >= 0, finite. 0 = hard routing (paper: the smoothing's epsilon) */
+    float a, b;            /* mask exponents, > 0, at most 1024: m = u^a / (u^a + (1-u)^b); the paper's code uses 1 and 50 */
+    uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */
+    float temperature;     /* tau > 0, finite */
+    float tie_tolerance;   /* delta >= 0, finite: experts this close to s[k] count as tied in the report */
+    float scale;           /* factor on every weight, finite */
+} smoe_forward_params;
+
+/* token_count 0, eps 0, a 1, b 50, max_active 0, temperature 1, tie_tolerance 0, scale 1. */
+SMOE_API smoe_forward_params smoe_forward_defaults(void);
+
+/* Optional: SMOE_STAGE_COUNT + 1 timestamps written into pool, from query `first` on: one before the first stage and one after
+ * each. The app resets the queries beforehand. Where a forward takes several passes (T over the plan's pass), stages repeat and
+ * only the first pass is timed. Writing them adds a full barrier between stages. */
+typedef struct smoe_timestamps {
+    VkQueryPool pool;
+    uint32_t first;
+} smoe_timestamps;
+
+/* Records y = layer(x) into `command_buffer`: a primary or secondary buffer in the recording state, outside a render pass, of a
+ * queue family with compute. y_t = sum over the active experts of w_te f_e(x_t) (spec: routing, sections 1 to 3; the smoothing
+ * is the paper's, the cap smoe's).
+ *
+ * Synchronisation: smoe orders its own stages, and orders this forward after earlier compute shader work on the command buffer's
+ * queue that used the workspace, y or report (a full compute-to-compute barrier before the first stage: an app's earlier
+ * dispatch that writes x needs no barrier of its own). Work of other stages (transfers, graphics, host writes through an already
+ * running submission) that produces x, and everything that consumes y or report, is the app's to order: after the last stage
+ * smoe makes its writes available to compute shader reads and writes, nothing else.
+ * State: compute pipeline, compute descriptor sets 0 and 1 and push constants are overwritten; graphics state is untouched.
+ *
+ * Promises: the same inputs give the same bits on the same device and driver; a token's bits do not depend on the other tokens of the
+ * batch while smoe_select_kernels gives the same kernels; eps = 0 gives the bits of hard routing; no input bits lead to an access
+ * out of bounds; a token whose logits hold a NaN or an infinity gets an all-NaN y and changes no other token.
+ *
+ * Errors: INVALID_ARGUMENT (then nothing has been recorded). layer and binding must be of the same plan. timestamps may be NULL. */
+SMOE_API smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                                  const smoe_forward_params *params, const smoe_timestamps *timestamps);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
