@@ -265,7 +265,8 @@ typedef struct smoe_buffer {
 } smoe_buffer;
 
 /* The weights, in VkBuffers with usage VK_BUFFER_USAGE_STORAGE_BUFFER_BIT. They may exceed maxStorageBufferRange as a whole:
- * smoe binds them in ranges of whole experts. smoe only reads them; they must outlive the layer and be visible to compute shader
+ * smoe binds them in ranges of whole experts. Float16 is read in words of two: the size of a float16 matrix counts rounded up to a
+ * multiple of 4 bytes. smoe only reads them; they must outlive the layer and be visible to compute shader
  * reads when a forward runs. */
 typedef struct smoe_layer_desc {
     smoe_buffer router_weight; /* float32 [E,D] */
@@ -320,7 +321,7 @@ SMOE_API smoe_forward_params smoe_forward_defaults(void);
 
 /* Optional: SMOE_STAGE_COUNT + 1 timestamps written into pool, from query `first` on: one before the first stage and one after
  * each. The app resets the queries beforehand. Where a forward takes several passes (T over the plan's pass), stages repeat and
- * only the first pass is timed. Writing them adds a full barrier between stages. */
+ * only the first pass is timed. */
 typedef struct smoe_timestamps {
     VkQueryPool pool;
     uint32_t first;

@@ -95,7 +95,7 @@
 #define SMOE_CONTROL_ROW_TOKENS(ranges, T, A) (SMOE_CONTROL_ROWS(ranges, T, A) + (T) * (A))
 #define SMOE_CONTROL_LOGITS(ranges, T, A) (SMOE_CONTROL_ROW_TOKENS(ranges, T, A) + (T) * (A))
 #define SMOE_CONTROL_TILES(ranges, T, A, E) (SMOE_CONTROL_LOGITS(ranges, T, A) + (T) * (E))
-/* Tiles: sum of ceil(n_e / tile_rows) over experts with rows, at most rows / tile_rows + the experts that have rows. */
-#define SMOE_CONTROL_MAX_TILES(T, A, E, tile_rows) ((T) * (A) / (tile_rows) + ((T) * (A) < (E) ? (T) * (A) : (E)))
+/* Words in all: no tile is empty, so there are no more tiles than rows. */
+#define SMOE_CONTROL_WORDS(ranges, T, A, E) (SMOE_CONTROL_TILES(ranges, T, A, E) + SMOE_TILE_WORDS * (T) * (A))
 
 #endif

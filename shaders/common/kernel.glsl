@@ -1,0 +1,42 @@
+// What every kernel includes first: constants, push constants, the control buffer.
+// Define CONTROL_ACCESS (readonly, or empty) before the include: synchronization validation tells readers from writers by it.
+#include "interface.h"
+
+layout(local_size_x_id = SMOE_ID_WORKGROUP_SIZE) in;
+layout(constant_id = SMOE_ID_WORKGROUP_SIZE) const uint WORKGROUP_SIZE = 64;
+layout(constant_id = SMOE_ID_SUBGROUP_SIZE) const uint SUBGROUP_SIZE = 32;
+layout(constant_id = SMOE_ID_D_MODEL) const uint D_MODEL = 512;
+layout(constant_id = SMOE_ID_D_HIDDEN) const uint D_HIDDEN = 1024;
+layout(constant_id = SMOE_ID_EXPERT_COUNT) const uint EXPERT_COUNT = 8;
+layout(constant_id = SMOE_ID_TOP_K) const uint TOP_K = 2;
+layout(constant_id = SMOE_ID_MAX_ACTIVE) const uint MAX_ACTIVE = 2;
+layout(constant_id = SMOE_ID_PASS_TOKENS) const uint PASS_TOKENS = 64;
+layout(constant_id = SMOE_ID_RANGE_COUNT) const uint RANGE_COUNT = 1;
+layout(constant_id = SMOE_ID_RANGE_EXPERTS) const uint RANGE_EXPERTS = 8;
+layout(constant_id = SMOE_ID_WEIGHT_TYPE) const uint WEIGHT_TYPE = 0;
+layout(constant_id = SMOE_ID_ACTIVATION) const uint ACTIVATION = 0;
+layout(constant_id = SMOE_ID_GATED) const uint GATED = 0;
+layout(constant_id = SMOE_ID_RENORMALIZE) const uint RENORMALIZE = 1;
+layout(constant_id = SMOE_ID_ALIGNED) const uint ALIGNED = 1;
+layout(constant_id = SMOE_ID_TILE_ROWS) const uint TILE_ROWS = 32;
+layout(constant_id = SMOE_ID_TILE_COLUMNS) const uint TILE_COLUMNS = 32;
+layout(constant_id = SMOE_ID_TILE_DEPTH) const uint TILE_DEPTH = 16;
+layout(constant_id = SMOE_ID_THREAD_ROWS) const uint THREAD_ROWS = 4;
+layout(constant_id = SMOE_ID_THREAD_COLUMNS) const uint THREAD_COLUMNS = 4;
+layout(constant_id = SMOE_ID_UP_COLUMN_TILES) const uint UP_COLUMN_TILES = 1;
+layout(constant_id = SMOE_ID_DOWN_COLUMN_TILES) const uint DOWN_COLUMN_TILES = 1;
+
+layout(push_constant) uniform Push {
+    SMOE_PUSH_FIELDS(uint, float)
+} push;
+
+layout(set = SMOE_SET_IO, binding = SMOE_BINDING_CONTROL, std430) CONTROL_ACCESS buffer Control { uint control[]; };
+
+const uint AT_TILE_COUNTS = SMOE_CONTROL_TILE_COUNTS(RANGE_COUNT);
+const uint AT_ACTIVE = SMOE_CONTROL_ACTIVE(RANGE_COUNT);
+const uint AT_IDS = SMOE_CONTROL_IDS(RANGE_COUNT, PASS_TOKENS);
+const uint AT_WEIGHTS = SMOE_CONTROL_WEIGHTS(RANGE_COUNT, PASS_TOKENS, MAX_ACTIVE);
+const uint AT_ROWS = SMOE_CONTROL_ROWS(RANGE_COUNT, PASS_TOKENS, MAX_ACTIVE);
+const uint AT_ROW_TOKENS = SMOE_CONTROL_ROW_TOKENS(RANGE_COUNT, PASS_TOKENS, MAX_ACTIVE);
+const uint AT_LOGITS = SMOE_CONTROL_LOGITS(RANGE_COUNT, PASS_TOKENS, MAX_ACTIVE);
+const uint AT_TILES = SMOE_CONTROL_TILES(RANGE_COUNT, PASS_TOKENS, MAX_ACTIVE, EXPERT_COUNT);

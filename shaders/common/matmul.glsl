@@ -1,0 +1,170 @@
+// What the matrix multiplications share: C[rows,N] = A[rows,K] B[N,K]^T of one expert, in three stages chosen by -DSTAGE=
+//   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights
+//   STAGE_UP      hidden = act(x W^T + b), gated with (x Wg^T + bg); rows of x through ROW_TOKENS, N = H, K = D
+//   STAGE_DOWN    expert rows = hidden W^T + b; N = D, K = H
+// io: input [.,K] float32, output [R,N] float32; weights: w, w_gate [experts of the range,N,K] float32 or float16, two to a word;
+// b, b_gate [experts of the range,N] float32.
+#extension GL_EXT_control_flow_attributes : require
+#define STAGE_LOGITS 0
+#define STAGE_UP 1
+#define STAGE_DOWN 2
+#if STAGE == STAGE_LOGITS
+#define CONTROL_ACCESS
+#else
+#define CONTROL_ACCESS readonly
+#endif
+#include "kernel.glsl"
+
+#if STAGE == STAGE_DOWN
+const uint K = D_HIDDEN, N = D_MODEL;
+#elif STAGE == STAGE_UP
+const uint K = D_MODEL, N = D_HIDDEN;
+#else
+const uint K = D_MODEL, N = EXPERT_COUNT;
+#endif
+#if STAGE == STAGE_UP
+const uint MATRICES = GATED != 0 ? 2 : 1;
+#else
+const uint MATRICES = 1;
+#endif
+#if STAGE == STAGE_LOGITS
+const bool HALF = false;
+const bool ROWS_ALIGNED = K % 4 == 0;
+#else
+const bool HALF = WEIGHT_TYPE != 0;
+const bool ROWS_ALIGNED = ALIGNED != 0;
+#endif
+const uint LOAD = HALF ? 8 : 4;                    // weights in one 16-byte load
+const bool INPUT_WIDE = ROWS_ALIGNED;              // rows may be read four at a time
+const bool WEIGHTS_WIDE = ROWS_ALIGNED && K % LOAD == 0;
+
+layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input { float input1[]; };
+layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input4 { vec4 input4[]; };
+layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Output { float output1[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer W { uint w1[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer W4 { uvec4 w4[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer Bias { float bias[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W_GATE, std430) readonly buffer WGate { uint w_gate1[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W_GATE, std430) readonly buffer WGate4 { uvec4 w_gate4[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B_GATE, std430) readonly buffer BiasGate { float bias_gate[]; };
+
+struct Tile { uint expert, first_row, rows; }; // expert: of the range
+
+// The tile of this workgroup; rows is 0 where there is none.
+Tile tile_of_workgroup() {
+    const uint i = gl_WorkGroupID.y + gl_WorkGroupID.z * gl_NumWorkGroups.y;
+#if STAGE == STAGE_LOGITS
+    const uint first = i * TILE_ROWS;
+    return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
+#else
+    if (i >= control[AT_TILE_COUNTS + push.range])
+        return Tile(0, 0, 0);
+    const uint first_tile = control[SMOE_CONTROL_ARGUMENTS(push.range) + 4 * (STAGE - STAGE_UP) + 3];
+    const uint at = AT_TILES + SMOE_TILE_WORDS * (first_tile + i);
+    return Tile(control[at] - push.range * RANGE_EXPERTS, control[at + 1], control[at + 2]);
+#endif
+}
+
+// First element of the input row that belongs to a row of the tile list.
+uint input_row(uint row) {
+#if STAGE == STAGE_UP
+    return control[AT_ROW_TOKENS + row] * K;
+#else
+    return row * K;
+#endif
+}
+
+// Four inputs from element k of the row that begins at `base`, zero past K.
+vec4 read_input(uint base, uint k) {
+    if (INPUT_WIDE)
+        return k < K ? input4[(base + k) / 4] : vec4(0);
+    vec4 v = vec4(0);
+    [[unroll]] for (uint i = 0; i < 4; i++)
+        if (k + i < K)
+            v[i] = input1[base + k + i];
+    return v;
+}
+
+float read_weight(uint matrix, uint i) {
+    if (HALF) {
+        const uint word = matrix == 0 ? w1[i / 2] : w_gate1[i / 2];
+        return unpackHalf2x16(i % 2 == 0 ? word : word >> 16).x;
+    }
+    return uintBitsToFloat(matrix == 0 ? w1[i] : w_gate1[i]);
+}
+
+// LOAD weights from element k of the row that begins at `base`, as they are stored; zero past K.
+uvec4 read_weights(uint matrix, uint base, uint k) {
+    if (WEIGHTS_WIDE) {
+        if (k >= K)
+            return uvec4(0);
+        return matrix == 0 ? w4[(base + k) / LOAD] : w_gate4[(base + k) / LOAD];
+    }
+    uvec4 v = uvec4(0);
+    [[unroll]] for (uint i = 0; i < LOAD; i++)
+        if (k + i < K) {
+            const float f = read_weight(matrix, base + k + i);
+            if (HALF)
+                v[i / 2] |= packHalf2x16(vec2(f, 0)) << (16 * (i % 2));
+            else
+                v[i] = floatBitsToUint(f);
+        }
+    return v;
+}
+
+// Part p (0, or 0 and 1 for float16) of what read_weights gave, four weights.
+vec4 weights_part(uvec4 v, uint p) {
+    if (HALF)
+        return vec4(unpackHalf2x16(v[2 * p]), unpackHalf2x16(v[2 * p + 1]));
+    return uintBitsToFloat(v);
+}
+
+// sum + a.w in the order of K, each step of which a compiler may fuse: the same order in every algorithm.
+float multiply_add(vec4 a, vec4 w, float sum) {
+    sum += a.x * w.x;
+    sum += a.y * w.y;
+    sum += a.z * w.z;
+    sum += a.w * w.w;
+    return sum;
+}
+
+// Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: absolute error below 1.5e-7.
+float erf_approximation(float x) {
+    const float t = 1.0 / (1.0 + 0.3275911 * abs(x));
+    const float p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    const float y = 1.0 - p * exp(-x * x);
+    return x < 0.0 ? -y : y;
+}
+
+float activation(float x) {
+    if (ACTIVATION == 1)
+        return max(x, 0.0);
+    if (ACTIVATION == 2)
+        return 0.5 * x * (1.0 + erf_approximation(x * 0.70710678118654752));
+    if (ACTIVATION == 3) { // x/2 (1 + tanh u) = x (1 - 1 / (exp(2u) + 1)): no overflow into inf/inf
+        const float u = 0.79788456080286536 * (x + 0.044715 * x * x * x);
+        return x * (1.0 - 1.0 / (exp(2.0 * u) + 1.0));
+    }
+    if (ACTIVATION == 4)
+        return x / (1.0 + exp(-x));
+    return x;
+}
+
+// Bias, activation, gate, and the store of one output; column: of the expert's N.
+void store(uint row, uint column, uint expert, float sum, float sum_gate) {
+    if ((push.flags & SMOE_PUSH_BIAS) != 0)
+        sum += bias[push.b_offset + expert * N + column];
+#if STAGE == STAGE_UP
+    sum = activation(sum);
+    if (MATRICES == 2) {
+        if ((push.flags & SMOE_PUSH_BIAS_GATE) != 0)
+            sum_gate += bias_gate[push.b_gate_offset + expert * N + column];
+        sum *= sum_gate;
+    }
+#endif
+#if STAGE == STAGE_LOGITS
+    control[AT_LOGITS + row * N + column] = floatBitsToUint(sum);
+#else
+    output1[row * N + column] = sum;
+#endif
+}

@@ -1,0 +1,67 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+// Matrix multiplication with the tile in registers: a subgroup computes TILE_ROWS rows x (SUBGROUP_SIZE * THREAD_COLUMNS) columns.
+// Each lane reads 16 bytes of its own THREAD_COLUMNS weight rows; the lanes read the inputs between them, each element once, and a
+// shuffle with a literal lane hands it to all. No shared memory and no barrier: for devices whose shared memory is no faster than
+// their caches. Needs subgroups of exactly SUBGROUP_SIZE lanes, and TILE_ROWS * TILE_DEPTH / 4 a multiple of it.
+#include "matmul.glsl"
+
+const uint LANE_ROWS = MATRICES * THREAD_COLUMNS; // weight rows of one lane
+const uint PARTS = LOAD / 4;                      // vec4s per weight load
+const uint STEPS = TILE_DEPTH / LOAD;             // weight loads per round and weight row
+const uint INPUT_LOADS = TILE_ROWS * TILE_DEPTH / 4 / SUBGROUP_SIZE;
+
+void main() {
+    const Tile tile = tile_of_workgroup();
+    if (tile.rows == 0)
+        return;
+    const uint lane = gl_SubgroupInvocationID;
+    // vec4 number e of a round's inputs: row e % TILE_ROWS, elements 4 * (e / TILE_ROWS) and on
+    uint input_base[INPUT_LOADS], input_k[INPUT_LOADS];
+    [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
+        const uint e = j * SUBGROUP_SIZE + lane;
+        input_base[j] = input_row(tile.first_row + min(e % TILE_ROWS, tile.rows - 1));
+        input_k[j] = e / TILE_ROWS * 4;
+    }
+    const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + lane;
+    uint weight_base[LANE_ROWS];
+    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
+        const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, N - 1);
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+    }
+    float sum[TILE_ROWS * LANE_ROWS];
+    [[unroll]] for (uint i = 0; i < TILE_ROWS * LANE_ROWS; i++)
+        sum[i] = 0;
+
+    for (uint k = 0; k < K; k += TILE_DEPTH) {
+        vec4 a[INPUT_LOADS];
+        [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++)
+            a[j] = read_input(input_base[j], k + input_k[j]);
+        [[unroll]] for (uint s = 0; s < STEPS; s++) {
+            uvec4 loaded[LANE_ROWS];
+            [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+                loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k + s * LOAD);
+            [[unroll]] for (uint p = 0; p < PARTS; p++) {
+                vec4 w[LANE_ROWS];
+                [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+                    w[i] = weights_part(loaded[i], p);
+                [[unroll]] for (uint r = 0; r < TILE_ROWS; r++) {
+                    const uint e = (s * PARTS + p) * TILE_ROWS + r;
+                    const vec4 v = subgroupShuffle(a[e / SUBGROUP_SIZE], e % SUBGROUP_SIZE);
+                    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+                        sum[r * LANE_ROWS + i] = multiply_add(v, w[i], sum[r * LANE_ROWS + i]);
+                }
+            }
+        }
+    }
+
+    [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
+        const uint column = column0 + i * SUBGROUP_SIZE;
+        [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
+            if (r < tile.rows && column < N)
+                store(tile.first_row + r, column, tile.expert, sum[r * LANE_ROWS + i],
+                      sum[r * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
+    }
+}

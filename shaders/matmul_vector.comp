@@ -1,0 +1,88 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+// Matrix multiplication for a few rows: every weight is read once. A team of TILE_DEPTH / LOAD lanes (a power of two) runs along K
+// over THREAD_COLUMNS columns at once and adds up its parts at the end.
+// -DSHUFFLE=1: teams lie within a subgroup and add up by shuffles. -DSHUFFLE=0: through shared memory, on any device.
+#if SHUFFLE
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
+#include "matmul.glsl"
+
+const uint LANE_ROWS = MATRICES * THREAD_COLUMNS; // weight rows of one team
+const uint SUMS = TILE_ROWS * LANE_ROWS;          // sums of one lane
+const uint OUTPUTS = TILE_ROWS * THREAD_COLUMNS;
+const uint TEAM = TILE_DEPTH / LOAD;
+#if !SHUFFLE
+shared float parts[WORKGROUP_SIZE];
+#endif
+
+void main() {
+    const Tile tile = tile_of_workgroup();
+    if (tile.rows == 0)
+        return;
+#if SHUFFLE
+    const uint index = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; // the lanes of a team share a subgroup
+#else
+    const uint index = gl_LocalInvocationIndex;
+#endif
+    const uint lane = index % TEAM;
+    const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + index / TEAM * THREAD_COLUMNS;
+    uint input_base[TILE_ROWS], weight_base[LANE_ROWS];
+    [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
+        input_base[r] = input_row(tile.first_row + min(r, tile.rows - 1));
+    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
+        const uint column = min(column0 + i % THREAD_COLUMNS, N - 1);
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+    }
+    float sum[SUMS];
+    [[unroll]] for (uint i = 0; i < SUMS; i++)
+        sum[i] = 0;
+
+    for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+        const uint k = k0 + lane * LOAD;
+        uvec4 loaded[LANE_ROWS];
+        [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+            loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k);
+        [[unroll]] for (uint p = 0; p < LOAD / 4; p++) {
+            vec4 a[TILE_ROWS];
+            [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
+                a[r] = read_input(input_base[r], k + 4 * p);
+            [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
+                const vec4 w = weights_part(loaded[i], p);
+                [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
+                    sum[r * LANE_ROWS + i] = multiply_add(a[r], w, sum[r * LANE_ROWS + i]);
+            }
+        }
+    }
+
+    [[unroll]] for (uint i = 0; i < SUMS; i++) {
+#if SHUFFLE
+        [[unroll]] for (uint m = TEAM / 2; m > 0; m /= 2)
+            sum[i] += subgroupShuffleXor(sum[i], m);
+#else
+        parts[index] = sum[i];
+        [[unroll]] for (uint m = TEAM / 2; m > 0; m /= 2) {
+            barrier();
+            if (lane < m)
+                parts[index] += parts[index + m];
+        }
+        barrier();
+        sum[i] = parts[index - lane];
+        barrier();
+#endif
+    }
+
+    // Every lane has every sum of its team; lane l finishes outputs l, l + TEAM, ...
+    [[unroll]] for (uint first = 0; first < OUTPUTS; first += TEAM) {
+        float s = 0, g = 0;
+        [[unroll]] for (uint o = first; o < min(first + TEAM, OUTPUTS); o++)
+            if (lane == o - first) {
+                s = sum[o / THREAD_COLUMNS * LANE_ROWS + o % THREAD_COLUMNS];
+                g = sum[o / THREAD_COLUMNS * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + o % THREAD_COLUMNS];
+            }
+        const uint o = first + lane, r = o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
+        if (o < OUTPUTS && r < tile.rows && column < N)
+            store(tile.first_row + r, column, tile.expert, s, g);
+    }
+}

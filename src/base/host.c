@@ -1,0 +1,60 @@
+#include "host.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *default_allocate(void *user, size_t size)
+{
+    (void)user;
+    return malloc(size);
+}
+
+static void default_release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+bool smoe_host_init(smoe_host *host, const smoe_allocator *allocator, const smoe_log *log)
+{
+    const smoe_allocator standard = {default_allocate, default_release, NULL};
+    host->allocator = allocator ? *allocator : standard;
+    host->log = log ? *log : (smoe_log){NULL, NULL};
+    if (!host->allocator.allocate || !host->allocator.release) {
+        smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "allocator: both allocate and release must be given, or no allocator at all");
+        return false;
+    }
+    return true;
+}
+
+void *smoe_host_alloc(const smoe_host *host, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    const size_t bytes = count * size > 0 ? count * size : 1;
+    void *memory = host->allocator.allocate(host->allocator.user, bytes);
+    if (memory)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+void smoe_host_free(const smoe_host *host, void *memory)
+{
+    if (memory)
+        host->allocator.release(host->allocator.user, memory);
+}
+
+smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *format, ...)
+{
+    if (host->log.message) {
+        char text[512];
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(text, sizeof text, format, arguments);
+        va_end(arguments);
+        host->log.message(host->log.user, SMOE_LOG_ERROR, text);
+    }
+    return result;
+}

@@ -1,0 +1,28 @@
+/* What every object carries from the app: its host memory and its log. */
+#ifndef SMOE_BASE_HOST_H
+#define SMOE_BASE_HOST_H
+
+#include <smoe/smoe.h>
+
+typedef struct smoe_host {
+    smoe_allocator allocator;
+    smoe_log log;
+} smoe_host;
+
+/* Resolves the optional parts of a description. False, and a log line, for an allocator with only one of its callbacks. */
+bool smoe_host_init(smoe_host *host, const smoe_allocator *allocator, const smoe_log *log);
+
+/* Zeroed memory for count elements, or NULL (also when count * size overflows). Release with smoe_host_free; NULL is legal. */
+void *smoe_host_alloc(const smoe_host *host, size_t count, size_t size);
+void smoe_host_free(const smoe_host *host, void *memory);
+
+#if defined(__GNUC__)
+#define SMOE_PRINTF(text, arguments) __attribute__((format(printf, text, arguments)))
+#else
+#define SMOE_PRINTF(text, arguments)
+#endif
+
+/* One line to the app's log; cut at 511 characters. Returns `result`, so that a failing path is one statement. */
+smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
+
+#endif

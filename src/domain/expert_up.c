@@ -1,0 +1,14 @@
+#include "stage.h"
+
+smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile)
+{
+    const smoe_matmul_stage stage = {
+        .vector = SMOE_KERNEL_expert_up_vector,
+        .vector_basic = SMOE_KERNEL_expert_up_vector_basic,
+        .tiled = SMOE_KERNEL_expert_up_tiled,
+        .broadcast = SMOE_KERNEL_expert_up_broadcast,
+        .matrices = shape->desc.gated ? 2 : 1,
+        .load = 16 / smoe_shape_weight_size(shape),
+    };
+    return smoe_matmul_config(info, tile, &stage);
+}

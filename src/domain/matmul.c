@@ -1,0 +1,90 @@
+/* What route_logits, expert_up and expert_down have in common: regimes and the constants of a matrix multiplication. */
+#include "base/arithmetic.h"
+#include "stage.h"
+
+/* The last regime whose least rows are reached, and whose tile is not twice as high as any expert's rows can be. */
+static uint32_t regime_for_rows(const smoe_tuning *tuning, double mean_rows, uint32_t most_rows)
+{
+    uint32_t chosen = 0;
+    for (uint32_t i = 1; i < SMOE_REGIME_COUNT; i++) {
+        const smoe_tile *tile = &tuning->regimes[i];
+        if (tile->rows > 0 && mean_rows >= (double)tile->min_rows && tile->rows < 2 * most_rows)
+            chosen = i;
+    }
+    return chosen;
+}
+
+uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count)
+{
+    return regime_for_rows(tuning, (double)token_count * desc->top_k / desc->expert_count, token_count);
+}
+
+uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, uint32_t token_count)
+{
+    return regime_for_rows(tuning, token_count, token_count);
+}
+
+static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+{
+    const bool shuffle = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) != 0;
+    const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
+    const uint32_t team = smoe_min_u32(tile->depth, most_team);
+    /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */
+    const uint32_t workgroup_size = shuffle ? smoe_max_u32(tile->workgroup_size, info->subgroup_size_max) : tile->workgroup_size;
+    return (smoe_kernel_config){
+        .kernel = shuffle ? stage->vector : stage->vector_basic,
+        .workgroup_size = workgroup_size,
+        .subgroup_size = shuffle ? info->subgroup_size_min : 1,
+        .tile_columns = workgroup_size / team * tile->thread_columns,
+        .tile_depth = team * stage->load,
+        .thread_rows = tile->rows,
+        .thread_columns = tile->thread_columns,
+        .shared_memory_size = shuffle ? 0 : 4 * workgroup_size,
+    };
+}
+
+static smoe_kernel_config tiled_config(const smoe_tile *tile, const smoe_matmul_stage *stage)
+{
+    const uint32_t columns = tile->columns / stage->matrices;
+    const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / stage->matrices, 1);
+    const uint32_t stride = (tile->depth / 4u) | 1u; /* as in matmul_tiled.comp */
+    return (smoe_kernel_config){
+        .kernel = stage->tiled,
+        .workgroup_size = columns / thread_columns * (tile->rows / tile->thread_rows),
+        .subgroup_size = 1,
+        .tile_columns = columns,
+        .tile_depth = tile->depth,
+        .thread_rows = tile->thread_rows,
+        .thread_columns = thread_columns,
+        .shared_memory_size = 16 * stride * (tile->rows + stage->matrices * columns),
+    };
+}
+
+static smoe_kernel_config broadcast_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+{
+    const uint32_t lanes = info->subgroup_size_min;
+    const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / stage->matrices, 1);
+    const uint32_t workgroup_size = tile->workgroup_size * lanes;
+    /* Every lane reads the same whole number of vec4 inputs per round. */
+    const uint32_t least_depth = smoe_max_u32(4 * lanes / tile->rows, stage->load);
+    const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
+    return (smoe_kernel_config){
+        .kernel = stage->broadcast,
+        .workgroup_size = workgroup_size,
+        .subgroup_size = lanes,
+        .required_subgroup_size = controlled ? lanes : 0,
+        .tile_columns = workgroup_size * thread_columns,
+        .tile_depth = smoe_max_u32(tile->depth, least_depth),
+        .thread_rows = tile->rows,
+        .thread_columns = thread_columns,
+    };
+}
+
+smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+{
+    smoe_kernel_config config = tile->matmul == SMOE_MATMUL_VECTOR  ? vector_config(info, tile, stage)
+                                : tile->matmul == SMOE_MATMUL_TILED ? tiled_config(tile, stage)
+                                                                    : broadcast_config(info, tile, stage);
+    config.tile_rows = tile->rows;
+    return config;
+}

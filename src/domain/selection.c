@@ -1,0 +1,94 @@
+#include "selection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* 1,024 experts, k = 1 and tiles of 64 rows reach their last regime by then. */
+#define MOST_DISTINCT_TOKENS 65536u
+
+void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out)
+{
+    const smoe_tuning *tuning = smoe_tuning_find(info);
+    *out = (smoe_selection){.tuning = tuning};
+    out->select = smoe_route_select_config(info, shape);
+    out->combine = smoe_combine_config(info, shape);
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        const smoe_tile *tile = &tuning->regimes[i];
+        if (tile->rows == 0)
+            continue;
+        out->logits[i] = smoe_route_logits_config(info, shape, tile);
+        smoe_expert_selection *experts = &out->experts[i];
+        experts->up = smoe_expert_up_config(info, shape, tile);
+        experts->down = smoe_expert_down_config(info, shape, tile);
+        experts->sort = smoe_sort_config(info, shape, &experts->up, &experts->down);
+    }
+    const uint32_t most = shape->desc.max_tokens < MOST_DISTINCT_TOKENS ? shape->desc.max_tokens : MOST_DISTINCT_TOKENS;
+    for (uint32_t tokens = 1; tokens <= most; tokens++) {
+        out->logits_used[smoe_regime_for_logits(tuning, tokens)] = true;
+        out->experts[smoe_regime_for_experts(tuning, &shape->desc, tokens)].used = true;
+    }
+}
+
+const char *smoe_stage_name(smoe_stage stage)
+{
+    switch (stage) {
+    case SMOE_STAGE_ROUTE_LOGITS: return "route_logits";
+    case SMOE_STAGE_ROUTE_SELECT: return "route_select";
+    case SMOE_STAGE_SORT: return "sort";
+    case SMOE_STAGE_EXPERT_UP: return "expert_up";
+    case SMOE_STAGE_EXPERT_DOWN: return "expert_down";
+    case SMOE_STAGE_COMBINE: return "combine";
+    case SMOE_STAGE_COUNT: break;
+    }
+    return "unknown";
+}
+
+static smoe_kernel_choice choice_of(const smoe_kernel_config *config)
+{
+    return (smoe_kernel_choice){
+        .name = smoe_kernel_row_get(config->kernel)->name,
+        .workgroup_size = config->workgroup_size,
+        .subgroup_size = config->required_subgroup_size,
+        .tile_rows = config->tile_rows,
+        .tile_columns = config->tile_columns,
+        .tile_depth = config->tile_depth,
+        .shared_memory_size = config->shared_memory_size,
+    };
+}
+
+static void keep_reason(void *user, smoe_log_level level, const char *text)
+{
+    (void)level;
+    if (user)
+        snprintf(user, SMOE_REASON_SIZE, "%s", text);
+}
+
+smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t token_count,
+                                smoe_kernel_choice choices[SMOE_STAGE_COUNT], char reason[SMOE_REASON_SIZE])
+{
+    const smoe_host host = {.log = {keep_reason, reason}};
+    smoe_shape shape;
+    smoe_selection selection;
+    if (reason)
+        reason[0] = '\0';
+    if (!info || !desc || !choices)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", !info ? "info" : !desc ? "desc" : "choices");
+    memset(choices, 0, SMOE_STAGE_COUNT * sizeof choices[0]);
+    if (!info->usable)
+        return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", info->reason);
+    const smoe_result result = smoe_shape_init(&host, info, desc, &shape);
+    if (result)
+        return result;
+    if (token_count == 0 || token_count > desc->max_tokens)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be 1 .. desc.max_tokens (%u)", token_count,
+                         desc->max_tokens);
+    smoe_selection_init(info, &shape, &selection);
+    const smoe_expert_selection *experts = &selection.experts[smoe_regime_for_experts(selection.tuning, &shape.desc, token_count)];
+    choices[SMOE_STAGE_ROUTE_LOGITS] = choice_of(&selection.logits[smoe_regime_for_logits(selection.tuning, token_count)]);
+    choices[SMOE_STAGE_ROUTE_SELECT] = choice_of(&selection.select);
+    choices[SMOE_STAGE_SORT] = choice_of(&experts->sort);
+    choices[SMOE_STAGE_EXPERT_UP] = choice_of(&experts->up);
+    choices[SMOE_STAGE_EXPERT_DOWN] = choice_of(&experts->down);
+    choices[SMOE_STAGE_COMBINE] = choice_of(&selection.combine);
+    return SMOE_SUCCESS;
+}

@@ -1,0 +1,136 @@
+#include "shape.h"
+
+#include "../../shaders/common/interface.h"
+#include "base/arithmetic.h"
+
+/* Regions of the workspace begin at multiples of this: the largest minStorageBufferOffsetAlignment that Vulkan allows. */
+#define REGION_ALIGNMENT 256u
+
+static smoe_result check_number(const smoe_host *host, const char *name, uint32_t value, uint32_t least, uint32_t most)
+{
+    if (value >= least && value <= most)
+        return SMOE_SUCCESS;
+    return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be %u .. %u", name, value, least, most);
+}
+
+static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
+{
+    smoe_result result;
+    if ((result = check_number(host, "d_model", desc->d_model, 1, SMOE_MAX_WIDTH)) ||
+        (result = check_number(host, "d_hidden", desc->d_hidden, 1, SMOE_MAX_WIDTH)) ||
+        (result = check_number(host, "expert_count", desc->expert_count, 1, SMOE_MAX_EXPERTS)) ||
+        (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) ||
+        (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) ||
+        (result = check_number(host, "router", (uint32_t)desc->router, SMOE_ROUTER_LINEAR, SMOE_ROUTER_LINEAR)) ||
+        (result = check_number(host, "gate", (uint32_t)desc->gate, SMOE_GATE_SOFTMAX, SMOE_GATE_SOFTMAX)) ||
+        (result = check_number(host, "activation", (uint32_t)desc->activation, SMOE_ACTIVATION_IDENTITY, SMOE_ACTIVATION_SILU)) ||
+        (result = check_number(host, "weight_type", (uint32_t)desc->weight_type, SMOE_TYPE_FLOAT32, SMOE_TYPE_FLOAT16)))
+        return result;
+    return desc->max_active == 0 ? SMOE_SUCCESS
+                                 : check_number(host, "max_active", desc->max_active, desc->top_k, desc->expert_count);
+}
+
+/* Splits the experts so that one matrix range, with the slack of an aligned start and end, fits a storage buffer range. */
+static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *info, smoe_shape *shape)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    const uint64_t limit = info->max_storage_buffer_range;
+    const uint64_t expert_size = (uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(shape);
+    const uint64_t router_size = 4ull * desc->expert_count * desc->d_model;
+    if (router_size > limit)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: the router's %llu bytes exceed maxStorageBufferRange, %llu",
+                         (unsigned long long)router_size, (unsigned long long)limit);
+    if (expert_size * desc->expert_count + 4 <= limit) {
+        shape->range_count = 1;
+        shape->range_experts = desc->expert_count;
+        return SMOE_SUCCESS;
+    }
+    const uint64_t slack = expert_size % REGION_ALIGNMENT ? REGION_ALIGNMENT : 0;
+    const uint64_t fitting = limit > slack ? (limit - slack) / expert_size : 0;
+    if (fitting == 0)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's matrix of %llu bytes exceeds maxStorageBufferRange, %llu",
+                         (unsigned long long)expert_size, (unsigned long long)limit);
+    shape->range_experts = (uint32_t)(fitting < desc->expert_count ? fitting : desc->expert_count);
+    shape->range_count = smoe_divide_up(desc->expert_count, shape->range_experts);
+    return SMOE_SUCCESS;
+}
+
+static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return SMOE_CONTROL_WORDS((uint64_t)shape->range_count, pass_tokens, (uint64_t)shape->desc.max_active,
+                              (uint64_t)shape->desc.expert_count);
+}
+
+static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uint64_t pass_tokens)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    const uint64_t limit = info->max_storage_buffer_range;
+    const uint64_t widest = desc->d_model > desc->d_hidden ? desc->d_model : desc->d_hidden;
+    return pass_tokens * desc->max_active * widest * 4 <= limit && control_words(shape, pass_tokens) * 4 <= limit &&
+           pass_tokens * SMOE_REPORT_STRIDE((uint64_t)desc->max_active) * 4 <= limit;
+}
+
+/* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but the last has
+ * the same count, and it must begin at an aligned place in x, y and the report. */
+static smoe_result split_passes(const smoe_host *host, const smoe_device_info *info, smoe_shape *shape)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    const uint32_t most = smoe_min_u32(desc->max_tokens, SMOE_MAX_PASS_TOKENS);
+    uint32_t low = 0, high = most;
+    while (low < high) {
+        const uint32_t middle = high - (high - low) / 2;
+        if (pass_fits(info, shape, middle))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    shape->pass_tokens = low;
+    if (low < desc->max_tokens) {
+        uint32_t unit = 1;
+        const uint64_t alignment = info->min_storage_buffer_offset_alignment;
+        while ((4ull * unit * desc->d_model) % alignment || (4ull * unit * SMOE_REPORT_STRIDE((uint64_t)desc->max_active)) % alignment)
+            unit *= 2; /* ends: alignment is a power of two, at most 256 */
+        shape->pass_tokens = low / unit * unit;
+    }
+    if (shape->pass_tokens == 0)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
+                         "plan desc: the rows of max_active %u experts do not fit maxStorageBufferRange, %llu bytes, even for one token",
+                         desc->max_active, (unsigned long long)info->max_storage_buffer_range);
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc, smoe_shape *out)
+{
+    smoe_result result = check_desc(host, desc);
+    if (result)
+        return result;
+    *out = (smoe_shape){.desc = *desc};
+    if (desc->max_active == 0)
+        out->desc.max_active = desc->expert_count;
+    out->aligned = desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0;
+    if ((result = split_ranges(host, info, out)) || (result = split_passes(host, info, out)))
+        return result;
+    const uint64_t rows = (uint64_t)out->pass_tokens * out->desc.max_active;
+    out->control_size = smoe_align_up(4 * control_words(out, out->pass_tokens), REGION_ALIGNMENT);
+    out->hidden_offset = out->control_size;
+    out->hidden_size = 4 * rows * desc->d_hidden;
+    out->rows_offset = smoe_align_up(out->hidden_offset + out->hidden_size, REGION_ALIGNMENT);
+    out->rows_size = 4 * rows * desc->d_model;
+    out->workspace_size = out->rows_offset + out->rows_size;
+    return SMOE_SUCCESS;
+}
+
+uint32_t smoe_shape_weight_size(const smoe_shape *shape)
+{
+    return shape->desc.weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4;
+}
+
+uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range)
+{
+    return smoe_min_u32(shape->range_experts, shape->desc.expert_count - range * shape->range_experts);
+}
+
+uint32_t smoe_shape_pass_token_count(const smoe_shape *shape, uint32_t token_count, uint32_t pass)
+{
+    return smoe_min_u32(shape->pass_tokens, token_count - pass * shape->pass_tokens);
+}

@@ -1,0 +1,36 @@
+/* A layer's shape and everything that follows from it and a device's limits: passes, ranges of experts, the workspace's layout.
+ * Pure arithmetic. */
+#ifndef SMOE_DOMAIN_SHAPE_H
+#define SMOE_DOMAIN_SHAPE_H
+
+#include "base/host.h"
+
+typedef struct smoe_shape {
+    smoe_plan_desc desc;   /* max_active resolved */
+    uint32_t pass_tokens;  /* a forward over more tokens takes several passes */
+    uint32_t range_count;  /* ranges of experts, each within maxStorageBufferRange */
+    uint32_t range_experts;
+    bool aligned;          /* D and H are multiples of 4 */
+    uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
+    uint64_t hidden_offset, hidden_size;
+    uint64_t rows_offset, rows_size;
+    uint64_t workspace_size;
+} smoe_shape;
+
+/* Tokens per pass at most: keeps every dispatch dimension that counts tokens below 65535. */
+#define SMOE_MAX_PASS_TOKENS 32768u
+
+/* Errors: INVALID_ARGUMENT for a description that breaks a rule of smoe_plan_desc, UNSUPPORTED for one beyond the device's limits;
+ * the log line says which. */
+smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc, smoe_shape *out);
+
+/* Bytes of one element of the experts' matrices. */
+uint32_t smoe_shape_weight_size(const smoe_shape *shape);
+
+/* Experts in a range: range_experts, or fewer in the last. */
+uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range);
+
+/* Tokens in pass number `pass` of a forward over token_count tokens. */
+uint32_t smoe_shape_pass_token_count(const smoe_shape *shape, uint32_t token_count, uint32_t pass);
+
+#endif

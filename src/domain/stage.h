@@ -1,0 +1,54 @@
+/* The stages: for each, which kernel with which constants, and how many workgroups. Pure functions, one file per stage. */
+#ifndef SMOE_DOMAIN_STAGE_H
+#define SMOE_DOMAIN_STAGE_H
+
+#include "kernel_table.h"
+#include "shape.h"
+#include "tuning.h"
+
+/* A kernel with its constants: all that a pipeline is made from, beside the shape. */
+typedef struct smoe_kernel_config {
+    smoe_kernel kernel;
+    uint32_t workgroup_size;
+    uint32_t subgroup_size;          /* SMOE_ID_SUBGROUP_SIZE */
+    uint32_t required_subgroup_size; /* for the pipeline; 0 = any */
+    uint32_t tile_rows, tile_columns, tile_depth, thread_rows, thread_columns;
+    uint32_t up_column_tiles, down_column_tiles; /* sort only */
+    uint32_t shared_memory_size;                 /* bytes */
+} smoe_kernel_config;
+
+/* Workgroups of a directly dispatched stage over one pass. expert_up and expert_down are dispatched indirectly. */
+typedef struct smoe_groups {
+    uint32_t x, y, z;
+} smoe_groups;
+
+/* The regime of the tuning table for token_count tokens: by the rows an expert gets when tokens choose evenly, or all of them. */
+uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count);
+uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, uint32_t token_count);
+
+/* What distinguishes the three matrix multiplications from one another. */
+typedef struct smoe_matmul_stage {
+    smoe_kernel vector, vector_basic, tiled, broadcast;
+    uint32_t matrices; /* 2 for a gated expert_up */
+    uint32_t load;     /* weights in 16 bytes */
+} smoe_matmul_stage;
+
+smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
+
+smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
+smoe_groups smoe_route_logits_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
+
+smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
+smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t token_count);
+
+/* up and down: the configurations whose tiles sort lays out; they have the same tile_rows. */
+smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *up,
+                                    const smoe_kernel_config *down);
+
+smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
+smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
+
+smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape);
+smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
+
+#endif

@@ -1,0 +1,39 @@
+/* The tuning table: which algorithm and which tile a device gets for how many rows per expert. Vendor ids stand here and in the
+ * quirks only. bench/README.md has the measurements behind the numbers. */
+#ifndef SMOE_DOMAIN_TUNING_H
+#define SMOE_DOMAIN_TUNING_H
+
+#include <smoe/smoe.h>
+
+/* The algorithms of route_logits, expert_up and expert_down. */
+typedef enum smoe_matmul {
+    SMOE_MATMUL_VECTOR = 0,    /* few rows: a team of lanes along K per column; bound by memory */
+    SMOE_MATMUL_TILED = 1,     /* many rows: tiles in shared memory */
+    SMOE_MATMUL_BROADCAST = 2, /* tiles in registers, inputs handed round by subgroup shuffles; needs an exact subgroup size */
+    SMOE_MATMUL_COUNT = 3
+} smoe_matmul;
+
+/* A tile, for one range of rows per expert. With a gated expert_up, which has two matrices, columns are halved. */
+typedef struct smoe_tile {
+    smoe_matmul matmul;
+    float min_rows; /* used where an expert gets this many rows on average, or more */
+    uint16_t rows;
+    uint16_t columns;        /* tiled; of a workgroup. The others: what their lanes come to */
+    uint16_t depth;          /* tiled: elements of K between barriers. vector: the most lanes of a team. broadcast: elements a round */
+    uint16_t workgroup_size; /* vector. tiled: what the tile comes to. broadcast: subgroups */
+    uint16_t thread_rows, thread_columns;
+} smoe_tile;
+
+#define SMOE_REGIME_COUNT 6
+
+typedef struct smoe_tuning {
+    const char *name;
+    smoe_tile regimes[SMOE_REGIME_COUNT]; /* by ascending min_rows; the first has 0; rows == 0: unused */
+} smoe_tuning;
+
+const smoe_tuning *smoe_tuning_find(const smoe_device_info *info);
+
+/* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
+bool smoe_tuning_exact_subgroups(const smoe_device_info *info);
+
+#endif

@@ -1,0 +1,117 @@
+#include "binding.h"
+
+#include "base/arithmetic.h"
+#include "descriptors.h"
+
+#define IO_BUFFERS 3u
+#define SETS_PER_PASS 3u
+
+static VkDescriptorBufferInfo part(const smoe_buffer *buffer, uint64_t offset, uint64_t size)
+{
+    return (VkDescriptorBufferInfo){buffer->buffer, buffer->offset + offset, size};
+}
+
+static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
+{
+    const smoe_plan *plan = binding->plan;
+    const smoe_shape *shape = &plan->shape;
+    const uint64_t token_size = 4ull * shape->desc.d_model;
+    const VkDescriptorBufferInfo control = part(&desc->workspace, 0, shape->control_size);
+    const VkDescriptorBufferInfo hidden = part(&desc->workspace, shape->hidden_offset, shape->hidden_size);
+    const VkDescriptorBufferInfo rows = part(&desc->workspace, shape->rows_offset, shape->rows_size);
+    const VkDescriptorBufferInfo hidden_rows[IO_BUFFERS] = {hidden, control, rows};
+    smoe_descriptors_write(plan->context, binding->hidden_rows, hidden_rows, IO_BUFFERS);
+    for (uint32_t pass = 0; pass < binding->pass_count; pass++) {
+        const uint32_t first = pass * shape->pass_tokens;
+        const uint32_t count = smoe_shape_pass_token_count(shape, binding->max_tokens, pass);
+        const VkDescriptorBufferInfo x = part(&desc->x, first * token_size, count * token_size);
+        const VkDescriptorBufferInfo y = part(&desc->y, first * token_size, count * token_size);
+        const VkDescriptorBufferInfo report =
+            binding->has_report ? part(&desc->report, smoe_plan_report_size(plan, first), smoe_plan_report_size(plan, count)) : hidden;
+        const VkDescriptorBufferInfo x_hidden[IO_BUFFERS] = {x, control, hidden};
+        const VkDescriptorBufferInfo x_report[IO_BUFFERS] = {x, control, report};
+        const VkDescriptorBufferInfo rows_y[IO_BUFFERS] = {rows, control, y};
+        smoe_descriptors_write(plan->context, binding->passes[pass].x_hidden, x_hidden, IO_BUFFERS);
+        smoe_descriptors_write(plan->context, binding->passes[pass].x_report, x_report, IO_BUFFERS);
+        smoe_descriptors_write(plan->context, binding->passes[pass].rows_y, rows_y, IO_BUFFERS);
+    }
+}
+
+static smoe_result create_sets(smoe_binding *binding)
+{
+    const smoe_context *context = binding->plan->context;
+    const uint32_t set_count = 1 + SETS_PER_PASS * binding->pass_count;
+    VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
+    binding->passes = smoe_host_alloc(&context->host, binding->pass_count, sizeof *binding->passes);
+    smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
+    if (!sets || !binding->passes)
+        smoe_fail(&context->host, result, "binding: no host memory");
+    else
+        result = smoe_descriptors_create(context, context->io_layout, IO_BUFFERS, set_count, &binding->pool, sets);
+    if (!result) {
+        binding->hidden_rows = sets[0];
+        for (uint32_t pass = 0; pass < binding->pass_count; pass++) {
+            const VkDescriptorSet *own = &sets[1 + SETS_PER_PASS * pass];
+            binding->passes[pass] = (smoe_binding_pass){own[0], own[1], own[2]};
+        }
+    }
+    smoe_host_free(&context->host, sets);
+    return result;
+}
+
+static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *desc, uint32_t *token_count)
+{
+    const smoe_context *context = plan->context;
+    const uint64_t token_size = 4ull * plan->shape.desc.d_model;
+    smoe_result result = smoe_buffer_check(context, "binding desc.x", &desc->x, true, token_size);
+    if (result)
+        return result;
+    const uint64_t tokens = desc->x.size / token_size;
+    const uint32_t most = plan->shape.desc.max_tokens;
+    *token_count = tokens < most ? (uint32_t)tokens : most;
+    if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) ||
+        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)))
+        return result;
+    return smoe_buffer_check(context, "binding desc.report", &desc->report, false, smoe_plan_report_size(plan, *token_count));
+}
+
+smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *desc, smoe_binding **out)
+{
+    if (out)
+        *out = NULL;
+    if (!plan)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    const smoe_host *host = &plan->context->host;
+    if (!desc || !out)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", desc ? "out" : "desc");
+    uint32_t token_count;
+    smoe_result result = check_desc(plan, desc, &token_count);
+    if (result)
+        return result;
+    smoe_binding *binding = smoe_host_alloc(host, 1, sizeof *binding);
+    if (!binding)
+        return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "binding: no host memory");
+    binding->plan = plan;
+    binding->max_tokens = token_count;
+    binding->pass_count = smoe_divide_up(token_count, plan->shape.pass_tokens);
+    binding->has_report = desc->report.buffer != VK_NULL_HANDLE;
+    binding->workspace = desc->workspace;
+    result = create_sets(binding);
+    if (result) {
+        smoe_binding_destroy(binding);
+        return result;
+    }
+    write_sets(binding, desc);
+    *out = binding;
+    return SMOE_SUCCESS;
+}
+
+void smoe_binding_destroy(smoe_binding *binding)
+{
+    if (!binding)
+        return;
+    const smoe_context *context = binding->plan->context;
+    context->vk.vkDestroyDescriptorPool(context->device, binding->pool, NULL);
+    smoe_host_free(&context->host, binding->passes);
+    smoe_host_free(&context->host, binding);
+}

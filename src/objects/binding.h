@@ -1,0 +1,25 @@
+/* The binding's inside: the io sets of every pass. */
+#ifndef SMOE_OBJECTS_BINDING_H
+#define SMOE_OBJECTS_BINDING_H
+
+#include "plan.h"
+
+/* The sets that see a pass's part of x, y or the report, see shaders/common/interface.h. */
+typedef struct smoe_binding_pass {
+    VkDescriptorSet x_hidden;  /* route_logits, sort, expert_up */
+    VkDescriptorSet x_report;  /* route_select */
+    VkDescriptorSet rows_y;    /* combine */
+} smoe_binding_pass;
+
+struct smoe_binding {
+    const smoe_plan *plan;
+    uint32_t max_tokens; /* T */
+    uint32_t pass_count;
+    bool has_report;
+    smoe_buffer workspace; /* holds the indirect arguments */
+    VkDescriptorPool pool;
+    VkDescriptorSet hidden_rows; /* expert_down */
+    smoe_binding_pass *passes;   /* pass_count */
+};
+
+#endif

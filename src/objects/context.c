@@ -1,0 +1,164 @@
+#include "context.h"
+
+#include <string.h>
+
+#include "push.h"
+#include "vulkan/call.h"
+#include "vulkan/device_info.h"
+
+static smoe_result create_set_layout(smoe_context *context, uint32_t binding_count, VkDescriptorSetLayout *out)
+{
+    VkDescriptorSetLayoutBinding bindings[4];
+    for (uint32_t i = 0; i < binding_count; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){
+            .binding = i,
+            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorCount = 1,
+            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+        };
+    const VkDescriptorSetLayoutCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+        .bindingCount = binding_count,
+        .pBindings = bindings,
+    };
+    const smoe_result result = smoe_vulkan_check(
+        &context->host, context->vk.vkCreateDescriptorSetLayout(context->device, &info, NULL, out), "vkCreateDescriptorSetLayout");
+    if (result)
+        *out = VK_NULL_HANDLE;
+    return result;
+}
+
+static smoe_result create_pipeline_layout(smoe_context *context)
+{
+    const VkDescriptorSetLayout sets[] = {context->io_layout, context->weights_layout};
+    const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(smoe_push)};
+    const VkPipelineLayoutCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+        .setLayoutCount = 2,
+        .pSetLayouts = sets,
+        .pushConstantRangeCount = 1,
+        .pPushConstantRanges = &push,
+    };
+    const smoe_result result =
+        smoe_vulkan_check(&context->host, context->vk.vkCreatePipelineLayout(context->device, &info, NULL, &context->pipeline_layout),
+                          "vkCreatePipelineLayout");
+    if (result)
+        context->pipeline_layout = VK_NULL_HANDLE;
+    return result;
+}
+
+static smoe_result create_cache(smoe_context *context, const smoe_context_desc *desc)
+{
+    /* A driver must ignore data of another device or version, and does: VkPipelineCacheHeaderVersionOne. */
+    const VkPipelineCacheCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+        .initialDataSize = desc->pipeline_cache ? desc->pipeline_cache_size : 0,
+        .pInitialData = desc->pipeline_cache,
+    };
+    const smoe_result result = smoe_vulkan_check(
+        &context->host, context->vk.vkCreatePipelineCache(context->device, &info, NULL, &context->cache), "vkCreatePipelineCache");
+    if (result)
+        context->cache = VK_NULL_HANDLE;
+    return result;
+}
+
+static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *desc)
+{
+    const char *missing = !desc->get_instance_proc_addr ? "get_instance_proc_addr"
+                          : !desc->instance             ? "instance"
+                          : !desc->physical_device      ? "physical_device"
+                          : !desc->device               ? "device"
+                                                        : NULL;
+    if (missing)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.%s: must not be NULL", missing);
+    if (desc->enabled_extension_count > 0 && !desc->enabled_extensions)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "context desc.enabled_extensions: must not be NULL when enabled_extension_count is %u",
+                         desc->enabled_extension_count);
+    if (desc->masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.masked_capabilities: 0x%x, must be SMOE_CAPABILITY_* bits",
+                         desc->masked_capabilities);
+    if (desc->pipeline_cache_size > 0 && !desc->pipeline_cache)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "context desc.pipeline_cache: must not be NULL when pipeline_cache_size is not 0");
+    return SMOE_SUCCESS;
+}
+
+/* Leaves only the capabilities that the app has enabled and not masked. */
+static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
+{
+    bool size_control = info->api_version >= VK_API_VERSION_1_3;
+    for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
+        if (strcmp(desc->enabled_extensions[i], VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME) == 0)
+            size_control = true;
+    if (!size_control || !smoe_features_have_size_control(desc->enabled_features))
+        info->capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+    info->capabilities &= ~desc->masked_capabilities;
+}
+
+smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out)
+{
+    smoe_host host;
+    smoe_instance_table instance;
+    smoe_device_info info;
+    if (!out)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    *out = NULL;
+    if (!desc)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    if (!smoe_host_init(&host, desc->allocator, desc->log))
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    smoe_result result = check_desc(&host, desc);
+    if (result || (result = smoe_instance_table_load(&host, desc->get_instance_proc_addr, desc->instance, &instance)) ||
+        (result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, &info)))
+        return result;
+    if (!info.usable)
+        return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
+    apply_enabled(desc, &info);
+
+    smoe_context *context = smoe_host_alloc(&host, 1, sizeof *context);
+    if (!context)
+        return smoe_fail(&host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "context: no host memory");
+    context->host = host;
+    context->device = desc->device;
+    context->info = info;
+    smoe_volk_load_device_table(&context->vk, instance.get_device_proc_addr, desc->device);
+    if ((result = create_cache(context, desc)) || (result = create_set_layout(context, 3, &context->io_layout)) ||
+        (result = create_set_layout(context, 4, &context->weights_layout)) || (result = create_pipeline_layout(context)))
+        goto fail;
+    *out = context;
+    return SMOE_SUCCESS;
+fail:
+    smoe_context_destroy(context);
+    return result;
+}
+
+void smoe_context_destroy(smoe_context *context)
+{
+    if (!context)
+        return;
+    const struct VolkDeviceTable *vk = &context->vk;
+    vk->vkDestroyPipelineLayout(context->device, context->pipeline_layout, NULL);
+    vk->vkDestroyDescriptorSetLayout(context->device, context->weights_layout, NULL);
+    vk->vkDestroyDescriptorSetLayout(context->device, context->io_layout, NULL);
+    vk->vkDestroyPipelineCache(context->device, context->cache, NULL);
+    const smoe_host host = context->host;
+    smoe_host_free(&host, context);
+}
+
+const smoe_device_info *smoe_context_device_info(const smoe_context *context)
+{
+    return context ? &context->info : NULL;
+}
+
+smoe_result smoe_context_pipeline_cache(const smoe_context *context, size_t *size, void *data)
+{
+    if (!context)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    if (!size)
+        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "size: must not be NULL");
+    const VkResult vulkan = context->vk.vkGetPipelineCacheData(context->device, context->cache, size, data);
+    if (vulkan == VK_INCOMPLETE)
+        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "size: too small for the pipeline cache");
+    return smoe_vulkan_check(&context->host, vulkan, "vkGetPipelineCacheData");
+}

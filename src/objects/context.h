@@ -1,0 +1,19 @@
+/* The context's inside: what plans, layers and bindings need of the device. */
+#ifndef SMOE_OBJECTS_CONTEXT_H
+#define SMOE_OBJECTS_CONTEXT_H
+
+#include "base/host.h"
+#include "vulkan/volk_table.h"
+
+struct smoe_context {
+    smoe_host host;
+    VkDevice device;
+    struct VolkDeviceTable vk;
+    smoe_device_info info; /* as enabled and masked */
+    VkPipelineCache cache;
+    /* One layout for every kernel, see shaders/common/interface.h. */
+    VkDescriptorSetLayout io_layout, weights_layout;
+    VkPipelineLayout pipeline_layout;
+};
+
+#endif

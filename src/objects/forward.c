@@ -1,0 +1,201 @@
+#include <math.h>
+
+#include "base/arithmetic.h"
+#include "binding.h"
+#include "layer.h"
+#include "push.h"
+
+#define MAX_EXPONENT 1024.0f
+
+/* What is being recorded, and where. */
+typedef struct recording {
+    VkCommandBuffer command_buffer;
+    const smoe_context *context;
+    const smoe_plan *plan;
+    const smoe_layer *layer;
+    const smoe_binding *binding;
+    const smoe_timestamps *timestamps; /* NULL: none */
+    smoe_push push;
+} recording;
+
+smoe_forward_params smoe_forward_defaults(void)
+{
+    return (smoe_forward_params){.a = 1.0f, .b = 50.0f, .temperature = 1.0f, .scale = 1.0f};
+}
+
+static smoe_result check_params(const smoe_plan *plan, const smoe_binding *binding, const smoe_forward_params *params)
+{
+    const smoe_host *host = &plan->context->host;
+    const smoe_plan_desc *desc = &plan->shape.desc;
+    if (params->token_count > binding->max_tokens)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be at most the binding's %u", params->token_count,
+                         binding->max_tokens);
+    if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u", params->max_active, desc->top_k,
+                         desc->max_active);
+    const struct {
+        const char *name;
+        float value;
+        bool legal;
+        const char *rule;
+    } rules[] = {
+        {"eps", params->eps, isfinite(params->eps) && params->eps >= 0.0f, "finite and at least 0"},
+        {"a", params->a, params->a > 0.0f && params->a <= MAX_EXPONENT, "above 0 and at most 1024"},
+        {"b", params->b, params->b > 0.0f && params->b <= MAX_EXPONENT, "above 0 and at most 1024"},
+        {"temperature", params->temperature, isfinite(params->temperature) && params->temperature > 0.0f, "finite and above 0"},
+        {"tie_tolerance", params->tie_tolerance, isfinite(params->tie_tolerance) && params->tie_tolerance >= 0.0f,
+         "finite and at least 0"},
+        {"scale", params->scale, isfinite(params->scale), "finite"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (!rules[i].legal)
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %g, must be %s", rules[i].name, (double)rules[i].value,
+                             rules[i].rule);
+    return SMOE_SUCCESS;
+}
+
+/* Orders everything before against everything after among compute shaders and indirect arguments. Global rather than per buffer:
+ * on every driver in use the cost is the same, and what a stage may touch needs no list. */
+static void barrier(const recording *r)
+{
+    const VkMemoryBarrier memory = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+        .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_INDIRECT_COMMAND_READ_BIT,
+    };
+    const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT;
+    r->context->vk.vkCmdPipelineBarrier(r->command_buffer, stages, stages, 0, 1, &memory, 0, NULL, 0, NULL);
+}
+
+static void timestamp(const recording *r, uint32_t index)
+{
+    if (r->timestamps)
+        r->context->vk.vkCmdWriteTimestamp(r->command_buffer, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->timestamps->pool,
+                                           r->timestamps->first + index);
+}
+
+/* A stage ends: its writes are made visible, and its timestamp is taken. */
+static void end_stage(const recording *r, smoe_stage stage)
+{
+    barrier(r);
+    timestamp(r, (uint32_t)stage + 1);
+}
+
+static void bind(const recording *r, VkPipeline pipeline, VkDescriptorSet io, const smoe_weights_set *weights)
+{
+    const struct VolkDeviceTable *vk = &r->context->vk;
+    const VkPipelineLayout layout = r->context->pipeline_layout;
+    smoe_push push = r->push;
+    vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+    vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_IO, 1, &io, 0, NULL);
+    if (weights) {
+        vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_WEIGHTS, 1, &weights->set, 0,
+                                    NULL);
+        push.flags |= weights->flags;
+        push.w_offset = weights->offsets[0];
+        push.b_offset = weights->offsets[1];
+        push.w_gate_offset = weights->offsets[2];
+        push.b_gate_offset = weights->offsets[3];
+    }
+    vk->vkCmdPushConstants(r->command_buffer, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
+}
+
+static void dispatch(const recording *r, smoe_groups groups)
+{
+    r->context->vk.vkCmdDispatch(r->command_buffer, groups.x, groups.y, groups.z);
+}
+
+/* One dispatch per range of experts; sort has written their sizes. down: 0 or 1. */
+static void dispatch_experts(recording *r, VkPipeline pipeline, VkDescriptorSet io, uint32_t down)
+{
+    for (uint32_t range = 0; range < r->plan->shape.range_count; range++) {
+        const smoe_layer_range *weights = &r->layer->ranges[range];
+        r->push.range = range;
+        bind(r, pipeline, io, down ? &weights->down : &weights->up);
+        r->context->vk.vkCmdDispatchIndirect(r->command_buffer, r->binding->workspace.buffer,
+                                             r->binding->workspace.offset + 4 * (SMOE_CONTROL_ARGUMENTS((VkDeviceSize)range) + 4 * down));
+    }
+}
+
+static void record_pass(recording *r, uint32_t token_count, uint32_t pass)
+{
+    const smoe_plan *plan = r->plan;
+    const smoe_selection *selection = &plan->selection;
+    const uint32_t tokens = smoe_shape_pass_token_count(&plan->shape, token_count, pass);
+    const uint32_t logits = smoe_regime_for_logits(selection->tuning, token_count);
+    const uint32_t experts = smoe_regime_for_experts(selection->tuning, &plan->shape.desc, token_count);
+    const smoe_expert_pipelines *pipelines = &plan->experts[experts];
+    const smoe_binding_pass *io = &r->binding->passes[pass];
+    r->push.token_count = tokens;
+
+    timestamp(r, 0);
+    bind(r, plan->logits[logits], io->x_hidden, &r->layer->router);
+    dispatch(r, smoe_route_logits_groups(&plan->shape, &selection->logits[logits], tokens));
+    end_stage(r, SMOE_STAGE_ROUTE_LOGITS);
+
+    bind(r, plan->select, io->x_report, NULL);
+    dispatch(r, smoe_route_select_groups(&selection->select, tokens));
+    end_stage(r, SMOE_STAGE_ROUTE_SELECT);
+
+    bind(r, pipelines->sort, io->x_hidden, NULL);
+    dispatch(r, (smoe_groups){1, 1, 1});
+    end_stage(r, SMOE_STAGE_SORT);
+
+    dispatch_experts(r, pipelines->up, io->x_hidden, 0);
+    end_stage(r, SMOE_STAGE_EXPERT_UP);
+
+    dispatch_experts(r, pipelines->down, r->binding->hidden_rows, 1);
+    end_stage(r, SMOE_STAGE_EXPERT_DOWN);
+
+    bind(r, plan->combine, io->rows_y, NULL);
+    dispatch(r, smoe_combine_groups(&plan->shape, &selection->combine, tokens));
+    end_stage(r, SMOE_STAGE_COMBINE);
+}
+
+smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                         const smoe_forward_params *params, const smoe_timestamps *timestamps)
+{
+    if (!layer)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    const smoe_plan *plan = layer->plan;
+    const smoe_host *host = &plan->context->host;
+    if (!command_buffer || !binding || !params)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL",
+                         !command_buffer ? "command_buffer"
+                         : !binding      ? "binding"
+                                         : "params");
+    if (binding->plan != plan)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "binding: must be of the same plan as layer");
+    if (timestamps && !timestamps->pool)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "timestamps.pool: must not be VK_NULL_HANDLE");
+    const smoe_result result = check_params(plan, binding, params);
+    if (result || params->token_count == 0)
+        return result;
+
+    recording r = {
+        .command_buffer = command_buffer,
+        .context = plan->context,
+        .plan = plan,
+        .layer = layer,
+        .binding = binding,
+        .timestamps = timestamps,
+        .push =
+            {
+                .flags = binding->has_report ? SMOE_PUSH_REPORT : 0u,
+                .max_active = params->max_active ? params->max_active : plan->shape.desc.max_active,
+                .eps = params->eps,
+                .a = params->a,
+                .b = params->b,
+                .temperature = params->temperature,
+                .tie_tolerance = params->tie_tolerance,
+                .scale = params->scale,
+            },
+    };
+    barrier(&r);
+    const uint32_t pass_count = smoe_divide_up(params->token_count, plan->shape.pass_tokens);
+    for (uint32_t pass = 0; pass < pass_count; pass++) {
+        record_pass(&r, params->token_count, pass);
+        r.timestamps = NULL; /* a query may be written once */
+    }
+    return SMOE_SUCCESS;
+}

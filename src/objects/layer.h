@@ -1,0 +1,25 @@
+/* The layer's inside: one set for the router, and two per range of experts. */
+#ifndef SMOE_OBJECTS_LAYER_H
+#define SMOE_OBJECTS_LAYER_H
+
+#include "plan.h"
+
+/* A set of weights as a stage binds it, with the push constants that belong to it. */
+typedef struct smoe_weights_set {
+    VkDescriptorSet set;
+    uint32_t flags;      /* SMOE_PUSH_BIAS, SMOE_PUSH_BIAS_GATE */
+    uint32_t offsets[4]; /* w, b, w_gate, b_gate: elements between the descriptor's aligned start and the range's first */
+} smoe_weights_set;
+
+typedef struct smoe_layer_range {
+    smoe_weights_set up, down;
+} smoe_layer_range;
+
+struct smoe_layer {
+    const smoe_plan *plan;
+    VkDescriptorPool pool;
+    smoe_weights_set router;
+    smoe_layer_range *ranges; /* range_count */
+};
+
+#endif

@@ -1,0 +1,124 @@
+#include "plan.h"
+
+#include "../../shaders/common/interface.h"
+#include "vulkan/call.h"
+#include "vulkan/pipeline.h"
+
+static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, VkPipeline *out)
+{
+    const smoe_context *context = plan->context;
+    const smoe_shape *shape = &plan->shape;
+    const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
+    const uint32_t constants[SMOE_ID_COUNT] = {
+        [SMOE_ID_WORKGROUP_SIZE] = config->workgroup_size,
+        [SMOE_ID_SUBGROUP_SIZE] = config->subgroup_size,
+        [SMOE_ID_D_MODEL] = shape->desc.d_model,
+        [SMOE_ID_D_HIDDEN] = shape->desc.d_hidden,
+        [SMOE_ID_EXPERT_COUNT] = shape->desc.expert_count,
+        [SMOE_ID_TOP_K] = shape->desc.top_k,
+        [SMOE_ID_MAX_ACTIVE] = shape->desc.max_active,
+        [SMOE_ID_PASS_TOKENS] = shape->pass_tokens,
+        [SMOE_ID_RANGE_COUNT] = shape->range_count,
+        [SMOE_ID_RANGE_EXPERTS] = shape->range_experts,
+        [SMOE_ID_WEIGHT_TYPE] = (uint32_t)shape->desc.weight_type,
+        [SMOE_ID_ACTIVATION] = (uint32_t)shape->desc.activation,
+        [SMOE_ID_GATED] = shape->desc.gated,
+        [SMOE_ID_RENORMALIZE] = shape->desc.renormalize,
+        [SMOE_ID_ALIGNED] = shape->aligned,
+        [SMOE_ID_TILE_ROWS] = config->tile_rows,
+        [SMOE_ID_TILE_COLUMNS] = config->tile_columns,
+        [SMOE_ID_TILE_DEPTH] = config->tile_depth,
+        [SMOE_ID_THREAD_ROWS] = config->thread_rows,
+        [SMOE_ID_THREAD_COLUMNS] = config->thread_columns,
+        [SMOE_ID_UP_COLUMN_TILES] = config->up_column_tiles,
+        [SMOE_ID_DOWN_COLUMN_TILES] = config->down_column_tiles,
+    };
+    const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
+    const smoe_pipeline_desc desc = {
+        .name = row->name,
+        .spirv = row->spirv,
+        .spirv_size = row->spirv_size,
+        .constants = constants,
+        .constant_count = SMOE_ID_COUNT,
+        .required_subgroup_size = config->required_subgroup_size,
+        .full_subgroups = size_control && config->subgroup_size > 1 && config->workgroup_size % context->info.subgroup_size_max == 0,
+    };
+    return smoe_pipeline_create(&context->host, &context->vk, context->device, context->cache, context->pipeline_layout, &desc, out);
+}
+
+static smoe_result create_pipelines(smoe_plan *plan)
+{
+    const smoe_selection *selection = &plan->selection;
+    smoe_result result;
+    if ((result = create_pipeline(plan, &selection->select, &plan->select)) ||
+        (result = create_pipeline(plan, &selection->combine, &plan->combine)))
+        return result;
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        const smoe_expert_selection *experts = &selection->experts[i];
+        if (selection->logits_used[i] && (result = create_pipeline(plan, &selection->logits[i], &plan->logits[i])))
+            return result;
+        if (experts->used && ((result = create_pipeline(plan, &experts->sort, &plan->experts[i].sort)) ||
+                              (result = create_pipeline(plan, &experts->up, &plan->experts[i].up)) ||
+                              (result = create_pipeline(plan, &experts->down, &plan->experts[i].down))))
+            return result;
+    }
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out)
+{
+    if (out)
+        *out = NULL;
+    if (!context)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    if (!desc || !out)
+        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", desc ? "out" : "desc");
+    smoe_plan *plan = smoe_host_alloc(&context->host, 1, sizeof *plan);
+    if (!plan)
+        return smoe_fail(&context->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "plan: no host memory");
+    plan->context = context;
+    smoe_result result = smoe_shape_init(&context->host, &context->info, desc, &plan->shape);
+    if (result)
+        goto fail;
+    smoe_selection_init(&context->info, &plan->shape, &plan->selection);
+    result = create_pipelines(plan);
+    if (result)
+        goto fail;
+    *out = plan;
+    return SMOE_SUCCESS;
+fail:
+    smoe_plan_destroy(plan);
+    return result;
+}
+
+void smoe_plan_destroy(smoe_plan *plan)
+{
+    if (!plan)
+        return;
+    const smoe_context *context = plan->context;
+    const struct VolkDeviceTable *vk = &context->vk;
+    vk->vkDestroyPipeline(context->device, plan->select, NULL);
+    vk->vkDestroyPipeline(context->device, plan->combine, NULL);
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        vk->vkDestroyPipeline(context->device, plan->logits[i], NULL);
+        vk->vkDestroyPipeline(context->device, plan->experts[i].sort, NULL);
+        vk->vkDestroyPipeline(context->device, plan->experts[i].up, NULL);
+        vk->vkDestroyPipeline(context->device, plan->experts[i].down, NULL);
+    }
+    smoe_host_free(&context->host, plan);
+}
+
+const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan)
+{
+    return plan ? &plan->shape.desc : NULL;
+}
+
+VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan)
+{
+    return plan ? plan->shape.workspace_size : 0;
+}
+
+VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count)
+{
+    return plan ? 4ull * token_count * SMOE_REPORT_STRIDE((VkDeviceSize)plan->shape.desc.max_active) : 0;
+}

@@ -1,0 +1,23 @@
+/* The plan's inside: the shape, the choices and the pipelines. */
+#ifndef SMOE_OBJECTS_PLAN_H
+#define SMOE_OBJECTS_PLAN_H
+
+#include "context.h"
+#include "domain/selection.h"
+#include "domain/shape.h"
+
+/* A pipeline per configuration of the selection; VK_NULL_HANDLE for those no token count leads to. */
+typedef struct smoe_expert_pipelines {
+    VkPipeline sort, up, down;
+} smoe_expert_pipelines;
+
+struct smoe_plan {
+    const smoe_context *context;
+    smoe_shape shape;
+    smoe_selection selection;
+    VkPipeline select, combine;
+    VkPipeline logits[SMOE_REGIME_COUNT];
+    smoe_expert_pipelines experts[SMOE_REGIME_COUNT];
+};
+
+#endif

@@ -1,0 +1,193 @@
+#include "device_info.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arithmetic.h"
+#include "call.h"
+
+/* The floor: what every kernel may assume. 8 storage buffers per stage is WebGPU's floor as well, so no device in use is lost. */
+#define FLOOR_STORAGE_BUFFERS 8u
+#define FLOOR_INVOCATIONS 128u
+#define FLOOR_SHARED_MEMORY 16384u
+
+static smoe_result list_extensions(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
+                                   smoe_extension_list *out)
+{
+    VkResult result;
+    do {
+        smoe_host_free(host, out->properties);
+        *out = (smoe_extension_list){NULL, 0};
+        result = table->enumerate_device_extensions(physical_device, NULL, &out->count, NULL);
+        if (result < 0 || out->count == 0)
+            break;
+        out->properties = smoe_host_alloc(host, out->count, sizeof *out->properties);
+        if (!out->properties)
+            return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "device extensions: no host memory");
+        result = table->enumerate_device_extensions(physical_device, NULL, &out->count, out->properties);
+    } while (result == VK_INCOMPLETE);
+    const smoe_result converted = smoe_vulkan_check(host, result, "vkEnumerateDeviceExtensionProperties");
+    if (converted) {
+        smoe_host_free(host, out->properties);
+        *out = (smoe_extension_list){NULL, 0};
+    }
+    return converted;
+}
+
+static void find_unusable(const smoe_instance_table *table, VkPhysicalDevice physical_device, smoe_device_info *info)
+{
+    VkQueueFamilyProperties families[32];
+    uint32_t count = sizeof families / sizeof families[0];
+    table->get_queue_family_properties(physical_device, &count, families);
+    bool compute = false;
+    bool timestamps = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
+            compute = true;
+            timestamps = timestamps || families[i].timestampValidBits > 0;
+        }
+    }
+    if (!timestamps)
+        info->timestamp_period = 0.0f;
+    if (!compute)
+        snprintf(info->reason, sizeof info->reason, "no queue family with compute");
+    else if (info->max_stage_storage_buffers < FLOOR_STORAGE_BUFFERS)
+        snprintf(info->reason, sizeof info->reason, "%u storage buffers per stage, %u are needed", info->max_stage_storage_buffers,
+                 FLOOR_STORAGE_BUFFERS);
+    else if (info->max_workgroup_invocations < FLOOR_INVOCATIONS || info->max_workgroup_size_x < FLOOR_INVOCATIONS)
+        snprintf(info->reason, sizeof info->reason, "%u invocations per workgroup, %u are needed",
+                 smoe_min_u32(info->max_workgroup_invocations, info->max_workgroup_size_x), FLOOR_INVOCATIONS);
+    else if (info->max_shared_memory_size < FLOOR_SHARED_MEMORY)
+        snprintf(info->reason, sizeof info->reason, "%u bytes of shared memory, %u are needed", info->max_shared_memory_size,
+                 FLOOR_SHARED_MEMORY);
+    else
+        info->usable = true;
+}
+
+static uint32_t subgroup_capabilities(const VkPhysicalDeviceSubgroupProperties *subgroup)
+{
+    uint32_t capabilities = 0;
+    const VkSubgroupFeatureFlags operations = subgroup->supportedOperations;
+    if (!(subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) || !(operations & VK_SUBGROUP_FEATURE_BASIC_BIT))
+        return 0;
+    if (operations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT)
+        capabilities |= SMOE_CAPABILITY_SUBGROUP_ARITHMETIC;
+    if (operations & VK_SUBGROUP_FEATURE_BALLOT_BIT)
+        capabilities |= SMOE_CAPABILITY_SUBGROUP_BALLOT;
+    if (operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT)
+        capabilities |= SMOE_CAPABILITY_SUBGROUP_SHUFFLE;
+    return capabilities;
+}
+
+static void fill_limits(const VkPhysicalDeviceProperties *properties, smoe_device_info *out)
+{
+    const VkPhysicalDeviceLimits *limits = &properties->limits;
+    out->max_workgroup_invocations = limits->maxComputeWorkGroupInvocations;
+    out->max_workgroup_size_x = limits->maxComputeWorkGroupSize[0];
+    memcpy(out->max_workgroup_count, limits->maxComputeWorkGroupCount, sizeof out->max_workgroup_count);
+    out->max_shared_memory_size = limits->maxComputeSharedMemorySize;
+    out->max_stage_storage_buffers = limits->maxPerStageDescriptorStorageBuffers;
+    out->max_storage_buffer_range = limits->maxStorageBufferRange;
+    out->min_storage_buffer_offset_alignment = limits->minStorageBufferOffsetAlignment;
+    out->timestamp_period = limits->timestampPeriod;
+}
+
+static void fill_memory(const smoe_instance_table *table, VkPhysicalDevice physical_device, smoe_device_info *out)
+{
+    VkPhysicalDeviceMemoryProperties memory;
+    table->get_memory_properties(physical_device, &memory);
+    for (uint32_t i = 0; i < memory.memoryHeapCount; i++) {
+        const bool local = (memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) != 0;
+        if (local && memory.memoryHeaps[i].size > out->device_memory_size)
+            out->device_memory_size = memory.memoryHeaps[i].size;
+    }
+}
+
+static void fill_extended(const smoe_instance_table *table, VkPhysicalDevice physical_device, const smoe_extension_list *extensions,
+                          smoe_device_info *out)
+{
+    const bool has_driver = out->api_version >= VK_API_VERSION_1_2 ||
+                            smoe_extension_listed(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
+    const bool has_size_control = out->api_version >= VK_API_VERSION_1_3 ||
+                                  smoe_extension_listed(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+
+    VkPhysicalDeviceMaintenance3Properties maintenance3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+    VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
+                                                   .pNext = &maintenance3};
+    VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, .pNext = &subgroup};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &id};
+    VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+    VkPhysicalDeviceSubgroupSizeControlProperties size_control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+    VkPhysicalDeviceSubgroupSizeControlFeatures size_control_features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+    if (has_driver) {
+        driver.pNext = properties.pNext;
+        properties.pNext = &driver;
+    }
+    if (has_size_control) {
+        size_control.pNext = properties.pNext;
+        properties.pNext = &size_control;
+        features.pNext = &size_control_features;
+    }
+    table->get_properties2(physical_device, &properties);
+    table->get_features2(physical_device, &features);
+
+    memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
+    memcpy(out->driver_name, driver.driverName, sizeof out->driver_name);
+    memcpy(out->driver_info, driver.driverInfo, sizeof out->driver_info);
+    out->driver_id = (uint32_t)driver.driverID;
+    out->max_allocation_size = maintenance3.maxMemoryAllocationSize;
+    out->capabilities = subgroup_capabilities(&subgroup);
+    out->subgroup_size = subgroup.subgroupSize;
+    out->subgroup_size_min = size_control.minSubgroupSize ? size_control.minSubgroupSize : subgroup.subgroupSize;
+    out->subgroup_size_max = size_control.maxSubgroupSize ? size_control.maxSubgroupSize : subgroup.subgroupSize;
+    /* GCN and NVK have size control, yet refuse a required size for compute: requiredSubgroupSizeStages tells. */
+    if (smoe_features_have_size_control(&features) && (size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
+        out->capabilities |= SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+}
+
+smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_table *table, uint32_t api_version,
+                                   VkPhysicalDevice physical_device, smoe_device_info *out)
+{
+    VkPhysicalDeviceProperties properties;
+    memset(out, 0, sizeof *out);
+    table->get_properties(physical_device, &properties);
+    memcpy(out->name, properties.deviceName, sizeof out->name);
+    out->vendor_id = properties.vendorID;
+    out->device_id = properties.deviceID;
+    out->driver_version = properties.driverVersion;
+    out->type = properties.deviceType;
+    out->api_version = smoe_min_u32(properties.apiVersion, api_version ? api_version : VK_API_VERSION_1_0);
+    fill_limits(&properties, out);
+    fill_memory(table, physical_device, out);
+    if (out->api_version < VK_API_VERSION_1_1 || !table->get_properties2 || !table->get_features2) {
+        out->timestamp_period = 0.0f;
+        snprintf(out->reason, sizeof out->reason, "Vulkan %u.%u under an instance of Vulkan %u.%u, 1.1 is needed of both",
+                 VK_API_VERSION_MAJOR(properties.apiVersion), VK_API_VERSION_MINOR(properties.apiVersion),
+                 VK_API_VERSION_MAJOR(api_version), VK_API_VERSION_MINOR(api_version));
+        return SMOE_SUCCESS;
+    }
+    smoe_extension_list extensions = {NULL, 0};
+    const smoe_result result = list_extensions(host, table, physical_device, &extensions);
+    if (result)
+        return result;
+    fill_extended(table, physical_device, &extensions, out);
+    find_unusable(table, physical_device, out);
+    smoe_host_free(host, extensions.properties);
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance, uint32_t api_version,
+                                      VkPhysicalDevice physical_device, smoe_device_info *out)
+{
+    smoe_host host;
+    smoe_instance_table table;
+    if (!get_instance_proc_addr || !instance || !physical_device || !out)
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    memset(out, 0, sizeof *out);
+    smoe_host_init(&host, NULL, NULL);
+    const smoe_result result = smoe_instance_table_load(&host, get_instance_proc_addr, instance, &table);
+    return result ? result : smoe_device_info_query(&host, &table, api_version, physical_device, out);
+}

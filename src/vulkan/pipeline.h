@@ -1,0 +1,22 @@
+/* Compute pipelines with specialisation constants. */
+#ifndef SMOE_VULKAN_PIPELINE_H
+#define SMOE_VULKAN_PIPELINE_H
+
+#include "base/host.h"
+#include "volk_table.h"
+
+/* What a pipeline is made from beside its layout. constants[i] is the constant with id i, a uint32. */
+typedef struct smoe_pipeline_desc {
+    const char *name; /* for the log */
+    const uint32_t *spirv;
+    size_t spirv_size;
+    const uint32_t *constants;
+    uint32_t constant_count;
+    uint32_t required_subgroup_size; /* 0 = any */
+    bool full_subgroups;             /* wants size control; the workgroup size must be a multiple of the largest subgroup size */
+} smoe_pipeline_desc;
+
+smoe_result smoe_pipeline_create(const smoe_host *host, const struct VolkDeviceTable *vk, VkDevice device, VkPipelineCache cache,
+                                 VkPipelineLayout layout, const smoe_pipeline_desc *desc, VkPipeline *out);
+
+#endif
