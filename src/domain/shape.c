@@ -111,8 +111,8 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     if ((result = split_ranges(host, info, out)) || (result = split_passes(host, info, out)))
         return result;
     const uint64_t rows = (uint64_t)out->pass_tokens * out->desc.max_active;
-    out->control_size = smoe_align_up(4 * control_words(out, out->pass_tokens), REGION_ALIGNMENT);
-    out->hidden_offset = out->control_size;
+    out->control_size = 4 * control_words(out, out->pass_tokens);
+    out->hidden_offset = smoe_align_up(out->control_size, REGION_ALIGNMENT);
     out->hidden_size = 4 * rows * desc->d_hidden;
     out->rows_offset = smoe_align_up(out->hidden_offset + out->hidden_size, REGION_ALIGNMENT);
     out->rows_size = 4 * rows * desc->d_model;

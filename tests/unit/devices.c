@@ -1,0 +1,48 @@
+#include "devices.h"
+
+#include <string.h>
+
+#define SHUFFLE (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+
+typedef struct corner {
+    const char *name;
+    VkPhysicalDeviceType type;
+    uint32_t capabilities, subgroup_min, subgroup_max, invocations, shared;
+    uint64_t range, alignment;
+} corner;
+
+/* Subgroup sizes, ranges and limits as in ../shared/driverlab's notes. */
+static const corner corners[TEST_DEVICE_COUNT] = {
+    {"the floor", VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, 0, 1, 1, 128, 16384, 1ull << 27, 256},
+    {"lavapipe, 4 lanes", VK_PHYSICAL_DEVICE_TYPE_CPU, SMOE_CAPABILITY_ALL, 4, 4, 1024, 32768, 1ull << 27, 16},
+    {"lavapipe, 8 lanes", VK_PHYSICAL_DEVICE_TYPE_CPU, SMOE_CAPABILITY_ALL, 8, 8, 1024, 32768, 1ull << 27, 16},
+    {"lavapipe, 16 lanes", VK_PHYSICAL_DEVICE_TYPE_CPU, SMOE_CAPABILITY_ALL, 16, 16, 1024, 32768, 1ull << 27, 16},
+    {"SwiftShader", VK_PHYSICAL_DEVICE_TYPE_CPU, SHUFFLE, 4, 4, 256, 16384, 1ull << 30, 256},
+    {"Intel", VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, SMOE_CAPABILITY_ALL, 8, 32, 1024, 65536, 1ull << 30, 64},
+    {"NVIDIA", VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, SMOE_CAPABILITY_ALL, 32, 32, 1024, 49152, 0xffffffffull, 16},
+    {"AMD", VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, SMOE_CAPABILITY_ALL, 32, 64, 1024, 65536, 0xffffffffull, 4},
+    {"Adreno", VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, SHUFFLE, 64, 128, 1024, 32768, 1ull << 27, 64},
+};
+
+smoe_device_info test_device(uint32_t i)
+{
+    const corner *c = &corners[i];
+    smoe_device_info info = {
+        .type = c->type,
+        .api_version = VK_API_VERSION_1_1,
+        .capabilities = c->capabilities,
+        .subgroup_size = c->subgroup_max,
+        .subgroup_size_min = c->subgroup_min,
+        .subgroup_size_max = c->subgroup_max,
+        .max_workgroup_invocations = c->invocations,
+        .max_workgroup_size_x = c->invocations,
+        .max_workgroup_count = {65535, 65535, 65535},
+        .max_shared_memory_size = c->shared,
+        .max_stage_storage_buffers = 8,
+        .max_storage_buffer_range = c->range,
+        .min_storage_buffer_offset_alignment = c->alignment,
+        .usable = true,
+    };
+    strcpy(info.name, c->name);
+    return info;
+}

@@ -1,0 +1,128 @@
+/* smoe_shape_init: every buffer a kernel is given fits the device's range, parts begin aligned, nothing overlaps or overflows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../../shaders/common/interface.h"
+#include "common/cmocka_all.h"
+#include "common/random.h"
+#include "devices.h"
+#include "domain/shape.h"
+
+static void keep_text(void *user, smoe_log_level level, const char *text)
+{
+    (void)level;
+    snprintf(user, 256, "%s", text);
+}
+
+static smoe_plan_desc random_desc(test_random *random)
+{
+    const uint32_t widths[] = {1, 2, 3, 7, 64, 65, 127, 384, 1000, 1024, 2047, 2048, 4096, 8191, 16384, 65536};
+    const uint32_t experts[] = {1, 2, 3, 8, 16, 31, 64, 127, 128, 1023, 1024};
+    const uint32_t tokens[] = {1, 2, 31, 197, 1000, 8192, 32768, 32769, 100000, SMOE_MAX_TOKENS};
+    smoe_plan_desc desc = {
+        .d_model = widths[test_random_below(random, 16)],
+        .d_hidden = widths[test_random_below(random, 16)],
+        .expert_count = experts[test_random_below(random, 11)],
+        .max_tokens = tokens[test_random_below(random, 10)],
+        .weight_type = test_random_below(random, 2) ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32,
+        .gated = test_random_below(random, 2) != 0,
+    };
+    desc.top_k = 1 + test_random_below(random, desc.expert_count < 8 ? desc.expert_count : 8);
+    desc.max_active = test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
+    return desc;
+}
+
+/* What must hold for any shape that is accepted; 0 or the line of the rule that does not. */
+static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
+{
+    const uint64_t range = info->max_storage_buffer_range, T = s->pass_tokens, A = s->desc.max_active;
+    const uint64_t matrix = (uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(s);
+#define RULE(condition) \
+    if (!(condition))   \
+    return __LINE__
+    RULE(A == (desc->max_active ? desc->max_active : desc->expert_count));
+    RULE(T >= 1 && T <= desc->max_tokens && T <= SMOE_MAX_PASS_TOKENS);
+    RULE(4 * T * A * desc->d_hidden == s->hidden_size && s->hidden_size <= range);
+    RULE(4 * T * A * desc->d_model == s->rows_size && s->rows_size <= range);
+    RULE(4 * T * SMOE_REPORT_STRIDE(A) <= range);
+    RULE(s->control_size <= range && s->control_size >= 4 * SMOE_CONTROL_WORDS((uint64_t)s->range_count, T, A, desc->expert_count));
+    RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
+    RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
+    RULE(s->workspace_size == s->rows_offset + s->rows_size);
+    if (T < desc->max_tokens) {
+        RULE(4 * T * desc->d_model % info->min_storage_buffer_offset_alignment == 0);
+        RULE(4 * T * SMOE_REPORT_STRIDE(A) % info->min_storage_buffer_offset_alignment == 0);
+    }
+    RULE(s->range_count >= 1 && (uint64_t)s->range_count * s->range_experts >= desc->expert_count);
+    RULE((uint64_t)(s->range_count - 1) * s->range_experts < desc->expert_count);
+    uint64_t covered = 0;
+    for (uint32_t r = 0; r < s->range_count; r++) {
+        const uint64_t begin = covered * matrix, count = smoe_shape_range_expert_count(s, r);
+        const uint64_t aligned = begin - begin % info->min_storage_buffer_offset_alignment;
+        RULE(count >= 1 && begin + count * matrix - aligned <= range);
+        covered += count;
+    }
+    RULE(covered == desc->expert_count);
+    uint64_t tokens = 0;
+    for (uint32_t pass = 0; tokens < desc->max_tokens; pass++) {
+        const uint32_t count = smoe_shape_pass_token_count(s, desc->max_tokens, pass);
+        RULE(count >= 1 && count <= T);
+        tokens += count;
+    }
+    RULE(tokens == desc->max_tokens);
+    return 0;
+}
+
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    const uint64_t seed = test_seed();
+    test_random random = test_random_make(seed, 1);
+    uint32_t accepted = 0, refused = 0, passes = 0, ranges = 0;
+    for (uint32_t i = 0; i < 20000; i++) {
+        char text[256] = "";
+        const smoe_host host = {.log = {keep_text, text}};
+        const smoe_device_info info = test_device(i % TEST_DEVICE_COUNT);
+        const smoe_plan_desc desc = random_desc(&random);
+        smoe_shape shape;
+        const smoe_result result = smoe_shape_init(&host, &info, &desc, &shape);
+        const int rule = result ? 0 : broken_rule(&info, &desc, &shape);
+        if (rule || (result && (result != SMOE_ERROR_UNSUPPORTED || !text[0])))
+            fail_msg("rule at line %d, result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, D=%u H=%u E=%u k=%u A=%u T=%u type=%d", rule,
+                     result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count, desc.top_k,
+                     desc.max_active, desc.max_tokens, desc.weight_type);
+        accepted += !result;
+        refused += result != 0;
+        passes += !result && shape.pass_tokens < desc.max_tokens;
+        ranges += !result && shape.range_count > 1;
+    }
+    /* The table must have reached every branch. */
+    assert_true(accepted > 1000 && refused > 100 && passes > 100 && ranges > 100);
+}
+
+static void test_exact_fit(void **state)
+{
+    (void)state;
+    const smoe_host host = {0};
+    const smoe_device_info info = test_device(2); /* 128 MiB */
+    smoe_shape shape;
+    /* one matrix of exactly the range fits; a row more does not */
+    smoe_plan_desc desc = {.d_model = 4096, .d_hidden = 8192, .expert_count = 3, .top_k = 1, .max_active = 1, .max_tokens = 1};
+    assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
+    assert_int_equal(shape.range_count, 3);
+    desc.d_hidden++;
+    assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_ERROR_UNSUPPORTED);
+    /* 4 experts of 32 MiB are one range, 5 are two */
+    desc = (smoe_plan_desc){.d_model = 2048, .d_hidden = 4096, .expert_count = 4, .top_k = 1, .max_active = 1, .max_tokens = 1};
+    assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
+    assert_int_equal(shape.range_experts, 4);
+    desc.expert_count = 5;
+    assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
+    assert_int_equal(shape.range_count, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes), cmocka_unit_test(test_exact_fit)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
