@@ -14,7 +14,8 @@ const uint SUMS = TILE_ROWS * LANE_ROWS;          // sums of one lane
 const uint OUTPUTS = TILE_ROWS * THREAD_COLUMNS;
 const uint TEAM = TILE_DEPTH / LOAD;
 #if !SHUFFLE
-shared float parts[WORKGROUP_SIZE];
+const uint STRIDE = WORKGROUP_SIZE + 1; // odd: lanes that read different sums meet different banks
+shared float parts[SUMS * STRIDE];
 #endif
 
 void main() {
@@ -56,31 +57,33 @@ void main() {
         }
     }
 
-    [[unroll]] for (uint i = 0; i < SUMS; i++) {
+    // Lane l of a team finishes outputs l, l + TEAM, ...
 #if SHUFFLE
+    [[unroll]] for (uint i = 0; i < SUMS; i++)
         [[unroll]] for (uint m = TEAM / 2; m > 0; m /= 2)
             sum[i] += subgroupShuffleXor(sum[i], m);
 #else
-        parts[index] = sum[i];
-        [[unroll]] for (uint m = TEAM / 2; m > 0; m /= 2) {
-            barrier();
-            if (lane < m)
-                parts[index] += parts[index + m];
-        }
-        barrier();
-        sum[i] = parts[index - lane];
-        barrier();
+    [[unroll]] for (uint i = 0; i < SUMS; i++)
+        parts[i * STRIDE + index] = sum[i];
+    barrier();
 #endif
-    }
-
-    // Every lane has every sum of its team; lane l finishes outputs l, l + TEAM, ...
     [[unroll]] for (uint first = 0; first < OUTPUTS; first += TEAM) {
         float s = 0, g = 0;
+#if SHUFFLE
         [[unroll]] for (uint o = first; o < min(first + TEAM, OUTPUTS); o++)
             if (lane == o - first) {
                 s = sum[o / THREAD_COLUMNS * LANE_ROWS + o % THREAD_COLUMNS];
                 g = sum[o / THREAD_COLUMNS * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + o % THREAD_COLUMNS];
             }
+#else
+        const uint own = min(first + lane, OUTPUTS - 1);
+        const uint at = (own / THREAD_COLUMNS * LANE_ROWS + own % THREAD_COLUMNS) * STRIDE + index - lane;
+        for (uint t = 0; t < TEAM; t++) {
+            s += parts[at + t];
+            if (MATRICES == 2)
+                g += parts[at + t + THREAD_COLUMNS * STRIDE];
+        }
+#endif
         const uint o = first + lane, r = o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
         if (o < OUTPUTS && r < tile.rows && column < N)
             store(tile.first_row + r, column, tile.expert, s, g);

@@ -74,10 +74,13 @@ uint input_row(uint row) {
 #endif
 }
 
-// Four inputs from element k of the row that begins at `base`, zero past K.
+// Four inputs from element k of the row that begins at `base`, zero past K. k is below K rounded up to TILE_DEPTH.
 vec4 read_input(uint base, uint k) {
-    if (INPUT_WIDE)
-        return k < K ? input4[(base + k) / 4] : vec4(0);
+    if (INPUT_WIDE) {
+        if (K % TILE_DEPTH != 0 && k >= K)
+            return vec4(0);
+        return input4[(base + k) / 4];
+    }
     vec4 v = vec4(0);
     [[unroll]] for (uint i = 0; i < 4; i++)
         if (k + i < K)
@@ -96,7 +99,7 @@ float read_weight(uint matrix, uint i) {
 // LOAD weights from element k of the row that begins at `base`, as they are stored; zero past K.
 uvec4 read_weights(uint matrix, uint base, uint k) {
     if (WEIGHTS_WIDE) {
-        if (k >= K)
+        if (K % TILE_DEPTH != 0 && k >= K)
             return uvec4(0);
         return matrix == 0 ? w4[(base + k) / LOAD] : w_gate4[(base + k) / LOAD];
     }

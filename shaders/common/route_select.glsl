@@ -11,7 +11,7 @@ bool is_finite(float z) {
     return (floatBitsToUint(z) & 0x7f800000u) != 0x7f800000u;
 }
 
-float logit(uint token, uint expert) {
+float  logit(uint token, uint expert) {
     return uintBitsToFloat(control[AT_LOGITS + token * EXPERT_COUNT + expert]);
 }
 
@@ -56,7 +56,7 @@ Scaled power(float x, float y) {
 
 // Mask of an expert whose score lies `distance` >= 0 below s[k], for a band of width eps > 0 (2.4), with u = 1 - distance / eps
 // and v = 1 - u: u^a / (u^a + v^b) = 1 / (1 + v^b / u^a).
-float mask(float distance, float eps) {
+float  mask(float distance, float eps) {
     const float smallest = 1.17549435e-38; // the smallest normal number; below it u or v counts as 0
     const float u = (eps - distance) / eps;
     const float v = distance / eps;
@@ -71,12 +71,12 @@ float mask(float distance, float eps) {
 }
 
 // The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none.
-float band(float s_k, float s_next) {
+float  band(float s_k, float s_next) {
     return min(push.eps, s_k - s_next);
 }
 
 // The gate g (2.1) for a score, relative to the token's largest: at most 1.
-float gate_value(float s, float s_first) {
+float  gate_value(float s, float s_first) {
     return exp((s - s_first) / push.temperature);
 }
 
@@ -107,3 +107,4 @@ void write_report(uint token, float gap, float eps, uint order, uint active_coun
     for (uint i = SMOE_REPORT_FLAGS + 1u; i < SMOE_REPORT_IDS; i++)
         report[to + i] = 0u;
 }
+// x

@@ -39,7 +39,7 @@ static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe
         .tile_depth = team * stage->load,
         .thread_rows = tile->rows,
         .thread_columns = tile->thread_columns,
-        .shared_memory_size = shuffle ? 0 : 4 * workgroup_size,
+        .shared_memory_size = shuffle ? 0 : 4 * (workgroup_size + 1) * tile->rows * tile->thread_columns * stage->matrices,
     };
 }
 
@@ -66,7 +66,6 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
     const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / stage->matrices, 1);
     const uint32_t workgroup_size = tile->workgroup_size * lanes;
     /* Every lane reads the same whole number of vec4 inputs per round. */
-    const uint32_t least_depth = smoe_max_u32(4 * lanes / tile->rows, stage->load);
     const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     return (smoe_kernel_config){
         .kernel = stage->broadcast,
@@ -74,7 +73,7 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
         .subgroup_size = lanes,
         .required_subgroup_size = controlled ? lanes : 0,
         .tile_columns = workgroup_size * thread_columns,
-        .tile_depth = smoe_max_u32(tile->depth, least_depth),
+        .tile_depth = smoe_max_u32(tile->depth * stage->load, 4 * lanes / tile->rows),
         .thread_rows = tile->rows,
         .thread_columns = thread_columns,
     };

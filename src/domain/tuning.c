@@ -1,31 +1,36 @@
 #include "tuning.h"
 
-/* GPUs. vector: 8 columns per workgroup of 64, teams of 8 lanes, so that a team reads 128 consecutive bytes of a row. tiled: 4x4
- * outputs per invocation. */
+/* GPUs. vector: teams of up to 32 lanes read 512 consecutive bytes of a float32 row. tiled: 4x4 outputs per invocation, 2 bytes of
+ * shared memory per multiply-add, 64 to 108 registers; no compiler in ../shared/driverlab spills. */
+#define STANDARD_REGIMES                                                                                                              \
+    {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0, .rows = 1, .depth = 32, .workgroup_size = 128, .thread_columns = 4},                \
+        {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0.4f, .rows = 4, .depth = 32, .workgroup_size = 128, .thread_columns = 2},         \
+        {.matmul = SMOE_MATMUL_TILED, .min_rows = 5, .rows = 16, .columns = 64, .depth = 16, .thread_rows = 2, .thread_columns = 4},  \
+    {                                                                                                                                 \
+        .matmul = SMOE_MATMUL_TILED, .min_rows = 24, .rows = 32, .columns = 64, .depth = 16, .thread_rows = 4, .thread_columns = 4    \
+    }
+
 static const smoe_tuning standard = {
     .name = "standard",
-    .regimes =
-        {
-            {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0, .rows = 1, .depth = 8, .workgroup_size = 64, .thread_columns = 2},
-            {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0.4f, .rows = 4, .depth = 8, .workgroup_size = 64, .thread_columns = 2},
-            {.matmul = SMOE_MATMUL_TILED, .min_rows = 5, .rows = 16, .columns = 64, .depth = 16, .thread_rows = 2, .thread_columns = 4},
-            {.matmul = SMOE_MATMUL_TILED, .min_rows = 24, .rows = 32, .columns = 64, .depth = 16, .thread_rows = 4, .thread_columns = 4},
-        },
+    .regimes = {STANDARD_REGIMES,
+                {.matmul = SMOE_MATMUL_TILED, .min_rows = 48, .rows = 64, .columns = 64, .depth = 16, .thread_rows = 4, .thread_columns = 4}},
 };
+
+/* Workgroups of 128 invocations at most. */
+static const smoe_tuning small = {.name = "small", .regimes = {STANDARD_REGIMES}};
 
 /* Software drivers: a lane is a SIMD lane and every load a loop over lanes, so the algorithm with the fewest loads wins at every
  * number of rows. min_rows: where a tile of this height costs less than the next smaller one, for Poisson-distributed rows. */
+#define BROADCAST(min_rows_, rows_, depth_, columns_)                                                        \
+    {                                                                                                        \
+        .matmul = SMOE_MATMUL_BROADCAST, .min_rows = min_rows_, .rows = rows_, .depth = depth_,              \
+        .workgroup_size = 1, .thread_columns = columns_                                                      \
+    }
+
 static const smoe_tuning software = {
     .name = "software",
-    .regimes =
-        {
-            {.matmul = SMOE_MATMUL_BROADCAST, .min_rows = 0, .rows = 1, .depth = 32, .workgroup_size = 1, .thread_columns = 1},
-            {.matmul = SMOE_MATMUL_BROADCAST, .min_rows = 0.4f, .rows = 2, .depth = 32, .workgroup_size = 1, .thread_columns = 2},
-            {.matmul = SMOE_MATMUL_BROADCAST, .min_rows = 1.1f, .rows = 4, .depth = 8, .workgroup_size = 1, .thread_columns = 4},
-            {.matmul = SMOE_MATMUL_BROADCAST, .min_rows = 3.2f, .rows = 8, .depth = 8, .workgroup_size = 1, .thread_columns = 4},
-            {.matmul = SMOE_MATMUL_BROADCAST, .min_rows = 8, .rows = 16, .depth = 8, .workgroup_size = 1, .thread_columns = 4},
-            {.matmul = SMOE_MATMUL_BROADCAST, .min_rows = 18, .rows = 32, .depth = 8, .workgroup_size = 1, .thread_columns = 4},
-        },
+    .regimes = {BROADCAST(0, 1, 4, 1), BROADCAST(0.4f, 2, 4, 2), BROADCAST(1.1f, 4, 2, 4), BROADCAST(3.2f, 8, 2, 4), BROADCAST(8, 16, 2, 4),
+                BROADCAST(18, 32, 2, 4)},
 };
 
 bool smoe_tuning_exact_subgroups(const smoe_device_info *info)
@@ -38,5 +43,5 @@ const smoe_tuning *smoe_tuning_find(const smoe_device_info *info)
     const bool can_broadcast = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) && smoe_tuning_exact_subgroups(info);
     if (info->type == VK_PHYSICAL_DEVICE_TYPE_CPU && can_broadcast)
         return &software;
-    return &standard;
+    return info->max_workgroup_invocations >= 256 && info->max_workgroup_size_x >= 256 ? &standard : &small;
 }

@@ -19,7 +19,8 @@ typedef struct smoe_tile {
     float min_rows; /* used where an expert gets this many rows on average, or more */
     uint16_t rows;
     uint16_t columns;        /* tiled; of a workgroup. The others: what their lanes come to */
-    uint16_t depth;          /* tiled: elements of K between barriers. vector: the most lanes of a team. broadcast: elements a round */
+    uint16_t depth;          /* tiled: elements of K between barriers. vector: the most lanes of a team. broadcast: 16-byte loads of
+                                one weight row per round */
     uint16_t workgroup_size; /* vector. tiled: what the tile comes to. broadcast: subgroups */
     uint16_t thread_rows, thread_columns;
 } smoe_tile;
