@@ -59,6 +59,23 @@ static smoe_result create_sets(smoe_binding *binding)
     return result;
 }
 
+static bool overlap(const smoe_buffer *a, const smoe_buffer *b)
+{
+    return a->buffer == b->buffer && a->buffer != VK_NULL_HANDLE && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+}
+
+static smoe_result check_overlap(const smoe_context *context, const smoe_binding_desc *desc)
+{
+    const smoe_buffer *const parts[] = {&desc->x, &desc->y, &desc->workspace, &desc->report};
+    const char *const names[] = {"x", "y", "workspace", "report"};
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t j = i + 1; j < 4; j++)
+            if (overlap(parts[i], parts[j]))
+                return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "binding desc.%s: must not overlap desc.%s", names[i],
+                                 names[j]);
+    return SMOE_SUCCESS;
+}
+
 static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *desc, uint32_t *token_count)
 {
     const smoe_context *context = plan->context;
@@ -70,9 +87,10 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *de
     const uint32_t most = plan->shape.desc.max_tokens;
     *token_count = tokens < most ? (uint32_t)tokens : most;
     if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) ||
-        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)))
+        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)) ||
+        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, smoe_plan_report_size(plan, *token_count))))
         return result;
-    return smoe_buffer_check(context, "binding desc.report", &desc->report, false, smoe_plan_report_size(plan, *token_count));
+    return check_overlap(context, desc);
 }
 
 smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *desc, smoe_binding **out)

@@ -75,6 +75,9 @@ static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *de
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                          "context desc.enabled_extensions: must not be NULL when enabled_extension_count is %u",
                          desc->enabled_extension_count);
+    for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
+        if (!desc->enabled_extensions[i])
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.enabled_extensions[%u]: must not be NULL", i);
     if (desc->masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.masked_capabilities: 0x%x, must be SMOE_CAPABILITY_* bits",
                          desc->masked_capabilities);
@@ -82,6 +85,38 @@ static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *de
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                          "context desc.pipeline_cache: must not be NULL when pipeline_cache_size is not 0");
     return SMOE_SUCCESS;
+}
+
+/* The first device function smoe uses that the device does not have, or NULL. */
+static const char *missing_function(const struct VolkDeviceTable *vk)
+{
+#define NEED(function)  \
+    if (!vk->function) \
+    return #function
+    NEED(vkCreatePipelineCache);
+    NEED(vkDestroyPipelineCache);
+    NEED(vkGetPipelineCacheData);
+    NEED(vkCreateDescriptorSetLayout);
+    NEED(vkDestroyDescriptorSetLayout);
+    NEED(vkCreatePipelineLayout);
+    NEED(vkDestroyPipelineLayout);
+    NEED(vkCreateShaderModule);
+    NEED(vkDestroyShaderModule);
+    NEED(vkCreateComputePipelines);
+    NEED(vkDestroyPipeline);
+    NEED(vkCreateDescriptorPool);
+    NEED(vkDestroyDescriptorPool);
+    NEED(vkAllocateDescriptorSets);
+    NEED(vkUpdateDescriptorSets);
+    NEED(vkCmdPipelineBarrier);
+    NEED(vkCmdBindPipeline);
+    NEED(vkCmdBindDescriptorSets);
+    NEED(vkCmdPushConstants);
+    NEED(vkCmdDispatch);
+    NEED(vkCmdDispatchIndirect);
+    NEED(vkCmdWriteTimestamp);
+#undef NEED
+    return NULL;
 }
 
 /* Leaves only the capabilities that the app has enabled and not masked. */
@@ -101,13 +136,12 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     smoe_host host;
     smoe_instance_table instance;
     smoe_device_info info;
+    if (out)
+        *out = NULL;
+    if (!desc || !smoe_host_init(&host, desc->allocator, desc->log))
+        return SMOE_ERROR_INVALID_ARGUMENT;
     if (!out)
-        return SMOE_ERROR_INVALID_ARGUMENT;
-    *out = NULL;
-    if (!desc)
-        return SMOE_ERROR_INVALID_ARGUMENT;
-    if (!smoe_host_init(&host, desc->allocator, desc->log))
-        return SMOE_ERROR_INVALID_ARGUMENT;
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "out: must not be NULL");
     smoe_result result = check_desc(&host, desc);
     if (result || (result = smoe_instance_table_load(&host, desc->get_instance_proc_addr, desc->instance, &instance)) ||
         (result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, &info)))
@@ -123,6 +157,13 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->device = desc->device;
     context->info = info;
     smoe_volk_load_device_table(&context->vk, instance.get_device_proc_addr, desc->device);
+    const char *missing = missing_function(&context->vk);
+    if (missing) {
+        result = smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
+                           "context desc.get_instance_proc_addr: vkGetDeviceProcAddr must find %s for desc.device", missing);
+        smoe_host_free(&host, context);
+        return result;
+    }
     if ((result = create_cache(context, desc)) || (result = create_set_layout(context, 3, &context->io_layout)) ||
         (result = create_set_layout(context, 4, &context->weights_layout)) || (result = create_pipeline_layout(context)))
         goto fail;

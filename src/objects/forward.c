@@ -155,13 +155,14 @@ static void record_pass(recording *r, uint32_t token_count, uint32_t pass)
 smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                          const smoe_forward_params *params, const smoe_timestamps *timestamps)
 {
-    if (!layer)
+    if (!layer && !binding)
         return SMOE_ERROR_INVALID_ARGUMENT;
-    const smoe_plan *plan = layer->plan;
+    const smoe_plan *plan = layer ? layer->plan : binding->plan;
     const smoe_host *host = &plan->context->host;
-    if (!command_buffer || !binding || !params)
+    if (!command_buffer || !layer || !binding || !params)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL",
                          !command_buffer ? "command_buffer"
+                         : !layer        ? "layer"
                          : !binding      ? "binding"
                                          : "params");
     if (binding->plan != plan)
