@@ -1,0 +1,145 @@
+/* smoe-bench: times mixture-of-experts layers stage by stage. What its files share; README.md says what the numbers mean. */
+#ifndef SMOE_BENCH_H
+#define SMOE_BENCH_H
+
+#include <volk.h>
+
+#include <smoe/device.h>
+
+#include <stdio.h>
+
+/* Exit statuses. */
+enum { BENCH_OK = 0, BENCH_FAILED = 1 /* the device or the validation layers */, BENCH_REFUSED = 2 /* the command line */ };
+
+#define BENCH_MAX_TOKEN_COUNTS 4
+#define BENCH_REASON_SIZE 256
+
+/* ---- presets.c ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_preset {
+    const char *name, *about;
+    smoe_plan_desc plan; /* without max_active, max_tokens and weight_type, which the row decides */
+    bool biases;         /* b1, b2 and, if gated, b3 */
+    uint32_t tokens[BENCH_MAX_TOKEN_COUNTS]; /* what is measured, then 0 */
+} bench_preset;
+
+#define BENCH_MAX_PRESETS 16
+extern const bench_preset bench_presets[];
+extern const size_t bench_preset_count;
+
+const char *bench_activation_name(smoe_activation activation);
+const char *bench_type_name(smoe_type type);
+void bench_print_presets(FILE *out);
+
+/* ---- options.c ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_options {
+    const char *device, *json, *dump;
+    bool list, validate, help, hard_only, peer_data, no_peak;
+    bool weights[2];         /* by smoe_type */
+    bool presets[BENCH_MAX_PRESETS];
+    bool has_shape;
+    bench_preset shape;      /* --shape */
+    uint32_t tokens, repeat, max_active; /* 0: not given */
+    double seconds, eps /* 0: chosen */, memory;
+} bench_options;
+
+/* False, with the reason printed, for a command line that cannot be obeyed. */
+bool bench_parse_options(int count, char **arguments, bench_options *options);
+void bench_print_help(void);
+
+/* ---- data.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* A preset's weights and inputs on the host: the same for every row and every run. */
+typedef struct bench_data {
+    float *block; /* what the experts' matrices and biases are taken from */
+    float *router_weight, *x;
+    smoe_host_weights weights;
+} bench_data;
+
+/* Float32 elements of bench_data.block. */
+uint64_t bench_block_count(const bench_preset *preset, bool peer_data);
+
+/* False when the host has no memory. */
+bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
+void bench_data_destroy(bench_data *data);
+
+/* The band width with which half an extra expert per token runs on average over the first `tokens` rows of x, and one at least;
+ * 0 where no more than k may run, or the host has no memory. */
+float bench_choose_eps(const smoe_plan_desc *plan, const bench_data *data, uint32_t tokens);
+
+/* ---- peak.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* What the device reached at its best in this run; 0: not measured, and `reason` says why. */
+typedef struct bench_peak {
+    double copy_command, copy_kernel, read; /* bytes per second, a copy's reads and writes both counted */
+    double fma;                             /* float32 operations per second, a multiplication and an addition each one */
+    VkDeviceSize buffer_size;
+    char reason[BENCH_REASON_SIZE];
+} bench_peak;
+
+/* The most bytes per second that any of the three moved. */
+double bench_peak_bytes(const bench_peak *peak);
+
+bool bench_measure_peak(smoe_device *device, bench_peak *peak);
+
+/* ---- measure.c ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_spread {
+    double min, p10, median, p90, max;
+} bench_spread;
+
+enum { BENCH_HARD, BENCH_SMOOTH, BENCH_ROUTING_COUNT };
+
+/* One way of routing in a row. Times in nanoseconds, per forward. */
+typedef struct bench_run {
+    char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
+    float eps;
+    uint64_t active_total;    /* over the tokens, counted in the report */
+    uint32_t active_experts;  /* distinct ones */
+    uint32_t repeat_count;
+    bench_spread stage[SMOE_STAGE_COUNT], device, host; /* device and stage: 0 where the device has no timestamps */
+    double flop, bytes;       /* of the whole layer: README.md says what is counted */
+    double stage_flop[SMOE_STAGE_COUNT];
+} bench_run;
+
+/* A row of the benchmark: a preset at a number of tokens and a weight type. */
+typedef struct bench_row {
+    const bench_preset *preset;
+    smoe_plan_desc plan;
+    uint32_t tokens;
+    char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
+    smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
+    bench_run runs[BENCH_ROUTING_COUNT];
+    double time_ratio, active_ratio; /* smooth over hard; 0 where one of them is missing */
+} bench_row;
+
+/* Median device time where there are timestamps, else median host time; nanoseconds. */
+double bench_run_time(const bench_run *run);
+
+/* Why a row cannot run on the device, decided before anything is allocated; false if it can. */
+bool bench_is_unsupported(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
+                          const smoe_plan_desc *plan, char reason[BENCH_REASON_SIZE]);
+
+/* Measures a row that its layer can run. */
+smoe_result bench_measure_row(smoe_device_layer *layer, const bench_options *options, const bench_data *data, bench_row *row);
+
+/* ---- table.c, json.c ------------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_result {
+    smoe_device_info info;
+    bench_peak peak;
+    bench_row *rows;
+    size_t row_count;
+} bench_result;
+
+const char *bench_commit(void); /* of the build, "" where it is not known */
+
+void bench_print_device(FILE *out, const bench_result *result);
+void bench_print_row(FILE *out, const bench_result *result, const bench_row *row);
+void bench_print_summary(FILE *out, const bench_result *result);
+
+/* False where the file could not be written. path: "-" is stdout. */
+bool bench_write_json(const char *path, const bench_options *options, const bench_result *result);
+
+#endif

@@ -1,0 +1,82 @@
+/* What does not fit is said before anything is allocated: running out of memory in earnest takes other programs along. */
+#include "bench.h"
+
+#include <unistd.h>
+
+#define GIGA 1e9
+
+typedef struct needs {
+    double total, largest;
+    const char *largest_name;
+} needs;
+
+static void add(needs *sum, const char *name, double bytes)
+{
+    sum->total += bytes;
+    if (bytes > sum->largest) {
+        sum->largest = bytes;
+        sum->largest_name = name;
+    }
+}
+
+static needs device_needs(const smoe_device_info *info, const bench_preset *preset, const smoe_plan_desc *plan)
+{
+    const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens;
+    const double matrix = e * d * h * (plan->weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4), range = (double)info->max_storage_buffer_range;
+    needs sum = {0};
+
+    add(&sum, "w1", matrix);
+    add(&sum, "w2", matrix);
+    if (plan->gated)
+        add(&sum, "w3", matrix);
+    if (preset->biases)
+        add(&sum, "the biases", 4 * e * (h * (plan->gated ? 2 : 1) + d));
+    add(&sum, "the router", 4 * e * d);
+    add(&sum, "x", 4 * tokens * d);
+    add(&sum, "y", 4 * tokens * d);
+    add(&sum, "the report", 4 * tokens * SMOE_REPORT_STRIDE((double)plan->max_active));
+    /* Hidden rows, experts' rows and the control buffer; each of the three lies within a storage buffer range. */
+    const double rows = tokens * plan->max_active, control = 4 * (tokens * e + 8 * rows);
+    add(&sum, "the workspace", (4 * rows * h < range ? 4 * rows * h : range) + (4 * rows * d < range ? 4 * rows * d : range) +
+                                   (control < range ? control : range));
+    return sum;
+}
+
+static double physical_memory(void)
+{
+#ifdef _SC_PHYS_PAGES
+    const long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_size > 0 ? (double)pages * (double)page_size : 0;
+#else
+    return 0;
+#endif
+}
+
+bool bench_is_unsupported(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
+                          const smoe_plan_desc *plan, char reason[BENCH_REASON_SIZE])
+{
+    smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
+    char text[SMOE_REASON_SIZE] = "";
+    const smoe_result result = smoe_select_kernels(info, plan, plan->max_tokens, kernels, text);
+    const needs device = device_needs(info, preset, plan);
+    const double share = options->memory, device_memory = (double)info->device_memory_size;
+    const bool shared = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU || info->type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    const double host = 4 * ((double)bench_block_count(preset, options->peer_data) + 3.0 * plan->max_tokens * plan->d_model) +
+                        (shared ? device.total : 0);
+    const double host_memory = physical_memory();
+
+    if (result != SMOE_SUCCESS)
+        snprintf(reason, BENCH_REASON_SIZE, "%s", text[0] ? text : smoe_result_text(result));
+    else if (info->max_allocation_size > 0 && device.largest > (double)info->max_allocation_size)
+        snprintf(reason, BENCH_REASON_SIZE, "%s is %.2f GB, the device's largest allocation %.2f GB", device.largest_name,
+                 device.largest / GIGA, (double)info->max_allocation_size / GIGA);
+    else if (device_memory > 0 && device.total > share * device_memory)
+        snprintf(reason, BENCH_REASON_SIZE, "needs %.2f GB of device memory, more than %.3g %% of its %.2f GB (--memory)",
+                 device.total / GIGA, 100 * share, device_memory / GIGA);
+    else if (host_memory > 0 && host > share * host_memory)
+        snprintf(reason, BENCH_REASON_SIZE, "needs %.2f GB of host memory, more than %.3g %% of its %.2f GB (--memory)", host / GIGA,
+                 100 * share, host_memory / GIGA);
+    else
+        return false;
+    return true;
+}

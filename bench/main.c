@@ -1,0 +1,191 @@
+/* smoe-bench: presets or a shape, row by row, on one device. */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The library's last error line: the reason of an unsupported row. */
+typedef struct log_state {
+    bool print;
+    char error[BENCH_REASON_SIZE];
+} log_state;
+
+static void receive(void *user, smoe_log_level level, const char *text)
+{
+    log_state *state = user;
+    if (level == SMOE_LOG_ERROR)
+        snprintf(state->error, sizeof state->error, "%s", text);
+    if (level != SMOE_LOG_INFO && state->print)
+        fprintf(stderr, "smoe-bench: %s\n", text);
+}
+
+typedef struct bench {
+    bench_options options;
+    log_state log;
+    smoe_device *device;
+    bench_preset presets[BENCH_MAX_PRESETS]; /* as the options change them */
+    bench_result result;
+    FILE *out;
+} bench;
+
+static int fail(const bench *b, smoe_result result)
+{
+    fprintf(stderr, "smoe-bench: %s%s%s\n", smoe_result_text(result), b->log.error[0] ? ": " : "", b->log.error);
+    return BENCH_FAILED;
+}
+
+static uint32_t max_tokens(const bench_preset *preset)
+{
+    uint32_t most = 0;
+    for (int i = 0; i < BENCH_MAX_TOKEN_COUNTS; i++)
+        most = preset->tokens[i] > most ? preset->tokens[i] : most;
+    return most;
+}
+
+static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_desc *plan, uint32_t tokens, const char *unsupported)
+{
+    bench_row *rows = realloc(b->result.rows, (b->result.row_count + 1) * sizeof *rows);
+    if (!rows)
+        return NULL;
+    b->result.rows = rows;
+    bench_row *row = &rows[b->result.row_count++];
+    memset(row, 0, sizeof *row);
+    row->preset = preset;
+    row->plan = *plan;
+    row->tokens = tokens;
+    snprintf(row->unsupported, sizeof row->unsupported, "%s", unsupported);
+    return row;
+}
+
+/* The rows of a preset at one weight type share a layer, as an app's token counts would. */
+static int run_type(bench *b, const bench_preset *preset, const bench_data *data, const smoe_plan_desc *plan, const char *reason)
+{
+    smoe_device_layer *layer = NULL;
+    char unsupported[BENCH_REASON_SIZE];
+    int status = BENCH_OK;
+
+    snprintf(unsupported, sizeof unsupported, "%s", reason);
+    if (!unsupported[0]) {
+        const smoe_result result = smoe_device_layer_create(b->device, plan, &data->weights, &layer);
+        if (result == SMOE_ERROR_UNSUPPORTED || result == SMOE_ERROR_OUT_OF_DEVICE_MEMORY || result == SMOE_ERROR_OUT_OF_HOST_MEMORY)
+            snprintf(unsupported, sizeof unsupported, "%s", b->log.error[0] ? b->log.error : smoe_result_text(result));
+        else if (result != SMOE_SUCCESS)
+            return fail(b, result);
+    }
+    for (int i = 0; status == BENCH_OK && i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++) {
+        bench_row *row = add_row(b, preset, plan, preset->tokens[i], unsupported);
+        smoe_result result = row ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
+        if (layer && row)
+            result = smoe_select_kernels(smoe_context_device_info(smoe_device_context(b->device)), plan, row->tokens, row->kernels, NULL);
+        if (layer && result == SMOE_SUCCESS)
+            result = bench_measure_row(layer, &b->options, data, row);
+        if (result != SMOE_SUCCESS)
+            status = fail(b, result);
+        else
+            bench_print_row(b->out, &b->result, row);
+    }
+    smoe_device_layer_destroy(layer);
+    return status;
+}
+
+static int run_preset(bench *b, const bench_preset *preset)
+{
+    char reasons[2][BENCH_REASON_SIZE] = {"", ""};
+    smoe_plan_desc plan = preset->plan;
+    bench_data data = {0};
+    int status = BENCH_OK;
+
+    const uint32_t extra = b->options.hard_only ? 0 : 4;
+    const uint32_t roomy = plan.top_k + extra < plan.expert_count ? plan.top_k + extra : plan.expert_count;
+    plan.max_active = b->options.max_active ? b->options.max_active : roomy;
+    plan.max_tokens = max_tokens(preset);
+    bool any = false;
+    for (int type = 0; type < 2; type++) {
+        plan.weight_type = (smoe_type)type;
+        if (b->options.weights[type])
+            any = !bench_is_unsupported(&b->result.info, &b->options, preset, &plan, reasons[type]) || any;
+    }
+    if (any && !bench_data_create(preset, plan.max_tokens, b->options.peer_data, &data))
+        for (int type = 0; type < 2; type++)
+            if (!reasons[type][0])
+                snprintf(reasons[type], sizeof reasons[type], "no host memory for the weights");
+    for (int type = 0; status == BENCH_OK && type < 2; type++) {
+        plan.weight_type = (smoe_type)type;
+        if (b->options.weights[type])
+            status = run_type(b, preset, &data, &plan, reasons[type]);
+    }
+    bench_data_destroy(&data);
+    return status;
+}
+
+static void set_tokens(bench_preset *preset, uint32_t tokens)
+{
+    memset(preset->tokens, 0, sizeof preset->tokens);
+    preset->tokens[0] = tokens;
+}
+
+static int run_all(bench *b)
+{
+    const smoe_log log = {receive, &b->log};
+    const smoe_device_desc desc = {.selector = b->options.device, .validation = b->options.validate, .log = &log};
+    int status = BENCH_OK;
+
+    const smoe_result result = smoe_device_create(&desc, &b->device);
+    if (result != SMOE_SUCCESS)
+        return fail(b, result);
+    b->result.info = *smoe_context_device_info(smoe_device_context(b->device));
+    if (b->options.no_peak)
+        snprintf(b->result.peak.reason, sizeof b->result.peak.reason, "not asked for: --no-peak");
+    else if (!bench_measure_peak(b->device, &b->result.peak))
+        fprintf(stderr, "smoe-bench: the device's peak: %s\n", b->result.peak.reason);
+    bench_print_device(b->out, &b->result);
+    for (size_t i = 0; status == BENCH_OK && i < bench_preset_count; i++) {
+        b->presets[i] = bench_presets[i];
+        if (b->options.tokens)
+            set_tokens(&b->presets[i], b->options.tokens);
+        if (b->options.presets[i])
+            status = run_preset(b, &b->presets[i]);
+    }
+    if (b->options.has_shape && b->options.tokens)
+        set_tokens(&b->options.shape, b->options.tokens);
+    if (status == BENCH_OK && b->options.has_shape)
+        status = run_preset(b, &b->options.shape);
+    return status;
+}
+
+/* The device's own end is part of what validation watches: its messages come through the log. */
+static int finish(bench *b, int status)
+{
+    if (b->options.validate && b->device) {
+        const uint32_t messages = smoe_device_validation_count(b->device);
+        fprintf(b->out, "validation: %u messages\n", messages);
+        status = messages > 0 && status == BENCH_OK ? BENCH_FAILED : status;
+    }
+    smoe_device_destroy(b->device);
+    free(b->result.rows);
+    return fflush(stdout) == 0 ? status : BENCH_FAILED;
+}
+
+int main(int count, char **arguments)
+{
+    bench b;
+    memset(&b, 0, sizeof b);
+    if (!bench_parse_options(count, arguments, &b.options))
+        return BENCH_REFUSED;
+    if (b.options.help || b.options.list) {
+        if (b.options.help)
+            bench_print_help();
+        else
+            bench_print_presets(stdout);
+        return fflush(stdout) == 0 ? BENCH_OK : BENCH_FAILED;
+    }
+    b.out = b.options.json && strcmp(b.options.json, "-") == 0 ? stderr : stdout;
+    b.log.print = b.options.validate;
+    int status = run_all(&b);
+    if (status == BENCH_OK) {
+        bench_print_summary(b.out, &b.result);
+        if (b.options.json && !bench_write_json(b.options.json, &b.options, &b.result))
+            status = BENCH_FAILED;
+    }
+    return finish(&b, status);
+}

@@ -1,0 +1,182 @@
+/* The results as text. */
+#include "bench.h"
+
+#include <string.h>
+
+#define MILLI 1e-6 /* of a nanosecond */
+
+static const char *const routing_names[BENCH_ROUTING_COUNT] = {"hard", "smooth"};
+
+/* value over peak as "12.3 %", "-" where the peak is not known. Gives `text`. */
+static const char *share(char text[16], double value, double peak)
+{
+    if (peak > 0)
+        snprintf(text, 16, "%.3g %%", 100 * value / peak);
+    else
+        snprintf(text, 16, "-");
+    return text;
+}
+
+static const char *rate(char text[16], double amount, double nanoseconds)
+{
+    if (nanoseconds > 0)
+        snprintf(text, 16, "%.4g", amount / nanoseconds);
+    else
+        snprintf(text, 16, "-");
+    return text;
+}
+
+void bench_print_device(FILE *out, const bench_result *result)
+{
+    const smoe_device_info *info = &result->info;
+    const bench_peak *peak = &result->peak;
+    const char *commit = bench_commit();
+
+    fprintf(out, "smoe-bench %d.%d.%d%s%s\n", SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH,
+            *commit ? ", commit " : "", commit);
+    fprintf(out, "device: %s, %s %s, version 0x%x\n", info->name, info->driver_name[0] ? info->driver_name : "unnamed driver",
+            info->driver_info, info->driver_version);
+    if (info->timestamp_period <= 0)
+        fprintf(out, "no timestamps on this device: times are the host's\n");
+    if (peak->reason[0])
+        fprintf(out, "peak: not measured: %s\n", peak->reason);
+    else
+        fprintf(out, "peak: FMA %.4g GFLOP/s (float32); copy %.4g GB/s by command, %.4g by kernel, both ways counted; read %.4g GB/s\n",
+                peak->fma / 1e9, peak->copy_command / 1e9, peak->copy_kernel / 1e9, peak->read / 1e9);
+    fflush(out);
+}
+
+static void print_title(FILE *out, const bench_row *row)
+{
+    const smoe_plan_desc *plan = &row->plan;
+    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s\n", row->preset->name, row->tokens,
+            bench_type_name(plan->weight_type), plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
+            plan->gated ? "gated " : "", bench_activation_name(plan->activation), row->preset->biases ? ", biases" : "");
+}
+
+/* "12.3 ms" and its spread. */
+static void print_time(FILE *out, const bench_spread *time)
+{
+    char spread[40];
+    snprintf(spread, sizeof spread, "(%.4g .. %.4g)", time->p10 * MILLI, time->p90 * MILLI);
+    fprintf(out, "  %9.4g %-21s", time->median * MILLI, spread);
+}
+
+static void print_stage(FILE *out, const bench_result *result, const bench_row *row, int stage)
+{
+    const char *name = smoe_stage_name((smoe_stage)stage);
+    const smoe_kernel_choice *kernel = &row->kernels[stage];
+    const size_t prefix = strlen(name);
+    char variant[64], text[16];
+
+    const char *rest = strncmp(kernel->name, name, prefix) == 0 ? kernel->name + prefix : kernel->name;
+    rest += *rest == '_';
+    if (kernel->tile_rows && kernel->tile_columns)
+        snprintf(variant, sizeof variant, "%s %ux%ux%u", rest, kernel->tile_rows, kernel->tile_columns, kernel->tile_depth);
+    else
+        snprintf(variant, sizeof variant, "%s", rest);
+    fprintf(out, "  %-13s %-20s", name, variant);
+    for (int i = 0; i < BENCH_ROUTING_COUNT; i++) {
+        const bench_run *run = &row->runs[i];
+        if (run->unsupported[0])
+            continue;
+        print_time(out, &run->stage[stage]);
+        fprintf(out, " %8s", run->stage_flop[stage] > 0 ? rate(text, run->stage_flop[stage], run->stage[stage].median) : "");
+        fprintf(out, " %8s", run->stage_flop[stage] > 0 && run->stage[stage].median > 0
+                                 ? share(text, run->stage_flop[stage] / run->stage[stage].median * 1e9, result->peak.fma) : "");
+    }
+    fprintf(out, "\n");
+}
+
+static void print_total(FILE *out, const bench_result *result, const bench_row *row, const char *name, bool device)
+{
+    char text[16];
+    fprintf(out, "  %-34s", name);
+    for (int i = 0; i < BENCH_ROUTING_COUNT; i++) {
+        const bench_run *run = &row->runs[i];
+        const bench_spread *time = device ? &run->device : &run->host;
+        if (run->unsupported[0])
+            continue;
+        print_time(out, time);
+        fprintf(out, " %8s", rate(text, run->flop, time->median));
+        fprintf(out, " %8s", share(text, run->flop / time->median * 1e9, result->peak.fma));
+    }
+    fprintf(out, "\n");
+}
+
+void bench_print_row(FILE *out, const bench_result *result, const bench_row *row)
+{
+    print_title(out, row);
+    if (row->unsupported[0]) {
+        fprintf(out, "  unsupported: %s\n", row->unsupported);
+        return;
+    }
+    fprintf(out, "  %-34s", "");
+    for (int i = 0; i < BENCH_ROUTING_COUNT; i++) {
+        const bench_run *run = &row->runs[i];
+        char text[64];
+        if (run->unsupported[0])
+            continue;
+        if (i == BENCH_HARD)
+            snprintf(text, sizeof text, "hard, ms (p10 .. p90)");
+        else
+            snprintf(text, sizeof text, "smooth, eps %.4g", (double)run->eps);
+        fprintf(out, "  %-31s %8s %8s", text, "GFLOP/s", "of FMA");
+    }
+    fprintf(out, "\n");
+    for (int stage = 0; stage < SMOE_STAGE_COUNT && row->runs[BENCH_HARD].device.median > 0; stage++)
+        print_stage(out, result, row, stage);
+    if (row->runs[BENCH_HARD].device.median > 0)
+        print_total(out, result, row, "layer, device", true);
+    print_total(out, result, row, "layer, host", false);
+    for (int i = 0; i < BENCH_ROUTING_COUNT; i++) {
+        const bench_run *run = &row->runs[i];
+        char text[16];
+        if (run->unsupported[0]) {
+            fprintf(out, "  %s: unsupported: %s\n", routing_names[i], run->unsupported);
+            continue;
+        }
+        fprintf(out, "  %s: %.4g experts per token, %u of %u run; ", routing_names[i], (double)run->active_total / row->tokens,
+                run->active_experts, row->plan.expert_count);
+        fprintf(out, "%.4g MB at least, %s GB/s, ", run->bytes / 1e6, rate(text, run->bytes, bench_run_time(run)));
+        fprintf(out, "%s of the peak; %u forwards\n", share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
+                run->repeat_count);
+    }
+    if (row->time_ratio > 0)
+        fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio, row->active_ratio);
+    fflush(out);
+}
+
+static void print_summary_run(FILE *out, const bench_result *result, const bench_row *row, int routing)
+{
+    const bench_run *run = &row->runs[routing];
+    const double time = bench_run_time(run);
+    char text[16], spread[40];
+
+    fprintf(out, "%-15s %5u %-3s  %-6s", row->preset->name, row->tokens, bench_type_name(row->plan.weight_type), routing_names[routing]);
+    if (row->unsupported[0] || run->unsupported[0]) {
+        fprintf(out, "  unsupported: %s\n", row->unsupported[0] ? row->unsupported : run->unsupported);
+        return;
+    }
+    const bench_spread *shown = run->device.median > 0 ? &run->device : &run->host;
+    snprintf(spread, sizeof spread, "(%.4g .. %.4g)", shown->p10 * MILLI, shown->p90 * MILLI);
+    fprintf(out, " %7.3f %9.4g %-20s %9.4g", (double)run->active_total / row->tokens, time * MILLI, spread, run->host.median * MILLI);
+    fprintf(out, " %8s", rate(text, run->flop, time));
+    fprintf(out, " %7s", share(text, run->flop / time * 1e9, result->peak.fma));
+    fprintf(out, " %7s", rate(text, run->bytes, time));
+    fprintf(out, " %7s", share(text, run->bytes / time * 1e9, bench_peak_bytes(&result->peak)));
+    if (routing == BENCH_SMOOTH)
+        fprintf(out, "  %.3f / %.3f", row->time_ratio, row->active_ratio);
+    fprintf(out, "\n");
+}
+
+void bench_print_summary(FILE *out, const bench_result *result)
+{
+    fprintf(out, "\n%-15s %5s %-3s  %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts", "ms", "(p10 .. p90)",
+            "host ms", "GFLOP/s", "of FMA", "GB/s", "of peak", "smooth / hard: time, experts");
+    for (size_t i = 0; i < result->row_count; i++)
+        for (int routing = 0; routing < BENCH_ROUTING_COUNT; routing++)
+            if (routing == BENCH_HARD || !result->rows[i].unsupported[0])
+                print_summary_run(out, result, &result->rows[i], routing);
+    fflush(out);
+}

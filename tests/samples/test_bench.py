@@ -1,0 +1,216 @@
+"""smoe-bench: what its JSON holds and how its numbers hang together, its outputs against the layer computed here in plain Python,
+rows that do not fit the device, and wrong command lines. No time is judged."""
+import array
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+
+PROGRAM = tap.BUILD + '/bin/smoe-bench'
+STAGES = ['route_logits', 'route_select', 'sort', 'expert_up', 'expert_down', 'combine']
+TINY = {'d_model': 64, 'd_hidden': 96, 'experts': 8, 'top_k': 2, 'max_active': 6}
+# A matrix of 137 GB: within the floor's 128 MiB an expert, beyond any device's memory.
+HUGE = '1024,1,8192,4096,1'
+
+WRONG = [['--nonsense'], ['extra'], ['--preset'], ['--preset', 'nobody'], ['--weights', 'f64'], ['--weights='], ['--seconds', '0'],
+         ['--seconds', 'inf'], ['--seconds', '1s'], ['--repeat', '0'], ['--repeat', '-1'], ['--repeat', '1000000'], ['--tokens', '0'],
+         ['--tokens', '1.5'], ['--eps', '0'], ['--eps', 'nan'], ['--memory', '1.5'], ['--json'], ['--json='], ['--list=yes'],
+         ['--max-active', '1', '--preset', 'tiny'], ['--max-active', '9', '--preset', 'tiny'], ['--hard', '--eps', '0.1'],
+         ['--shape', '8,2,64,96'], ['--shape', '8,2,64,96,1,2'], ['--shape', '8,2,64,96,1,gated,gated'], ['--shape', '8,9,64,96,1'],
+         ['--shape', '8,0,64,96,1'], ['--shape', '1025,2,64,96,1'], ['--shape', '8,2,65537,96,1'], ['--shape', '8, 2,64,96,1'],
+         ['--shape', '8,2,64,96,1', '--preset', 'tiny'], ['--peer-data', '--shape', '8,2,64,96,1'], ['--peer-data']]
+
+
+def run(*arguments, status=0, env=None):
+    """Output and messages; any other exit status fails the test."""
+    done = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
+                          env={**os.environ, **(env or {})})
+    assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+def rows_of(*arguments):
+    return json.loads(run(*arguments, '--no-peak', '--repeat', '1', '--json', '-')[0])['rows']
+
+
+def near(a, b):
+    return math.isclose(a, b, rel_tol=1e-9)
+
+
+def check_spread(spread, what):
+    values = [spread[name] for name in ('min', 'p10', 'median', 'p90', 'max')]
+    assert values == sorted(values) and values[0] > 0, '%s: %s' % (what, spread)
+
+
+def check_run(row, one, routing, peak, timestamps):
+    what = '%d tokens, %s, %s' % (row['tokens'], row['weights'], routing)
+    tokens, d, h, e = row['tokens'], row['d_model'], row['d_hidden'], row['experts']
+    extra = 0 if routing == 'hard' else max(1, tokens // 2)
+    assert one['active_total'] == tokens * row['top_k'] + extra, '%s: %d active' % (what, one['active_total'])
+    assert near(one['active_mean'], one['active_total'] / tokens), what
+    assert row['top_k'] <= one['active_experts'] <= min(e, one['active_total']), what
+    assert (one['eps'] > 0) == (routing == 'smooth'), what
+    assert one['forwards'] == 5, what
+
+    matrices = 3 if row['gated'] else 2
+    expert = matrices * d * h * (4 if row['weights'] == 'f32' else 2) + (4 * (h * (matrices - 1) + d) if row['biases'] else 0)
+    flop = {'route_logits': 2 * tokens * d * e, 'expert_up': 2 * one['active_total'] * d * h * (matrices - 1),
+            'expert_down': 2 * one['active_total'] * d * h, 'combine': 2 * one['active_total'] * d}
+    assert near(one['flop'], sum(flop.values())), '%s: %g' % (what, one['flop'])
+    assert near(one['bytes'], one['active_experts'] * expert + 4 * e * d + 8 * tokens * d), '%s: %g' % (what, one['bytes'])
+
+    check_spread(one['host_ns'], what)
+    time = one['host_ns']['median']
+    if timestamps:
+        time = one['device_ns']['median']
+        check_spread(one['device_ns'], what)
+        assert list(one['stages']) == STAGES, '%s: %s' % (what, list(one['stages']))
+        for name, stage in one['stages'].items():
+            assert near(stage['flop'], flop.get(name, 0)), '%s: %s' % (what, name)
+            if stage['flop'] and stage['ns']['median']:
+                assert near(stage['flop_per_second'], stage['flop'] / stage['ns']['median'] * 1e9), '%s: %s' % (what, name)
+        assert one['stages']['expert_up']['ns']['median'] > 0, what
+    assert near(one['flop_per_second'], one['flop'] / time * 1e9), what
+    assert near(one['bytes_per_second'], one['bytes'] / time * 1e9), what
+    assert near(one['share_of_fma'], one['flop_per_second'] / peak['fma_flop_per_second']), what
+    fastest = max(value for name, value in peak.items() if name.endswith('bytes_per_second'))
+    assert near(one['share_of_bytes'], one['bytes_per_second'] / fastest), what
+
+
+def json_of_the_tiny_preset():
+    text, table = run('--preset', 'tiny', '--repeat', '5', '--json', '-')
+    result = json.loads(text)
+    assert result['version'] and 'commit' in result, text
+    for name in ('name', 'driver', 'driver_info', 'driver_version', 'memory_size'):
+        assert name in result['device'], name
+    for name in ('fma_flop_per_second', 'copy_command_bytes_per_second', 'copy_kernel_bytes_per_second', 'read_bytes_per_second'):
+        assert result['peak'][name] > 0, name
+    found = [(row['weights'], row['tokens']) for row in result['rows']]
+    assert found == [('f32', 1), ('f32', 33), ('f16', 1), ('f16', 33)], found
+    for row in result['rows']:
+        assert row['layer'] == 'tiny' and {name: row[name] for name in TINY} == TINY, row
+        assert list(row['kernels']) == STAGES and all(kernel['name'] for kernel in row['kernels'].values()), row['kernels']
+        for routing in ('hard', 'smooth'):
+            check_run(row, row[routing], routing, result['peak'], result['device']['timestamps'])
+        assert row['smooth_over_hard_time'] > 0, row
+        assert near(row['smooth_over_hard_experts'], row['smooth']['active_total'] / row['hard']['active_total']), row
+    for part in ('tiny, T = 33, f16', 'layer, host', 'smooth over hard', result['device']['name']):
+        assert part in table, table
+
+
+def options_choose_what_runs():
+    row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '5', '--eps', '0.25', '--max-active', '3')
+    assert (row['tokens'], row['weights'], row['max_active'], row['smooth']['eps']) == (5, 'f16', 3, 0.25), row
+    assert row['hard']['active_mean'] == 2 and row['smooth']['share_of_fma'] is None, row
+    row, = rows_of('--shape', '5,2,7,9,3', '--weights', 'f32', '--hard')
+    assert (row['experts'], row['top_k'], row['d_model'], row['d_hidden'], row['tokens'], row['gated']) == (5, 2, 7, 9, 3, False), row
+    assert row['max_active'] == 2 and 'smooth' not in row and row['smooth_over_hard_time'] is None, row
+
+
+def half(value):
+    return struct.unpack('<e', struct.pack('<e', value))[0]
+
+
+def single(value):
+    return struct.unpack('<f', struct.pack('<f', value))[0]
+
+
+def draw(seed, count, scale):
+    """The peer's generator: 16 bits at a time."""
+    values, scale = [], single(scale)
+    for _ in range(count):
+        seed = (seed * 1664525 + 1013904223) % 2 ** 32
+        values.append(single(((seed >> 8 & 0xffff) / 32768 - 1) * scale))
+    return values
+
+
+def product(matrix, vector):
+    width = len(vector)
+    return [sum(w * v for w, v in zip(matrix[i:i + width], vector)) for i in range(0, len(matrix), width)]
+
+
+def layer(experts, top_k, d, h, tokens, rounded):
+    """The peer's layer in double: gated silu, softmax over the chosen experts' logits."""
+    x, router = draw(1, tokens * d, 1), draw(2, experts * d, 1)
+    up, gate = ([rounded(w) for w in draw(seed, experts * h * d, 1 / math.sqrt(d))] for seed in (4, 5))
+    down = [rounded(w) for w in draw(6, experts * d * h, 1 / math.sqrt(h))]
+    result, size = [], d * h
+    for t in range(tokens):
+        row = x[t * d:(t + 1) * d]
+        logits = product(router, row)
+        chosen = sorted(range(experts), key=lambda e: (-logits[e], e))[:top_k]
+        exponentials = [math.exp(logits[e] - logits[chosen[0]]) for e in chosen]
+        y = [0.0] * d
+        for e, exponential in zip(chosen, exponentials):
+            part = slice(e * size, (e + 1) * size)
+            hidden = [g / (1 + math.exp(-g)) * u for g, u in zip(product(gate[part], row), product(up[part], row))]
+            y = [a + exponential / sum(exponentials) * b for a, b in zip(y, product(down[part], hidden))]
+        result += y
+    return result
+
+
+def peer_data_gives_the_layer_that_plain_python_gives():
+    shape = (7, 3, 20, 24, 5)
+    with tempfile.TemporaryDirectory() as folder:
+        for weights, rounded in (('f32', lambda w: w), ('f16', half)):
+            path = os.path.join(folder, weights)
+            rows_of('--shape', ','.join(map(str, shape)) + ',gated', '--weights', weights, '--hard', '--peer-data', '--dump', path)
+            values, expected = array.array('f'), layer(*shape, rounded)
+            with open(path, 'rb') as file:
+                values.frombytes(file.read())
+            assert len(values) == len(expected), '%s: %d numbers' % (weights, len(values))
+            worst = max(abs(a - b) for a, b in zip(values, expected))
+            # Sums of 24 float32 products of numbers below 1: 24 roundings of 2^-24 and the hidden values' own.
+            assert worst < 1e-5 * max(map(abs, expected)), '%s: %s differs by %g' % (weights, shape, worst)
+
+
+def what_does_not_fit_is_unsupported():
+    for arguments, part in ((['--shape', HUGE], 'GB'), (['--preset', 'tiny', '--memory', '0.00000001'], 'GB of device memory'),
+                            (['--shape', '1,1,65536,65536,1'], 'maxStorageBufferRange')):
+        for row in rows_of(*arguments):
+            assert part in row['unsupported'] and 'hard' not in row and 'smooth' not in row, row
+        table, _ = run(*arguments, '--no-peak')
+        assert 'unsupported: ' in table and 'ms' not in table.split('unsupported: ')[1].splitlines()[0], table
+    for row in rows_of('--shape', '2,2,8,8,3'):
+        assert row['hard']['active_mean'] == 2 and row['smooth']['unsupported'], row
+
+
+def validation_layers_say_nothing():
+    # The layer leaks, and is unloaded before the leak check runs, so that no suppression can name it.
+    table, messages = run('--preset', 'tiny', '--repeat', '1', '--validate',
+                          env={'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'})
+    assert 'validation: 0 messages' in table and not messages, table + messages
+
+
+def files_and_devices():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'result.json')
+        table, _ = run('--preset', 'tiny', '--tokens', '1', '--repeat', '1', '--no-peak', '--json', path)
+        with open(path, encoding='utf-8') as file:
+            assert len(json.load(file)['rows']) == 2 and 'tiny' in table, table
+        for option in ('--json', '--dump'):
+            _, messages = run('--preset', 'tiny', '--repeat', '1', '--no-peak', option, folder + '/missing/file', status=1)
+            assert 'cannot write' in messages, messages
+    _, messages = run('--device', 'no such device', status=1)
+    assert 'no such device' in messages, messages
+
+
+def help_and_list():
+    assert '--shape' in run('--help')[0]
+    assert all(name in run('--list')[0] for name in ('tiny', 'gmoe-s16', 'switch-base-16', 'olmoe', 'qwen3-30b-a3b'))
+
+
+def wrong_command_lines():
+    for arguments in WRONG:
+        text, messages = run(*arguments, status=2)
+        assert messages.startswith('smoe-bench: ') and len(messages.splitlines()) == 1 and not text, '%s: %s' % (arguments, messages)
+
+
+tap.run([json_of_the_tiny_preset, options_choose_what_runs, peer_data_gives_the_layer_that_plain_python_gives,
+         what_does_not_fit_is_unsupported, validation_layers_say_nothing, files_and_devices, help_and_list, wrong_command_lines])
