@@ -12,70 +12,79 @@
 #include "route_select.glsl"
 
 const uint TOKENS = WORKGROUP_SIZE / SUBGROUP_SIZE;
-const uint OWN = (EXPERT_COUNT + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE; // experts of a lane at most
-const uint UNRANKED = 0xffffffffu;
+const uint OWN = (EXPERT_COUNT + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // experts of a lane at most; 32 at most, the bits of `ranked`
+const uint SLOTS = (MAX_ACTIVE + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // ranks of a lane at most
+const uint NONE = 0xffffffffu;
 
-// The experts of this lane: lane, lane + gl_SubgroupSize, ...
+// Experts lane, lane + gl_SubgroupSize, ... are this lane's own, and likewise ranks.
 float own_score[OWN];
-uint own_rank[OWN];
+uint ranked; // bit i: own expert i has its rank
+float slot_score[SLOTS];
+uint slot_id[SLOTS];
 
-// The best expert not ranked yet: its owner notes the rank, every lane gets the score.
+// The best expert that has no rank yet gets this one. Its score to every lane.
 float next_rank(uint rank) {
     float best = -INFINITY;
-    uint best_id = UNRANKED;
+    uint best_id = NONE;
     [[unroll]] for (uint i = 0u; i < OWN; i++) {
         const uint e = gl_SubgroupInvocationID + i * gl_SubgroupSize;
         // Ascending e: among equal scores the first seen has the lowest index.
-        if (e < EXPERT_COUNT && own_rank[i] == UNRANKED && (own_score[i] > best || best_id == UNRANKED)) {
+        if (e < EXPERT_COUNT && (ranked >> i & 1u) == 0u && (own_score[i] > best || best_id == NONE)) {
             best = own_score[i];
             best_id = e;
         }
     }
     const float score = subgroupMax(best);
-    const uint id = subgroupMin(best == score ? best_id : UNRANKED);
-    [[unroll]] for (uint i = 0u; i < OWN; i++)
-        if (gl_SubgroupInvocationID + i * gl_SubgroupSize == id)
-            own_rank[i] = rank;
+    const uint id = subgroupMin(best == score ? best_id : NONE);
+    if (id == best_id)
+        ranked |= 1u << (id / gl_SubgroupSize);
+    [[unroll]] for (uint i = 0u; i < SLOTS; i++)
+        if (gl_SubgroupInvocationID + i * gl_SubgroupSize == rank) {
+            slot_score[i] = score;
+            slot_id[i] = id;
+        }
     return score;
+}
+
+void write_nonfinite(uint token) {
+    const bool first = gl_SubgroupInvocationID == 0u;
+    if (first)
+        control[AT_ACTIVE + token] = 0u;
+    if ((push.flags & SMOE_PUSH_REPORT) != 0u) {
+        for (uint rank = gl_SubgroupInvocationID; rank < MAX_ACTIVE; rank += gl_SubgroupSize)
+            write_unused(token, rank);
+        if (first)
+            write_report(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
+    }
 }
 
 void select_token(uint token) {
     const uint lane = gl_SubgroupInvocationID;
     const bool reporting = (push.flags & SMOE_PUSH_REPORT) != 0u;
     uint nonfinite = 0u;
+    ranked = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++) {
         const uint e = lane + i * gl_SubgroupSize;
-        own_rank[i] = UNRANKED;
-        own_score[i] = -INFINITY;
-        if (e < EXPERT_COUNT) {
-            own_score[i] = logit(token, e);
-            if (!is_finite(own_score[i]))
-                nonfinite = 1u;
-        }
+        own_score[i] = e < EXPERT_COUNT ? logit(token, e) : 0.0;
+        nonfinite |= is_finite(own_score[i]) ? 0u : 1u;
     }
     if (subgroupMax(nonfinite) != 0u) {
-        if (lane == 0u)
-            control[AT_ACTIVE + token] = 0u;
-        if (reporting) {
-            for (uint rank = lane; rank < MAX_ACTIVE; rank += gl_SubgroupSize)
-                write_unused(token, rank);
-            if (lane == 0u)
-                write_report(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
-        }
+        write_nonfinite(token);
         return;
     }
 
     // Ranks 1 .. k, then on while the band reaches, to A + 1 at most: that one is only looked at.
-    float s_first = 0.0, s_k = 0.0, score = 0.0;
-    for (uint rank = 0u; rank < TOP_K; rank++) {
-        score = next_rank(rank);
+    float s_first = 0.0, s_k = 0.0, gap = INFINITY, eps = push.eps;
+    uint found = 0u;
+    for (uint rank = 0u; rank < EXPERT_COUNT; rank++) {
+        const float score = next_rank(rank);
+        found = rank + 1u;
         if (rank == 0u)
             s_first = score;
-        s_k = score;
-    }
-    float gap = INFINITY, eps = push.eps;
-    for (uint rank = TOP_K; rank < EXPERT_COUNT; rank++) {
-        score = next_rank(rank);
+        if (rank < TOP_K) {
+            s_k = score;
+            continue;
+        }
         if (rank == TOP_K)
             gap = s_k - score;
         if (rank == push.max_active)
@@ -86,30 +95,30 @@ void select_token(uint token) {
 
     float total = 0.0;
     uint tied = 0u, active_count = 0u;
-    [[unroll]] for (uint i = 0u; i < OWN; i++) {
-        const uint e = lane + i * gl_SubgroupSize;
-        const float distance = s_k - own_score[i];
-        const float g = e < EXPERT_COUNT ? gate_value(own_score[i], s_first) : 0.0;
-        if (RENORMALIZE == 0u)
-            total += g;
-        if (e < EXPERT_COUNT && gap <= push.tie_tolerance && abs(distance) <= push.tie_tolerance)
-            tied++;
-        // Active is decided by the distance, as the spec's u > 0 is, not by a mask that may underflow.
-        const bool in_band = own_rank[i] < push.max_active && eps > 0.0 && distance < eps;
-        if (own_rank[i] < TOP_K || in_band) {
-            own_score[i] = own_rank[i] < TOP_K ? g : g * mask(distance, eps); // from here on the unnormalised weight
+    [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
+        const uint rank = lane + i * gl_SubgroupSize;
+        const float distance = s_k - slot_score[i];
+        const bool in_band = eps > 0.0 && distance < eps; // as the spec's u > 0; a mask may underflow
+        if (rank < min(found, push.max_active) && (rank < TOP_K || in_band)) {
+            const float m = rank < TOP_K ? 1.0 : mask(distance, eps);
+            slot_score[i] = gate_value(slot_score[i], s_first) * m; // from here on the unnormalised weight
+            active_count = rank + 1u;
             if (RENORMALIZE != 0u)
-                total += own_score[i];
-            active_count = max(active_count, own_rank[i] + 1u);
-        } else {
-            own_rank[i] = UNRANKED;
+                total += slot_score[i];
         }
     }
+    [[unroll]] for (uint i = 0u; i < OWN; i++)
+        if (lane + i * gl_SubgroupSize < EXPERT_COUNT) {
+            if (RENORMALIZE == 0u)
+                total += gate_value(own_score[i], s_first);
+            if (gap <= push.tie_tolerance && abs(own_score[i] - s_k) <= push.tie_tolerance)
+                tied++;
+        }
     const float sum = subgroupAdd(total);
     const uint n = subgroupMax(active_count);
-    [[unroll]] for (uint i = 0u; i < OWN; i++)
-        if (own_rank[i] != UNRANKED)
-            write_active(token, own_rank[i], lane + i * gl_SubgroupSize, own_score[i] / sum * push.scale);
+    [[unroll]] for (uint i = 0u; i < SLOTS; i++)
+        if (lane + i * gl_SubgroupSize < n)
+            write_active(token, lane + i * gl_SubgroupSize, slot_id[i], slot_score[i] / sum * push.scale);
     if (lane == 0u)
         control[AT_ACTIVE + token] = n;
     if (reporting) {

@@ -1,6 +1,7 @@
 /* Reading and writing layer files: one MoE layer, and optionally inputs and expected results, in safetensors
  * (the format is described in README.md, "The layer file"). Needs no device; links with cJSON. The general rules of smoe.h hold;
- * a smoe_layer_file is immutable once opened. */
+ *a smoe_layer_file is immutable once opened. One exception: smoe_layer_file_open
+ * must not run in two threads at once, because cJSON keeps a process-wide record of its last error (smoe never reads it). */
 #ifndef SMOE_LAYER_FILE_H
 #define SMOE_LAYER_FILE_H
 
@@ -55,7 +56,7 @@ SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_pla
                                            smoe_host_weights *weights);
 
 /* Writes a safetensors file: tensors in the order given, metadata as pairs of key and value (2 * metadata_count strings).
- * Errors: INVALID_ARGUMENT, FILE (cannot be written; a partial file is removed), OUT_OF_HOST_MEMORY. */
+ * Errors: INVALID_ARGUMENT, FILE (cannot be written; a file that the call made is removed, one that was there is left empty), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,
                                            const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
                                            const smoe_log *log);

@@ -252,6 +252,10 @@ SMOE_API const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan);
  * between forwards; forwards that may run at the same time on the device need workspaces of their own. */
 SMOE_API VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan);
 
+/* Where a forward leaves the router's logits, for analysis and tests: bytes from the workspace's start to float32 [T,E], T the tokens
+ * of the forward's last pass. *pass_token_count, if not NULL, receives the most tokens that one pass takes. 0 for NULL. */
+SMOE_API VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token_count);
+
 /* Bytes of a report (report.h) of token_count tokens; 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count);
 

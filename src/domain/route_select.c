@@ -2,7 +2,7 @@
 #include "stage.h"
 
 /* Experts per lane of route_select_subgroup at most: they live in registers. Beyond, ranking by counting. */
-#define MAX_EXPERTS_PER_LANE 16u
+#define MAX_EXPERTS_PER_LANE 32u
 
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape)
 {

@@ -118,6 +118,14 @@ VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan)
     return plan ? plan->shape.workspace_size : 0;
 }
 
+VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token_count)
+{
+    const smoe_shape *shape = plan ? &plan->shape : NULL;
+    if (pass_token_count)
+        *pass_token_count = shape ? shape->pass_tokens : 0;
+    return shape ? 4 * SMOE_CONTROL_LOGITS((VkDeviceSize)shape->range_count, shape->pass_tokens, shape->desc.max_active) : 0;
+}
+
 VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count)
 {
     return plan ? 4ull * token_count * SMOE_REPORT_STRIDE((VkDeviceSize)plan->shape.desc.max_active) : 0;

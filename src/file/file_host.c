@@ -1,0 +1,111 @@
+/* Host memory, the log, and the table of types. */
+#include "file_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *default_allocate(void *user, size_t size)
+{
+    (void)user;
+    return malloc(size);
+}
+
+static void default_release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+bool smoe_file_host_init(smoe_file_host *host, const smoe_allocator *allocator, const smoe_log *log, const char *path)
+{
+    const smoe_allocator standard = {default_allocate, default_release, NULL};
+    const smoe_log silent = {NULL, NULL};
+    host->allocator = allocator ? *allocator : standard;
+    host->log = log ? *log : silent;
+    host->path = path;
+    if (host->allocator.allocate && host->allocator.release)
+        return true;
+    smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "allocator: both allocate and release must be given, or no allocator at all");
+    return false;
+}
+
+void *smoe_file_allocate(const smoe_file_host *host, uint64_t size)
+{
+    if (size > SIZE_MAX)
+        return NULL;
+    return host->allocator.allocate(host->allocator.user, size ? (size_t)size : 1);
+}
+
+void smoe_file_release(const smoe_file_host *host, void *memory)
+{
+    if (memory)
+        host->allocator.release(host->allocator.user, memory);
+}
+
+smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...)
+{
+    if (!host->log.message)
+        return result;
+    char text[768];
+    /* The path's end says more than its beginning. */
+    const size_t path_size = strlen(host->path);
+    const char *path = path_size > 255 ? host->path + path_size - 255 : host->path;
+    const int prefix = snprintf(text, sizeof text, "%s: ", path);
+    const size_t used = prefix > 0 ? (size_t)prefix : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, sizeof text - used, format, arguments);
+    va_end(arguments);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    host->log.message(host->log.user, SMOE_LOG_ERROR, text);
+    return result;
+}
+
+smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size)
+{
+    return smoe_file_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no host memory for %llu bytes", (unsigned long long)size);
+}
+
+/* Source: the Dtype enumeration of the safetensors crate. The unreadable ones may stand in a file beside a layer. */
+static const smoe_file_type types[] = {
+    {"F32", 32, true, SMOE_TENSOR_FLOAT32},
+    {"F16", 16, true, SMOE_TENSOR_FLOAT16},
+    {"F64", 64, true, SMOE_TENSOR_FLOAT64},
+    {"I32", 32, true, SMOE_TENSOR_INT32},
+    {"U8", 8, true, SMOE_TENSOR_UINT8},
+    {"I64", 64, true, SMOE_TENSOR_INT64},
+    {"BF16", 16, true, SMOE_TENSOR_BFLOAT16},
+    {"BOOL", 8, false, SMOE_TENSOR_UINT8},
+    {"I8", 8, false, SMOE_TENSOR_UINT8},
+    {"I16", 16, false, SMOE_TENSOR_UINT8},
+    {"U16", 16, false, SMOE_TENSOR_UINT8},
+    {"U32", 32, false, SMOE_TENSOR_UINT8},
+    {"U64", 64, false, SMOE_TENSOR_UINT8},
+    {"C64", 64, false, SMOE_TENSOR_UINT8},
+    {"F8_E4M3", 8, false, SMOE_TENSOR_UINT8},
+    {"F8_E5M2", 8, false, SMOE_TENSOR_UINT8},
+    {"F8_E8M0", 8, false, SMOE_TENSOR_UINT8},
+    {"F6_E2M3", 6, false, SMOE_TENSOR_UINT8},
+    {"F6_E3M2", 6, false, SMOE_TENSOR_UINT8},
+    {"F4", 4, false, SMOE_TENSOR_UINT8},
+};
+
+smoe_file_type smoe_file_type_by_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0)
+            return types[i];
+    return (smoe_file_type){"unknown", 0, false, SMOE_TENSOR_UINT8};
+}
+
+smoe_file_type smoe_file_type_of(smoe_tensor_type type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].readable && types[i].type == type)
+            return types[i];
+    return (smoe_file_type){"unknown", 0, false, SMOE_TENSOR_UINT8};
+}

@@ -1,0 +1,225 @@
+/* The JSON header of a safetensors file. cJSON turns each member's name and value into data; what they must be is checked here.
+ *
+ * cJSON's memory comes from its own process-wide hooks, which belong to the app and are left alone: only these short-lived trees
+ * bypass smoe_allocator. A tree takes some 40 times its text, so no tree is built from more than MAX_ENTRY_SIZE bytes of it. */
+#include "file_internal.h"
+
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ENTRY_SIZE 4096
+#define MAX_NAME_SIZE 4096
+/* {"dtype":"U8","shape":[],"data_offsets":[0,0]} and the name's quotes: no tensor can be said in fewer bytes. */
+#define MIN_MEMBER_SIZE 48
+
+static cJSON *parse(smoe_json_span span)
+{
+    const char *end = NULL;
+    cJSON *item = cJSON_ParseWithLengthOpts(span.text, span.size, &end, 0);
+    while (item && end < span.text + span.size && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r'))
+        end++;
+    if (item && end != span.text + span.size) {
+        cJSON_Delete(item);
+        return NULL;
+    }
+    return item;
+}
+
+/* A JSON string, unescaped over its own text: that never grows, and the quotes leave room for the NUL. NULL if it is none. */
+static const char *unescape(smoe_json_span span)
+{
+    if (span.size == 0 || *span.text != '"') /* no tree from a value of any size */
+        return NULL;
+    cJSON *item = parse(span);
+    const char *result = NULL;
+    if (cJSON_IsString(item) && strlen(item->valuestring) < span.size) {
+        memcpy(span.text, item->valuestring, strlen(item->valuestring) + 1);
+        result = span.text;
+    }
+    cJSON_Delete(item);
+    return result;
+}
+
+static bool as_integer(const cJSON *item, uint64_t *out)
+{
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > SMOE_FILE_MAX_INTEGER)
+        return false;
+    *out = (uint64_t)item->valuedouble;
+    return (double)*out == item->valuedouble;
+}
+
+/* The member of that name; *twice if there are two. cJSON would find the first, another reader the last. */
+static const cJSON *member(const cJSON *object, const char *name, bool *twice)
+{
+    const cJSON *found = NULL;
+    for (const cJSON *item = object->child; item; item = item->next) {
+        if (strcmp(item->string, name) != 0)
+            continue;
+        *twice = *twice || found;
+        found = item;
+    }
+    return found;
+}
+
+static smoe_result read_shape(const smoe_layer_file *file, smoe_file_entry *entry, const cJSON *shape, const smoe_file_type *type)
+{
+    smoe_tensor *tensor = &entry->tensor;
+    uint64_t elements = 1;
+    for (const cJSON *item = shape->child; item; item = item->next) {
+        uint64_t length;
+        if (!as_integer(item, &length))
+            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": shape must hold whole numbers from 0 to 2^53",
+                                  tensor->name);
+        if (tensor->rank < SMOE_TENSOR_MAX_RANK)
+            tensor->shape[tensor->rank] = length;
+        tensor->rank++;
+        if (length != 0 && elements > UINT64_MAX / 64 / length)
+            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": shape has more elements than any file can hold",
+                                  tensor->name);
+        elements *= length;
+    }
+    for (uint32_t i = tensor->rank; i < SMOE_TENSOR_MAX_RANK; i++)
+        tensor->shape[i] = 1;
+    const uint64_t bits = elements * type->size_bits;
+    tensor->size = bits / 8;
+    if (bits % 8 != 0 || tensor->size != entry->end - entry->begin)
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                              "tensor \"%.80s\": data_offsets span %llu bytes, but its shape and dtype %s need %llu", tensor->name,
+                              (unsigned long long)(entry->end - entry->begin), type->name, (unsigned long long)((bits + 7) / 8));
+    return SMOE_SUCCESS;
+}
+
+static smoe_result read_members(const smoe_layer_file *file, smoe_file_entry *entry, const cJSON *object)
+{
+    const char *name = entry->tensor.name;
+    bool twice = false;
+    const cJSON *dtype = member(object, "dtype", &twice);
+    const cJSON *shape = member(object, "shape", &twice);
+    const cJSON *offsets = member(object, "data_offsets", &twice);
+    if (twice || !cJSON_IsString(dtype) || !cJSON_IsArray(shape) || !cJSON_IsArray(offsets))
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                              "tensor \"%.80s\" must have dtype (a string), shape and data_offsets (arrays), once each", name);
+    const smoe_file_type type = smoe_file_type_by_name(dtype->valuestring);
+    if (type.size_bits == 0)
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": \"%.40s\" is not a dtype of safetensors", name,
+                              dtype->valuestring);
+    if (cJSON_GetArraySize(offsets) != 2 || !as_integer(offsets->child, &entry->begin) ||
+        !as_integer(offsets->child->next, &entry->end) || entry->begin > entry->end)
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                              "tensor \"%.80s\": data_offsets must be two whole numbers up to 2^53, the first not above the second",
+                              name);
+    entry->tensor.type = type.type;
+    const smoe_result result = read_shape(file, entry, shape, &type);
+    entry->readable = type.readable && entry->tensor.rank <= SMOE_TENSOR_MAX_RANK;
+    return result;
+}
+
+static smoe_result read_entry(smoe_layer_file *file, const char *name, smoe_json_span value)
+{
+    smoe_file_entry *entry = &file->entries[file->entry_count++];
+    memset(entry, 0, sizeof *entry);
+    entry->tensor.name = name;
+    if (value.size > MAX_ENTRY_SIZE)
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": its entry in the header is longer than %d bytes", name,
+                              MAX_ENTRY_SIZE);
+    cJSON *object = parse(value);
+    const smoe_result result =
+        cJSON_IsObject(object)
+            ? read_members(file, entry, object)
+            : smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": its entry in the header is not a JSON object", name);
+    cJSON_Delete(object);
+    return result;
+}
+
+/* The number of members of an object that is read for the first time. The text is left as it is. */
+static smoe_result count_members(const smoe_layer_file *file, smoe_json_object object, const char *what, uint32_t *count)
+{
+    smoe_json_span name, value;
+    const char *reason = "";
+    smoe_json_step step;
+    for (*count = 0; (step = smoe_json_next(&object, &name, &value, &reason)) == SMOE_JSON_MEMBER; ++*count)
+        if (name.size > MAX_NAME_SIZE)
+            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "%s: a name is longer than %d bytes", what, MAX_NAME_SIZE);
+    if (step == SMOE_JSON_BROKEN)
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "%s is not valid JSON: %s", what, reason);
+    for (; object.at < object.end; object.at++)
+        if (*object.at != ' ' && *object.at != '\t' && *object.at != '\n' && *object.at != '\r')
+            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "%s is not valid JSON: something follows it", what);
+    return SMOE_SUCCESS;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const smoe_file_pair *)a)->key, ((const smoe_file_pair *)b)->key);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const smoe_file_entry *)a)->tensor.name, ((const smoe_file_entry *)b)->tensor.name);
+}
+
+static smoe_result read_metadata(smoe_layer_file *file, smoe_json_span span)
+{
+    const smoe_file_host *host = &file->host;
+    if (file->metadata)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "the header has two members named \"__metadata__\"");
+    smoe_json_object object = {span.text, span.text + span.size, false};
+    uint32_t count;
+    const smoe_result result = count_members(file, object, "__metadata__", &count);
+    if (result != SMOE_SUCCESS)
+        return result;
+    const uint64_t size = (uint64_t)count * sizeof *file->metadata;
+    file->metadata = smoe_file_allocate(host, size);
+    if (!file->metadata)
+        return smoe_file_out_of_memory(host, size);
+    smoe_json_span name, value;
+    const char *reason;
+    while (smoe_json_next(&object, &name, &value, &reason) == SMOE_JSON_MEMBER) {
+        smoe_file_pair *pair = &file->metadata[file->metadata_count];
+        pair->key = unescape(name);
+        pair->value = unescape(value);
+        if (!pair->key || !pair->value)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "__metadata__ must map strings to strings; member %u does not",
+                                  file->metadata_count);
+        file->metadata_count++;
+    }
+    qsort(file->metadata, file->metadata_count, sizeof *file->metadata, compare_keys);
+    for (uint32_t i = 1; i < file->metadata_count; i++)
+        if (strcmp(file->metadata[i - 1].key, file->metadata[i].key) == 0)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "__metadata__ has two members named \"%.80s\"", file->metadata[i].key);
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size)
+{
+    const smoe_file_host *host = &file->host;
+    smoe_json_object object = {file->header, file->header + header_size, false};
+    uint32_t count;
+    smoe_result result = count_members(file, object, "the header", &count);
+    if (result != SMOE_SUCCESS)
+        return result;
+    if (count > 1 + header_size / MIN_MEMBER_SIZE) /* one may be an empty __metadata__ */
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "the header has %u members, too short to describe tensors", count);
+    const uint64_t size = (uint64_t)count * sizeof *file->entries;
+    file->entries = smoe_file_allocate(host, size);
+    if (!file->entries)
+        return smoe_file_out_of_memory(host, size);
+    smoe_json_span name_span, value;
+    const char *reason;
+    while (smoe_json_next(&object, &name_span, &value, &reason) == SMOE_JSON_MEMBER) {
+        const char *name = unescape(name_span);
+        if (!name)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "the header is not valid JSON: a member's name is not a proper string");
+        result = strcmp(name, "__metadata__") == 0 ? read_metadata(file, value) : read_entry(file, name, value);
+        if (result != SMOE_SUCCESS)
+            return result;
+    }
+    qsort(file->entries, file->entry_count, sizeof *file->entries, compare_names);
+    for (uint32_t i = 1; i < file->entry_count; i++)
+        if (compare_names(&file->entries[i - 1], &file->entries[i]) == 0)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "two tensors are named \"%.80s\"", file->entries[i].tensor.name);
+    return SMOE_SUCCESS;
+}

@@ -1,0 +1,65 @@
+/* What both the seeded test and libFuzzer run on hostile bytes. For libFuzzer, with clang, after `scons`:
+ *   mkdir -p corpus && cp tests/golden/one_expert.safetensors tests/golden/ties_*.safetensors corpus
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -Itests tests/fuzz/fuzz_layer_file.c \
+ *       tests/fuzz/sample_file.c src/file/?*.c build/lib/libsmoe.a -lcjson -lm -o fuzz_layer_file
+ *   ./fuzz_layer_file -max_len=65536 corpus */
+#include "sample_file.h"
+
+static uint64_t sum_bytes(const void *data, uint64_t size)
+{
+    const unsigned char *bytes = data;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < size; i++)
+        sum += bytes[i];
+    return sum;
+}
+
+static uint64_t sum_string(const char *text)
+{
+    uint64_t sum = 0;
+    for (; text && *text; text++)
+        sum += (unsigned char)*text;
+    return sum;
+}
+
+static uint64_t read_layer(const smoe_layer_file *file)
+{
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    if (smoe_layer_file_layer(file, &plan, &params, &weights) != SMOE_SUCCESS)
+        return 0;
+    const uint64_t e = plan.expert_count, d = plan.d_model, h = plan.d_hidden;
+    const uint64_t matrix = e * d * h * (plan.weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4);
+    uint64_t sum = sum_bytes(weights.router_weight, 4 * e * d) + sum_bytes(weights.w1, matrix) + sum_bytes(weights.w2, matrix);
+    sum += weights.router_bias ? sum_bytes(weights.router_bias, 4 * e) : 0;
+    sum += weights.w3 ? sum_bytes(weights.w3, matrix) : 0;
+    sum += weights.b1 ? sum_bytes(weights.b1, 4 * e * h) : 0;
+    sum += weights.b3 ? sum_bytes(weights.b3, 4 * e * h) : 0;
+    sum += weights.b2 ? sum_bytes(weights.b2, 4 * e * d) : 0;
+    const smoe_tensor *x = smoe_layer_file_tensor(file, "x");
+    return x ? sum + sum_bytes(x->data, 4 * (uint64_t)params.token_count * d) : sum;
+}
+
+static uint64_t read_everything(const char *path, const uint8_t *data, size_t size)
+{
+    smoe_layer_file *file;
+    if (sample_open_bytes(path, data, size, NULL, NULL, &file) != SMOE_SUCCESS)
+        return 0;
+    uint64_t sum = 0;
+    const smoe_tensor *tensor;
+    for (uint32_t i = 0; (tensor = smoe_layer_file_tensor_at(file, i)) != NULL; i++)
+        sum += sum_bytes(tensor->data, tensor->size) + sum_string(tensor->name);
+    sum += sum_string(smoe_layer_file_metadata(file, "name")) + read_layer(file);
+    smoe_layer_file_close(file);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    volatile uint64_t sum = read_everything(sample_path("fuzz"), data, size);
+    if (size <= 65536)
+        sum += read_everything(NULL, data, size);
+    (void)sum;
+    return 0;
+}

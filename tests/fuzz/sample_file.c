@@ -1,0 +1,139 @@
+#define _POSIX_C_SOURCE 200809L
+#include "sample_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0, uint64_t n1, uint64_t n2)
+{
+    static const uint64_t sizes[] = {4, 2, 8, 4, 1, 8, 2};
+    uint32_t i = 0;
+    while (i < sample->tensor_count && strcmp(sample->tensors[i].name, name) != 0)
+        i++;
+    if (rank == SAMPLE_ABSENT) {
+        memmove(&sample->tensors[i], &sample->tensors[i + 1], (sample->tensor_count - i - 1) * sizeof *sample->tensors);
+        sample->tensor_count--;
+        return;
+    }
+    if (i == sample->tensor_count)
+        sample->tensor_count++;
+    sample->tensors[i] = (smoe_tensor){name, type, rank, {n0, n1, n2, 1}, sample->values, n0 * n1 * n2 * sizes[type]};
+}
+
+void sample_set(sample_file *sample, const char *key, const char *value)
+{
+    uint32_t i = 0;
+    while (i < sample->metadata_count && strcmp(sample->metadata[2 * i], key) != 0)
+        i++;
+    if (!value) {
+        sample->metadata_count--;
+        sample->metadata[2 * i] = sample->metadata[2 * sample->metadata_count];
+        sample->metadata[2 * i + 1] = sample->metadata[2 * sample->metadata_count + 1];
+        return;
+    }
+    if (i == sample->metadata_count)
+        sample->metadata_count++;
+    sample->metadata[2 * i] = key;
+    sample->metadata[2 * i + 1] = value;
+}
+
+void sample_init(sample_file *sample, bool gated)
+{
+    static const char *const pairs[] = {"tokens", "6", "d_model", "4", "d_hidden", "5", "n_experts", "3", "k", "2", "eps", "0.25",
+                                        "a", "1.0", "b", "50.0", "temperature", "0.5", "score", "softmax", "router", "linear",
+                                        "renormalize", "True", "scale", "2.5", "tie_tolerance", "1e-3", "n_group", "1",
+                                        "topk_group", "1", "activation", "gelu", "bias", "True", "shared", "0", "max_active", "3"};
+    memset(sample, 0, sizeof *sample);
+    for (uint32_t i = 0; i < sizeof sample->values / sizeof *sample->values; i++)
+        sample->values[i] = (float)i - 100.5f;
+    for (uint32_t i = 0; i < sizeof pairs / sizeof *pairs; i += 2)
+        sample_set(sample, pairs[i], pairs[i + 1]);
+    sample_set(sample, "gated", gated ? "True" : "False");
+    sample_tensor(sample, "router.weight", SMOE_TENSOR_FLOAT32, 2, 3, 4, 1);
+    sample_tensor(sample, "router.bias", SMOE_TENSOR_FLOAT32, 1, 3, 1, 1);
+    sample_tensor(sample, "experts.w1", SMOE_TENSOR_FLOAT32, 3, 3, 5, 4);
+    sample_tensor(sample, "experts.w2", SMOE_TENSOR_FLOAT32, 3, 3, 4, 5);
+    sample_tensor(sample, "experts.b1", SMOE_TENSOR_FLOAT32, 2, 3, 5, 1);
+    sample_tensor(sample, "experts.b2", SMOE_TENSOR_FLOAT32, 2, 3, 4, 1);
+    sample_tensor(sample, "x", SMOE_TENSOR_FLOAT32, 2, 6, 4, 1);
+    if (gated) {
+        sample_tensor(sample, "experts.w3", SMOE_TENSOR_FLOAT32, 3, 3, 5, 4);
+        sample_tensor(sample, "experts.b3", SMOE_TENSOR_FLOAT32, 2, 3, 5, 1);
+    }
+}
+
+smoe_result sample_write(const sample_file *sample, const char *path)
+{
+    return smoe_layer_file_write(path, sample->tensors, sample->tensor_count, sample->metadata, sample->metadata_count, NULL, NULL);
+}
+
+const char *sample_path(const char *name)
+{
+    static char paths[8][256];
+    static char names[8][64];
+    /* Memory where there is a folder of it: tests rewrite their files thousands of times. */
+    const char *folder = getenv("TMPDIR") ? getenv("TMPDIR") : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    for (size_t i = 0; i < 8; i++) {
+        if (names[i][0] == '\0') {
+            snprintf(names[i], sizeof names[i], "%s", name);
+            snprintf(paths[i], sizeof paths[i], "%s/smoe-test-%ld-%s", folder, (long)getpid(), name);
+        }
+        if (strcmp(names[i], name) == 0)
+            return paths[i];
+    }
+    fprintf(stderr, "sample_path: more than 8 names\n");
+    abort();
+}
+
+bool sample_write_bytes(const char *path, const void *bytes, size_t size)
+{
+    FILE *stream = fopen(path, "wb");
+    if (!stream)
+        return false;
+    const bool ok = fwrite(bytes, 1, size, stream) == size;
+    return fclose(stream) == 0 && ok;
+}
+
+unsigned char *sample_read_bytes(const char *path, size_t *size)
+{
+    FILE *stream = fopen(path, "rb");
+    unsigned char *bytes = malloc(1 << 20);
+    *size = stream && bytes ? fread(bytes, 1, 1 << 20, stream) : 0;
+    if (stream)
+        fclose(stream);
+    return bytes;
+}
+
+smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator, const smoe_log *log,
+                              smoe_layer_file **out)
+{
+    if (path) {
+        if (!sample_write_bytes(path, bytes, size))
+            abort();
+        return smoe_layer_file_open(path, allocator, log, out);
+    }
+    int ends[2];
+    char name[32];
+    if (size > 65536 || pipe(ends) != 0 || write(ends[1], bytes, size) != (ssize_t)size)
+        abort();
+    close(ends[1]);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    const smoe_result result = smoe_layer_file_open(name, allocator, log, out);
+    close(ends[0]);
+    return result;
+}
+
+unsigned char *sample_raw(const char *header, size_t data_size, size_t *size)
+{
+    const size_t header_size = strlen(header);
+    *size = 8 + header_size + data_size;
+    unsigned char *bytes = calloc(1, *size);
+    if (!bytes)
+        abort();
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)header_size >> 8 * i);
+    memcpy(bytes + 8, header, header_size);
+    return bytes;
+}

@@ -1,0 +1,47 @@
+/* Layer files for tests: a small, valid one that a test bends, and files of any bytes. */
+#ifndef TEST_SAMPLE_FILE_H
+#define TEST_SAMPLE_FILE_H
+
+#include "smoe/layer_file.h"
+
+#define SAMPLE_TENSORS 24
+#define SAMPLE_METADATA 32
+
+typedef struct sample_file {
+    smoe_tensor tensors[SAMPLE_TENSORS];
+    uint32_t tensor_count;
+    const char *metadata[2 * SAMPLE_METADATA];
+    uint32_t metadata_count; /* pairs */
+    float values[512];       /* what every tensor's data points to */
+} sample_file;
+
+/* E 3, D 4, H 5, k 2, T 6, with every bias. */
+void sample_init(sample_file *sample, bool gated);
+
+/* value NULL: takes the key out. */
+void sample_set(sample_file *sample, const char *key, const char *value);
+
+/* Sets a tensor's type and shape, its size following from them; new ones are added. rank 0xff: takes the tensor out. */
+#define SAMPLE_ABSENT 0xffu
+void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0, uint64_t n1, uint64_t n2);
+
+smoe_result sample_write(const sample_file *sample, const char *path);
+
+/* A path that is this process's own, in the system's folder for temporary files; static memory, one per name. */
+const char *sample_path(const char *name);
+
+/* Bytes to a file and back; the caller frees what sample_read gives. */
+bool sample_write_bytes(const char *path, const void *bytes, size_t size);
+unsigned char *sample_read_bytes(const char *path, size_t *size);
+
+/* Opens bytes as a layer file: through `path`, or where that is NULL through a pipe (at most 64 KiB), whose size nobody knows. */
+smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator, const smoe_log *log,
+                              smoe_layer_file **out);
+
+/* 8 bytes of length and the header, then data_size zero bytes. *size: of the result, which the caller frees. */
+unsigned char *sample_raw(const char *header, size_t data_size, size_t *size);
+
+/* libFuzzer's entry: opens, interprets and reads the whole of whatever it gets, both ways. Always 0. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,339 @@
+/* Layer files as an enemy would make them: cut at every byte, bits flipped, pieces moved; and no memory when it is asked for.
+ * Run with sanitizers (scons sanitize=address,undefined test) this is the fuzzer of every CI run; fuzz_layer_file.c is libFuzzer's. */
+#define _DEFAULT_SOURCE
+#include "common/cmocka_all.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/random.h"
+#include "common/record.h"
+#include "sample_file.h"
+
+#define MUTATIONS 4000
+
+static unsigned char *sample_bytes(bool gated, size_t *size)
+{
+    const char *path = sample_path("valid");
+    sample_file sample;
+    sample_init(&sample, gated);
+    assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
+    return sample_read_bytes(path, size);
+}
+
+static void test_truncation(void **state)
+{
+    (void)state;
+    const char *path = sample_path("cut");
+    for (int gated = 0; gated < 2; gated++) {
+        size_t size;
+        unsigned char *bytes = sample_bytes(gated, &size);
+        for (size_t cut = 0; cut <= size; cut++) {
+            for (int piped = 0; piped < 2; piped++) {
+                smoe_layer_file *file;
+                const smoe_result result = sample_open_bytes(piped ? NULL : path, bytes, cut, NULL, NULL, &file);
+                if (result != (cut == size ? SMOE_SUCCESS : SMOE_ERROR_FILE))
+                    fail_msg("cut at %zu of %zu, %s: %d", cut, size, piped ? "pipe" : "file", (int)result);
+                smoe_layer_file_close(file);
+            }
+        }
+        free(bytes);
+    }
+    remove(path);
+}
+
+/* Every value of a header length's low bytes, and lengths no file has. */
+static void test_header_lengths(void **state)
+{
+    (void)state;
+    const char *path = sample_path("length");
+    size_t size;
+    unsigned char *bytes = sample_bytes(false, &size);
+    unsigned char right[8];
+    memcpy(right, bytes, 8);
+    for (uint64_t i = 0; i < 3000; i++) {
+        const uint64_t length = i < 2900 ? i : UINT64_C(1) << (i % 64) | (i & 1);
+        for (int b = 0; b < 8; b++)
+            bytes[b] = (unsigned char)(length >> 8 * b);
+        smoe_layer_file *file;
+        const smoe_result result = sample_open_bytes(path, bytes, size, NULL, NULL, &file);
+        assert_int_equal(result, memcmp(bytes, right, 8) == 0 ? SMOE_SUCCESS : SMOE_ERROR_FILE);
+        smoe_layer_file_close(file);
+    }
+    free(bytes);
+    /* One above the bound, in a file (of holes) that is long enough for it. */
+    const unsigned char above[8] = {0x01, 0xe1, 0xf5, 0x05, 0, 0, 0, 0}; /* 100,000,001 */
+    test_record record;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    smoe_layer_file *file;
+    assert_true(sample_write_bytes(path, above, sizeof above));
+    assert_int_equal(truncate(path, 100000100), 0);
+    assert_int_equal(smoe_layer_file_open(path, NULL, &log, &file), SMOE_ERROR_FILE);
+    assert_true(test_record_has_problem(&record, "above the bound"));
+    remove(path);
+}
+
+static size_t mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity)
+{
+    static const char *const words[] = {"{", "}", "[", "]", "\"", ":", ",", "\\u0000", "-1", "1e300", "9007199254740993", "null",
+                                        "0.5", "99999999999", "\"dtype\"", "F16", "F64", "BOOL", "True", "18446744073709551615"};
+    const uint32_t count = 1 + test_random_below(random, 4);
+    for (uint32_t i = 0; i < count && size > 8; i++) {
+        /* The header is where the decisions are: half of the mutations go there. */
+        const size_t reach = test_random_below(random, 2) && size > 1200 ? 1200 : size;
+        const size_t at = test_random_below(random, (uint32_t)reach);
+        const size_t length = 1 + test_random_below(random, 40);
+        const size_t rest = size - at;
+        switch (test_random_below(random, 6)) {
+        case 0: bytes[at] ^= (unsigned char)(1u << test_random_below(random, 8)); break;
+        case 1: bytes[at] = (unsigned char)test_random_bits(random); break;
+        case 2: size = test_random_below(random, 4) == 0 ? at : size; break;
+        case 3: /* take a piece out */
+            memmove(bytes + at, bytes + at + (length < rest ? length : rest), rest - (length < rest ? length : rest));
+            size -= length < rest ? length : rest;
+            break;
+        case 4: /* double a piece */
+            if (length <= rest && size + length <= capacity) {
+                memmove(bytes + at + length, bytes + at, rest);
+                size += length;
+            }
+            break;
+        default: {
+            const char *word = words[test_random_below(random, sizeof words / sizeof *words)];
+            memcpy(bytes + at, word, strlen(word) < rest ? strlen(word) : rest);
+        }
+        }
+    }
+    /* A length that fits lets the damage behind it be reached. */
+    if (size > 8 && test_random_below(random, 2)) {
+        for (size_t end = 8; end < size; end++)
+            if (bytes[end] == '}' && (end + 1 == size || bytes[end + 1] == ' ' || test_random_below(random, 20) == 0)) {
+                const uint64_t length = end + 1 - 8;
+                for (int b = 0; b < 8; b++)
+                    bytes[b] = (unsigned char)(length >> 8 * b);
+                break;
+            }
+    }
+    return size;
+}
+
+static void test_mutations(void **state)
+{
+    (void)state;
+    const uint64_t seed = test_seed();
+    printf("# seed %llu\n", (unsigned long long)seed);
+    for (int gated = 0; gated < 2; gated++) {
+        size_t size;
+        unsigned char *bytes = sample_bytes(gated, &size), *mutant = malloc(size + 4096);
+        assert_non_null(mutant);
+        for (uint64_t i = 0; i < MUTATIONS; i++) {
+            test_random random = test_random_make(seed, 2 * i + (uint64_t)gated);
+            memcpy(mutant, bytes, size);
+            LLVMFuzzerTestOneInput(mutant, mutate(&random, mutant, size, size + 4096));
+        }
+        free(mutant);
+        free(bytes);
+    }
+    remove(sample_path("fuzz"));
+}
+
+/* Counts what is asked for; fails at one call. */
+typedef struct counting {
+    uint64_t calls, fail_at, live, live_bytes, peak_bytes;
+} counting;
+
+static void *counting_allocate(void *user, size_t size)
+{
+    counting *c = user;
+    if (++c->calls == c->fail_at)
+        return NULL;
+    size_t *memory = malloc(16 + size);
+    if (!memory)
+        return NULL;
+    *memory = size;
+    c->live++;
+    c->live_bytes += size;
+    c->peak_bytes = c->live_bytes > c->peak_bytes ? c->live_bytes : c->peak_bytes;
+    return (char *)memory + 16;
+}
+
+static void counting_release(void *user, void *memory)
+{
+    counting *c = user;
+    size_t *begin = (size_t *)(void *)((char *)memory - 16);
+    c->live--;
+    c->live_bytes -= *begin;
+    free(begin);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    const char *path = sample_path("no-memory");
+    for (int way = 0; way < 3; way++) { /* file, pipe, writing */
+        size_t size;
+        unsigned char *bytes = sample_bytes(true, &size);
+        sample_file sample;
+        sample_init(&sample, true);
+        uint64_t failures = 0;
+        for (uint64_t fail_at = 1;; fail_at++) {
+            counting c = {0, fail_at, 0, 0, 0};
+            const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+            smoe_layer_file *file = NULL;
+            smoe_result result;
+            if (way == 2)
+                result = smoe_layer_file_write(path, sample.tensors, sample.tensor_count, sample.metadata, sample.metadata_count,
+                                               &allocator, NULL);
+            else
+                result = sample_open_bytes(way ? NULL : path, bytes, size, &allocator, NULL, &file);
+            if (result == SMOE_SUCCESS && file)
+                assert_int_equal(smoe_layer_file_layer(file, NULL, NULL, NULL), SMOE_SUCCESS);
+            smoe_layer_file_close(file);
+            assert_int_equal(c.live, 0);
+            if (c.calls < fail_at) {
+                assert_int_equal(result, SMOE_SUCCESS);
+                break;
+            }
+            assert_int_equal(result, SMOE_ERROR_OUT_OF_HOST_MEMORY);
+            failures++;
+        }
+        assert_true(failures >= (way == 2 ? 1u : 10u));
+        free(bytes);
+    }
+    remove(path);
+}
+
+/* A pipe that carries more than the first piece of memory holds: whole, and ending early. */
+static void test_long_pipe(void **state)
+{
+    (void)state;
+    enum { LENGTH = 5000001 };
+    const char *path = sample_path("long");
+    unsigned char *data = malloc(LENGTH);
+    assert_non_null(data);
+    for (size_t i = 0; i < LENGTH; i++)
+        data[i] = (unsigned char)(i * 7 + i / 1000);
+    const smoe_tensor tensor = {"a", SMOE_TENSOR_UINT8, 1, {LENGTH, 1, 1, 1}, data, LENGTH};
+    assert_int_equal(smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL), SMOE_SUCCESS);
+    for (int way = 0; way < 4; way++) { /* whole, cut, no memory for the third and the fourth piece */
+        char command[400], name[32];
+        snprintf(command, sizeof command, "head -c %d '%s'", way == 1 ? LENGTH - 1000 : LENGTH + 1000, path);
+        FILE *pipe = popen(command, "r");
+        assert_non_null(pipe);
+        snprintf(name, sizeof name, "/dev/fd/%d", fileno(pipe));
+        counting c = {0, way < 2 ? 0 : (uint64_t)way + 5, 0, 0, 0};
+        const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+        smoe_layer_file *file;
+        const smoe_result result = smoe_layer_file_open(name, &allocator, NULL, &file);
+        if (way == 0) {
+            assert_int_equal(result, SMOE_SUCCESS);
+            assert_memory_equal(smoe_layer_file_tensor(file, "a")->data, data, LENGTH);
+        } else {
+            assert_int_equal(result, way == 1 ? SMOE_ERROR_FILE : SMOE_ERROR_OUT_OF_HOST_MEMORY);
+        }
+        smoe_layer_file_close(file);
+        assert_int_equal(c.live, 0);
+        pclose(pipe);
+    }
+    free(data);
+    remove(path);
+}
+
+/* A file's claims do not turn into memory: at most four times its own bytes, and what a small file needs. */
+static void test_memory_bound(void **state)
+{
+    (void)state;
+    enum { TEXT_SIZE = 65000 };
+    static const char *const patterns[] = {"\"a\":0,", "\"\":\"\",", "1,", "[", "{\"a\":", "\"a\":{\"b\":[1,1,1,1,1,1]},"};
+    static const char *const starts[] = {"{", "{\"__metadata__\":{", "{\"__metadata__\":{\"a\":[", "{\"a\":["};
+    static const char *const ends[] = {"\"b\":0}", "\"b\":\"\"}}", "1]}}", "1]}"};
+    const char *path = sample_path("bound");
+    char *text = malloc(TEXT_SIZE);
+    assert_non_null(text);
+    for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
+        for (size_t s = 0; s < sizeof starts / sizeof *starts; s++) {
+            size_t used = (size_t)snprintf(text, TEXT_SIZE, "%s", starts[s]);
+            while (used + strlen(patterns[p]) + 16 < TEXT_SIZE)
+                used += (size_t)snprintf(text + used, TEXT_SIZE - used, "%s", patterns[p]);
+            snprintf(text + used, TEXT_SIZE - used, "%s", ends[s]);
+            size_t size;
+            unsigned char *bytes = sample_raw(text, 8, &size);
+            for (int piped = 0; piped < 2; piped++) {
+                counting c = {0, 0, 0, 0, 0};
+                const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+                smoe_layer_file *file;
+                assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
+                assert_int_equal(c.live, 0);
+                if (c.peak_bytes > 4 * size + 4096)
+                    fail_msg("%s %s: %llu bytes for a file of %zu", starts[s], patterns[p], (unsigned long long)c.peak_bytes, size);
+            }
+            free(bytes);
+        }
+    }
+    free(text);
+    /* Sizes that are consistent with one another, but not with the file. */
+    size_t size;
+    unsigned char *bytes =
+        sample_raw("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000,1000000],\"data_offsets\":[0,4000000000000]}}", 64, &size);
+    for (int piped = 0; piped < 2; piped++) {
+        counting c = {0, 0, 0, 0, 0};
+        const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+        smoe_layer_file *file;
+        assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
+        assert_true(c.peak_bytes < (piped ? 2u << 20 : 4096u)); /* a pipe's first chunk is 1 MiB */
+    }
+    free(bytes);
+    remove(path);
+}
+
+/* A write that fails half way leaves no file behind that looks like one. */
+static void test_partial_write(void **state)
+{
+    (void)state;
+    const char *path = sample_path("partial");
+    const uint64_t length = 1 << 20;
+    unsigned char *data = calloc(1, length);
+    const smoe_tensor tensor = {"a", SMOE_TENSOR_UINT8, 1, {length, 1, 1, 1}, data, length};
+    struct rlimit before;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small = {65536, before.rlim_max};
+    for (int existed = 0; existed < 2; existed++) {
+        remove(path);
+        if (existed)
+            assert_true(sample_write_bytes(path, "something", 9));
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        const smoe_result result = smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(result, SMOE_ERROR_FILE);
+        FILE *stream = fopen(path, "rb");
+        assert_int_equal(stream != NULL, existed);
+        if (stream) {
+            assert_int_equal(fgetc(stream), EOF);
+            fclose(stream);
+        }
+    }
+    remove(path);
+    free(data);
+}
+
+static int clean_up(void **state)
+{
+    (void)state;
+    return remove(sample_path("valid"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_truncation),          cmocka_unit_test(test_header_lengths), cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_memory_bound),   cmocka_unit_test(test_partial_write),
+        cmocka_unit_test(test_long_pipe),
+    };
+    return cmocka_run_group_tests_name("layer file", tests, NULL, clean_up);
+}

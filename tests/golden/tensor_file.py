@@ -1,0 +1,54 @@
+"""Reads and writes safetensors files, written apart from the library's own reader: only what the tests need."""
+import array
+import json
+import struct
+
+CODES = {'F32': 'f', 'F64': 'd', 'I32': 'i', 'F16': 'H'}
+
+
+class Tensor:
+    def __init__(self, dtype, shape, values):
+        self.dtype, self.shape, self.values = dtype, list(shape), values
+
+    def rows(self):
+        """The values cut along the first axis."""
+        width = len(self.values) // self.shape[0]
+        return [self.values[at:at + width] for at in range(0, len(self.values), width)]
+
+
+def read(path):
+    """(tensors by name, metadata)"""
+    with open(path, 'rb') as file:
+        data = file.read()
+    size, = struct.unpack('<Q', data[:8])
+    header = json.loads(data[8:8 + size].decode('utf-8'))
+    metadata = header.pop('__metadata__', {})
+    tensors, used = {}, 0
+    for name, entry in header.items():
+        begin, end = entry['data_offsets']
+        values = array.array(CODES[entry['dtype']])
+        values.frombytes(data[8 + size + begin:8 + size + end])
+        count = 1
+        for length in entry['shape']:
+            count *= length
+        assert len(values) == count, '%s: shape %s, %d values' % (name, entry['shape'], len(values))
+        tensors[name] = Tensor(entry['dtype'], entry['shape'], list(values))
+        used += end - begin
+    assert 8 + size + used == len(data), '%s: %d bytes, described are %d' % (path, len(data), 8 + size + used)
+    return tensors, metadata
+
+
+def write(path, tensors, metadata):
+    header, chunks, offset = {'__metadata__': metadata} if metadata else {}, [], 0
+    for name, tensor in tensors.items():
+        chunk = array.array(CODES[tensor.dtype], tensor.values).tobytes()
+        header[name] = {'dtype': tensor.dtype, 'shape': tensor.shape, 'data_offsets': [offset, offset + len(chunk)]}
+        chunks.append(chunk)
+        offset += len(chunk)
+    write_raw(path, json.dumps(header), b''.join(chunks))
+
+
+def write_raw(path, header, data):
+    with open(path, 'wb') as file:
+        text = header.encode('utf-8')
+        file.write(struct.pack('<Q', len(text)) + text + data)

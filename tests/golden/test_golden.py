@@ -1,0 +1,227 @@
+"""smoe-run on the golden files, whose expected results were computed in float64: --check, and what --check would catch."""
+import copy
+import glob
+import math
+import os
+import struct
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+import tensor_file
+from tensor_file import Tensor
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+FILES = sorted(glob.glob(FOLDER + '/*.safetensors'))
+RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
+QUANTITIES = ('logits', 'gap', 'eps', 'order', 'active', 'ids', 'excused', 'weights', 'y')
+DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
+scratch = tempfile.TemporaryDirectory()
+
+
+def run(*arguments, status=0):
+    return tap.command(RUN, *DEVICE, *arguments, status=status)
+
+
+def rows(output):
+    """First word -> line."""
+    return {line.split()[0]: line for line in output.splitlines() if line.strip()}
+
+
+def golden(name):
+    return tensor_file.read(os.path.join(FOLDER, name + '.safetensors'))
+
+
+def output_of(path, *arguments):
+    out = os.path.join(scratch.name, 'out.safetensors')
+    run(*arguments, '--out', out, path)
+    return tensor_file.read(out)
+
+
+def close(got, expected, allowed, what):
+    assert len(got) == len(expected), '%s: %d values, expected %d' % (what, len(got), len(expected))
+    for index, (a, b) in enumerate(zip(got, expected)):
+        assert a == b or abs(a - b) <= allowed, '%s[%d]: %r, expected %r, allowed %g' % (what, index, a, b, allowed)
+
+
+single_outputs = {}  # what --out wrote for each golden file
+
+
+def check_passes(path):
+    out = os.path.join(scratch.name, 'single.safetensors')
+    lines = rows(run('--check', '--validate', '--out', out, path))
+    single_outputs[path] = tensor_file.read(out)
+    for quantity in QUANTITIES:
+        assert lines.get(quantity, '').endswith(' ok'), 'no good row for %s in %s' % (quantity, lines)
+    assert lines['validation'].split()[1] == '0'
+
+
+def dense(metadata, ids, weights, tokens, experts):
+    """[T][E] weights from the report's lists."""
+    most = int(metadata['max_active'])
+    result = [[0.0] * experts for _ in range(tokens)]
+    for token in range(tokens):
+        for place in range(most):
+            expert = ids[token * most + place]
+            if expert >= 0:
+                result[token][expert] = weights[token * most + place]
+            else:
+                assert expert == -1 and weights[token * most + place] == 0.0
+    return result
+
+
+def out_comes_back(path):
+    """The file that --out writes, by a reader of its own, against the golden file itself; tolerances are --check's business."""
+    tensors, metadata = tensor_file.read(path)
+    written, said = single_outputs[path]
+    tokens, width = tensors['x'].shape
+    experts, most = tensors['router.weight'].shape[0], int(metadata['max_active'])
+    shapes = {'y': ('F32', [tokens, width]), 'report.gap': ('F32', [tokens]), 'report.eps': ('F32', [tokens]),
+              'report.order': ('I32', [tokens]), 'report.active': ('I32', [tokens]), 'report.flags': ('I32', [tokens]),
+              'report.ids': ('I32', [tokens, most]), 'report.weights': ('F32', [tokens, most])}
+    assert {name: (tensor.dtype, tensor.shape) for name, tensor in written.items()} == shapes
+    assert float(said['eps']) == float(metadata['eps']) or math.isclose(float(said['eps']), float(metadata['eps']), rel_tol=1e-7)
+    assert said['k'] == metadata['k'] and said['max_active'] == metadata['max_active'] and said['weights'] == 'f32' and said['device']
+    for name in ('order', 'active', 'ids'):
+        assert written['report.' + name].values == tensors['expected.' + name].values, name
+    largest = max(map(abs, tensors['expected.logits'].values))
+    close(written['report.gap'].values, tensors['expected.gap'].values, 1e-5 * max(1.0, largest), 'gap')
+    close(written['report.eps'].values, tensors['expected.eps'].values, 1e-5 * max(1.0, largest), 'eps')
+    weights = dense(metadata, written['report.ids'].values, written['report.weights'].values, tokens, experts)
+    close(sum(weights, []), tensors['expected.weights'].values, 1e-3, 'weights')
+    close(written['y'].values, tensors['expected.y'].values, 1e-3 * max(map(abs, tensors['expected.y'].values)), 'y')
+
+
+def float16_weights(path):
+    """The router stays float32: the report is the same to the bit. y moves by the rounding of the weights, 2^-11 each, and more."""
+    tensors, _ = tensor_file.read(path)
+    single, _ = single_outputs[path]
+    half, said = output_of(path, '--weights', 'f16', '--validate')
+    assert said['weights'] == 'f16'
+    for name, tensor in single.items():
+        if name != 'y':
+            assert half[name].values == tensor.values or any(math.isinf(v) for v in tensor.values), name
+    close(half['y'].values, tensors['expected.y'].values, 0.01 * max(map(abs, tensors['expected.y'].values)), 'y')
+    assert half['y'].values != single['y'].values, 'float16 weights changed nothing at all'
+
+
+def float16_file():
+    """A file whose own weights are float16 gives the bits that converting on the way gives: 16 exact values survive both."""
+    tensors, metadata = golden('smooth_small')
+    for name in ('experts.w1', 'experts.w2'):
+        tensors[name].values = [round(value * 16) / 16 for value in tensors[name].values]
+    single = os.path.join(scratch.name, 'float32.safetensors')
+    tensor_file.write(single, tensors, metadata)
+    for name in ('experts.w1', 'experts.w2'):
+        words = [struct.unpack('<H', struct.pack('<e', value))[0] for value in tensors[name].values]
+        tensors[name] = Tensor('F16', tensors[name].shape, words)
+    half = os.path.join(scratch.name, 'half.safetensors')
+    tensor_file.write(half, tensors, metadata)
+    converted, _ = output_of(single, '--weights', 'f16')
+    own, said = output_of(half)
+    assert said['weights'] == 'f16'
+    assert converted['y'].values == own['y'].values
+    widened, said = output_of(half, '--weights', 'f32')
+    assert said['weights'] == 'f32'
+    close(widened['y'].values, own['y'].values, 1e-4 * max(map(abs, own['y'].values)), 'y')
+
+
+def overrides():
+    """Options in place of the file's values: hard routing from a smooth file, by the expected logits."""
+    path = os.path.join(FOLDER, 'smooth_wide.safetensors')
+    tensors, metadata = tensor_file.read(path)
+    written, said = output_of(path, '--eps', '0', '--k=3', '--max-active', '5', '--scale', '-2', '--temperature', '0.5',
+                              '--tie-tolerance', '0.25', '--validate')
+    assert (said['k'], said['max_active'], float(said['eps']), float(said['scale'])) == ('3', '5', 0.0, -2.0)
+    for token, logits in enumerate(tensors['expected.logits'].rows()):
+        ranks = sorted(range(len(logits)), key=lambda expert: (-logits[expert], expert))
+        assert written['report.ids'].rows()[token] == ranks[:3] + [-1, -1], 'token %d' % token
+        raw = [math.exp((logits[expert] - logits[ranks[0]]) / 0.5) for expert in ranks[:3]]
+        close(written['report.weights'].rows()[token], [-2.0 * value / sum(raw) for value in raw] + [0.0, 0.0], 1e-5, 'weights')
+        third, gap = logits[ranks[2]], logits[ranks[2]] - logits[ranks[3]]
+        near = sum(abs(value - third) <= 0.25 for value in logits)
+        if all(abs(abs(value - third) - 0.25) > 1e-4 for value in logits):
+            assert written['report.order'].values[token] == (near - 1 if gap <= 0.25 else 0), 'token %d' % token
+    wide, _ = output_of(path, '--a', '2', '--b', '3')
+    assert wide['report.active'].values == tensors['expected.active'].values
+    assert wide['report.weights'].values != output_of(path)[0]['report.weights'].values
+
+
+def check_catches():
+    """One expected value moved by a little more than is allowed fails its row, and its row alone."""
+    tensors, metadata = golden('smooth_capped')
+    path = os.path.join(scratch.name, 'moved.safetensors')
+    for name, step in (('logits', 1e-4), ('gap', 1e-4), ('eps', 1e-4), ('weights', 1e-2), ('y', 1.0), ('order', 1), ('active', 1),
+                       ('ids', 1)):
+        for index in (0, len(tensors['expected.' + name].values) - 1):
+            moved = copy.deepcopy(tensors)
+            moved['expected.' + name].values[index] += step
+            tensor_file.write(path, moved, metadata)
+            lines = rows(run('--check', path, status=1))
+            for quantity in QUANTITIES:
+                # logits also set the tolerance of what follows; nothing that was right may become wrong by that
+                expected = 'FAILED' if quantity == name else 'ok'
+                assert lines[quantity].endswith(' ' + expected), '%s moved: %s' % (name, lines[quantity])
+            assert lines['check'].endswith('FAILED')
+    for value in (math.nan, math.inf):
+        for name in ('logits', 'gap', 'eps', 'weights', 'y'):
+            moved = copy.deepcopy(tensors)
+            moved['expected.' + name].values[1] = value
+            tensor_file.write(path, moved, metadata)
+            assert rows(run('--check', path, status=1))[name].endswith('FAILED'), name
+
+
+def repeated(tensors, metadata, times):
+    """The same tokens several times over: the file of a larger batch."""
+    result, tokens = copy.deepcopy(tensors), tensors['x'].shape[0]
+    for name, tensor in result.items():
+        if name == 'x' or name.startswith('expected.'):
+            tensor.values, tensor.shape = tensor.values * times, [tokens * times] + tensor.shape[1:]
+    return result, dict(metadata, tokens=str(tokens * times))
+
+
+def excuses():
+    """Where two scores tie, another choice is excused for one token in 200, and not at all where logits are exact."""
+    tensors, metadata = repeated(*golden('ties_hard'), 10)
+    tokens = tensors['x'].shape[0]
+    logits, ids = tensors['expected.logits'].rows(), tensors['expected.ids'].rows()
+    most, tied = int(metadata['max_active']), []
+    for token in range(tokens):
+        chosen, other = ids[token][:2], [e for e in range(8) if e not in ids[token][:2]]
+        same = [e for e in other if logits[token][e] == logits[token][chosen[1]]]
+        if same and logits[token][chosen[0]] > logits[token][chosen[1]]:
+            tied.append((token, same[0]))
+    certain = [t for t in range(tokens) if tensors['expected.order'].values[t] == 0 and logits[t][ids[t][0]] > logits[t][ids[t][1]]]
+    assert tokens == 240 and len(tied) >= 20 and certain
+    path = os.path.join(scratch.name, 'excuses.safetensors')
+
+    def outcome(count, name, wrong=0):
+        changed = copy.deepcopy(tensors)
+        for token, expert in tied[:count]:
+            changed['expected.ids'].values[token * most + 1] = expert
+            changed['expected.y'].values[token * 16] += 1.0  # another expert's output
+        for token in certain[:wrong]:
+            changed['expected.ids'].values[token * most + 1] = 5  # never among the two best where nothing ties
+        tensor_file.write(path, changed, dict(metadata, name=name))
+        return lambda status: rows(run('--check', path, status=status))
+
+    assert outcome(0, 'other')(0)['excused'].split()[1] == '0'
+    assert outcome(1, 'other')(0)['excused'].split()[1] == '1'
+    assert outcome(2, 'other')(1)['excused'].endswith('FAILED')
+    assert outcome(1, 'ties_hard')(1)['ids'].endswith('FAILED')
+    assert '1 without excuse' in outcome(0, 'other', 1)(1)['ids']
+
+
+def timing():
+    lines = rows(run('--repeat', '4', os.path.join(FOLDER, 'one_token.safetensors')))
+    for stage in ('route_logits', 'route_select', 'sort', 'expert_up', 'expert_down', 'combine', 'device', 'host'):
+        assert stage in lines and 'median' in lines['host'], lines
+
+
+assert len(FILES) >= 20, 'only %d golden files in %s' % (len(FILES), FOLDER)
+NAMES = [(path, os.path.basename(path)[:-len('.safetensors')]) for path in FILES]
+tap.run([('%s: --check' % name, lambda path=path: check_passes(path)) for path, name in NAMES] +
+        [('%s: --out' % name, lambda path=path: out_comes_back(path)) for path, name in NAMES] +
+        [('%s: float16 weights' % name, lambda path=path: float16_weights(path)) for path, name in NAMES] +
+        [float16_file, overrides, check_catches, excuses, timing])

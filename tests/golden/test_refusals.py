@@ -1,0 +1,176 @@
+"""What smoe-run must refuse: exit status 2, a line that says why, no crash, no memory for what a file only claims to hold."""
+import copy
+import json
+import os
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+import tensor_file
+from tensor_file import Tensor
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
+GOOD = os.path.join(FOLDER, 'one_expert.safetensors')
+SMOOTH = os.path.join(FOLDER, 'all_equal_smooth.safetensors')
+scratch = tempfile.TemporaryDirectory()
+BAD = os.path.join(scratch.name, 'bad.safetensors')
+
+
+def refused(*arguments, text='', path=None):
+    """Exit status 2, `text` and the file's name on stderr, nothing on stdout."""
+    run = subprocess.run([RUN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    said = '%s: exit status %d, stdout %r, stderr %r' % (' '.join(arguments), run.returncode, run.stdout, run.stderr)
+    assert run.returncode == 2, said
+    assert text in run.stderr and (path or '') in run.stderr and run.stderr.startswith('smoe-run: '), 'no "%s": %s' % (text, said)
+    assert run.stdout == '' and run.stderr.count('\n') == 1, said
+
+
+def command_lines():
+    for arguments, text in (
+            ([], 'FILE'), (['--check'], 'FILE'), (['--no-such', GOOD], 'no such option'), (['--ep', '1', GOOD], 'no such option'),
+            (['-h', GOOD], 'no such option'), ([GOOD, GOOD], 'one file'), ([GOOD, '--eps'], 'needs a value'),
+            (['--check=1', GOOD], 'takes no value'), (['--eps', '-1', GOOD], '--eps -1'), (['--eps=nan', GOOD], '--eps nan'),
+            (['--eps', '0x1', GOOD], '--eps'), (['--eps', '1e99', GOOD], '--eps'), (['--eps', '', GOOD], '--eps'),
+            (['--eps', '1 ', GOOD], '--eps'), (['--eps', '1.2.3', GOOD], '--eps'), (['--a', '0', GOOD], 'above 0'),
+            (['--b', '1025', GOOD], 'at most 1024'), (['--temperature', '0', GOOD], 'above 0'),
+            (['--temperature', '1e-60', GOOD], 'above 0'), (['--tie-tolerance', '-1', GOOD], '0 or above'),
+            (['--scale', 'inf', GOOD], 'finite'), (['--weights', 'f8', GOOD], 'f32 or f16'), (['--repeat', '0', GOOD], 'whole number'),
+            (['--repeat', '1e3', GOOD], 'whole number'), (['--repeat', '-1', GOOD], 'whole number'),
+            (['--repeat', '99999999999999999999', GOOD], 'whole number'), (['--k', '2', GOOD], '--k is more'),
+            (['--k', '1.5', GOOD], 'whole number'), (['--max-active', '2', GOOD], '--max-active'),
+            (['--max-active', '1', SMOOTH], '--max-active'), (['--check', '--eps', '0', GOOD], '--check'),
+            (['--check', '--k', '1', GOOD], '--check'), (['--check', '--weights', 'f16', GOOD], '--check'),
+            (['/no/such/file'], '/no/such/file'), ([FOLDER], FOLDER), (['/dev/null'], '/dev/null'), (['/dev/zero'], '/dev/zero')):
+        refused(*arguments, text=text)
+
+
+def environment():
+    """What is neither the file's nor the command line's fault is exit status 1; what cannot be written is 2."""
+    output = tap.command(RUN, '--device', 'no such device anywhere', GOOD, status=1)
+    assert 'no such device anywhere' in output, output
+    assert '--max-active' in tap.command(RUN, '--help')
+    output = tap.command(RUN, '--out', '/no/such/folder/y', GOOD, status=2)
+    assert '/no/such/folder/y' in output, output
+    full = os.path.join(scratch.name, 'full')
+    os.symlink('/dev/full', full)
+    tap.command(RUN, '--out', full, GOOD, status=2)
+    assert os.path.islink(full), 'what was there before is gone'
+
+
+def truncated():
+    """Every cut of the header that a structure could end at, and cuts all over the data."""
+    with open(GOOD, 'rb') as file:
+        data = file.read()
+    size, = struct.unpack('<Q', data[:8])
+    cuts = {0, 1, 7, 8, 9, 8 + size - 1, 8 + size, 8 + size + 1, len(data) - 1}
+    cuts |= {8 + at for at in range(size) if data[8 + at:9 + at] in b'{}' and at % 3 == 0}
+    cuts |= set(range(8 + size, len(data), 1009))
+    for cut in sorted(cuts):
+        with open(BAD, 'wb') as file:
+            file.write(data[:cut])
+        refused(BAD, path=BAD)
+    with open(BAD, 'wb') as file:
+        file.write(data + b'\0')
+    refused(BAD, text='its header describes', path=BAD)
+
+
+def header_lengths():
+    with open(GOOD, 'rb') as file:
+        data = file.read()
+    for length in (0, 1, 2, len(data), len(data) - 8, 10 ** 8, 10 ** 8 + 1, 2 ** 31, 2 ** 32, 2 ** 63, 2 ** 64 - 1, 2 ** 64 - 8):
+        with open(BAD, 'wb') as file:
+            file.write(struct.pack('<Q', length) + data[8:])
+        refused(BAD, path=BAD)
+
+
+def entries():
+    """Entries of the header that contradict themselves, one another or the file."""
+    def entry(begin=0, end=4, shape=(1,), dtype='F32'):
+        return {'dtype': dtype, 'shape': list(shape), 'data_offsets': [begin, end]}
+    for header, data, text in (
+            ({'a': entry(), 'b': entry(2, 6)}, 6, 'overlaps'), ({'a': entry(), 'b': entry(8, 12)}, 12, 'belong to no tensor'),
+            ({'a': entry(4, 8)}, 8, 'belong to no tensor'), ({'a': entry(4, 0)}, 8, 'data_offsets'),
+            ({'a': entry(-4, 0)}, 8, 'data_offsets'), ({'a': entry(0.5, 4.5)}, 8, 'data_offsets'),
+            ({'a': entry(0, 2 ** 60)}, 4, 'data_offsets'), ({'a': entry(shape=[2])}, 4, 'need 8'),
+            ({'a': entry(shape=[2 ** 40, 2 ** 40])}, 4, 'more elements'), ({'a': entry(shape=[2 ** 62, 4])}, 4, 'shape'),
+            ({'a': entry(0, 2 ** 42, [2 ** 40])}, 4, 'describes'), ({'a': entry(dtype='F99')}, 4, 'not a dtype'),
+            ({'a': {'dtype': 'F32'}}, 4, 'must have'), ({'a': None}, 4, 'not a JSON object'),
+            ({'__metadata__': {'k': 1}}, 0, 'strings to strings'), ({'__metadata__': ['k']}, 0, 'not an object'),
+            ({'a\0b': entry()}, 4, 'NUL'), ({}, 0, 'router.weight is missing')):
+        tensor_file.write_raw(BAD, json.dumps(header), bytes(data))
+        refused(BAD, text=text, path=BAD)
+    for header, text in (('{' * 90000, 'member'), ('{"a":' * 20000, 'nests'), ('{"a":' + '[' * 90000, 'nests'),
+                         ('{"a":"' + 'x' * 90000, 'does not end'), ('', 'not an object'), ('{}{}', 'follows'), ('{"a":1}', ''),
+                         ('{"__metadata__":{"a":[' + '1,' * 1000000 + '1]}}', 'strings to strings'),
+                         ('{"a":[' + '1,' * 1000000 + '1]}', 'longer than'),
+                         ('{' + ','.join('"%d":0' % i for i in range(200000)) + '}', 'too short')):
+        tensor_file.write_raw(BAD, header, b'')
+        refused(BAD, text=text, path=BAD)
+
+
+def contradictions():
+    tensors, metadata = tensor_file.read(SMOOTH)
+
+    def f32(*shape):
+        count = 1
+        for length in shape:
+            count *= length
+        return Tensor('F32', shape, [0.0] * count)
+
+    for key, value, text in (
+            ('tokens', '4', 'metadata tokens'), ('d_model', '15', 'metadata d_model'), ('d_hidden', '25', 'metadata d_hidden'),
+            ('n_experts', '9', 'metadata n_experts'), ('k', '9', 'metadata k'), ('k', '0', 'metadata k'), ('k', 'two', 'metadata k'),
+            ('k', None, 'k is missing'), ('max_active', '1', 'metadata max_active'), ('max_active', '9', 'metadata max_active'),
+            ('eps', '-0.5', 'metadata eps'), ('eps', 'nan', 'metadata eps'), ('eps', '1,5', 'metadata eps'), ('a', '0', 'metadata a'),
+            ('b', '2000', 'metadata b'), ('temperature', '0', 'metadata temperature'), ('scale', '1e60', 'metadata scale'),
+            ('gated', 'True', 'metadata gated'), ('bias', 'False', 'metadata bias'), ('renormalize', 'maybe', 'metadata renormalize'),
+            ('shared', '1', 'metadata shared'), ('router', 'cosine', 'metadata router'), ('score', 'sigmoid', 'sigmoid'),
+            ('n_group', '2', 'n_group'), ('activation', 'relu2', 'relu2'), ('activation', None, 'activation is missing')):
+        changed = {**metadata, key: value}
+        if value is None:
+            del changed[key]
+        tensor_file.write(BAD, tensors, changed)
+        refused(BAD, text=text, path=BAD)
+    for name, tensor, text in (
+            ('x', None, 'tensor x'), ('x', f32(3, 15), 'tensor x'), ('x', f32(0, 16), 'tensor x'), ('x', f32(48), 'tensor x'),
+            ('router.weight', None, 'router.weight'), ('router.weight', f32(7, 16), ''), ('router.bias', f32(7), 'router.bias'),
+            ('experts.w1', None, 'experts.w1'), ('experts.w1', f32(8, 16, 24), 'experts.w1'), ('experts.w2', f32(8, 24, 16), ''),
+            ('experts.b1', None, 'metadata bias'), ('experts.b1', f32(8, 16), 'experts.b1'), ('experts.w3', f32(8, 24, 16), 'gated'),
+            ('experts.w2', Tensor('F16', (8, 16, 24), [0] * 3072), 'one dtype'), ('shared.w1', f32(24, 16), 'shared'),
+            ('router.similarity', f32(4, 8), 'cosine'), ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
+        changed = copy.copy(tensors)
+        if tensor:
+            changed[name] = tensor
+        else:
+            del changed[name]
+        tensor_file.write(BAD, changed, metadata)
+        refused(BAD, text=text, path=BAD)
+
+
+def expectations():
+    """--check asks for every expected.*, in the layer's shapes."""
+    tensors, metadata = tensor_file.read(SMOOTH)
+    for name in ('logits', 'weights', 'gap', 'eps', 'order', 'active', 'ids', 'y'):
+        name = 'expected.' + name
+        tensor_file.write(BAD, {key: tensor for key, tensor in tensors.items() if key != name}, metadata)
+        refused('--check', BAD, text=name + ' is missing', path=BAD)
+        wrong = Tensor(tensors[name].dtype, [1] + tensors[name].shape, tensors[name].values)
+        tensor_file.write(BAD, {**tensors, name: wrong}, metadata)
+        refused('--check', BAD, text=name, path=BAD)
+
+
+def memory():
+    """The most that any of the programs above took; none of them had reason to open a device."""
+    if tap.SANITIZE:
+        raise tap.Skip('a sanitizer takes memory of its own')
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert largest < 40 * 1024, '%d KiB' % largest
+
+
+# memory comes before the test that opens devices
+tap.run([command_lines, truncated, header_lengths, entries, contradictions, expectations, memory, environment])
