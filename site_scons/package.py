@@ -1,6 +1,7 @@
 """Shared libraries with versioned names, and what `scons install` copies and writes."""
 import glob
 import os
+import subprocess
 import sys
 
 from SCons.Script import Action
@@ -13,6 +14,16 @@ class Library:
 
     def __init__(self, name, static, shared, needs, libs):
         self.name, self.static, self.shared, self.needs, self.libs = name, static, shared, needs, libs
+
+
+def commit():
+    """What git calls this tree, "" where it cannot tell: the source may come without its history."""
+    try:
+        run = subprocess.run(['git', '--no-optional-locks', 'describe', '--always', '--dirty', '--abbrev=12', '--exclude=*'],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+    except OSError:
+        return ''
+    return run.stdout.strip() if run.returncode == 0 else ''
 
 
 def interface_of(version):

@@ -142,11 +142,11 @@ def add_kernels(env, gen):
         path = 'shaders/' + kernel.source
         if kernel.feature and kernel.feature not in missing:
             missing[kernel.feature] = missing_feature(env, kernel)
-        reason = missing.get(kernel.feature, '')
         if not os.path.isfile(path):
-            reason = '%s does not exist' % path
-        if reason:
-            print('kernel %s is left out: %s' % (kernel.name, reason))
+            print('%s: kernel %s: %s does not exist' % (table, kernel.name, path))
+            Exit(2)
+        if missing.get(kernel.feature):
+            print('kernel %s is left out: %s' % (kernel.name, missing[kernel.feature]))
             continue
         blob = add_spirv(env, path, '%s/spirv/%s' % (gen, kernel.name), kernel.name, kernel.arguments, kernel.target_env)
         spirv.append(blob)
