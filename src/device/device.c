@@ -1,0 +1,285 @@
+/* The device: its queue, its context, and what every call needs. */
+#include "device_internal.h"
+
+#include <string.h>
+
+/* The functions of volk's table that src/device calls. Vulkan 1.0 has them all, so that a device without one is broken. */
+static smoe_result check_table(const smoe_device *device)
+{
+#define FUNCTION(name)                                                                                                         \
+    if (!device->table.name)                                                                                                   \
+        return smoe_helper_fail(&device->instance.log, SMOE_ERROR_VULKAN, "the Vulkan device lacks a function of Vulkan 1.0");
+    FUNCTION(vkDestroyDevice)
+    FUNCTION(vkGetDeviceQueue)
+    FUNCTION(vkQueueSubmit)
+    FUNCTION(vkQueueWaitIdle)
+    FUNCTION(vkAllocateMemory)
+    FUNCTION(vkFreeMemory)
+    FUNCTION(vkMapMemory)
+    FUNCTION(vkFlushMappedMemoryRanges)
+    FUNCTION(vkInvalidateMappedMemoryRanges)
+    FUNCTION(vkBindBufferMemory)
+    FUNCTION(vkGetBufferMemoryRequirements)
+    FUNCTION(vkCreateFence)
+    FUNCTION(vkDestroyFence)
+    FUNCTION(vkResetFences)
+    FUNCTION(vkWaitForFences)
+    FUNCTION(vkCreateQueryPool)
+    FUNCTION(vkDestroyQueryPool)
+    FUNCTION(vkGetQueryPoolResults)
+    FUNCTION(vkCreateBuffer)
+    FUNCTION(vkDestroyBuffer)
+    FUNCTION(vkCreateCommandPool)
+    FUNCTION(vkDestroyCommandPool)
+    FUNCTION(vkResetCommandPool)
+    FUNCTION(vkAllocateCommandBuffers)
+    FUNCTION(vkBeginCommandBuffer)
+    FUNCTION(vkEndCommandBuffer)
+    FUNCTION(vkCmdCopyBuffer)
+    FUNCTION(vkCmdPipelineBarrier)
+    FUNCTION(vkCmdResetQueryPool)
+    FUNCTION(vkCmdWriteTimestamp)
+#undef FUNCTION
+    return SMOE_SUCCESS;
+}
+
+/* The first family with compute and timestamps, else the first with compute. */
+static smoe_result find_queue_family(smoe_device *device)
+{
+    const smoe_helper_instance *instance = &device->instance;
+    VkQueueFamilyProperties *families = NULL;
+    uint32_t count = 0, found = UINT32_MAX;
+
+    instance->GetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, NULL);
+    families = smoe_helper_allocate_zeroed(&instance->allocator, (count ? count : 1) * sizeof *families);
+    if (!families)
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of queue families");
+    instance->GetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, families);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
+            continue;
+        if (found == UINT32_MAX || (device->timestamp_bits == 0 && families[i].timestampValidBits > 0)) {
+            found = i;
+            device->timestamp_bits = families[i].timestampValidBits;
+        }
+    }
+    smoe_helper_release(&instance->allocator, families);
+    if (found == UINT32_MAX)
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the device has no queue with compute");
+    device->queue_family = found;
+    return SMOE_SUCCESS;
+}
+
+static smoe_result create_context(smoe_device *device, const smoe_device_desc *desc, const VkPhysicalDeviceFeatures2 *features,
+                                  const char *const *extensions, uint32_t extension_count)
+{
+    const smoe_context_desc info = {
+        .get_instance_proc_addr = device->instance.loader.get_instance_proc_addr,
+        .instance = device->instance.handle,
+        .physical_device = device->physical_device,
+        .device = device->handle,
+        .api_version = device->instance.api_version,
+        .enabled_features = features,
+        .enabled_extensions = extensions,
+        .enabled_extension_count = extension_count,
+        .masked_capabilities = desc->masked_capabilities,
+        .pipeline_cache = desc->pipeline_cache,
+        .pipeline_cache_size = desc->pipeline_cache_size,
+        .allocator = &device->instance.allocator,
+        .log = &device->instance.log,
+    };
+    return smoe_context_create(&info, &device->context);
+}
+
+static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_desc *desc)
+{
+    const smoe_helper_instance *instance = &device->instance;
+    const float priority = 1.0f;
+    smoe_helper_features features;
+    const char **extensions = NULL;
+    uint32_t extension_count = 0;
+    VkDevice handle = VK_NULL_HANDLE;
+
+    smoe_result result = find_queue_family(device);
+    if (result != SMOE_SUCCESS)
+        return result;
+    smoe_helper_features_find(instance, device->physical_device, &features);
+    result = smoe_helper_extensions_find(instance, device->physical_device, device->info.api_version, &extension_count, &extensions);
+    if (result != SMOE_SUCCESS)
+        return result;
+    const VkDeviceQueueCreateInfo queue_info = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueFamilyIndex = device->queue_family,
+        .queueCount = 1,
+        .pQueuePriorities = &priority,
+    };
+    const VkDeviceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+        .pNext = &features.head,
+        .queueCreateInfoCount = 1,
+        .pQueueCreateInfos = &queue_info,
+        .enabledExtensionCount = extension_count,
+        .ppEnabledExtensionNames = extensions,
+    };
+    result = smoe_helper_check(&instance->log, instance->CreateDevice(device->physical_device, &info, NULL, &handle),
+                               "vkCreateDevice");
+    if (result == SMOE_SUCCESS) {
+        device->handle = handle;
+        smoe_helper_load_table(&device->table, instance->GetDeviceProcAddr, handle);
+        result = check_table(device);
+    }
+    if (result == SMOE_SUCCESS) {
+        device->table.vkGetDeviceQueue(handle, device->queue_family, 0, &device->queue);
+        instance->GetPhysicalDeviceMemoryProperties(device->physical_device, &device->memory);
+        result = create_context(device, desc, &features.head, extensions, extension_count);
+    }
+    smoe_helper_release(&instance->allocator, extensions);
+    return result;
+}
+
+/* What submissions need. Outputs of failing calls are undefined, so that only those of good ones reach the device. */
+static smoe_result create_objects(smoe_device *device)
+{
+    const smoe_log *log = &device->instance.log;
+    VkCommandPool command_pool = VK_NULL_HANDLE;
+    VkFence fence = VK_NULL_HANDLE;
+    VkQueryPool query_pool = VK_NULL_HANDLE;
+
+    const VkCommandPoolCreateInfo pool_info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+        .queueFamilyIndex = device->queue_family,
+    };
+    smoe_result result = smoe_helper_check(
+        log, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool), "vkCreateCommandPool");
+    if (result != SMOE_SUCCESS)
+        return result;
+    device->command_pool = command_pool;
+
+    const VkCommandBufferAllocateInfo command_info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+        .commandPool = command_pool,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+        .commandBufferCount = 1,
+    };
+    result = smoe_helper_check(log, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
+                               "vkAllocateCommandBuffers");
+    if (result != SMOE_SUCCESS)
+        return result;
+
+    const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    result = smoe_helper_check(log, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence), "vkCreateFence");
+    if (result != SMOE_SUCCESS)
+        return result;
+    device->fence = fence;
+
+    if (device->timestamp_bits == 0)
+        return SMOE_SUCCESS;
+    const VkQueryPoolCreateInfo query_info = {
+        .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+        .queryType = VK_QUERY_TYPE_TIMESTAMP,
+        .queryCount = SMOE_HELPER_QUERY_COUNT,
+    };
+    result = smoe_helper_check(log, device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
+                               "vkCreateQueryPool");
+    if (result == SMOE_SUCCESS)
+        device->query_pool = query_pool;
+    return result;
+}
+
+smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out)
+{
+    static const smoe_device_desc best = {0};
+    const smoe_log no_log = {NULL, NULL};
+    smoe_device *device = NULL;
+    bool no_driver;
+
+    if (!desc)
+        desc = &best;
+    const smoe_log *log = desc->log ? desc->log : &no_log;
+    if (!out)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: out must not be NULL");
+    *out = NULL;
+    if (desc->allocator && (!desc->allocator->allocate || !desc->allocator->release))
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: allocator must have both callbacks");
+    if (desc->selector && !desc->selector[0])
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: selector must not be empty");
+    if (desc->masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_create: masked_capabilities must be SMOE_CAPABILITY_* bits, is 0x%x",
+                                desc->masked_capabilities);
+    if (!desc->pipeline_cache && desc->pipeline_cache_size)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_create: pipeline_cache must not be NULL where pipeline_cache_size is not 0");
+
+    const smoe_allocator allocator = smoe_helper_allocator(desc->allocator);
+    device = smoe_helper_allocate_zeroed(&allocator, sizeof *device);
+    if (!device)
+        return smoe_helper_fail(log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_create: no memory for the device");
+    smoe_result result = smoe_helper_instance_create(&device->instance, &allocator, desc->log, desc->get_instance_proc_addr,
+                                                     desc->validation, &no_driver);
+    if (result != SMOE_SUCCESS) {
+        if (no_driver)
+            smoe_helper_fail(log, result, "smoe_device_create: there is no Vulkan driver on this system");
+        smoe_helper_release(&allocator, device);
+        return result;
+    }
+    result = smoe_helper_select(&device->instance, desc->selector, &device->physical_device, &device->info);
+    if (result == SMOE_SUCCESS)
+        result = create_vulkan_device(device, desc);
+    if (result == SMOE_SUCCESS)
+        result = create_objects(device);
+    if (result != SMOE_SUCCESS)
+        goto fail;
+    *out = device;
+    return SMOE_SUCCESS;
+
+fail:
+    smoe_device_destroy(device);
+    return result;
+}
+
+void smoe_device_destroy(smoe_device *device)
+{
+    if (!device)
+        return;
+    const smoe_allocator allocator = device->instance.allocator;
+    smoe_helper_buffer_destroy(device, &device->staging);
+    if (device->query_pool)
+        device->table.vkDestroyQueryPool(device->handle, device->query_pool, NULL);
+    if (device->fence)
+        device->table.vkDestroyFence(device->handle, device->fence, NULL);
+    if (device->command_pool)
+        device->table.vkDestroyCommandPool(device->handle, device->command_pool, NULL);
+    smoe_context_destroy(device->context);
+    if (device->handle && device->table.vkDestroyDevice)
+        device->table.vkDestroyDevice(device->handle, NULL);
+    smoe_helper_instance_destroy(&device->instance);
+    smoe_helper_release(&allocator, device);
+}
+
+const smoe_context *smoe_device_context(const smoe_device *device)
+{
+    return device ? device->context : NULL;
+}
+
+smoe_result smoe_device_get_handles(const smoe_device *device, smoe_device_handles *out)
+{
+    const smoe_log no_log = {NULL, NULL};
+    if (!device || !out)
+        return smoe_helper_fail(device ? &device->instance.log : &no_log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_get_handles: device and out must not be NULL");
+    *out = (smoe_device_handles){
+        .get_instance_proc_addr = device->instance.loader.get_instance_proc_addr,
+        .instance = device->instance.handle,
+        .physical_device = device->physical_device,
+        .device = device->handle,
+        .queue = device->queue,
+        .queue_family = device->queue_family,
+    };
+    return SMOE_SUCCESS;
+}
+
+uint32_t smoe_device_validation_count(const smoe_device *device)
+{
+    return device ? smoe_helper_message_count(&device->instance) : 0;
+}

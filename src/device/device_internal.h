@@ -1,0 +1,173 @@
+/* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and both may
+ * meet in one static link. */
+#ifndef SMOE_DEVICE_INTERNAL_H
+#define SMOE_DEVICE_INTERNAL_H
+
+#include "volk_device.h"
+
+#include "smoe/device.h"
+
+/* ---- host.c: host memory, log, results ------------------------------------------------------------------------------ */
+
+/* The app's allocator, or malloc and free for NULL. */
+smoe_allocator smoe_helper_allocator(const smoe_allocator *allocator);
+void *smoe_helper_allocate_zeroed(const smoe_allocator *allocator, size_t size);
+void smoe_helper_release(const smoe_allocator *allocator, void *memory);
+
+/* Logs one line at the level and returns `result`, so that failing calls are one statement. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+smoe_result
+smoe_helper_fail(const smoe_log *log, smoe_result result, const char *format, ...);
+
+/* VK_SUCCESS: SMOE_SUCCESS, nothing logged. Else the smoe_result that fits, and a log line with the call and its VkResult. */
+smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *call);
+
+/* ---- half.c: float16 -------------------------------------------------------------------------------------------------- */
+
+uint16_t smoe_helper_half_from_float(float value); /* round to nearest even; NaN stays NaN */
+float smoe_helper_float_from_half(uint16_t half);
+
+/* Copies elements, converting between the types. The arrays must not overlap. */
+void smoe_helper_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
+size_t smoe_helper_type_size(smoe_type type);
+
+/* ---- instance.c: loader, instance, validation ----------------------------------------------------------------------------- */
+
+#define SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)                                                                               \
+    FUNCTION(DestroyInstance)                                                                                                  \
+    FUNCTION(EnumeratePhysicalDevices)                                                                                         \
+    FUNCTION(EnumerateDeviceExtensionProperties)                                                                               \
+    FUNCTION(GetPhysicalDeviceFeatures2)                                                                                       \
+    FUNCTION(GetPhysicalDeviceMemoryProperties)                                                                                \
+    FUNCTION(GetPhysicalDeviceQueueFamilyProperties)                                                                           \
+    FUNCTION(CreateDevice)                                                                                                     \
+    FUNCTION(GetDeviceProcAddr)
+
+typedef struct smoe_helper_instance {
+    smoe_allocator allocator;
+    smoe_log log;
+    smoe_helper_loader loader;
+    uint32_t api_version; /* VkApplicationInfo.apiVersion */
+    VkInstance handle;
+    VkDebugUtilsMessengerEXT messenger;
+    PFN_vkDestroyDebugUtilsMessengerEXT destroy_messenger;
+    uint32_t message_count; /* only through the atomic operations of instance.c: the layers may call from threads of their own */
+#define FUNCTION(name) PFN_vk##name name;
+    SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+} smoe_helper_instance;
+
+/* On failure everything is undone. The struct must not move while it lives: the messenger points to it. A loader that finds no
+ * driver gives SMOE_ERROR_NO_DEVICE, sets *no_driver and logs nothing. */
+smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_allocator *allocator, const smoe_log *log,
+                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver);
+void smoe_helper_instance_destroy(smoe_helper_instance *instance);
+uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);
+
+/* ---- select.c: physical devices ------------------------------------------------------------------------------------------- */
+
+/* Arrays of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
+smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out);
+smoe_result smoe_helper_device_extensions(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t *count,
+                                          VkExtensionProperties **out);
+
+/* Finds the device of a selector (device.h) and describes it. */
+smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, VkPhysicalDevice *physical_device,
+                               smoe_device_info *info);
+
+/* ---- device.c, features.c ------------------------------------------------------------------------------------------------- */
+
+/* Linear memory of the device. mapped: where the host may reach it, for as long as it lives. */
+typedef struct smoe_helper_buffer {
+    VkBuffer handle;
+    VkDeviceMemory memory;
+    VkDeviceSize size;
+    unsigned char *mapped;
+    bool coherent; /* no flush, no invalidate */
+} smoe_helper_buffer;
+
+struct smoe_device {
+    smoe_helper_instance instance;
+    VkPhysicalDevice physical_device;
+    smoe_device_info info;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkDevice handle;
+    struct VolkDeviceTable table;
+    VkQueue queue;
+    uint32_t queue_family;
+    uint32_t timestamp_bits; /* valid bits of a timestamp on the queue, 0 = none */
+    smoe_context *context;
+    VkCommandPool command_pool;
+    VkCommandBuffer command_buffer;
+    VkFence fence;
+    VkQueryPool query_pool; /* VK_NULL_HANDLE without timestamps */
+    smoe_helper_buffer staging; /* made at the first copy that needs it */
+};
+
+/* The stages' timestamps, then one before and one after the whole forward: a forward may take several passes, of which the stages'
+ * cover the first. */
+#define SMOE_HELPER_QUERY_BEGIN (SMOE_STAGE_COUNT + 1)
+#define SMOE_HELPER_QUERY_END (SMOE_STAGE_COUNT + 2)
+#define SMOE_HELPER_QUERY_COUNT (SMOE_STAGE_COUNT + 3)
+
+/* A feature struct of any kind that smoe may name; each is a header and VkBool32s. */
+typedef union smoe_helper_feature {
+    VkBaseOutStructure base;
+    VkPhysicalDevice16BitStorageFeatures storage_16bit;
+    VkPhysicalDevice8BitStorageFeatures storage_8bit;
+    VkPhysicalDeviceShaderFloat16Int8Features float16_int8;
+    VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size_control;
+    VkPhysicalDeviceShaderSubgroupExtendedTypesFeatures subgroup_extended_types;
+    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
+    VkPhysicalDeviceScalarBlockLayoutFeatures scalar_layout;
+    VkPhysicalDeviceMaintenance4Features maintenance4;
+} smoe_helper_feature;
+
+#define SMOE_HELPER_MAX_FEATURES 16
+
+/* What to enable: a chain into itself, so that it must not move. */
+typedef struct smoe_helper_features {
+    VkPhysicalDeviceFeatures2 head;
+    smoe_helper_feature links[SMOE_HELPER_MAX_FEATURES];
+    uint32_t link_count;
+} smoe_helper_features;
+
+/* The required and recommended features of smoe.h that the device reports. */
+void smoe_helper_features_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, smoe_helper_features *out);
+
+/* The required and recommended extensions that the device lists and its version did not make core, and VK_KHR_portability_subset
+ * where listed. *out: an array to be released, whose strings are static. */
+smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device,
+                                        uint32_t device_version, uint32_t *count, const char ***out);
+
+/* ---- memory.c --------------------------------------------------------------------------------------------------------------- */
+
+typedef enum smoe_helper_access {
+    SMOE_HELPER_ACCESS_NONE,  /* the device's alone */
+    SMOE_HELPER_ACCESS_WRITE, /* the host writes it */
+    SMOE_HELPER_ACCESS_READ   /* the host reads it */
+} smoe_helper_access;
+
+/* `name` is for the log. On failure the buffer is all zero. */
+smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size, VkBufferUsageFlags usage,
+                                      smoe_helper_access access, smoe_helper_buffer *out);
+void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer);
+
+/* Blocking copies from and to the start of a buffer, through the staging buffer where the host cannot reach it. Uploads are
+ * visible to shader reads of later submissions. */
+smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
+                               smoe_type from_type, size_t count);
+smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, void *to, size_t size);
+
+/* ---- submit.c --------------------------------------------------------------------------------------------------------------- */
+
+/* Starts the device's one command buffer over. */
+smoe_result smoe_helper_begin(smoe_device *device);
+smoe_result smoe_helper_end(smoe_device *device);
+
+/* Submits the command buffer and waits until it is done. After a failure nothing is left running. */
+smoe_result smoe_helper_submit(smoe_device *device);
+
+#endif

@@ -1,0 +1,148 @@
+/* Blocking forwards over host arrays, and their times. */
+#include "layer_internal.h"
+
+#include <time.h>
+
+/* Nanoseconds. The wall clock: C11 has no monotonic one. */
+static double host_time(void)
+{
+    struct timespec now = {0};
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uint32_t query)
+{
+    device->table.vkCmdWriteTimestamp(device->command_buffer, stage, device->query_pool, query);
+}
+
+/* Records the forward, so that y and the report can be read afterwards by the host and by copies. */
+static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params, bool timed)
+{
+    smoe_device *device = layer->device;
+    const smoe_timestamps timestamps = {device->query_pool, 0};
+    const VkMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+        .dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT,
+    };
+
+    smoe_result result = smoe_helper_begin(device);
+    if (result != SMOE_SUCCESS)
+        return result;
+    if (timed) {
+        device->table.vkCmdResetQueryPool(device->command_buffer, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT);
+        record_query(device, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, SMOE_HELPER_QUERY_BEGIN);
+    }
+    result = smoe_forward(device->command_buffer, layer->layer, binding, params, timed ? &timestamps : NULL);
+    if (result != SMOE_SUCCESS)
+        return result;
+    if (timed)
+        record_query(device, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, SMOE_HELPER_QUERY_END);
+    device->table.vkCmdPipelineBarrier(device->command_buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                                       VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
+    return smoe_helper_end(device);
+}
+
+/* Timestamps have only `bits` valid bits and wrap around there. */
+static double ticks_to_nanoseconds(const smoe_device *device, uint64_t begin, uint64_t end)
+{
+    const uint64_t mask = device->timestamp_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << device->timestamp_bits) - 1;
+    return (double)((end - begin) & mask) * (double)device->info.timestamp_period;
+}
+
+static smoe_result read_stage_times(const smoe_device *device, smoe_timings *timings)
+{
+    uint64_t ticks[SMOE_HELPER_QUERY_COUNT];
+    const VkResult status = device->table.vkGetQueryPoolResults(device->handle, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT,
+                                                                sizeof ticks, ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
+    const smoe_result result = smoe_helper_check(&device->instance.log, status, "vkGetQueryPoolResults");
+    if (result != SMOE_SUCCESS)
+        return result;
+    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
+        timings->stage[i] = ticks_to_nanoseconds(device, ticks[i], ticks[i + 1]);
+    timings->device_total = ticks_to_nanoseconds(device, ticks[SMOE_HELPER_QUERY_BEGIN], ticks[SMOE_HELPER_QUERY_END]);
+    return SMOE_SUCCESS;
+}
+
+/* Submits what has been recorded. A forward without tokens writes no timestamps. */
+static smoe_result run(smoe_device_layer *layer, bool timed, smoe_timings *timings)
+{
+    if (timings)
+        *timings = (smoe_timings){0};
+    const double begin = host_time();
+    const smoe_result result = smoe_helper_submit(layer->device);
+    if (result != SMOE_SUCCESS || !timings)
+        return result;
+    timings->host_total = host_time() - begin;
+    return timed ? read_stage_times(layer->device, timings) : SMOE_SUCCESS;
+}
+
+static bool can_time(const smoe_device_layer *layer, const smoe_forward_params *params)
+{
+    return layer->device->query_pool && params->token_count > 0;
+}
+
+smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
+                                      uint32_t *report, smoe_timings *timings)
+{
+    const smoe_log no_log = {NULL, NULL};
+    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+
+    if (!layer || !params)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_forward: %s must not be NULL",
+                                layer ? "params" : "layer");
+    if (params->token_count > 0 && (!x || !y))
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_forward: %s must not be NULL", x ? "y" : "x");
+    const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
+    if (params->token_count > plan->max_tokens)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_layer_forward: params.token_count is %u, the plan's max_tokens %u", params->token_count,
+                                plan->max_tokens);
+    const bool timed = timings && can_time(layer, params);
+    const size_t row = plan->d_model;
+    smoe_result result = report ? smoe_helper_ensure_report(layer) : SMOE_SUCCESS;
+    if (result == SMOE_SUCCESS && params->token_count > 0) {
+        layer->x_tokens = 0;
+        result = smoe_helper_upload(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_X], SMOE_TYPE_FLOAT32, x, SMOE_TYPE_FLOAT32,
+                                    params->token_count * row);
+    }
+    if (result == SMOE_SUCCESS)
+        result = record(layer, report ? layer->binding_with_report : layer->binding, params, timed);
+    if (result == SMOE_SUCCESS)
+        result = run(layer, timed, timings);
+    if (result != SMOE_SUCCESS)
+        return result;
+    layer->has_run = true;
+    layer->x_tokens = params->token_count;
+    if (params->token_count == 0)
+        return SMOE_SUCCESS;
+    result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_Y], y, params->token_count * row * sizeof *y);
+    if (result == SMOE_SUCCESS && report)
+        result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_REPORT], report,
+                                      (size_t)params->token_count * SMOE_REPORT_STRIDE(plan->max_active) * sizeof *report);
+    return result;
+}
+
+smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report, uint32_t count,
+                                     smoe_timings *timings)
+{
+    const smoe_log no_log = {NULL, NULL};
+    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+
+    if (!layer || !params || !timings)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_repeat: %s must not be NULL",
+                                !layer ? "layer" : !params ? "params" : "timings");
+    if (!layer->has_run)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_repeat: comes after a smoe_device_layer_forward");
+    if (params->token_count > layer->x_tokens)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u", params->token_count,
+                                layer->x_tokens);
+    smoe_result result = report ? smoe_helper_ensure_report(layer) : SMOE_SUCCESS;
+    if (result == SMOE_SUCCESS)
+        result = record(layer, report ? layer->binding_with_report : layer->binding, params, can_time(layer, params));
+    for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)
+        result = run(layer, can_time(layer, params), &timings[i]);
+    return result;
+}

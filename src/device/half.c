@@ -1,0 +1,76 @@
+/* float16 (IEEE 754 binary16) on the host. libsmoe has no host arrays, so this is the helper library's own. */
+#include "device_internal.h"
+
+#include <string.h>
+
+uint16_t smoe_helper_half_from_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000u;
+    const uint32_t magnitude = bits & 0x7fffffffu;
+
+    if (magnitude > 0x7f800000u) /* NaN: keep the upper payload bits, and one so that it does not become an infinity */
+        return (uint16_t)(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu));
+    if (magnitude >= 0x47800000u) /* 65536 and more. What lies between 65504 and that rounds up by the carry below */
+        return (uint16_t)(sign | 0x7c00u);
+    if (magnitude < 0x33000000u) /* below 2^-25, half of the smallest denormal */
+        return (uint16_t)sign;
+
+    /* The significand with its implicit bit, and how many of its bits the half has no room for. */
+    const uint32_t exponent = magnitude >> 23;
+    const uint32_t significand = (magnitude & 0x7fffffu) | 0x800000u;
+    const uint32_t shift = exponent < 113u ? 126u - exponent : 13u; /* 113: the exponent of 2^-14, the smallest normal half */
+    const uint32_t kept = significand >> shift;
+    const uint32_t rest = significand & ((1u << shift) - 1u);
+    const uint32_t middle = 1u << (shift - 1u);
+    const uint32_t up = rest > middle || (rest == middle && (kept & 1u)) ? 1u : 0u;
+
+    /* `kept` of a normal number still has the implicit bit, which adds one to the exponent field; a carry out of the significand
+     * does the right thing in both cases: denormal to normal, and 65520 and more to infinity. */
+    const uint32_t base = exponent < 113u ? 0u : (exponent - 113u) << 10;
+    return (uint16_t)(sign | (base + kept + up));
+}
+
+float smoe_helper_float_from_half(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+    const uint32_t exponent = half >> 10 & 0x1fu;
+    const uint32_t significand = half & 0x3ffu;
+    uint32_t bits;
+    float value;
+
+    if (exponent == 0) { /* denormal or zero: exact in float */
+        value = (float)significand * 0x1p-24f;
+        memcpy(&bits, &value, sizeof bits);
+        bits |= sign;
+    } else if (exponent == 31u) {
+        bits = sign | 0x7f800000u | significand << 13;
+    } else {
+        bits = sign | (exponent + 112u) << 23 | significand << 13;
+    }
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+size_t smoe_helper_type_size(smoe_type type)
+{
+    return type == SMOE_TYPE_FLOAT16 ? 2 : 4;
+}
+
+void smoe_helper_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count)
+{
+    if (to_type == from_type) {
+        memcpy(to, from, count * smoe_helper_type_size(to_type));
+    } else if (to_type == SMOE_TYPE_FLOAT16) {
+        uint16_t *halves = to;
+        const float *floats = from;
+        for (size_t i = 0; i < count; i++)
+            halves[i] = smoe_helper_half_from_float(floats[i]);
+    } else {
+        float *floats = to;
+        const uint16_t *halves = from;
+        for (size_t i = 0; i < count; i++)
+            floats[i] = smoe_helper_float_from_half(halves[i]);
+    }
+}

@@ -1,0 +1,281 @@
+/* The Vulkan loader, the instance, and the validation layers' messages. */
+#include "device_internal.h"
+
+#include <string.h>
+
+#define VALIDATION_LAYER "VK_LAYER_KHRONOS_validation"
+#define MAX_EXTENSIONS 4u
+
+#ifdef _MSC_VER
+long _InterlockedExchangeAdd(long volatile *, long);
+#pragma intrinsic(_InterlockedExchangeAdd)
+static uint32_t atomic_add(uint32_t *value, uint32_t addend)
+{
+    return (uint32_t)_InterlockedExchangeAdd((long volatile *)value, (long)addend);
+}
+#else
+static uint32_t atomic_add(uint32_t *value, uint32_t addend)
+{
+    return __atomic_fetch_add(value, addend, __ATOMIC_RELAXED);
+}
+#endif
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL receive_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                      VkDebugUtilsMessageTypeFlagsEXT types,
+                                                      const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
+{
+    smoe_helper_instance *instance = user;
+    const bool error = severity >= VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
+
+    /* The loader uses the same channel, as "general", to complain about drivers of absent hardware: no finding about smoe. */
+    if (types & ~(VkDebugUtilsMessageTypeFlagsEXT)VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT)
+        atomic_add(&instance->message_count, 1);
+    if (instance->log.message)
+        instance->log.message(instance->log.user, error ? SMOE_LOG_ERROR : SMOE_LOG_WARNING, data->pMessage);
+    return VK_FALSE;
+}
+
+uint32_t smoe_helper_message_count(const smoe_helper_instance *instance)
+{
+    return atomic_add((uint32_t *)&instance->message_count, 0);
+}
+
+static bool has_extension(const VkExtensionProperties *extensions, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(extensions[i].extensionName, name))
+            return true;
+    return false;
+}
+
+/* Lists the extensions of the loader and drivers, or of a layer. The array is the caller's to release. */
+static smoe_result list_extensions(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceExtensionProperties enumerate,
+                                   const char *layer, uint32_t *count, VkExtensionProperties **out)
+{
+    VkResult status;
+    *out = NULL;
+    do {
+        smoe_helper_release(&instance->allocator, *out);
+        *out = NULL;
+        status = enumerate(layer, count, NULL);
+        if (status != VK_SUCCESS || *count == 0)
+            break;
+        *out = smoe_helper_allocate_zeroed(&instance->allocator, *count * sizeof **out);
+        if (!*out)
+            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of instance extensions");
+        status = enumerate(layer, count, *out);
+    } while (status == VK_INCOMPLETE); /* more came between the two calls */
+    if (status != VK_SUCCESS) {
+        smoe_helper_release(&instance->allocator, *out);
+        *out = NULL;
+        *count = 0;
+    }
+    return smoe_helper_check(&instance->log, status, "vkEnumerateInstanceExtensionProperties");
+}
+
+static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceLayerProperties enumerate_layers,
+                                   PFN_vkEnumerateInstanceExtensionProperties enumerate_extensions)
+{
+    VkLayerProperties *layers = NULL;
+    VkExtensionProperties *extensions = NULL;
+    uint32_t count = 0;
+    bool found = false;
+    VkResult status;
+    smoe_result result;
+
+    do {
+        smoe_helper_release(&instance->allocator, layers);
+        layers = NULL;
+        status = enumerate_layers(&count, NULL);
+        if (status != VK_SUCCESS || count == 0)
+            break;
+        layers = smoe_helper_allocate_zeroed(&instance->allocator, count * sizeof *layers);
+        if (!layers)
+            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of layers");
+        status = enumerate_layers(&count, layers);
+    } while (status == VK_INCOMPLETE);
+    for (uint32_t i = 0; status == VK_SUCCESS && i < count; i++)
+        found = found || !strcmp(layers[i].layerName, VALIDATION_LAYER);
+    smoe_helper_release(&instance->allocator, layers);
+    if (status != VK_SUCCESS)
+        return smoe_helper_check(&instance->log, status, "vkEnumerateInstanceLayerProperties");
+    if (!found)
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_UNSUPPORTED, "validation: the layer " VALIDATION_LAYER " is not installed");
+
+    result = list_extensions(instance, enumerate_extensions, VALIDATION_LAYER, &count, &extensions);
+    if (result != SMOE_SUCCESS)
+        return result;
+    if (!has_extension(extensions, count, VK_EXT_DEBUG_UTILS_EXTENSION_NAME) ||
+        !has_extension(extensions, count, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
+        result = smoe_helper_fail(&instance->log, SMOE_ERROR_UNSUPPORTED,
+                                  "validation: " VALIDATION_LAYER " lacks " VK_EXT_DEBUG_UTILS_EXTENSION_NAME
+                                  " or " VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
+    smoe_helper_release(&instance->allocator, extensions);
+    return result;
+}
+
+static smoe_result load_functions(smoe_helper_instance *instance)
+{
+    const PFN_vkGetInstanceProcAddr load = instance->loader.get_instance_proc_addr;
+#define FUNCTION(name)                                                                                                         \
+    instance->name = (PFN_vk##name)load(instance->handle, "vk" #name);                                                         \
+    if (!instance->name)                                                                                                       \
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_VULKAN, "the Vulkan instance has no function vk" #name);
+    SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)
+#undef FUNCTION
+    return SMOE_SUCCESS;
+}
+
+static smoe_result create_messenger(smoe_helper_instance *instance, const VkDebugUtilsMessengerCreateInfoEXT *info)
+{
+    const PFN_vkGetInstanceProcAddr load = instance->loader.get_instance_proc_addr;
+    VkDebugUtilsMessengerEXT messenger = VK_NULL_HANDLE;
+    const PFN_vkCreateDebugUtilsMessengerEXT create =
+        (PFN_vkCreateDebugUtilsMessengerEXT)load(instance->handle, "vkCreateDebugUtilsMessengerEXT");
+
+    instance->destroy_messenger =
+        (PFN_vkDestroyDebugUtilsMessengerEXT)load(instance->handle, "vkDestroyDebugUtilsMessengerEXT");
+    if (!create || !instance->destroy_messenger)
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_VULKAN, "the Vulkan instance has no debug messenger functions");
+    const smoe_result result = smoe_helper_check(&instance->log, create(instance->handle, info, NULL, &messenger),
+                                                 "vkCreateDebugUtilsMessengerEXT");
+    if (result == SMOE_SUCCESS)
+        instance->messenger = messenger;
+    return result;
+}
+
+/* The functions that need no instance. */
+typedef struct global_functions {
+    PFN_vkEnumerateInstanceVersion version;
+    PFN_vkEnumerateInstanceExtensionProperties extensions;
+    PFN_vkEnumerateInstanceLayerProperties layers;
+    PFN_vkCreateInstance create;
+} global_functions;
+
+static smoe_result open_loader(smoe_helper_instance *instance, PFN_vkGetInstanceProcAddr load, global_functions *global)
+{
+    uint32_t version = 0;
+
+    if (load)
+        instance->loader.get_instance_proc_addr = load;
+    else if (!smoe_helper_loader_open(&instance->loader))
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "no Vulkan loader on this system");
+    load = instance->loader.get_instance_proc_addr;
+    global->version = (PFN_vkEnumerateInstanceVersion)load(NULL, "vkEnumerateInstanceVersion");
+    global->extensions = (PFN_vkEnumerateInstanceExtensionProperties)load(NULL, "vkEnumerateInstanceExtensionProperties");
+    global->layers = (PFN_vkEnumerateInstanceLayerProperties)load(NULL, "vkEnumerateInstanceLayerProperties");
+    global->create = (PFN_vkCreateInstance)load(NULL, "vkCreateInstance");
+    if (!global->version) /* Vulkan 1.1 brought it */
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the Vulkan loader is of version 1.0, smoe needs 1.1");
+    if (!global->extensions || !global->layers || !global->create)
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the Vulkan loader lacks functions of Vulkan 1.0");
+
+    const smoe_result result = smoe_helper_check(&instance->log, global->version(&version), "vkEnumerateInstanceVersion");
+    if (result != SMOE_SUCCESS)
+        return result;
+    if (version < VK_API_VERSION_1_1)
+        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the Vulkan loader is of version 1.0, smoe needs 1.1");
+    instance->api_version = version < VK_API_VERSION_1_3 ? VK_API_VERSION_1_1 : VK_API_VERSION_1_3;
+    if (version >= VK_API_VERSION_1_2 && version < VK_API_VERSION_1_3)
+        instance->api_version = VK_API_VERSION_1_2;
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_allocator *allocator, const smoe_log *log,
+                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver)
+{
+    static const char *const layer_name = VALIDATION_LAYER;
+    static const VkValidationFeatureEnableEXT synchronization = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    global_functions global = {0};
+    VkExtensionProperties *extensions = NULL;
+    const char *names[MAX_EXTENSIONS];
+    uint32_t name_count = 0, extension_count = 0;
+    VkInstance handle = VK_NULL_HANDLE;
+    VkResult status;
+
+    memset(instance, 0, sizeof *instance);
+    *no_driver = false;
+    instance->allocator = smoe_helper_allocator(allocator);
+    if (log)
+        instance->log = *log;
+
+    const VkDebugUtilsMessengerCreateInfoEXT messenger_info = {
+        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+        .messageSeverity =
+            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
+                       VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+        .pfnUserCallback = receive_message,
+        .pUserData = instance,
+    };
+    const VkValidationFeaturesEXT validation_info = {
+        .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+        .pNext = &messenger_info, /* so that creation and destruction of the instance are covered too */
+        .enabledValidationFeatureCount = 1,
+        .pEnabledValidationFeatures = &synchronization,
+    };
+    VkApplicationInfo application = {
+        .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+        .pApplicationName = "smoe",
+        .pEngineName = "smoe",
+    };
+    VkInstanceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+        .pNext = validation ? &validation_info : NULL,
+        .pApplicationInfo = &application,
+        .enabledLayerCount = validation ? 1 : 0,
+        .ppEnabledLayerNames = &layer_name,
+        .ppEnabledExtensionNames = names,
+    };
+
+    smoe_result result = open_loader(instance, get_instance_proc_addr, &global);
+    if (result == SMOE_SUCCESS && validation)
+        result = find_validation(instance, global.layers, global.extensions);
+    if (result == SMOE_SUCCESS)
+        result = list_extensions(instance, global.extensions, NULL, &extension_count, &extensions);
+    if (result != SMOE_SUCCESS)
+        goto fail;
+    if (validation) {
+        names[name_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+        names[name_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
+    }
+    if (has_extension(extensions, extension_count, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
+        names[name_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
+        info.flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR; /* else the loader hides MoltenVK */
+    }
+    smoe_helper_release(&instance->allocator, extensions);
+
+    application.apiVersion = instance->api_version;
+    info.enabledExtensionCount = name_count;
+    status = global.create(&info, NULL, &handle);
+    if (status == VK_ERROR_INCOMPATIBLE_DRIVER) { /* what the loader says where there is no driver at all */
+        *no_driver = true;
+        result = SMOE_ERROR_NO_DEVICE;
+        goto fail;
+    }
+    result = smoe_helper_check(&instance->log, status, "vkCreateInstance");
+    if (result != SMOE_SUCCESS)
+        goto fail;
+    instance->handle = handle;
+    result = load_functions(instance);
+    if (result == SMOE_SUCCESS && validation)
+        result = create_messenger(instance, &messenger_info);
+    if (result != SMOE_SUCCESS)
+        goto fail;
+    return SMOE_SUCCESS;
+
+fail:
+    smoe_helper_instance_destroy(instance);
+    return result;
+}
+
+void smoe_helper_instance_destroy(smoe_helper_instance *instance)
+{
+    if (instance->messenger)
+        instance->destroy_messenger(instance->handle, instance->messenger, NULL);
+    if (instance->handle && instance->DestroyInstance)
+        instance->DestroyInstance(instance->handle, NULL);
+    smoe_helper_loader_close(&instance->loader);
+    instance->messenger = VK_NULL_HANDLE;
+    instance->handle = VK_NULL_HANDLE;
+}

@@ -1,0 +1,389 @@
+/* Everything that can fail fails, one after another: each Vulkan call with each of three results, each host allocation. Every time
+ * the call of smoe gives the error that fits, leaves NULL, loses nothing, destroys nothing it did not make, and works afterwards. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "common/cmocka_all.h"
+#include "faults.h"
+
+#define MAX_CALLS 500u /* an operation of more is a loop that does not end */
+
+typedef struct shared {
+    test_problem problem;
+    test_app app;
+    faults_heap heap;
+    smoe_allocator allocator;
+    smoe_device *device; /* for the operations that need one */
+    smoe_device_layer *layer;
+    uint32_t lasting; /* objects that a device may keep from an operation, for the next one: its staging buffer and memory */
+} shared;
+
+/* One operation of the library: makes what it makes, and takes it back. *out_null: whether a failing creation left NULL. */
+typedef smoe_result (*operation)(shared *all, bool *out_null);
+
+static const struct {
+    VkResult vulkan;
+    smoe_result smoe;
+} failures[] = {
+    {VK_ERROR_OUT_OF_HOST_MEMORY, SMOE_ERROR_OUT_OF_HOST_MEMORY},
+    {VK_ERROR_OUT_OF_DEVICE_MEMORY, SMOE_ERROR_OUT_OF_DEVICE_MEMORY},
+    {VK_ERROR_DEVICE_LOST, SMOE_ERROR_DEVICE_LOST},
+};
+
+/* ---- operations of device.h ------------------------------------------------------------------------------------------------- */
+
+static smoe_result list_devices(shared *all, bool *out_null)
+{
+    smoe_device_info infos[4];
+    uint32_t count = 4;
+
+    (void)all;
+    const smoe_result result = smoe_device_list(faults_get_instance_proc_addr, NULL, &count, infos);
+    *out_null = result == SMOE_SUCCESS || count == 0;
+    return result;
+}
+
+static smoe_result create_device_of(shared *all, bool validation, smoe_device **out)
+{
+    const smoe_device_desc desc = {
+        .selector = getenv("SMOE_TEST_DEVICE"),
+        .validation = validation,
+        .get_instance_proc_addr = faults_get_instance_proc_addr,
+        .allocator = &all->allocator,
+    };
+    return smoe_device_create(&desc, out);
+}
+
+static smoe_result create_device(shared *all, bool *out_null)
+{
+    smoe_device *device = (smoe_device *)all; /* anything but NULL */
+    const smoe_result result = create_device_of(all, true, &device);
+
+    *out_null = result == SMOE_SUCCESS || !device;
+    if (result == SMOE_SUCCESS)
+        smoe_device_destroy(device);
+    return result;
+}
+
+static smoe_result create_device_layer(shared *all, bool *out_null)
+{
+    smoe_device_layer *layer = (smoe_device_layer *)all;
+    const smoe_result result = smoe_device_layer_create(all->device, &all->problem.plan, &all->problem.weights, &layer);
+
+    *out_null = result == SMOE_SUCCESS || !layer;
+    if (result == SMOE_SUCCESS)
+        smoe_device_layer_destroy(layer);
+    return result;
+}
+
+static smoe_result run_device_layer(shared *all, bool *out_null)
+{
+    float y[PROBLEM_ROWS];
+    uint32_t report[PROBLEM_REPORT];
+    smoe_timings timings;
+    const smoe_result result = smoe_device_layer_forward(all->layer, &all->problem.params, all->problem.x, y, report, &timings);
+
+    *out_null = true;
+    if (result == SMOE_SUCCESS)
+        assert_true(problem_is_solved(&all->problem, y, report));
+    return result;
+}
+
+static smoe_result repeat_device_layer(shared *all, bool *out_null)
+{
+    smoe_timings timings[2];
+
+    *out_null = true;
+    return smoe_device_layer_repeat(all->layer, &all->problem.params, true, 2, timings);
+}
+
+/* ---- operations of smoe.h ------------------------------------------------------------------------------------------------- */
+
+static smoe_result describe_physical_device(shared *all, bool *out_null)
+{
+    smoe_device_info info;
+
+    *out_null = true;
+    return smoe_physical_device_info(faults_get_instance_proc_addr, all->app.instance, all->app.api_version, all->app.physical_device,
+                                     &info);
+}
+
+/* Records, but submits only when told to: a failure before has no work to run. */
+static smoe_result record_forward(shared *all, const smoe_layer *layer, const smoe_binding *binding)
+{
+    assert_true(app_begin(&all->app));
+    const smoe_result result = smoe_forward(all->app.commands, layer, binding, &all->problem.params, NULL);
+    assert_int_equal(vkEndCommandBuffer(all->app.commands), VK_SUCCESS);
+    return result;
+}
+
+/* Everything of smoe.h in one operation; each creation only when the one before was well. */
+static smoe_result use_core(shared *all, bool *out_null)
+{
+    void *const wrong = all;
+    smoe_context *context = wrong;
+    smoe_plan *plan = NULL;
+    smoe_layer *layer = NULL;
+    smoe_binding *binding = NULL;
+    size_t size = 0;
+
+    smoe_context_desc desc = app_context_desc(&all->app, &all->allocator, NULL);
+    desc.get_instance_proc_addr = faults_get_instance_proc_addr;
+    const smoe_layer_desc layer_desc = app_layer_desc(&all->app);
+    const smoe_binding_desc binding_desc = app_binding_desc(&all->app, true);
+    smoe_result result = smoe_context_create(&desc, &context);
+    *out_null = result == SMOE_SUCCESS || !context;
+    if (result == SMOE_SUCCESS)
+        result = smoe_context_pipeline_cache(context, &size, NULL);
+    if (result == SMOE_SUCCESS) {
+        plan = wrong;
+        result = smoe_plan_create(context, &all->problem.plan, &plan);
+        *out_null = result == SMOE_SUCCESS || !plan;
+    }
+    if (result == SMOE_SUCCESS) {
+        layer = wrong;
+        result = smoe_layer_create(plan, &layer_desc, &layer);
+        *out_null = result == SMOE_SUCCESS || !layer;
+    }
+    if (result == SMOE_SUCCESS) {
+        binding = wrong;
+        result = smoe_binding_create(plan, &binding_desc, &binding);
+        *out_null = result == SMOE_SUCCESS || !binding;
+    }
+    if (result == SMOE_SUCCESS)
+        result = record_forward(all, layer, binding);
+    if (!*out_null) /* what stands there is no object */
+        return result;
+    smoe_binding_destroy(binding);
+    smoe_layer_destroy(layer);
+    smoe_plan_destroy(plan);
+    smoe_context_destroy(context);
+    return result;
+}
+
+/* ---- loops ---------------------------------------------------------------------------------------------------------------- */
+
+static void check_accounts(const shared *all, uint32_t objects, uint32_t blocks)
+{
+    assert_false(faults_seen_misuse());
+    const uint32_t alive = faults_alive_count();
+    if (alive > objects + all->lasting)
+        faults_print_alive(objects);
+    assert_in_range(alive, objects, objects + all->lasting);
+    assert_int_equal(all->heap.alive, blocks);
+}
+
+/* Runs an operation with its 0th call failing, its 1st, and so on, until it gets by without a failure. `fresh`, if not NULL, puts
+ * back what an operation needs and may have changed. */
+static void fail_every_call(shared *all, const char *name, operation run, void (*fresh)(shared *all))
+{
+    uint32_t failed = 0;
+
+    for (size_t kind = 0; kind < sizeof failures / sizeof *failures; kind++) {
+        for (uint32_t i = 0;; i++) {
+            bool out_null = false;
+            assert_in_range(i, 0, MAX_CALLS);
+            faults_fail_nothing();
+            if (fresh)
+                fresh(all);
+            const uint32_t objects = faults_alive_count(), blocks = all->heap.alive;
+            faults_fail_call(i, failures[kind].vulkan);
+            const smoe_result result = run(all, &out_null);
+            const bool has_failed = faults_has_failed();
+            if (!has_failed && result == SMOE_SUCCESS)
+                break;
+            if (result != failures[kind].smoe || !out_null)
+                print_error("%s: call %u, %s, gave VkResult %d: the result is \"%s\"%s\n", name, i, faults_failed_call(),
+                            failures[kind].vulkan, smoe_result_text(result), out_null ? "" : ", and *out is not NULL");
+            assert_int_equal(result, failures[kind].smoe);
+            assert_true(out_null);
+            faults_fail_nothing();
+            failed++;
+            if (!fresh) {
+                check_accounts(all, objects, blocks);
+                continue;
+            }
+            /* Objects may have come to stay, whose owner gives them back at the end; and it goes on as if nothing had been. */
+            assert_int_equal(run(all, &out_null), SMOE_SUCCESS);
+            assert_false(faults_seen_misuse());
+        }
+    }
+    faults_fail_nothing();
+    print_message("%s: %u failing calls\n", name, failed);
+    assert_true(failed >= sizeof failures / sizeof *failures);
+}
+
+static void fail_every_allocation(shared *all, const char *name, operation run, void (*fresh)(shared *all))
+{
+    uint32_t i = 0;
+
+    for (;; i++) {
+        bool out_null = false;
+        assert_in_range(i, 0, MAX_CALLS);
+        faults_heap_fail(&all->heap, UINT32_MAX);
+        if (fresh)
+            fresh(all);
+        const uint32_t objects = faults_alive_count(), blocks = all->heap.alive;
+        faults_heap_fail(&all->heap, i);
+        const smoe_result result = run(all, &out_null);
+        if (!all->heap.failed && result == SMOE_SUCCESS)
+            break;
+        if (result != SMOE_ERROR_OUT_OF_HOST_MEMORY || !out_null)
+            print_error("%s: allocation %u failed: the result is \"%s\"%s\n", name, i, smoe_result_text(result),
+                        out_null ? "" : ", and *out is not NULL");
+        assert_int_equal(result, SMOE_ERROR_OUT_OF_HOST_MEMORY);
+        assert_true(out_null);
+        faults_heap_fail(&all->heap, UINT32_MAX);
+        if (!fresh) {
+            check_accounts(all, objects, blocks);
+            continue;
+        }
+        assert_int_equal(run(all, &out_null), SMOE_SUCCESS);
+        assert_false(faults_seen_misuse());
+    }
+    faults_heap_fail(&all->heap, UINT32_MAX);
+    print_message("%s: %u failing allocations\n", name, i);
+}
+
+/* ---- tests -------------------------------------------------------------------------------------------------------------------- */
+
+static void open_device(shared *all, faults_memory memory)
+{
+    assert_true(faults_reset(memory));
+    all->allocator = faults_heap_allocator(&all->heap);
+    assert_int_equal(create_device_of(all, true, &all->device), SMOE_SUCCESS);
+}
+
+static void close_device(shared *all)
+{
+    smoe_device_layer_destroy(all->layer);
+    assert_int_equal(smoe_device_validation_count(all->device), 0);
+    smoe_device_destroy(all->device);
+    all->layer = NULL;
+    all->device = NULL;
+    all->lasting = 0;
+    check_accounts(all, 0, 0);
+}
+
+/* A layer that has never run. */
+static void make_new_layer(shared *all)
+{
+    smoe_device_layer_destroy(all->layer);
+    assert_int_equal(smoe_device_layer_create(all->device, &all->problem.plan, &all->problem.weights, &all->layer), SMOE_SUCCESS);
+}
+
+/* One that has, without a report; after a failure in the round before, as any app would go on. */
+static void make_run_layer(shared *all)
+{
+    float y[PROBLEM_ROWS];
+
+    make_new_layer(all);
+    assert_int_equal(smoe_device_layer_forward(all->layer, &all->problem.params, all->problem.x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_true(problem_is_solved(&all->problem, y, NULL));
+}
+
+static void test_list(void **state)
+{
+    shared *all = *state;
+
+    assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
+    fail_every_call(all, "smoe_device_list", list_devices, NULL);
+    check_accounts(all, 0, 0);
+}
+
+static void test_device_create(void **state)
+{
+    shared *all = *state;
+
+    assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
+    all->allocator = faults_heap_allocator(&all->heap);
+    fail_every_call(all, "smoe_device_create", create_device, NULL);
+    fail_every_allocation(all, "smoe_device_create", create_device, NULL);
+    check_accounts(all, 0, 0);
+}
+
+static void fail_layers(shared *all, faults_memory memory)
+{
+    smoe_device_handles handles;
+
+    open_device(all, memory);
+    assert_int_equal(smoe_device_get_handles(all->device, &handles), SMOE_SUCCESS);
+    if (memory != FAULTS_MEMORY_AS_IS && !faults_can_change_memory(handles.physical_device)) {
+        close_device(all);
+        print_message("this device's memory cannot be made to look otherwise\n");
+        skip();
+    }
+    all->lasting = memory == FAULTS_MEMORY_DISCRETE ? 2 : 0;
+    fail_every_call(all, "smoe_device_layer_create", create_device_layer, NULL);
+    fail_every_allocation(all, "smoe_device_layer_create", create_device_layer, NULL);
+    fail_every_call(all, "smoe_device_layer_forward", run_device_layer, make_new_layer);
+    fail_every_allocation(all, "smoe_device_layer_forward", run_device_layer, make_new_layer);
+    fail_every_call(all, "smoe_device_layer_repeat", repeat_device_layer, make_run_layer);
+    fail_every_allocation(all, "smoe_device_layer_repeat", repeat_device_layer, make_run_layer);
+    assert_true(problem_runs(&all->problem, all->device));
+    close_device(all);
+}
+
+static void test_layers(void **state)
+{
+    fail_layers(*state, FAULTS_MEMORY_AS_IS);
+}
+
+static void test_layers_discrete(void **state)
+{
+    fail_layers(*state, FAULTS_MEMORY_DISCRETE);
+}
+
+static void test_layers_incoherent(void **state)
+{
+    fail_layers(*state, FAULTS_MEMORY_INCOHERENT);
+}
+
+static void test_core(void **state)
+{
+    shared *all = *state;
+    smoe_plan *plan = NULL;
+    smoe_context *context = NULL;
+
+    assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
+    all->allocator = faults_heap_allocator(&all->heap);
+    assert_true(app_open(&all->app, APP_EVERYTHING_ENABLED));
+    const smoe_context_desc desc = app_context_desc(&all->app, NULL, NULL);
+    assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+    assert_int_equal(smoe_plan_create(context, &all->problem.plan, &plan), SMOE_SUCCESS);
+    assert_true(app_buffer_create(&all->app, &all->problem, smoe_plan_workspace_size(plan)));
+    smoe_plan_destroy(plan);
+    smoe_context_destroy(context);
+
+    fail_every_call(all, "smoe_physical_device_info", describe_physical_device, NULL);
+    fail_every_call(all, "smoe.h", use_core, NULL);
+    fail_every_allocation(all, "smoe.h", use_core, NULL);
+    check_accounts(all, 0, 0);
+    faults_drop_pipelines(all->app.device);
+    app_close(&all->app);
+    assert_int_equal(all->app.message_count, 0);
+}
+
+static int setup(void **state)
+{
+    static shared all;
+
+    *state = &all;
+    return problem_init(&all.problem) ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_device_create),
+        cmocka_unit_test(test_core),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_layers_discrete),
+        cmocka_unit_test(test_layers_incoherent),
+    };
+
+    return cmocka_run_group_tests_name("failures", tests, setup, NULL);
+}

@@ -1,0 +1,117 @@
+"""The installed package, moved to another place, serves programs by pkg-config and by CMake, static and shared.
+
+build/stage is what `scons install` makes, with another prefix; the test's copy stands where it was not installed to."""
+import glob
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..'))
+import tap
+
+TOOLS = ('smoe-devices', 'smoe-run', 'smoe-bench')
+SANITIZE = tap.SANITIZE_FLAGS
+
+
+def version():
+    with open('include/smoe/smoe.h', encoding='utf-8') as file:
+        lines = [line.split() for line in file if line.startswith('#define SMOE_VERSION_')]
+    return '.'.join(line[2] for line in lines)
+
+
+def with_prefix(test):
+    def run():
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = folder + '/prefix'
+            shutil.copytree(tap.BUILD + '/stage', prefix, symlinks=True)
+            test(folder, prefix)
+    run.__name__ = test.__name__
+    return run
+
+
+def drop_shared(prefix):
+    """Where both are, linkers take the shared library."""
+    for path in glob.glob(prefix + '/lib/*.so*') + glob.glob(prefix + '/lib/*.dylib'):
+        os.remove(path)
+
+
+def run_consumer(program, prefix):
+    path = 'DYLD_LIBRARY_PATH' if sys.platform == 'darwin' else 'LD_LIBRARY_PATH'
+    output = tap.command(program, env={path: prefix + '/lib'})
+    assert 'smoe %s: ' % version() in output, output
+    return output
+
+
+def needs_smoe_shared(program):
+    return 'libsmoe' in tap.command('otool' if sys.platform == 'darwin' else 'ldd', *(['-L'] if sys.platform == 'darwin' else []),
+                                    program)
+
+
+def pkg_config(folder, prefix, *options):
+    env = {'PKG_CONFIG_PATH': prefix + '/lib/pkgconfig'}
+    if not shutil.which('pkg-config'):
+        raise tap.Skip('no pkg-config here')
+    assert tap.command('pkg-config', '--modversion', 'smoe', env=env).strip() == version()
+    flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', *options, 'smoe-file', 'smoe-device', 'smoe', env=env))
+    program = folder + '/consumer'
+    tap.command(tap.CC, '-std=c11', *SANITIZE, HERE + '/consumer.c', '-o', program, *flags)
+    run_consumer(program, prefix)
+    return program
+
+
+@with_prefix
+def pkg_config_shared(folder, prefix):
+    assert needs_smoe_shared(pkg_config(folder, prefix))
+
+
+@with_prefix
+def pkg_config_static(folder, prefix):
+    drop_shared(prefix)
+    assert not needs_smoe_shared(pkg_config(folder, prefix, '--static'))
+
+
+def cmake(folder, prefix, *options):
+    if not shutil.which('cmake'):
+        raise tap.Skip('no cmake here')
+    build = folder + '/build'
+    tap.command('cmake', '-S', HERE, '-B', build, '-DCMAKE_PREFIX_PATH=' + prefix, '-DCMAKE_C_COMPILER=' + tap.CC,
+                '-DCMAKE_C_FLAGS=' + ' '.join(SANITIZE), *options)
+    tap.command('cmake', '--build', build)
+    run_consumer(build + '/consumer', prefix)
+    return build + '/consumer'
+
+
+@with_prefix
+def cmake_shared(folder, prefix):
+    assert needs_smoe_shared(cmake(folder, prefix))
+
+
+@with_prefix
+def cmake_static(folder, prefix):
+    assert not needs_smoe_shared(cmake(folder, prefix, '-Dsmoe_USE_STATIC_LIBS=ON'))
+
+
+@with_prefix
+def cmake_refuses_another_interface(folder, prefix):
+    if not shutil.which('cmake'):
+        raise tap.Skip('no cmake here')
+    with open(folder + '/CMakeLists.txt', 'w', encoding='utf-8') as file:
+        file.write('cmake_minimum_required(VERSION 3.13)\nproject(newer NONE)\nfind_package(smoe 99.0 REQUIRED)\n')
+    output = tap.command('cmake', '-S', folder, '-B', folder + '/build', '-DCMAKE_PREFIX_PATH=' + prefix, status=1)
+    assert 'version: ' + version() in output, output
+
+
+@with_prefix
+def every_file_is_there(folder, prefix):
+    headers = sorted(os.path.basename(path) for path in glob.glob('include/smoe/*.h'))
+    assert sorted(os.listdir(prefix + '/include/smoe')) == headers
+    for tool in TOOLS:
+        assert os.access('%s/bin/%s' % (prefix, tool), os.X_OK), 'bin/%s is missing' % tool
+    for library in ('smoe', 'smoe-device', 'smoe-file'):
+        assert os.path.isfile('%s/lib/lib%s.a' % (prefix, library)), 'lib%s.a is missing' % library
+
+
+tap.run([every_file_is_there, pkg_config_shared, pkg_config_static, cmake_shared, cmake_static, cmake_refuses_another_interface])

@@ -1,0 +1,93 @@
+"""The rules of CONTRIBUTING.md that a script can check."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+
+FOLDERS = ('include', 'src', 'shaders', 'tests', 'bench', 'samples', 'site_scons', '.ci')
+SUFFIXES = ('.c', '.h', '.inc', '.comp', '.glsl', '.py', '.sh')
+COLUMNS, LINES = 140, 600
+
+# What a layer of src may include besides itself and the public headers.
+BELOW = {'base': set(), 'vulkan': {'base'}, 'domain': {'base', 'vulkan'}, 'objects': {'base', 'vulkan', 'domain'},
+         'device': set(), 'file': set()}
+VENDORS = r'\b0x0*(1002|1010|106b|10de|13b5|14e4|1ae0|5143|8086|10001|10003|10005|10006)\b|VK_VENDOR_ID_|VK_DRIVER_ID_'
+MAY_NAME_VENDORS = ('src/vulkan/quirks.c', 'src/domain/tuning.c')
+VOLK = ('src/vulkan/volk_table.h', 'src/device/volk_device.h', 'src/device/volk_device.c')
+
+
+def files(*folders, suffixes=SUFFIXES):
+    for top in folders:
+        for folder, _, names in sorted(os.walk(top)):
+            for name in sorted(names):
+                if name.endswith(suffixes) or top == '.ci':
+                    yield '%s/%s' % (folder, name)
+
+
+def all_files():
+    yield from ('SConstruct', 'setup.sh')
+    yield from files(*FOLDERS)
+
+
+def read(path):
+    with open(path, encoding='utf-8', newline='') as file:
+        return file.read()
+
+
+def report(found):
+    found = list(found)
+    assert not found, '\n'.join(found)
+
+
+def matches(paths, pattern, why):
+    for path in paths:
+        for number, line in enumerate(read(path).splitlines(), 1):
+            if re.search(pattern, line):
+                yield '%s:%d: %s: %s' % (path, number, why, line.strip()[:100])
+
+
+def lines_are_short():
+    report('%s:%d: %d columns' % (path, number, len(line)) for path in all_files()
+           for number, line in enumerate(read(path).splitlines(), 1) if len(line) > COLUMNS)
+
+
+def files_are_short():
+    report('%s: %d lines' % (path, read(path).count('\n')) for path in all_files() if read(path).count('\n') > LINES)
+
+
+def white_space_is_plain():
+    report(matches(all_files(), r'\t|\r|[ ]+$', 'tab, carriage return, or space at the end'))
+    report('%s: no newline at the end' % path for path in all_files() if read(path) and not read(path).endswith('\n'))
+
+
+def includes_point_down():
+    found = []
+    for path in files('src', suffixes=('.c', '.h')):
+        layer = path.split('/')[1]
+        for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', read(path), re.MULTILINE):
+            target = name if '/' in name and not name.startswith('.') else os.path.normpath(os.path.join(os.path.dirname(path), name))
+            target = target if target.startswith(('src/', 'shaders/')) else 'src/' + target
+            other = target.split('/')[1] if target.startswith('src/') else layer
+            if other in BELOW and other != layer and other not in BELOW[layer]:
+                found.append('%s: %s includes %s' % (path, layer, name))
+    report(found)
+
+
+def volk_is_included_under_its_other_name():
+    report(matches((path for path in files('src', suffixes=('.c', '.h')) if path not in VOLK), r'#\s*include\s*[<"]volk\.',
+                   'include volk_table.h'))
+
+
+def vendors_have_two_files():
+    report(matches((path for path in files('src', 'shaders') if path not in MAY_NAME_VENDORS), VENDORS, 'a vendor or driver by name'))
+
+
+def library_has_no_posix():
+    report(matches(files('src', suffixes=('.c', '.h')), r'#\s*include\s*<(unistd|pthread|fcntl|strings|sys/\w+|dirent|errno|assert)\.h>',
+                   'not in the library'))
+
+
+tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_is_included_under_its_other_name,
+         vendors_have_two_files, library_has_no_posix])

@@ -1,0 +1,78 @@
+"""What leaves the libraries, and what they ask for: only names that begin with smoe are defined and visible, shared objects
+export just what the headers declare, and no function is used that prints, ends the program or reads the environment."""
+import glob
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+
+LIBRARIES = {'smoe': ['smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h']}
+BANNED = {'abort', 'exit', '_exit', '_Exit', 'quick_exit', 'atexit', 'raise', 'signal', '__assert_fail', '__assert_rtn', 'printf',
+          'vprintf', 'puts', 'putchar', 'perror', '__printf_chk', '__vprintf_chk', 'stdout', 'stderr', '__stdoutp', '__stderrp',
+          'getenv', 'secure_getenv', 'setenv', 'system', 'srand', 'setlocale'}
+
+
+def names(*arguments):
+    """Names that nm lists, without the underscore that macOS puts before each."""
+    found = set()
+    for line in tap.command('nm', '-P', *arguments).splitlines():
+        fields = line.split()
+        if len(fields) >= 2 and len(fields[1]) == 1:
+            found.add(fields[0][1:] if sys.platform == 'darwin' else fields[0].split('@')[0])
+    return found
+
+
+def archive(library):
+    return '%s/lib/lib%s.a' % (tap.BUILD, library)
+
+
+def shared(library):
+    return '%s/lib/lib%s.%s' % (tap.BUILD, library, 'dylib' if sys.platform == 'darwin' else 'so')
+
+
+def exported(library):
+    return names('-gU', shared(library)) if sys.platform == 'darwin' else names('-D', '--defined-only', shared(library))
+
+
+def without_sanitizers():
+    if tap.SANITIZE:
+        raise tap.Skip('a sanitizer adds names of its own')
+
+
+def archive_defines_only_smoe(library):
+    without_sanitizers()
+    defined = names('-gU' if sys.platform == 'darwin' else '-g', *([] if sys.platform == 'darwin' else ['--defined-only']),
+                    archive(library))
+    assert defined, 'nothing is defined'
+    others = sorted(name for name in defined if not name.startswith('smoe'))
+    assert not others, 'not smoe\'s: %s' % ', '.join(others)
+
+
+def shared_exports_what_headers_declare(library):
+    without_sanitizers()
+    declared = set()
+    for header in LIBRARIES[library]:
+        with open('include/smoe/' + header, encoding='utf-8') as file:
+            declared |= set(re.findall(r'^SMOE_API\b[^;(]*\b(smoe_\w+)\s*\(', file.read(), re.MULTILINE))
+    assert declared, 'no declaration found'
+    assert exported(library) == declared, 'declared but not exported: %s; exported but not declared: %s' % (
+        sorted(declared - exported(library)), sorted(exported(library) - declared))
+
+
+def uses_nothing_banned(library):
+    without_sanitizers()
+    banned = sorted(names('-u', archive(library)) & BANNED)
+    assert not banned, 'used: %s' % ', '.join(banned)
+
+
+def every_library_is_known():
+    found = {os.path.basename(path)[len('lib'):-len('.a')] for path in glob.glob(tap.BUILD + '/lib/*.a')}
+    assert found == set(LIBRARIES), 'libraries are %s' % sorted(found)
+
+
+TESTS = [every_library_is_known]
+for each in (archive_defines_only_smoe, shared_exports_what_headers_declare, uses_nothing_banned):
+    TESTS += [('%s: %s' % (each.__name__, name), lambda each=each, name=name: each(name)) for name in LIBRARIES]
+tap.run(TESTS)

@@ -1,0 +1,43 @@
+"""For tests that are scripts: runs functions as tests and writes TAP."""
+import os
+import subprocess
+import sys
+import traceback
+
+BUILD = os.environ.get('SMOE_BUILD', os.path.abspath('build'))
+CC = os.environ.get('SMOE_CC', 'gcc')
+SANITIZE = os.environ.get('SMOE_SANITIZE', '')
+SANITIZE_FLAGS = ['-fsanitize=' + SANITIZE] if SANITIZE else []
+
+
+class Skip(Exception):
+    """Raised by a test that cannot run here; its text is the reason."""
+
+
+def command(*arguments, env=None, status=0):
+    """Runs a program and gives its output. Any other exit status fails the test, and shows the output."""
+    run = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+                         env={**os.environ, **(env or {})})
+    assert run.returncode == status, '%s: exit status %d\n%s' % (' '.join(arguments), run.returncode, run.stdout)
+    return run.stdout
+
+
+def run(tests):
+    """tests: functions, or (name, function) pairs. Ends the program."""
+    tests = [(test.__name__, test) if callable(test) else test for test in tests]
+    print('1..%d' % len(tests))
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test()
+            print('ok %d - %s' % (number, name), flush=True)
+        except Skip as reason:
+            print('ok %d - %s # SKIP %s' % (number, name, reason), flush=True)
+        except AssertionError as error:
+            failed += 1
+            print('%s\nnot ok %d - %s' % ('\n'.join('# ' + line for line in str(error).splitlines()), number, name), flush=True)
+        except Exception:
+            failed += 1
+            print('%s\nnot ok %d - %s' % ('\n'.join('# ' + line for line in traceback.format_exc().splitlines()), number, name),
+                  flush=True)
+    sys.exit(1 if failed else 0)
