@@ -5,6 +5,7 @@
 // -DSHUFFLE=1: teams lie within a subgroup and add up by shuffles. -DSHUFFLE=0: through shared memory, on any device.
 #if SHUFFLE
 #extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #include "matmul.glsl"
@@ -23,7 +24,8 @@ void main() {
     if (tile.rows == 0)
         return;
 #if SHUFFLE
-    const uint index = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; // the lanes of a team share a subgroup
+    // The lanes of a team share a subgroup. Live lanes are counted: fewer may live than gl_SubgroupSize says.
+    const uint index = gl_SubgroupID * subgroupBallotBitCount(subgroupBallot(true)) + gl_SubgroupInvocationID;
 #else
     const uint index = gl_LocalInvocationIndex;
 #endif

@@ -5,7 +5,8 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 // route_select with subgroup operations. One subgroup per token, TOKENS per workgroup: rounds of arg-max find the ranks one by one and
 // stop where the band ends, so the cost follows the experts that run: at most A + 1 rounds over E / subgroup size scores.
-// Right for any subgroup size: lanes stride over the experts by gl_SubgroupSize, subgroups over the tokens by gl_NumSubgroups.
+// Right for any subgroup size of SUBGROUP_SIZE or more, also where fewer lanes live than gl_SubgroupSize says (Intel without size
+// control reports 32 and may run 8 or 16): lanes are counted, and subgroups stride over the tokens by gl_NumSubgroups.
 // control in: logits [T,E]; control out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A]; output: report [T,stride] if asked for.
 #define CONTROL_ACCESS
 #include "kernel.glsl"
@@ -16,7 +17,9 @@ const uint OWN = (EXPERT_COUNT + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // expert
 const uint SLOTS = (MAX_ACTIVE + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // ranks of a lane at most
 const uint NONE = 0xffffffffu;
 
-// Experts lane, lane + gl_SubgroupSize, ... are this lane's own, and likewise ranks.
+uint lanes; // live ones of this subgroup
+
+// Experts lane, lane + lanes, ... are this lane's own, and likewise ranks.
 float own_score[OWN];
 uint ranked; // bit i: own expert i has its rank
 float slot_score[SLOTS];
@@ -27,7 +30,7 @@ float next_rank(uint rank) {
     float best = -INFINITY;
     uint best_id = NONE;
     [[unroll]] for (uint i = 0u; i < OWN; i++) {
-        const uint e = gl_SubgroupInvocationID + i * gl_SubgroupSize;
+        const uint e = gl_SubgroupInvocationID + i * lanes;
         // Ascending e: among equal scores the first seen has the lowest index.
         if (e < EXPERT_COUNT && (ranked >> i & 1u) == 0u && (own_score[i] > best || best_id == NONE)) {
             best = own_score[i];
@@ -37,9 +40,9 @@ float next_rank(uint rank) {
     const float score = subgroupMax(best);
     const uint id = subgroupMin(best == score ? best_id : NONE);
     if (id == best_id)
-        ranked |= 1u << (id / gl_SubgroupSize);
+        ranked |= 1u << (id / lanes);
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
-        if (gl_SubgroupInvocationID + i * gl_SubgroupSize == rank) {
+        if (gl_SubgroupInvocationID + i * lanes == rank) {
             slot_score[i] = score;
             slot_id[i] = id;
         }
@@ -51,7 +54,7 @@ void write_nonfinite(uint token) {
     if (first)
         control[AT_ACTIVE + token] = 0u;
     if ((push.flags & SMOE_PUSH_REPORT) != 0u) {
-        for (uint rank = gl_SubgroupInvocationID; rank < MAX_ACTIVE; rank += gl_SubgroupSize)
+        for (uint rank = gl_SubgroupInvocationID; rank < MAX_ACTIVE; rank += lanes)
             write_unused(token, rank);
         if (first)
             write_report(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
@@ -64,7 +67,7 @@ void select_token(uint token) {
     uint nonfinite = 0u;
     ranked = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++) {
-        const uint e = lane + i * gl_SubgroupSize;
+        const uint e = lane + i * lanes;
         own_score[i] = e < EXPERT_COUNT ? logit(token, e) : 0.0;
         nonfinite |= is_finite(own_score[i]) ? 0u : 1u;
     }
@@ -96,7 +99,7 @@ void select_token(uint token) {
     float total = 0.0;
     uint tied = 0u, active_count = 0u;
     [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
-        const uint rank = lane + i * gl_SubgroupSize;
+        const uint rank = lane + i * lanes;
         const float distance = s_k - slot_score[i];
         const bool in_band = eps > 0.0 && distance < eps; // as the spec's u > 0; a mask may underflow
         if (rank < min(found, push.max_active) && (rank < TOP_K || in_band)) {
@@ -108,7 +111,7 @@ void select_token(uint token) {
         }
     }
     [[unroll]] for (uint i = 0u; i < OWN; i++)
-        if (lane + i * gl_SubgroupSize < EXPERT_COUNT) {
+        if (lane + i * lanes < EXPERT_COUNT) {
             if (RENORMALIZE == 0u)
                 total += gate_value(own_score[i], s_first);
             if (gap <= push.tie_tolerance && abs(own_score[i] - s_k) <= push.tie_tolerance)
@@ -117,13 +120,13 @@ void select_token(uint token) {
     const float sum = subgroupAdd(total);
     const uint n = subgroupMax(active_count);
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
-        if (lane + i * gl_SubgroupSize < n)
-            write_active(token, lane + i * gl_SubgroupSize, slot_id[i], slot_score[i] / sum * push.scale);
+        if (lane + i * lanes < n)
+            write_active(token, lane + i * lanes, slot_id[i], slot_score[i] / sum * push.scale);
     if (lane == 0u)
         control[AT_ACTIVE + token] = n;
     if (reporting) {
         tied = subgroupAdd(tied);
-        for (uint rank = n + lane; rank < MAX_ACTIVE; rank += gl_SubgroupSize)
+        for (uint rank = n + lane; rank < MAX_ACTIVE; rank += lanes)
             write_unused(token, rank);
         if (lane == 0u)
             write_report(token, gap, eps, tied > 0u ? tied - 1u : 0u, n,
@@ -132,6 +135,7 @@ void select_token(uint token) {
 }
 
 void main() {
+    lanes = subgroupAdd(1u);
     for (uint i = gl_SubgroupID; i < TOKENS; i += gl_NumSubgroups) {
         const uint token = gl_WorkGroupID.x * TOKENS + i;
         if (token < push.token_count)

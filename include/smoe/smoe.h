@@ -95,7 +95,7 @@ typedef struct smoe_allocator {
  * workgroup, 8 storage buffers per stage). Each one has a fallback; masking it in smoe_context_desc forces the fallback. */
 enum {
     SMOE_CAPABILITY_SUBGROUP_ARITHMETIC = 1 << 0,   /* basic and arithmetic subgroup operations in compute */
-    SMOE_CAPABILITY_SUBGROUP_BALLOT = 1 << 1,       /* ballot (and broadcast of a constant lane) */
+    SMOE_CAPABILITY_SUBGROUP_BALLOT = 1 << 1,       /* ballot */
     SMOE_CAPABILITY_SUBGROUP_SHUFFLE = 1 << 2,      /* shuffle */
     SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL = 1 << 3, /* compute pipelines may require a subgroup size, and full subgroups */
     SMOE_CAPABILITY_ALL = (1 << 4) - 1

@@ -26,7 +26,8 @@ uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, uint32_t token_count)
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    const bool shuffle = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) != 0;
+    const uint32_t needed = smoe_kernel_row_get(stage->vector)->capabilities;
+    const bool shuffle = (info->capabilities & needed) == needed;
     const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
     const uint32_t team = smoe_min_u32(tile->depth, most_team);
     /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */
