@@ -199,7 +199,8 @@ typedef struct smoe_plan_desc {
     uint32_t d_hidden;     /* H, 1 .. SMOE_MAX_WIDTH */
     uint32_t expert_count; /* E, 1 .. SMOE_MAX_EXPERTS */
     uint32_t top_k;        /* k, 1 .. E */
-    uint32_t max_active;   /* A, k .. E; 0 = E. The workspace grows with A: a little more than k is enough for the usual bands */
+    uint32_t max_active;   /* A, k .. E; 0 = E. The workspace grows with A, up to about 512 MiB; then forwards take several passes
+                              over fewer tokens each. A little more than k is enough for the usual bands */
     uint32_t max_tokens;   /* the most tokens of one forward, 1 .. SMOE_MAX_TOKENS */
     smoe_router router;
     smoe_gate gate;
@@ -312,10 +313,10 @@ SMOE_API void smoe_binding_destroy(smoe_binding *binding);
 /* What may change from call to call: plain values, no pipeline is rebuilt. Start from smoe_forward_defaults. */
 typedef struct smoe_forward_params {
     uint32_t token_count;  /* 0 .. the binding's T; 0 records nothing */
-    float eps;             /* band width, >= 0, finite. 0 = hard routing (paper: the smoothing's epsilon) */
-    float a, b;            /* mask exponents, > 0, at most 1024: m = u^a / (u^a + (1-u)^b); the paper's code uses 1 and 50 */
+    float eps;             /* epsilon, the band width: 0 = hard routing, else 1e-30 .. 1e30 (paper: the smoothing's epsilon) */
+    float a, b;            /* the mask's exponents, above 0 and at most 1024; the paper's code uses 1 and 50 */
     uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */
-    float temperature;     /* tau > 0, finite */
+    float temperature;     /* tau, 1e-30 .. 1e30 */
     float tie_tolerance;   /* delta >= 0, finite: experts this close to s[k] count as tied in the report */
     float scale;           /* factor on every weight, finite */
 } smoe_forward_params;
@@ -332,8 +333,18 @@ typedef struct smoe_timestamps {
 } smoe_timestamps;
 
 /* Records y = layer(x) into `command_buffer`: a primary or secondary buffer in the recording state, outside a render pass, of a
- * queue family with compute. y_t = sum over the active experts of w_te f_e(x_t) (spec: routing, sections 1 to 3; the smoothing
- * is the paper's, the cap smoe's).
+ * queue family with compute.
+ *
+ * y_t = sum over e of w_e f_e(x_t), for each token on its own:
+ *   scores    s = z, the router's logits, in float32 whatever the weights' type. Experts rank by s, equal ones by lower index;
+ *             s[k] is the k-th largest.
+ *   band      eps_t = min(eps, s[k] - s[A+1]), with s[E+1] = -inf: the band shrinks so that no more than A experts run (the cap is
+ *             smoe's own). It is continuous in x_t. Where eps > 0 and eps_t = 0, the k best by rank run alone: `capped`.
+ *   mask      m_e = 1 for the k best. For the others, with u = (s_e - s[k] + eps_t) / eps_t: 0 for u <= 0, 1 for u >= 1, else
+ *             u^a / (u^a + (1-u)^b); all 0 where eps_t = 0 (paper: smoothing by soft inclusion near the boundary).
+ *   weights   renormalize: w_e = scale g_e m_e / sum of g m, g_e = exp(z_e / temperature); else scale m_e softmax(z / temperature)_e.
+ * The report adds gap = s[k] - s[k+1] (for k = 1 the top-two margin of 2605.02124) and order = the number of experts within
+ * tie_tolerance of s[k], less one, where the gap is within it too, else 0 (paper: order of the discontinuity).
  *
  * Synchronisation: smoe orders its own stages, and orders this forward after earlier compute shader work on the command buffer's
  * queue that used the workspace, y or report (a full compute-to-compute barrier before the first stage: an app's earlier

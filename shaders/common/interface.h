@@ -53,7 +53,7 @@
 #define SMOE_ID_DOWN_COLUMN_TILES 21 /* ceil(D / tile columns of expert_down) */
 #define SMOE_ID_COUNT 22
 
-/* Push constants: one block for every kernel, 80 bytes. Offsets are in elements of the tensor from the start of its binding:
+/* Push constants: one block for every kernel, 56 bytes. Offsets are in elements of the tensor from the start of its binding:
  * the descriptor's offset is rounded down to the device's alignment, and this is the rest. */
 #define SMOE_PUSH_FIELDS(UINT, FLOAT)                                                                                        \
     UINT token_count;                                                                                                        \

@@ -88,12 +88,11 @@ vec4 read_input(uint base, uint k) {
     return v;
 }
 
-float read_weight(uint matrix, uint i) {
-    if (HALF) {
-        const uint word = matrix == 0 ? w1[i / 2] : w_gate1[i / 2];
-        return unpackHalf2x16(i % 2 == 0 ? word : word >> 16).x;
-    }
-    return uintBitsToFloat(matrix == 0 ? w1[i] : w_gate1[i]);
+// Weight i as it is stored, 16 or 32 bits.
+uint read_weight(uint matrix, uint i) {
+    const uint word = HALF ? i / 2 : i;
+    const uint bits = matrix == 0 ? w1[word] : w_gate1[word];
+    return HALF ? bits >> 16 * (i % 2) & 0xffffu : bits;
 }
 
 // LOAD weights from element k of the row that begins at `base`, as they are stored; zero past K.
@@ -106,11 +105,11 @@ uvec4 read_weights(uint matrix, uint base, uint k) {
     uvec4 v = uvec4(0);
     [[unroll]] for (uint i = 0; i < LOAD; i++)
         if (k + i < K) {
-            const float f = read_weight(matrix, base + k + i);
+            const uint bits = read_weight(matrix, base + k + i);
             if (HALF)
-                v[i / 2] |= packHalf2x16(vec2(f, 0)) << (16 * (i % 2));
+                v[i / 2] |= bits << 16 * (i % 2);
             else
-                v[i] = floatBitsToUint(f);
+                v[i] = bits;
         }
     return v;
 }
@@ -122,13 +121,12 @@ vec4 weights_part(uvec4 v, uint p) {
     return uintBitsToFloat(v);
 }
 
-// sum + a.w in the order of K, each step of which a compiler may fuse: the same order in every algorithm.
+// sum + a.w in the order of K. fma, so that no compiler fuses some rows of a tile and not others.
 float multiply_add(vec4 a, vec4 w, float sum) {
-    sum += a.x * w.x;
-    sum += a.y * w.y;
-    sum += a.z * w.z;
-    sum += a.w * w.w;
-    return sum;
+    sum = fma(a.x, w.x, sum);
+    sum = fma(a.y, w.y, sum);
+    sum = fma(a.z, w.z, sum);
+    return fma(a.w, w.w, sum);
 }
 
 // Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: absolute error below 1.5e-7.

@@ -15,3 +15,8 @@ const smoe_kernel_row *smoe_kernel_row_get(smoe_kernel kernel)
 {
     return &rows[kernel];
 }
+
+bool smoe_kernel_runs(smoe_kernel kernel, uint32_t capabilities)
+{
+    return rows[kernel].spirv_size > 0 && (rows[kernel].capabilities & ~capabilities) == 0;
+}

@@ -2,6 +2,7 @@
 #ifndef SMOE_DOMAIN_KERNEL_TABLE_H
 #define SMOE_DOMAIN_KERNEL_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,5 +21,8 @@ typedef struct smoe_kernel_row {
 } smoe_kernel_row;
 
 const smoe_kernel_row *smoe_kernel_row_get(smoe_kernel kernel);
+
+/* Whether a device with these capabilities can run it. */
+bool smoe_kernel_runs(smoe_kernel kernel, uint32_t capabilities);
 
 #endif

@@ -19,15 +19,18 @@ uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc
     return regime_for_rows(tuning, (double)token_count * desc->top_k / desc->expert_count, token_count);
 }
 
-uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, uint32_t token_count)
+uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count)
 {
-    return regime_for_rows(tuning, token_count, token_count);
+    uint32_t chosen = regime_for_rows(tuning, token_count, token_count);
+    /* A tile that is mostly past the last expert idles: few experts are few columns. */
+    while (chosen > 0 && tuning->regimes[chosen].matmul == SMOE_MATMUL_TILED && 2 * desc->expert_count <= tuning->regimes[chosen].columns)
+        chosen--;
+    return chosen;
 }
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    const uint32_t needed = smoe_kernel_row_get(stage->vector)->capabilities;
-    const bool shuffle = (info->capabilities & needed) == needed;
+    const bool shuffle = smoe_kernel_runs(stage->vector, info->capabilities);
     const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
     const uint32_t team = smoe_min_u32(tile->depth, most_team);
     /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */
@@ -66,7 +69,6 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
     const uint32_t lanes = info->subgroup_size_min;
     const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / stage->matrices, 1);
     const uint32_t workgroup_size = tile->workgroup_size * lanes;
-    /* Every lane reads the same whole number of vec4 inputs per round. */
     const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     return (smoe_kernel_config){
         .kernel = stage->broadcast,
@@ -74,6 +76,7 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
         .subgroup_size = lanes,
         .required_subgroup_size = controlled ? lanes : 0,
         .tile_columns = workgroup_size * thread_columns,
+        /* Every lane reads the same whole number of vec4 inputs per round. */
         .tile_depth = smoe_max_u32(tile->depth * stage->load, 4 * lanes / tile->rows),
         .thread_rows = tile->rows,
         .thread_columns = thread_columns,

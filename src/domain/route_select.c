@@ -8,13 +8,13 @@ smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const 
 {
     const uint32_t experts = shape->desc.expert_count;
     const uint32_t lanes = info->subgroup_size_min;
-    if ((info->capabilities & SMOE_CAPABILITY_SUBGROUP_ARITHMETIC) && experts <= MAX_EXPERTS_PER_LANE * lanes)
+    if (smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info->capabilities) && experts <= MAX_EXPERTS_PER_LANE * lanes)
         return (smoe_kernel_config){
             .kernel = SMOE_KERNEL_route_select_subgroup,
             .workgroup_size = smoe_max_u32(info->subgroup_size_max, 64),
             .subgroup_size = lanes,
         };
-    /* Few experts: no more invocations than there is work for, but whole subgroups. */
+    /* No more invocations than there are experts, in steps that suit every subgroup size. */
     const uint32_t wanted = experts <= 32 ? 32 : experts <= 64 ? 64 : 128;
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_route_select_rank,

@@ -24,7 +24,7 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
     }
     const uint32_t most = shape->desc.max_tokens < MOST_DISTINCT_TOKENS ? shape->desc.max_tokens : MOST_DISTINCT_TOKENS;
     for (uint32_t tokens = 1; tokens <= most; tokens++) {
-        out->logits_used[smoe_regime_for_logits(tuning, tokens)] = true;
+        out->logits_used[smoe_regime_for_logits(tuning, &shape->desc, tokens)] = true;
         out->experts[smoe_regime_for_experts(tuning, &shape->desc, tokens)].used = true;
     }
 }
@@ -84,7 +84,7 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
                          desc->max_tokens);
     smoe_selection_init(info, &shape, &selection);
     const smoe_expert_selection *experts = &selection.experts[smoe_regime_for_experts(selection.tuning, &shape.desc, token_count)];
-    choices[SMOE_STAGE_ROUTE_LOGITS] = choice_of(&selection.logits[smoe_regime_for_logits(selection.tuning, token_count)]);
+    choices[SMOE_STAGE_ROUTE_LOGITS] = choice_of(&selection.logits[smoe_regime_for_logits(selection.tuning, &shape.desc, token_count)]);
     choices[SMOE_STAGE_ROUTE_SELECT] = choice_of(&selection.select);
     choices[SMOE_STAGE_SORT] = choice_of(&experts->sort);
     choices[SMOE_STAGE_EXPERT_UP] = choice_of(&experts->up);

@@ -35,7 +35,10 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
 {
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
-    const uint64_t expert_size = (uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(shape);
+    const uint64_t matrix_size = (uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(shape);
+    /* A float32 bias is the larger one beside a float16 matrix with one column. */
+    const uint64_t bias_size = 4ull * smoe_max_u32(desc->d_model, desc->d_hidden);
+    const uint64_t expert_size = matrix_size > bias_size ? matrix_size : bias_size;
     const uint64_t router_size = 4ull * desc->expert_count * desc->d_model;
     if (router_size > limit)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: the router's %llu bytes exceed maxStorageBufferRange, %llu",
@@ -45,15 +48,20 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
         shape->range_experts = desc->expert_count;
         return SMOE_SUCCESS;
     }
-    const uint64_t slack = expert_size % REGION_ALIGNMENT ? REGION_ALIGNMENT : 0;
+    const bool aligned = matrix_size % REGION_ALIGNMENT == 0 && 4 * desc->d_model % REGION_ALIGNMENT == 0 &&
+                         4 * desc->d_hidden % REGION_ALIGNMENT == 0;
+    const uint64_t slack = aligned ? 0 : REGION_ALIGNMENT;
     const uint64_t fitting = limit > slack ? (limit - slack) / expert_size : 0;
     if (fitting == 0)
-        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's matrix of %llu bytes exceeds maxStorageBufferRange, %llu",
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's %llu bytes exceed maxStorageBufferRange, %llu",
                          (unsigned long long)expert_size, (unsigned long long)limit);
     shape->range_experts = (uint32_t)(fitting < desc->expert_count ? fitting : desc->expert_count);
     shape->range_count = smoe_divide_up(desc->expert_count, shape->range_experts);
     return SMOE_SUCCESS;
 }
+
+/* What hidden and rows may come to together, unless the smallest pass needs more: more passes cost less than gigabytes that an app must find. */
+#define ROWS_BUDGET (512ull << 20)
 
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
 {
@@ -65,9 +73,15 @@ static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uin
 {
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
-    const uint64_t widest = desc->d_model > desc->d_hidden ? desc->d_model : desc->d_hidden;
-    return pass_tokens * desc->max_active * widest * 4 <= limit && control_words(shape, pass_tokens) * 4 <= limit &&
-           pass_tokens * SMOE_REPORT_STRIDE((uint64_t)desc->max_active) * 4 <= limit;
+    const uint64_t widest = smoe_max_u32(desc->d_model, desc->d_hidden);
+    return 4 * pass_tokens * desc->max_active * widest <= limit && 4 * control_words(shape, pass_tokens) <= limit &&
+           4 * pass_tokens * SMOE_REPORT_STRIDE((uint64_t)desc->max_active) <= limit;
+}
+
+static bool within_budget(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    return 4 * pass_tokens * desc->max_active * ((uint64_t)desc->d_model + desc->d_hidden) <= ROWS_BUDGET;
 }
 
 /* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but the last has
@@ -79,23 +93,26 @@ static smoe_result split_passes(const smoe_host *host, const smoe_device_info *i
     uint32_t low = 0, high = most;
     while (low < high) {
         const uint32_t middle = high - (high - low) / 2;
-        if (pass_fits(info, shape, middle))
+        if (pass_fits(info, shape, middle) && within_budget(shape, middle))
             low = middle;
         else
             high = middle - 1;
     }
+    uint32_t unit = 1;
     shape->pass_tokens = low;
     if (low < desc->max_tokens) {
-        uint32_t unit = 1;
         const uint64_t alignment = info->min_storage_buffer_offset_alignment;
         while ((4ull * unit * desc->d_model) % alignment || (4ull * unit * SMOE_REPORT_STRIDE((uint64_t)desc->max_active)) % alignment)
             unit *= 2; /* ends: alignment is a power of two, at most 256 */
         shape->pass_tokens = low / unit * unit;
+        if (shape->pass_tokens == 0 && unit <= desc->max_tokens && pass_fits(info, shape, unit))
+            shape->pass_tokens = unit;
     }
     if (shape->pass_tokens == 0)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
-                         "plan desc: the rows of max_active %u experts do not fit maxStorageBufferRange, %llu bytes, even for one token",
-                         desc->max_active, (unsigned long long)info->max_storage_buffer_range);
+                         "plan desc: max_tokens %u with max_active %u: not even one pass of the fewest tokens that begin aligned, %u, fits "
+                         "maxStorageBufferRange, %llu bytes",
+                         desc->max_tokens, desc->max_active, unit, (unsigned long long)info->max_storage_buffer_range);
     return SMOE_SUCCESS;
 }
 

@@ -24,7 +24,7 @@ typedef struct smoe_groups {
 
 /* The regime of the tuning table for token_count tokens: by the rows an expert gets when tokens choose evenly, or all of them. */
 uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count);
-uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, uint32_t token_count);
+uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count);
 
 /* What distinguishes the three matrix multiplications from one another. */
 typedef struct smoe_matmul_stage {

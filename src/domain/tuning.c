@@ -1,7 +1,9 @@
 #include "tuning.h"
 
+#include "kernel_table.h"
+
 /* GPUs. vector: teams of up to 32 lanes read 512 consecutive bytes of a float32 row. tiled: 4x4 outputs per invocation, 2 bytes of
- * shared memory per multiply-add, 64 to 108 registers; no compiler in ../shared/driverlab spills. */
+ * shared memory per multiply-add, 64 to 108 registers; no compiler that was tried spills (bench/README.md). */
 #define STANDARD_REGIMES                                                                                                              \
     {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0, .rows = 1, .depth = 32, .workgroup_size = 128, .thread_columns = 4},                \
         {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0.4f, .rows = 4, .depth = 32, .workgroup_size = 128, .thread_columns = 2},         \
@@ -33,14 +35,15 @@ static const smoe_tuning software = {
                 BROADCAST(18, 32, 2, 4)},
 };
 
-bool smoe_tuning_exact_subgroups(const smoe_device_info *info)
+/* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
+static bool exact_subgroups(const smoe_device_info *info)
 {
     return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 || info->subgroup_size_min == info->subgroup_size_max;
 }
 
 const smoe_tuning *smoe_tuning_find(const smoe_device_info *info)
 {
-    const bool can_broadcast = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) && smoe_tuning_exact_subgroups(info);
+    const bool can_broadcast = smoe_kernel_runs(SMOE_KERNEL_expert_up_broadcast, info->capabilities) && exact_subgroups(info);
     if (info->type == VK_PHYSICAL_DEVICE_TYPE_CPU && can_broadcast)
         return &software;
     return info->max_workgroup_invocations >= 256 && info->max_workgroup_size_x >= 256 ? &standard : &small;

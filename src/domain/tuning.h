@@ -1,5 +1,5 @@
-/* The tuning table: which algorithm and which tile a device gets for how many rows per expert. Vendor ids stand here and in the
- * quirks only. bench/README.md has the measurements behind the numbers. */
+/* The tuning table: which algorithm and which tile a device gets for how many rows per expert. bench/README.md has the
+ * measurements behind the numbers. */
 #ifndef SMOE_DOMAIN_TUNING_H
 #define SMOE_DOMAIN_TUNING_H
 
@@ -9,8 +9,7 @@
 typedef enum smoe_matmul {
     SMOE_MATMUL_VECTOR = 0,    /* few rows: a team of lanes along K per column; bound by memory */
     SMOE_MATMUL_TILED = 1,     /* many rows: tiles in shared memory */
-    SMOE_MATMUL_BROADCAST = 2, /* tiles in registers, inputs handed round by subgroup shuffles; needs an exact subgroup size */
-    SMOE_MATMUL_COUNT = 3
+    SMOE_MATMUL_BROADCAST = 2 /* tiles in registers, inputs handed round by subgroup shuffles; needs an exact subgroup size */
 } smoe_matmul;
 
 /* A tile, for one range of rows per expert. With a gated expert_up, which has two matrices, columns are halved. */
@@ -33,8 +32,5 @@ typedef struct smoe_tuning {
 } smoe_tuning;
 
 const smoe_tuning *smoe_tuning_find(const smoe_device_info *info);
-
-/* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
-bool smoe_tuning_exact_subgroups(const smoe_device_info *info);
 
 #endif

@@ -53,7 +53,9 @@ void smoe_descriptors_write(const smoe_context *context, VkDescriptorSet set, co
 
 smoe_result smoe_buffer_check(const smoe_context *context, const char *name, const smoe_buffer *buffer, bool needed, uint64_t size)
 {
-    const uint64_t alignment = context->info.min_storage_buffer_offset_alignment;
+    /* Indirect arguments, in the workspace, begin at multiples of 4 whatever storage buffers may do. */
+    const uint64_t storage = context->info.min_storage_buffer_offset_alignment;
+    const uint64_t alignment = storage > 4 ? storage : 4;
     if (buffer->buffer == VK_NULL_HANDLE) {
         if (!needed)
             return SMOE_SUCCESS;
@@ -63,6 +65,8 @@ smoe_result smoe_buffer_check(const smoe_context *context, const char *name, con
         return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT,
                          "%s.offset: %llu, must be a multiple of minStorageBufferOffsetAlignment, %llu", name,
                          (unsigned long long)buffer->offset, (unsigned long long)alignment);
+    if (buffer->offset + buffer->size < buffer->offset && buffer->size != VK_WHOLE_SIZE)
+        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.size: offset + size must not exceed 64 bits", name);
     if (buffer->size < size || buffer->size == VK_WHOLE_SIZE)
         return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT,
                          "%s.size: %llu bytes, must be at least %llu and not VK_WHOLE_SIZE", name, (unsigned long long)buffer->size,

@@ -23,6 +23,12 @@ smoe_forward_params smoe_forward_defaults(void)
     return (smoe_forward_params){.a = 1.0f, .b = 50.0f, .temperature = 1.0f, .scale = 1.0f};
 }
 
+/* Vulkan promises a division only by normal numbers up to 2^126. */
+static bool in_range(float divisor)
+{
+    return divisor >= 1e-30f && divisor <= 1e30f;
+}
+
 static smoe_result check_params(const smoe_plan *plan, const smoe_binding *binding, const smoe_forward_params *params)
 {
     const smoe_host *host = &plan->context->host;
@@ -39,10 +45,10 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
         bool legal;
         const char *rule;
     } rules[] = {
-        {"eps", params->eps, isfinite(params->eps) && params->eps >= 0.0f, "finite and at least 0"},
+        {"eps", params->eps, params->eps == 0.0f || in_range(params->eps), "0 or 1e-30 .. 1e30"},
         {"a", params->a, params->a > 0.0f && params->a <= MAX_EXPONENT, "above 0 and at most 1024"},
         {"b", params->b, params->b > 0.0f && params->b <= MAX_EXPONENT, "above 0 and at most 1024"},
-        {"temperature", params->temperature, isfinite(params->temperature) && params->temperature > 0.0f, "finite and above 0"},
+        {"temperature", params->temperature, in_range(params->temperature), "1e-30 .. 1e30"},
         {"tie_tolerance", params->tie_tolerance, isfinite(params->tie_tolerance) && params->tie_tolerance >= 0.0f,
          "finite and at least 0"},
         {"scale", params->scale, isfinite(params->scale), "finite"},
@@ -122,7 +128,7 @@ static void record_pass(recording *r, uint32_t token_count, uint32_t pass)
     const smoe_plan *plan = r->plan;
     const smoe_selection *selection = &plan->selection;
     const uint32_t tokens = smoe_shape_pass_token_count(&plan->shape, token_count, pass);
-    const uint32_t logits = smoe_regime_for_logits(selection->tuning, token_count);
+    const uint32_t logits = smoe_regime_for_logits(selection->tuning, &plan->shape.desc, token_count);
     const uint32_t experts = smoe_regime_for_experts(selection->tuning, &plan->shape.desc, token_count);
     const smoe_expert_pipelines *pipelines = &plan->experts[experts];
     const smoe_binding_pass *io = &r->binding->passes[pass];

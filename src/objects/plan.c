@@ -4,6 +4,8 @@
 #include "vulkan/call.h"
 #include "vulkan/pipeline.h"
 
+_Static_assert(SMOE_ID_COUNT <= SMOE_PIPELINE_MAX_CONSTANTS, "a pipeline takes every constant");
+
 static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, VkPipeline *out)
 {
     const smoe_context *context = plan->context;
@@ -33,6 +35,7 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         [SMOE_ID_UP_COLUMN_TILES] = config->up_column_tiles,
         [SMOE_ID_DOWN_COLUMN_TILES] = config->down_column_tiles,
     };
+    const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     const smoe_pipeline_desc desc = {
         .name = row->name,
@@ -41,7 +44,7 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         .constants = constants,
         .constant_count = SMOE_ID_COUNT,
         .required_subgroup_size = config->required_subgroup_size,
-        .full_subgroups = size_control && config->subgroup_size > 1 && config->workgroup_size % context->info.subgroup_size_max == 0,
+        .full_subgroups = size_control && config->subgroup_size > 1 && config->workgroup_size % whole == 0,
     };
     return smoe_pipeline_create(&context->host, &context->vk, context->device, context->cache, context->pipeline_layout, &desc, out);
 }

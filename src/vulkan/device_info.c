@@ -34,7 +34,7 @@ static smoe_result list_extensions(const smoe_host *host, const smoe_instance_ta
     return converted;
 }
 
-static void find_unusable(const smoe_instance_table *table, VkPhysicalDevice physical_device, smoe_device_info *info)
+static void check_usable(const smoe_instance_table *table, VkPhysicalDevice physical_device, smoe_device_info *info)
 {
     VkQueueFamilyProperties families[32];
     uint32_t count = sizeof families / sizeof families[0];
@@ -174,7 +174,7 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     if (result)
         return result;
     fill_extended(table, physical_device, &extensions, out);
-    find_unusable(table, physical_device, out);
+    check_usable(table, physical_device, out);
     smoe_host_free(host, extensions.properties);
     return SMOE_SUCCESS;
 }

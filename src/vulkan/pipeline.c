@@ -4,15 +4,11 @@
 
 #include "call.h"
 
-#define MAX_CONSTANTS 32u
-
 smoe_result smoe_pipeline_create(const smoe_host *host, const struct VolkDeviceTable *vk, VkDevice device, VkPipelineCache cache,
                                  VkPipelineLayout layout, const smoe_pipeline_desc *desc, VkPipeline *out)
 {
-    VkSpecializationMapEntry entries[MAX_CONSTANTS];
+    VkSpecializationMapEntry entries[SMOE_PIPELINE_MAX_CONSTANTS];
     *out = VK_NULL_HANDLE;
-    if (desc->constant_count > MAX_CONSTANTS)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "kernel %s: too many constants", desc->name);
     for (uint32_t i = 0; i < desc->constant_count; i++)
         entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
 
@@ -37,13 +33,19 @@ smoe_result smoe_pipeline_create(const smoe_host *host, const struct VolkDeviceT
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = desc->required_subgroup_size,
     };
+    /* Full subgroups alone would mean subgroupSize lanes: SIMD32 on Intel, whatever the registers say. */
+    VkPipelineShaderStageCreateFlags flags = 0;
+    if (desc->full_subgroups)
+        flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+    if (desc->full_subgroups && !desc->required_subgroup_size)
+        flags |= VK_PIPELINE_SHADER_STAGE_CREATE_ALLOW_VARYING_SUBGROUP_SIZE_BIT;
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage =
             {
                 .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                 .pNext = desc->required_subgroup_size ? &subgroup : NULL,
-                .flags = desc->full_subgroups ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0u,
+                .flags = flags,
                 .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                 .module = module,
                 .pName = "main",

@@ -5,7 +5,9 @@
 #include "base/host.h"
 #include "volk_table.h"
 
-/* What a pipeline is made from beside its layout. constants[i] is the constant with id i, a uint32. */
+#define SMOE_PIPELINE_MAX_CONSTANTS 32
+
+/* What a pipeline is made from beside its layout. constants[i] is the constant with id i, a uint32; at most SMOE_PIPELINE_MAX_CONSTANTS. */
 typedef struct smoe_pipeline_desc {
     const char *name; /* for the log */
     const uint32_t *spirv;
@@ -13,7 +15,8 @@ typedef struct smoe_pipeline_desc {
     const uint32_t *constants;
     uint32_t constant_count;
     uint32_t required_subgroup_size; /* 0 = any */
-    bool full_subgroups;             /* wants size control; the workgroup size must be a multiple of the largest subgroup size */
+    bool full_subgroups; /* every lane lives, whatever size the driver picks if none is required. Wants size control, and a workgroup
+                            size that is a multiple of the required or largest subgroup size */
 } smoe_pipeline_desc;
 
 smoe_result smoe_pipeline_create(const smoe_host *host, const struct VolkDeviceTable *vk, VkDevice device, VkPipelineCache cache,

@@ -11,7 +11,7 @@ typedef struct corner {
     uint64_t range, alignment;
 } corner;
 
-/* Subgroup sizes, ranges and limits as in ../shared/driverlab's notes. */
+/* Subgroup sizes, ranges and limits as real drivers report them. */
 static const corner corners[TEST_DEVICE_COUNT] = {
     {"the floor", VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, 0, 1, 1, 128, 16384, 1ull << 27, 256},
     {"lavapipe, 4 lanes", VK_PHYSICAL_DEVICE_TYPE_CPU, SMOE_CAPABILITY_ALL, 4, 4, 1024, 32768, 1ull << 27, 16},

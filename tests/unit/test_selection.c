@@ -80,7 +80,7 @@ static int broken_rule(const smoe_device_info *info, const smoe_shape *shape)
     }
     for (uint32_t tokens = 1; tokens <= shape->desc.max_tokens; tokens += tokens < 300 ? 1 : tokens / 3) {
         RULE(s.experts[smoe_regime_for_experts(s.tuning, &shape->desc, tokens)].used);
-        RULE(s.logits_used[smoe_regime_for_logits(s.tuning, tokens)]);
+        RULE(s.logits_used[smoe_regime_for_logits(s.tuning, &shape->desc, tokens)]);
     }
     return 0;
 }

@@ -36,7 +36,8 @@ static smoe_plan_desc random_desc(test_random *random)
 static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
 {
     const uint64_t range = info->max_storage_buffer_range, T = s->pass_tokens, A = s->desc.max_active;
-    const uint64_t matrix = (uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(s);
+    const uint64_t sizes[] = {(uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(s), 4ull * desc->d_model,
+                              4ull * desc->d_hidden}; /* of one expert: matrices, biases */
 #define RULE(condition) \
     if (!(condition))   \
     return __LINE__
@@ -49,6 +50,7 @@ static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc,
     RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
     RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
     RULE(s->workspace_size == s->rows_offset + s->rows_size);
+    RULE(s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64); /* the budget, or the fewest tokens that begin aligned */
     if (T < desc->max_tokens) {
         RULE(4 * T * desc->d_model % info->min_storage_buffer_offset_alignment == 0);
         RULE(4 * T * SMOE_REPORT_STRIDE(A) % info->min_storage_buffer_offset_alignment == 0);
@@ -57,9 +59,12 @@ static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc,
     RULE((uint64_t)(s->range_count - 1) * s->range_experts < desc->expert_count);
     uint64_t covered = 0;
     for (uint32_t r = 0; r < s->range_count; r++) {
-        const uint64_t begin = covered * matrix, count = smoe_shape_range_expert_count(s, r);
-        const uint64_t aligned = begin - begin % info->min_storage_buffer_offset_alignment;
-        RULE(count >= 1 && begin + count * matrix - aligned <= range);
+        const uint64_t count = smoe_shape_range_expert_count(s, r);
+        for (int i = 0; i < 3; i++) {
+            const uint64_t begin = covered * sizes[i];
+            const uint64_t aligned = begin - begin % info->min_storage_buffer_offset_alignment;
+            RULE(count >= 1 && begin + count * sizes[i] - aligned <= range);
+        }
         covered += count;
     }
     RULE(covered == desc->expert_count);
@@ -117,6 +122,13 @@ static void test_exact_fit(void **state)
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_experts, 4);
     desc.expert_count = 5;
+    assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
+    assert_int_equal(shape.range_count, 2);
+    /* biases larger than their matrices: 512 of 65536 float32 fit, 513 do not */
+    desc = (smoe_plan_desc){.d_model = 1, .d_hidden = 65536, .expert_count = 512, .top_k = 1, .max_active = 1, .max_tokens = 1,
+                            .weight_type = SMOE_TYPE_FLOAT16};
+    assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
+    desc.expert_count = 513;
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_count, 2);
 }
