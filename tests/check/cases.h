@@ -1,0 +1,75 @@
+/* The one table of layers that tests run and the bench can time, and the data for a row of it. */
+#ifndef CHECK_CASES_H
+#define CHECK_CASES_H
+
+#include "ref/ref.h"
+#include "smoe/device.h"
+
+/* How x and the router make the logits. All but RANDOM give logits that float32 holds exactly whatever the order of summation:
+ * selection has one right answer there, and no token is excused. */
+typedef enum logits_kind {
+    LOGITS_RANDOM = 0,
+    LOGITS_EXACT,     /* sums of products of eighths: many ties where D is small */
+    LOGITS_TIED,      /* groups of tied_experts experts with the same router row: discontinuities of order tied_experts - 1 */
+    LOGITS_EQUAL,     /* every expert the same */
+    LOGITS_LARGE,     /* in the thousands: exp overflows unless the maximum is subtracted */
+    LOGITS_NONFINITE, /* EXACT, but for NaN, infinities and overflowing sums in every third token */
+    LOGITS_KIND_COUNT
+} logits_kind;
+
+enum { BIAS_ROUTER = 1, BIAS_1 = 2, BIAS_3 = 4, BIAS_2 = 8, BIAS_ALL = 15 };
+
+/* A zero means: max_tokens the tokens, call_active the plan's max_active, a 1, b 50, temperature 1, scale 1. */
+typedef struct layer_case {
+    const char *name;
+    uint32_t tokens, d_model, d_hidden, expert_count, top_k;
+    uint32_t max_tokens;              /* of the plan */
+    uint32_t max_active, call_active; /* A of the plan (0 = E) and of the forward */
+    logits_kind logits;
+    uint32_t tied_experts;
+    float eps, a, b, temperature, tie_tolerance, scale;
+    smoe_activation activation;
+    bool gated, keep_softmax; /* keep_softmax: renormalize = false */
+    uint32_t biases;          /* BIAS_* */
+    smoe_type weight_type;
+} layer_case;
+
+extern const layer_case layer_cases[];
+extern const uint32_t layer_case_count;
+
+/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, which are of the case's weight_type; those of
+ * `ref` are the same values as floats. */
+typedef struct case_data {
+    const layer_case *shape;
+    uint64_t seed;
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    ref_layer ref;
+    ref_params ref_params;
+    float *x; /* [T,D] */
+    void *memory[12];
+    uint32_t memory_count;
+} case_data;
+
+smoe_plan_desc case_plan_desc(const layer_case *shape);
+bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b);
+bool case_plans_equal(const layer_case *a, const layer_case *b);
+smoe_forward_params case_params(const layer_case *shape);
+ref_layer case_ref_layer(const layer_case *shape); /* without its arrays */
+ref_params case_ref_params(const layer_case *shape);
+
+/* False when out of memory. */
+bool case_data_create(case_data *data, const layer_case *shape, uint64_t seed);
+void case_data_destroy(case_data *data);
+
+/* What float32 may add to a sum of terms whose absolute values add up to absolute_sum: the roundings, half a unit in the last place
+ * each, are taken as independent, so they grow with the square root of their number. */
+double case_sum_error(uint32_t term_count, double absolute_sum);
+
+/* What float32 may add to a token's logits. 0 for exact logits. */
+double case_logit_error(const case_data *data, uint32_t token);
+
+void case_print(const case_data *data); /* seed and shape, on stderr */
+
+#endif

@@ -1,0 +1,162 @@
+#include "check_layer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/compare.h"
+
+/* Outputs are O(1) by construction; below this, y's own cancellation dominates and a relative tolerance means nothing. */
+#define SMALLEST_Y 0.1
+
+bool layer_output_create(layer_output *output, smoe_device_layer *layer, const case_data *data, const smoe_forward_params *params)
+{
+    const smoe_plan_desc *plan = smoe_plan_get_desc(smoe_device_layer_plan(layer));
+    const size_t y_count = (size_t)data->shape->tokens * data->shape->d_model;
+
+    output->stride = SMOE_REPORT_STRIDE(plan->max_active);
+    const size_t word_count = (size_t)data->shape->tokens * output->stride;
+    output->y = malloc(y_count * sizeof *output->y);
+    output->report = malloc(word_count * sizeof *output->report);
+    if (output->y && output->report) {
+        /* What is not written must be seen. */
+        memset(output->y, 0xa5, y_count * sizeof *output->y);
+        memset(output->report, 0xa5, word_count * sizeof *output->report);
+        const smoe_result result =
+            smoe_device_layer_forward(layer, params ? params : &data->params, data->x, output->y, output->report, NULL);
+        if (result == SMOE_SUCCESS)
+            return true;
+        fprintf(stderr, "    smoe_device_layer_forward: %s\n", smoe_result_text(result));
+    }
+    layer_output_destroy(output);
+    return false;
+}
+
+void layer_output_destroy(layer_output *output)
+{
+    free(output->y);
+    free(output->report);
+    *output = (layer_output){0};
+}
+
+float report_float(const layer_output *output, uint32_t token, uint32_t word)
+{
+    float value;
+
+    memcpy(&value, output->report + (size_t)token * output->stride + word, sizeof value);
+    return value;
+}
+
+double weight_tolerance(const ref_params *params, double mask_slope, double logit_error, double eps)
+{
+    /* 20 stands for the slope 18 of a = 1, b = 50; steeper masks also multiply the rounding of u. */
+    const double slope = fmax(20, mask_slope);
+    const double cold = fmin(1, params->temperature);
+
+    if (!(eps > 0))
+        return (2e-6 + logit_error / cold) * fabs(params->scale);
+    return (2e-6 * slope / 20 + (slope / eps + 1 / cold) * logit_error) * fabs(params->scale);
+}
+
+static size_t expect_word(const char *what, uint32_t token, uint32_t got, uint32_t want)
+{
+    if (got != want)
+        fprintf(stderr, "    token %u: %s is %u, want %u\n", token, what, got, want);
+    return got != want;
+}
+
+static size_t check_report(const layer_output *output, uint32_t token, const ref_token *want, double logit_error, double tolerance)
+{
+    const uint32_t *record = output->report + (size_t)token * output->stride;
+    const uint32_t capacity = (output->stride - SMOE_REPORT_IDS) / 2;
+    const float gap = report_float(output, token, SMOE_REPORT_GAP), eps = report_float(output, token, SMOE_REPORT_EPS);
+    size_t wrong = 0;
+
+    wrong += test_compare("gap", 1, &gap, &want->gap, 4 * logit_error + 1e-7 * fabs(want->gap));
+    wrong += test_compare("eps", 1, &eps, &want->eps, 4 * logit_error + 1e-7 * want->eps);
+    wrong += expect_word("order", token, record[SMOE_REPORT_ORDER], want->order);
+    wrong += expect_word("active", token, record[SMOE_REPORT_ACTIVE], want->active);
+    wrong += expect_word("flags", token, record[SMOE_REPORT_FLAGS], want->flags);
+    for (uint32_t word = SMOE_REPORT_FLAGS + 1; word < SMOE_REPORT_IDS; word++)
+        wrong += expect_word("a reserved word", token, record[word], 0);
+    for (uint32_t r = 0; r < capacity && wrong < 8; r++) {
+        wrong += expect_word("an id", token, record[SMOE_REPORT_IDS + r], want->ids[r]);
+        const float weight = report_float(output, token, SMOE_REPORT_WEIGHTS(capacity) + r);
+        wrong += test_compare("weight", 1, &weight, &want->weights[r], r < want->active ? tolerance : 0);
+    }
+    return wrong;
+}
+
+size_t check_output(const case_data *data, const ref_params *params, const layer_output *output, check_tally *tally)
+{
+    const uint32_t T = data->shape->tokens, D = data->shape->d_model;
+    double *logits = malloc(SMOE_MAX_EXPERTS * sizeof *logits), *y = calloc((size_t)T * D, sizeof *y);
+    double *tolerances = calloc(T, sizeof *tolerances);
+    bool *excused = calloc(T, sizeof *excused);
+    ref_token *token = malloc(sizeof *token);
+    const double slope = params->eps > 0 ? ref_mask_slope(params->a, params->b) : 0;
+    size_t wrong = 0;
+
+    if (!logits || !y || !tolerances || !excused || !token) {
+        fprintf(stderr, "    out of memory\n");
+        wrong = 1;
+    }
+    for (uint32_t t = 0; t < T && !wrong; t++) {
+        const double logit_error = case_logit_error(data, t);
+        if (!ref_forward(&data->ref, params, data->x + (size_t)t * D, logits, token, y + (size_t)t * D)) {
+            fprintf(stderr, "    out of memory\n");
+            wrong = 1;
+            break;
+        }
+        tolerances[t] = weight_tolerance(params, slope, logit_error, token->eps);
+        excused[t] = ref_is_ambiguous(&data->ref, params, logits, logit_error);
+        if (!excused[t]) {
+            wrong = check_report(output, t, token, logit_error, tolerances[t]);
+            if (wrong)
+                fprintf(stderr, "    ... in the report of token %u\n", t);
+        } else if (tally) {
+            tally->excused++;
+        }
+    }
+    const double largest = wrong ? 0 : fmax(SMALLEST_Y, test_max_abs((size_t)T * D, y));
+    for (uint32_t t = 0; t < T && !wrong; t++) {
+        const size_t first = (size_t)t * D;
+        if (!excused[t])
+            wrong = test_compare("y", D, output->y + first, y + first, (2e-5 + 10 * tolerances[t]) * largest);
+        if (wrong)
+            fprintf(stderr, "    ... in y of token %u\n", t);
+    }
+    if (tally)
+        tally->tokens += T;
+    free(logits);
+    free(y);
+    free(tolerances);
+    free(excused);
+    free(token);
+    return wrong;
+}
+
+bool check_case(smoe_device *device, const layer_case *shape, uint64_t seed, check_tally *tally)
+{
+    case_data data;
+    layer_output output = {0};
+    smoe_device_layer *layer = NULL;
+    bool good = false;
+
+    if (!case_data_create(&data, shape, seed)) {
+        fprintf(stderr, "  \"%s\": out of memory\n", shape->name);
+        return false;
+    }
+    const smoe_result result = smoe_device_layer_create(device, &data.plan, &data.weights, &layer);
+    if (result != SMOE_SUCCESS)
+        fprintf(stderr, "    smoe_device_layer_create: %s\n", smoe_result_text(result));
+    else if (layer_output_create(&output, layer, &data, NULL))
+        good = check_output(&data, &data.ref_params, &output, tally) == 0;
+    if (!good)
+        case_print(&data);
+    layer_output_destroy(&output);
+    smoe_device_layer_destroy(layer);
+    case_data_destroy(&data);
+    return good;
+}

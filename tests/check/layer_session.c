@@ -1,0 +1,92 @@
+#include "layer_session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "common/random.h"
+
+void session_expect(const layer_session *session, bool good, const char *what)
+{
+    if (good)
+        return;
+    case_print(&session->data);
+    fail_msg("%s", what);
+}
+
+void session_prepare(layer_session *session, smoe_device *device, const layer_case *shape)
+{
+    *session = (layer_session){.device = device};
+    assert_true(case_data_create(&session->data, shape, test_seed()));
+}
+
+void session_create_layer(layer_session *session)
+{
+    const smoe_result result = smoe_device_layer_create(session->device, &session->data.plan, &session->data.weights, &session->layer);
+
+    session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));
+}
+
+void session_open(layer_session *session, smoe_device *device, const layer_case *shape)
+{
+    session_prepare(session, device, shape);
+    session_create_layer(session);
+}
+
+void session_close(layer_session *session)
+{
+    smoe_device_layer_destroy(session->layer);
+    case_data_destroy(&session->data);
+}
+
+void session_run(const layer_session *session, const smoe_forward_params *params, uint32_t token_count, const float *x, float *y,
+                 uint32_t *report)
+{
+    smoe_forward_params call = params ? *params : session->data.params;
+
+    call.token_count = token_count;
+    const smoe_result result = smoe_device_layer_forward(session->layer, &call, x ? x : session->data.x, y, report, NULL);
+    session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));
+}
+
+float *session_rows(const layer_session *session, uint32_t token_count)
+{
+    const size_t size = (size_t)token_count * session->data.plan.d_model * sizeof(float);
+    float *rows = malloc(size);
+
+    assert_non_null(rows);
+    memset(rows, 0xa5, size);
+    return rows;
+}
+
+uint32_t session_stride(const layer_session *session)
+{
+    return SMOE_REPORT_STRIDE(smoe_plan_get_desc(smoe_device_layer_plan(session->layer))->max_active);
+}
+
+uint32_t *session_report(const layer_session *session, uint32_t token_count)
+{
+    const size_t size = (size_t)token_count * session_stride(session) * sizeof(uint32_t);
+    uint32_t *report = malloc(size);
+
+    assert_non_null(report);
+    memset(report, 0xa5, size);
+    return report;
+}
+
+bool session_same_kernels(const layer_session *session, uint32_t token_count, const smoe_plan_desc *other, uint32_t other_count)
+{
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
+    const smoe_plan_desc *desc = smoe_plan_get_desc(smoe_device_layer_plan(session->layer));
+    smoe_kernel_choice one[SMOE_STAGE_COUNT], two[SMOE_STAGE_COUNT];
+    bool same = true;
+
+    assert_int_equal(smoe_select_kernels(info, desc, token_count, one, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(info, other ? other : desc, other_count, two, NULL), SMOE_SUCCESS);
+    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
+        same = same && strcmp(one[stage].name, two[stage].name) == 0 && one[stage].workgroup_size == two[stage].workgroup_size &&
+               one[stage].subgroup_size == two[stage].subgroup_size && one[stage].tile_rows == two[stage].tile_rows &&
+               one[stage].tile_columns == two[stage].tile_columns && one[stage].tile_depth == two[stage].tile_depth;
+    return same;
+}

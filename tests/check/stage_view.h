@@ -1,0 +1,97 @@
+/* The workspace of a run, as shaders/common/interface.h lays it out. */
+#ifndef STAGE_VIEW_H
+#define STAGE_VIEW_H
+
+#include "check_stages.h"
+#include "common/interface.h"
+
+static inline const uint32_t *stage_words(const stage_run *run, size_t word)
+{
+    return (const uint32_t *)(const void *)run->workspace.data + word;
+}
+
+/* The layout's T and A are the pass's capacity and the plan's cap, not this call's. */
+static inline size_t stage_capacity(const stage_run *run)
+{
+    return run->shape.pass_tokens;
+}
+
+static inline size_t stage_cap(const stage_run *run)
+{
+    return run->shape.desc.max_active;
+}
+
+static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range)
+{
+    return stage_words(run, SMOE_CONTROL_ARGUMENTS(range));
+}
+
+static inline const uint32_t *stage_tile_counts(const stage_run *run)
+{
+    return stage_words(run, SMOE_CONTROL_TILE_COUNTS(run->shape.range_count));
+}
+
+static inline const uint32_t *stage_active(const stage_run *run)
+{
+    return stage_words(run, SMOE_CONTROL_ACTIVE(run->shape.range_count));
+}
+
+static inline const uint32_t *stage_ids(const stage_run *run, uint32_t token)
+{
+    return stage_words(run, SMOE_CONTROL_IDS(run->shape.range_count, stage_capacity(run)) + token * stage_cap(run));
+}
+
+static inline const float *stage_weights(const stage_run *run, uint32_t token)
+{
+    const size_t at = SMOE_CONTROL_WEIGHTS(run->shape.range_count, stage_capacity(run), stage_cap(run));
+
+    return (const float *)(const void *)stage_words(run, at + token * stage_cap(run));
+}
+
+static inline const uint32_t *stage_rows(const stage_run *run, uint32_t token)
+{
+    const size_t at = SMOE_CONTROL_ROWS(run->shape.range_count, stage_capacity(run), stage_cap(run));
+
+    return stage_words(run, at + token * stage_cap(run));
+}
+
+static inline const uint32_t *stage_row_tokens(const stage_run *run)
+{
+    return stage_words(run, SMOE_CONTROL_ROW_TOKENS(run->shape.range_count, stage_capacity(run), stage_cap(run)));
+}
+
+static inline const float *stage_logits(const stage_run *run, uint32_t token)
+{
+    const size_t at = SMOE_CONTROL_LOGITS(run->shape.range_count, stage_capacity(run), stage_cap(run));
+
+    return (const float *)(const void *)stage_words(run, at + (size_t)token * run->shape.desc.expert_count);
+}
+
+static inline const uint32_t *stage_tile(const stage_run *run, uint32_t tile)
+{
+    const size_t at = SMOE_CONTROL_TILES(run->shape.range_count, stage_capacity(run), stage_cap(run), run->shape.desc.expert_count);
+
+    return stage_words(run, at + (size_t)tile * SMOE_TILE_WORDS);
+}
+
+static inline uint32_t stage_row_count(const stage_run *run)
+{
+    uint32_t rows = 0;
+
+    for (uint32_t t = 0; t < run->data->shape->tokens; t++)
+        rows += stage_active(run)[t];
+    return rows;
+}
+
+/* hidden [rows,H] and the experts' rows [rows,D] */
+static inline const float *stage_hidden(const stage_run *run, uint32_t row)
+{
+    return (const float *)(const void *)(run->workspace.data + run->shape.hidden_offset) + (size_t)row * run->shape.desc.d_hidden;
+}
+
+static inline const float *stage_expert_row(const stage_run *run, uint32_t row)
+{
+    return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) + (size_t)row * run->shape.desc.d_model;
+}
+
+#endif

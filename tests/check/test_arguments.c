@@ -1,0 +1,299 @@
+/* Every wrong argument of the functions of smoe.h up to the plan. */
+#include <math.h>
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "refusal.h"
+
+static void *const garbage = (void *)(uintptr_t)8; /* what an output must not keep */
+
+static void test_texts(void **state)
+{
+    (void)state;
+    for (int result = 0; result >= SMOE_ERROR_FILE; result--) {
+        assert_string_not_equal(smoe_result_text((smoe_result)result), "");
+        assert_string_not_equal(smoe_result_text((smoe_result)result), "unknown result");
+    }
+    assert_string_equal(smoe_result_text((smoe_result)1), "unknown result");
+    assert_string_equal(smoe_result_text((smoe_result)(SMOE_ERROR_FILE - 1)), "unknown result");
+    assert_string_equal(smoe_stage_name(SMOE_STAGE_ROUTE_LOGITS), "route_logits");
+    assert_string_equal(smoe_stage_name(SMOE_STAGE_COMBINE), "combine");
+    assert_string_equal(smoe_stage_name(SMOE_STAGE_COUNT), "unknown");
+    assert_string_equal(smoe_stage_name((smoe_stage)-1), "unknown");
+}
+
+static void test_features(void **state)
+{
+    uint32_t count = 99;
+
+    (void)state;
+    assert_int_equal(smoe_required_features()->sType, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2);
+    assert_int_equal(smoe_recommended_features()->sType, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2);
+    smoe_required_extensions(&count);
+    assert_int_equal(count, 0); /* "nothing is required beyond Vulkan 1.1" */
+    const char *const *names = smoe_recommended_extensions(&count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_memory_equal(names[i], "VK_", 3);
+    smoe_required_extensions(NULL);
+    smoe_recommended_extensions(NULL);
+}
+
+static void test_device_info(void **state)
+{
+    const test_device *device = *state;
+    smoe_device_handles h;
+    smoe_device_info info;
+
+    assert_int_equal(smoe_device_get_handles(device->device, &h), SMOE_SUCCESS);
+    const PFN_vkGetInstanceProcAddr load = h.get_instance_proc_addr;
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, &info), SMOE_SUCCESS);
+    assert_true(info.usable);
+    assert_string_equal(info.reason, "");
+    const smoe_result refused = SMOE_ERROR_INVALID_ARGUMENT;
+    assert_int_equal(smoe_physical_device_info(NULL, h.instance, VK_API_VERSION_1_1, h.physical_device, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, NULL, VK_API_VERSION_1_1, h.physical_device, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, NULL, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, NULL), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, 0, h.physical_device, &info), SMOE_SUCCESS);
+    assert_false(info.usable);
+    assert_string_not_equal(info.reason, "");
+}
+
+#define CONTEXT_REFUSED(field, value, name)                                                                                       \
+    do {                                                                                                                          \
+        smoe_context_desc bad = good;                                                                                             \
+        smoe_context *out = garbage;                                                                                              \
+        bad.field = value;                                                                                                        \
+        REFUSED(&record, name, smoe_context_create(&bad, &out));                                                                  \
+        assert_null(out);                                                                                                         \
+    } while (0)
+
+static void *half_allocate(void *user, size_t size)
+{
+    (void)user;
+    (void)size;
+    return NULL;
+}
+
+static void test_context(void **state)
+{
+    static const smoe_allocator half = {.allocate = half_allocate};
+    const test_device *device = *state;
+    test_record record;
+    smoe_context *context = garbage;
+
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    const smoe_context_desc good = plain_context_desc(device->device, &log);
+    CONTEXT_REFUSED(get_instance_proc_addr, NULL, "get_instance_proc_addr");
+    CONTEXT_REFUSED(instance, VK_NULL_HANDLE, "instance");
+    CONTEXT_REFUSED(physical_device, VK_NULL_HANDLE, "physical_device");
+    CONTEXT_REFUSED(device, VK_NULL_HANDLE, "device");
+    CONTEXT_REFUSED(enabled_extension_count, 1, "enabled_extensions");
+    CONTEXT_REFUSED(masked_capabilities, 1u << 31, "masked_capabilities");
+    CONTEXT_REFUSED(pipeline_cache_size, 16, "pipeline_cache");
+    CONTEXT_REFUSED(allocator, &half, "allocator");
+    REFUSED(&record, NULL, smoe_context_create(NULL, &context));
+    assert_null(context);
+    REFUSED(&record, "out", smoe_context_create(&good, NULL));
+
+    const char *const no_name = NULL;
+    smoe_context_desc bad = good;
+    bad.enabled_extensions = &no_name;
+    bad.enabled_extension_count = 1;
+    context = garbage;
+    REFUSED(&record, "enabled_extensions", smoe_context_create(&bad, &context));
+    assert_null(context);
+
+    bad = good;
+    bad.api_version = 0;
+    context = garbage;
+    REFUSED_AS(&record, SMOE_ERROR_UNSUPPORTED, "Vulkan", smoe_context_create(&bad, &context));
+    assert_null(context);
+
+    /* A cache that is not one is ignored. */
+    bad = good;
+    bad.pipeline_cache = "not a pipeline cache, but long enough to hold a header";
+    bad.pipeline_cache_size = 48;
+    assert_int_equal(smoe_context_create(&bad, &context), SMOE_SUCCESS);
+    smoe_context_destroy(context);
+    smoe_context_destroy(NULL);
+    assert_null(smoe_context_device_info(NULL));
+}
+
+static void test_pipeline_cache(void **state)
+{
+    const test_device *device = *state;
+    test_record record;
+    smoe_context *context;
+    size_t size = 0, small;
+
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    smoe_context_desc desc = plain_context_desc(device->device, &log);
+    assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+    REFUSED(&record, NULL, smoe_context_pipeline_cache(NULL, &size, NULL));
+    REFUSED(&record, "size", smoe_context_pipeline_cache(context, NULL, NULL));
+    assert_int_equal(smoe_context_pipeline_cache(context, &size, NULL), SMOE_SUCCESS);
+    assert_true(size > 0);
+    unsigned char *data = test_malloc(size);
+    small = size - 1;
+    REFUSED(&record, "size", smoe_context_pipeline_cache(context, &small, data));
+    assert_int_equal(smoe_context_pipeline_cache(context, &size, data), SMOE_SUCCESS);
+    smoe_context_destroy(context);
+    desc.pipeline_cache = data;
+    desc.pipeline_cache_size = size;
+    assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+    smoe_context_destroy(context);
+    test_free(data);
+}
+
+typedef struct bad_plan {
+    smoe_plan_desc desc;
+    const char *name;
+} bad_plan;
+
+/* Writes every way of breaking one rule of smoe_plan_desc; returns how many. */
+static uint32_t bad_plans(bad_plan *bad)
+{
+    const smoe_plan_desc good = plain_plan_desc();
+    uint32_t count = 0;
+
+#define BAD_PLAN(field, value) bad[count] = (bad_plan){good, #field}, bad[count++].desc.field = value
+    BAD_PLAN(d_model, 0);
+    BAD_PLAN(d_model, SMOE_MAX_WIDTH + 1);
+    BAD_PLAN(d_hidden, 0);
+    BAD_PLAN(d_hidden, SMOE_MAX_WIDTH + 1);
+    BAD_PLAN(expert_count, 0);
+    BAD_PLAN(expert_count, SMOE_MAX_EXPERTS + 1);
+    BAD_PLAN(top_k, 0);
+    BAD_PLAN(top_k, good.expert_count + 1);
+    BAD_PLAN(max_active, good.top_k - 1);
+    BAD_PLAN(max_active, good.expert_count + 1);
+    BAD_PLAN(max_tokens, 0);
+    BAD_PLAN(max_tokens, SMOE_MAX_TOKENS + 1);
+    BAD_PLAN(max_tokens, UINT32_MAX);
+    BAD_PLAN(router, (smoe_router)1);
+    BAD_PLAN(router, (smoe_router)-1);
+    BAD_PLAN(gate, (smoe_gate)1);
+    BAD_PLAN(gate, (smoe_gate)-1);
+    BAD_PLAN(activation, (smoe_activation)5);
+    BAD_PLAN(activation, (smoe_activation)-1);
+    BAD_PLAN(weight_type, (smoe_type)2);
+    BAD_PLAN(weight_type, (smoe_type)-1);
+    return count;
+}
+
+static void test_select_kernels(void **state)
+{
+    const test_device *device = *state;
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device->device));
+    const smoe_plan_desc good = plain_plan_desc();
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    char reason[SMOE_REASON_SIZE] = "";
+    bad_plan bad[32];
+    const uint32_t count = bad_plans(bad);
+
+    assert_int_equal(smoe_select_kernels(info, &good, good.max_tokens, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(NULL, &good, 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "info"));
+    assert_int_equal(smoe_select_kernels(info, NULL, 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "desc"));
+    assert_int_equal(smoe_select_kernels(info, &good, 1, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "choices"));
+    assert_int_equal(smoe_select_kernels(info, &good, 0, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "token_count"));
+    assert_int_equal(smoe_select_kernels(info, &good, good.max_tokens + 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "token_count"));
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(smoe_select_kernels(info, &bad[i].desc, 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+        assert_non_null(strstr(reason, bad[i].name));
+        assert_int_equal(smoe_select_kernels(info, &bad[i].desc, 1, choices, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    }
+    smoe_device_info unusable = *info;
+    unusable.usable = false;
+    strcpy(unusable.reason, "of its colour");
+    assert_int_equal(smoe_select_kernels(&unusable, &good, 1, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(reason, "of its colour"));
+}
+
+/* Legal shapes that a device with 128 MiB ranges cannot serve. */
+static void refuse_beyond_limits(const smoe_device_info *info, const smoe_context *context, test_record *record)
+{
+    const smoe_plan_desc large[] = {
+        {.d_model = 65536, .d_hidden = 1024, .expert_count = 2, .top_k = 1, .max_tokens = 1},    /* one expert's matrix */
+        {.d_model = 65536, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1}, /* the router */
+        {.d_model = 1, .d_hidden = 65536, .expert_count = 1024, .top_k = 1024, .max_tokens = 1}, /* the rows of one token */
+    };
+
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+        smoe_device_info small = *info;
+        smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+        char reason[SMOE_REASON_SIZE] = "";
+        small.max_storage_buffer_range = 134217728;
+        assert_int_equal(smoe_select_kernels(&small, &large[i], 1, choices, reason), SMOE_ERROR_UNSUPPORTED);
+        assert_non_null(strstr(reason, "maxStorageBufferRange"));
+        smoe_plan *plan = garbage;
+        if (info->max_storage_buffer_range == 134217728) {
+            REFUSED_AS(record, SMOE_ERROR_UNSUPPORTED, "maxStorageBufferRange", smoe_plan_create(context, &large[i], &plan));
+            assert_null(plan);
+        }
+    }
+}
+
+static void test_plan(void **state)
+{
+    const test_device *device = *state;
+    smoe_plan_desc good = plain_plan_desc();
+    test_record record;
+    smoe_context *context;
+    bad_plan bad[32];
+    const uint32_t count = bad_plans(bad);
+
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    const smoe_context_desc desc = plain_context_desc(device->device, &log);
+    assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+    for (uint32_t i = 0; i < count; i++) {
+        smoe_plan *out = garbage;
+        REFUSED(&record, bad[i].name, smoe_plan_create(context, &bad[i].desc, &out));
+        assert_null(out);
+    }
+    smoe_plan *plan = garbage;
+    REFUSED(&record, NULL, smoe_plan_create(NULL, &good, &plan));
+    assert_null(plan);
+    plan = garbage;
+    REFUSED(&record, "desc", smoe_plan_create(context, NULL, &plan));
+    assert_null(plan);
+    REFUSED(&record, "out", smoe_plan_create(context, &good, NULL));
+    refuse_beyond_limits(smoe_context_device_info(context), context, &record);
+
+    good.max_active = 0;
+    assert_int_equal(smoe_plan_create(context, &good, &plan), SMOE_SUCCESS);
+    assert_int_equal(smoe_plan_get_desc(plan)->max_active, good.expert_count);
+    assert_true(smoe_plan_workspace_size(plan) > 0);
+    assert_int_equal(smoe_plan_report_size(plan, 3), 3 * 4 * SMOE_REPORT_STRIDE(good.expert_count));
+    assert_int_equal(smoe_plan_report_size(plan, 0), 0);
+    smoe_plan_destroy(plan);
+    smoe_plan_destroy(NULL);
+    assert_null(smoe_plan_get_desc(NULL));
+    assert_int_equal(smoe_plan_workspace_size(NULL), 0);
+    assert_int_equal(smoe_plan_report_size(NULL, 7), 0);
+    smoe_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test_teardown(test_device_info, test_device_check),
+        cmocka_unit_test_teardown(test_context, test_device_check),
+        cmocka_unit_test_teardown(test_pipeline_cache, test_device_check),
+        cmocka_unit_test_teardown(test_select_kernels, test_device_check),
+        cmocka_unit_test_teardown(test_plan, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("arguments", tests, test_device_setup, test_device_teardown);
+}

@@ -1,0 +1,202 @@
+/* Every wrong argument of the functions of device.h. */
+#include <math.h>
+
+#include "cases.h"
+#include "common/cmocka_all.h"
+#include "refusal.h"
+
+static void *const garbage = (void *)(uintptr_t)8; /* what an output must not keep */
+
+static void *half_allocate(void *user, size_t size)
+{
+    (void)user;
+    (void)size;
+    return NULL;
+}
+
+static void test_list(void **state)
+{
+    test_record record;
+    uint32_t count = 0;
+
+    (void)state;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    REFUSED(&record, "count", smoe_device_list(NULL, &log, NULL, NULL));
+    assert_int_equal(smoe_device_list(NULL, NULL, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_device_list(NULL, &log, &count, NULL), SMOE_SUCCESS);
+    assert_true(count > 0);
+    smoe_device_info *infos = test_calloc(count, sizeof *infos);
+    uint32_t few = 0;
+    assert_int_equal(smoe_device_list(NULL, &log, &few, infos), SMOE_SUCCESS);
+    assert_int_equal(few, 0);
+    few = count + 3; /* more than there are: *count becomes the number written */
+    smoe_device_info *many = test_calloc(few, sizeof *many);
+    assert_int_equal(smoe_device_list(NULL, &log, &few, many), SMOE_SUCCESS);
+    assert_int_equal(few, count);
+    test_free(infos);
+    test_free(many);
+}
+
+static void test_create(void **state)
+{
+    static const smoe_allocator half = {.allocate = half_allocate};
+    test_record record;
+    smoe_device *device = garbage;
+
+    (void)state;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    const smoe_device_desc good = {.log = &log};
+#define REFUSE_DEVICE(field, value, result, name)                                                                                 \
+    do {                                                                                                                          \
+        smoe_device_desc bad = good;                                                                                              \
+        bad.field = value;                                                                                                        \
+        device = garbage;                                                                                                         \
+        REFUSED_AS(&record, result, name, smoe_device_create(&bad, &device));                                                     \
+        assert_null(device);                                                                                                      \
+    } while (0)
+    REFUSE_DEVICE(selector, "", SMOE_ERROR_INVALID_ARGUMENT, "selector");
+    REFUSE_DEVICE(selector, "4294967295", SMOE_ERROR_NO_DEVICE, "4294967295");
+    REFUSE_DEVICE(selector, "99999999999999999999", SMOE_ERROR_NO_DEVICE, "99999999999999999999");
+    REFUSE_DEVICE(selector, "no such device", SMOE_ERROR_NO_DEVICE, "no such device");
+    REFUSE_DEVICE(selector, "00000000000000000000000000000001", SMOE_ERROR_NO_DEVICE, "00000000000000000000000000000001");
+    REFUSE_DEVICE(masked_capabilities, 1u << 30, SMOE_ERROR_INVALID_ARGUMENT, "masked_capabilities");
+    REFUSE_DEVICE(pipeline_cache_size, 8, SMOE_ERROR_INVALID_ARGUMENT, "pipeline_cache");
+    REFUSE_DEVICE(allocator, &half, SMOE_ERROR_INVALID_ARGUMENT, "allocator");
+#undef REFUSE_DEVICE
+    REFUSED(&record, "out", smoe_device_create(&good, NULL));
+    assert_int_equal(smoe_device_create(NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_device_create(NULL, &device), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_validation_count(device), 0);
+    smoe_device_destroy(device);
+    smoe_device_destroy(NULL);
+}
+
+static void test_getters(void **state)
+{
+    test_device *device = *state;
+    smoe_device_handles handles;
+
+    REFUSED(&device->record, NULL, smoe_device_get_handles(NULL, &handles));
+    REFUSED(&device->record, "out", smoe_device_get_handles(device->device, NULL));
+    assert_null(smoe_device_context(NULL));
+    assert_int_equal(smoe_device_validation_count(NULL), 0);
+    assert_null(smoe_device_layer_plan(NULL));
+    smoe_device_layer_destroy(NULL);
+}
+
+static const layer_case shape = {.name = "arguments", .tokens = 3, .d_model = 8, .d_hidden = 12, .expert_count = 6, .top_k = 2,
+                                 .max_active = 4, .gated = true, .biases = BIAS_ALL};
+
+static void refuse_layer(test_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights, const char *name)
+{
+    smoe_device_layer *out = garbage;
+
+    REFUSED(&device->record, name, smoe_device_layer_create(device->device, plan, weights, &out));
+    assert_null(out);
+}
+
+static void test_layer_create(void **state)
+{
+    test_device *device = *state;
+    smoe_device_layer *out = garbage;
+    case_data data;
+
+    assert_true(case_data_create(&data, &shape, 1));
+#define REFUSE_MISSING(field)                                                                                                     \
+    do {                                                                                                                          \
+        smoe_host_weights bad = data.weights;                                                                                     \
+        bad.field = NULL;                                                                                                         \
+        refuse_layer(device, &data.plan, &bad, #field);                                                                           \
+    } while (0)
+    REFUSE_MISSING(router_weight);
+    REFUSE_MISSING(w1);
+    REFUSE_MISSING(w3);
+    REFUSE_MISSING(w2);
+#undef REFUSE_MISSING
+    smoe_host_weights bad = data.weights;
+    bad.weight_type = (smoe_type)2;
+    refuse_layer(device, &data.plan, &bad, "weight_type");
+    smoe_plan_desc plan = data.plan;
+    plan.gated = false;
+    refuse_layer(device, &plan, &data.weights, "w3");
+    bad = data.weights;
+    bad.w3 = NULL;
+    refuse_layer(device, &plan, &bad, "b3");
+    plan = data.plan;
+    plan.top_k = 7;
+    refuse_layer(device, &plan, &data.weights, "top_k");
+    refuse_layer(device, NULL, &data.weights, "plan");
+    refuse_layer(device, &data.plan, NULL, "weights");
+    REFUSED(&device->record, NULL, smoe_device_layer_create(NULL, &data.plan, &data.weights, &out));
+    assert_null(out);
+    REFUSED(&device->record, "out", smoe_device_layer_create(device->device, &data.plan, &data.weights, NULL));
+    case_data_destroy(&data);
+}
+
+static void refuse_runs(test_device *device, smoe_device_layer *layer, const smoe_forward_params *params, const float *x, const char *name)
+{
+    smoe_timings timings;
+    float y[24];
+
+    /* In this order, because a refused forward has taken its x already: there is nothing to repeat after it. */
+    REFUSED(&device->record, name, smoe_device_layer_repeat(layer, params, false, 1, &timings));
+    REFUSED(&device->record, name, smoe_device_layer_forward(layer, params, x, y, NULL, NULL));
+}
+
+static void test_layer_forward(void **state)
+{
+    test_device *device = *state;
+    smoe_device_layer *layer;
+    smoe_timings timings;
+    case_data data;
+    float y[24];
+
+    assert_true(case_data_create(&data, &shape, 1));
+    assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
+    REFUSED(&device->record, "forward", smoe_device_layer_repeat(layer, &data.params, false, 1, &timings));
+    assert_int_equal(smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, &timings), SMOE_SUCCESS);
+    REFUSED(&device->record, NULL, smoe_device_layer_forward(NULL, &data.params, data.x, y, NULL, NULL));
+    REFUSED(&device->record, "params", smoe_device_layer_forward(layer, NULL, data.x, y, NULL, NULL));
+    REFUSED(&device->record, "x", smoe_device_layer_forward(layer, &data.params, NULL, y, NULL, NULL));
+    REFUSED(&device->record, "y", smoe_device_layer_forward(layer, &data.params, data.x, NULL, NULL, NULL));
+    REFUSED(&device->record, NULL, smoe_device_layer_repeat(NULL, &data.params, false, 1, &timings));
+    REFUSED(&device->record, "params", smoe_device_layer_repeat(layer, NULL, false, 1, &timings));
+    REFUSED(&device->record, "timings", smoe_device_layer_repeat(layer, &data.params, false, 1, NULL));
+#define REFUSE_VALUE(field, value)                                                                                                \
+    do {                                                                                                                          \
+        smoe_forward_params bad = data.params;                                                                                    \
+        bad.field = value;                                                                                                        \
+        refuse_runs(device, layer, &bad, data.x, #field);                                                                         \
+        assert_int_equal(smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, NULL), SMOE_SUCCESS);                    \
+    } while (0)
+    REFUSE_VALUE(token_count, 4);
+    REFUSE_VALUE(eps, -1);
+    REFUSE_VALUE(a, NAN);
+    REFUSE_VALUE(b, 0);
+    REFUSE_VALUE(max_active, 5);
+    REFUSE_VALUE(temperature, 0);
+    REFUSE_VALUE(tie_tolerance, INFINITY);
+    REFUSE_VALUE(scale, NAN);
+#undef REFUSE_VALUE
+    smoe_forward_params none = data.params;
+    none.token_count = 0;
+    assert_int_equal(smoe_device_layer_forward(layer, &none, NULL, NULL, NULL, NULL), SMOE_SUCCESS);
+    smoe_device_layer_destroy(layer);
+    case_data_destroy(&data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_list, test_device_check),
+        cmocka_unit_test_teardown(test_create, test_device_check),
+        cmocka_unit_test_teardown(test_getters, test_device_check),
+        cmocka_unit_test_teardown(test_layer_create, test_device_check),
+        cmocka_unit_test_teardown(test_layer_forward, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("arguments_device", tests, test_device_setup, test_device_teardown);
+}

@@ -1,0 +1,272 @@
+/* Every wrong argument of the functions of smoe.h from the layer on. */
+#include <math.h>
+
+#include "common/cmocka_all.h"
+#include "common/gpu.h"
+#include "refusal.h"
+
+static void *const garbage = (void *)(uintptr_t)8; /* what an output must not keep */
+
+/* One of everything, made right. */
+typedef struct parts {
+    test_record record;
+    smoe_log log;
+    smoe_context *context;
+    smoe_plan *plan, *ungated;
+    test_gpu gpu;
+    test_buffer memory; /* large enough for every part */
+    smoe_layer_desc layer_desc;
+    smoe_binding_desc binding_desc;
+    smoe_layer *layer;
+    smoe_binding *binding;
+} parts;
+
+static smoe_buffer part_of(const test_buffer *memory, VkDeviceSize *used, VkDeviceSize size)
+{
+    const smoe_buffer part = {memory->part.buffer, *used, size};
+
+    *used += (size + 255) / 256 * 256;
+    return part;
+}
+
+static void parts_create(parts *p, const smoe_device *device)
+{
+    const smoe_plan_desc desc = plain_plan_desc();
+    const VkDeviceSize T = desc.max_tokens, D = desc.d_model, H = desc.d_hidden, E = desc.expert_count;
+    smoe_plan_desc ungated = desc;
+    VkDeviceSize used = 0;
+
+    test_record_init(&p->record);
+    p->log = test_record_log(&p->record);
+    const smoe_context_desc context = plain_context_desc(device, &p->log);
+    assert_int_equal(smoe_context_create(&context, &p->context), SMOE_SUCCESS);
+    assert_int_equal(smoe_plan_create(p->context, &desc, &p->plan), SMOE_SUCCESS);
+    ungated.gated = false;
+    assert_int_equal(smoe_plan_create(p->context, &ungated, &p->ungated), SMOE_SUCCESS);
+    assert_true(test_gpu_open(&p->gpu, device));
+    const VkDeviceSize workspace = smoe_plan_workspace_size(p->plan), report = smoe_plan_report_size(p->plan, desc.max_tokens);
+    assert_true(test_buffer_create(&p->gpu, workspace + report + 65536, NULL, &p->memory));
+    p->layer_desc.router_weight = part_of(&p->memory, &used, E * D * 4);
+    p->layer_desc.router_bias = part_of(&p->memory, &used, E * 4);
+    p->layer_desc.w1 = part_of(&p->memory, &used, E * H * D * 4);
+    p->layer_desc.b1 = part_of(&p->memory, &used, E * H * 4);
+    p->layer_desc.w3 = part_of(&p->memory, &used, E * H * D * 4);
+    p->layer_desc.b3 = part_of(&p->memory, &used, E * H * 4);
+    p->layer_desc.w2 = part_of(&p->memory, &used, E * D * H * 4);
+    p->layer_desc.b2 = part_of(&p->memory, &used, E * D * 4);
+    p->binding_desc.x = part_of(&p->memory, &used, T * D * 4);
+    p->binding_desc.y = part_of(&p->memory, &used, T * D * 4);
+    p->binding_desc.workspace = part_of(&p->memory, &used, workspace);
+    p->binding_desc.report = part_of(&p->memory, &used, report);
+    assert_true(used <= p->memory.part.size);
+    assert_int_equal(smoe_layer_create(p->plan, &p->layer_desc, &p->layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_binding_create(p->plan, &p->binding_desc, &p->binding), SMOE_SUCCESS);
+}
+
+static void parts_destroy(parts *p)
+{
+    smoe_binding_destroy(p->binding);
+    smoe_layer_destroy(p->layer);
+    test_buffer_destroy(&p->gpu, &p->memory);
+    test_gpu_close(&p->gpu);
+    smoe_plan_destroy(p->ungated);
+    smoe_plan_destroy(p->plan);
+    smoe_context_destroy(p->context);
+}
+
+static void refuse_layer(parts *p, const smoe_plan *plan, const smoe_layer_desc *bad, const char *name)
+{
+    smoe_layer *out = garbage;
+
+    REFUSED(&p->record, name, smoe_layer_create(plan, bad, &out));
+    assert_null(out);
+}
+
+#define LAYER_BUFFERS(X)                                                                                                          \
+    X(router_weight, true) X(router_bias, false) X(w1, true) X(b1, false) X(w3, true) X(b3, false) X(w2, true) X(b2, false)
+
+static void test_layer(void **state)
+{
+    const test_device *device = *state;
+    static parts p;
+
+    parts_create(&p, device->device);
+#define REFUSE_BUFFER(field, required)                                                                                            \
+    do {                                                                                                                          \
+        smoe_layer_desc bad = p.layer_desc;                                                                                       \
+        bad.field.size -= 4;                                                                                                      \
+        refuse_layer(&p, p.plan, &bad, #field);                                                                                   \
+        bad.field.size = 0;                                                                                                       \
+        refuse_layer(&p, p.plan, &bad, #field);                                                                                   \
+        bad.field.size = VK_WHOLE_SIZE;                                                                                           \
+        refuse_layer(&p, p.plan, &bad, #field);                                                                                   \
+        bad = p.layer_desc;                                                                                                       \
+        bad.field.offset += p.gpu.alignment / 2;                                                                                  \
+        if (p.gpu.alignment > 1)                                                                                                  \
+            refuse_layer(&p, p.plan, &bad, #field);                                                                               \
+        bad = p.layer_desc;                                                                                                       \
+        bad.field.buffer = VK_NULL_HANDLE;                                                                                        \
+        if (required)                                                                                                             \
+            refuse_layer(&p, p.plan, &bad, #field);                                                                               \
+    } while (0);
+    LAYER_BUFFERS(REFUSE_BUFFER)
+#undef REFUSE_BUFFER
+    smoe_layer_desc bad = p.layer_desc;
+    bad.b3.buffer = VK_NULL_HANDLE;
+    refuse_layer(&p, p.ungated, &bad, "w3");
+    bad = p.layer_desc;
+    bad.w3.buffer = VK_NULL_HANDLE;
+    refuse_layer(&p, p.ungated, &bad, "b3");
+    refuse_layer(&p, p.plan, NULL, "desc");
+    refuse_layer(&p, NULL, &p.layer_desc, NULL);
+    REFUSED(&p.record, "out", smoe_layer_create(p.plan, &p.layer_desc, NULL));
+    smoe_layer_destroy(NULL);
+    parts_destroy(&p);
+}
+
+static void refuse_binding(parts *p, const smoe_plan *plan, const smoe_binding_desc *bad, const char *name)
+{
+    smoe_binding *out = garbage;
+
+    REFUSED(&p->record, name, smoe_binding_create(plan, bad, &out));
+    assert_null(out);
+}
+
+static void test_binding(void **state)
+{
+    const test_device *device = *state;
+    static parts p;
+
+    parts_create(&p, device->device);
+#define REFUSE_BUFFER(field, missing, least)                                                                                      \
+    do {                                                                                                                          \
+        smoe_binding_desc bad = p.binding_desc;                                                                                   \
+        bad.field.size = (least) - 1;                                                                                             \
+        refuse_binding(&p, p.plan, &bad, #field);                                                                                 \
+        bad.field.size = VK_WHOLE_SIZE;                                                                                           \
+        refuse_binding(&p, p.plan, &bad, #field);                                                                                 \
+        bad = p.binding_desc;                                                                                                     \
+        bad.field.offset += p.gpu.alignment / 2;                                                                                  \
+        if (p.gpu.alignment > 1)                                                                                                  \
+            refuse_binding(&p, p.plan, &bad, #field);                                                                             \
+        bad = p.binding_desc;                                                                                                     \
+        bad.field.buffer = VK_NULL_HANDLE;                                                                                        \
+        if (missing)                                                                                                              \
+            refuse_binding(&p, p.plan, &bad, #field);                                                                             \
+    } while (0)
+    REFUSE_BUFFER(x, true, 4 * (VkDeviceSize)smoe_plan_get_desc(p.plan)->d_model);
+    REFUSE_BUFFER(y, true, p.binding_desc.y.size);
+    REFUSE_BUFFER(workspace, true, p.binding_desc.workspace.size);
+    REFUSE_BUFFER(report, false, p.binding_desc.report.size);
+#undef REFUSE_BUFFER
+#define REFUSE_OVERLAP(one, two)                                                                                                  \
+    do {                                                                                                                          \
+        smoe_binding_desc bad = p.binding_desc;                                                                                   \
+        bad.one.offset = bad.two.offset;                                                                                          \
+        refuse_binding(&p, p.plan, &bad, "overlap");                                                                              \
+    } while (0)
+    REFUSE_OVERLAP(x, y);
+    REFUSE_OVERLAP(x, workspace);
+    REFUSE_OVERLAP(x, report);
+    REFUSE_OVERLAP(y, workspace);
+    REFUSE_OVERLAP(y, report);
+    REFUSE_OVERLAP(workspace, report);
+#undef REFUSE_OVERLAP
+    refuse_binding(&p, p.plan, NULL, "desc");
+    refuse_binding(&p, NULL, &p.binding_desc, NULL);
+    REFUSED(&p.record, "out", smoe_binding_create(p.plan, &p.binding_desc, NULL));
+    smoe_binding_destroy(NULL);
+    parts_destroy(&p);
+}
+
+static void refuse_forward(parts *p, const smoe_forward_params *bad, const char *name)
+{
+    REFUSED(&p->record, name, smoe_forward(p->gpu.commands, p->layer, p->binding, bad, NULL));
+}
+
+static void refuse_params(parts *p)
+{
+    smoe_forward_params good = smoe_forward_defaults();
+
+    good.token_count = 2;
+#define REFUSE_VALUE(field, value)                                                                                                \
+    do {                                                                                                                          \
+        smoe_forward_params bad = good;                                                                                           \
+        bad.field = value;                                                                                                        \
+        refuse_forward(p, &bad, #field);                                                                                          \
+    } while (0)
+#define REFUSE_NONFINITE(field)                                                                                                   \
+    REFUSE_VALUE(field, NAN);                                                                                                     \
+    REFUSE_VALUE(field, INFINITY);                                                                                                \
+    REFUSE_VALUE(field, -INFINITY)
+    REFUSE_VALUE(token_count, smoe_plan_get_desc(p->plan)->max_tokens + 1);
+    REFUSE_VALUE(token_count, UINT32_MAX);
+    REFUSE_VALUE(eps, -1e-6f);
+    REFUSE_VALUE(eps, 0.9e-30f);
+    REFUSE_VALUE(eps, 1.1e30f);
+    REFUSE_NONFINITE(eps);
+    REFUSE_VALUE(a, 0);
+    REFUSE_VALUE(a, -1);
+    REFUSE_VALUE(a, 1024.5f);
+    REFUSE_NONFINITE(a);
+    REFUSE_VALUE(b, 0);
+    REFUSE_VALUE(b, -1);
+    REFUSE_VALUE(b, 1024.5f);
+    REFUSE_NONFINITE(b);
+    REFUSE_VALUE(max_active, 1);
+    REFUSE_VALUE(max_active, 5);
+    REFUSE_VALUE(temperature, 0);
+    REFUSE_VALUE(temperature, -1);
+    REFUSE_VALUE(temperature, 0.9e-30f);
+    REFUSE_VALUE(temperature, 1.1e30f);
+    REFUSE_NONFINITE(temperature);
+    REFUSE_VALUE(tie_tolerance, -1);
+    REFUSE_NONFINITE(tie_tolerance);
+    REFUSE_NONFINITE(scale);
+}
+
+static void test_forward(void **state)
+{
+    const test_device *device = *state;
+    static parts p;
+    const smoe_timestamps no_pool = {0};
+    smoe_forward_params params = smoe_forward_defaults();
+    smoe_layer_desc ungated_desc;
+    smoe_layer *other;
+
+    parts_create(&p, device->device);
+    ungated_desc = p.layer_desc;
+    ungated_desc.w3 = ungated_desc.b3 = (smoe_buffer){0};
+    assert_int_equal(smoe_layer_create(p.ungated, &ungated_desc, &other), SMOE_SUCCESS);
+    assert_true(test_gpu_begin(&p.gpu));
+    const VkCommandBuffer commands = p.gpu.commands;
+    refuse_params(&p);
+    params.token_count = 1;
+    REFUSED(&p.record, "command_buffer", smoe_forward(NULL, p.layer, p.binding, &params, NULL));
+    REFUSED(&p.record, "layer", smoe_forward(commands, NULL, p.binding, &params, NULL));
+    REFUSED(&p.record, NULL, smoe_forward(commands, NULL, NULL, NULL, NULL));
+    REFUSED(&p.record, "binding", smoe_forward(commands, p.layer, NULL, &params, NULL));
+    REFUSED(&p.record, "params", smoe_forward(commands, p.layer, p.binding, NULL, NULL));
+    REFUSED(&p.record, "plan", smoe_forward(commands, other, p.binding, &params, NULL));
+    REFUSED(&p.record, "timestamps", smoe_forward(commands, p.layer, p.binding, &params, &no_pool));
+    params.token_count = 0;
+    assert_int_equal(smoe_forward(commands, p.layer, p.binding, &params, NULL), SMOE_SUCCESS);
+    assert_true(test_gpu_submit(&p.gpu));
+    /* Nothing was recorded: y and the workspace are as they were. */
+    for (VkDeviceSize i = 0; i < p.memory.part.size; i++)
+        assert_int_equal(p.memory.data[i], 0xff);
+    smoe_layer_destroy(other);
+    parts_destroy(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_layer, test_device_check),
+        cmocka_unit_test_teardown(test_binding, test_device_check),
+        cmocka_unit_test_teardown(test_forward, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("arguments_forward", tests, test_device_setup, test_device_teardown);
+}

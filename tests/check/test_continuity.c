@@ -1,0 +1,174 @@
+/* The smooth layer is continuous where the hard one jumps. Paths are straight lines across a boundary that bisection finds with the
+ * reference; along them, halving the input's step must halve the output's largest step, unless eps = 0. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/cmocka_all.h"
+#include "common/fixture.h"
+#include "common/random.h"
+#include "layer_session.h"
+
+#define D_MODEL 8
+#define FINEST 4096  /* steps of the finest path */
+#define HALVINGS 4   /* the coarsest has FINEST >> HALVINGS */
+#define RADIUS 0.05f /* of the path around the boundary, as a share of the distance between the two tokens it lies between */
+
+typedef struct line {
+    const float *from, *to; /* [D_MODEL] */
+    double middle;          /* where the boundary is, 0 .. 1 */
+} line;
+
+static void path_point(const line *path, double t, float *x)
+{
+    for (uint32_t i = 0; i < D_MODEL; i++)
+        x[i] = (float)((1 - t) * (double)path->from[i] + t * (double)path->to[i]);
+}
+
+/* The `count` best experts as a set of bits. */
+static uint32_t best_experts(const case_data *data, const float *x, uint32_t count)
+{
+    double logits[32];
+    uint32_t ranked[32], set = 0;
+
+    ref_logits(&data->ref, x, logits);
+    ref_rank(data->ref.expert_count, logits, ranked);
+    for (uint32_t r = 0; r < count; r++)
+        set |= 1u << ranked[r];
+    return set;
+}
+
+/* The smallest band along the path: where it is narrow the layer is continuous, but steep. */
+static double smallest_band(const case_data *data, const line *path)
+{
+    static const int samples = 64;
+    double smallest = INFINITY;
+
+    for (int i = 0; i <= samples; i++) {
+        float x[D_MODEL];
+        double logits[32];
+        ref_token token;
+        path_point(path, path->middle + (double)RADIUS * (2.0 * i / samples - 1), x);
+        ref_logits(&data->ref, x, logits);
+        ref_select(&data->ref, &data->ref_params, logits, &token);
+        smallest = fmin(smallest, token.eps);
+    }
+    return smallest;
+}
+
+/* A path across a change of the set of the `count` best. */
+static bool find_path(const case_data *data, uint32_t count, uint32_t attempt, line *found)
+{
+    found->from = data->x + (size_t)(2 * attempt) * D_MODEL;
+    found->to = found->from + D_MODEL;
+    const uint32_t start = best_experts(data, found->from, count);
+    double low = 0, high = 1;
+    if (best_experts(data, found->to, count) == start)
+        return false;
+    while (high - low > 1e-7) {
+        float x[D_MODEL];
+        found->middle = (low + high) / 2;
+        path_point(found, found->middle, x);
+        if (best_experts(data, x, count) == start)
+            low = found->middle;
+        else
+            high = found->middle;
+    }
+    return !(data->ref_params.eps > 0) || smallest_band(data, found) > 0.3;
+}
+
+/* The largest change of any output between neighbouring points of the path. */
+static double largest_step(const layer_session *session, const line *path, uint32_t steps)
+{
+    float *x = session_rows(session, steps + 1), *y = session_rows(session, steps + 1);
+    double largest = 0;
+
+    for (uint32_t i = 0; i <= steps; i++)
+        path_point(path, path->middle + (double)RADIUS * (2.0 * i / steps - 1), x + (size_t)i * D_MODEL);
+    session_run(session, NULL, steps + 1, x, y, NULL);
+    for (uint32_t i = 0; i < steps * D_MODEL; i++)
+        largest = fmax(largest, fabs((double)y[i + D_MODEL] - (double)y[i]));
+    free(x);
+    free(y);
+    return largest;
+}
+
+/* Crosses boundaries of the set of the `count` best experts, and expects the output to be continuous there, or to jump. */
+static void cross(void **state, const layer_case *shape, uint32_t count, bool continuous)
+{
+    const test_device *device = *state;
+    layer_session session;
+    uint32_t crossed = 0;
+
+    session_open(&session, device->device, shape);
+    for (uint32_t attempt = 0; crossed < 3 && 2 * attempt + 1 < shape->tokens; attempt++) {
+        line path;
+        if (!find_path(&session.data, count, attempt, &path))
+            continue;
+        crossed++;
+        double coarse = largest_step(&session, &path, FINEST >> HALVINGS), last = coarse;
+        for (int halvings = HALVINGS - 1; halvings >= 0; halvings--) {
+            const double step = largest_step(&session, &path, (uint32_t)FINEST >> halvings);
+            if (continuous)
+                session_expect(&session, step < 0.65 * last, "the output's step does not shrink with the input's");
+            else
+                session_expect(&session, step > 0.8 * last && step > 0.02, "the hard layer does not jump");
+            last = step;
+        }
+        print_message("\"%s\": largest step %.4g with %d steps, %.4g with %d\n", shape->name, coarse, FINEST >> HALVINGS, last, FINEST);
+    }
+    session_expect(&session, crossed == 3, "no boundary found to cross");
+    session_close(&session);
+}
+
+#define PATH_SHAPE .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 6, .activation = SMOE_ACTIVATION_GELU, \
+                   .biases = BIAS_ALL
+
+static void test_top1_smooth(void **state)
+{
+    const layer_case shape = {.name = "k 1, band", PATH_SHAPE, .top_k = 1, .eps = 0.5f};
+
+    cross(state, &shape, 1, true);
+}
+
+static void test_top1_hard(void **state)
+{
+    const layer_case shape = {.name = "k 1, hard", PATH_SHAPE, .top_k = 1};
+
+    cross(state, &shape, 1, false);
+}
+
+static void test_top2_smooth(void **state)
+{
+    const layer_case shape = {.name = "k 2, band, softmax kept", PATH_SHAPE, .top_k = 2, .eps = 0.5f, .a = 2, .b = 2, .keep_softmax = true};
+
+    cross(state, &shape, 2, true);
+}
+
+static void test_top2_hard(void **state)
+{
+    const layer_case shape = {.name = "k 2, hard", PATH_SHAPE, .top_k = 2};
+
+    cross(state, &shape, 2, false);
+}
+
+/* The cap: across the k-th place, and where the expert at the cap changes. */
+static void test_capped(void **state)
+{
+    const layer_case shape = {.name = "k 1, A 2, wide band", PATH_SHAPE, .top_k = 1, .max_active = 2, .eps = 4};
+
+    cross(state, &shape, 1, true);
+    cross(state, &shape, 2, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_top1_smooth, test_device_check), cmocka_unit_test_teardown(test_top1_hard, test_device_check),
+        cmocka_unit_test_teardown(test_top2_smooth, test_device_check), cmocka_unit_test_teardown(test_top2_hard, test_device_check),
+        cmocka_unit_test_teardown(test_capped, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("continuity", tests, test_device_setup, test_device_teardown);
+}

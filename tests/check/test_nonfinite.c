@@ -1,0 +1,204 @@
+/* NaN and infinities (specification 2.8), and bits of any kind: the damage stays where it is. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check_stages.h"
+#include "common/cmocka_all.h"
+#include "common/compare.h"
+#include "common/fixture.h"
+#include "common/random.h"
+#include "layer_session.h"
+
+static const layer_case shapes[] = {
+    {.name = "few", .tokens = 4, .d_model = 37, .d_hidden = 13, .expert_count = 7, .top_k = 2, .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "many", .tokens = 70, .d_model = 64, .d_hidden = 40, .expert_count = 5, .top_k = 1, .max_active = 3, .eps = 1,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16},
+};
+
+#define SHAPES (sizeof shapes / sizeof shapes[0])
+
+static void expect_spoilt(const layer_session *session, uint32_t token, const float *y, const uint32_t *report)
+{
+    const uint32_t D = session->data.shape->d_model;
+    const uint32_t *record = report + (size_t)token * session_stride(session);
+    float gap, eps;
+
+    for (uint32_t i = 0; i < D; i++)
+        session_expect(session, isnan(y[(size_t)token * D + i]), "y of a non-finite token is not all NaN");
+    memcpy(&gap, record + SMOE_REPORT_GAP, sizeof gap);
+    memcpy(&eps, record + SMOE_REPORT_EPS, sizeof eps);
+    session_expect(session, isnan(gap) && eps == 0, "gap is not NaN or eps is not 0");
+    session_expect(session, record[SMOE_REPORT_ORDER] == 0 && record[SMOE_REPORT_ACTIVE] == 0, "order or active is not 0");
+    session_expect(session, record[SMOE_REPORT_FLAGS] == SMOE_REPORT_FLAG_NONFINITE, "flags");
+    session_expect(session, record[SMOE_REPORT_IDS] == SMOE_REPORT_UNUSED, "an id of a non-finite token");
+}
+
+/* One bad number in one token, at several places; every other token keeps its bits. */
+static void test_one_token(void **state)
+{
+    const test_device *device = *state;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+
+    for (size_t s = 0; s < SHAPES; s++) {
+        const uint32_t T = shapes[s].tokens, D = shapes[s].d_model, tokens[] = {0, T / 2, T - 1};
+        layer_session session;
+        session_open(&session, device->device, &shapes[s]);
+        const uint32_t stride = session_stride(&session);
+        float *clean = session_rows(&session, T), *y = session_rows(&session, T), *x = session_rows(&session, T);
+        uint32_t *clean_report = session_report(&session, T), *report = session_report(&session, T);
+        session_run(&session, NULL, T, NULL, clean, clean_report);
+        for (uint32_t trial = 0; trial < 9; trial++) {
+            const uint32_t token = tokens[trial % 3], at = trial * 7 % D;
+            memcpy(x, session.data.x, (size_t)T * D * sizeof *x);
+            x[(size_t)token * D + (trial == 8 ? D - 1 : at)] = bad[trial / 3];
+            session_run(&session, NULL, T, x, y, report);
+            expect_spoilt(&session, token, y, report);
+            /* With the bad token's own results taken over, everything is as it was. */
+            memcpy(y + (size_t)token * D, clean + (size_t)token * D, D * sizeof *y);
+            memcpy(report + (size_t)token * stride, clean_report + (size_t)token * stride, stride * sizeof *report);
+            session_expect(&session, test_compare_bits("y", (size_t)T * D, y, clean) == 0, "another token's y changed");
+            session_expect(&session, test_compare_bits("report", (size_t)T * stride, report, clean_report) == 0,
+                           "another token's report changed");
+        }
+        free(clean);
+        free(y);
+        free(x);
+        free(clean_report);
+        free(report);
+        session_close(&session);
+    }
+}
+
+/* A bad router weight or bias makes every logit of its expert bad, so every token. */
+static void test_router(void **state)
+{
+    const test_device *device = *state;
+
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int which = 0; which < 4; which++) {
+            const uint32_t T = shapes[s].tokens;
+            layer_session session;
+            session_prepare(&session, device->device, &shapes[s]);
+            float *values = (float *)(which < 2 ? session.data.weights.router_weight : session.data.weights.router_bias);
+            values[which < 2 ? 2 * shapes[s].d_model + 1 : 2] = which % 2 ? NAN : INFINITY;
+            session_create_layer(&session);
+            float *y = session_rows(&session, T);
+            uint32_t *report = session_report(&session, T);
+            session_run(&session, NULL, T, NULL, y, report);
+            for (uint32_t t = 0; t < T; t++)
+                expect_spoilt(&session, t, y, report);
+            free(y);
+            free(report);
+            session_close(&session);
+        }
+}
+
+static bool runs_expert(const layer_session *session, const uint32_t *report, uint32_t token, uint32_t expert)
+{
+    const uint32_t *record = report + (size_t)token * session_stride(session);
+
+    for (uint32_t r = 0; r < record[SMOE_REPORT_ACTIVE]; r++)
+        if (record[SMOE_REPORT_IDS + r] == expert)
+            return true;
+    return false;
+}
+
+/* A NaN in one expert's bias reaches the tokens that run it, and no other. */
+static void test_expert(void **state)
+{
+    const test_device *device = *state;
+
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int which = 0; which < 2; which++) {
+            const uint32_t T = shapes[s].tokens, D = shapes[s].d_model;
+            uint32_t reached = 0;
+            layer_session clean, session;
+            session_open(&clean, device->device, &shapes[s]);
+            float *y = session_rows(&clean, T), *want = session_rows(&clean, T);
+            uint32_t *report = session_report(&clean, T);
+            session_run(&clean, NULL, T, NULL, want, report);
+            const uint32_t expert = report[SMOE_REPORT_IDS]; /* the first token's best */
+            session_prepare(&session, device->device, &shapes[s]);
+            float *bias = (float *)(which ? session.data.weights.b2 : session.data.weights.b1);
+            bias[expert * (which ? D : shapes[s].d_hidden)] = NAN;
+            session_create_layer(&session);
+            session_run(&session, NULL, T, NULL, y, report);
+            for (uint32_t t = 0; t < T; t++) {
+                if (runs_expert(&session, report, t, expert)) {
+                    session_expect(&session, isnan(y[(size_t)t * D]), "a NaN got lost");
+                    reached++;
+                } else {
+                    session_expect(&session, test_compare_bits("y", D, y + (size_t)t * D, want + (size_t)t * D) == 0,
+                                   "a token that does not run the expert changed");
+                }
+            }
+            session_expect(&session, reached > 0 && (T < 50 || reached < T), "every token or none runs the expert");
+            free(y);
+            free(want);
+            free(report);
+            session_close(&session);
+            session_close(&clean);
+        }
+}
+
+static void random_bits(test_random *random, void *values, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)values)[i] = (unsigned char)(test_random_bits(random) >> 56);
+}
+
+/* Random bits everywhere: nothing is written outside of the buffers, and ids are experts. */
+static void test_random_input(void **state)
+{
+    const test_device *device = *state;
+    test_random random = test_random_make(test_seed(), 28);
+    plan_keeper keeper = {.context = smoe_device_context(device->device)};
+    test_gpu gpu;
+
+    assert_true(test_gpu_open(&gpu, device->device));
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int round = 0; round < 4; round++) {
+            const size_t T = shapes[s].tokens, D = shapes[s].d_model, H = shapes[s].d_hidden, E = shapes[s].expert_count;
+            const size_t element = shapes[s].weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4;
+            case_data data;
+            stage_run run;
+            assert_true(case_data_create(&data, &shapes[s], test_seed()));
+            random_bits(&random, data.x, T * D * 4);
+            if (round > 0) {
+                random_bits(&random, (void *)(uintptr_t)data.weights.w1, E * H * D * element);
+                random_bits(&random, (void *)(uintptr_t)data.weights.w2, E * H * D * element);
+            }
+            if (round > 1)
+                random_bits(&random, (void *)(uintptr_t)data.weights.router_weight, E * D * 4);
+            const bool good = stage_run_create(&run, &gpu, &keeper, &data);
+            if (!good)
+                case_print(&data);
+            assert_true(good);
+            const layer_output output = stage_run_output(&run);
+            for (uint32_t t = 0; t < T; t++) {
+                const uint32_t *record = output.report + (size_t)t * output.stride;
+                assert_true(record[SMOE_REPORT_ACTIVE] <= run.shape.desc.max_active);
+                for (uint32_t r = 0; r < record[SMOE_REPORT_ACTIVE]; r++)
+                    assert_true(record[SMOE_REPORT_IDS + r] < E);
+            }
+            stage_run_destroy(&run, &gpu);
+            case_data_destroy(&data);
+        }
+    plan_keeper_clear(&keeper);
+    test_gpu_close(&gpu);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_one_token, test_device_check),
+        cmocka_unit_test_teardown(test_router, test_device_check),
+        cmocka_unit_test_teardown(test_expert, test_device_check),
+        cmocka_unit_test_teardown(test_random_input, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("nonfinite", tests, test_device_setup, test_device_teardown);
+}

@@ -1,0 +1,281 @@
+/* What the library promises beyond agreeing with the reference: bits that stay the same, and where they may not. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "common/compare.h"
+#include "common/fixture.h"
+#include "common/random.h"
+#include "layer_session.h"
+
+/* Shapes that reach the kernels for few tokens and those for many, odd and aligned, with and without float16. */
+static const layer_case property_cases[] = {
+    {.name = "few", .tokens = 5, .d_model = 37, .d_hidden = 53, .expert_count = 7, .top_k = 2, .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "few, gated, half", .tokens = 3, .d_model = 64, .d_hidden = 96, .expert_count = 16, .top_k = 4, .max_active = 6, .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "many", .tokens = 193, .d_model = 33, .d_hidden = 65, .expert_count = 6, .top_k = 2, .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "many, gated, half", .tokens = 130, .d_model = 64, .d_hidden = 32, .expert_count = 8, .top_k = 2, .max_active = 3, .eps = 1,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
+};
+
+#define PROPERTY_CASES (sizeof property_cases / sizeof property_cases[0])
+
+/* The device, and a layer of each case, open all the time: plans are slow to make. */
+typedef struct property_state {
+    test_device device; /* first, for test_device_check */
+    layer_session sessions[PROPERTY_CASES];
+} property_state;
+
+static int setup(void **state)
+{
+    property_state *all = calloc(1, sizeof *all);
+
+    if (!all || !test_device_open(&all->device, 0))
+        return -1;
+    for (size_t i = 0; i < PROPERTY_CASES; i++)
+        session_open(&all->sessions[i], all->device.device, &property_cases[i]);
+    *state = all;
+    return 0;
+}
+
+static void test_closes(void **state)
+{
+    property_state *all = *state;
+
+    for (size_t i = 0; i < PROPERTY_CASES; i++)
+        session_close(&all->sessions[i]);
+    test_device_closes(state);
+}
+
+static void for_each_case(void **state, void (*property)(layer_session *session))
+{
+    property_state *all = *state;
+
+    for (size_t i = 0; i < PROPERTY_CASES; i++)
+        property(&all->sessions[i]);
+}
+
+/* Outside the band the smooth layer is the hard one; eps = 0 is hard routing, whatever the cap. */
+static void hard_outside_band(layer_session *session)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model, k = session->data.shape->top_k;
+    float *smooth = session_rows(session, T), *hard = session_rows(session, T), *capped = session_rows(session, T);
+    uint32_t *report = session_report(session, T), inside = 0;
+    smoe_forward_params params = session->data.params;
+
+    session_run(session, NULL, T, NULL, smooth, report);
+    params.eps = 0;
+    session_run(session, &params, T, NULL, hard, NULL);
+    params.eps = session->data.params.eps;
+    params.max_active = k; /* leaves the band no expert */
+    session_run(session, &params, T, NULL, capped, NULL);
+    session_expect(session, test_compare_bits("y with A = k", (size_t)T * D, capped, hard) == 0, "A = k is not hard routing");
+    for (uint32_t t = 0; t < T; t++) {
+        const size_t first = (size_t)t * D;
+        if (report[(size_t)t * session_stride(session) + SMOE_REPORT_ACTIVE] == k)
+            session_expect(session, test_compare_bits("y", D, smooth + first, hard + first) == 0, "a token outside the band changed");
+        else
+            inside++;
+    }
+    session_expect(session, T < 100 || (inside > 0 && inside < T), "no token inside, or none outside the band");
+    free(smooth);
+    free(hard);
+    free(capped);
+    free(report);
+}
+
+static void test_hard_outside_band(void **state)
+{
+    for_each_case(state, hard_outside_band);
+}
+
+/* A plan that can do nothing but hard routing gives the bits of eps = 0. */
+static void hard_plan(layer_session *session)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
+    layer_case shape = *session->data.shape;
+    smoe_forward_params params = session->data.params;
+    float *smooth_plan = session_rows(session, T), *hard = session_rows(session, T);
+    layer_session other;
+
+    params.eps = 0;
+    params.max_active = 0;
+    session_run(session, &params, T, NULL, smooth_plan, NULL);
+    shape.max_active = shape.top_k;
+    session_open(&other, session->device, &shape);
+    if (session_same_kernels(session, T, &other.data.plan, T)) {
+        session_run(&other, &params, T, NULL, hard, NULL);
+        session_expect(session, test_compare_bits("y", (size_t)T * D, smooth_plan, hard) == 0, "eps = 0 is not the hard plan");
+    } else {
+        print_message("\"%s\": other kernels for A = k, not compared\n", shape.name);
+    }
+    session_close(&other);
+    free(smooth_plan);
+    free(hard);
+}
+
+static void test_hard_plan(void **state)
+{
+    for_each_case(state, hard_plan);
+}
+
+static void same_bits_twice(layer_session *session)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
+    float *one = session_rows(session, T), *two = session_rows(session, T), *unreported = session_rows(session, T);
+    uint32_t *report_one = session_report(session, T), *report_two = session_report(session, T);
+    layer_session other;
+
+    session_run(session, NULL, T, NULL, one, report_one);
+    session_run(session, NULL, T, NULL, unreported, NULL);
+    session_expect(session, test_compare_bits("y", (size_t)T * D, unreported, one) == 0, "the report changes y");
+    session_open(&other, session->device, session->data.shape);
+    for (int i = 0; i < 3; i++) {
+        session_run(i < 2 ? session : &other, NULL, T, NULL, two, report_two);
+        session_expect(session, test_compare_bits("y", (size_t)T * D, two, one) == 0, "y differs from the first run's");
+        session_expect(session, test_compare_bits("report", (size_t)T * session_stride(session), report_two, report_one) == 0,
+                       "the report differs from the first run's");
+    }
+    session_close(&other);
+    free(one);
+    free(two);
+    free(unreported);
+    free(report_one);
+    free(report_two);
+}
+
+static void test_same_bits_twice(void **state)
+{
+    for_each_case(state, same_bits_twice);
+}
+
+/* Tokens `first`, first + step, ... of the case, alone in a batch of their own, against their rows of the whole batch's y. */
+static void compare_part(layer_session *session, uint32_t first, uint32_t step, uint32_t count, const float *whole)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
+    float *x = session_rows(session, count), *y = session_rows(session, count);
+
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(x + (size_t)i * D, session->data.x + (size_t)((first + i * step) % T) * D, D * sizeof *x);
+    session_run(session, NULL, count, x, y, NULL);
+    for (uint32_t i = 0; i < count; i++)
+        session_expect(session, test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,
+                       "a token's bits depend on its batch");
+    free(x);
+    free(y);
+}
+
+static void batch_independent(layer_session *session)
+{
+    const uint32_t T = session->data.shape->tokens;
+    const uint32_t counts[] = {1, 2, 3, 7, 31, 64, 65, 127, 129, T / 2, T - 2, T - 1};
+    float *whole = session_rows(session, T);
+    uint32_t compared = 0;
+
+    session_run(session, NULL, T, NULL, whole, NULL);
+    compare_part(session, T - 1, T - 1, T, whole); /* the whole batch backwards: always the same kernels */
+    compare_part(session, 0, 0, T, whole);         /* one token, everywhere */
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        if (counts[i] > 0 && counts[i] < T && session_same_kernels(session, T, NULL, counts[i])) {
+            compare_part(session, T / 2, 1, counts[i], whole);
+            compare_part(session, T - counts[i], 1, counts[i], whole);
+            compared++;
+        }
+    print_message("\"%s\": %u smaller batches use the kernels of %u tokens\n", session->data.shape->name, compared, T);
+    free(whole);
+}
+
+static void test_batch_independent(void **state)
+{
+    for_each_case(state, batch_independent);
+}
+
+/* Puts the experts of an array, `row` floats each, into reverse order. */
+static void reverse_experts(float *values, uint32_t expert_count, size_t row)
+{
+    for (uint32_t e = 0; values && e < expert_count / 2; e++)
+        for (size_t i = 0; i < row; i++) {
+            float *one = values + e * row + i, *two = values + (expert_count - 1 - e) * row + i, kept = *one;
+            *one = *two;
+            *two = kept;
+        }
+}
+
+/* The same layer with its experts in reverse. Ids, gap, band, order and count must map exactly; the sum that weights are divided by may
+ * be added up in another order. */
+static void compare_permuted(const layer_session *session, const layer_output *permuted, const layer_output *original)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model, E = session->data.shape->expert_count;
+    const uint32_t cap = (original->stride - SMOE_REPORT_IDS) / 2;
+    double *want = malloc((D > cap ? D : cap) * sizeof *want);
+
+    assert_non_null(want);
+    for (uint32_t t = 0; t < T; t++) {
+        const size_t record = (size_t)t * original->stride, row = (size_t)t * D;
+        for (uint32_t r = 0; r < cap; r++) {
+            uint32_t *id = permuted->report + record + SMOE_REPORT_IDS + r;
+            *id = *id == SMOE_REPORT_UNUSED ? *id : E - 1 - *id;
+            want[r] = (double)report_float(original, t, SMOE_REPORT_WEIGHTS(cap) + r);
+        }
+        const uint32_t *got = permuted->report + record;
+        session_expect(session, test_compare_bits("report", SMOE_REPORT_WEIGHTS(cap), got, original->report + record) == 0,
+                       "the report depends on the order of the experts");
+        const float *weights = (const float *)(const void *)(got + SMOE_REPORT_WEIGHTS(cap));
+        session_expect(session, test_compare("weight", cap, weights, want, 4e-7) == 0, "weights depend on the order of the experts");
+        for (uint32_t i = 0; i < D; i++)
+            want[i] = (double)original->y[row + i];
+        session_expect(session, test_compare("y", D, permuted->y + row, want, 4e-6) == 0, "y depends on the order of the experts");
+    }
+    free(want);
+}
+
+static void experts_permute(layer_session *session)
+{
+    const layer_case *shape = session->data.shape;
+    const uint32_t T = shape->tokens, D = shape->d_model, H = shape->d_hidden, E = shape->expert_count;
+    const size_t half = shape->weight_type == SMOE_TYPE_FLOAT16 ? 2 : 1;
+    const uint32_t stride = session_stride(session);
+    layer_output original = {session_rows(session, T), session_report(session, T), stride};
+    layer_output permuted = {session_rows(session, T), session_report(session, T), stride};
+    layer_session other;
+
+    session_run(session, NULL, T, NULL, original.y, original.report);
+    session_prepare(&other, session->device, shape);
+    const smoe_host_weights *w = &other.data.weights;
+    /* case_data_create made these arrays; they are const towards the library alone. Halves go in pairs: H D is even there. */
+    reverse_experts((float *)w->router_weight, E, D);
+    reverse_experts((float *)w->router_bias, E, 1);
+    reverse_experts((float *)(uintptr_t)w->w1, E, (size_t)H * D / half);
+    reverse_experts((float *)(uintptr_t)w->w3, E, (size_t)H * D / half);
+    reverse_experts((float *)(uintptr_t)w->w2, E, (size_t)H * D / half);
+    reverse_experts((float *)w->b1, E, H);
+    reverse_experts((float *)w->b3, E, H);
+    reverse_experts((float *)w->b2, E, D);
+    session_create_layer(&other);
+    session_run(&other, NULL, T, NULL, permuted.y, permuted.report);
+    compare_permuted(session, &permuted, &original);
+    session_close(&other);
+    layer_output_destroy(&original);
+    layer_output_destroy(&permuted);
+}
+
+static void test_experts_permute(void **state)
+{
+    for_each_case(state, experts_permute);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_hard_outside_band, test_device_check),
+        cmocka_unit_test_teardown(test_hard_plan, test_device_check),
+        cmocka_unit_test_teardown(test_same_bits_twice, test_device_check),
+        cmocka_unit_test_teardown(test_batch_independent, test_device_check),
+        cmocka_unit_test_teardown(test_experts_permute, test_device_check),
+        cmocka_unit_test(test_closes),
+    };
+
+    return cmocka_run_group_tests_name("properties", tests, setup, test_device_teardown);
+}

@@ -1,0 +1,35 @@
+#include "half.h"
+
+#include <math.h>
+
+float test_half_to_float(uint16_t half)
+{
+    const int exponent = half >> 10 & 31, fraction = half & 1023;
+    float value;
+
+    if (exponent == 31)
+        value = fraction ? NAN : INFINITY;
+    else if (exponent == 0)
+        value = ldexpf((float)fraction, -24);
+    else
+        value = ldexpf((float)(1024 + fraction), exponent - 25);
+    return half & 0x8000 ? -value : value;
+}
+
+uint16_t test_half_from_float(float value)
+{
+    const uint16_t sign = signbit(value) ? 0x8000 : 0;
+    int exponent;
+
+    if (isnan(value))
+        return (uint16_t)(sign | 0x7e00);
+    value = fabsf(value);
+    if (value >= 65520.0f) /* half way from the largest float16, 65504, to 65536 */
+        return (uint16_t)(sign | 0x7c00);
+    frexpf(value, &exponent); /* value in [2^(exponent-1), 2^exponent) */
+    if (value == 0 || exponent < -13)
+        exponent = -13; /* below 2^-14 the steps stay 2^-24 */
+    /* A whole number of steps of 2^(exponent-11); a fraction that rounds up to 2048 carries into the exponent by itself. */
+    const int steps = (int)rintf(ldexpf(value, 11 - exponent));
+    return (uint16_t)(sign | (steps + ((exponent + 13) << 10)));
+}
