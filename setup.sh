@@ -6,7 +6,7 @@ set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev)
-debian_ci=(clang cmake)
+debian_ci=(clang cmake make)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
     vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel)
 arch=(gcc scons python pkgconf vulkan-headers vulkan-icd-loader volk vulkan-swrast vulkan-validation-layers spirv-tools glslang

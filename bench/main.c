@@ -64,7 +64,7 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
     char unsupported[BENCH_REASON_SIZE];
     int status = BENCH_OK;
 
-    snprintf(unsupported, sizeof unsupported, "%s", reason);
+    snprintf(unsupported, sizeof unsupported, "%.*s", BENCH_REASON_SIZE - 1, reason);
     if (!unsupported[0]) {
         const smoe_result result = smoe_device_layer_create(b->device, plan, &data->weights, &layer);
         if (result == SMOE_ERROR_UNSUPPORTED || result == SMOE_ERROR_OUT_OF_DEVICE_MEMORY || result == SMOE_ERROR_OUT_OF_HOST_MEMORY)

@@ -7,7 +7,7 @@ import tempfile
 
 from SCons.Script import Action, Exit
 
-ROW = re.compile(r'^SMOE_KERNEL\(\s*(\w+)\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*([^",]+?)\s*,\s*"([^"]*)"\s*\)\s*$')
+ROW = re.compile(r'^SMOE_KERNEL\(\s*(\w+)\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*([^",]+?)\s*,\s*"([^"]*)"\s*\)\s*?$', re.MULTILINE)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+["<]([^">]+)[">]', re.MULTILINE)
 TARGET_ENV = 'vulkan1.1'  # SPIR-V 1.3; a row's extra arguments may ask for another
 
@@ -23,17 +23,17 @@ class Kernel:
 
 
 def read_table(path):
-    kernels = []
     with open(path, encoding='utf-8') as file:
-        for number, line in enumerate(file, 1):
-            if not line.startswith('SMOE_KERNEL'):
-                continue
-            match = ROW.match(line)
-            if not match:
-                print('%s:%d: not a row: SMOE_KERNEL(name, "source", "arguments", capabilities, "feature") on one line'
-                      % (path, number))
-                Exit(2)
-            kernels.append(Kernel(*match.groups()))
+        text = file.read()
+    kernels, rows = [], set()
+    for match in ROW.finditer(text):
+        kernels.append(Kernel(*match.groups()))
+        rows.add(match.start())
+    for match in re.finditer(r'^SMOE_KERNEL', text, re.MULTILINE):
+        if match.start() not in rows:
+            print('%s:%d: not a row: SMOE_KERNEL(name, "source", "arguments", capabilities, "feature")'
+                  % (path, text.count('\n', 0, match.start()) + 1))
+            Exit(2)
     names = [kernel.name for kernel in kernels]
     for name in names:
         if names.count(name) > 1:

@@ -1,5 +1,5 @@
-/* Loaded before everything else when tests run under AddressSanitizer: no library is ever unloaded. The Vulkan loader unloads
- * drivers and layers, and the leak check at exit cannot name, and so not suppress, what an unloaded library has left behind. */
+/* Loaded before everything else when tests run under sanitizers: no library is ever unloaded. The Vulkan loader unloads drivers
+ * and layers, and what is found in an unloaded library has no name that a suppression could match. */
 int dlclose(void *library);
 
 __attribute__((visibility("default"))) int dlclose(void *library)

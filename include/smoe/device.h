@@ -98,13 +98,13 @@ SMOE_API smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const s
 
 /* The router's logits of the last smoe_device_layer_forward: float32 [T,E], T its token count. For tests and analysis: it
  * copies them from the workspace each time it is called.
- * Errors: INVALID_ARGUMENT (a NULL argument, or no forward yet), UNSUPPORTED (the forward took several passes, and only the last one's
- * logits are left), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
+ * Errors: INVALID_ARGUMENT (a NULL argument, no forward yet, or the last one failed), UNSUPPORTED (the forward took several passes, and
+ * only the last one's logits are left), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits);
 
 /* Runs the forward `count` more times over the x of the last smoe_device_layer_forward and fills timings[count]: for measuring,
  * nothing is copied to or from the host. report: whether the report is written too. Errors as above; INVALID_ARGUMENT before the
- * first forward. */
+ * first forward and after one that failed. */
 SMOE_API smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report,
                                               uint32_t count, smoe_timings *timings);
 

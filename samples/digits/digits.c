@@ -29,12 +29,13 @@ static const char usage[] =
 
 typedef struct digits_options {
     const char *model, *data, *device;
-    float eps;   /* negative: the model's own */
+    float eps;     /* negative: the model's own */
     int64_t index; /* negative: all held-out digits */
     bool all, validate, help;
 } digits_options;
 
-static bool parse_options(digits_options *out, int argc, char **argv) {
+static bool parse_options(digits_options *out, int argc, char **argv)
+{
     *out = (digits_options){.eps = -1.0f, .index = -1};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
@@ -54,8 +55,8 @@ static bool parse_options(digits_options *out, int argc, char **argv) {
         } else if (strcmp(name, "--eps") == 0) {
             char *end;
             out->eps = strtof(argv[i], &end);
-            if (end == argv[i] || *end || !isfinite(out->eps) || out->eps < 0.0f) {
-                fprintf(stderr, "smoe-digits: --eps must be a finite number, at least 0; it is '%s'\n", argv[i]);
+            if (end == argv[i] || *end || (out->eps != 0.0f && !(out->eps >= 1e-30f && out->eps <= 1e30f))) {
+                fprintf(stderr, "smoe-digits: --eps must be 0 or 1e-30 .. 1e30; it is '%s'\n", argv[i]);
                 return false;
             }
         } else if (strcmp(name, "--index") == 0) {
@@ -77,15 +78,16 @@ static bool parse_options(digits_options *out, int argc, char **argv) {
     return true;
 }
 
-static void print_message(void *user, smoe_log_level level, const char *text) {
+static void print_message(void *user, smoe_log_level level, const char *text)
+{
     (void)user;
-    if (level != SMOE_LOG_INFO) {
+    if (level != SMOE_LOG_INFO)
         fprintf(stderr, "smoe-digits: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
-    }
 }
 
 /* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. */
-static const char *find_file(char *path, size_t size, const char *program, const char *name) {
+static const char *find_file(char *path, size_t size, const char *program, const char *name)
+{
     static const char *const up[] = {"../..", "../../.."};
     const char *slash = strrchr(program, '/');
     for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
@@ -101,22 +103,22 @@ static const char *find_file(char *path, size_t size, const char *program, const
 }
 
 /* The data of a tensor of exactly this type and shape (columns 0: of rank 1), or NULL after a message. */
-static const void *require_tensor(const smoe_layer_file *file, const char *path, const char *name, smoe_tensor_type type,
-                                  uint64_t rows, uint64_t columns) {
+static const void *require_tensor(const smoe_layer_file *file, const char *path, const char *name, smoe_tensor_type type, uint64_t rows,
+                                  uint64_t columns)
+{
     const smoe_tensor *tensor = smoe_layer_file_tensor(file, name);
     if (tensor && tensor->type == type && tensor->rank == (columns ? 2u : 1u) && tensor->shape[0] == rows &&
-        (!columns || tensor->shape[1] == columns)) {
+        (!columns || tensor->shape[1] == columns))
         return tensor->data;
-    }
     fprintf(stderr, "smoe-digits: %s: tensor %s is missing or not %s [%llu%s%.0llu]\n", path, name,
             type == SMOE_TENSOR_UINT8 ? "U8" : "F32", (unsigned long long)rows, columns ? ", " : "", (unsigned long long)columns);
     return NULL;
 }
 
-static bool open_data(digits_data *data, smoe_layer_file **file, const char *path, const smoe_log *log) {
-    if (smoe_layer_file_open(path, NULL, log, file) != SMOE_SUCCESS) {
+static bool open_data(digits_data *data, smoe_layer_file **file, const char *path, const smoe_log *log)
+{
+    if (smoe_layer_file_open(path, NULL, log, file) != SMOE_SUCCESS)
         return false;
-    }
     const smoe_tensor *images = smoe_layer_file_tensor(*file, "images");
     uint64_t count = images ? images->shape[0] : 1;
     if (count == 0 || count > SMOE_MAX_TOKENS) {
@@ -127,14 +129,12 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
     data->images = require_tensor(*file, path, "images", SMOE_TENSOR_UINT8, count, DIGITS_PIXELS);
     data->labels = require_tensor(*file, path, "labels", SMOE_TENSOR_UINT8, count, 0);
     data->held_out = require_tensor(*file, path, "held_out", SMOE_TENSOR_UINT8, count, 0);
-    if (!data->images || !data->labels || !data->held_out) {
+    if (!data->images || !data->labels || !data->held_out)
         return false;
-    }
     for (uint32_t i = 0; i < data->count; i++) {
         bool legal = data->labels[i] < DIGITS_CLASSES && data->held_out[i] <= 1;
-        for (uint32_t p = 0; p < DIGITS_PIXELS; p++) {
+        for (uint32_t p = 0; p < DIGITS_PIXELS; p++)
             legal = legal && data->images[i * DIGITS_PIXELS + p] <= DIGITS_INK;
-        }
         if (!legal) {
             fprintf(stderr, "smoe-digits: %s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1\n", path, i);
             return false;
@@ -144,33 +144,33 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
 }
 
 /* out[r] = bias[r] + sum over c of weight[r,c] in[c] */
-static void linear(float *out, const float *weight, const float *bias, const float *in, uint32_t rows, uint32_t columns) {
+static void linear(float *out, const float *weight, const float *bias, const float *in, uint32_t rows, uint32_t columns)
+{
     for (uint32_t r = 0; r < rows; r++) {
         float sum = bias[r];
-        for (uint32_t c = 0; c < columns; c++) {
+        for (uint32_t c = 0; c < columns; c++)
             sum += weight[r * columns + c] * in[c];
-        }
         out[r] = sum;
     }
 }
 
-static void answer_digit(digits_result *result, const float *logits) {
+static void answer_digit(digits_result *result, const float *logits)
+{
     uint32_t best = 0;
     float sum = 0.0f;
-    for (uint32_t c = 1; c < DIGITS_CLASSES; c++) {
+    for (uint32_t c = 1; c < DIGITS_CLASSES; c++)
         best = logits[c] > logits[best] ? c : best;
-    }
     for (uint32_t c = 0; c < DIGITS_CLASSES; c++) {
         result->probability[c] = expf(logits[c] - logits[best]);
         sum += result->probability[c];
     }
-    for (uint32_t c = 0; c < DIGITS_CLASSES; c++) {
+    for (uint32_t c = 0; c < DIGITS_CLASSES; c++)
         result->probability[c] /= sum;
-    }
     result->answer = isfinite(sum) ? best : DIGITS_NO_ANSWER;
 }
 
-static bool classify(digits_run *run, const digits_options *options, const char *model_path, smoe_device *device, const smoe_log *log) {
+static bool classify(digits_run *run, const digits_options *options, const char *model_path, smoe_device *device, const smoe_log *log)
+{
     bool done = false;
     smoe_layer_file *file = NULL;
     smoe_device_layer *layer = NULL;
@@ -178,17 +178,15 @@ static bool classify(digits_run *run, const digits_options *options, const char 
     smoe_host_weights weights;
     smoe_plan_desc *plan = &run->plan;
     if (smoe_layer_file_open(model_path, NULL, log, &file) != SMOE_SUCCESS ||
-        smoe_layer_file_layer(file, plan, &run->params, &weights) != SMOE_SUCCESS) {
+        smoe_layer_file_layer(file, plan, &run->params, &weights) != SMOE_SUCCESS)
         goto done;
-    }
     uint32_t width = plan->d_model;
     const float *embed_weight = require_tensor(file, model_path, "embed.weight", SMOE_TENSOR_FLOAT32, width, DIGITS_PIXELS);
     const float *embed_bias = require_tensor(file, model_path, "embed.bias", SMOE_TENSOR_FLOAT32, width, 0);
     const float *head_weight = require_tensor(file, model_path, "head.weight", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, width);
     const float *head_bias = require_tensor(file, model_path, "head.bias", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, 0);
-    if (!embed_weight || !embed_bias || !head_weight || !head_bias) {
+    if (!embed_weight || !embed_bias || !head_weight || !head_bias)
         goto done;
-    }
     plan->max_tokens = run->params.token_count = run->count;
     plan->max_active = plan->max_active ? plan->max_active : plan->expert_count;
     run->params.eps = options->eps >= 0.0f ? options->eps : run->params.eps;
@@ -201,21 +199,18 @@ static bool classify(digits_run *run, const digits_options *options, const char 
     }
     for (uint32_t t = 0; t < run->count; t++) {
         float pixels[DIGITS_PIXELS];
-        for (uint32_t p = 0; p < DIGITS_PIXELS; p++) {
+        for (uint32_t p = 0; p < DIGITS_PIXELS; p++)
             pixels[p] = (float)run->data->images[run->index[t] * DIGITS_PIXELS + p] / (float)DIGITS_INK;
-        }
         linear(x + (size_t)t * width, embed_weight, embed_bias, pixels, width, DIGITS_PIXELS);
     }
     if (smoe_device_layer_create(device, plan, &weights, &layer) != SMOE_SUCCESS ||
         smoe_device_layer_forward(layer, &run->params, x, y, run->report, NULL) != SMOE_SUCCESS ||
-        smoe_device_layer_repeat(layer, &run->params, true, 1, &run->timings) != SMOE_SUCCESS) { /* the first run may compile */
+        smoe_device_layer_repeat(layer, &run->params, true, 1, &run->timings) != SMOE_SUCCESS) /* the first run may compile */
         goto done;
-    }
     for (uint32_t t = 0; t < run->count; t++) {
         float logits[DIGITS_CLASSES], *row = y + (size_t)t * width;
-        for (uint32_t d = 0; d < width; d++) {
+        for (uint32_t d = 0; d < width; d++)
             row[d] += x[(size_t)t * width + d];
-        }
         linear(logits, head_weight, head_bias, row, DIGITS_CLASSES, width);
         answer_digit(&run->results[t], logits);
     }
@@ -228,7 +223,8 @@ done:
     return done;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     int status = 1;
     char model_path[4096], data_path[4096];
     digits_options options;
@@ -246,9 +242,8 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (!open_data(&data, &data_file, options.data ? options.data : find_file(data_path, sizeof data_path, argv[0], "digits.safetensors"),
-                   &log)) {
+                   &log))
         goto done;
-    }
     if (options.index >= (int64_t)data.count) {
         fprintf(stderr, "smoe-digits: --index must be below %u, the number of digits in the data\n", data.count);
         status = 2;
@@ -260,11 +255,9 @@ int main(int argc, char **argv) {
         fprintf(stderr, "smoe-digits: out of memory\n");
         goto done;
     }
-    for (uint32_t i = 0; i < data.count; i++) {
-        if (options.index >= 0 ? i == (uint32_t)options.index : data.held_out[i] == 1) {
+    for (uint32_t i = 0; i < data.count; i++)
+        if (options.index >= 0 ? i == (uint32_t)options.index : data.held_out[i] == 1)
             run.index[run.count++] = i;
-        }
-    }
     if (run.count == 0) {
         fprintf(stderr, "smoe-digits: the data holds no held-out digit\n");
         goto done;
@@ -272,15 +265,13 @@ int main(int argc, char **argv) {
     smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log};
     if (smoe_device_create(&desc, &device) != SMOE_SUCCESS ||
         !classify(&run, &options, options.model ? options.model : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"),
-                  device, &log)) {
+                  device, &log))
         goto done;
-    }
     run.device_name = smoe_context_device_info(smoe_device_context(device))->name;
-    if (options.index >= 0) {
+    if (options.index >= 0)
         digits_print_one(&run);
-    } else {
+    else
         digits_print_all(&run, options.all);
-    }
     status = smoe_device_validation_count(device) > 0;
 done:
     smoe_device_destroy(device);

@@ -55,17 +55,17 @@ typedef struct number_option {
     const char *name;
     size_t offset;
     double least, largest;
-    bool above; /* least itself is not allowed */
+    bool zero; /* is allowed, whatever least is */
     const char *rule;
 } number_option;
 
 static const number_option numbers[] = {
-    {"--eps", offsetof(run_options, eps), 0, FLT_MAX, false, "must be a number, 0 or above"},
-    {"--a", offsetof(run_options, a), 0, 1024, true, "must be a number above 0, at most 1024"},
-    {"--b", offsetof(run_options, b), 0, 1024, true, "must be a number above 0, at most 1024"},
-    {"--temperature", offsetof(run_options, temperature), 0, FLT_MAX, true, "must be a number above 0"},
-    {"--tie-tolerance", offsetof(run_options, tie_tolerance), 0, FLT_MAX, false, "must be a number, 0 or above"},
-    {"--scale", offsetof(run_options, scale), -FLT_MAX, FLT_MAX, false, "must be a finite number"},
+    {"--eps", offsetof(run_options, eps), 1e-30, 1e30, true, "must be a number, 0 or 1e-30 .. 1e30"},
+    {"--a", offsetof(run_options, a), 0, 1024, false, "must be a number above 0, at most 1024"},
+    {"--b", offsetof(run_options, b), 0, 1024, false, "must be a number above 0, at most 1024"},
+    {"--temperature", offsetof(run_options, temperature), 1e-30, 1e30, false, "must be a number, 1e-30 .. 1e30"},
+    {"--tie-tolerance", offsetof(run_options, tie_tolerance), 0, FLT_MAX, true, "must be a number, 0 or above"},
+    {"--scale", offsetof(run_options, scale), -FLT_MAX, FLT_MAX, true, "must be a finite number"},
 };
 
 static bool parse_number(const number_option *option, const char *value, run_options *options)
@@ -75,8 +75,8 @@ static bool parse_number(const number_option *option, const char *value, run_opt
     /* Plain decimals only: strtod would take "inf", "nan", blanks and hexadecimals too. */
     const bool plain = *value && strspn(value, "0123456789+-.eE") == strlen(value) && !*end;
     /* The library works in float32: what rounds to 0 there is 0. */
-    const bool large_enough = option->above ? (float)number > option->least : number >= option->least;
-    if (!plain || !(number <= option->largest) || !large_enough)
+    const bool legal = fabs(number) <= option->largest && ((float)number == 0.0f ? option->zero : number >= option->least);
+    if (!plain || !legal)
         return refuse(option->name, value, option->rule);
     memcpy((char *)options + option->offset, &number, sizeof number);
     options->changed = option->name;

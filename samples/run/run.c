@@ -20,7 +20,6 @@ int run_status(smoe_result result)
     switch (result) {
     case SMOE_SUCCESS: return RUN_OK;
     case SMOE_ERROR_INVALID_ARGUMENT:
-    case SMOE_ERROR_UNSUPPORTED:
     case SMOE_ERROR_FILE: return RUN_REFUSED;
     default: return RUN_FAILED;
     }
@@ -60,7 +59,7 @@ static int load(run *r, run_expected *expected)
     if (result == SMOE_SUCCESS)
         result = smoe_layer_file_layer(r->file, &r->plan, &r->params, &r->weights);
     if (result != SMOE_SUCCESS)
-        return run_status(result);
+        return result == SMOE_ERROR_UNSUPPORTED ? RUN_REFUSED : run_status(result); /* here it is the file that asks for too much */
     const smoe_tensor *x = smoe_layer_file_tensor(r->file, "x");
     if (!x)
         return refuse(r, "there is no tensor x: nothing to run the layer on");

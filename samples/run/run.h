@@ -62,7 +62,7 @@ void run_print_summary(const run *r);
 int run_write(const run *r);
 int run_time(const run *r);
 
-/* The exit status that a result means. */
+/* The exit status that a result means. What is not supported is so by the device or the system, except while the file is read. */
 int run_status(smoe_result result);
 
 #endif

@@ -95,7 +95,6 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
 {
     const smoe_helper_instance *instance = &device->instance;
     const float priority = 1.0f;
-    smoe_helper_features features;
     const char **extensions = NULL;
     uint32_t extension_count = 0;
     VkDevice handle = VK_NULL_HANDLE;
@@ -103,8 +102,10 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
     smoe_result result = find_queue_family(device);
     if (result != SMOE_SUCCESS)
         return result;
-    smoe_helper_features_find(instance, device->physical_device, &features);
-    result = smoe_helper_extensions_find(instance, device->physical_device, device->info.api_version, &extension_count, &extensions);
+    /* Size control is all that smoe recommends, and the capability says that the device has it. */
+    const bool recommended = (device->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
+    const VkPhysicalDeviceFeatures2 *features = recommended ? smoe_recommended_features() : smoe_required_features();
+    result = smoe_helper_extensions_find(instance, device->physical_device, &extension_count, &extensions);
     if (result != SMOE_SUCCESS)
         return result;
     const VkDeviceQueueCreateInfo queue_info = {
@@ -115,7 +116,7 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
     };
     const VkDeviceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .pNext = &features.head,
+        .pNext = features,
         .queueCreateInfoCount = 1,
         .pQueueCreateInfos = &queue_info,
         .enabledExtensionCount = extension_count,
@@ -131,7 +132,7 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
     if (result == SMOE_SUCCESS) {
         device->table.vkGetDeviceQueue(handle, device->queue_family, 0, &device->queue);
         instance->GetPhysicalDeviceMemoryProperties(device->physical_device, &device->memory);
-        result = create_context(device, desc, &features.head, extensions, extension_count);
+        result = create_context(device, desc, features, extensions, extension_count);
     }
     smoe_helper_release(&instance->allocator, extensions);
     return result;

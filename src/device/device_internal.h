@@ -68,16 +68,28 @@ uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);
 
 /* ---- select.c: physical devices ------------------------------------------------------------------------------------------- */
 
-/* Arrays of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
+/* An array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
 smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out);
-smoe_result smoe_helper_device_extensions(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t *count,
-                                          VkExtensionProperties **out);
 
 /* Finds the device of a selector (device.h) and describes it. */
 smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, VkPhysicalDevice *physical_device,
                                smoe_device_info *info);
 
-/* ---- device.c, features.c ------------------------------------------------------------------------------------------------- */
+/* ---- extensions.c ----------------------------------------------------------------------------------------------------------- */
+
+/* The extensions of a device, or for NULL those of the loader and its drivers, or of a layer; of_loader lists the latter. *out: an
+ * array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
+smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceExtensionProperties of_loader,
+                                        VkPhysicalDevice physical_device, const char *layer, uint32_t *count,
+                                        VkExtensionProperties **out);
+bool smoe_helper_extension_listed(const VkExtensionProperties *extensions, uint32_t count, const char *name);
+
+/* The recommended extensions that the device lists (smoe requires none), and VK_KHR_portability_subset where listed. *out: an array
+ * to be released, whose strings are static. */
+smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t *count,
+                                        const char ***out);
+
+/* ---- device.c --------------------------------------------------------------------------------------------------------------- */
 
 /* Linear memory of the device. mapped: where the host may reach it, for as long as it lives. */
 typedef struct smoe_helper_buffer {
@@ -112,36 +124,6 @@ struct smoe_device {
 #define SMOE_HELPER_QUERY_END (SMOE_STAGE_COUNT + 2)
 #define SMOE_HELPER_QUERY_COUNT (SMOE_STAGE_COUNT + 3)
 
-/* A feature struct of any kind that smoe may name; each is a header and VkBool32s. */
-typedef union smoe_helper_feature {
-    VkBaseOutStructure base;
-    VkPhysicalDevice16BitStorageFeatures storage_16bit;
-    VkPhysicalDevice8BitStorageFeatures storage_8bit;
-    VkPhysicalDeviceShaderFloat16Int8Features float16_int8;
-    VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size_control;
-    VkPhysicalDeviceShaderSubgroupExtendedTypesFeatures subgroup_extended_types;
-    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
-    VkPhysicalDeviceScalarBlockLayoutFeatures scalar_layout;
-    VkPhysicalDeviceMaintenance4Features maintenance4;
-} smoe_helper_feature;
-
-#define SMOE_HELPER_MAX_FEATURES 16
-
-/* What to enable: a chain into itself, so that it must not move. */
-typedef struct smoe_helper_features {
-    VkPhysicalDeviceFeatures2 head;
-    smoe_helper_feature links[SMOE_HELPER_MAX_FEATURES];
-    uint32_t link_count;
-} smoe_helper_features;
-
-/* The required and recommended features of smoe.h that the device reports. */
-void smoe_helper_features_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, smoe_helper_features *out);
-
-/* The required and recommended extensions that the device lists and its version did not make core, and VK_KHR_portability_subset
- * where listed. *out: an array to be released, whose strings are static. */
-smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device,
-                                        uint32_t device_version, uint32_t *count, const char ***out);
-
 /* ---- memory.c --------------------------------------------------------------------------------------------------------------- */
 
 typedef enum smoe_helper_access {
@@ -155,11 +137,11 @@ smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkD
                                       smoe_helper_access access, smoe_helper_buffer *out);
 void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer);
 
-/* Blocking copies from and to the start of a buffer, through the staging buffer where the host cannot reach it. Uploads are
- * visible to shader reads of later submissions. */
+/* Blocking copies, through the staging buffer where the host cannot reach the buffer. An upload begins at its start and is visible
+ * to shader reads of later submissions; a download begins at `offset`. */
 smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
                                smoe_type from_type, size_t count);
-smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, void *to, size_t size);
+smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to, size_t size);
 
 /* ---- submit.c --------------------------------------------------------------------------------------------------------------- */
 

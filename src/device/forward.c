@@ -1,4 +1,4 @@
-/* Blocking forwards over host arrays, and their times. */
+/* Blocking forwards over host arrays, their logits and their times. */
 #include "layer_internal.h"
 
 #include <time.h>
@@ -101,27 +101,50 @@ smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forwa
                                 plan->max_tokens);
     const bool timed = timings && can_time(layer, params);
     const size_t row = plan->d_model;
+    layer->has_run = false;
     smoe_result result = report ? smoe_helper_ensure_report(layer) : SMOE_SUCCESS;
-    if (result == SMOE_SUCCESS && params->token_count > 0) {
-        layer->x_tokens = 0;
+    if (result == SMOE_SUCCESS && params->token_count > 0)
         result = smoe_helper_upload(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_X], SMOE_TYPE_FLOAT32, x, SMOE_TYPE_FLOAT32,
                                     params->token_count * row);
-    }
     if (result == SMOE_SUCCESS)
         result = record(layer, report ? layer->binding_with_report : layer->binding, params, timed);
     if (result == SMOE_SUCCESS)
         result = run(layer, timed, timings);
+    if (result == SMOE_SUCCESS && params->token_count > 0)
+        result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_Y], 0, y,
+                                      params->token_count * row * sizeof *y);
+    if (result == SMOE_SUCCESS && params->token_count > 0 && report)
+        result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_REPORT], 0, report,
+                                      (size_t)params->token_count * SMOE_REPORT_STRIDE(plan->max_active) * sizeof *report);
     if (result != SMOE_SUCCESS)
         return result;
     layer->has_run = true;
     layer->x_tokens = params->token_count;
-    if (params->token_count == 0)
-        return SMOE_SUCCESS;
-    result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_Y], y, params->token_count * row * sizeof *y);
-    if (result == SMOE_SUCCESS && report)
-        result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_REPORT], report,
-                                      (size_t)params->token_count * SMOE_REPORT_STRIDE(plan->max_active) * sizeof *report);
-    return result;
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
+{
+    const smoe_log no_log = {NULL, NULL};
+    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    uint32_t pass_tokens;
+
+    if (!layer || !logits)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_logits: %s must not be NULL",
+                                layer ? "logits" : "layer");
+    if (!layer->has_run)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_layer_logits: comes after a smoe_device_layer_forward that succeeded");
+    const VkDeviceSize offset = smoe_plan_logits_offset(layer->plan, &pass_tokens);
+    if (layer->x_tokens > pass_tokens)
+        return smoe_helper_fail(log, SMOE_ERROR_UNSUPPORTED,
+                                "smoe_device_layer_logits: the last forward had %u tokens, more than the %u of one pass", layer->x_tokens,
+                                pass_tokens);
+    const size_t row = smoe_plan_get_desc(layer->plan)->expert_count * sizeof *logits;
+    /* The forward's last barrier has made the workspace available to copies. */
+    return layer->x_tokens == 0 ? SMOE_SUCCESS
+                                : smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_WORKSPACE], offset, logits,
+                                                       layer->x_tokens * row);
 }
 
 smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report, uint32_t count,
@@ -134,7 +157,8 @@ smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forwar
         return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_repeat: %s must not be NULL",
                                 !layer ? "layer" : !params ? "params" : "timings");
     if (!layer->has_run)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_repeat: comes after a smoe_device_layer_forward");
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_layer_repeat: comes after a smoe_device_layer_forward that succeeded");
     if (params->token_count > layer->x_tokens)
         return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
                                 "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u", params->token_count,

@@ -67,6 +67,8 @@ static const char *vulkan_result_text(VkResult result)
     case VK_ERROR_FEATURE_NOT_PRESENT: return "VK_ERROR_FEATURE_NOT_PRESENT";
     case VK_ERROR_INCOMPATIBLE_DRIVER: return "VK_ERROR_INCOMPATIBLE_DRIVER";
     case VK_ERROR_TOO_MANY_OBJECTS: return "VK_ERROR_TOO_MANY_OBJECTS";
+    case VK_ERROR_FRAGMENTED_POOL: return "VK_ERROR_FRAGMENTED_POOL";
+    case VK_ERROR_OUT_OF_POOL_MEMORY: return "VK_ERROR_OUT_OF_POOL_MEMORY";
     default: return "";
     }
 }
@@ -76,11 +78,13 @@ smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *
     smoe_result mapped = SMOE_ERROR_VULKAN;
     if (result == VK_SUCCESS)
         return SMOE_SUCCESS;
-    if (result == VK_ERROR_OUT_OF_HOST_MEMORY)
-        mapped = SMOE_ERROR_OUT_OF_HOST_MEMORY;
-    else if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
-        mapped = SMOE_ERROR_OUT_OF_DEVICE_MEMORY;
-    else if (result == VK_ERROR_DEVICE_LOST)
-        mapped = SMOE_ERROR_DEVICE_LOST;
+    switch (result) { /* as libsmoe does */
+    case VK_ERROR_OUT_OF_HOST_MEMORY: mapped = SMOE_ERROR_OUT_OF_HOST_MEMORY; break;
+    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+    case VK_ERROR_OUT_OF_POOL_MEMORY:
+    case VK_ERROR_FRAGMENTED_POOL: mapped = SMOE_ERROR_OUT_OF_DEVICE_MEMORY; break;
+    case VK_ERROR_DEVICE_LOST: mapped = SMOE_ERROR_DEVICE_LOST; break;
+    default: break;
+    }
     return smoe_helper_fail(log, mapped, "%s failed: VkResult %d %s", call, (int)result, vulkan_result_text(result));
 }

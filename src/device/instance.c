@@ -40,39 +40,6 @@ uint32_t smoe_helper_message_count(const smoe_helper_instance *instance)
     return atomic_add((uint32_t *)&instance->message_count, 0);
 }
 
-static bool has_extension(const VkExtensionProperties *extensions, uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (!strcmp(extensions[i].extensionName, name))
-            return true;
-    return false;
-}
-
-/* Lists the extensions of the loader and drivers, or of a layer. The array is the caller's to release. */
-static smoe_result list_extensions(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceExtensionProperties enumerate,
-                                   const char *layer, uint32_t *count, VkExtensionProperties **out)
-{
-    VkResult status;
-    *out = NULL;
-    do {
-        smoe_helper_release(&instance->allocator, *out);
-        *out = NULL;
-        status = enumerate(layer, count, NULL);
-        if (status != VK_SUCCESS || *count == 0)
-            break;
-        *out = smoe_helper_allocate_zeroed(&instance->allocator, *count * sizeof **out);
-        if (!*out)
-            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of instance extensions");
-        status = enumerate(layer, count, *out);
-    } while (status == VK_INCOMPLETE); /* more came between the two calls */
-    if (status != VK_SUCCESS) {
-        smoe_helper_release(&instance->allocator, *out);
-        *out = NULL;
-        *count = 0;
-    }
-    return smoe_helper_check(&instance->log, status, "vkEnumerateInstanceExtensionProperties");
-}
-
 static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceLayerProperties enumerate_layers,
                                    PFN_vkEnumerateInstanceExtensionProperties enumerate_extensions)
 {
@@ -102,11 +69,11 @@ static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkE
     if (!found)
         return smoe_helper_fail(&instance->log, SMOE_ERROR_UNSUPPORTED, "validation: the layer " VALIDATION_LAYER " is not installed");
 
-    result = list_extensions(instance, enumerate_extensions, VALIDATION_LAYER, &count, &extensions);
+    result = smoe_helper_extensions_list(instance, enumerate_extensions, NULL, VALIDATION_LAYER, &count, &extensions);
     if (result != SMOE_SUCCESS)
         return result;
-    if (!has_extension(extensions, count, VK_EXT_DEBUG_UTILS_EXTENSION_NAME) ||
-        !has_extension(extensions, count, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
+    if (!smoe_helper_extension_listed(extensions, count, VK_EXT_DEBUG_UTILS_EXTENSION_NAME) ||
+        !smoe_helper_extension_listed(extensions, count, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
         result = smoe_helper_fail(&instance->log, SMOE_ERROR_UNSUPPORTED,
                                   "validation: " VALIDATION_LAYER " lacks " VK_EXT_DEBUG_UTILS_EXTENSION_NAME
                                   " or " VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
@@ -232,17 +199,19 @@ smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const sm
     if (result == SMOE_SUCCESS && validation)
         result = find_validation(instance, global.layers, global.extensions);
     if (result == SMOE_SUCCESS)
-        result = list_extensions(instance, global.extensions, NULL, &extension_count, &extensions);
+        result = smoe_helper_extensions_list(instance, global.extensions, NULL, NULL, &extension_count, &extensions);
     if (result != SMOE_SUCCESS)
         goto fail;
     if (validation) {
         names[name_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
         names[name_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
     }
-    if (has_extension(extensions, extension_count, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
+#ifdef VK_KHR_portability_enumeration /* headers of 1.3.208, younger than Ubuntu 22.04's */
+    if (smoe_helper_extension_listed(extensions, extension_count, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
         names[name_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
         info.flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR; /* else the loader hides MoltenVK */
     }
+#endif
     smoe_helper_release(&instance->allocator, extensions);
 
     application.apiVersion = instance->api_version;

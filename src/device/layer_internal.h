@@ -27,8 +27,8 @@ struct smoe_device_layer {
     smoe_binding *binding;             /* without a report */
     smoe_binding *binding_with_report; /* made together with the report's buffer */
     smoe_helper_buffer buffers[SMOE_HELPER_BUFFER_COUNT];
-    bool has_run;
-    uint32_t x_tokens; /* rows of x that the device holds */
+    bool has_run;      /* the last forward succeeded */
+    uint32_t x_tokens; /* its rows of x, which the device holds */
 };
 
 smoe_buffer smoe_helper_whole_buffer(const smoe_helper_buffer *buffer);

@@ -181,7 +181,7 @@ static smoe_result ensure_staging(smoe_device *device)
     return result;
 }
 
-/* Copies between two buffers, and makes the result available to what may follow: shaders, the host, another copy. */
+/* Copies between two buffers, and makes the result available to what may follow: shaders and the host. */
 static smoe_result copy(smoe_device *device, VkBuffer from, VkDeviceSize from_offset, VkBuffer to, VkDeviceSize to_offset,
                         VkDeviceSize size)
 {
@@ -235,7 +235,7 @@ smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, 
     return result;
 }
 
-smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, void *to, size_t size)
+smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to, size_t size)
 {
     const size_t chunk = (size_t)STAGING_SIZE;
     smoe_result result = SMOE_SUCCESS;
@@ -247,13 +247,13 @@ smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer
                                        device->table.vkInvalidateMappedMemoryRanges(device->handle, 1, &range),
                                        "vkInvalidateMappedMemoryRanges");
         if (result == SMOE_SUCCESS)
-            memcpy(to, buffer->mapped, size);
+            memcpy(to, buffer->mapped + offset, size);
         return result;
     }
     result = ensure_staging(device);
     for (size_t at = 0; result == SMOE_SUCCESS && at < size; at += chunk) {
         const size_t now = size - at < chunk ? size - at : chunk;
-        result = copy(device, buffer->handle, at, device->staging.handle, 0, now);
+        result = copy(device, buffer->handle, offset + at, device->staging.handle, 0, now);
         if (result == SMOE_SUCCESS)
             memcpy((unsigned char *)to + at, device->staging.mapped, now);
     }

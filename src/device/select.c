@@ -36,36 +36,6 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
     return result;
 }
 
-smoe_result smoe_helper_device_extensions(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t *count,
-                                          VkExtensionProperties **out)
-{
-    VkExtensionProperties *extensions = NULL;
-    VkResult status;
-
-    *count = 0;
-    *out = NULL;
-    do {
-        smoe_helper_release(&instance->allocator, extensions);
-        extensions = NULL;
-        status = instance->EnumerateDeviceExtensionProperties(physical_device, NULL, count, NULL);
-        if (status != VK_SUCCESS || *count == 0)
-            break;
-        extensions = smoe_helper_allocate_zeroed(&instance->allocator, *count * sizeof *extensions);
-        if (!extensions) {
-            *count = 0;
-            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of device extensions");
-        }
-        status = instance->EnumerateDeviceExtensionProperties(physical_device, NULL, count, extensions);
-    } while (status == VK_INCOMPLETE);
-    if (status != VK_SUCCESS || *count == 0) {
-        smoe_helper_release(&instance->allocator, extensions);
-        extensions = NULL;
-        *count = 0;
-    }
-    *out = extensions;
-    return smoe_helper_check(&instance->log, status, "vkEnumerateDeviceExtensionProperties");
-}
-
 static smoe_result describe(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, smoe_device_info *out)
 {
     const smoe_result result = smoe_physical_device_info(instance->loader.get_instance_proc_addr, instance->handle,

@@ -1,10 +1,8 @@
 /* Loading: the system's Vulkan loader, and volk's table of a device. See volk_device.h for why volk's variables stay unused. */
+#define VOLK_IMPLEMENTATION /* has the system's declarations too: dlopen, or LoadLibraryA */
 #include "volk_device.h"
 
 #include <string.h>
-
-/* volkGenLoadDeviceTable, the generated code, is static in there; so are the declarations of the system's loader on Windows. */
-#include <volk.c>
 
 typedef struct table_source {
     PFN_vkGetDeviceProcAddr get_device_proc_addr;

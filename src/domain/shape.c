@@ -60,7 +60,8 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     return SMOE_SUCCESS;
 }
 
-/* What hidden and rows may come to together, unless the smallest pass needs more: more passes cost less than gigabytes that an app must find. */
+/* What hidden and rows may come to together, unless the smallest pass needs more: more passes cost less than gigabytes that an app
+ * must find. */
 #define ROWS_BUDGET (512ull << 20)
 
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)

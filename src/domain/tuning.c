@@ -15,7 +15,8 @@
 static const smoe_tuning standard = {
     .name = "standard",
     .regimes = {STANDARD_REGIMES,
-                {.matmul = SMOE_MATMUL_TILED, .min_rows = 48, .rows = 64, .columns = 64, .depth = 16, .thread_rows = 4, .thread_columns = 4}},
+                {.matmul = SMOE_MATMUL_TILED, .min_rows = 48, .rows = 64, .columns = 64, .depth = 16, .thread_rows = 4,
+                 .thread_columns = 4}},
 };
 
 /* Workgroups of 128 invocations at most. */

@@ -25,7 +25,7 @@ static const char *metadata(const reading *r, const char *key)
     return r->result == SMOE_SUCCESS ? smoe_layer_file_metadata(r->file, key) : NULL;
 }
 
-static void read_float(reading *r, const char *key, float above, bool or_equal, float largest, float *out)
+static void read_float(reading *r, const char *key, float *out)
 {
     const char *text = metadata(r, key);
     double value;
@@ -33,9 +33,6 @@ static void read_float(reading *r, const char *key, float above, bool or_equal, 
         return;
     if (!smoe_file_parse_number(text, &value) || value > FLT_MAX || value < -FLT_MAX)
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", which is not a finite number", key, text);
-    else if (!((float)value > above || (or_equal && (float)value == above)) || (float)value > largest)
-        FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be %s %g and at most %g", key, text,
-             or_equal ? "at least" : "above", (double)above, (double)largest);
     else
         *out = (float)value;
 }
@@ -241,6 +238,37 @@ static void read_activation(reading *r)
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata activation is \"%.40s\"; smoe has identity, relu, gelu, gelu_tanh and silu", name);
 }
 
+static bool is_divisor(float value)
+{
+    return value >= 1e-30f && value <= 1e30f;
+}
+
+/* The rules are those of smoe_forward_params. */
+static void read_params(reading *r)
+{
+    smoe_forward_params *params = &r->params;
+    read_float(r, "eps", &params->eps);
+    read_float(r, "a", &params->a);
+    read_float(r, "b", &params->b);
+    read_float(r, "temperature", &params->temperature);
+    read_float(r, "tie_tolerance", &params->tie_tolerance);
+    read_float(r, "scale", &params->scale);
+    const struct {
+        const char *key;
+        bool legal;
+        const char *rule;
+    } rules[] = {
+        {"eps", params->eps == 0.0f || is_divisor(params->eps), "0 or 1e-30 .. 1e30"},
+        {"a", params->a > 0.0f && params->a <= 1024.0f, "above 0 and at most 1024"},
+        {"b", params->b > 0.0f && params->b <= 1024.0f, "above 0 and at most 1024"},
+        {"temperature", is_divisor(params->temperature), "1e-30 .. 1e30"},
+        {"tie_tolerance", params->tie_tolerance >= 0.0f, "at least 0"},
+    };
+    for (size_t i = 0; r->result == SMOE_SUCCESS && i < sizeof rules / sizeof *rules; i++)
+        if (!rules[i].legal)
+            FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be %s", rules[i].key, metadata(r, rules[i].key), rules[i].rule);
+}
+
 static void read_metadata(reading *r)
 {
     smoe_plan_desc *plan = &r->plan;
@@ -262,13 +290,7 @@ static void read_metadata(reading *r)
     plan->renormalize = read_bool(r, "renormalize", false);
     plan->top_k = read_count(r, "k", 1, experts, 1);
     plan->max_active = read_count(r, "max_active", plan->top_k, experts, 0);
-    smoe_forward_params *params = &r->params;
-    read_float(r, "eps", 0.0f, true, FLT_MAX, &params->eps);
-    read_float(r, "a", 0.0f, false, 1024.0f, &params->a);
-    read_float(r, "b", 0.0f, false, 1024.0f, &params->b);
-    read_float(r, "temperature", 0.0f, false, FLT_MAX, &params->temperature);
-    read_float(r, "tie_tolerance", 0.0f, true, FLT_MAX, &params->tie_tolerance);
-    read_float(r, "scale", -FLT_MAX, true, FLT_MAX, &params->scale);
+    read_params(r);
 }
 
 static void read_input(reading *r)

@@ -135,7 +135,10 @@ smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, 
     if (!path || (!tensors && tensor_count > 0) || (!metadata && metadata_count > 0))
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL",
                               !path ? "path" : !tensors && tensor_count > 0 ? "tensors" : "metadata");
-    smoe_result result = metadata_count > UINT32_MAX / 2 ? SMOE_ERROR_INVALID_ARGUMENT : check_metadata(&host, metadata, metadata_count);
+    if (metadata_count > UINT32_MAX / 2)
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "metadata_count: %u pairs, must be at most %u", metadata_count,
+                              UINT32_MAX / 2);
+    smoe_result result = check_metadata(&host, metadata, metadata_count);
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < tensor_count; i++)
         result = check_tensor(&host, tensors, i);
     if (result != SMOE_SUCCESS)

@@ -12,6 +12,7 @@
 #include "device/device_internal.h"
 #include "faults.h"
 #include "problem.h"
+#include "vulkan/call.h"
 
 typedef struct layer_fixture {
     test_problem problem;
@@ -130,6 +131,9 @@ static void test_forward_arguments(void **state)
     check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "eps");
     params = problem->params;
 
+    assert_int_equal(smoe_device_layer_logits(NULL, y), invalid);
+    check_failure(fixture, smoe_device_layer_logits(layer, NULL), invalid, "logits must");
+    check_failure(fixture, smoe_device_layer_logits(layer, y), invalid, "comes after");
     assert_int_equal(smoe_device_layer_repeat(NULL, &params, false, 1, &timings), invalid);
     check_failure(fixture, smoe_device_layer_repeat(layer, NULL, false, 1, &timings), invalid, "params");
     check_failure(fixture, smoe_device_layer_repeat(layer, &params, false, 1, NULL), invalid, "timings");
@@ -193,6 +197,57 @@ static void test_calls_do_not_disturb_each_other(void **state)
     assert_int_equal(test_compare_bits("report", PROBLEM_REPORT, report_again, report), 0);
     smoe_device_layer_destroy(layer);
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+/* The logits are those of the last forward: none after one that failed, which may have left another's x behind. */
+static void test_logits(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->problem;
+    smoe_device_layer *layer = NULL;
+    smoe_forward_params params = problem->params;
+    float y[PROBLEM_ROWS], logits[PROBLEM_LOGITS], again[PROBLEM_LOGITS];
+    smoe_timings timings;
+
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
+    assert_true(problem_has_logits(problem, logits));
+    params.eps = -1;
+    for (uint32_t tokens = 0; tokens <= 1; tokens++) {
+        params.token_count = tokens;
+        check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT, "eps");
+        check_failure(fixture, smoe_device_layer_logits(layer, again), SMOE_ERROR_INVALID_ARGUMENT, "comes after");
+        check_failure(fixture, smoe_device_layer_repeat(layer, &problem->params, false, 1, &timings), SMOE_ERROR_INVALID_ARGUMENT,
+                      "comes after");
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_logits(layer, again), SMOE_SUCCESS);
+        assert_int_equal(test_compare_bits("logits", PROBLEM_LOGITS, again, logits), 0);
+    }
+    params = problem->params;
+    params.token_count = 0;
+    assert_int_equal(smoe_device_layer_forward(layer, &params, NULL, NULL, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, again), SMOE_SUCCESS);
+    assert_int_equal(test_compare_bits("logits of no tokens", PROBLEM_LOGITS, again, logits), 0);
+    smoe_device_layer_destroy(layer);
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+/* A Vulkan error means the same to both libraries. */
+static void test_errors_agree(void **state)
+{
+    const smoe_log none = {NULL, NULL};
+    smoe_host host;
+
+    (void)state;
+    smoe_host_init(&host, NULL, NULL);
+    for (int block = 0; block < 700; block++) /* extensions have a thousand values each */
+        for (int i = block ? 0 : 1; i < 20; i++) {
+            const VkResult result = (VkResult)(-i - (block ? 1000000000 + 1000 * (block - 1) : 0));
+            assert_int_equal(smoe_helper_check(&none, result, ""), smoe_vulkan_check(&host, result, ""));
+        }
+    assert_int_equal(smoe_helper_check(&none, VK_ERROR_OUT_OF_POOL_MEMORY, ""), SMOE_ERROR_OUT_OF_DEVICE_MEMORY);
+    assert_int_equal(smoe_helper_check(&none, VK_SUCCESS, ""), SMOE_SUCCESS);
 }
 
 /* ---- float16 ------------------------------------------------------------------------------------------------------------------ */
@@ -404,6 +459,8 @@ int main(void)
         cmocka_unit_test(test_create_arguments),
         cmocka_unit_test(test_forward_arguments),
         cmocka_unit_test(test_calls_do_not_disturb_each_other),
+        cmocka_unit_test(test_logits),
+        cmocka_unit_test(test_errors_agree),
         cmocka_unit_test(test_half_conversion),
         cmocka_unit_test(test_weight_types),
         cmocka_unit_test(test_discrete_memory),

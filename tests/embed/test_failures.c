@@ -99,6 +99,17 @@ static smoe_result repeat_device_layer(shared *all, bool *out_null)
     return smoe_device_layer_repeat(all->layer, &all->problem.params, true, 2, timings);
 }
 
+static smoe_result read_logits(shared *all, bool *out_null)
+{
+    float logits[PROBLEM_LOGITS] = {0};
+    const smoe_result result = smoe_device_layer_logits(all->layer, logits);
+
+    *out_null = true;
+    if (result == SMOE_SUCCESS)
+        assert_true(problem_has_logits(&all->problem, logits));
+    return result;
+}
+
 /* ---- operations of smoe.h ------------------------------------------------------------------------------------------------- */
 
 static smoe_result describe_physical_device(shared *all, bool *out_null)
@@ -322,6 +333,8 @@ static void fail_layers(shared *all, faults_memory memory)
     fail_every_allocation(all, "smoe_device_layer_forward", run_device_layer, make_new_layer);
     fail_every_call(all, "smoe_device_layer_repeat", repeat_device_layer, make_run_layer);
     fail_every_allocation(all, "smoe_device_layer_repeat", repeat_device_layer, make_run_layer);
+    if (memory == FAULTS_MEMORY_AS_IS) /* the workspace is read in one way whatever the memory is */
+        fail_every_call(all, "smoe_device_layer_logits", read_logits, make_run_layer);
     assert_true(problem_runs(&all->problem, all->device));
     close_device(all);
 }

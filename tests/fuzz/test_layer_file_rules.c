@@ -163,7 +163,14 @@ static const change changes[] = {
     META("k", "18446744073709551617", BAD, "metadata k"),
     META("max_active", "1", BAD, "from 2 to 3"),
     META("max_active", "4", BAD, "from 2 to 3"),
-    META("eps", "-0.1", BAD, "at least 0"),
+    META("eps", "1e-30", OK, ""),
+    META("eps", "1e30", OK, ""),
+    META("eps", "1e-60", OK, ""), /* 0 in float32 */
+    META("temperature", "1e-30", OK, ""),
+    META("temperature", "1e30", OK, ""),
+    META("eps", "-0.1", BAD, "0 or 1e-30 .. 1e30"),
+    META("eps", "9e-31", BAD, "0 or 1e-30 .. 1e30"),
+    META("eps", "1.1e30", BAD, "0 or 1e-30 .. 1e30"),
     META("eps", "nan", BAD, "not a finite number"),
     META("eps", "inf", BAD, "not a finite number"),
     META("eps", "1e999", BAD, "not a finite number"),
@@ -178,7 +185,9 @@ static const change changes[] = {
     META("eps", "1.5.2", BAD, "not a finite number"),
     META("a", "0", BAD, "above 0"),
     META("b", "1025", BAD, "at most 1024"),
-    META("temperature", "0.0", BAD, "above 0"),
+    META("temperature", "0.0", BAD, "must be 1e-30 .. 1e30"),
+    META("temperature", "9e-31", BAD, "must be 1e-30 .. 1e30"),
+    META("temperature", "1.1e30", BAD, "must be 1e-30 .. 1e30"),
     META("tie_tolerance", "-1", BAD, "at least 0"),
     META("renormalize", "yes", BAD, "True or False"),
     META("gated", "True", BAD, "gated contradicts"),
@@ -471,6 +480,9 @@ static void test_write_refuses(void **state)
     assert_int_equal(smoe_layer_file_write(path, NULL, 1, NULL, 0, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_layer_file_write(path, &good, 1, NULL, 1, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_layer_file_write(NULL, &good, 1, NULL, 0, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
+    test_record_clear(&record);
+    assert_int_equal(smoe_layer_file_write(path, &good, 1, same, UINT32_MAX / 2 + 1, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_true(test_record_has_problem(&record, "metadata_count"));
     assert_null(fopen(path, "rb"));
     assert_int_equal(smoe_layer_file_write("/nowhere/at/all", &good, 1, NULL, 0, NULL, &log), SMOE_ERROR_FILE);
     /* A path that was there before may be a device: a failing write does not remove it. The link stands for it. */

@@ -17,6 +17,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
 GOOD = os.path.join(FOLDER, 'one_expert.safetensors')
 SMOOTH = os.path.join(FOLDER, 'all_equal_smooth.safetensors')
+PASS_TOKENS = 32768  # the most of one pass: SMOE_MAX_PASS_TOKENS of src/domain/shape.h
 scratch = tempfile.TemporaryDirectory()
 BAD = os.path.join(scratch.name, 'bad.safetensors')
 
@@ -37,8 +38,10 @@ def command_lines():
             (['--check=1', GOOD], 'takes no value'), (['--eps', '-1', GOOD], '--eps -1'), (['--eps=nan', GOOD], '--eps nan'),
             (['--eps', '0x1', GOOD], '--eps'), (['--eps', '1e99', GOOD], '--eps'), (['--eps', '', GOOD], '--eps'),
             (['--eps', '1 ', GOOD], '--eps'), (['--eps', '1.2.3', GOOD], '--eps'), (['--a', '0', GOOD], 'above 0'),
-            (['--b', '1025', GOOD], 'at most 1024'), (['--temperature', '0', GOOD], 'above 0'),
-            (['--temperature', '1e-60', GOOD], 'above 0'), (['--tie-tolerance', '-1', GOOD], '0 or above'),
+            (['--b', '1025', GOOD], 'at most 1024'), (['--temperature', '0', GOOD], '1e-30 .. 1e30'),
+            (['--temperature', '9e-31', GOOD], '1e-30 .. 1e30'),
+            (['--temperature', '1.1e30', GOOD], '1e-30 .. 1e30'), (['--eps', '1.1e30', GOOD], '0 or 1e-30'),
+            (['--eps', '9e-31', GOOD], '0 or 1e-30'), (['--tie-tolerance', '-1', GOOD], '0 or above'),
             (['--scale', 'inf', GOOD], 'finite'), (['--weights', 'f8', GOOD], 'f32 or f16'), (['--repeat', '0', GOOD], 'whole number'),
             (['--repeat', '1e3', GOOD], 'whole number'), (['--repeat', '-1', GOOD], 'whole number'),
             (['--repeat', '99999999999999999999', GOOD], 'whole number'), (['--k', '2', GOOD], '--k is more'),
@@ -54,6 +57,8 @@ def environment():
     output = tap.command(RUN, '--device', 'no such device anywhere', GOOD, status=1)
     assert 'no such device anywhere' in output, output
     assert '--max-active' in tap.command(RUN, '--help')
+    output = tap.command(RUN, '--validate', GOOD, env={'VK_LAYER_PATH': scratch.name}, status=1)
+    assert 'validation' in output and 'not installed' in output, output
     output = tap.command(RUN, '--out', '/no/such/folder/y', GOOD, status=2)
     assert '/no/such/folder/y' in output, output
     full = os.path.join(scratch.name, 'full')
@@ -172,5 +177,20 @@ def memory():
     assert largest < 40 * 1024, '%d KiB' % largest
 
 
+def several_passes():
+    """--check needs all logits, and the device keeps those of one pass: nothing is wrong with the file."""
+    tokens = PASS_TOKENS + 4
+    weights = {'router.weight': [1, 1], 'experts.w1': [1, 1, 1], 'experts.w2': [1, 1, 1], 'x': [tokens, 1], 'expected.y': [tokens, 1]}
+    tensors = {name: Tensor('F64' if 'expected' in name else 'F32', shape, [1.0] * (shape[0])) for name, shape in weights.items()}
+    for name, rank in (('logits', 2), ('weights', 2), ('gap', 1), ('eps', 1)):
+        tensors['expected.' + name] = Tensor('F64', [tokens, 1][:rank], [1.0] * tokens)
+    for name, rank in (('order', 1), ('active', 1), ('ids', 2)):
+        tensors['expected.' + name] = Tensor('I32', [tokens, 1][:rank], [0] * tokens)
+    path = os.path.join(scratch.name, 'passes.safetensors')
+    tensor_file.write(path, tensors, {'k': '1', 'activation': 'identity', 'renormalize': 'True'})
+    output = tap.command(RUN, '--check', path, status=1)
+    assert 'of one pass' in output, output
+
+
 # memory comes before the test that opens devices
-tap.run([command_lines, truncated, header_lengths, entries, contradictions, expectations, memory, environment])
+tap.run([command_lines, truncated, header_lengths, entries, contradictions, expectations, memory, environment, several_passes])
