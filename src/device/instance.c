@@ -26,12 +26,13 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL receive_message(VkDebugUtilsMessageSeverit
 {
     smoe_helper_instance *instance = user;
     const bool error = severity >= VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
-
     /* The loader uses the same channel, as "general", to complain about drivers of absent hardware: no finding about smoe. */
-    if (types & ~(VkDebugUtilsMessageTypeFlagsEXT)VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT)
+    const bool finding = (types & ~(VkDebugUtilsMessageTypeFlagsEXT)VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT) != 0;
+
+    if (finding)
         atomic_add(&instance->message_count, 1);
     if (instance->log.message)
-        instance->log.message(instance->log.user, error ? SMOE_LOG_ERROR : SMOE_LOG_WARNING, data->pMessage);
+        instance->log.message(instance->log.user, !finding ? SMOE_LOG_INFO : error ? SMOE_LOG_ERROR : SMOE_LOG_WARNING, data->pMessage);
     return VK_FALSE;
 }
 

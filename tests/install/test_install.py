@@ -73,9 +73,14 @@ def pkg_config_static(folder, prefix):
     assert not needs_smoe_shared(pkg_config(folder, prefix, '--static'))
 
 
+def need_cmake():
+    for program in ('cmake', 'make'):
+        if not shutil.which(program):
+            raise tap.Skip('no %s here' % program)
+
+
 def cmake(folder, prefix, *options):
-    if not shutil.which('cmake'):
-        raise tap.Skip('no cmake here')
+    need_cmake()
     build = folder + '/build'
     tap.command('cmake', '-S', HERE, '-B', build, '-DCMAKE_PREFIX_PATH=' + prefix, '-DCMAKE_C_COMPILER=' + tap.CC,
                 '-DCMAKE_C_FLAGS=' + ' '.join(SANITIZE), *options)
@@ -96,8 +101,7 @@ def cmake_static(folder, prefix):
 
 @with_prefix
 def cmake_refuses_another_interface(folder, prefix):
-    if not shutil.which('cmake'):
-        raise tap.Skip('no cmake here')
+    need_cmake()
     with open(folder + '/CMakeLists.txt', 'w', encoding='utf-8') as file:
         file.write('cmake_minimum_required(VERSION 3.13)\nproject(newer NONE)\nfind_package(smoe 99.0 REQUIRED)\n')
     output = tap.command('cmake', '-S', folder, '-B', folder + '/build', '-DCMAKE_PREFIX_PATH=' + prefix, status=1)
