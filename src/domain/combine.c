@@ -6,9 +6,8 @@ static uint32_t columns(const smoe_shape *shape)
     return shape->aligned ? shape->desc.d_model / 4 : shape->desc.d_model;
 }
 
-smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape)
+smoe_kernel_config smoe_combine_config(const smoe_shape *shape)
 {
-    (void)info;
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_combine,
         .workgroup_size = columns(shape) <= 32 ? 32 : columns(shape) <= 64 ? 64 : 128,

@@ -1,7 +1,7 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile)
+smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_tile *tile)
 {
     const smoe_matmul_stage stage = {
         .vector = SMOE_KERNEL_route_logits_vector,
@@ -11,7 +11,6 @@ smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const 
         .matrices = 1,
         .load = 4,
     };
-    (void)shape;
     return smoe_matmul_config(info, tile, &stage);
 }
 

@@ -11,12 +11,12 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
     const smoe_tuning *tuning = smoe_tuning_find(info);
     *out = (smoe_selection){.tuning = tuning};
     out->select = smoe_route_select_config(info, shape);
-    out->combine = smoe_combine_config(info, shape);
+    out->combine = smoe_combine_config(shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_tile *tile = &tuning->regimes[i];
         if (tile->rows == 0)
             continue;
-        out->logits[i] = smoe_route_logits_config(info, shape, tile);
+        out->logits[i] = smoe_route_logits_config(info, tile);
         smoe_expert_selection *experts = &out->experts[i];
         experts->up = smoe_expert_up_config(info, shape, tile);
         experts->down = smoe_expert_down_config(info, shape, tile);

@@ -35,7 +35,7 @@ typedef struct smoe_matmul_stage {
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
-smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
+smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_tile *tile);
 smoe_groups smoe_route_logits_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
 
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
@@ -48,7 +48,7 @@ smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_sha
 smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
 smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
 
-smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape);
+smoe_kernel_config smoe_combine_config(const smoe_shape *shape);
 smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
 
 #endif
