@@ -1,12 +1,12 @@
 #!/bin/bash
 # Installs what the build and the tests need, on Debian and Ubuntu; elsewhere says what to install. Nothing to do takes no time.
 #   ./setup.sh        for scons, scons test and scons demo
-#   ./setup.sh --ci   also what only .ci/run uses: clang, CMake
+#   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev)
-debian_ci=(clang cmake make)
+debian_ci=(clang cmake make python3-matplotlib)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
     vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel)
 arch=(gcc scons python pkgconf vulkan-headers vulkan-icd-loader volk vulkan-swrast vulkan-validation-layers spirv-tools glslang

@@ -12,6 +12,7 @@
 enum { BENCH_OK = 0, BENCH_FAILED = 1 /* the device or the validation layers */, BENCH_REFUSED = 2 /* the command line */ };
 
 #define BENCH_MAX_TOKEN_COUNTS 4
+#define BENCH_TYPE_COUNT 3 /* smoe_type */
 #define BENCH_REASON_SIZE 256
 
 /* ---- presets.c ------------------------------------------------------------------------------------------------------------- */
@@ -19,7 +20,9 @@ enum { BENCH_OK = 0, BENCH_FAILED = 1 /* the device or the validation layers */,
 typedef struct bench_preset {
     const char *name, *about;
     smoe_plan_desc plan; /* without max_active, max_tokens and weight_type, which the row decides */
-    bool biases;         /* b1, b2 and, if gated, b3 */
+    bool biases;         /* b1, b2 and, if gated, b3, of the shared expert too */
+    bool router_bias;    /* with the cosine router its projection's */
+    bool selection_bias;
     uint32_t tokens[BENCH_MAX_TOKEN_COUNTS]; /* what is measured, then 0 */
 } bench_preset;
 
@@ -29,19 +32,23 @@ extern const size_t bench_preset_count;
 
 const char *bench_activation_name(smoe_activation activation);
 const char *bench_type_name(smoe_type type);
+
+/* What is not a linear router with softmax gates alone: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives `text`. */
+#define BENCH_ROUTING_SIZE 64
+const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE]);
 void bench_print_presets(FILE *out);
 
 /* ---- options.c ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct bench_options {
     const char *device, *json, *dump;
-    bool list, validate, help, hard_only, peer_data, no_peak;
-    bool weights[2];         /* by smoe_type */
+    bool list, validate, help, hard_only, totals, peer_data, no_peak;
+    bool weights[BENCH_TYPE_COUNT]; /* by smoe_type */
     bool presets[BENCH_MAX_PRESETS];
     bool has_shape;
     bench_preset shape;      /* --shape */
     uint32_t tokens, repeat, max_active; /* 0: not given */
-    double seconds, eps /* 0: chosen */, memory;
+    double seconds, eps, group_eps /* 0: chosen */, memory;
 } bench_options;
 
 /* False, with the reason printed, for a command line that cannot be obeyed. */
@@ -52,21 +59,19 @@ void bench_print_help(void);
 
 /* A preset's weights and inputs on the host: the same for every row and every run. */
 typedef struct bench_data {
-    float *block; /* what the experts' matrices and biases are taken from */
-    float *router_weight, *x;
+    float *block;  /* what the matrices and biases of experts are taken from */
+    float *router; /* the other weights, one after another */
+    float *x;
     smoe_host_weights weights;
 } bench_data;
 
-/* Float32 elements of bench_data.block. */
+/* Float32 elements of bench_data.block and bench_data.router. */
 uint64_t bench_block_count(const bench_preset *preset, bool peer_data);
+uint64_t bench_router_count(const bench_preset *preset);
 
-/* False when the host has no memory. */
+/* False when the host has no memory. peer_data: for layers of --shape alone. */
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
 void bench_data_destroy(bench_data *data);
-
-/* The band width with which half an extra expert per token runs on average over the first `tokens` rows of x, and one at least;
- * 0 where no more than k may run, or the host has no memory. */
-float bench_choose_eps(const smoe_plan_desc *plan, const bench_data *data, uint32_t tokens);
 
 /* ---- peak.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -94,7 +99,7 @@ enum { BENCH_HARD, BENCH_SMOOTH, BENCH_ROUTING_COUNT };
 /* One way of routing in a row. Times in nanoseconds, per forward. */
 typedef struct bench_run {
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
-    float eps;
+    float eps, group_eps;
     uint64_t active_total;    /* over the tokens, counted in the report */
     uint32_t active_experts;  /* distinct ones */
     uint32_t repeat_count;
@@ -109,20 +114,35 @@ typedef struct bench_row {
     smoe_plan_desc plan;
     uint32_t tokens;
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
-    smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
+    smoe_kernel_choice kernels[SMOE_STAGE_COUNT]; /* name empty: the row has no such stage */
     bench_run runs[BENCH_ROUTING_COUNT];
     double time_ratio, active_ratio; /* smooth over hard; 0 where one of them is missing */
+    double totals_ratio;             /* hard with totals over hard without; 0 without --totals */
 } bench_row;
 
 /* Median device time where there are timestamps, else median host time; nanoseconds. */
 double bench_run_time(const bench_run *run);
 
+/* Measures a row that its layer can run. plain: with --totals the same layer without them, to compare with; else NULL. */
+smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options, const bench_data *data,
+                              bench_row *row);
+
+/* ---- work.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* Bytes of the router's weights, selection bias included; of one expert's matrices and biases; of the shared expert's, gate included. */
+double bench_router_bytes(const bench_preset *preset, const smoe_plan_desc *plan);
+double bench_expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan);
+double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan);
+
+/* Counts active experts in the report of a row's tokens, and the operations and bytes that follow from them. False for a report that
+ * cannot be. */
+bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run);
+
+/* ---- limits.c -------------------------------------------------------------------------------------------------------------- */
+
 /* Why a row cannot run on the device, decided before anything is allocated; false if it can. */
 bool bench_is_unsupported(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
                           const smoe_plan_desc *plan, char reason[BENCH_REASON_SIZE]);
-
-/* Measures a row that its layer can run. */
-smoe_result bench_measure_row(smoe_device_layer *layer, const bench_options *options, const bench_data *data, bench_row *row);
 
 /* ---- table.c, json.c ------------------------------------------------------------------------------------------------------- */
 

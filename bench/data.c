@@ -1,15 +1,20 @@
-/* Weights and inputs, and the band width that follows from them. */
+/* Weights and inputs. */
 #include "bench.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The matrices are windows into one block, this many elements apart (a prime): a third of the host memory and of the time to fill
- * it. On the device each is a buffer of its own. */
+/* The matrices of experts are windows into one block, this many elements apart (a prime): a third of the host memory and of the time
+ * to fill it. On the device each is a buffer of its own. */
 #define WINDOW_STEP 4099u
+#define WINDOW_COUNT 6u
 
-enum { SEED_BLOCK = 1, SEED_ROUTER = 2, SEED_X = 3 };
+/* Small, so that random inputs still choose almost evenly: sigmoids of these logits lie within a few hundredths of one another. */
+#define SELECTION_BIAS_SCALE 0.01f
+#define LOG_SCALE 0.693147181f /* the cosine gate's initial temperature in Tutel is 1/2 */
+
+enum { SEED_BLOCK = 1, SEED_ROUTER = 2, SEED_X = 3, SEED_SELECTION = 4 };
 
 /* Uniform in [-scale, scale), a function of seed and place alone. The mixing steps are those of C. Wellons' "lowbias32". */
 static void fill(float *to, uint64_t count, float scale, uint32_t seed)
@@ -41,7 +46,41 @@ static uint64_t matrix_count(const bench_preset *preset)
 
 uint64_t bench_block_count(const bench_preset *preset, bool peer_data)
 {
-    return peer_data ? 3 * matrix_count(preset) : matrix_count(preset) + 2 * WINDOW_STEP;
+    const uint64_t routed = matrix_count(preset), shared = (uint64_t)preset->plan.d_model * preset->plan.shared_hidden;
+    return peer_data ? 3 * routed : (routed > shared ? routed : shared) + (WINDOW_COUNT - 1) * WINDOW_STEP;
+}
+
+/* Takes the next `count` of bench_data.router, or nothing where they are not wanted. *used moves on. */
+static float *take(float *router, bool wanted, uint64_t count, uint64_t *used)
+{
+    float *const from = router && wanted ? router + *used : NULL;
+    *used += wanted ? count : 0;
+    return from;
+}
+
+/* Lays the arrays of bench_data.router out, without contents, and counts them; router: NULL to count only. */
+static uint64_t lay_out_router(const bench_preset *preset, float *router, smoe_host_weights *weights)
+{
+    const smoe_plan_desc *plan = &preset->plan;
+    const uint64_t d = plan->d_model, e = plan->expert_count, p = plan->projection_width;
+    const bool cosine = plan->router == SMOE_ROUTER_COSINE;
+    uint64_t used = 0;
+
+    weights->router_weight = take(router, !cosine, e * d, &used);
+    weights->router_bias = take(router, !cosine && preset->router_bias, e, &used);
+    weights->router_projection = take(router, cosine, p * d, &used);
+    weights->router_projection_bias = take(router, cosine && preset->router_bias, p, &used);
+    weights->router_similarity = take(router, cosine, p * e, &used);
+    weights->router_log_scale = take(router, cosine, 1, &used);
+    weights->selection_bias = take(router, preset->selection_bias, e, &used);
+    weights->shared_gate = take(router, plan->shared_gate, d, &used);
+    return used;
+}
+
+uint64_t bench_router_count(const bench_preset *preset)
+{
+    smoe_host_weights weights = {0};
+    return lay_out_router(preset, NULL, &weights);
 }
 
 static float *allocate(uint64_t count)
@@ -49,96 +88,75 @@ static float *allocate(uint64_t count)
     return count <= SIZE_MAX / sizeof(float) ? malloc((size_t)count * sizeof(float)) : NULL;
 }
 
+/* Windows into the block; `step` elements apart. */
+static void lay_out_experts(const bench_preset *preset, const float *block, uint64_t step, smoe_host_weights *weights)
+{
+    const bool gated = preset->plan.gated, shared = preset->plan.shared_hidden > 0, biases = preset->biases;
+    const float *w1 = block, *w3 = w1 + step, *w2 = w3 + step;
+
+    weights->w1 = w1;
+    weights->w2 = w2;
+    weights->w3 = gated ? w3 : NULL;
+    weights->b1 = biases ? w1 : NULL;
+    weights->b2 = biases ? w2 : NULL;
+    weights->b3 = biases && gated ? w3 : NULL;
+    if (!shared)
+        return;
+    const float *shared_w1 = w2 + step, *shared_w3 = shared_w1 + step, *shared_w2 = shared_w3 + step;
+    weights->shared_w1 = shared_w1;
+    weights->shared_w2 = shared_w2;
+    weights->shared_w3 = gated ? shared_w3 : NULL;
+    weights->shared_b1 = biases ? shared_w1 : NULL;
+    weights->shared_b2 = biases ? shared_w2 : NULL;
+    weights->shared_b3 = biases && gated ? shared_w3 : NULL;
+}
+
+/* To write what the weights only read. */
+static float *in_router(const bench_data *data, const float *part)
+{
+    return data->router + (part - data->router);
+}
+
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data)
 {
     const smoe_plan_desc *plan = &preset->plan;
-    const uint64_t d = plan->d_model, count = bench_block_count(preset, peer_data), router = plan->expert_count * d;
+    const uint64_t d = plan->d_model, count = bench_block_count(preset, peer_data), router = bench_router_count(preset);
     const float scale_in = 1.0f / sqrtf((float)plan->d_model), scale_hidden = 1.0f / sqrtf((float)plan->d_hidden);
 
     memset(data, 0, sizeof *data);
     data->block = allocate(count);
-    data->router_weight = allocate(router);
+    data->router = allocate(router);
     data->x = allocate(tokens * d);
-    if (!data->block || !data->router_weight || !data->x) {
+    if (!data->block || !data->router || !data->x) {
         bench_data_destroy(data);
         return false;
     }
     const uint64_t step = peer_data ? matrix_count(preset) : WINDOW_STEP;
-    const float *w1 = data->block, *w3 = w1 + step, *w2 = w3 + step;
     if (peer_data) {
         fill_as_peer(data->block, step, scale_in, 5);
         fill_as_peer(data->block + step, step, scale_in, 4);
         fill_as_peer(data->block + 2 * step, step, scale_hidden, 6);
-        fill_as_peer(data->router_weight, router, 1, 2);
+        fill_as_peer(data->router, router, 1, 2);
         fill_as_peer(data->x, tokens * d, 1, 1);
     } else {
         fill(data->block, count, scale_in, SEED_BLOCK);
-        fill(data->router_weight, router, scale_in, SEED_ROUTER);
+        fill(data->router, router, scale_in, SEED_ROUTER);
         fill(data->x, tokens * d, 1, SEED_X);
     }
-    data->weights = (smoe_host_weights){.weight_type = SMOE_TYPE_FLOAT32, .router_weight = data->router_weight, .w1 = w1, .w2 = w2,
-                                        .w3 = plan->gated ? w3 : NULL};
-    if (preset->biases) {
-        data->weights.b1 = w1;
-        data->weights.b2 = w2;
-        data->weights.b3 = plan->gated ? w3 : NULL;
-    }
+    data->weights.weight_type = SMOE_TYPE_FLOAT32;
+    lay_out_experts(preset, data->block, step, &data->weights);
+    lay_out_router(preset, data->router, &data->weights);
+    if (data->weights.router_log_scale)
+        *in_router(data, data->weights.router_log_scale) = LOG_SCALE;
+    if (data->weights.selection_bias)
+        fill(in_router(data, data->weights.selection_bias), plan->expert_count, SELECTION_BIAS_SCALE, SEED_SELECTION);
     return true;
 }
 
 void bench_data_destroy(bench_data *data)
 {
     free(data->block);
-    free(data->router_weight);
+    free(data->router);
     free(data->x);
     memset(data, 0, sizeof *data);
-}
-
-static int compare_rising(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* scores[E] of a token, sorted, largest last. */
-static void sorted_scores(const smoe_plan_desc *plan, const bench_data *data, uint32_t token, double *scores)
-{
-    const float *x = data->x + (size_t)token * plan->d_model;
-    for (uint32_t e = 0; e < plan->expert_count; e++) {
-        const float *w = data->router_weight + (size_t)e * plan->d_model;
-        scores[e] = 0;
-        for (uint32_t i = 0; i < plan->d_model; i++)
-            scores[e] += (double)w[i] * (double)x[i];
-    }
-    qsort(scores, plan->expert_count, sizeof *scores, compare_rising);
-}
-
-/* An expert joins as soon as the band is wider than its distance to s[k], so the width lies in the middle between the distance of
- * the last expert that should run and that of the next: rounding in float32 then changes nothing. */
-float bench_choose_eps(const smoe_plan_desc *plan, const bench_data *data, uint32_t tokens)
-{
-    const uint32_t extra = plan->max_active - plan->top_k;
-    const size_t count = (size_t)tokens * extra;
-    float eps = 0;
-
-    if (count == 0)
-        return 0;
-    double *distances = malloc(count * sizeof *distances);
-    double *scores = malloc(plan->expert_count * sizeof *scores);
-    if (distances && scores) {
-        for (uint32_t t = 0; t < tokens; t++) {
-            sorted_scores(plan, data, t, scores);
-            for (uint32_t i = 0; i < extra; i++) {
-                const uint32_t kth = plan->expert_count - plan->top_k;
-                distances[(size_t)t * extra + i] = scores[kth] - scores[kth - 1 - i];
-            }
-        }
-        qsort(distances, count, sizeof *distances, compare_rising);
-        const size_t wanted = tokens > 1 ? tokens / 2 : 1;
-        const double last = distances[wanted - 1];
-        eps = (float)(wanted < count ? (last + distances[wanted]) / 2 : last * 1.01);
-    }
-    free(scores);
-    free(distances);
-    return eps;
 }

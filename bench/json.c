@@ -86,10 +86,12 @@ static void add_peak(json *j, cJSON *to, const bench_peak *peak)
     add_measured(j, object, "buffer_size", (double)peak->buffer_size);
 }
 
-static void add_stages(json *j, cJSON *to, const bench_result *result, const bench_run *run)
+static void add_stages(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)
 {
     cJSON *stages = add(j, to, "stages", cJSON_CreateObject());
     for (int i = 0; i < SMOE_STAGE_COUNT; i++) {
+        if (!row->kernels[i].name[0])
+            continue;
         cJSON *stage = add(j, stages, smoe_stage_name((smoe_stage)i), cJSON_CreateObject());
         const double per_second = run->stage[i].median > 0 ? run->stage_flop[i] / run->stage[i].median * 1e9 : 0;
         add_spread(j, stage, "ns", &run->stage[i]);
@@ -109,12 +111,14 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
         return;
     }
     add_number(j, object, "eps", (double)run->eps);
+    if (row->plan.group_count > 1)
+        add_number(j, object, "group_eps", (double)run->group_eps);
     add_number(j, object, "active_total", (double)run->active_total);
     add_number(j, object, "active_mean", (double)run->active_total / row->tokens);
     add_number(j, object, "active_experts", run->active_experts);
     add_number(j, object, "forwards", run->repeat_count);
     if (run->device.median > 0) {
-        add_stages(j, object, result, run);
+        add_stages(j, object, result, row, run);
         add_spread(j, object, "device_ns", &run->device);
     }
     add_spread(j, object, "host_ns", &run->host);
@@ -131,6 +135,8 @@ static void add_kernels(json *j, cJSON *to, const bench_row *row)
     cJSON *kernels = add(j, to, "kernels", cJSON_CreateObject());
     for (int i = 0; i < SMOE_STAGE_COUNT; i++) {
         const smoe_kernel_choice *choice = &row->kernels[i];
+        if (!choice->name[0])
+            continue;
         cJSON *kernel = add(j, kernels, smoe_stage_name((smoe_stage)i), cJSON_CreateObject());
         add_text(j, kernel, "name", choice->name);
         add_number(j, kernel, "workgroup_size", choice->workgroup_size);
@@ -140,21 +146,40 @@ static void add_kernels(json *j, cJSON *to, const bench_row *row)
     }
 }
 
+static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe_plan_desc *plan)
+{
+    add_text(j, to, "layer", preset->name);
+    add_number(j, to, "d_model", plan->d_model);
+    add_number(j, to, "d_hidden", plan->d_hidden);
+    add_number(j, to, "experts", plan->expert_count);
+    add_number(j, to, "top_k", plan->top_k);
+    add_number(j, to, "max_active", plan->max_active);
+    add_text(j, to, "router", plan->router == SMOE_ROUTER_COSINE ? "cosine" : "linear");
+    if (plan->router == SMOE_ROUTER_COSINE)
+        add_number(j, to, "projection_width", plan->projection_width);
+    add_bool(j, to, "router_bias", preset->router_bias);
+    add_text(j, to, "gate", plan->gate == SMOE_GATE_SIGMOID ? "sigmoid" : "softmax");
+    add_bool(j, to, "selection_bias", preset->selection_bias);
+    if (plan->group_count > 1) {
+        add_number(j, to, "groups", plan->group_count);
+        add_number(j, to, "top_groups", plan->top_groups);
+    }
+    if (plan->shared_hidden > 0) {
+        add_number(j, to, "shared_hidden", plan->shared_hidden);
+        add_bool(j, to, "shared_gate", plan->shared_gate);
+    }
+    add_text(j, to, "activation", bench_activation_name(plan->activation));
+    add_bool(j, to, "gated", plan->gated);
+    add_bool(j, to, "renormalize", plan->renormalize);
+    add_bool(j, to, "biases", preset->biases);
+}
+
 static void add_row(json *j, cJSON *rows, const bench_options *options, const bench_result *result, const bench_row *row)
 {
     const smoe_plan_desc *plan = &row->plan;
     cJSON *object = add(j, rows, NULL, cJSON_CreateObject());
 
-    add_text(j, object, "layer", row->preset->name);
-    add_number(j, object, "d_model", plan->d_model);
-    add_number(j, object, "d_hidden", plan->d_hidden);
-    add_number(j, object, "experts", plan->expert_count);
-    add_number(j, object, "top_k", plan->top_k);
-    add_number(j, object, "max_active", plan->max_active);
-    add_text(j, object, "activation", bench_activation_name(plan->activation));
-    add_bool(j, object, "gated", plan->gated);
-    add_bool(j, object, "renormalize", plan->renormalize);
-    add_bool(j, object, "biases", row->preset->biases);
+    add_layer(j, object, row->preset, plan);
     add_number(j, object, "tokens", row->tokens);
     add_text(j, object, "weights", bench_type_name(plan->weight_type));
     if (row->unsupported[0]) {
@@ -167,6 +192,8 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
         add_run(j, object, "smooth", result, row, &row->runs[BENCH_SMOOTH]);
     add_measured(j, object, "smooth_over_hard_time", row->time_ratio);
     add_measured(j, object, "smooth_over_hard_experts", row->active_ratio);
+    if (options->totals)
+        add_measured(j, object, "totals_over_none_time", row->totals_ratio);
 }
 
 bool bench_write_json(const char *path, const bench_options *options, const bench_result *result)

@@ -19,10 +19,11 @@ static void add(needs *sum, const char *name, double bytes)
     }
 }
 
-static needs device_needs(const smoe_device_info *info, const bench_preset *preset, const smoe_plan_desc *plan)
+static needs device_needs(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
+                          const smoe_plan_desc *plan)
 {
-    const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens;
-    const double matrix = e * d * h * (plan->weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4), range = (double)info->max_storage_buffer_range;
+    const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens, shared = plan->shared_hidden;
+    const double matrix = e * d * h * (plan->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2), range = (double)info->max_storage_buffer_range;
     needs sum = {0};
 
     add(&sum, "w1", matrix);
@@ -31,14 +32,19 @@ static needs device_needs(const smoe_device_info *info, const bench_preset *pres
         add(&sum, "w3", matrix);
     if (preset->biases)
         add(&sum, "the biases", 4 * e * (h * (plan->gated ? 2 : 1) + d));
-    add(&sum, "the router", 4 * e * d);
+    add(&sum, "the shared expert", bench_shared_bytes(preset, plan));
+    add(&sum, "the router", bench_router_bytes(preset, plan));
     add(&sum, "x", 4 * tokens * d);
     add(&sum, "y", 4 * tokens * d);
     add(&sum, "the report", 4 * tokens * SMOE_REPORT_STRIDE((double)plan->max_active));
     /* Hidden rows, experts' rows and the control buffer; each of the three lies within a storage buffer range. */
-    const double rows = tokens * plan->max_active, control = 4 * (tokens * e + 8 * rows);
-    add(&sum, "the workspace", (4 * rows * h < range ? 4 * rows * h : range) + (4 * rows * d < range ? 4 * rows * d : range) +
-                                   (control < range ? control : range));
+    const double rows = tokens * plan->max_active, shared_rows = shared > 0 ? tokens : 0;
+    const double hidden = 4 * (rows * h + shared_rows * shared), outputs = 4 * (rows + shared_rows) * d;
+    const double control = 4 * (tokens * (e + plan->projection_width + plan->group_count + 8) + 8 * rows);
+    add(&sum, "the workspace",
+        (hidden < range ? hidden : range) + (outputs < range ? outputs : range) + (control < range ? control : range));
+    if (options->totals) /* the same layer without them */
+        sum.total *= 2;
     return sum;
 }
 
@@ -58,11 +64,12 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
     char text[SMOE_REASON_SIZE] = "";
     const smoe_result result = smoe_select_kernels(info, plan, plan->max_tokens, kernels, text);
-    const needs device = device_needs(info, preset, plan);
+    const needs device = device_needs(info, options, preset, plan);
     const double share = options->memory, device_memory = (double)info->device_memory_size;
     const bool shared = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU || info->type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
-    const double host = 4 * ((double)bench_block_count(preset, options->peer_data) + 3.0 * plan->max_tokens * plan->d_model) +
-                        (shared ? device.total : 0);
+    const double host_count = (double)bench_block_count(preset, options->peer_data) + (double)bench_router_count(preset) +
+                              3.0 * plan->max_tokens * plan->d_model;
+    const double host = 4 * host_count + (shared ? device.total : 0);
     const double host_memory = physical_memory();
 
     if (result != SMOE_SUCCESS)

@@ -57,40 +57,71 @@ static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_
     return row;
 }
 
+/* The reason of an unsupported row, if that is what creating its layer failed for. */
+static bool explain(const bench *b, smoe_result result, char unsupported[BENCH_REASON_SIZE])
+{
+    const bool known =
+        result == SMOE_ERROR_UNSUPPORTED || result == SMOE_ERROR_OUT_OF_DEVICE_MEMORY || result == SMOE_ERROR_OUT_OF_HOST_MEMORY;
+    if (known)
+        snprintf(unsupported, BENCH_REASON_SIZE, "%s", b->log.error[0] ? b->log.error : smoe_result_text(result));
+    return known;
+}
+
+/* The layer that is measured and, with --totals, the same without them: a layer that has begun to count does not stop. */
+static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, const smoe_host_weights *weights, smoe_device_layer **layer,
+                                 smoe_device_layer **plain)
+{
+    smoe_result result = smoe_device_layer_create(b->device, plan, weights, layer);
+    if (result == SMOE_SUCCESS && b->options.totals) {
+        result = smoe_device_layer_create(b->device, plan, weights, plain);
+        if (result == SMOE_SUCCESS)
+            result = smoe_device_layer_reset_totals(*layer);
+    }
+    return result;
+}
+
+static smoe_result select_kernels(const bench *b, bench_row *row)
+{
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(b->device));
+    const smoe_result result = smoe_select_kernels(info, &row->plan, row->tokens, row->kernels, NULL);
+    if (!b->options.totals)
+        row->kernels[SMOE_STAGE_TOTALS].name = ""; /* chosen for every plan, but run only where there are totals */
+    return result;
+}
+
 /* The rows of a preset at one weight type share a layer, as an app's token counts would. */
 static int run_type(bench *b, const bench_preset *preset, const bench_data *data, const smoe_plan_desc *plan, const char *reason)
 {
-    smoe_device_layer *layer = NULL;
+    smoe_device_layer *layer = NULL, *plain = NULL;
     char unsupported[BENCH_REASON_SIZE];
     int status = BENCH_OK;
 
     snprintf(unsupported, sizeof unsupported, "%.*s", BENCH_REASON_SIZE - 1, reason);
     if (!unsupported[0]) {
-        const smoe_result result = smoe_device_layer_create(b->device, plan, &data->weights, &layer);
-        if (result == SMOE_ERROR_UNSUPPORTED || result == SMOE_ERROR_OUT_OF_DEVICE_MEMORY || result == SMOE_ERROR_OUT_OF_HOST_MEMORY)
-            snprintf(unsupported, sizeof unsupported, "%s", b->log.error[0] ? b->log.error : smoe_result_text(result));
-        else if (result != SMOE_SUCCESS)
-            return fail(b, result);
+        const smoe_result result = create_layers(b, plan, &data->weights, &layer, &plain);
+        if (result != SMOE_SUCCESS && !explain(b, result, unsupported))
+            status = fail(b, result);
     }
     for (int i = 0; status == BENCH_OK && i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++) {
         bench_row *row = add_row(b, preset, plan, preset->tokens[i], unsupported);
         smoe_result result = row ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
-        if (layer && row)
-            result = smoe_select_kernels(smoe_context_device_info(smoe_device_context(b->device)), plan, row->tokens, row->kernels, NULL);
-        if (layer && result == SMOE_SUCCESS)
-            result = bench_measure_row(layer, &b->options, data, row);
+        if (!unsupported[0] && row)
+            result = select_kernels(b, row);
+        if (!unsupported[0] && result == SMOE_SUCCESS)
+            result = bench_measure_row(layer, plain, &b->options, data, row);
         if (result != SMOE_SUCCESS)
             status = fail(b, result);
         else
             bench_print_row(b->out, &b->result, row);
     }
+    smoe_device_layer_destroy(plain);
     smoe_device_layer_destroy(layer);
     return status;
 }
 
 static int run_preset(bench *b, const bench_preset *preset)
 {
-    char reasons[2][BENCH_REASON_SIZE] = {"", ""};
+    char reasons[BENCH_TYPE_COUNT][BENCH_REASON_SIZE] = {"", "", ""};
     smoe_plan_desc plan = preset->plan;
     bench_data data = {0};
     int status = BENCH_OK;
@@ -100,16 +131,16 @@ static int run_preset(bench *b, const bench_preset *preset)
     plan.max_active = b->options.max_active ? b->options.max_active : roomy;
     plan.max_tokens = max_tokens(preset);
     bool any = false;
-    for (int type = 0; type < 2; type++) {
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
         plan.weight_type = (smoe_type)type;
         if (b->options.weights[type])
             any = !bench_is_unsupported(&b->result.info, &b->options, preset, &plan, reasons[type]) || any;
     }
     if (any && !bench_data_create(preset, plan.max_tokens, b->options.peer_data, &data))
-        for (int type = 0; type < 2; type++)
+        for (int type = 0; type < BENCH_TYPE_COUNT; type++)
             if (!reasons[type][0])
                 snprintf(reasons[type], sizeof reasons[type], "no host memory for the weights");
-    for (int type = 0; status == BENCH_OK && type < 2; type++) {
+    for (int type = 0; status == BENCH_OK && type < BENCH_TYPE_COUNT; type++) {
         plan.weight_type = (smoe_type)type;
         if (b->options.weights[type])
             status = run_type(b, preset, &data, &plan, reasons[type]);

@@ -1,4 +1,4 @@
-/* Runs the rows, counts what ran, and sums the times up. */
+/* Runs the rows and sums the times up. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 
 #include "bench.h"
@@ -48,44 +48,6 @@ double bench_run_time(const bench_run *run)
     return run->device.median > 0 ? run->device.median : run->host.median;
 }
 
-/* Counts active experts in the report and what follows from them. */
-static bool count_work(const bench_row *row, const uint32_t *report, bench_run *run)
-{
-    const smoe_plan_desc *plan = &row->plan;
-    const size_t stride = SMOE_REPORT_STRIDE(plan->max_active);
-    const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = row->tokens;
-    const double matrices = plan->gated ? 3 : 2;
-    bool seen[SMOE_MAX_EXPERTS] = {false};
-
-    run->active_total = run->active_experts = 0;
-    for (uint32_t t = 0; t < row->tokens; t++) {
-        const uint32_t *record = report + t * stride;
-        const uint32_t active = record[SMOE_REPORT_ACTIVE];
-        if (active < plan->top_k || active > plan->max_active)
-            return false;
-        run->active_total += active;
-        for (uint32_t i = 0; i < active; i++) {
-            const uint32_t expert = record[SMOE_REPORT_IDS + i];
-            if (expert >= plan->expert_count)
-                return false;
-            run->active_experts += !seen[expert];
-            seen[expert] = true;
-        }
-    }
-    const double active = (double)run->active_total;
-    run->stage_flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * tokens * d * e;
-    run->stage_flop[SMOE_STAGE_EXPERT_UP] = 2 * active * d * h * (matrices - 1);
-    run->stage_flop[SMOE_STAGE_EXPERT_DOWN] = 2 * active * d * h;
-    run->stage_flop[SMOE_STAGE_COMBINE] = 2 * active * d;
-    run->flop = 0;
-    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
-        run->flop += run->stage_flop[i];
-    const double biases = row->preset->biases ? 4 * (h * (matrices - 1) + d) : 0;
-    const double expert = matrices * d * h * (plan->weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4) + biases;
-    run->bytes = run->active_experts * expert + 4 * e * d + 2 * 4 * tokens * d;
-    return true;
-}
-
 /* One forward as an app would do it each frame: record, submit, wait. */
 static smoe_result take_sample(smoe_device_layer *layer, const smoe_forward_params *params, sample *out)
 {
@@ -114,37 +76,50 @@ static void summarise(const sample *samples, uint32_t count, double *values, ben
     run->host = spread_of(values, count);
 }
 
-/* Hard and smooth alternate, and their ratio is the median of the pairs' ratios: what else the machine does meanwhile meets both. */
-static smoe_result time_runs(smoe_device_layer *layer, const bench_options *options, const smoe_forward_params params[BENCH_ROUTING_COUNT],
-                             bench_row *row)
+/* What alternates within a row: its routings and, with --totals, hard routing without them. */
+enum { SAMPLE_PLAIN = BENCH_ROUTING_COUNT, SAMPLE_KINDS };
+
+/* What takes a kind of sample. */
+typedef struct source {
+    smoe_device_layer *layer; /* NULL: the kind is not asked for */
+    smoe_forward_params params;
+} source;
+
+/* The median of the pairs' ratios. */
+static double ratio_of(const sample *samples, const sample *to, uint32_t count, double *values)
+{
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = samples[i].device > 0 ? samples[i].device / to[i].device : samples[i].host / to[i].host;
+    return spread_of(values, count).median;
+}
+
+/* The kinds alternate, and ratios are those of pairs: what else the machine does meanwhile meets all of them. */
+static smoe_result time_runs(const bench_options *options, const source sources[SAMPLE_KINDS], bench_row *row)
 {
     const uint32_t most = options->repeat ? options->repeat : MAX_REPEATS;
-    sample *samples = malloc(sizeof *samples * BENCH_ROUTING_COUNT * most);
+    sample *samples = malloc(sizeof *samples * SAMPLE_KINDS * most); /* `most` of each kind */
     double *values = malloc(sizeof *values * most);
     smoe_result result = samples && values ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
-    const bool smooth = !row->runs[BENCH_SMOOTH].unsupported[0];
+    const source *hard = &sources[BENCH_HARD];
     uint32_t count = 0;
 
     /* The first forwards have compiled and touched everything already; this is for clocks that rise under load. */
     for (const double end = now() + WARM_UP * options->seconds * 1e9; result == SMOE_SUCCESS && !options->repeat && now() < end;)
-        result = take_sample(layer, &params[BENCH_HARD], &samples[0]);
+        result = take_sample(hard->layer, &hard->params, &samples[0]);
     for (const double end = now() + options->seconds * 1e9;
          result == SMOE_SUCCESS && count < most && (options->repeat || count < MIN_REPEATS || now() < end);
-         count++) {
-        result = take_sample(layer, &params[BENCH_HARD], &samples[count]);
-        if (result == SMOE_SUCCESS && smooth)
-            result = take_sample(layer, &params[BENCH_SMOOTH], &samples[most + count]);
-    }
+         count++)
+        for (uint32_t kind = 0; result == SMOE_SUCCESS && kind < SAMPLE_KINDS; kind++)
+            if (sources[kind].layer)
+                result = take_sample(sources[kind].layer, &sources[kind].params, &samples[kind * most + count]);
     if (result == SMOE_SUCCESS) {
-        summarise(samples, count, values, &row->runs[BENCH_HARD]);
-        if (smooth) {
-            summarise(samples + most, count, values, &row->runs[BENCH_SMOOTH]);
-            for (uint32_t i = 0; i < count; i++) {
-                const sample *a = &samples[i], *b = &samples[most + i];
-                values[i] = a->device > 0 ? b->device / a->device : b->host / a->host;
-            }
-            row->time_ratio = spread_of(values, count).median;
-        }
+        for (uint32_t i = 0; i < BENCH_ROUTING_COUNT; i++)
+            if (sources[i].layer)
+                summarise(samples + i * most, count, values, &row->runs[i]);
+        if (sources[BENCH_SMOOTH].layer)
+            row->time_ratio = ratio_of(samples + BENCH_SMOOTH * most, samples + BENCH_HARD * most, count, values);
+        if (sources[SAMPLE_PLAIN].layer)
+            row->totals_ratio = ratio_of(samples + BENCH_HARD * most, samples + SAMPLE_PLAIN * most, count, values);
     }
     free(values);
     free(samples);
@@ -162,21 +137,19 @@ static smoe_result dump(const char *path, const float *y, size_t count)
     return SMOE_SUCCESS;
 }
 
-/* A first forward of each kind, untimed: it warms up, and its report says what ran. */
-static smoe_result run_once(smoe_device_layer *layer, const bench_options *options, const bench_data *data, bench_row *row,
-                            const smoe_forward_params params[BENCH_ROUTING_COUNT])
+/* A first forward of each kind, untimed: it warms up, and the routings' reports say what ran. */
+static smoe_result run_once(const bench_options *options, const bench_data *data, bench_row *row, const source sources[SAMPLE_KINDS])
 {
     const size_t count = (size_t)row->tokens * row->plan.d_model;
     float *y = malloc(count * sizeof *y);
     uint32_t *report = malloc((size_t)row->tokens * SMOE_REPORT_STRIDE(row->plan.max_active) * sizeof *report);
     smoe_result result = y && report ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
 
-    for (int i = 0; result == SMOE_SUCCESS && i < BENCH_ROUTING_COUNT; i++) {
-        bench_run *run = &row->runs[i];
-        if (run->unsupported[0])
+    for (int i = 0; result == SMOE_SUCCESS && i < SAMPLE_KINDS; i++) {
+        if (!sources[i].layer)
             continue;
-        result = smoe_device_layer_forward(layer, &params[i], data->x, y, report, NULL);
-        if (result == SMOE_SUCCESS && !count_work(row, report, run)) {
+        result = smoe_device_layer_forward(sources[i].layer, &sources[i].params, data->x, y, report, NULL);
+        if (result == SMOE_SUCCESS && i < BENCH_ROUTING_COUNT && !bench_count_work(row, report, &row->runs[i])) {
             fprintf(stderr, "smoe-bench: %s: the report names experts that there are not\n", row->preset->name);
             result = SMOE_ERROR_VULKAN;
         }
@@ -188,27 +161,56 @@ static smoe_result run_once(smoe_device_layer *layer, const bench_options *optio
     return result;
 }
 
-smoe_result bench_measure_row(smoe_device_layer *layer, const bench_options *options, const bench_data *data, bench_row *row)
+/* Widths with which half an extra expert per token runs on average, and one at least, before any cap; those of groups as wide as the
+ * experts' own would be among hard groups. */
+static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *options, const bench_data *data, const bench_row *row,
+                                bench_run *smooth)
+{
+    const bool groups = row->plan.group_count > 1;
+    const double extra = (row->tokens > 1 ? row->tokens / 2 : 1) / (double)row->tokens;
+    smoe_forward_params params = smoe_forward_defaults();
+    smoe_result result = SMOE_SUCCESS;
+
+    params.token_count = row->tokens;
+    smooth->eps = (float)options->eps;
+    smooth->group_eps = groups ? (float)options->group_eps : 0;
+    if (groups && smooth->group_eps <= 0 && smooth->eps > 0)
+        smooth->group_eps = smooth->eps;
+    if (groups && smooth->group_eps <= 0)
+        result = smoe_device_layer_calibrate(layer, &params, data->x, extra, &smooth->group_eps, NULL);
+    params.group_eps = smooth->group_eps;
+    if (result == SMOE_SUCCESS && smooth->eps <= 0)
+        result = smoe_device_layer_calibrate(layer, &params, data->x, extra, &smooth->eps, NULL);
+    return result;
+}
+
+smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options, const bench_data *data,
+                              bench_row *row)
 {
     bench_run *hard = &row->runs[BENCH_HARD], *smooth = &row->runs[BENCH_SMOOTH];
-    smoe_forward_params params[BENCH_ROUTING_COUNT];
+    source sources[SAMPLE_KINDS] = {{.layer = layer}, {.layer = layer}, {.layer = plain}};
+    smoe_result result = SMOE_SUCCESS;
 
     if (options->hard_only)
         snprintf(smooth->unsupported, sizeof smooth->unsupported, "not asked for: --hard");
     else if (row->plan.max_active == row->plan.top_k)
         snprintf(smooth->unsupported, sizeof smooth->unsupported, "max_active is k: no extra expert may run");
     else
-        smooth->eps = options->eps > 0 ? (float)options->eps : bench_choose_eps(&row->plan, data, row->tokens);
+        result = choose_bands(layer, options, data, row, smooth);
     if (!smooth->unsupported[0] && !(smooth->eps > 0))
-        snprintf(smooth->unsupported, sizeof smooth->unsupported, "no host memory to choose a band width, or equal scores");
-    for (int i = 0; i < BENCH_ROUTING_COUNT; i++) {
-        params[i] = smoe_forward_defaults();
-        params[i].token_count = row->tokens;
-        params[i].eps = row->runs[i].eps;
+        snprintf(smooth->unsupported, sizeof smooth->unsupported, "scores are equal: no band lets so few experts in");
+    if (smooth->unsupported[0])
+        sources[BENCH_SMOOTH].layer = NULL;
+    for (int i = 0; i < SAMPLE_KINDS; i++) {
+        sources[i].params = smoe_forward_defaults();
+        sources[i].params.token_count = row->tokens;
     }
-    smoe_result result = run_once(layer, options, data, row, params);
+    sources[BENCH_SMOOTH].params.eps = smooth->eps;
+    sources[BENCH_SMOOTH].params.group_eps = smooth->group_eps;
     if (result == SMOE_SUCCESS)
-        result = time_runs(layer, options, params, row);
+        result = run_once(options, data, row, sources);
+    if (result == SMOE_SUCCESS)
+        result = time_runs(options, sources, row);
     if (result == SMOE_SUCCESS && !smooth->unsupported[0])
         row->active_ratio = (double)smooth->active_total / (double)hard->active_total;
     return result;

@@ -15,10 +15,12 @@ void bench_print_help(void)
          "  --preset NAME          only this one; may stand several times\n"
          "  --shape E,k,D,H,T[,gated]   a layer of your own in place of the presets: silu, renormalised, no biases\n"
          "  --tokens T             in place of the preset's own\n"
-         "  --weights f32|f16      only these\n"
+         "  --weights f32|f16|bf16 only these; may stand several times\n"
          "  --hard                 hard routing only\n"
          "  --max-active A         most experts that may run for a token [k + 4]\n"
          "  --eps X                the smooth run's band width [half an extra expert per token]\n"
+         "  --group-eps X          its band width for groups of experts [eps as it would be with hard groups]\n"
+         "  --totals               forwards add to totals; hard ones are timed without them too (twice the weights)\n"
          "\n"
          "how:\n"
          "  --device N|NAME|UUID   which device; smoe-devices lists them [best]\n"
@@ -28,7 +30,7 @@ void bench_print_help(void)
          "  --no-peak              do not measure the device's own peak\n"
          "  --validate             run under the validation layers; any message fails\n"
          "  --json FILE|-          the results as JSON; with -, the table goes to stderr\n"
-         "  --peer-data            fill the layer as the peer's program does (peer.py); gated layers only\n"
+         "  --peer-data            fill a gated --shape as the peer's program does (peer.py)\n"
          "  --dump FILE            write the last row's hard y, raw float32\n"
          "\n"
          "Exit status: 0, with unsupported rows too; 1 if the device or the validation failed; 2 for a wrong command line.");
@@ -121,16 +123,29 @@ static bool *find_flag(const char *name, size_t size, bench_options *options)
         const char *name;
         bool *flag;
     } flags[] = {{"--list", &options->list}, {"--hard", &options->hard_only}, {"--no-peak", &options->no_peak},
-                 {"--validate", &options->validate}, {"--peer-data", &options->peer_data}, {"--help", &options->help}};
+                 {"--totals", &options->totals}, {"--validate", &options->validate}, {"--peer-data", &options->peer_data},
+                 {"--help", &options->help}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].name) == size && strncmp(name, flags[i].name, size) == 0)
             return flags[i].flag;
     return NULL;
 }
 
-enum { DEVICE, JSON, DUMP, PRESET, SHAPE, WEIGHTS, TOKENS, REPEAT, MAX_ACTIVE, SECONDS, EPS, MEMORY, VALUE_COUNT };
-static const char *const value_names[VALUE_COUNT] = {"--device",  "--json",   "--dump",       "--preset",  "--shape", "--weights",
-                                                     "--tokens", "--repeat", "--max-active", "--seconds", "--eps",   "--memory"};
+enum { DEVICE, JSON, DUMP, PRESET, SHAPE, WEIGHTS, TOKENS, REPEAT, MAX_ACTIVE, SECONDS, EPS, GROUP_EPS, MEMORY, VALUE_COUNT };
+static const char *const value_names[VALUE_COUNT] = {
+    "--device", "--json", "--dump", "--preset", "--shape", "--weights", "--tokens", "--repeat", "--max-active", "--seconds", "--eps",
+    "--group-eps", "--memory"};
+
+static bool parse_weights(const char *value, bench_options *options)
+{
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
+        if (strcmp(value, bench_type_name((smoe_type)type)) == 0) {
+            options->weights[type] = true;
+            return true;
+        }
+    }
+    return refuse("--weights", value, "must be f32, f16 or bf16");
+}
 
 static bool parse_value(int option, const char *value, bench_options *options)
 {
@@ -146,13 +161,10 @@ static bool parse_value(int option, const char *value, bench_options *options)
     case MAX_ACTIVE: return parse_count(name, value, SMOE_MAX_EXPERTS, &options->max_active);
     case SECONDS: return parse_number(name, value, 3600, &options->seconds);
     case EPS: return parse_number(name, value, 1e30, &options->eps);
+    case GROUP_EPS: return parse_number(name, value, 1e30, &options->group_eps);
     case MEMORY: return parse_number(name, value, 1, &options->memory);
-    default: break;
+    default: return parse_weights(value, options);
     }
-    if (strcmp(value, "f32") != 0 && strcmp(value, "f16") != 0)
-        return refuse(name, value, "must be f32 or f16");
-    options->weights[value[1] == '3' ? SMOE_TYPE_FLOAT32 : SMOE_TYPE_FLOAT16] = true;
-    return true;
 }
 
 static bool parse_argument(int count, char **arguments, int *at, bench_options *options)
@@ -179,22 +191,22 @@ static bool parse_argument(int count, char **arguments, int *at, bench_options *
 /* What the options must be together, and what follows where they say nothing. */
 static bool complete(bench_options *options)
 {
-    bool any_preset = false, any_ungated = options->has_shape && !options->shape.plan.gated;
+    bool any_preset = false, any_type = false;
 
     for (size_t i = 0; i < bench_preset_count; i++)
         any_preset = any_preset || options->presets[i];
     if (options->has_shape && any_preset)
         return refuse("--shape", "", "stands in place of presets: give either");
-    for (size_t i = 0; i < bench_preset_count && !options->has_shape; i++) {
+    for (size_t i = 0; i < bench_preset_count && !options->has_shape; i++)
         options->presets[i] = options->presets[i] || !any_preset;
-        any_ungated = any_ungated || (options->presets[i] && !bench_presets[i].plan.gated);
-    }
-    if (options->peer_data && any_ungated)
-        return refuse("--peer-data", "", "the peer's program has gated layers only");
-    if (options->hard_only && options->eps > 0)
-        return refuse("--eps", "", "is for the smooth run, which --hard leaves out");
-    if (!options->weights[SMOE_TYPE_FLOAT32] && !options->weights[SMOE_TYPE_FLOAT16])
-        options->weights[SMOE_TYPE_FLOAT32] = options->weights[SMOE_TYPE_FLOAT16] = true;
+    if (options->peer_data && !(options->has_shape && options->shape.plan.gated))
+        return refuse("--peer-data", "", "needs --shape E,k,D,H,T,gated: the peer's program has no other layers");
+    if (options->hard_only && (options->eps > 0 || options->group_eps > 0))
+        return refuse(options->eps > 0 ? "--eps" : "--group-eps", "", "is for the smooth run, which --hard leaves out");
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++)
+        any_type = any_type || options->weights[type];
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++)
+        options->weights[type] = options->weights[type] || !any_type;
     for (size_t i = 0; i < bench_preset_count + 1; i++) {
         const bench_preset *preset = i < bench_preset_count ? &bench_presets[i] : &options->shape;
         const bool used = i < bench_preset_count ? options->presets[i] : options->has_shape;

@@ -4,20 +4,43 @@
 const bench_preset bench_presets[] = {
     {"tiny", "for tests",
      {.d_model = 64, .d_hidden = 96, .expert_count = 8, .top_k = 2, .activation = SMOE_ACTIVATION_GELU, .renormalize = true},
-     true, {1, 33}},
+     .biases = true, .tokens = {1, 33}},
+    {"tiny-grouped", "for tests: all that DeepSeek-V3's layers have, and a shared gate",
+     {.d_model = 64, .d_hidden = 48, .expert_count = 16, .top_k = 4, .gate = SMOE_GATE_SIGMOID, .activation = SMOE_ACTIVATION_SILU,
+      .gated = true, .renormalize = true, .group_count = 4, .top_groups = 2, .shared_hidden = 80, .shared_gate = true},
+     .biases = true, .router_bias = true, .selection_bias = true, .tokens = {1, 33}},
+    /* Its published router is Tutel's cosine_top, with that gate's own projection width and initial temperature. */
     {"gmoe-s16", "GMoE-S/16: a ViT-S/16 of 197 tokens per image, one image and eight",
-     {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .activation = SMOE_ACTIVATION_GELU, .renormalize = true},
-     true, {197, 8 * 197}},
+     {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .router = SMOE_ROUTER_COSINE, .projection_width = 256,
+      .activation = SMOE_ACTIVATION_GELU, .renormalize = true},
+     .biases = true, .router_bias = true, .tokens = {197, 8 * 197}},
     {"switch-base-16", "Switch-Base-16",
      {.d_model = 768, .d_hidden = 3072, .expert_count = 16, .top_k = 1, .activation = SMOE_ACTIVATION_RELU},
-     false, {1, 32, 512}},
+     .tokens = {1, 32, 512}},
     {"olmoe", "OLMoE-1B-7B",
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .activation = SMOE_ACTIVATION_SILU, .gated = true},
-     false, {1, 32, 512}},
+     .tokens = {1, 32, 512}},
     {"qwen3-30b-a3b", "Qwen3-30B-A3B",
      {.d_model = 2048, .d_hidden = 768, .expert_count = 128, .top_k = 8, .activation = SMOE_ACTIVATION_SILU, .gated = true,
       .renormalize = true},
-     false, {1, 32, 512}},
+     .tokens = {1, 32, 512}},
+    {"gpt-oss-20b", "gpt-oss-20b",
+     {.d_model = 2880, .d_hidden = 2880, .expert_count = 32, .top_k = 4, .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true,
+      .renormalize = true},
+     .biases = true, .router_bias = true, .tokens = {1, 32, 512}},
+    /* Two shared experts of 1408: one of their sum. */
+    {"moonlight-16b", "Moonlight-16B-A3B: DeepSeek-V3's layer, without groups",
+     {.d_model = 2048, .d_hidden = 1408, .expert_count = 64, .top_k = 6, .gate = SMOE_GATE_SIGMOID, .activation = SMOE_ACTIVATION_SILU,
+      .gated = true, .renormalize = true, .shared_hidden = 2 * 1408},
+     .selection_bias = true, .tokens = {1, 32, 512}},
+    {"ling-mini-2.0", "Ling-mini-2.0: DeepSeek-V3's layer, small",
+     {.d_model = 2048, .d_hidden = 512, .expert_count = 256, .top_k = 8, .gate = SMOE_GATE_SIGMOID, .activation = SMOE_ACTIVATION_SILU,
+      .gated = true, .renormalize = true, .group_count = 8, .top_groups = 4, .shared_hidden = 512},
+     .selection_bias = true, .tokens = {1, 32, 512}},
+    {"deepseek-v3", "DeepSeek-V3",
+     {.d_model = 7168, .d_hidden = 2048, .expert_count = 256, .top_k = 8, .gate = SMOE_GATE_SIGMOID, .activation = SMOE_ACTIVATION_SILU,
+      .gated = true, .renormalize = true, .group_count = 8, .top_groups = 4, .shared_hidden = 2048},
+     .selection_bias = true, .tokens = {1, 32, 512}},
 };
 
 const size_t bench_preset_count = sizeof bench_presets / sizeof *bench_presets;
@@ -31,25 +54,43 @@ const char *bench_activation_name(smoe_activation activation)
     case SMOE_ACTIVATION_GELU: return "gelu";
     case SMOE_ACTIVATION_GELU_TANH: return "gelu_tanh";
     case SMOE_ACTIVATION_SILU: return "silu";
+    case SMOE_ACTIVATION_RELU_SQUARED: return "relu_squared";
+    case SMOE_ACTIVATION_SWIGLU_CLAMPED: return "swiglu_clamped";
     default: return "unknown";
     }
 }
 
 const char *bench_type_name(smoe_type type)
 {
-    return type == SMOE_TYPE_FLOAT16 ? "f16" : "f32";
+    return type == SMOE_TYPE_FLOAT32 ? "f32" : type == SMOE_TYPE_FLOAT16 ? "f16" : "bf16";
+}
+
+const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE])
+{
+    char cosine[24] = "", groups[32] = "", shared[32] = "";
+    if (plan->router == SMOE_ROUTER_COSINE)
+        snprintf(cosine, sizeof cosine, ", cosine %u", plan->projection_width);
+    if (plan->group_count > 1)
+        snprintf(groups, sizeof groups, ", %u of %u groups", plan->top_groups, plan->group_count);
+    if (plan->shared_hidden > 0)
+        snprintf(shared, sizeof shared, ", %sshared %u", plan->shared_gate ? "gated " : "", plan->shared_hidden);
+    char all[128];
+    snprintf(all, sizeof all, "%s%s%s%s", cosine, plan->gate == SMOE_GATE_SIGMOID ? ", sigmoid" : "", groups, shared);
+    snprintf(text, BENCH_ROUTING_SIZE, "%.*s", BENCH_ROUTING_SIZE - 1, all[0] ? all + 2 : "");
+    return text;
 }
 
 void bench_print_presets(FILE *out)
 {
-    fprintf(out, "%-15s %5s %5s %4s %2s  %-11s %-7s %s\n", "preset", "D", "H", "E", "k", "activation", "biases", "tokens");
+    fprintf(out, "%-15s %5s %5s %4s %2s  %-20s %-7s %-36s %s\n", "preset", "D", "H", "E", "k", "activation", "biases", "routing", "tokens");
     for (size_t i = 0; i < bench_preset_count; i++) {
         const bench_preset *preset = &bench_presets[i];
         const smoe_plan_desc *plan = &preset->plan;
-        char activation[32];
+        char activation[32], routing[BENCH_ROUTING_SIZE];
         snprintf(activation, sizeof activation, "%s%s", plan->gated ? "gated " : "", bench_activation_name(plan->activation));
-        fprintf(out, "%-15s %5u %5u %4u %2u  %-11s %-7s", preset->name, plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k,
-                activation, preset->biases ? "yes" : "no");
+        bench_describe_routing(plan, routing);
+        fprintf(out, "%-15s %5u %5u %4u %2u  %-20s %-7s %-36s", preset->name, plan->d_model, plan->d_hidden, plan->expert_count,
+                plan->top_k, activation, preset->biases ? "yes" : "no", routing[0] ? routing : "linear");
         for (int t = 0; t < BENCH_MAX_TOKEN_COUNTS && preset->tokens[t] > 0; t++)
             fprintf(out, " %u", preset->tokens[t]);
         fprintf(out, "   %s\n", preset->about);

@@ -49,9 +49,12 @@ void bench_print_device(FILE *out, const bench_result *result)
 static void print_title(FILE *out, const bench_row *row)
 {
     const smoe_plan_desc *plan = &row->plan;
-    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s\n", row->preset->name, row->tokens,
+    char routing[BENCH_ROUTING_SIZE];
+    bench_describe_routing(plan, routing);
+    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s%s%s\n", row->preset->name, row->tokens,
             bench_type_name(plan->weight_type), plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
-            plan->gated ? "gated " : "", bench_activation_name(plan->activation), row->preset->biases ? ", biases" : "");
+            plan->gated ? "gated " : "", bench_activation_name(plan->activation), row->preset->biases ? ", biases" : "",
+            routing[0] ? ", " : "", routing);
 }
 
 /* "12.3 ms" and its spread. */
@@ -65,14 +68,17 @@ static void print_time(FILE *out, const bench_spread *time)
 static void print_stage(FILE *out, const bench_result *result, const bench_row *row, int stage)
 {
     const char *name = smoe_stage_name((smoe_stage)stage);
+    const char *family = smoe_stage_name(stage == SMOE_STAGE_ROUTE_PROJECT ? SMOE_STAGE_ROUTE_LOGITS : (smoe_stage)stage); /* of kernels */
     const smoe_kernel_choice *kernel = &row->kernels[stage];
-    const size_t prefix = strlen(name);
+    const size_t prefix = strlen(family);
     char variant[64], text[16];
 
-    const char *rest = strncmp(kernel->name, name, prefix) == 0 ? kernel->name + prefix : kernel->name;
+    const char *rest = strncmp(kernel->name, family, prefix) == 0 ? kernel->name + prefix : kernel->name;
     rest += *rest == '_';
-    if (kernel->tile_rows && kernel->tile_columns)
+    if (kernel->tile_rows && kernel->tile_columns && kernel->tile_depth)
         snprintf(variant, sizeof variant, "%s %ux%ux%u", rest, kernel->tile_rows, kernel->tile_columns, kernel->tile_depth);
+    else if (kernel->tile_rows && kernel->tile_columns)
+        snprintf(variant, sizeof variant, "%s %ux%u", rest, kernel->tile_rows, kernel->tile_columns);
     else
         snprintf(variant, sizeof variant, "%s", rest);
     fprintf(out, "  %-13s %-20s", name, variant);
@@ -125,7 +131,8 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
     }
     fprintf(out, "\n");
     for (int stage = 0; stage < SMOE_STAGE_COUNT && row->runs[BENCH_HARD].device.median > 0; stage++)
-        print_stage(out, result, row, stage);
+        if (row->kernels[stage].name[0])
+            print_stage(out, result, row, stage);
     if (row->runs[BENCH_HARD].device.median > 0)
         print_total(out, result, row, "layer, device", true);
     print_total(out, result, row, "layer, host", false);
@@ -138,12 +145,16 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         }
         fprintf(out, "  %s: %.4g experts per token, %u of %u run; ", routing_names[i], (double)run->active_total / row->tokens,
                 run->active_experts, row->plan.expert_count);
+        if (run->group_eps > 0)
+            fprintf(out, "group eps %.4g; ", (double)run->group_eps);
         fprintf(out, "%.4g MB at least, %s GB/s, ", run->bytes / 1e6, rate(text, run->bytes, bench_run_time(run)));
         fprintf(out, "%s of the peak; %u forwards\n", share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
                 run->repeat_count);
     }
     if (row->time_ratio > 0)
         fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio, row->active_ratio);
+    if (row->totals_ratio > 0)
+        fprintf(out, "  hard with totals over hard without: %.3f times the time\n", row->totals_ratio);
     fflush(out);
 }
 
@@ -153,7 +164,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     const double time = bench_run_time(run);
     char text[16], spread[40];
 
-    fprintf(out, "%-15s %5u %-3s  %-6s", row->preset->name, row->tokens, bench_type_name(row->plan.weight_type), routing_names[routing]);
+    fprintf(out, "%-15s %5u %-4s %-6s", row->preset->name, row->tokens, bench_type_name(row->plan.weight_type), routing_names[routing]);
     if (row->unsupported[0] || run->unsupported[0]) {
         fprintf(out, "  unsupported: %s\n", row->unsupported[0] ? row->unsupported : run->unsupported);
         return;
@@ -172,7 +183,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
 
 void bench_print_summary(FILE *out, const bench_result *result)
 {
-    fprintf(out, "\n%-15s %5s %-3s  %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts", "ms", "(p10 .. p90)",
+    fprintf(out, "\n%-15s %5s %-4s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts", "ms", "(p10 .. p90)",
             "host ms", "GFLOP/s", "of FMA", "GB/s", "of peak", "smooth / hard: time, experts");
     for (size_t i = 0; i < result->row_count; i++)
         for (int routing = 0; routing < BENCH_ROUTING_COUNT; routing++)

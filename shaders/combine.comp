@@ -1,8 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// y_t = sum over the active experts in rank order of weight * row. Workgroup (x, y): columns x * WORKGROUP_SIZE * V and on of
-// token y, V = 4 columns per invocation where D allows, else 1. Moves A * D + D floats per token: bound by memory.
-// input: the experts' rows [R,D]; control in: ACTIVE [T], WEIGHTS [T,A], ROWS [T,A]; output: y [T,D].
+// y_t = sum over the active experts in rank order of weight * row, then the shared expert's row. Workgroup (x, y): columns
+// x * WORKGROUP_SIZE * V and on of token y, V = 4 columns per invocation where D allows, else 1. Moves A * D + D floats per token: bound
+// by memory.
+// input: the experts' rows [R,D], then the shared expert's [T,D]; control in: ACTIVE [T], WEIGHTS [T,A], ROWS [T,A], SHARED_GATE [T];
+// output: y [T,D].
 #define CONTROL_ACCESS readonly
 #include "kernel.glsl"
 
@@ -22,6 +24,15 @@ void main() {
     for (uint i = token * MAX_ACTIVE; i < token * MAX_ACTIVE + n; i++) {
         const uint at = control[AT_ROWS + i] * columns + column;
         const float weight = uintBitsToFloat(control[AT_WEIGHTS + i]);
+        if (ALIGNED != 0u)
+            sum += weight * rows4[at];
+        else
+            sum.x += weight * rows[at];
+    }
+    if (SHARED_HIDDEN > 0u) {
+        const uint start = SMOE_SHARED_START(PASS_TOKENS * MAX_ACTIVE, D_MODEL) / (ALIGNED != 0u ? 4u : 1u);
+        const uint at = start + token * columns + column;
+        const float weight = SHARED_GATE != 0u ? 1.0 / (1.0 + exp(-uintBitsToFloat(control[AT_SHARED_GATE + token]))) : 1.0;
         if (ALIGNED != 0u)
             sum += weight * rows4[at];
         else

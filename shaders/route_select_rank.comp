@@ -2,7 +2,8 @@
 #extension GL_GOOGLE_include_directive : require
 // route_select without subgroup operations. One workgroup per token: every invocation ranks its own experts by counting those before
 // them, E^2 / WORKGROUP_SIZE comparisons, then all see the ranks in shared memory.
-// control in: logits [T,E]; control out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A]; output: report [T,stride] if asked for.
+// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
+// for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "route_select.glsl"
@@ -13,32 +14,57 @@ shared uint ranked_ids[EXPERT_COUNT];
 shared float partial[WORKGROUP_SIZE];
 shared uint nonfinite, tied, active_count;
 
+// The largest `value` of all invocations, to all of them.
+float largest_of_all(float value) {
+    partial[gl_LocalInvocationID.x] = value;
+    barrier();
+    float largest = partial[0];
+    for (uint i = 1u; i < WORKGROUP_SIZE; i++)
+        largest = max(largest, partial[i]);
+    barrier(); // partial is used again
+    return largest;
+}
+
+// The largest logit of those whose gates are added up. n experts run.
+float reference_logit(uint token, uint n, float s_first) {
+    if (SCORES_ARE_LOGITS)
+        return s_first;
+    if (GATE != 0u)
+        return 0.0; // a sigmoid needs none
+    float largest = LEFT_OUT;
+    if (RENORMALIZE != 0u) {
+        for (uint rank = gl_LocalInvocationID.x; rank < n; rank += WORKGROUP_SIZE)
+            largest = max(largest, logit(token, ranked_ids[rank]));
+    } else {
+        for (uint e = gl_LocalInvocationID.x; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+            largest = max(largest, logit(token, e));
+    }
+    return largest_of_all(largest);
+}
+
 void main() {
     const uint token = gl_WorkGroupID.x;
     const uint lane = gl_LocalInvocationID.x;
     const bool reporting = (push.flags & SMOE_PUSH_REPORT) != 0u;
     if (lane == 0u) {
-        nonfinite = 0u;
+        nonfinite = GROUPED && groups_taking_part(token) == 0u ? 1u : 0u;
         tied = 0u;
         active_count = 0u;
     }
     barrier();
     for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) {
-        const float s = logit(token, e);
-        scores[e] = s;
-        if (!is_finite(s))
+        const float raw = raw_score(token, e);
+        scores[e] = score(token, e, raw);
+        if (!is_finite(raw))
             atomicOr(nonfinite, 1u);
     }
     barrier();
     if (nonfinite != 0u) {
-        if (lane == 0u)
-            control[AT_ACTIVE + token] = 0u;
-        if (reporting) {
+        if (reporting)
             for (uint rank = lane; rank < MAX_ACTIVE; rank += WORKGROUP_SIZE)
                 write_unused(token, rank);
-            if (lane == 0u)
-                write_report(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
-        }
+        if (lane == 0u)
+            write_nonfinite(token);
         return;
     }
     for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) {
@@ -52,43 +78,51 @@ void main() {
     const float s_first = ranked[0];
     const float s_k = ranked[TOP_K - 1u];
     const float eps = push.max_active < EXPERT_COUNT ? band(s_k, ranked[min(push.max_active, EXPERT_COUNT - 1u)]) : push.eps;
-    const float gap = TOP_K < EXPERT_COUNT ? s_k - ranked[min(TOP_K, EXPERT_COUNT - 1u)] : INFINITY;
-    float total = 0.0;
-    for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) {
-        if (RENORMALIZE == 0u)
-            total += gate_value(scores[e], s_first);
-        if (reporting && gap <= push.tie_tolerance && abs(scores[e] - s_k) <= push.tie_tolerance)
+    const float gap = TOP_K < EXPERT_COUNT ? gap_between(s_k, ranked[min(TOP_K, EXPERT_COUNT - 1u)]) : INFINITY;
+    for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+        if (gap <= push.tie_tolerance && is_tied(scores[e], s_k))
             atomicAdd(tied, 1u);
-    }
-    partial[lane] = total;
-    barrier();
-    for (uint rank = lane; rank < push.max_active; rank += WORKGROUP_SIZE) {
-        const float distance = s_k - ranked[rank];
-        const float m = rank < TOP_K ? 1.0 : eps > 0.0 ? mask(distance, eps) : 0.0;
-        // Active is decided by the distance, as the spec's u > 0 is, not by a mask that may underflow.
-        const bool is_active = rank < TOP_K || (eps > 0.0 && distance < eps);
-        ranked[rank] = is_active ? gate_value(ranked[rank], s_first) * m : 0.0;
-        if (is_active)
+    // Active is decided by the distance, as the spec's u > 0 is, not by a mask that may underflow.
+    for (uint rank = lane; rank < push.max_active; rank += WORKGROUP_SIZE)
+        if (rank < TOP_K || (eps > 0.0 && s_k - ranked[rank] < eps))
             atomicMax(active_count, rank + 1u);
+    barrier();
+    const uint n = active_count; // distances grow with the rank: all before n run
+    const float reference = reference_logit(token, n, s_first);
+    float total = 0.0;
+    if (RENORMALIZE == 0u && GATE == 0u)
+        for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+            total += gate_value(SCORES_ARE_LOGITS ? scores[e] : logit(token, e), reference);
+    partial[lane] = total;
+    float largest = LEFT_OUT;
+    for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE) {
+        const float z = SCORES_ARE_LOGITS ? ranked[rank] : logit(token, ranked_ids[rank]);
+        ranked[rank] = unnormalised_weight(rank, z, reference, s_k - ranked[rank], eps);
+        largest = max(largest, ranked[rank]);
+    }
+    if (BY_LOGARITHM) {
+        largest = largest_of_all(largest);
+        for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE)
+            ranked[rank] = exp(ranked[rank] - largest);
     }
     barrier();
-    const uint n = active_count;
     float sum = 0.0;
     if (RENORMALIZE != 0u)
         for (uint rank = 0u; rank < n; rank++)
             sum += ranked[rank];
+    else if (GATE != 0u)
+        sum = 1.0;
     else
         for (uint i = 0u; i < WORKGROUP_SIZE; i++)
             sum += partial[i];
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE)
         write_active(token, rank, ranked_ids[rank], ranked[rank] / sum * push.scale);
-    if (lane == 0u)
-        control[AT_ACTIVE + token] = n;
-    if (reporting) {
+    if (reporting)
         for (uint rank = n + lane; rank < MAX_ACTIVE; rank += WORKGROUP_SIZE)
             write_unused(token, rank);
-        if (lane == 0u)
-            write_report(token, gap, eps, tied > 0u ? tied - 1u : 0u, n,
-                         push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
-    }
+    if (lane == 0u)
+        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n, push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+    if ((push.flags & SMOE_PUSH_SCORES) != 0u)
+        for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) // the logits were last read before a barrier
+            control[AT_LOGITS + token * EXPERT_COUNT + e] = floatBitsToUint(scores[e]);
 }

@@ -7,7 +7,8 @@
 // stop where the band ends, so the cost follows the experts that run: at most A + 1 rounds over E / subgroup size scores.
 // Right for any subgroup size of SUBGROUP_SIZE or more, also where fewer lanes live than gl_SubgroupSize says (Intel without size
 // control reports 32 and may run 8 or 16): lanes are counted, and subgroups stride over the tokens by gl_NumSubgroups.
-// control in: logits [T,E]; control out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A]; output: report [T,stride] if asked for.
+// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
+// for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "route_select.glsl"
@@ -49,30 +50,47 @@ float next_rank(uint rank) {
     return score;
 }
 
-void write_nonfinite(uint token) {
-    const bool first = gl_SubgroupInvocationID == 0u;
-    if (first)
-        control[AT_ACTIVE + token] = 0u;
-    if ((push.flags & SMOE_PUSH_REPORT) != 0u) {
-        for (uint rank = gl_SubgroupInvocationID; rank < MAX_ACTIVE; rank += lanes)
-            write_unused(token, rank);
-        if (first)
-            write_report(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
+void write_unused_from(uint token, uint rank) {
+    if ((push.flags & SMOE_PUSH_REPORT) != 0u)
+        for (uint i = rank + gl_SubgroupInvocationID; i < MAX_ACTIVE; i += lanes)
+            write_unused(token, i);
+}
+
+// The largest logit of those whose gates are added up. n experts run.
+float reference_logit(uint token, uint n, float s_first) {
+    if (SCORES_ARE_LOGITS)
+        return s_first;
+    if (GATE != 0u)
+        return 0.0; // a sigmoid needs none
+    float largest = LEFT_OUT;
+    if (RENORMALIZE != 0u) {
+        [[unroll]] for (uint i = 0u; i < SLOTS; i++)
+            if (gl_SubgroupInvocationID + i * lanes < n)
+                largest = max(largest, logit(token, slot_id[i]));
+    } else {
+        for (uint e = gl_SubgroupInvocationID; e < EXPERT_COUNT; e += lanes)
+            largest = max(largest, logit(token, e));
     }
+    return subgroupMax(largest);
 }
 
 void select_token(uint token) {
     const uint lane = gl_SubgroupInvocationID;
-    const bool reporting = (push.flags & SMOE_PUSH_REPORT) != 0u;
-    uint nonfinite = 0u;
+    uint nonfinite = GROUPED && groups_taking_part(token) == 0u ? 1u : 0u;
     ranked = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++) {
         const uint e = lane + i * lanes;
-        own_score[i] = e < EXPERT_COUNT ? logit(token, e) : 0.0;
-        nonfinite |= is_finite(own_score[i]) ? 0u : 1u;
+        own_score[i] = 0.0;
+        if (e < EXPERT_COUNT) {
+            const float raw = raw_score(token, e);
+            nonfinite |= is_finite(raw) ? 0u : 1u;
+            own_score[i] = score(token, e, raw);
+        }
     }
     if (subgroupMax(nonfinite) != 0u) {
-        write_nonfinite(token);
+        write_unused_from(token, 0u);
+        if (lane == 0u)
+            write_nonfinite(token);
         return;
     }
 
@@ -89,48 +107,63 @@ void select_token(uint token) {
             continue;
         }
         if (rank == TOP_K)
-            gap = s_k - score;
+            gap = gap_between(s_k, score);
         if (rank == push.max_active)
             eps = band(s_k, score);
         if (rank >= push.max_active || s_k - score >= push.eps)
             break;
     }
 
-    float total = 0.0;
-    uint tied = 0u, active_count = 0u;
+    uint active_count = 0u;
     [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
         const uint rank = lane + i * lanes;
-        const float distance = s_k - slot_score[i];
-        const bool in_band = eps > 0.0 && distance < eps; // as the spec's u > 0; a mask may underflow
-        if (rank < min(found, push.max_active) && (rank < TOP_K || in_band)) {
-            const float m = rank < TOP_K ? 1.0 : mask(distance, eps);
-            slot_score[i] = gate_value(slot_score[i], s_first) * m; // from here on the unnormalised weight
+        const bool in_band = eps > 0.0 && s_k - slot_score[i] < eps; // as the spec's u > 0; a mask may underflow
+        if (rank < min(found, push.max_active) && (rank < TOP_K || in_band))
             active_count = rank + 1u;
+    }
+    const uint n = subgroupMax(active_count); // distances grow with the rank: all before n run
+    const float reference = reference_logit(token, n, s_first);
+    float largest = LEFT_OUT;
+    [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
+        const uint rank = lane + i * lanes;
+        if (rank < n) {
+            const float z = SCORES_ARE_LOGITS ? slot_score[i] : logit(token, slot_id[i]);
+            slot_score[i] = unnormalised_weight(rank, z, reference, s_k - slot_score[i], eps); // from here on
+            largest = max(largest, slot_score[i]);
+        }
+    }
+    if (BY_LOGARITHM)
+        largest = subgroupMax(largest);
+    float total = 0.0;
+    [[unroll]] for (uint i = 0u; i < SLOTS; i++)
+        if (lane + i * lanes < n) {
+            if (BY_LOGARITHM)
+                slot_score[i] = exp(slot_score[i] - largest);
             if (RENORMALIZE != 0u)
                 total += slot_score[i];
         }
-    }
+    uint tied = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++)
         if (lane + i * lanes < EXPERT_COUNT) {
-            if (RENORMALIZE == 0u)
-                total += gate_value(own_score[i], s_first);
-            if (gap <= push.tie_tolerance && abs(own_score[i] - s_k) <= push.tie_tolerance)
+            if (RENORMALIZE == 0u && GATE == 0u)
+                total += gate_value(SCORES_ARE_LOGITS ? own_score[i] : logit(token, lane + i * lanes), reference);
+            if (gap <= push.tie_tolerance && is_tied(own_score[i], s_k))
                 tied++;
         }
-    const float sum = subgroupAdd(total);
-    const uint n = subgroupMax(active_count);
+    const float sum = RENORMALIZE == 0u && GATE != 0u ? 1.0 : subgroupAdd(total);
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
         if (lane + i * lanes < n)
             write_active(token, lane + i * lanes, slot_id[i], slot_score[i] / sum * push.scale);
-    if (lane == 0u)
-        control[AT_ACTIVE + token] = n;
-    if (reporting) {
+    write_unused_from(token, n);
+    if ((push.flags & (SMOE_PUSH_REPORT | SMOE_PUSH_TOTALS)) != 0u)
         tied = subgroupAdd(tied);
-        for (uint rank = n + lane; rank < MAX_ACTIVE; rank += lanes)
-            write_unused(token, rank);
-        if (lane == 0u)
-            write_report(token, gap, eps, tied > 0u ? tied - 1u : 0u, n,
-                         push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+    if (lane == 0u)
+        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n, push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+    if ((push.flags & SMOE_PUSH_SCORES) != 0u) {
+        subgroupBarrier(); // the logits have been read
+        [[unroll]] for (uint i = 0u; i < OWN; i++)
+            if (lane + i * lanes < EXPERT_COUNT)
+                control[AT_LOGITS + token * EXPERT_COUNT + lane + i * lanes] = floatBitsToUint(own_score[i]);
     }
 }
 

@@ -60,17 +60,27 @@ SMOE_API uint32_t smoe_device_validation_count(const smoe_device *device);
 
 /* ---- layers on host arrays ----------------------------------------------------------------------------------------- */
 
-/* Weights as host arrays, copied to the device during smoe_device_layer_create and not needed afterwards. Shapes as in
- * smoe_layer_desc. w1, w2 and w3 are of weight_type; where the plan's type differs they are converted, round to nearest even. */
+/* Weights as host arrays, copied to the device during smoe_device_layer_create and not needed afterwards. Shapes, and which are given
+ * when, as in smoe_layer_desc. w1, w2, w3, shared_w1, shared_w2 and shared_w3 are of weight_type; where the plan's type differs they are
+ * converted, round to nearest even, NaN to NaN. */
 typedef struct smoe_host_weights {
     smoe_type weight_type;
     const float *router_weight, *router_bias;
+    const float *router_projection, *router_projection_bias, *router_similarity, *router_log_scale;
+    const float *selection_bias;
     const void *w1;
     const float *b1;
     const void *w3;
     const float *b3;
     const void *w2;
     const float *b2;
+    const void *shared_w1;
+    const float *shared_b1;
+    const void *shared_w3;
+    const float *shared_b3;
+    const void *shared_w2;
+    const float *shared_b2;
+    const float *shared_gate;
 } smoe_host_weights;
 
 typedef struct smoe_device_layer smoe_device_layer;
@@ -90,23 +100,47 @@ typedef struct smoe_timings {
     double device_total, host_total;
 } smoe_timings;
 
-/* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D]; report: NULL, or SMOE_REPORT_STRIDE(max_active) * T words (report.h);
- * timings: NULL, or filled. T = params->token_count, at most the plan's max_tokens.
+/* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D], NULL: routing alone, as smoe_route; report: NULL, or
+ * SMOE_REPORT_STRIDE(max_active) * T words (report.h); timings: NULL, or filled. T = params->token_count, at most the plan's max_tokens.
  * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x,
                                                float *y, uint32_t *report, smoe_timings *timings);
 
-/* The router's logits of the last smoe_device_layer_forward: float32 [T,E], T its token count. For tests and analysis: it
- * copies them from the workspace each time it is called.
+/* The router's logits of the last smoe_device_layer_forward, as it or repeats since have left them: float32 [T,E], T its token count;
+ * the scores where its params had keep_scores. For tests and analysis: it copies them from the workspace each time it is called.
  * Errors: INVALID_ARGUMENT (a NULL argument, no forward yet, or the last one failed), UNSUPPORTED (the forward took several passes, and
  * only the last one's logits are left), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits);
 
 /* Runs the forward `count` more times over the x of the last smoe_device_layer_forward and fills timings[count]: for measuring,
- * nothing is copied to or from the host. report: whether the report is written too. Errors as above; INVALID_ARGUMENT before the
- * first forward and after one that failed. */
+ * nothing is copied to or from the host. Where that was routing alone (y NULL), so are these. report: whether the report is written too.
+ * Errors as above; INVALID_ARGUMENT before the first forward and after one that failed. */
 SMOE_API smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report,
                                               uint32_t count, smoe_timings *timings);
+
+/* Starts the layer's totals (smoe.h) over at zero. From the first call on every forward adds to them, also those of repeat, but not
+ * calibration. After a failure there are none until it succeeds.
+ * Errors: OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, INVALID_ARGUMENT (layer NULL), DEVICE_LOST, VULKAN. */
+SMOE_API smoe_result smoe_device_layer_reset_totals(smoe_device_layer *layer);
+
+/* The totals since the last reset. expert_tokens: NULL, or [E]. Errors: INVALID_ARGUMENT (a NULL argument, or never reset),
+ * OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
+SMOE_API smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_totals *out, uint64_t *expert_tokens);
+
+/* Chooses eps for an existing model: the largest eps whose extra experts, those beyond the k best, average at most `extra` over the
+ * T tokens of x (float32 [T,D], T = params->token_count, at most the plan's max_tokens):
+ *   extra(eps) = mean over t of #{e not among the k best : s[k] - s_e < eps}
+ * before any cap (smoe's own; the paper's budget is extra = 0.5, arXiv 2606.19036). Exact on the batch: with the eps returned a forward
+ * on this device runs that many extra experts and no more, with the next larger float32 it exceeds the budget. *eps: 0 (hard) where more
+ * tokens tie than the budget allows, 1e30 where no band exceeds it. *mean, if not NULL: extra(*eps), at most `extra`. Non-finite tokens
+ * count as tokens without extra experts, and so do experts that their groups leave out. params->eps, a, b, max_active and keep_scores are
+ * not looked at; group_eps is. No expert runs and nothing is added to the totals, but the x and logits of the last forward are lost:
+ * smoe_device_layer_logits and _repeat want another one first. A batch of several passes is routed twice, pass by pass, and is exact where
+ * smoe_select_kernels gives the same routing kernels for one pass as for T (a pass of few tokens may have others).
+ * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY,
+ * DEVICE_LOST, VULKAN. */
+SMOE_API smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, double extra,
+                                                 float *eps, double *mean);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@
  * - Shapes: T tokens, D model width, E experts, H expert hidden width, k experts chosen, A the cap on active experts.
  *   Matrices are row-major.
  * - Sources: "paper" is arXiv 2606.19036 (Geometric and Stochastic Analysis of Discontinuities in Sparse Mixture-of-Experts);
- *   the soft-to-hard limit is arXiv 2605.02124. The cap is smoe's own.
+ *   the soft-to-hard limit is arXiv 2605.02124. The cap and the smoothing of groups are smoe's own.
  *
  * With volk or VK_NO_PROTOTYPES: include volk.h, or define VK_NO_PROTOTYPES, before this header. */
 #ifndef SMOE_SMOE_H
@@ -180,14 +180,25 @@ typedef enum smoe_activation {
     SMOE_ACTIVATION_RELU = 1,
     SMOE_ACTIVATION_GELU = 2,      /* x/2 (1 + erf(x/sqrt 2)) */
     SMOE_ACTIVATION_GELU_TANH = 3, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
-    SMOE_ACTIVATION_SILU = 4       /* x / (1 + exp(-x)) */
+    SMOE_ACTIVATION_SILU = 4,      /* x / (1 + exp(-x)) */
+    SMOE_ACTIVATION_RELU_SQUARED = 5, /* max(x, 0)^2 */
+    /* Gated only, as in gpt-oss: with g = min(W1 x + b1, 7) and u = W3 x + b3 held in -7 .. 7: g / (1 + exp(-1.702 g)) (u + 1) */
+    SMOE_ACTIVATION_SWIGLU_CLAMPED = 6
 } smoe_activation;
 
-typedef enum smoe_router { SMOE_ROUTER_LINEAR = 0 /* z = x W^T + b */ } smoe_router;
+typedef enum smoe_router {
+    SMOE_ROUTER_LINEAR = 0, /* z = x W^T + b */
+    /* v = P x + c; z_e = exp(min(log_scale, ln 100)) <v, S_e> / (max(|v|, 1e-12) max(|S_e|, 1e-12)), S_e column e of S (Tutel's
+     * cosine_top, the router of GMoE) */
+    SMOE_ROUTER_COSINE = 1
+} smoe_router;
 
-typedef enum smoe_gate { SMOE_GATE_SOFTMAX = 0 /* select on z, weigh with exp(z / temperature) */ } smoe_gate;
+typedef enum smoe_gate {
+    SMOE_GATE_SOFTMAX = 0, /* select on z, weigh with exp(z / temperature) */
+    SMOE_GATE_SIGMOID = 1  /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3); temperature is not used */
+} smoe_gate;
 
-typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1 } smoe_type;
+typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1, SMOE_TYPE_BFLOAT16 = 2 } smoe_type;
 
 #define SMOE_MAX_EXPERTS 1024u
 #define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
@@ -207,17 +218,26 @@ typedef struct smoe_plan_desc {
     smoe_activation activation;
     smoe_type weight_type; /* of w1, w2 and w3. The router and every bias are float32 */
     bool gated;            /* false: f(x) = W2 act(W1 x + b1) + b2; true: f(x) = W2 (act(W1 x + b1) * (W3 x + b3)) + b2 */
-    bool renormalize;      /* weights sum to `scale`; false: w = m * softmax(z / temperature) over all experts */
+    bool renormalize;      /* weights sum to `scale`; false: w = m g, for softmax gates g = softmax(z / temperature) over all experts */
+    uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */
+    uint32_t group_count;  /* experts in so many equal, consecutive groups; divides E. 0 and 1: no groups (DeepSeek-V3's n_group) */
+    uint32_t top_groups;   /* groups whose experts may be chosen, 1 .. group_count, k experts at least; 0 without groups (topk_group) */
+    uint32_t shared_hidden; /* hidden width of the shared expert, which every token runs, 1 .. SMOE_MAX_WIDTH; 0: none. Several shared
+                              experts are one: their hidden widths, biases b1 and b3 and rows of w1 and w3 one after another, b2 added */
+    bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
 } smoe_plan_desc;
 
 typedef enum smoe_stage {
-    SMOE_STAGE_ROUTE_LOGITS = 0, /* z = x W^T + b */
-    SMOE_STAGE_ROUTE_SELECT = 1, /* top-k, band, mask, weights, report */
-    SMOE_STAGE_SORT = 2,         /* rows by expert, tile list, indirect arguments */
-    SMOE_STAGE_EXPERT_UP = 3,    /* act(x W1^T + b1), gated with W3 */
-    SMOE_STAGE_EXPERT_DOWN = 4,  /* hidden W2^T + b2 */
-    SMOE_STAGE_COMBINE = 5,      /* y = sum of weighted rows */
-    SMOE_STAGE_COUNT = 6
+    SMOE_STAGE_ROUTE_PROJECT = 0, /* cosine router only: v = P x + c */
+    SMOE_STAGE_ROUTE_LOGITS = 1,  /* z, and the logit of the shared expert's gate */
+    SMOE_STAGE_ROUTE_GROUP = 2,   /* groups only: which may be chosen from */
+    SMOE_STAGE_ROUTE_SELECT = 3,  /* top-k, band, mask, weights, report */
+    SMOE_STAGE_TOTALS = 4,        /* bindings with totals only */
+    SMOE_STAGE_SORT = 5,          /* rows by expert, tile list, indirect arguments */
+    SMOE_STAGE_EXPERT_UP = 6,     /* act(x W1^T + b1), gated with W3; the shared expert's too */
+    SMOE_STAGE_EXPERT_DOWN = 7,   /* hidden W2^T + b2; the shared expert's too */
+    SMOE_STAGE_COMBINE = 8,       /* y = sum of weighted rows */
+    SMOE_STAGE_COUNT = 9
 } smoe_stage;
 
 /* The stage's name ("route_logits", ...), as in file names, tests and benchmark rows; "unknown" for any other value. */
@@ -225,7 +245,7 @@ SMOE_API const char *smoe_stage_name(smoe_stage stage);
 
 /* A kernel chosen for a stage. */
 typedef struct smoe_kernel_choice {
-    const char *name;             /* as in the kernel table; static memory */
+    const char *name;             /* as in the kernel table; static memory. Empty where the shape has no such stage */
     uint32_t workgroup_size;      /* invocations */
     uint32_t subgroup_size;       /* lanes required, 0 = any */
     uint32_t tile_rows, tile_columns, tile_depth; /* 0 where the stage has no tiles */
@@ -254,11 +274,15 @@ SMOE_API const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan);
 SMOE_API VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan);
 
 /* Where a forward leaves the router's logits, for analysis and tests: bytes from the workspace's start to float32 [T,E], T the tokens
- * of the forward's last pass. *pass_token_count, if not NULL, receives the most tokens that one pass takes. 0 for NULL. */
+ * of the forward's last pass (smoe_forward_params.keep_scores: the scores instead). *pass_token_count, if not NULL, receives the most
+ * tokens that one pass takes. 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token_count);
 
 /* Bytes of a report (report.h) of token_count tokens; 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count);
+
+/* Bytes of the totals (report.h); 0 for NULL. */
+SMOE_API VkDeviceSize smoe_plan_totals_size(const smoe_plan *plan);
 
 /* ---- layer: weights ------------------------------------------------------------------------------------------------ */
 
@@ -271,17 +295,30 @@ typedef struct smoe_buffer {
 
 /* The weights, in VkBuffers with usage VK_BUFFER_USAGE_STORAGE_BUFFER_BIT. They may exceed maxStorageBufferRange as a whole:
  * smoe binds them in ranges of whole experts. Float16 is read in words of two: the size of a float16 matrix counts rounded up to a
- * multiple of 4 bytes. smoe only reads them; they must outlive the layer and be visible to compute shader
+ * multiple of 4 bytes, and so does a bfloat16 one's. smoe only reads them; they must outlive the layer and be visible to compute shader
  * reads when a forward runs. */
 typedef struct smoe_layer_desc {
-    smoe_buffer router_weight; /* float32 [E,D] */
-    smoe_buffer router_bias;   /* float32 [E], optional */
+    smoe_buffer router_weight; /* float32 [E,D]; given exactly with the linear router */
+    smoe_buffer router_bias;   /* float32 [E], optional, only with the linear router */
+    smoe_buffer router_projection;      /* float32 [p,D]; this and the next three exactly with the cosine router */
+    smoe_buffer router_projection_bias; /* float32 [p], optional */
+    smoe_buffer router_similarity;      /* float32 [p,E] */
+    smoe_buffer router_log_scale;       /* float32 [1] */
+    smoe_buffer selection_bias;         /* float32 [E], optional, only with the sigmoid gate */
     smoe_buffer w1;            /* plan's weight_type [E,H,D] */
     smoe_buffer b1;            /* float32 [E,H], optional */
     smoe_buffer w3;            /* plan's weight_type [E,H,D]; given exactly when the plan is gated */
     smoe_buffer b3;            /* float32 [E,H], optional, only when gated */
     smoe_buffer w2;            /* plan's weight_type [E,D,H] */
     smoe_buffer b2;            /* float32 [E,D], optional */
+    /* The shared expert, exactly where the plan has one; S = shared_hidden. */
+    smoe_buffer shared_w1;     /* plan's weight_type [S,D] */
+    smoe_buffer shared_b1;     /* float32 [S], optional */
+    smoe_buffer shared_w3;     /* plan's weight_type [S,D]; given exactly when the plan is gated */
+    smoe_buffer shared_b3;     /* float32 [S], optional, only when gated */
+    smoe_buffer shared_w2;     /* plan's weight_type [D,S] */
+    smoe_buffer shared_b2;     /* float32 [D], optional */
+    smoe_buffer shared_gate;   /* float32 [D]; given exactly when the plan has shared_gate */
 } smoe_layer_desc;
 
 typedef struct smoe_layer smoe_layer;
@@ -292,13 +329,15 @@ SMOE_API void smoe_layer_destroy(smoe_layer *layer);
 
 /* ---- binding: input, output, workspace ----------------------------------------------------------------------------- */
 
-/* Usage bits: all VK_BUFFER_USAGE_STORAGE_BUFFER_BIT; the workspace VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT too. x, y, workspace and
- * report must not overlap one another. One binding serves every layer of its plan, also of one command buffer. */
+/* Usage bits: all VK_BUFFER_USAGE_STORAGE_BUFFER_BIT; the workspace VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT too. x, y, workspace,
+ * report and totals must not overlap one another. One binding serves every layer of its plan, also of one command buffer. */
 typedef struct smoe_binding_desc {
     smoe_buffer x;         /* float32 [T,D], read */
     smoe_buffer y;         /* float32 [T,D], written */
     smoe_buffer workspace; /* at least smoe_plan_workspace_size bytes */
     smoe_buffer report;    /* optional: report.h, T records, written. Absent: no report, and no cost */
+    smoe_buffer totals;    /* optional: report.h, smoe_plan_totals_size bytes. Every forward adds its tokens; smoe never clears it: fill it
+                              with zeros (vkCmdFillBuffer) to begin. Read it when the forward's fence has passed */
 } smoe_binding_desc;
 
 typedef struct smoe_binding smoe_binding;
@@ -318,10 +357,12 @@ typedef struct smoe_forward_params {
     uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */
     float temperature;     /* tau, 1e-30 .. 1e30 */
     float tie_tolerance;   /* delta >= 0, finite: experts this close to s[k] count as tied in the report */
-    float scale;           /* factor on every weight, finite */
+    float scale;           /* factor on the weight of every expert but the shared one, finite */
+    float group_eps;       /* band width of the groups' scores: 0 = hard groups, else 1e-30 .. 1e30; not looked at without groups */
+    bool keep_scores;      /* for analysis: leave the scores that selection ranked, [T,E], where the logits were; -FLT_MAX: left out */
 } smoe_forward_params;
 
-/* token_count 0, eps 0, a 1, b 50, max_active 0, temperature 1, tie_tolerance 0, scale 1. */
+/* token_count 0, eps 0, a 1, b 50, max_active 0, temperature 1, tie_tolerance 0, scale 1, group_eps 0, keep_scores false. */
 SMOE_API smoe_forward_params smoe_forward_defaults(void);
 
 /* Optional: SMOE_STAGE_COUNT + 1 timestamps written into pool, from query `first` on: one before the first stage and one after
@@ -336,21 +377,28 @@ typedef struct smoe_timestamps {
  * queue family with compute.
  *
  * y_t = sum over e of w_e f_e(x_t), for each token on its own:
- *   scores    s = z, the router's logits, in float32 whatever the weights' type. Experts rank by s, equal ones by lower index;
- *             s[k] is the k-th largest.
+ *   scores    s = z, the router's logits, for sigmoid gates s = sigmoid(z) + selection_bias; in float32 whatever the weights' type.
+ *             Experts rank by s, equal ones by lower index; s[k] is the k-th largest.
+ *   groups    a group's score G is the sum of its two largest s (of its one, if it has no more). The top_groups best by G, ties to the
+ *             lower index, keep their experts; G[g] is the last of those. With d = G[g] - G of another group: its experts are left out
+ *             where d >= group_eps, else their s is lowered by d / (1 - d / group_eps), which grows from nothing to infinity over
+ *             the band (smoe's own; the derivation is in samples/analyze/README.md). From here on s means these scores.
  *   band      eps_t = min(eps, s[k] - s[A+1]), with s[E+1] = -inf: the band shrinks so that no more than A experts run (the cap is
  *             smoe's own). It is continuous in x_t. Where eps > 0 and eps_t = 0, the k best by rank run alone: `capped`.
  *   mask      m_e = 1 for the k best. For the others, with u = (s_e - s[k] + eps_t) / eps_t: 0 for u <= 0, 1 for u >= 1, else
  *             u^a / (u^a + (1-u)^b); all 0 where eps_t = 0 (paper: smoothing by soft inclusion near the boundary).
- *   weights   renormalize: w_e = scale g_e m_e / sum of g m, g_e = exp(z_e / temperature); else scale m_e softmax(z / temperature)_e.
+ *   weights   g_e = exp(z_e / temperature), for sigmoid gates sigmoid(z_e). renormalize: w_e = scale g_e m_e / sum of g m; else
+ *             scale m_e softmax(z / temperature)_e over all experts, for sigmoid gates scale m_e g_e.
+ *   shared    the shared expert's row is added with weight 1, or sigmoid(<x_t, shared_gate>).
  * The report adds gap = s[k] - s[k+1] (for k = 1 the top-two margin of 2605.02124) and order = the number of experts within
- * tie_tolerance of s[k], less one, where the gap is within it too, else 0 (paper: order of the discontinuity).
+ * tie_tolerance of s[k], less one, where the gap is within it too, else 0 (paper: order of the discontinuity), and for groups
+ * group_gap = G[g] - G[g+1]: within it the routing may jump because groups tie, which no eps smooths but group_eps does.
  *
  * Synchronisation: smoe orders its own stages, and orders this forward after earlier compute shader work on the command buffer's
  * queue that used the workspace, y or report (a full compute-to-compute barrier before the first stage: an app's earlier
  * dispatch that writes x needs no barrier of its own). Work of other stages (transfers, graphics, host writes through an already
  * running submission) that produces x, and everything that consumes y or report, is the app's to order: after the last stage
- * smoe makes its writes available to compute shader reads and writes, nothing else.
+ * smoe makes its writes available to compute shader reads and writes, nothing else. The totals are written by atomic operations.
  * State: compute pipeline, compute descriptor sets 0 and 1 and push constants are overwritten; graphics state is untouched.
  *
  * Promises: the same inputs give the same bits on the same device and driver; a token's bits do not depend on the other tokens of the
@@ -360,6 +408,31 @@ typedef struct smoe_timestamps {
  * Errors: INVALID_ARGUMENT (then nothing has been recorded). layer and binding must be of the same plan. timestamps may be NULL. */
 SMOE_API smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                                   const smoe_forward_params *params, const smoe_timestamps *timestamps);
+
+/* Records the routing alone: logits, report and totals as smoe_forward would leave them; no expert runs and y is not touched.
+ * Everything else as smoe_forward; the timestamps of the stages left out are all taken at the end. */
+SMOE_API smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                                const smoe_forward_params *params, const smoe_timestamps *timestamps);
+
+/* ---- totals -------------------------------------------------------------------------------------------------------- */
+
+/* The totals of a binding (spec: arXiv 2606.19036's orders, 2605.02124's boundary mass P(gap <= w)), as numbers. */
+typedef struct smoe_totals {
+    uint64_t tokens;     /* of all forwards since the buffer was cleared */
+    uint64_t active;     /* experts run; mean active is active / (tokens - nonfinite) */
+    uint64_t capped, nonfinite, group_ties; /* tokens with that flag (report.h) */
+    uint32_t max_active; /* the most experts that ran for one token */
+    uint64_t order[SMOE_TOTALS_ORDER_COUNT]; /* tokens by order, the last for all higher ones; non-finite tokens not counted */
+    uint64_t gap[SMOE_TOTALS_GAP_COUNT];     /* tokens by gap: bin b from smoe_totals_gap_edge(b) to that of b + 1; likewise */
+} smoe_totals;
+
+/* words: what the device wrote, SMOE_TOTALS_WORDS(expert_count) of them. expert_tokens: NULL, or [E], the tokens that each expert ran.
+ * Errors: INVALID_ARGUMENT (words or out NULL, expert_count not 1 .. SMOE_MAX_EXPERTS). */
+SMOE_API smoe_result smoe_totals_read(const uint32_t *words, uint32_t expert_count, smoe_totals *out, uint64_t *expert_tokens);
+
+/* The lower edge of a bin of gaps: 0 for bin 0 (which holds exact ties), 2^((b - 1) / 4 - 24), rounded to float32, for the others up
+ * to 2^8, infinity past the last bin. The last bin holds every larger gap, infinite ones included. */
+SMOE_API float smoe_totals_gap_edge(uint32_t bin);
 
 #ifdef __cplusplus
 }

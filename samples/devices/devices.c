@@ -100,7 +100,15 @@ static void print_device(const smoe_device_info *info)
     print_capabilities(info->capabilities);
 }
 
-/* One row per stage, one column per preset. */
+static bool has_stage(smoe_kernel_choice choices[PRESET_COUNT][SMOE_STAGE_COUNT], const smoe_result results[PRESET_COUNT], int stage)
+{
+    for (int i = 0; i < PRESET_COUNT; i++)
+        if (results[i] != SMOE_SUCCESS || choices[i][stage].name[0])
+            return true;
+    return false;
+}
+
+/* One row per stage that any of them has, one column per preset. */
 static void print_kernels(const smoe_device_info *info)
 {
     smoe_kernel_choice choices[PRESET_COUNT][SMOE_STAGE_COUNT];
@@ -115,13 +123,15 @@ static void print_kernels(const smoe_device_info *info)
     }
     printf("\n");
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
+        if (!has_stage(choices, results, stage))
+            continue;
         printf("    %-14s", smoe_stage_name((smoe_stage)stage));
         for (int i = 0; i < PRESET_COUNT; i++) {
             const smoe_kernel_choice *choice = &choices[i][stage];
             char text[64] = "-";
             if (results[i] == SMOE_SUCCESS && choice->tile_rows && choice->tile_columns)
                 snprintf(text, sizeof text, "%s %ux%ux%u", choice->name, choice->tile_rows, choice->tile_columns, choice->tile_depth);
-            else if (results[i] == SMOE_SUCCESS)
+            else if (results[i] == SMOE_SUCCESS && choice->name[0])
                 snprintf(text, sizeof text, "%s", choice->name);
             printf(" %-*s", i + 1 < PRESET_COUNT ? COLUMN : 0, text);
         }

@@ -6,11 +6,14 @@
  *   set 1, weights: 0 w, 1 b, 2 w_gate, 3 b_gate     (storage buffers, set by the layer; one set per range of experts)
  *
  *   stage           input              control          output
- *   route_logits    x [T,D]            logits out       -
- *   route_select    -                  logits in, routing out   report, if flags say so
+ *   route_project   x [T,D]            projected out    -
+ *   route_logits    x [T,D]            projected in, logits and shared gate out   -
+ *   route_group     -                  logits in, groups out   -
+ *   route_select    -                  logits and groups in, routing out   report, if flags say so
+ *   totals          -                  routing in       totals
  *   sort            -                  routing in, tiles and arguments out   -
- *   expert_up       x [T,D]            tiles in         hidden [rows,H]
- *   expert_down     hidden [rows,H]    tiles in         expert rows [rows,D]
+ *   expert_up       x [T,D]            tiles in         hidden [rows,H], then the shared expert's [T,S]
+ *   expert_down     hidden             tiles in         expert rows [rows,D], then the shared expert's [T,D]
  *   combine         expert rows        routing in       y [T,D]
  *
  * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one pass, at most
@@ -51,9 +54,23 @@
 #define SMOE_ID_THREAD_COLUMNS 19
 #define SMOE_ID_UP_COLUMN_TILES 20   /* ceil(H / tile columns of expert_up): x of its dispatch */
 #define SMOE_ID_DOWN_COLUMN_TILES 21 /* ceil(D / tile columns of expert_down) */
-#define SMOE_ID_COUNT 22
+#define SMOE_ID_PROJECTION_WIDTH 22  /* p; 0: linear router */
+#define SMOE_ID_GATE 23              /* smoe_gate */
+#define SMOE_ID_GROUP_COUNT 24       /* 0: no groups */
+#define SMOE_ID_TOP_GROUPS 25
+#define SMOE_ID_SHARED_HIDDEN 26     /* S; 0: no shared expert */
+#define SMOE_ID_SHARED_GATE 27       /* 1: its weight is a sigmoid */
+#define SMOE_ID_PART 28              /* SMOE_PART_*: what a matrix multiplication computes */
+#define SMOE_ID_COUNT 29
 
-/* Push constants: one block for every kernel, 56 bytes. Offsets are in elements of the tensor from the start of its binding:
+/* Parts of a stage with a pipeline of their own. The first is the stage itself: logits for route_logits, the routed experts for
+ * expert_up and expert_down. */
+#define SMOE_PART_MAIN 0
+#define SMOE_PART_PROJECTION 1  /* route_logits' kernels: v = P x + c */
+#define SMOE_PART_SHARED_GATE 2 /* route_logits' kernels: <x, shared_gate> */
+#define SMOE_PART_SHARED 3      /* expert_up, expert_down: the shared expert, over every token */
+
+/* Push constants: one block for every kernel, 60 bytes. Offsets are in elements of the tensor from the start of its binding:
  * the descriptor's offset is rounded down to the device's alignment, and this is the rest. */
 #define SMOE_PUSH_FIELDS(UINT, FLOAT)                                                                                        \
     UINT token_count;                                                                                                        \
@@ -69,11 +86,14 @@
     FLOAT b;                                                                                                                 \
     FLOAT temperature;                                                                                                       \
     FLOAT tie_tolerance;                                                                                                     \
-    FLOAT scale;
+    FLOAT scale;                                                                                                             \
+    FLOAT group_eps;
 
 #define SMOE_PUSH_BIAS 1      /* binding b holds a bias */
 #define SMOE_PUSH_BIAS_GATE 2 /* binding b_gate holds a bias */
 #define SMOE_PUSH_REPORT 4    /* write the report */
+#define SMOE_PUSH_TOTALS 8    /* leave notes for the totals */
+#define SMOE_PUSH_SCORES 16   /* leave the scores where the logits were */
 
 /* The control buffer, in 32-bit words. T = PASS_TOKENS, R = T * A rows at most.
  * ARGUMENTS: per range, 4 words {x, y, z, first tile} for expert_up, then 4 for expert_down: VkDispatchIndirectCommand and the
@@ -82,7 +102,14 @@
  * TILES:     SMOE_TILE_WORDS words per tile: expert, first row, rows (1 .. TILE_ROWS), 0. Sorted by expert.
  * ACTIVE:    [T] active experts, 0 for a non-finite token.       IDS, WEIGHTS: [T,A] in rank order.
  * ROWS:      [T,A] the row of each active expert of a token.     ROW_TOKENS: [R] the token of each row.
- * LOGITS:    [T,E] float32. */
+ * LOGITS:    [T,E] float32.
+ * NOTES:     [T,2] gap (float32); order in bits 0..15, SMOE_REPORT_FLAG_* from bit 16. Written for totals only.
+ * SHARED_GATE: [T] float32 logits of the shared expert's gate.
+ * PROJECTED: [T,p] float32.
+ * GROUPS:    [T,G+2]: of each group what it takes from its experts' scores (float32; SMOE_GROUP_OUT: they may not be chosen); the group
+ *            gap (float32); how many groups take part, 0 for a token with a group score that is not finite. G = 0: nothing. */
+#define SMOE_GROUP_OUT -1.0
+#define SMOE_GROUP_WORDS(G) ((G) > 0 ? (G) + 2 : 0)
 #define SMOE_ARGUMENT_WORDS 8
 #define SMOE_TILE_WORDS 4
 #define SMOE_MAX_GROUPS_Y 32768 /* below maxComputeWorkGroupCount[1]'s floor of 65535: more tiles than this use z */
@@ -95,7 +122,15 @@
 #define SMOE_CONTROL_ROW_TOKENS(ranges, T, A) (SMOE_CONTROL_ROWS(ranges, T, A) + (T) * (A))
 #define SMOE_CONTROL_LOGITS(ranges, T, A) (SMOE_CONTROL_ROW_TOKENS(ranges, T, A) + (T) * (A))
 #define SMOE_CONTROL_TILES(ranges, T, A, E) (SMOE_CONTROL_LOGITS(ranges, T, A) + (T) * (E))
-/* Words in all: no tile is empty, so there are no more tiles than rows. */
-#define SMOE_CONTROL_WORDS(ranges, T, A, E) (SMOE_CONTROL_TILES(ranges, T, A, E) + SMOE_TILE_WORDS * (T) * (A))
+/* No tile is empty, so there are no more tiles than rows. */
+#define SMOE_CONTROL_NOTES(ranges, T, A, E) (SMOE_CONTROL_TILES(ranges, T, A, E) + SMOE_TILE_WORDS * (T) * (A))
+#define SMOE_CONTROL_SHARED_GATE(ranges, T, A, E) (SMOE_CONTROL_NOTES(ranges, T, A, E) + 2 * (T))
+#define SMOE_CONTROL_PROJECTED(ranges, T, A, E) (SMOE_CONTROL_SHARED_GATE(ranges, T, A, E) + (T))
+#define SMOE_CONTROL_GROUPS(ranges, T, A, E, p) (SMOE_CONTROL_PROJECTED(ranges, T, A, E) + (T) * (p))
+/* Words in all. */
+#define SMOE_CONTROL_WORDS(ranges, T, A, E, p, G) (SMOE_CONTROL_GROUPS(ranges, T, A, E, p) + (T) * SMOE_GROUP_WORDS(G))
+
+/* Elements before the shared expert's part of hidden and of the expert rows: R rows of the routed experts, to a whole vec4. */
+#define SMOE_SHARED_START(R, width) (((R) * (width) + 3) / 4 * 4)
 
 #endif

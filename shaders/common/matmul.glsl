@@ -1,9 +1,11 @@
 // What the matrix multiplications share: C[rows,N] = A[rows,K] B[N,K]^T of one expert, in three stages chosen by -DSTAGE=
-//   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights
+//   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights;
+//                 by PART also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
 //   STAGE_UP      hidden = act(x W^T + b), gated with (x Wg^T + bg); rows of x through ROW_TOKENS, N = H, K = D
 //   STAGE_DOWN    expert rows = hidden W^T + b; N = D, K = H
-// io: input [.,K] float32, output [R,N] float32; weights: w, w_gate [experts of the range,N,K] float32 or float16, two to a word;
-// b, b_gate [experts of the range,N] float32.
+//   PART_SHARED of the last two: the shared expert; rows are tokens, H is SHARED_HIDDEN
+// io: input [.,K] float32, output [R,N] float32; weights: w, w_gate [experts of the range,N,K] float32, or float16 or bfloat16, two to a
+// word; b, b_gate [experts of the range,N] float32.
 #extension GL_EXT_control_flow_attributes : require
 #define STAGE_LOGITS 0
 #define STAGE_UP 1
@@ -15,12 +17,23 @@
 #endif
 #include "kernel.glsl"
 
+const bool SHARED = PART == SMOE_PART_SHARED;
+const uint HIDDEN = SHARED ? SHARED_HIDDEN : D_HIDDEN;
+const uint ROUTED_ROWS = PASS_TOKENS * MAX_ACTIVE;
 #if STAGE == STAGE_DOWN
-const uint K = D_HIDDEN, N = D_MODEL;
+const uint K = HIDDEN, N = D_MODEL;
+const uint INPUT_START = SHARED ? SMOE_SHARED_START(ROUTED_ROWS, D_HIDDEN) : 0;
+const uint OUTPUT_START = SHARED ? SMOE_SHARED_START(ROUTED_ROWS, D_MODEL) : 0;
 #elif STAGE == STAGE_UP
-const uint K = D_MODEL, N = D_HIDDEN;
+const uint K = D_MODEL, N = HIDDEN;
+const uint INPUT_START = 0;
+const uint OUTPUT_START = SHARED ? SMOE_SHARED_START(ROUTED_ROWS, D_HIDDEN) : 0;
 #else
-const uint K = D_MODEL, N = EXPERT_COUNT;
+const uint K = D_MODEL, N = PART == SMOE_PART_PROJECTION ? PROJECTION_WIDTH : PART == SMOE_PART_SHARED_GATE ? 1 : EXPERT_COUNT;
+const uint INPUT_START = 0;
+const uint OUTPUT_START = PART == SMOE_PART_PROJECTION    ? AT_PROJECTED
+                          : PART == SMOE_PART_SHARED_GATE ? AT_SHARED_GATE
+                                                          : AT_LOGITS;
 #endif
 #if STAGE == STAGE_UP
 const uint MATRICES = GATED != 0 ? 2 : 1;
@@ -31,7 +44,7 @@ const uint MATRICES = 1;
 const bool HALF = false;
 const bool ROWS_ALIGNED = K % 4 == 0;
 #else
-const bool HALF = WEIGHT_TYPE != 0;
+const bool HALF = WEIGHT_TYPE != 0; // 16 bits
 const bool ROWS_ALIGNED = ALIGNED != 0;
 #endif
 const uint LOAD = HALF ? 8 : 4;                    // weights in one 16-byte load
@@ -53,10 +66,11 @@ struct Tile { uint expert, first_row, rows; }; // expert: of the range
 // The tile of this workgroup; rows is 0 where there is none.
 Tile tile_of_workgroup() {
     const uint i = gl_WorkGroupID.y + gl_WorkGroupID.z * gl_NumWorkGroups.y;
-#if STAGE == STAGE_LOGITS
-    const uint first = i * TILE_ROWS;
-    return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
-#else
+    if (STAGE == STAGE_LOGITS || SHARED) {
+        const uint first = i * TILE_ROWS;
+        return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
+    }
+#if STAGE != STAGE_LOGITS
     if (i >= control[AT_TILE_COUNTS + push.range])
         return Tile(0, 0, 0);
     const uint first_tile = control[SMOE_CONTROL_ARGUMENTS(push.range) + 4 * (STAGE - STAGE_UP) + 3];
@@ -68,10 +82,10 @@ Tile tile_of_workgroup() {
 // First element of the input row that belongs to a row of the tile list.
 uint input_row(uint row) {
 #if STAGE == STAGE_UP
-    return control[AT_ROW_TOKENS + row] * K;
-#else
-    return row * K;
+    if (!SHARED)
+        return control[AT_ROW_TOKENS + row] * K;
 #endif
+    return INPUT_START + row * K;
 }
 
 // Four inputs from element k of the row that begins at `base`, zero past K. k is below K rounded up to TILE_DEPTH.
@@ -114,8 +128,12 @@ uvec4 read_weights(uint matrix, uint base, uint k) {
     return v;
 }
 
-// Part p (0, or 0 and 1 for float16) of what read_weights gave, four weights.
+// Part p (0, or 0 and 1 for 16-bit weights) of what read_weights gave, four weights.
 vec4 weights_part(uvec4 v, uint p) {
+    if (WEIGHT_TYPE == 2 && HALF) { // bfloat16: the upper half of a float32
+        const uvec2 w = uvec2(v[2 * p], v[2 * p + 1]);
+        return uintBitsToFloat(uvec4(w.x << 16, w.x & 0xffff0000u, w.y << 16, w.y & 0xffff0000u));
+    }
     if (HALF)
         return vec4(unpackHalf2x16(v[2 * p]), unpackHalf2x16(v[2 * p + 1]));
     return uintBitsToFloat(v);
@@ -148,7 +166,18 @@ float activation(float x) {
     }
     if (ACTIVATION == 4)
         return x / (1.0 + exp(-x));
+    if (ACTIVATION == 5)
+        return max(x, 0.0) * max(x, 0.0);
     return x;
+}
+
+// Of the sum and the gating sum, both with their biases.
+float gated_activation(float sum, float sum_gate) {
+    if (ACTIVATION == 6) { // gpt-oss
+        const float g = min(sum, 7.0);
+        return g / (1.0 + exp(-1.702 * g)) * (clamp(sum_gate, -7.0, 7.0) + 1.0);
+    }
+    return activation(sum) * sum_gate;
 }
 
 // Bias, activation, gate, and the store of one output; column: of the expert's N.
@@ -156,16 +185,16 @@ void store(uint row, uint column, uint expert, float sum, float sum_gate) {
     if ((push.flags & SMOE_PUSH_BIAS) != 0)
         sum += bias[push.b_offset + expert * N + column];
 #if STAGE == STAGE_UP
-    sum = activation(sum);
     if (MATRICES == 2) {
         if ((push.flags & SMOE_PUSH_BIAS_GATE) != 0)
             sum_gate += bias_gate[push.b_gate_offset + expert * N + column];
-        sum *= sum_gate;
-    }
+        sum = gated_activation(sum, sum_gate);
+    } else
+        sum = activation(sum);
 #endif
 #if STAGE == STAGE_LOGITS
-    control[AT_LOGITS + row * N + column] = floatBitsToUint(sum);
+    control[OUTPUT_START + row * N + column] = floatBitsToUint(sum);
 #else
-    output1[row * N + column] = sum;
+    output1[OUTPUT_START + row * N + column] = sum;
 #endif
 }

@@ -1,23 +1,36 @@
 // The part of route_select that follows from the ranks, shared by its algorithms. Spec: routing, sections 2.4 to 2.6 and 3.
+#include "score.glsl"
 #include "smoe/report.h"
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Report { uint report[]; }; // [T, stride]
 
-#define INFINITY uintBitsToFloat(0x7f800000u)
-#define NAN uintBitsToFloat(0x7fc00000u)
+const bool GROUPED = GROUP_COUNT > 0u;
+const bool SCORES_ARE_LOGITS = GATE == 0u && !GROUPED;
+const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
-// Bit tests, because a driver may assume that no NaN exists.
-bool is_finite(float z) {
-    return (floatBitsToUint(z) & 0x7f800000u) != 0x7f800000u;
+// From the score before groups.
+float score(uint token, uint expert, float raw) {
+    if (!GROUPED)
+        return raw;
+    const uint group = expert / (EXPERT_COUNT / max(GROUP_COUNT, 1u));
+    const float taken = uintBitsToFloat(control[AT_GROUPS + token * SMOE_GROUP_WORDS(GROUP_COUNT) + group]);
+    return taken < 0.0 ? LEFT_OUT : max(raw - taken, LEFT_OUT);
 }
 
-float  logit(uint token, uint expert) {
-    return uintBitsToFloat(control[AT_LOGITS + token * EXPERT_COUNT + expert]);
+float gap_between(float s_k, float s_next) {
+    return GROUPED && s_next == LEFT_OUT ? INFINITY : s_k - s_next;
 }
 
-// Whether expert e with score s ranks before expert f with score t: larger first, equal scores by lower index (2.3).
-bool ranks_before(float s, uint e, float t, uint f) {
-    return s > t || (s == t && e < f);
+bool is_tied(float s, float s_k) {
+    return abs(s - s_k) <= push.tie_tolerance && !(GROUPED && s == LEFT_OUT);
+}
+
+float group_gap(uint token) {
+    return GROUPED ? uintBitsToFloat(control[AT_GROUPS + token * SMOE_GROUP_WORDS(GROUP_COUNT) + GROUP_COUNT]) : INFINITY;
+}
+
+uint groups_taking_part(uint token) {
+    return GROUPED ? control[AT_GROUPS + token * SMOE_GROUP_WORDS(GROUP_COUNT) + GROUP_COUNT + 1u] : 0u;
 }
 
 // mantissa * 2^exponent with mantissa in [1,2): a product of many factors that neither underflows nor loses bits on the way.
@@ -54,20 +67,34 @@ Scaled power(float x, float y) {
     return result;
 }
 
-// Mask of an expert whose score lies `distance` >= 0 below s[k], for a band of width eps > 0 (2.4), with u = 1 - distance / eps
-// and v = 1 - u: u^a / (u^a + v^b) = 1 / (1 + v^b / u^a).
-float  mask(float distance, float eps) {
+// v^b / u^a for an expert whose score lies `distance` >= 0 below s[k], for a band of width eps > 0 (2.4), with u = 1 - distance / eps and
+// v = 1 - u; its mask is u^a / (u^a + v^b) = 1 / (1 + v^b / u^a). Exponents past 2^18 stand for 0 and infinity.
+Scaled fall_over_rise(float distance, float eps) {
     const float smallest = 1.17549435e-38; // the smallest normal number; below it u or v counts as 0
     const float u = (eps - distance) / eps;
     const float v = distance / eps;
     if (distance >= eps || u < smallest)
-        return 0.0;
+        return Scaled(1.0, 1 << 20);
     if (v < smallest)
-        return 1.0;
+        return Scaled(1.0, -(1 << 20));
     const Scaled rise = power(u, push.a);
     const Scaled fall = power(v, push.b);
-    const int exponent = clamp(fall.exponent - rise.exponent, -126, 126);
-    return 1.0 / (1.0 + fall.mantissa / rise.mantissa * uintBitsToFloat(uint(exponent + 127) << 23));
+    return Scaled(fall.mantissa / rise.mantissa, fall.exponent - rise.exponent);
+}
+
+float mask(float distance, float eps) {
+    const Scaled ratio = fall_over_rise(distance, eps);
+    if (ratio.exponent > 126)
+        return 0.0;
+    return 1.0 / (1.0 + ratio.mantissa * uintBitsToFloat(uint(max(ratio.exponent, -126) + 127) << 23));
+}
+
+// Its logarithm, for masks that float32 does not hold.
+float log_mask(float distance, float eps) {
+    const Scaled ratio = fall_over_rise(distance, eps);
+    if (ratio.exponent > 60) // 1 is lost beside the ratio
+        return -(log(ratio.mantissa) + 0.69314718056 * float(ratio.exponent));
+    return -log(1.0 + ratio.mantissa * uintBitsToFloat(uint(max(ratio.exponent, -126) + 127) << 23));
 }
 
 // The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none.
@@ -75,9 +102,29 @@ float  band(float s_k, float s_next) {
     return min(push.eps, s_k - s_next);
 }
 
-// The gate g (2.1) for a score, relative to the token's largest: at most 1.
-float  gate_value(float s, float s_first) {
-    return exp((s - s_first) / push.temperature);
+// Where scores are not logits, an expert that is masked to almost nothing may have a gate that all others are lost beside. So weights that
+// are divided by their sum are made from logarithms: log g + log m, less the largest of them.
+const bool BY_LOGARITHM = RENORMALIZE != 0u && !SCORES_ARE_LOGITS;
+
+// The gate g (2.1) of a logit; of a softmax gate divided by that of `reference`, the largest logit added up, so that it does not overflow.
+// Sigmoids through exp(-|z|), which never overflows: sigmoid(z) = exp(min(z,0)) / (1 + exp(-|z|)).
+float gate_value(float z, float reference) {
+    if (GATE == 0u)
+        return exp((z - reference) / push.temperature);
+    return exp(min(z, 0.0)) / (1.0 + exp(-abs(z)));
+}
+
+float log_gate(float z, float reference) {
+    if (GATE == 0u)
+        return (z - reference) / push.temperature;
+    return min(z, 0.0) - log(1.0 + exp(-abs(z)));
+}
+
+// Of the expert of that rank; its logarithm where BY_LOGARITHM.
+float unnormalised_weight(uint rank, float z, float reference, float distance, float eps) {
+    if (BY_LOGARITHM)
+        return log_gate(z, reference) + (rank < TOP_K ? 0.0 : max(log_mask(distance, eps), LEFT_OUT));
+    return gate_value(z, reference) * (rank < TOP_K ? 1.0 : mask(distance, eps));
 }
 
 void write_active(uint token, uint rank, uint expert, float weight) {
@@ -97,14 +144,30 @@ void write_unused(uint token, uint rank) {
     report[to + SMOE_REPORT_WEIGHTS(MAX_ACTIVE) + rank] = 0u;
 }
 
-void write_report(uint token, float gap, float eps, uint order, uint active_count, uint flags) {
-    const uint to = token * SMOE_REPORT_STRIDE(MAX_ACTIVE);
-    report[to + SMOE_REPORT_GAP] = floatBitsToUint(gap);
-    report[to + SMOE_REPORT_EPS] = floatBitsToUint(eps);
-    report[to + SMOE_REPORT_ORDER] = order;
-    report[to + SMOE_REPORT_ACTIVE] = active_count;
-    report[to + SMOE_REPORT_FLAGS] = flags;
-    for (uint i = SMOE_REPORT_FLAGS + 1u; i < SMOE_REPORT_IDS; i++)
-        report[to + i] = 0u;
+// All but the ranks: ACTIVE, the report's head and the notes for the totals.
+void write_token(uint token, float gap, float eps, uint order, uint active_count, uint flags) {
+    const bool nonfinite = (flags & SMOE_REPORT_FLAG_NONFINITE) != 0u;
+    const float between = nonfinite ? NAN : group_gap(token);
+    if (GROUPED && !nonfinite && between <= push.tie_tolerance)
+        flags |= SMOE_REPORT_FLAG_GROUP_TIE;
+    control[AT_ACTIVE + token] = active_count;
+    if ((push.flags & SMOE_PUSH_TOTALS) != 0u) {
+        control[AT_NOTES + 2u * token] = floatBitsToUint(gap);
+        control[AT_NOTES + 2u * token + 1u] = order | flags << 16;
+    }
+    if ((push.flags & SMOE_PUSH_REPORT) != 0u) {
+        const uint to = token * SMOE_REPORT_STRIDE(MAX_ACTIVE);
+        report[to + SMOE_REPORT_GAP] = floatBitsToUint(gap);
+        report[to + SMOE_REPORT_EPS] = floatBitsToUint(eps);
+        report[to + SMOE_REPORT_ORDER] = order;
+        report[to + SMOE_REPORT_ACTIVE] = active_count;
+        report[to + SMOE_REPORT_FLAGS] = flags;
+        report[to + SMOE_REPORT_GROUP_GAP] = floatBitsToUint(between);
+        report[to + SMOE_REPORT_GROUPS] = nonfinite ? 0u : groups_taking_part(token);
+        report[to + SMOE_REPORT_IDS - 1u] = 0u;
+    }
 }
-// x
+
+void write_nonfinite(uint token) {
+    write_token(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
+}

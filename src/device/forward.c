@@ -16,8 +16,8 @@ static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uin
     device->table.vkCmdWriteTimestamp(device->command_buffer, stage, device->query_pool, query);
 }
 
-/* Records the forward, so that y and the report can be read afterwards by the host and by copies. */
-static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params, bool timed)
+/* Records the forward, or for `route` its routing alone, so that what it writes can be read afterwards by the host and by copies. */
+static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params, bool route, bool timed)
 {
     smoe_device *device = layer->device;
     const smoe_timestamps timestamps = {device->query_pool, 0};
@@ -34,7 +34,7 @@ static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding,
         device->table.vkCmdResetQueryPool(device->command_buffer, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT);
         record_query(device, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, SMOE_HELPER_QUERY_BEGIN);
     }
-    result = smoe_forward(device->command_buffer, layer->layer, binding, params, timed ? &timestamps : NULL);
+    result = (route ? smoe_route : smoe_forward)(device->command_buffer, layer->layer, binding, params, timed ? &timestamps : NULL);
     if (result != SMOE_SUCCESS)
         return result;
     if (timed)
@@ -83,44 +83,58 @@ static bool can_time(const smoe_device_layer *layer, const smoe_forward_params *
     return layer->device->query_pool && params->token_count > 0;
 }
 
-smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
-                                      uint32_t *report, smoe_timings *timings)
+smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call, const smoe_forward_params *params, uint32_t least)
 {
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    const uint32_t most = smoe_plan_get_desc(layer->plan)->max_tokens;
 
-    if (!layer || !params)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_forward: %s must not be NULL",
-                                layer ? "params" : "layer");
-    if (params->token_count > 0 && (!x || !y))
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_forward: %s must not be NULL", x ? "y" : "x");
+    if (params->token_count >= least && params->token_count <= most)
+        return SMOE_SUCCESS;
+    return smoe_helper_fail(&layer->device->instance.log, SMOE_ERROR_INVALID_ARGUMENT,
+                            "%s: params.token_count is %u, must be %u .. %u, the plan's max_tokens", call, params->token_count, least,
+                            most);
+}
+
+smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,
+                                smoe_timings *timings, bool with_totals)
+{
     const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
-    if (params->token_count > plan->max_tokens)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_forward: params.token_count is %u, the plan's max_tokens %u", params->token_count,
-                                plan->max_tokens);
     const bool timed = timings && can_time(layer, params);
-    const size_t row = plan->d_model;
+    const size_t tokens = params->token_count, row = plan->d_model, record_words = SMOE_REPORT_STRIDE(plan->max_active);
+    smoe_binding *binding;
+
     layer->has_run = false;
-    smoe_result result = report ? smoe_helper_ensure_report(layer) : SMOE_SUCCESS;
-    if (result == SMOE_SUCCESS && params->token_count > 0)
-        result = smoe_helper_upload(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_X], SMOE_TYPE_FLOAT32, x, SMOE_TYPE_FLOAT32,
-                                    params->token_count * row);
+    smoe_result result = smoe_helper_binding(
+        layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (with_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);
+    if (result == SMOE_SUCCESS && tokens > 0)
+        result = smoe_helper_upload(layer->device, &layer->x, SMOE_TYPE_FLOAT32, x, SMOE_TYPE_FLOAT32, tokens * row);
     if (result == SMOE_SUCCESS)
-        result = record(layer, report ? layer->binding_with_report : layer->binding, params, timed);
+        result = record(layer, binding, params, !y, timed);
     if (result == SMOE_SUCCESS)
         result = run(layer, timed, timings);
-    if (result == SMOE_SUCCESS && params->token_count > 0)
-        result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_Y], 0, y,
-                                      params->token_count * row * sizeof *y);
-    if (result == SMOE_SUCCESS && params->token_count > 0 && report)
-        result = smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_REPORT], 0, report,
-                                      (size_t)params->token_count * SMOE_REPORT_STRIDE(plan->max_active) * sizeof *report);
+    if (result == SMOE_SUCCESS && tokens > 0 && y)
+        result = smoe_helper_download(layer->device, &layer->y, 0, y, tokens * row * sizeof *y);
+    if (result == SMOE_SUCCESS && tokens > 0 && report)
+        result = smoe_helper_download(layer->device, &layer->report, 0, report, tokens * record_words * sizeof *report);
     if (result != SMOE_SUCCESS)
         return result;
     layer->has_run = true;
+    layer->routed = !y;
     layer->x_tokens = params->token_count;
     return SMOE_SUCCESS;
+}
+
+smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
+                                      uint32_t *report, smoe_timings *timings)
+{
+    static const char call[] = "smoe_device_layer_forward";
+    const smoe_log no_log = {NULL, NULL};
+    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+
+    if (!layer || !params || (params->token_count > 0 && !x))
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
+                                !layer ? "layer" : !params ? "params" : "x");
+    const smoe_result result = smoe_helper_check_tokens(layer, call, params, 0);
+    return result == SMOE_SUCCESS ? smoe_helper_forward(layer, params, x, y, report, timings, layer->has_totals) : result;
 }
 
 smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
@@ -143,8 +157,7 @@ smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
     const size_t row = smoe_plan_get_desc(layer->plan)->expert_count * sizeof *logits;
     /* The forward's last barrier has made the workspace available to copies. */
     return layer->x_tokens == 0 ? SMOE_SUCCESS
-                                : smoe_helper_download(layer->device, &layer->buffers[SMOE_HELPER_BUFFER_WORKSPACE], offset, logits,
-                                                       layer->x_tokens * row);
+                                : smoe_helper_download(layer->device, &layer->workspace, offset, logits, layer->x_tokens * row);
 }
 
 smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report, uint32_t count,
@@ -163,9 +176,11 @@ smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forwar
         return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
                                 "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u", params->token_count,
                                 layer->x_tokens);
-    smoe_result result = report ? smoe_helper_ensure_report(layer) : SMOE_SUCCESS;
+    smoe_binding *binding;
+    smoe_result result = smoe_helper_binding(
+        layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (layer->has_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);
     if (result == SMOE_SUCCESS)
-        result = record(layer, report ? layer->binding_with_report : layer->binding, params, can_time(layer, params));
+        result = record(layer, binding, params, layer->routed, can_time(layer, params));
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)
         result = run(layer, can_time(layer, params), &timings[i]);
     return result;

@@ -1,4 +1,5 @@
-/* float16 (IEEE 754 binary16) on the host. libsmoe has no host arrays, so this is the helper library's own. */
+/* float16 (IEEE 754 binary16) and bfloat16 (the upper half of a float32) on the host. libsmoe has no host arrays, so this is the
+ * helper library's own. */
 #include "device_internal.h"
 
 #include <string.h>
@@ -53,24 +54,52 @@ float smoe_helper_float_from_half(uint16_t half)
     return value;
 }
 
+uint16_t smoe_helper_bfloat_from_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) /* NaN: keep the upper payload bits, and one so that it does not become an infinity */
+        return (uint16_t)(bits >> 16 | 0x40u);
+    /* Carries go from the significand to the exponent, and from the largest number to infinity, as they should. */
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+float smoe_helper_float_from_bfloat(uint16_t bfloat)
+{
+    const uint32_t bits = (uint32_t)bfloat << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 size_t smoe_helper_type_size(smoe_type type)
 {
-    return type == SMOE_TYPE_FLOAT16 ? 2 : 4;
+    return type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+}
+
+static float load(const void *from, smoe_type type, size_t i)
+{
+    switch (type) {
+    case SMOE_TYPE_FLOAT16: return smoe_helper_float_from_half(((const uint16_t *)from)[i]);
+    case SMOE_TYPE_BFLOAT16: return smoe_helper_float_from_bfloat(((const uint16_t *)from)[i]);
+    default: return ((const float *)from)[i];
+    }
+}
+
+static void store(void *to, smoe_type type, size_t i, float value)
+{
+    switch (type) {
+    case SMOE_TYPE_FLOAT16: ((uint16_t *)to)[i] = smoe_helper_half_from_float(value); break;
+    case SMOE_TYPE_BFLOAT16: ((uint16_t *)to)[i] = smoe_helper_bfloat_from_float(value); break;
+    default: ((float *)to)[i] = value; break;
+    }
 }
 
 void smoe_helper_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count)
 {
-    if (to_type == from_type) {
+    if (to_type == from_type)
         memcpy(to, from, count * smoe_helper_type_size(to_type));
-    } else if (to_type == SMOE_TYPE_FLOAT16) {
-        uint16_t *halves = to;
-        const float *floats = from;
+    else /* float32 holds every value of the other types, so that there is one rounding at most */
         for (size_t i = 0; i < count; i++)
-            halves[i] = smoe_helper_half_from_float(floats[i]);
-    } else {
-        float *floats = to;
-        const uint16_t *halves = from;
-        for (size_t i = 0; i < count; i++)
-            floats[i] = smoe_helper_float_from_half(halves[i]);
-    }
+            store(to, to_type, i, load(from, from_type, i));
 }

@@ -1,97 +1,105 @@
 /* A layer's objects and memory, and the way of its weights to the device. */
 #include "layer_internal.h"
 
-static const char *const names[SMOE_HELPER_BUFFER_COUNT] = {
-    "router_weight", "router_bias", "w1", "b1", "w3", "b3", "w2", "b2", "x", "y", "workspace", "report",
-};
+#include <stddef.h>
 
+/* One array of smoe_host_weights. */
 typedef struct weight {
+    const char *name;
+    size_t part; /* its place in smoe_layer_desc */
     const void *from;
     smoe_type from_type, type;
-    uint64_t count; /* elements: 2^44 at most by smoe.h's limits */
-    bool required, allowed;
+    uint64_t count;     /* elements: 2^42 at most by smoe.h's limits */
+    bool needed, legal; /* must be given; may be given */
+    const char *when;   /* where; NULL: everywhere */
 } weight;
 
-/* The weights in the order of the buffers. */
-static void list_weights(const smoe_plan_desc *plan, const smoe_host_weights *host, weight weights[SMOE_HELPER_BUFFER_X])
+/* smoe_layer_desc has the rules. */
+static void list_weights(const smoe_plan_desc *plan, const smoe_host_weights *host, weight weights[SMOE_HELPER_WEIGHT_COUNT])
 {
-    const uint64_t d = plan->d_model, h = plan->d_hidden, e = plan->expert_count;
+    const uint64_t d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, p = plan->projection_width, s = plan->shared_hidden;
+    const bool linear = plan->router == SMOE_ROUTER_LINEAR, cosine = plan->router == SMOE_ROUTER_COSINE;
+    const bool sigmoid = plan->gate == SMOE_GATE_SIGMOID, gated = plan->gated, shared = s > 0, both = shared && gated;
+    const char *const if_linear = "the plan's router is linear", *const if_cosine = "the plan's router is cosine";
+    const char *const if_sigmoid = "the plan's gate is sigmoid", *const if_gated = "the plan is gated";
+    const char *const if_shared = "the plan has a shared expert", *const if_both = "the plan has a shared expert and is gated";
     const smoe_type f32 = SMOE_TYPE_FLOAT32, to = plan->weight_type, from = host->weight_type;
-
-    weights[SMOE_HELPER_BUFFER_ROUTER_WEIGHT] = (weight){host->router_weight, f32, f32, e * d, true, true};
-    weights[SMOE_HELPER_BUFFER_ROUTER_BIAS] = (weight){host->router_bias, f32, f32, e, false, true};
-    weights[SMOE_HELPER_BUFFER_W1] = (weight){host->w1, from, to, e * h * d, true, true};
-    weights[SMOE_HELPER_BUFFER_B1] = (weight){host->b1, f32, f32, e * h, false, true};
-    weights[SMOE_HELPER_BUFFER_W3] = (weight){host->w3, from, to, e * h * d, plan->gated, plan->gated};
-    weights[SMOE_HELPER_BUFFER_B3] = (weight){host->b3, f32, f32, e * h, false, plan->gated};
-    weights[SMOE_HELPER_BUFFER_W2] = (weight){host->w2, from, to, e * d * h, true, true};
-    weights[SMOE_HELPER_BUFFER_B2] = (weight){host->b2, f32, f32, e * d, false, true};
+#define WEIGHT(field, ...) {#field, offsetof(smoe_layer_desc, field), host->field, __VA_ARGS__}
+#define NUMBERS(field, ...) WEIGHT(field, f32, f32, __VA_ARGS__)
+#define MATRIX(field, ...) WEIGHT(field, from, to, __VA_ARGS__)
+    const weight all[SMOE_HELPER_WEIGHT_COUNT] = {
+        NUMBERS(router_weight, e * d, linear, linear, if_linear),
+        NUMBERS(router_bias, e, false, linear, if_linear),
+        NUMBERS(router_projection, p * d, cosine, cosine, if_cosine),
+        NUMBERS(router_projection_bias, p, false, cosine, if_cosine),
+        NUMBERS(router_similarity, p * e, cosine, cosine, if_cosine),
+        NUMBERS(router_log_scale, 1, cosine, cosine, if_cosine),
+        NUMBERS(selection_bias, e, false, sigmoid, if_sigmoid),
+        MATRIX(w1, e * h * d, true, true, NULL),
+        NUMBERS(b1, e * h, false, true, NULL),
+        MATRIX(w3, e * h * d, gated, gated, if_gated),
+        NUMBERS(b3, e * h, false, gated, if_gated),
+        MATRIX(w2, e * d * h, true, true, NULL),
+        NUMBERS(b2, e * d, false, true, NULL),
+        MATRIX(shared_w1, s * d, shared, shared, if_shared),
+        NUMBERS(shared_b1, s, false, shared, if_shared),
+        MATRIX(shared_w3, s * d, both, both, if_both),
+        NUMBERS(shared_b3, s, false, both, if_both),
+        MATRIX(shared_w2, d * s, shared, shared, if_shared),
+        NUMBERS(shared_b2, d, false, shared, if_shared),
+        NUMBERS(shared_gate, d, plan->shared_gate, plan->shared_gate, "the plan has shared_gate"),
+    };
+#undef WEIGHT
+#undef NUMBERS
+#undef MATRIX
+    for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++)
+        weights[i] = all[i];
 }
 
-static smoe_result upload_weights(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *host)
+static smoe_result check_weights(const smoe_log *log, const weight weights[SMOE_HELPER_WEIGHT_COUNT])
 {
-    const smoe_log *log = &layer->device->instance.log;
-    weight weights[SMOE_HELPER_BUFFER_X];
-    smoe_result result = SMOE_SUCCESS;
-
-    if (host->weight_type != SMOE_TYPE_FLOAT32 && host->weight_type != SMOE_TYPE_FLOAT16)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_create: weights.weight_type must be a smoe_type, is %d", (int)host->weight_type);
-    list_weights(plan, host, weights);
-    for (int i = 0; i < SMOE_HELPER_BUFFER_X; i++) {
-        if (weights[i].required && !weights[i].from)
-            return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL", names[i]);
-        if (!weights[i].allowed && weights[i].from)
-            return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                    "smoe_device_layer_create: weights.%s must be NULL unless the plan is gated", names[i]);
-        if (weights[i].from && weights[i].count > SIZE_MAX / 4)
-            return smoe_helper_fail(log, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", names[i]);
+    for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++) {
+        const weight *w = &weights[i];
+        if (w->needed && !w->from)
+            return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL%s%s",
+                                    w->name, w->when ? ": " : "", w->when ? w->when : "");
+        if (!w->legal && w->from)
+            return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must be NULL unless %s",
+                                    w->name, w->when);
+        if (w->from && w->count > SIZE_MAX / 4)
+            return smoe_helper_fail(log, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", w->name);
     }
-    for (int i = 0; result == SMOE_SUCCESS && i < SMOE_HELPER_BUFFER_X; i++) {
-        smoe_helper_buffer *buffer = &layer->buffers[i];
-        if (!weights[i].from)
-            continue;
-        result = smoe_helper_buffer_create(layer->device, names[i], weights[i].count * smoe_helper_type_size(weights[i].type),
-                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
-        if (result == SMOE_SUCCESS)
-            result = smoe_helper_upload(layer->device, buffer, weights[i].type, weights[i].from, weights[i].from_type,
-                                        (size_t)weights[i].count);
-    }
-    return result;
+    return SMOE_SUCCESS;
 }
 
-smoe_buffer smoe_helper_whole_buffer(const smoe_helper_buffer *buffer)
+static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
 {
     return (smoe_buffer){buffer->handle, 0, buffer->size};
 }
 
-static smoe_result create_layer(smoe_device_layer *layer)
+static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *host)
 {
-    const smoe_helper_buffer *buffers = layer->buffers;
-    const smoe_layer_desc info = {
-        .router_weight = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_ROUTER_WEIGHT]),
-        .router_bias = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_ROUTER_BIAS]),
-        .w1 = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_W1]),
-        .b1 = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_B1]),
-        .w3 = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_W3]),
-        .b3 = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_B3]),
-        .w2 = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_W2]),
-        .b2 = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_B2]),
-    };
-    return smoe_layer_create(layer->plan, &info, &layer->layer);
-}
+    const smoe_log *log = &layer->device->instance.log;
+    weight weights[SMOE_HELPER_WEIGHT_COUNT];
+    smoe_layer_desc info = {0};
 
-static smoe_result create_binding(smoe_device_layer *layer, bool report, smoe_binding **out)
-{
-    const smoe_helper_buffer *buffers = layer->buffers;
-    smoe_binding_desc info = {
-        .x = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_X]),
-        .y = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_Y]),
-        .workspace = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_WORKSPACE]),
-    };
-    if (report)
-        info.report = smoe_helper_whole_buffer(&buffers[SMOE_HELPER_BUFFER_REPORT]);
-    return smoe_binding_create(layer->plan, &info, out);
+    if ((uint32_t)host->weight_type > SMOE_TYPE_BFLOAT16)
+        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
+                                "smoe_device_layer_create: weights.weight_type must be a smoe_type, is %d", (int)host->weight_type);
+    list_weights(plan, host, weights);
+    smoe_result result = check_weights(log, weights);
+    for (int i = 0; result == SMOE_SUCCESS && i < SMOE_HELPER_WEIGHT_COUNT; i++) {
+        const weight *w = &weights[i];
+        smoe_helper_buffer *buffer = &layer->weights[i];
+        if (!w->from)
+            continue;
+        result = smoe_helper_buffer_create(layer->device, w->name, w->count * smoe_helper_type_size(w->type),
+                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
+        if (result == SMOE_SUCCESS)
+            result = smoe_helper_upload(layer->device, buffer, w->type, w->from, w->from_type, (size_t)w->count);
+        *(smoe_buffer *)(void *)((char *)&info + w->part) = whole_buffer(buffer);
+    }
+    return result == SMOE_SUCCESS ? smoe_layer_create(layer->plan, &info, &layer->layer) : result;
 }
 
 static smoe_result create_data(smoe_device_layer *layer)
@@ -100,33 +108,58 @@ static smoe_result create_data(smoe_device_layer *layer)
     const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
     const VkDeviceSize rows_size = (VkDeviceSize)plan->max_tokens * plan->d_model * sizeof(float);
     const VkBufferUsageFlags storage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
+    smoe_binding *binding;
 
-    smoe_result result = smoe_helper_buffer_create(device, names[SMOE_HELPER_BUFFER_X], rows_size, storage, SMOE_HELPER_ACCESS_WRITE,
-                                                   &layer->buffers[SMOE_HELPER_BUFFER_X]);
+    smoe_result result = smoe_helper_buffer_create(device, "x", rows_size, storage, SMOE_HELPER_ACCESS_WRITE, &layer->x);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_buffer_create(device, names[SMOE_HELPER_BUFFER_Y], rows_size, storage, SMOE_HELPER_ACCESS_READ,
-                                           &layer->buffers[SMOE_HELPER_BUFFER_Y]);
+        result = smoe_helper_buffer_create(device, "y", rows_size, storage, SMOE_HELPER_ACCESS_READ, &layer->y);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_buffer_create(device, names[SMOE_HELPER_BUFFER_WORKSPACE], smoe_plan_workspace_size(layer->plan),
+        result = smoe_helper_buffer_create(device, "workspace", smoe_plan_workspace_size(layer->plan),
                                            storage | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
-                                           SMOE_HELPER_ACCESS_NONE,
-                                           &layer->buffers[SMOE_HELPER_BUFFER_WORKSPACE]);
-    return result == SMOE_SUCCESS ? create_binding(layer, false, &layer->binding) : result;
+                                           SMOE_HELPER_ACCESS_NONE, &layer->workspace);
+    return result == SMOE_SUCCESS ? smoe_helper_binding(layer, 0, &binding) : result;
 }
 
-smoe_result smoe_helper_ensure_report(smoe_device_layer *layer)
+smoe_result smoe_helper_ensure_totals(smoe_device_layer *layer)
 {
-    smoe_helper_buffer *report = &layer->buffers[SMOE_HELPER_BUFFER_REPORT];
-    const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
+    return layer->totals.handle
+               ? SMOE_SUCCESS
+               : smoe_helper_buffer_create(layer->device, "totals", smoe_plan_totals_size(layer->plan),
+                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT, SMOE_HELPER_ACCESS_READ,
+                                           &layer->totals);
+}
+
+static smoe_result ensure_report(smoe_device_layer *layer)
+{
+    const uint32_t tokens = smoe_plan_get_desc(layer->plan)->max_tokens;
+
+    return layer->report.handle ? SMOE_SUCCESS
+                                : smoe_helper_buffer_create(layer->device, "report", smoe_plan_report_size(layer->plan, tokens),
+                                                            VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_READ, &layer->report);
+}
+
+smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_binding **out)
+{
+    smoe_binding **binding = &layer->bindings[with];
+    smoe_binding_desc info = {
+        .x = whole_buffer(&layer->x),
+        .y = whole_buffer(&layer->y),
+        .workspace = whole_buffer(&layer->workspace),
+    };
     smoe_result result = SMOE_SUCCESS;
 
-    if (layer->binding_with_report)
-        return SMOE_SUCCESS;
-    if (!report->handle)
-        result = smoe_helper_buffer_create(layer->device, names[SMOE_HELPER_BUFFER_REPORT],
-                                           smoe_plan_report_size(layer->plan, plan->max_tokens), VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
-                                           SMOE_HELPER_ACCESS_READ, report);
-    return result == SMOE_SUCCESS ? create_binding(layer, true, &layer->binding_with_report) : result;
+    if (!*binding) {
+        if (with & SMOE_HELPER_WITH_REPORT) {
+            result = ensure_report(layer);
+            info.report = whole_buffer(&layer->report);
+        }
+        if (with & SMOE_HELPER_WITH_TOTALS)
+            info.totals = whole_buffer(&layer->totals);
+        if (result == SMOE_SUCCESS)
+            result = smoe_binding_create(layer->plan, &info, binding);
+    }
+    *out = *binding;
+    return result;
 }
 
 smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
@@ -147,9 +180,7 @@ smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *
     layer->device = device;
     smoe_result result = smoe_plan_create(device->context, plan, &layer->plan);
     if (result == SMOE_SUCCESS)
-        result = upload_weights(layer, plan, weights);
-    if (result == SMOE_SUCCESS)
-        result = create_layer(layer);
+        result = create_layer(layer, plan, weights);
     if (result == SMOE_SUCCESS)
         result = create_data(layer);
     if (result != SMOE_SUCCESS)
@@ -166,11 +197,14 @@ void smoe_device_layer_destroy(smoe_device_layer *layer)
 {
     if (!layer)
         return;
-    smoe_binding_destroy(layer->binding_with_report);
-    smoe_binding_destroy(layer->binding);
+    smoe_helper_buffer *const buffers[] = {&layer->x, &layer->y, &layer->workspace, &layer->report, &layer->totals};
+    for (int i = 0; i < SMOE_HELPER_BINDING_COUNT; i++)
+        smoe_binding_destroy(layer->bindings[i]);
     smoe_layer_destroy(layer->layer);
-    for (int i = 0; i < SMOE_HELPER_BUFFER_COUNT; i++)
-        smoe_helper_buffer_destroy(layer->device, &layer->buffers[i]);
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        smoe_helper_buffer_destroy(layer->device, buffers[i]);
+    for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++)
+        smoe_helper_buffer_destroy(layer->device, &layer->weights[i]);
     smoe_plan_destroy(layer->plan);
     smoe_helper_release(&layer->device->instance.allocator, layer);
 }

@@ -1,39 +1,43 @@
-/* A layer on host arrays: what layer.c makes and forward.c runs. */
+/* A layer on host arrays: what layer.c makes, and forward.c, totals.c and calibrate.c run. */
 #ifndef SMOE_DEVICE_LAYER_INTERNAL_H
 #define SMOE_DEVICE_LAYER_INTERNAL_H
 
 #include "device_internal.h"
 
+#define SMOE_HELPER_WEIGHT_COUNT 20 /* the arrays of smoe_host_weights */
+
+/* What a forward does beside its y; the bits number the bindings. */
 enum {
-    SMOE_HELPER_BUFFER_ROUTER_WEIGHT,
-    SMOE_HELPER_BUFFER_ROUTER_BIAS,
-    SMOE_HELPER_BUFFER_W1,
-    SMOE_HELPER_BUFFER_B1,
-    SMOE_HELPER_BUFFER_W3,
-    SMOE_HELPER_BUFFER_B3,
-    SMOE_HELPER_BUFFER_W2,
-    SMOE_HELPER_BUFFER_B2,
-    SMOE_HELPER_BUFFER_X,
-    SMOE_HELPER_BUFFER_Y,
-    SMOE_HELPER_BUFFER_WORKSPACE,
-    SMOE_HELPER_BUFFER_REPORT, /* made by the first forward that wants a report */
-    SMOE_HELPER_BUFFER_COUNT
+    SMOE_HELPER_WITH_REPORT = 1,
+    SMOE_HELPER_WITH_TOTALS = 2,
+    SMOE_HELPER_BINDING_COUNT = 4
 };
 
 struct smoe_device_layer {
     smoe_device *device;
     smoe_plan *plan;
     smoe_layer *layer;
-    smoe_binding *binding;             /* without a report */
-    smoe_binding *binding_with_report; /* made together with the report's buffer */
-    smoe_helper_buffer buffers[SMOE_HELPER_BUFFER_COUNT];
+    smoe_helper_buffer weights[SMOE_HELPER_WEIGHT_COUNT];
+    smoe_helper_buffer x, y, workspace;
+    smoe_helper_buffer report, totals;                 /* made when first wanted, as the bindings with them are */
+    smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */
+    bool has_totals;   /* they have been reset, and forwards add to them */
     bool has_run;      /* the last forward succeeded */
+    bool routed;       /* it was routing alone */
     uint32_t x_tokens; /* its rows of x, which the device holds */
 };
 
-smoe_buffer smoe_helper_whole_buffer(const smoe_helper_buffer *buffer);
+/* Makes the totals' buffer, without contents, if it is not there yet. */
+smoe_result smoe_helper_ensure_totals(smoe_device_layer *layer);
 
-/* Makes the report's buffer and binding if they are not there yet. */
-smoe_result smoe_helper_ensure_report(smoe_device_layer *layer);
+/* The binding for SMOE_HELPER_WITH_* bits; makes it, and the report's buffer, if they are not there yet. */
+smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_binding **out);
+
+/* smoe_device_layer_forward without the checks of its arguments; with_totals: whether it adds to them. */
+smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,
+                                smoe_timings *timings, bool with_totals);
+
+/* INVALID_ARGUMENT with a log line that begins with the call's name, unless params->token_count is least .. the plan's max_tokens. */
+smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call, const smoe_forward_params *params, uint32_t least);
 
 #endif

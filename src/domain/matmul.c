@@ -19,13 +19,23 @@ uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc
     return regime_for_rows(tuning, (double)token_count * desc->top_k / desc->expert_count, token_count);
 }
 
-uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count)
+uint32_t smoe_regime_for_router(const smoe_tuning *tuning, uint32_t columns, uint32_t token_count)
 {
     uint32_t chosen = regime_for_rows(tuning, token_count, token_count);
-    /* A tile that is mostly past the last expert idles: few experts are few columns. */
-    while (chosen > 0 && tuning->regimes[chosen].matmul == SMOE_MATMUL_TILED && 2 * desc->expert_count <= tuning->regimes[chosen].columns)
+    /* A tile that is mostly past the last column idles. */
+    while (chosen > 0 && tuning->regimes[chosen].matmul == SMOE_MATMUL_TILED && 2 * columns <= tuning->regimes[chosen].columns)
         chosen--;
     return chosen;
+}
+
+uint32_t smoe_regime_for_shared(const smoe_tuning *tuning, uint32_t token_count)
+{
+    return regime_for_rows(tuning, token_count, token_count);
+}
+
+smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
+{
+    return (smoe_groups){smoe_divide_up(columns, config->tile_columns), smoe_divide_up(token_count, config->tile_rows), 1};
 }
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)

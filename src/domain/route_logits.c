@@ -1,4 +1,3 @@
-#include "base/arithmetic.h"
 #include "stage.h"
 
 smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_tile *tile)
@@ -14,8 +13,22 @@ smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const 
     return smoe_matmul_config(info, tile, &stage);
 }
 
-smoe_groups smoe_route_logits_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count)
+/* An invocation reads an element of S for so many tokens. */
+#define COSINE_TOKENS 4u
+#define COSINE_WORKGROUP_SIZE 64u
+
+smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape)
 {
-    return (smoe_groups){smoe_divide_up(shape->desc.expert_count, config->tile_columns),
-                         smoe_divide_up(token_count, config->tile_rows), 1};
+    uint32_t experts = 1;
+    while (experts < shape->desc.expert_count && experts < COSINE_WORKGROUP_SIZE)
+        experts *= 2;
+    return (smoe_kernel_config){
+        .kernel = SMOE_KERNEL_route_logits_cosine,
+        .workgroup_size = COSINE_WORKGROUP_SIZE,
+        .subgroup_size = 1,
+        .tile_rows = COSINE_WORKGROUP_SIZE / experts * COSINE_TOKENS,
+        .tile_columns = experts,
+        .thread_rows = COSINE_TOKENS,
+        .thread_columns = 1,
+    };
 }

@@ -1,22 +1,39 @@
 #include "selection.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* 1,024 experts, k = 1 and tiles of 64 rows reach their last regime by then. */
 #define MOST_DISTINCT_TOKENS 65536u
+
+smoe_regimes smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count)
+{
+    const smoe_tuning *tuning = selection->tuning;
+    return (smoe_regimes){
+        .logits = smoe_regime_for_router(tuning, desc->expert_count, token_count),
+        .project = smoe_regime_for_router(tuning, desc->projection_width, token_count),
+        .shared_gate = smoe_regime_for_router(tuning, 1, token_count),
+        .shared = smoe_regime_for_shared(tuning, token_count),
+        .experts = smoe_regime_for_experts(tuning, desc, token_count),
+    };
+}
 
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out)
 {
     const smoe_tuning *tuning = smoe_tuning_find(info);
     *out = (smoe_selection){.tuning = tuning};
+    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
+    if (cosine)
+        out->cosine = smoe_route_logits_cosine_config(shape);
+    if (shape->group_count)
+        out->group = smoe_route_group_config(shape);
     out->select = smoe_route_select_config(info, shape);
+    out->totals = smoe_totals_config(info, shape);
     out->combine = smoe_combine_config(shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_tile *tile = &tuning->regimes[i];
         if (tile->rows == 0)
             continue;
-        out->logits[i] = smoe_route_logits_config(info, tile);
+        out->router[i] = smoe_route_logits_config(info, tile);
         smoe_expert_selection *experts = &out->experts[i];
         experts->up = smoe_expert_up_config(info, shape, tile);
         experts->down = smoe_expert_down_config(info, shape, tile);
@@ -24,16 +41,23 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
     }
     const uint32_t most = shape->desc.max_tokens < MOST_DISTINCT_TOKENS ? shape->desc.max_tokens : MOST_DISTINCT_TOKENS;
     for (uint32_t tokens = 1; tokens <= most; tokens++) {
-        out->logits_used[smoe_regime_for_logits(tuning, &shape->desc, tokens)] = true;
-        out->experts[smoe_regime_for_experts(tuning, &shape->desc, tokens)].used = true;
+        const smoe_regimes regimes = smoe_selection_regimes(out, &shape->desc, tokens);
+        out->logits_used[regimes.logits] |= !cosine;
+        out->project_used[regimes.project] |= cosine;
+        out->shared_gate_used[regimes.shared_gate] |= shape->desc.shared_gate;
+        out->shared_used[regimes.shared] |= shape->desc.shared_hidden > 0;
+        out->experts[regimes.experts].used = true;
     }
 }
 
 const char *smoe_stage_name(smoe_stage stage)
 {
     switch (stage) {
+    case SMOE_STAGE_ROUTE_PROJECT: return "route_project";
     case SMOE_STAGE_ROUTE_LOGITS: return "route_logits";
+    case SMOE_STAGE_ROUTE_GROUP: return "route_group";
     case SMOE_STAGE_ROUTE_SELECT: return "route_select";
+    case SMOE_STAGE_TOTALS: return "totals";
     case SMOE_STAGE_SORT: return "sort";
     case SMOE_STAGE_EXPERT_UP: return "expert_up";
     case SMOE_STAGE_EXPERT_DOWN: return "expert_down";
@@ -73,7 +97,8 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
         reason[0] = '\0';
     if (!info || !desc || !choices)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", !info ? "info" : !desc ? "desc" : "choices");
-    memset(choices, 0, SMOE_STAGE_COUNT * sizeof choices[0]);
+    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
+        choices[i] = (smoe_kernel_choice){.name = ""};
     if (!info->usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", info->reason);
     const smoe_result result = smoe_shape_init(&host, info, desc, &shape);
@@ -83,9 +108,18 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be 1 .. desc.max_tokens (%u)", token_count,
                          desc->max_tokens);
     smoe_selection_init(info, &shape, &selection);
-    const smoe_expert_selection *experts = &selection.experts[smoe_regime_for_experts(selection.tuning, &shape.desc, token_count)];
-    choices[SMOE_STAGE_ROUTE_LOGITS] = choice_of(&selection.logits[smoe_regime_for_logits(selection.tuning, &shape.desc, token_count)]);
+    const smoe_regimes regimes = smoe_selection_regimes(&selection, &shape.desc, token_count);
+    const smoe_expert_selection *experts = &selection.experts[regimes.experts];
+    if (shape.desc.router == SMOE_ROUTER_COSINE) {
+        choices[SMOE_STAGE_ROUTE_PROJECT] = choice_of(&selection.router[regimes.project]);
+        choices[SMOE_STAGE_ROUTE_LOGITS] = choice_of(&selection.cosine);
+    } else {
+        choices[SMOE_STAGE_ROUTE_LOGITS] = choice_of(&selection.router[regimes.logits]);
+    }
+    if (shape.group_count)
+        choices[SMOE_STAGE_ROUTE_GROUP] = choice_of(&selection.group);
     choices[SMOE_STAGE_ROUTE_SELECT] = choice_of(&selection.select);
+    choices[SMOE_STAGE_TOTALS] = choice_of(&selection.totals);
     choices[SMOE_STAGE_SORT] = choice_of(&experts->sort);
     choices[SMOE_STAGE_EXPERT_UP] = choice_of(&experts->up);
     choices[SMOE_STAGE_EXPERT_DOWN] = choice_of(&experts->down);

@@ -12,11 +12,21 @@ typedef struct smoe_expert_selection {
 
 typedef struct smoe_selection {
     const smoe_tuning *tuning;
-    smoe_kernel_config select, combine;
-    smoe_kernel_config logits[SMOE_REGIME_COUNT];
-    bool logits_used[SMOE_REGIME_COUNT];
+    smoe_kernel_config cosine;  /* cosine router only */
+    smoe_kernel_config group;   /* groups only */
+    smoe_kernel_config select, totals, combine;
+    smoe_kernel_config router[SMOE_REGIME_COUNT]; /* route_logits' kernels, whichever part they compute */
+    bool logits_used[SMOE_REGIME_COUNT], project_used[SMOE_REGIME_COUNT], shared_gate_used[SMOE_REGIME_COUNT];
+    bool shared_used[SMOE_REGIME_COUNT];           /* expert_up and expert_down over the shared expert */
     smoe_expert_selection experts[SMOE_REGIME_COUNT];
 } smoe_selection;
+
+/* The regimes of one forward. */
+typedef struct smoe_regimes {
+    uint32_t logits, project, shared_gate, shared, experts;
+} smoe_regimes;
+
+smoe_regimes smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count);
 
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out);
 

@@ -13,6 +13,28 @@ static smoe_result check_number(const smoe_host *host, const char *name, uint32_
     return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be %u .. %u", name, value, least, most);
 }
 
+static smoe_result check_router(const smoe_host *host, const smoe_plan_desc *desc)
+{
+    if (desc->router == SMOE_ROUTER_COSINE)
+        return check_number(host, "projection_width", desc->projection_width, 1, SMOE_MAX_WIDTH);
+    if (desc->projection_width == 0)
+        return SMOE_SUCCESS;
+    return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.projection_width: %u, must be 0 with the linear router",
+                     desc->projection_width);
+}
+
+static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *desc)
+{
+    const uint32_t groups = desc->group_count;
+    if (groups <= 1)
+        return check_number(host, "top_groups", desc->top_groups, 0, groups);
+    if (groups > desc->expert_count || desc->expert_count % groups != 0)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.group_count: %u, must divide expert_count, %u", groups,
+                         desc->expert_count);
+    const uint32_t least = smoe_divide_up(desc->top_k, desc->expert_count / groups); /* as many groups hold k experts */
+    return check_number(host, "top_groups", desc->top_groups, least, groups);
+}
+
 static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
 {
     smoe_result result;
@@ -21,13 +43,43 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         (result = check_number(host, "expert_count", desc->expert_count, 1, SMOE_MAX_EXPERTS)) ||
         (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) ||
         (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) ||
-        (result = check_number(host, "router", (uint32_t)desc->router, SMOE_ROUTER_LINEAR, SMOE_ROUTER_LINEAR)) ||
-        (result = check_number(host, "gate", (uint32_t)desc->gate, SMOE_GATE_SOFTMAX, SMOE_GATE_SOFTMAX)) ||
-        (result = check_number(host, "activation", (uint32_t)desc->activation, SMOE_ACTIVATION_IDENTITY, SMOE_ACTIVATION_SILU)) ||
-        (result = check_number(host, "weight_type", (uint32_t)desc->weight_type, SMOE_TYPE_FLOAT32, SMOE_TYPE_FLOAT16)))
+        (result = check_number(host, "router", (uint32_t)desc->router, SMOE_ROUTER_LINEAR, SMOE_ROUTER_COSINE)) ||
+        (result = check_number(host, "gate", (uint32_t)desc->gate, SMOE_GATE_SOFTMAX, SMOE_GATE_SIGMOID)) ||
+        (result = check_number(host, "activation", (uint32_t)desc->activation, SMOE_ACTIVATION_IDENTITY,
+                               SMOE_ACTIVATION_SWIGLU_CLAMPED)) ||
+        (result = check_number(host, "weight_type", (uint32_t)desc->weight_type, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16)) ||
+        (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) || (result = check_router(host, desc)) ||
+        (result = check_groups(host, desc)))
         return result;
+    if (desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !desc->gated)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
+    if (desc->shared_gate && desc->shared_hidden == 0)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.shared_gate: must be false where shared_hidden is 0");
     return desc->max_active == 0 ? SMOE_SUCCESS
                                  : check_number(host, "max_active", desc->max_active, desc->top_k, desc->expert_count);
+}
+
+/* What is bound whole, not in ranges. */
+static smoe_result check_whole(const smoe_host *host, const smoe_device_info *info, const smoe_shape *shape)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    const uint64_t limit = info->max_storage_buffer_range;
+    const uint64_t model = desc->d_model, hidden = desc->shared_hidden, p = desc->projection_width;
+    const bool cosine = desc->router == SMOE_ROUTER_COSINE;
+    const struct {
+        const char *name;
+        uint64_t size;
+    } rules[] = {
+        {"router", 4 * desc->expert_count * (cosine ? p : model)},
+        {"router's projection", 4 * p * model},
+        {"shared expert's matrix", model * hidden * smoe_shape_weight_size(shape)},
+        {"shared expert's bias", hidden ? 4 * (model > hidden ? model : hidden) : 0},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].size > limit)
+            return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: the %s's %llu bytes exceed maxStorageBufferRange, %llu",
+                             rules[i].name, (unsigned long long)rules[i].size, (unsigned long long)limit);
+    return SMOE_SUCCESS;
 }
 
 /* Splits the experts so that one matrix range, with the slack of an aligned start and end, fits a storage buffer range. */
@@ -39,10 +91,6 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     /* A float32 bias is the larger one beside a float16 matrix with one column. */
     const uint64_t bias_size = 4ull * smoe_max_u32(desc->d_model, desc->d_hidden);
     const uint64_t expert_size = matrix_size > bias_size ? matrix_size : bias_size;
-    const uint64_t router_size = 4ull * desc->expert_count * desc->d_model;
-    if (router_size > limit)
-        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: the router's %llu bytes exceed maxStorageBufferRange, %llu",
-                         (unsigned long long)router_size, (unsigned long long)limit);
     if (expert_size * desc->expert_count + 4 <= limit) {
         shape->range_count = 1;
         shape->range_experts = desc->expert_count;
@@ -67,22 +115,38 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
 {
     return SMOE_CONTROL_WORDS((uint64_t)shape->range_count, pass_tokens, (uint64_t)shape->desc.max_active,
-                              (uint64_t)shape->desc.expert_count);
+                              (uint64_t)shape->desc.expert_count, (uint64_t)shape->desc.projection_width, (uint64_t)shape->group_count);
+}
+
+/* Elements of hidden, or of the experts' rows: the routed experts', then the shared expert's. */
+static uint64_t row_elements(const smoe_shape *shape, uint64_t pass_tokens, uint64_t width, uint64_t shared_width)
+{
+    const uint64_t routed = pass_tokens * shape->desc.max_active;
+    return shape->desc.shared_hidden ? SMOE_SHARED_START(routed, width) + pass_tokens * shared_width : routed * width;
+}
+
+static uint64_t hidden_elements(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return row_elements(shape, pass_tokens, shape->desc.d_hidden, shape->desc.shared_hidden);
+}
+
+static uint64_t output_elements(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return row_elements(shape, pass_tokens, shape->desc.d_model, shape->desc.d_model);
 }
 
 static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uint64_t pass_tokens)
 {
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
-    const uint64_t widest = smoe_max_u32(desc->d_model, desc->d_hidden);
-    return 4 * pass_tokens * desc->max_active * widest <= limit && 4 * control_words(shape, pass_tokens) <= limit &&
+    return 4 * hidden_elements(shape, pass_tokens) <= limit && 4 * output_elements(shape, pass_tokens) <= limit &&
+           4 * control_words(shape, pass_tokens) <= limit &&
            4 * pass_tokens * SMOE_REPORT_STRIDE((uint64_t)desc->max_active) <= limit;
 }
 
 static bool within_budget(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    const smoe_plan_desc *desc = &shape->desc;
-    return 4 * pass_tokens * desc->max_active * ((uint64_t)desc->d_model + desc->d_hidden) <= ROWS_BUDGET;
+    return 4 * (hidden_elements(shape, pass_tokens) + output_elements(shape, pass_tokens)) <= ROWS_BUDGET;
 }
 
 /* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but the last has
@@ -126,21 +190,22 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     if (desc->max_active == 0)
         out->desc.max_active = desc->expert_count;
     out->aligned = desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0;
-    if ((result = split_ranges(host, info, out)) || (result = split_passes(host, info, out)))
+    out->shared_aligned = desc->d_model % 4 == 0 && desc->shared_hidden % 4 == 0;
+    out->group_count = desc->group_count > 1 ? desc->group_count : 0;
+    if ((result = check_whole(host, info, out)) || (result = split_ranges(host, info, out)) || (result = split_passes(host, info, out)))
         return result;
-    const uint64_t rows = (uint64_t)out->pass_tokens * out->desc.max_active;
     out->control_size = 4 * control_words(out, out->pass_tokens);
     out->hidden_offset = smoe_align_up(out->control_size, REGION_ALIGNMENT);
-    out->hidden_size = 4 * rows * desc->d_hidden;
+    out->hidden_size = 4 * hidden_elements(out, out->pass_tokens);
     out->rows_offset = smoe_align_up(out->hidden_offset + out->hidden_size, REGION_ALIGNMENT);
-    out->rows_size = 4 * rows * desc->d_model;
+    out->rows_size = 4 * output_elements(out, out->pass_tokens);
     out->workspace_size = out->rows_offset + out->rows_size;
     return SMOE_SUCCESS;
 }
 
 uint32_t smoe_shape_weight_size(const smoe_shape *shape)
 {
-    return shape->desc.weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4;
+    return shape->desc.weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
 }
 
 uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range)

@@ -11,6 +11,8 @@ typedef struct smoe_shape {
     uint32_t range_count;  /* ranges of experts, each within maxStorageBufferRange */
     uint32_t range_experts;
     bool aligned;          /* D and H are multiples of 4 */
+    bool shared_aligned;   /* D and the shared expert's hidden width are */
+    uint32_t group_count;  /* 0: no groups */
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
     uint64_t hidden_offset, hidden_size;
     uint64_t rows_offset, rows_size;

@@ -17,14 +17,16 @@ typedef struct smoe_kernel_config {
     uint32_t shared_memory_size;                 /* bytes */
 } smoe_kernel_config;
 
-/* Workgroups of a directly dispatched stage over one pass. expert_up and expert_down are dispatched indirectly. */
+/* Workgroups of a directly dispatched stage over one pass. The routed experts of expert_up and expert_down are dispatched indirectly. */
 typedef struct smoe_groups {
     uint32_t x, y, z;
 } smoe_groups;
 
 /* The regime of the tuning table for token_count tokens: by the rows an expert gets when tokens choose evenly, or all of them. */
 uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count);
-uint32_t smoe_regime_for_logits(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count);
+/* Likewise where every token is a row of one matrix: the router's with `columns` outputs, the shared expert's. */
+uint32_t smoe_regime_for_router(const smoe_tuning *tuning, uint32_t columns, uint32_t token_count);
+uint32_t smoe_regime_for_shared(const smoe_tuning *tuning, uint32_t token_count);
 
 /* What distinguishes the three matrix multiplications from one another. */
 typedef struct smoe_matmul_stage {
@@ -35,11 +37,22 @@ typedef struct smoe_matmul_stage {
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
+/* Of a matrix multiplication with `columns` outputs over all tokens. */
+smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
+
+/* Outputs of route_project and route_logits: p, E. */
 smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_tile *tile);
-smoe_groups smoe_route_logits_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
+
+smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape);
+
+smoe_kernel_config smoe_route_group_config(const smoe_shape *shape);
+smoe_groups smoe_route_group_groups(const smoe_kernel_config *config, uint32_t token_count);
 
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
 smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t token_count);
+
+smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape);
+smoe_groups smoe_totals_groups(const smoe_kernel_config *config, uint32_t token_count);
 
 /* up and down: the configurations whose tiles sort lays out; they have the same tile_rows. */
 smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *up,

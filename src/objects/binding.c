@@ -21,6 +21,10 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
     const VkDescriptorBufferInfo rows = part(&desc->workspace, shape->rows_offset, shape->rows_size);
     const VkDescriptorBufferInfo hidden_rows[IO_BUFFERS] = {hidden, control, rows};
     smoe_descriptors_write(plan->context, binding->hidden_rows, hidden_rows, IO_BUFFERS);
+    if (binding->has_totals) {
+        const VkDescriptorBufferInfo totals[IO_BUFFERS] = {hidden, control, part(&desc->totals, 0, smoe_plan_totals_size(plan))};
+        smoe_descriptors_write(plan->context, binding->totals, totals, IO_BUFFERS);
+    }
     for (uint32_t pass = 0; pass < binding->pass_count; pass++) {
         const uint32_t first = pass * shape->pass_tokens;
         const uint32_t count = smoe_shape_pass_token_count(shape, binding->max_tokens, pass);
@@ -40,7 +44,8 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
 static smoe_result create_sets(smoe_binding *binding)
 {
     const smoe_context *context = binding->plan->context;
-    const uint32_t set_count = 1 + SETS_PER_PASS * binding->pass_count;
+    const uint32_t first_pass = binding->has_totals ? 2 : 1; /* hidden_rows, totals */
+    const uint32_t set_count = first_pass + SETS_PER_PASS * binding->pass_count;
     VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
     binding->passes = smoe_host_alloc(&context->host, binding->pass_count, sizeof *binding->passes);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -50,8 +55,9 @@ static smoe_result create_sets(smoe_binding *binding)
         result = smoe_descriptors_create(context, context->io_layout, IO_BUFFERS, set_count, &binding->pool, sets);
     if (!result) {
         binding->hidden_rows = sets[0];
+        binding->totals = binding->has_totals ? sets[1] : VK_NULL_HANDLE;
         for (uint32_t pass = 0; pass < binding->pass_count; pass++) {
-            const VkDescriptorSet *own = &sets[1 + SETS_PER_PASS * pass];
+            const VkDescriptorSet *own = &sets[first_pass + SETS_PER_PASS * pass];
             binding->passes[pass] = (smoe_binding_pass){own[0], own[1], own[2]};
         }
     }
@@ -66,10 +72,11 @@ static bool overlap(const smoe_buffer *a, const smoe_buffer *b)
 
 static smoe_result check_overlap(const smoe_context *context, const smoe_binding_desc *desc)
 {
-    const smoe_buffer *const parts[] = {&desc->x, &desc->y, &desc->workspace, &desc->report};
-    const char *const names[] = {"x", "y", "workspace", "report"};
-    for (uint32_t i = 0; i < 4; i++)
-        for (uint32_t j = i + 1; j < 4; j++)
+    enum { PARTS = 5 };
+    const smoe_buffer *const parts[PARTS] = {&desc->x, &desc->y, &desc->workspace, &desc->report, &desc->totals};
+    const char *const names[PARTS] = {"x", "y", "workspace", "report", "totals"};
+    for (uint32_t i = 0; i < PARTS; i++)
+        for (uint32_t j = i + 1; j < PARTS; j++)
             if (overlap(parts[i], parts[j]))
                 return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "binding desc.%s: must not overlap desc.%s", names[i],
                                  names[j]);
@@ -88,7 +95,8 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *de
     *token_count = tokens < most ? (uint32_t)tokens : most;
     if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) ||
         (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)) ||
-        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, smoe_plan_report_size(plan, *token_count))))
+        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, smoe_plan_report_size(plan, *token_count))) ||
+        (result = smoe_buffer_check(context, "binding desc.totals", &desc->totals, false, smoe_plan_totals_size(plan))))
         return result;
     return check_overlap(context, desc);
 }
@@ -113,6 +121,7 @@ smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *
     binding->max_tokens = token_count;
     binding->pass_count = smoe_divide_up(token_count, plan->shape.pass_tokens);
     binding->has_report = desc->report.buffer != VK_NULL_HANDLE;
+    binding->has_totals = desc->totals.buffer != VK_NULL_HANDLE;
     binding->workspace = desc->workspace;
     result = create_sets(binding);
     if (result) {

@@ -6,8 +6,8 @@
 
 /* The sets that see a pass's part of x, y or the report, see shaders/common/interface.h. */
 typedef struct smoe_binding_pass {
-    VkDescriptorSet x_hidden;  /* route_logits, sort, expert_up */
-    VkDescriptorSet x_report;  /* route_select */
+    VkDescriptorSet x_hidden;  /* route_project, route_logits, sort, expert_up */
+    VkDescriptorSet x_report;  /* route_group, route_select */
     VkDescriptorSet rows_y;    /* combine */
 } smoe_binding_pass;
 
@@ -15,10 +15,11 @@ struct smoe_binding {
     const smoe_plan *plan;
     uint32_t max_tokens; /* T */
     uint32_t pass_count;
-    bool has_report;
+    bool has_report, has_totals;
     smoe_buffer workspace; /* holds the indirect arguments */
     VkDescriptorPool pool;
     VkDescriptorSet hidden_rows; /* expert_down */
+    VkDescriptorSet totals;      /* VK_NULL_HANDLE without totals */
     smoe_binding_pass *passes;   /* pass_count */
 };
 

@@ -15,6 +15,7 @@ typedef struct recording {
     const smoe_layer *layer;
     const smoe_binding *binding;
     const smoe_timestamps *timestamps; /* NULL: none */
+    bool routing_alone;
     smoe_push push;
 } recording;
 
@@ -52,6 +53,8 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
         {"tie_tolerance", params->tie_tolerance, isfinite(params->tie_tolerance) && params->tie_tolerance >= 0.0f,
          "finite and at least 0"},
         {"scale", params->scale, isfinite(params->scale), "finite"},
+        {"group_eps", params->group_eps, plan->shape.group_count == 0 || params->group_eps == 0.0f || in_range(params->group_eps),
+         "0 or 1e-30 .. 1e30"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (!rules[i].legal)
@@ -73,18 +76,22 @@ static void barrier(const recording *r)
     r->context->vk.vkCmdPipelineBarrier(r->command_buffer, stages, stages, 0, 1, &memory, 0, NULL, 0, NULL);
 }
 
-static void timestamp(const recording *r, uint32_t index)
+static void write_timestamp(const recording *r, uint32_t index)
 {
     if (r->timestamps)
         r->context->vk.vkCmdWriteTimestamp(r->command_buffer, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->timestamps->pool,
                                            r->timestamps->first + index);
 }
 
-/* A stage ends: its writes are made visible, and its timestamp is taken. */
-static void end_stage(const recording *r, smoe_stage stage)
+static void begin_timestamps(const recording *r)
 {
-    barrier(r);
-    timestamp(r, (uint32_t)stage + 1);
+    write_timestamp(r, 0);
+}
+
+/* At the end of a stage, also of one that the shape does not have. */
+static void timestamp(const recording *r, smoe_stage stage)
+{
+    write_timestamp(r, (uint32_t)stage + 1);
 }
 
 static void bind(const recording *r, VkPipeline pipeline, VkDescriptorSet io, const smoe_weights_set *weights)
@@ -111,55 +118,116 @@ static void dispatch(const recording *r, smoe_groups groups)
     r->context->vk.vkCmdDispatch(r->command_buffer, groups.x, groups.y, groups.z);
 }
 
-/* One dispatch per range of experts; sort has written their sizes. down: 0 or 1. */
-static void dispatch_experts(recording *r, VkPipeline pipeline, VkDescriptorSet io, uint32_t down)
+static void record_routing(recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io)
 {
-    for (uint32_t range = 0; range < r->plan->shape.range_count; range++) {
+    const smoe_plan *plan = r->plan;
+    const smoe_selection *selection = &plan->selection;
+    const smoe_plan_desc *desc = &plan->shape.desc;
+    const uint32_t tokens = r->push.token_count;
+
+    if (desc->router == SMOE_ROUTER_COSINE) {
+        bind(r, plan->project[regimes->project], io->x_hidden, &r->layer->project);
+        dispatch(r, smoe_matmul_groups(&selection->router[regimes->project], desc->projection_width, tokens));
+        barrier(r);
+    }
+    timestamp(r, SMOE_STAGE_ROUTE_PROJECT);
+
+    if (desc->router == SMOE_ROUTER_COSINE) {
+        bind(r, plan->cosine, io->x_hidden, &r->layer->router);
+        dispatch(r, smoe_matmul_groups(&selection->cosine, desc->expert_count, tokens));
+    } else {
+        bind(r, plan->logits[regimes->logits], io->x_hidden, &r->layer->router);
+        dispatch(r, smoe_matmul_groups(&selection->router[regimes->logits], desc->expert_count, tokens));
+    }
+    if (desc->shared_gate && !r->routing_alone) {
+        bind(r, plan->shared_gate[regimes->shared_gate], io->x_hidden, &r->layer->shared_gate);
+        dispatch(r, smoe_matmul_groups(&selection->router[regimes->shared_gate], 1, tokens));
+    }
+    barrier(r);
+    timestamp(r, SMOE_STAGE_ROUTE_LOGITS);
+
+    if (plan->shape.group_count) {
+        bind(r, plan->group, io->x_report, &r->layer->select);
+        dispatch(r, smoe_route_group_groups(&selection->group, tokens));
+        barrier(r);
+    }
+    timestamp(r, SMOE_STAGE_ROUTE_GROUP);
+
+    bind(r, plan->select, io->x_report, &r->layer->select);
+    dispatch(r, smoe_route_select_groups(&selection->select, tokens));
+    barrier(r);
+    timestamp(r, SMOE_STAGE_ROUTE_SELECT);
+
+    if (r->binding->has_totals) {
+        bind(r, plan->totals, r->binding->totals, NULL);
+        dispatch(r, smoe_totals_groups(&selection->totals, tokens));
+        barrier(r); /* sort writes other words of control: an overlap that synchronization validation takes for a hazard */
+    }
+    timestamp(r, SMOE_STAGE_TOTALS);
+}
+
+/* The shared expert, then one dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of
+ * their own. down: 0 or 1. */
+static void dispatch_experts(recording *r, const smoe_regimes *regimes, VkDescriptorSet io, uint32_t down)
+{
+    const smoe_plan *plan = r->plan;
+    const smoe_plan_desc *desc = &plan->shape.desc;
+    if (desc->shared_hidden > 0) {
+        const smoe_expert_pipelines *pipelines = &plan->shared[regimes->shared];
+        const smoe_expert_selection *experts = &plan->selection.experts[regimes->shared];
+        bind(r, down ? pipelines->down : pipelines->up, io, down ? &r->layer->shared_down : &r->layer->shared_up);
+        dispatch(r, smoe_matmul_groups(down ? &experts->down : &experts->up, down ? desc->d_model : desc->shared_hidden,
+                                       r->push.token_count));
+    }
+    const smoe_expert_pipelines *pipelines = &plan->experts[regimes->experts];
+    for (uint32_t range = 0; range < plan->shape.range_count; range++) {
         const smoe_layer_range *weights = &r->layer->ranges[range];
         r->push.range = range;
-        bind(r, pipeline, io, down ? &weights->down : &weights->up);
+        bind(r, down ? pipelines->down : pipelines->up, io, down ? &weights->down : &weights->up);
         r->context->vk.vkCmdDispatchIndirect(r->command_buffer, r->binding->workspace.buffer,
                                              r->binding->workspace.offset + 4 * (SMOE_CONTROL_ARGUMENTS((VkDeviceSize)range) + 4 * down));
     }
 }
 
+static void record_experts(recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io)
+{
+    const smoe_plan *plan = r->plan;
+    bind(r, plan->experts[regimes->experts].sort, io->x_hidden, NULL);
+    dispatch(r, (smoe_groups){1, 1, 1});
+    barrier(r);
+    timestamp(r, SMOE_STAGE_SORT);
+
+    dispatch_experts(r, regimes, io->x_hidden, 0);
+    barrier(r);
+    timestamp(r, SMOE_STAGE_EXPERT_UP);
+
+    dispatch_experts(r, regimes, r->binding->hidden_rows, 1);
+    barrier(r);
+    timestamp(r, SMOE_STAGE_EXPERT_DOWN);
+
+    bind(r, plan->combine, io->rows_y, NULL);
+    dispatch(r, smoe_combine_groups(&plan->shape, &plan->selection.combine, r->push.token_count));
+    barrier(r);
+    timestamp(r, SMOE_STAGE_COMBINE);
+}
+
 static void record_pass(recording *r, uint32_t token_count, uint32_t pass)
 {
     const smoe_plan *plan = r->plan;
-    const smoe_selection *selection = &plan->selection;
-    const uint32_t tokens = smoe_shape_pass_token_count(&plan->shape, token_count, pass);
-    const uint32_t logits = smoe_regime_for_logits(selection->tuning, &plan->shape.desc, token_count);
-    const uint32_t experts = smoe_regime_for_experts(selection->tuning, &plan->shape.desc, token_count);
-    const smoe_expert_pipelines *pipelines = &plan->experts[experts];
+    const smoe_regimes regimes = smoe_selection_regimes(&plan->selection, &plan->shape.desc, token_count);
     const smoe_binding_pass *io = &r->binding->passes[pass];
-    r->push.token_count = tokens;
-
-    timestamp(r, 0);
-    bind(r, plan->logits[logits], io->x_hidden, &r->layer->router);
-    dispatch(r, smoe_route_logits_groups(&plan->shape, &selection->logits[logits], tokens));
-    end_stage(r, SMOE_STAGE_ROUTE_LOGITS);
-
-    bind(r, plan->select, io->x_report, NULL);
-    dispatch(r, smoe_route_select_groups(&selection->select, tokens));
-    end_stage(r, SMOE_STAGE_ROUTE_SELECT);
-
-    bind(r, pipelines->sort, io->x_hidden, NULL);
-    dispatch(r, (smoe_groups){1, 1, 1});
-    end_stage(r, SMOE_STAGE_SORT);
-
-    dispatch_experts(r, pipelines->up, io->x_hidden, 0);
-    end_stage(r, SMOE_STAGE_EXPERT_UP);
-
-    dispatch_experts(r, pipelines->down, r->binding->hidden_rows, 1);
-    end_stage(r, SMOE_STAGE_EXPERT_DOWN);
-
-    bind(r, plan->combine, io->rows_y, NULL);
-    dispatch(r, smoe_combine_groups(&plan->shape, &selection->combine, tokens));
-    end_stage(r, SMOE_STAGE_COMBINE);
+    r->push.token_count = smoe_shape_pass_token_count(&plan->shape, token_count, pass);
+    begin_timestamps(r);
+    record_routing(r, &regimes, io);
+    if (!r->routing_alone)
+        record_experts(r, &regimes, io);
+    else
+        for (int stage = SMOE_STAGE_SORT; stage < SMOE_STAGE_COUNT; stage++)
+            timestamp(r, (smoe_stage)stage);
 }
 
-smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
-                         const smoe_forward_params *params, const smoe_timestamps *timestamps)
+static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                          const smoe_forward_params *params, const smoe_timestamps *timestamps, bool routing_alone)
 {
     if (!layer && !binding)
         return SMOE_ERROR_INVALID_ARGUMENT;
@@ -186,9 +254,11 @@ smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer
         .layer = layer,
         .binding = binding,
         .timestamps = timestamps,
+        .routing_alone = routing_alone,
         .push =
             {
-                .flags = binding->has_report ? SMOE_PUSH_REPORT : 0u,
+                .flags = (binding->has_report ? SMOE_PUSH_REPORT : 0u) | (binding->has_totals ? SMOE_PUSH_TOTALS : 0u) |
+                         (params->keep_scores ? SMOE_PUSH_SCORES : 0u),
                 .max_active = params->max_active ? params->max_active : plan->shape.desc.max_active,
                 .eps = params->eps,
                 .a = params->a,
@@ -196,6 +266,7 @@ smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer
                 .temperature = params->temperature,
                 .tie_tolerance = params->tie_tolerance,
                 .scale = params->scale,
+                .group_eps = params->group_eps,
             },
     };
     barrier(&r);
@@ -205,4 +276,16 @@ smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer
         r.timestamps = NULL; /* a query may be written once */
     }
     return SMOE_SUCCESS;
+}
+
+smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                         const smoe_forward_params *params, const smoe_timestamps *timestamps)
+{
+    return record(command_buffer, layer, binding, params, timestamps, false);
+}
+
+smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                       const smoe_forward_params *params, const smoe_timestamps *timestamps)
+{
+    return record(command_buffer, layer, binding, params, timestamps, true);
 }

@@ -1,5 +1,7 @@
 #include "layer.h"
 
+#include <stdio.h>
+
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
 #include "descriptors.h"
@@ -13,36 +15,73 @@ typedef struct tensor {
     uint32_t element_size;
 } tensor;
 
+/* Whether a buffer of the description must, may or must not be given. */
+typedef enum presence { REQUIRED, OPTIONAL, FORBIDDEN } presence;
+
+static presence required_if(bool condition)
+{
+    return condition ? REQUIRED : FORBIDDEN;
+}
+
+static presence optional_if(bool condition)
+{
+    return condition ? OPTIONAL : FORBIDDEN;
+}
+
 static smoe_result check_desc(const smoe_plan *plan, const smoe_layer_desc *desc)
 {
     const smoe_context *context = plan->context;
     const smoe_plan_desc *shape = &plan->shape.desc;
     const uint64_t experts = shape->expert_count, model = shape->d_model, hidden = shape->d_hidden;
-    /* A float16 matrix is read in words of two elements. */
-    const uint64_t matrix = smoe_align_up(experts * model * hidden * smoe_shape_weight_size(&plan->shape), 4);
+    const uint64_t projection = shape->projection_width, shared_hidden = shape->shared_hidden;
+    const bool cosine = shape->router == SMOE_ROUTER_COSINE, shared = shared_hidden > 0, gated = shape->gated;
+    const char *const of_router = cosine ? "the plan's router is cosine" : "the plan's router is linear";
+    const char *const of_gate = "the plan's gate is not sigmoid";
+    const char *const of_gated = "the plan is not gated";
+    const char *const of_shared = "the plan has no shared expert";
+    const char *const of_shared_gated = shared ? of_gated : of_shared;
+    /* A 16-bit matrix is read in words of two elements. */
+    const uint64_t element = smoe_shape_weight_size(&plan->shape);
+    const uint64_t matrix = smoe_align_up(experts * model * hidden * element, 4);
+    const uint64_t shared_matrix = smoe_align_up(model * shared_hidden * element, 4);
     const struct {
         const char *name;
         const smoe_buffer *buffer;
-        bool needed;
+        presence presence;
         uint64_t size;
+        const char *reason; /* for being forbidden */
     } rules[] = {
-        {"layer desc.router_weight", &desc->router_weight, true, 4 * experts * model},
-        {"layer desc.router_bias", &desc->router_bias, false, 4 * experts},
-        {"layer desc.w1", &desc->w1, true, matrix},
-        {"layer desc.b1", &desc->b1, false, 4 * experts * hidden},
-        {"layer desc.w3", &desc->w3, shape->gated, matrix},
-        {"layer desc.b3", &desc->b3, false, 4 * experts * hidden},
-        {"layer desc.w2", &desc->w2, true, matrix},
-        {"layer desc.b2", &desc->b2, false, 4 * experts * model},
+        {"router_weight", &desc->router_weight, required_if(!cosine), 4 * experts * model, of_router},
+        {"router_bias", &desc->router_bias, optional_if(!cosine), 4 * experts, of_router},
+        {"router_projection", &desc->router_projection, required_if(cosine), 4 * projection * model, of_router},
+        {"router_projection_bias", &desc->router_projection_bias, optional_if(cosine), 4 * projection, of_router},
+        {"router_similarity", &desc->router_similarity, required_if(cosine), 4 * projection * experts, of_router},
+        {"router_log_scale", &desc->router_log_scale, required_if(cosine), 4, of_router},
+        {"selection_bias", &desc->selection_bias, optional_if(shape->gate == SMOE_GATE_SIGMOID), 4 * experts, of_gate},
+        {"w1", &desc->w1, REQUIRED, matrix, NULL},
+        {"b1", &desc->b1, OPTIONAL, 4 * experts * hidden, NULL},
+        {"w3", &desc->w3, required_if(gated), matrix, of_gated},
+        {"b3", &desc->b3, optional_if(gated), 4 * experts * hidden, of_gated},
+        {"w2", &desc->w2, REQUIRED, matrix, NULL},
+        {"b2", &desc->b2, OPTIONAL, 4 * experts * model, NULL},
+        {"shared_w1", &desc->shared_w1, required_if(shared), shared_matrix, of_shared},
+        {"shared_b1", &desc->shared_b1, optional_if(shared), 4 * shared_hidden, of_shared},
+        {"shared_w3", &desc->shared_w3, required_if(shared && gated), shared_matrix, of_shared_gated},
+        {"shared_b3", &desc->shared_b3, optional_if(shared && gated), 4 * shared_hidden, of_shared_gated},
+        {"shared_w2", &desc->shared_w2, required_if(shared), shared_matrix, of_shared},
+        {"shared_b2", &desc->shared_b2, optional_if(shared), 4 * model, of_shared},
+        {"shared_gate", &desc->shared_gate, required_if(shape->shared_gate), 4 * model, "the plan has no shared_gate"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        const smoe_result result = smoe_buffer_check(context, rules[i].name, rules[i].buffer, rules[i].needed, rules[i].size);
+        char name[48];
+        snprintf(name, sizeof name, "layer desc.%s", rules[i].name);
+        if (rules[i].presence == FORBIDDEN && rules[i].buffer->buffer)
+            return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.buffer: must be VK_NULL_HANDLE, %s", name, rules[i].reason);
+        const smoe_result result =
+            smoe_buffer_check(context, name, rules[i].buffer, rules[i].presence == REQUIRED, rules[i].size);
         if (result)
             return result;
     }
-    if (!shape->gated && (desc->w3.buffer || desc->b3.buffer))
-        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "layer desc.%s.buffer: must be VK_NULL_HANDLE, the plan is not gated",
-                         desc->w3.buffer ? "w3" : "b3");
     return SMOE_SUCCESS;
 }
 
@@ -75,32 +114,70 @@ static void write_weights(const smoe_plan *plan, const tensor tensors[WEIGHTS_BU
     smoe_descriptors_write(plan->context, out->set, infos, WEIGHTS_BUFFERS);
 }
 
-static void write_sets(smoe_layer *layer, const smoe_layer_desc *desc)
+static void write_router(smoe_layer *layer, const smoe_layer_desc *desc)
+{
+    const smoe_plan *plan = layer->plan;
+    const smoe_plan_desc *shape = &plan->shape.desc;
+    const uint64_t model = shape->d_model;
+    const bool cosine = shape->router == SMOE_ROUTER_COSINE;
+    const tensor none = {NULL, 0, 4};
+    const tensor linear[] = {{&desc->router_weight, 4 * model, 4}, {&desc->router_bias, 4, 4}, none, none};
+    const tensor projection[] = {{&desc->router_projection, 4 * model, 4}, {&desc->router_projection_bias, 4, 4}, none, none};
+    /* One piece, not E of them: log_scale has one element. */
+    const tensor similarity[] = {
+        {&desc->router_similarity, 4ull * shape->projection_width * shape->expert_count, 4}, {&desc->router_log_scale, 4, 4}, none, none};
+    /* w is there to make the set whole: nothing reads it. */
+    const tensor select[] = {cosine ? similarity[0] : (tensor){&desc->router_weight, 4ull * shape->expert_count * model, 4},
+                             {&desc->selection_bias, 4ull * shape->expert_count, 4}, none, none};
+    write_weights(plan, select, 0, 1, &layer->select);
+    if (cosine) {
+        write_weights(plan, projection, 0, shape->projection_width, &layer->project);
+        write_weights(plan, similarity, 0, 1, &layer->router);
+    } else {
+        write_weights(plan, linear, 0, shape->expert_count, &layer->router);
+    }
+}
+
+static void write_experts(smoe_layer *layer, const smoe_layer_desc *desc)
 {
     const smoe_plan *plan = layer->plan;
     const smoe_shape *shape = &plan->shape;
-    const uint64_t model = shape->desc.d_model, hidden = shape->desc.d_hidden;
+    const uint64_t model = shape->desc.d_model, hidden = shape->desc.d_hidden, shared_hidden = shape->desc.shared_hidden;
     const uint32_t element = smoe_shape_weight_size(shape);
     const tensor none = {NULL, 0, 4};
-    const tensor router[] = {{&desc->router_weight, 4 * model, 4}, {&desc->router_bias, 4, 4}, none, none};
     const tensor up[] = {{&desc->w1, model * hidden * element, element},
                          {&desc->b1, 4 * hidden, 4},
                          {&desc->w3, model * hidden * element, element},
                          {&desc->b3, 4 * hidden, 4}};
     const tensor down[] = {{&desc->w2, model * hidden * element, element}, {&desc->b2, 4 * model, 4}, none, none};
-    write_weights(plan, router, 0, shape->desc.expert_count, &layer->router);
     for (uint32_t r = 0; r < shape->range_count; r++) {
         const uint32_t count = smoe_shape_range_expert_count(shape, r);
         write_weights(plan, up, r * shape->range_experts, count, &layer->ranges[r].up);
         write_weights(plan, down, r * shape->range_experts, count, &layer->ranges[r].down);
     }
+    const tensor shared_up[] = {{&desc->shared_w1, model * shared_hidden * element, element},
+                                {&desc->shared_b1, 4 * shared_hidden, 4},
+                                {&desc->shared_w3, model * shared_hidden * element, element},
+                                {&desc->shared_b3, 4 * shared_hidden, 4}};
+    const tensor shared_down[] = {
+        {&desc->shared_w2, model * shared_hidden * element, element}, {&desc->shared_b2, 4 * model, 4}, none, none};
+    const tensor shared_gate[] = {{&desc->shared_gate, 4 * model, 4}, none, none, none};
+    if (shared_hidden > 0) {
+        write_weights(plan, shared_up, 0, 1, &layer->shared_up);
+        write_weights(plan, shared_down, 0, 1, &layer->shared_down);
+    }
+    if (shape->desc.shared_gate)
+        write_weights(plan, shared_gate, 0, 1, &layer->shared_gate);
 }
 
 static smoe_result create_sets(smoe_layer *layer)
 {
     const smoe_context *context = layer->plan->context;
     const uint32_t range_count = layer->plan->shape.range_count;
-    const uint32_t set_count = 1 + 2 * range_count;
+    smoe_weights_set *const single[] = {&layer->router,      &layer->project,   &layer->select,
+                                        &layer->shared_gate, &layer->shared_up, &layer->shared_down};
+    enum { SINGLE = sizeof single / sizeof single[0] };
+    const uint32_t set_count = SINGLE + 2 * range_count;
     VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
     layer->ranges = smoe_host_alloc(&context->host, range_count, sizeof *layer->ranges);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -109,10 +186,11 @@ static smoe_result create_sets(smoe_layer *layer)
     else
         result = smoe_descriptors_create(context, context->weights_layout, WEIGHTS_BUFFERS, set_count, &layer->pool, sets);
     if (!result) {
-        layer->router.set = sets[0];
+        for (uint32_t i = 0; i < SINGLE; i++)
+            single[i]->set = sets[i];
         for (uint32_t r = 0; r < range_count; r++) {
-            layer->ranges[r].up.set = sets[1 + 2 * r];
-            layer->ranges[r].down.set = sets[2 + 2 * r];
+            layer->ranges[r].up.set = sets[SINGLE + 2 * r];
+            layer->ranges[r].down.set = sets[SINGLE + 2 * r + 1];
         }
     }
     smoe_host_free(&context->host, sets);
@@ -140,7 +218,8 @@ smoe_result smoe_layer_create(const smoe_plan *plan, const smoe_layer_desc *desc
         smoe_layer_destroy(layer);
         return result;
     }
-    write_sets(layer, desc);
+    write_router(layer, desc);
+    write_experts(layer, desc);
     *out = layer;
     return SMOE_SUCCESS;
 }

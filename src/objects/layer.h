@@ -1,4 +1,4 @@
-/* The layer's inside: one set for the router, and two per range of experts. */
+/* The layer's inside: sets for the router and the shared expert, and two per range of experts. */
 #ifndef SMOE_OBJECTS_LAYER_H
 #define SMOE_OBJECTS_LAYER_H
 
@@ -18,7 +18,10 @@ typedef struct smoe_layer_range {
 struct smoe_layer {
     const smoe_plan *plan;
     VkDescriptorPool pool;
-    smoe_weights_set router;
+    smoe_weights_set router;  /* route_logits: W and b, of the cosine router S and log_scale */
+    smoe_weights_set project; /* route_project */
+    smoe_weights_set select;  /* route_group, route_select: b is the selection bias */
+    smoe_weights_set shared_gate, shared_up, shared_down; /* written, and bound, only where the plan has them; project too */
     smoe_layer_range *ranges; /* range_count */
 };
 

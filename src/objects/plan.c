@@ -6,7 +6,8 @@
 
 _Static_assert(SMOE_ID_COUNT <= SMOE_PIPELINE_MAX_CONSTANTS, "a pipeline takes every constant");
 
-static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, VkPipeline *out)
+/* part: SMOE_PART_*. */
+static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, uint32_t part, VkPipeline *out)
 {
     const smoe_context *context = plan->context;
     const smoe_shape *shape = &plan->shape;
@@ -26,7 +27,7 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         [SMOE_ID_ACTIVATION] = (uint32_t)shape->desc.activation,
         [SMOE_ID_GATED] = shape->desc.gated,
         [SMOE_ID_RENORMALIZE] = shape->desc.renormalize,
-        [SMOE_ID_ALIGNED] = shape->aligned,
+        [SMOE_ID_ALIGNED] = part == SMOE_PART_SHARED ? shape->shared_aligned : shape->aligned,
         [SMOE_ID_TILE_ROWS] = config->tile_rows,
         [SMOE_ID_TILE_COLUMNS] = config->tile_columns,
         [SMOE_ID_TILE_DEPTH] = config->tile_depth,
@@ -34,6 +35,13 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         [SMOE_ID_THREAD_COLUMNS] = config->thread_columns,
         [SMOE_ID_UP_COLUMN_TILES] = config->up_column_tiles,
         [SMOE_ID_DOWN_COLUMN_TILES] = config->down_column_tiles,
+        [SMOE_ID_PROJECTION_WIDTH] = shape->desc.projection_width,
+        [SMOE_ID_GATE] = (uint32_t)shape->desc.gate,
+        [SMOE_ID_GROUP_COUNT] = shape->group_count,
+        [SMOE_ID_TOP_GROUPS] = shape->desc.top_groups,
+        [SMOE_ID_SHARED_HIDDEN] = shape->desc.shared_hidden,
+        [SMOE_ID_SHARED_GATE] = shape->desc.shared_gate,
+        [SMOE_ID_PART] = part,
     };
     const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
@@ -49,22 +57,48 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
     return smoe_pipeline_create(&context->host, &context->vk, context->device, context->cache, context->pipeline_layout, &desc, out);
 }
 
+/* The pipelines of one regime, as far as some token count leads to it. */
+static smoe_result create_regime(smoe_plan *plan, uint32_t i)
+{
+    const smoe_selection *selection = &plan->selection;
+    const smoe_kernel_config *router = &selection->router[i];
+    const smoe_expert_selection *experts = &selection->experts[i];
+    const struct {
+        bool used;
+        const smoe_kernel_config *config;
+        uint32_t part;
+        VkPipeline *out;
+    } pipelines[] = {
+        {selection->logits_used[i], router, SMOE_PART_MAIN, &plan->logits[i]},
+        {selection->project_used[i], router, SMOE_PART_PROJECTION, &plan->project[i]},
+        {selection->shared_gate_used[i], router, SMOE_PART_SHARED_GATE, &plan->shared_gate[i]},
+        {experts->used, &experts->sort, SMOE_PART_MAIN, &plan->experts[i].sort},
+        {experts->used, &experts->up, SMOE_PART_MAIN, &plan->experts[i].up},
+        {experts->used, &experts->down, SMOE_PART_MAIN, &plan->experts[i].down},
+        {selection->shared_used[i], &experts->up, SMOE_PART_SHARED, &plan->shared[i].up},
+        {selection->shared_used[i], &experts->down, SMOE_PART_SHARED, &plan->shared[i].down},
+    };
+    smoe_result result = SMOE_SUCCESS;
+    for (size_t p = 0; !result && p < sizeof pipelines / sizeof pipelines[0]; p++)
+        if (pipelines[p].used)
+            result = create_pipeline(plan, pipelines[p].config, pipelines[p].part, pipelines[p].out);
+    return result;
+}
+
 static smoe_result create_pipelines(smoe_plan *plan)
 {
     const smoe_selection *selection = &plan->selection;
     smoe_result result;
-    if ((result = create_pipeline(plan, &selection->select, &plan->select)) ||
-        (result = create_pipeline(plan, &selection->combine, &plan->combine)))
+    if ((plan->shape.desc.router == SMOE_ROUTER_COSINE &&
+         (result = create_pipeline(plan, &selection->cosine, SMOE_PART_MAIN, &plan->cosine))) ||
+        (plan->shape.group_count && (result = create_pipeline(plan, &selection->group, SMOE_PART_MAIN, &plan->group))) ||
+        (result = create_pipeline(plan, &selection->select, SMOE_PART_MAIN, &plan->select)) ||
+        (result = create_pipeline(plan, &selection->totals, SMOE_PART_MAIN, &plan->totals)) ||
+        (result = create_pipeline(plan, &selection->combine, SMOE_PART_MAIN, &plan->combine)))
         return result;
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_expert_selection *experts = &selection->experts[i];
-        if (selection->logits_used[i] && (result = create_pipeline(plan, &selection->logits[i], &plan->logits[i])))
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
+        if ((result = create_regime(plan, i)))
             return result;
-        if (experts->used && ((result = create_pipeline(plan, &experts->sort, &plan->experts[i].sort)) ||
-                              (result = create_pipeline(plan, &experts->up, &plan->experts[i].up)) ||
-                              (result = create_pipeline(plan, &experts->down, &plan->experts[i].down))))
-            return result;
-    }
     return SMOE_SUCCESS;
 }
 
@@ -100,13 +134,14 @@ void smoe_plan_destroy(smoe_plan *plan)
         return;
     const smoe_context *context = plan->context;
     const struct VolkDeviceTable *vk = &context->vk;
-    vk->vkDestroyPipeline(context->device, plan->select, NULL);
-    vk->vkDestroyPipeline(context->device, plan->combine, NULL);
+    const VkPipeline single[] = {plan->cosine, plan->group, plan->select, plan->totals, plan->combine};
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
+        vk->vkDestroyPipeline(context->device, single[i], NULL);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        vk->vkDestroyPipeline(context->device, plan->logits[i], NULL);
-        vk->vkDestroyPipeline(context->device, plan->experts[i].sort, NULL);
-        vk->vkDestroyPipeline(context->device, plan->experts[i].up, NULL);
-        vk->vkDestroyPipeline(context->device, plan->experts[i].down, NULL);
+        const VkPipeline regime[] = {plan->logits[i],     plan->project[i],      plan->shared_gate[i], plan->experts[i].sort,
+                                     plan->experts[i].up, plan->experts[i].down, plan->shared[i].up,   plan->shared[i].down};
+        for (size_t p = 0; p < sizeof regime / sizeof regime[0]; p++)
+            vk->vkDestroyPipeline(context->device, regime[p], NULL);
     }
     smoe_host_free(&context->host, plan);
 }
@@ -132,4 +167,9 @@ VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token
 VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count)
 {
     return plan ? 4ull * token_count * SMOE_REPORT_STRIDE((VkDeviceSize)plan->shape.desc.max_active) : 0;
+}
+
+VkDeviceSize smoe_plan_totals_size(const smoe_plan *plan)
+{
+    return plan ? 4 * SMOE_TOTALS_WORDS((VkDeviceSize)plan->shape.desc.expert_count) : 0;
 }

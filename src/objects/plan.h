@@ -15,9 +15,10 @@ struct smoe_plan {
     const smoe_context *context;
     smoe_shape shape;
     smoe_selection selection;
-    VkPipeline select, combine;
-    VkPipeline logits[SMOE_REGIME_COUNT];
+    VkPipeline cosine, group, select, totals, combine;
+    VkPipeline logits[SMOE_REGIME_COUNT], project[SMOE_REGIME_COUNT], shared_gate[SMOE_REGIME_COUNT];
     smoe_expert_pipelines experts[SMOE_REGIME_COUNT];
+    smoe_expert_pipelines shared[SMOE_REGIME_COUNT]; /* without sort */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/half.h"
 #include "common/random.h"
@@ -33,23 +34,36 @@ static float *bias_array(case_data *data, test_random *random, uint32_t bias, si
     return data->shape->biases & bias ? uniform_array(data, random, count, 0.5f) : NULL;
 }
 
-/* A matrix of all experts with entries of variance 1 / columns. For float16: *device gets halves, and the floats are rounded. */
-static bool matrix_array(case_data *data, test_random *random, uint32_t rows, uint32_t columns, const void **device, const float **ref)
+static uint16_t narrow_from_float(smoe_type type, float value)
 {
-    const size_t count = (size_t)data->shape->expert_count * rows * columns;
-    float *values = uniform_array(data, random, count, sqrtf(3.0f / (float)columns));
+    return type == SMOE_TYPE_FLOAT16 ? test_half_from_float(value) : test_bfloat16_from_float(value);
+}
+
+static float narrow_to_float(smoe_type type, uint16_t value)
+{
+    return type == SMOE_TYPE_FLOAT16 ? test_half_to_float(value) : test_bfloat16_to_float(value);
+}
+
+/* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and the floats are
+ * rounded. */
+static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns, float loud,
+                         const void **device, const float **ref)
+{
+    const smoe_type type = data->shape->weight_type;
+    const size_t count = (size_t)experts * rows * columns;
+    float *values = uniform_array(data, random, count, (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns));
 
     *ref = values;
     *device = values;
-    if (!values || data->shape->weight_type != SMOE_TYPE_FLOAT16)
+    if (!values || type == SMOE_TYPE_FLOAT32)
         return values != NULL;
-    uint16_t *halves = keep(data, count, sizeof *halves);
-    for (size_t i = 0; halves && i < count; i++) {
-        halves[i] = i < PERIOD ? test_half_from_float(values[i]) : halves[i - PERIOD];
-        values[i] = test_half_to_float(halves[i]);
+    uint16_t *narrow = keep(data, count, sizeof *narrow);
+    for (size_t i = 0; narrow && i < count; i++) {
+        narrow[i] = i < PERIOD ? narrow_from_float(type, values[i]) : narrow[i - PERIOD];
+        values[i] = narrow_to_float(type, narrow[i]);
     }
-    *device = halves;
-    return halves != NULL;
+    *device = narrow;
+    return narrow != NULL;
 }
 
 /* Which expert's router row an expert shares: itself, but for ties. */
@@ -71,66 +85,191 @@ static void spoil_token(test_random *random, const layer_case *shape, uint32_t t
         x[test_random_below(random, shape->d_model)] = bad[token / 3 % 5];
 }
 
-static bool make_router(case_data *data, test_random *random)
+/* A number of the router's, or of x: on average as large for every D. Exact ones are multiples of 1/8. */
+static float router_number(const layer_case *shape, test_random *random, uint32_t columns)
+{
+    if (shape->logits != LOGITS_RANDOM)
+        return test_random_eighths(random, shape->logits == LOGITS_LARGE && columns > 1 ? 512 : 1);
+    return test_random_uniform(random, -1.7f, 1.7f) / sqrtf((float)columns);
+}
+
+static float *router_array(case_data *data, test_random *random, size_t rows, uint32_t columns)
+{
+    float *values = keep(data, rows * columns, sizeof *values);
+
+    for (size_t i = 0; values && i < rows * columns; i++)
+        values[i] = router_number(data->shape, random, columns);
+    return values;
+}
+
+/* A multiple of 1/8, or about as large. */
+static float bias_number(const layer_case *shape, test_random *random)
+{
+    return shape->logits != LOGITS_RANDOM ? test_random_eighths(random, 1) : test_random_uniform(random, -0.5f, 0.5f);
+}
+
+static bool make_x(case_data *data, test_random *random)
+{
+    const layer_case *shape = data->shape;
+    const size_t D = shape->d_model;
+
+    data->x = router_array(data, random, shape->tokens * D, 1);
+    for (uint32_t t = 0; data->x && t < shape->tokens; t++) {
+        if (shape->logits == LOGITS_NONFINITE)
+            spoil_token(random, shape, t, data->x + t * D);
+        if (shape->logits == LOGITS_ZERO && t % 3 == 0)
+            memset(data->x + t * D, 0, D * sizeof *data->x);
+    }
+    return data->x != NULL;
+}
+
+static bool make_linear_router(case_data *data, test_random *random)
 {
     const layer_case *shape = data->shape;
     const uint32_t D = shape->d_model, E = shape->expert_count;
-    const bool exact = shape->logits != LOGITS_RANDOM;
-    float *x = keep(data, (size_t)shape->tokens * D, sizeof *x);
-    float *weight = keep(data, (size_t)E * D, sizeof *weight), *bias = keep(data, E, sizeof *bias);
+    float *weight = router_array(data, random, E, D), *bias = keep(data, E, sizeof *bias);
 
-    if (!x || !weight || !bias)
+    if (!weight || !bias)
         return false;
-    for (size_t i = 0; i < (size_t)shape->tokens * D; i++)
-        x[i] = exact ? test_random_eighths(random, 1) : test_random_uniform(random, -1.7f, 1.7f);
-    for (size_t i = 0; i < (size_t)E * D; i++)
-        weight[i] = exact ? test_random_eighths(random, shape->logits == LOGITS_LARGE ? 512 : 1)
-                          : test_random_uniform(random, -1.7f, 1.7f) / sqrtf((float)D);
-    for (uint32_t e = 0; e < E; e++)
-        bias[e] = exact ? test_random_eighths(random, 1) : test_random_uniform(random, -0.5f, 0.5f);
     for (uint32_t e = 0; e < E; e++) {
         const uint32_t twin = router_twin(shape, e);
         for (uint32_t i = 0; i < D; i++)
             weight[(size_t)e * D + i] = weight[(size_t)twin * D + i];
-        bias[e] = bias[twin];
+        bias[e] = twin < e ? bias[twin] : bias_number(shape, random) - (shape->logits == LOGITS_LOW ? 300.0f : 0.0f);
     }
-    if (shape->logits == LOGITS_NONFINITE) {
-        /* An expert that makes 3e38 overflow. */
-        for (uint32_t i = 0; i < D; i++)
-            weight[i] = 8;
-        for (uint32_t t = 0; t < shape->tokens; t++)
-            spoil_token(random, shape, t, x + (size_t)t * D);
-    }
-    data->x = x;
+    for (uint32_t i = 0; shape->logits == LOGITS_NONFINITE && i < D; i++)
+        weight[i] = 8; /* an expert that makes 3e38 overflow */
     data->ref.router_weight = weight;
     data->ref.router_bias = shape->biases & BIAS_ROUTER ? bias : NULL;
     return true;
 }
 
-static bool fill(case_data *data)
+/* S by columns: what the router knows of an expert. */
+static void shape_similarity(const layer_case *shape, float *similarity)
+{
+    const uint32_t E = shape->expert_count;
+
+    for (uint32_t i = 0; i < shape->projection_width; i++)
+        for (uint32_t e = 0; e < E; e++) {
+            float *s = similarity + (size_t)i * E + e;
+            *s = similarity[(size_t)i * E + router_twin(shape, e)];
+            /* Of a width of 1 only the sign counts: two experts with the same one would tie but for rounding. */
+            if (shape->projection_width == 1)
+                *s = (fabsf(*s) + 0.125f) * (e % 2 ? -1.0f : 1.0f);
+            if (shape->logits == LOGITS_ZERO && e % 4 == 0)
+                *s = 0;
+        }
+}
+
+static bool make_cosine_router(case_data *data, test_random *random)
+{
+    const layer_case *shape = data->shape;
+    const uint32_t p = shape->projection_width;
+    float *projection = router_array(data, random, p, shape->d_model), *bias = keep(data, p, sizeof *bias);
+    float *similarity = router_array(data, random, shape->expert_count, p), *log_scale = keep(data, 1, sizeof *log_scale);
+
+    if (!projection || !bias || !similarity || !log_scale)
+        return false;
+    for (uint32_t i = 0; i < p; i++)
+        bias[i] = bias_number(shape, random);
+    shape_similarity(shape, similarity);
+    *log_scale = shape->log_scale;
+    data->ref.router_projection = projection;
+    data->ref.router_projection_bias = shape->biases & BIAS_ROUTER ? bias : NULL;
+    data->ref.router_similarity = similarity;
+    data->ref.router_log_scale = log_scale;
+    return true;
+}
+
+/* Never 0 where numbers are exact: beside 0 a sigmoid that vanishes would still count. */
+static bool make_selection_bias(case_data *data, test_random *random)
+{
+    const layer_case *shape = data->shape;
+    float *bias = keep(data, shape->expert_count, sizeof *bias);
+
+    for (uint32_t e = 0; bias && e < shape->expert_count; e++) {
+        const uint32_t twin = router_twin(shape, e);
+        bias[e] = twin < e ? bias[twin] : bias_number(shape, random) + 0.0625f;
+    }
+    data->ref.selection_bias = shape->gate == SMOE_GATE_SIGMOID && shape->biases & BIAS_SELECTION ? bias : NULL;
+    return bias != NULL;
+}
+
+static bool make_experts(case_data *data, test_random *random)
 {
     const layer_case *shape = data->shape;
     const uint32_t D = shape->d_model, H = shape->d_hidden, E = shape->expert_count;
-    test_random random = test_random_make(data->seed, (uint64_t)D << 40 ^ (uint64_t)H << 20 ^ (uint64_t)E << 8 ^ shape->tokens);
     smoe_host_weights *weights = &data->weights;
     ref_layer *ref = &data->ref;
 
-    if (!make_router(data, &random) || !matrix_array(data, &random, H, D, &weights->w1, &ref->w1) ||
-        !matrix_array(data, &random, D, H, &weights->w2, &ref->w2))
+    if (!matrix_array(data, random, E, H, D, shape->loud, &weights->w1, &ref->w1) ||
+        !matrix_array(data, random, E, D, H, 1, &weights->w2, &ref->w2) ||
+        (shape->gated && !matrix_array(data, random, E, H, D, shape->loud, &weights->w3, &ref->w3)))
         return false;
-    if (shape->gated && !matrix_array(data, &random, H, D, &weights->w3, &ref->w3))
+    ref->b1 = bias_array(data, random, BIAS_1, (size_t)E * H);
+    ref->b2 = bias_array(data, random, BIAS_2, (size_t)E * D);
+    ref->b3 = shape->gated ? bias_array(data, random, BIAS_3, (size_t)E * H) : NULL;
+    return !(shape->biases & BIAS_1 && !ref->b1) && !(shape->biases & BIAS_2 && !ref->b2) &&
+           !(shape->gated && shape->biases & BIAS_3 && !ref->b3);
+}
+
+static bool make_shared_expert(case_data *data, test_random *random)
+{
+    const layer_case *shape = data->shape;
+    const uint32_t D = shape->d_model, S = shape->shared_hidden;
+    smoe_host_weights *weights = &data->weights;
+    ref_layer *ref = &data->ref;
+
+    if (!S)
+        return true;
+    if (!matrix_array(data, random, 1, S, D, shape->loud, &weights->shared_w1, &ref->shared_w1) ||
+        !matrix_array(data, random, 1, D, S, 1, &weights->shared_w2, &ref->shared_w2) ||
+        (shape->gated && !matrix_array(data, random, 1, S, D, shape->loud, &weights->shared_w3, &ref->shared_w3)))
         return false;
-    ref->b1 = bias_array(data, &random, BIAS_1, (size_t)E * H);
-    ref->b2 = bias_array(data, &random, BIAS_2, (size_t)E * D);
-    ref->b3 = shape->gated ? bias_array(data, &random, BIAS_3, (size_t)E * H) : NULL;
-    weights->weight_type = shape->weight_type;
+    ref->shared_b1 = bias_array(data, random, BIAS_SHARED_1, S);
+    ref->shared_b2 = bias_array(data, random, BIAS_SHARED_2, D);
+    ref->shared_b3 = shape->gated ? bias_array(data, random, BIAS_SHARED_3, S) : NULL;
+    ref->shared_gate = shape->shared_gate ? uniform_array(data, random, D, 2.0f / sqrtf((float)D)) : NULL;
+    return !(shape->biases & BIAS_SHARED_1 && !ref->shared_b1) && !(shape->biases & BIAS_SHARED_2 && !ref->shared_b2) &&
+           !(shape->gated && shape->biases & BIAS_SHARED_3 && !ref->shared_b3) && !(shape->shared_gate && !ref->shared_gate);
+}
+
+/* The library's float32 arrays are the reference's. */
+static void share_arrays(case_data *data)
+{
+    smoe_host_weights *weights = &data->weights;
+    const ref_layer *ref = &data->ref;
+
+    weights->weight_type = data->shape->weight_type;
     weights->router_weight = ref->router_weight;
     weights->router_bias = ref->router_bias;
+    weights->router_projection = ref->router_projection;
+    weights->router_projection_bias = ref->router_projection_bias;
+    weights->router_similarity = ref->router_similarity;
+    weights->router_log_scale = ref->router_log_scale;
+    weights->selection_bias = ref->selection_bias;
     weights->b1 = ref->b1;
     weights->b2 = ref->b2;
     weights->b3 = ref->b3;
-    return !(shape->biases & BIAS_1 && !ref->b1) && !(shape->biases & BIAS_2 && !ref->b2) &&
-           !(shape->gated && shape->biases & BIAS_3 && !ref->b3);
+    weights->shared_b1 = ref->shared_b1;
+    weights->shared_b2 = ref->shared_b2;
+    weights->shared_b3 = ref->shared_b3;
+    weights->shared_gate = ref->shared_gate;
+}
+
+static bool fill(case_data *data)
+{
+    const layer_case *shape = data->shape;
+    const uint64_t stream =
+        (uint64_t)shape->d_model << 40 ^ (uint64_t)shape->d_hidden << 20 ^ (uint64_t)shape->expert_count << 8 ^ shape->tokens;
+    test_random random = test_random_make(data->seed, stream);
+
+    if (!make_x(data, &random) ||
+        !(shape->router == SMOE_ROUTER_COSINE ? make_cosine_router(data, &random) : make_linear_router(data, &random)) ||
+        !make_selection_bias(data, &random) || !make_experts(data, &random) || !make_shared_expert(data, &random))
+        return false;
+    share_arrays(data);
+    return true;
 }
 
 bool case_data_create(case_data *data, const layer_case *shape, uint64_t seed)

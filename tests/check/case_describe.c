@@ -13,12 +13,17 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .top_k = shape->top_k,
         .max_active = shape->max_active,
         .max_tokens = shape->max_tokens ? shape->max_tokens : shape->tokens,
-        .router = SMOE_ROUTER_LINEAR,
-        .gate = SMOE_GATE_SOFTMAX,
+        .router = shape->router,
+        .gate = shape->gate,
         .activation = shape->activation,
         .weight_type = shape->weight_type,
         .gated = shape->gated,
         .renormalize = !shape->keep_softmax,
+        .projection_width = shape->projection_width,
+        .group_count = shape->group_count,
+        .top_groups = shape->top_groups,
+        .shared_hidden = shape->shared_hidden,
+        .shared_gate = shape->shared_gate,
     };
 }
 
@@ -26,7 +31,9 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
     return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count && a->top_k == b->top_k &&
            a->max_active == b->max_active && a->max_tokens == b->max_tokens && a->router == b->router && a->gate == b->gate &&
-           a->activation == b->activation && a->weight_type == b->weight_type && a->gated == b->gated && a->renormalize == b->renormalize;
+           a->activation == b->activation && a->weight_type == b->weight_type && a->gated == b->gated && a->renormalize == b->renormalize &&
+           a->projection_width == b->projection_width && a->group_count == b->group_count && a->top_groups == b->top_groups &&
+           a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate;
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)
@@ -52,6 +59,7 @@ smoe_forward_params case_params(const layer_case *shape)
         .temperature = value_or(shape->temperature, 1),
         .tie_tolerance = shape->tie_tolerance,
         .scale = value_or(shape->scale, 1),
+        .group_eps = shape->group_eps,
     };
 }
 
@@ -68,6 +76,7 @@ ref_params case_ref_params(const layer_case *shape)
         .temperature = (double)params.temperature,
         .tie_tolerance = (double)params.tie_tolerance,
         .scale = (double)params.scale,
+        .group_eps = (double)params.group_eps,
     };
 }
 
@@ -78,10 +87,26 @@ ref_layer case_ref_layer(const layer_case *shape)
         .d_hidden = shape->d_hidden,
         .expert_count = shape->expert_count,
         .top_k = shape->top_k,
+        .router = shape->router,
+        .gate = shape->gate,
         .activation = shape->activation,
         .gated = shape->gated,
         .renormalize = !shape->keep_softmax,
+        .projection_width = shape->projection_width,
+        .group_count = shape->group_count,
+        .top_groups = shape->top_groups,
+        .shared_hidden = shape->shared_hidden,
     };
+}
+
+bool case_has_exact_logits(const layer_case *shape)
+{
+    return shape->logits != LOGITS_RANDOM && shape->router == SMOE_ROUTER_LINEAR;
+}
+
+uint32_t case_weight_size(const layer_case *shape)
+{
+    return shape->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
 }
 
 double case_sum_error(uint32_t term_count, double absolute_sum)
@@ -89,21 +114,63 @@ double case_sum_error(uint32_t term_count, double absolute_sum)
     return 0x1p-24 * (2 + sqrt(term_count)) * absolute_sum;
 }
 
-double case_logit_error(const case_data *data, uint32_t token)
+/* The largest sum of a row's terms, all taken as positive. */
+static double largest_absolute_sum(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const float *x)
 {
-    const uint32_t D = data->ref.d_model;
-    const float *x = data->x + (size_t)token * D;
     double largest = 0;
+
+    for (uint32_t r = 0; r < rows; r++) {
+        double sum = bias ? fabs((double)bias[r]) : 0;
+        for (uint32_t i = 0; i < columns; i++)
+            sum += fabs((double)x[i] * (double)matrix[(size_t)r * columns + i]);
+        largest = fmax(largest, sum);
+    }
+    return largest;
+}
+
+double case_projection_error(const case_data *data, uint32_t token)
+{
+    const ref_layer *ref = &data->ref;
+    const float *x = data->x + (size_t)token * ref->d_model;
 
     if (data->shape->logits != LOGITS_RANDOM)
         return 0;
-    for (uint32_t e = 0; e < data->ref.expert_count; e++) {
-        double sum = data->ref.router_bias ? fabs((double)data->ref.router_bias[e]) : 0;
-        for (uint32_t i = 0; i < D; i++)
-            sum += fabs((double)x[i] * (double)data->ref.router_weight[(size_t)e * D + i]);
-        largest = fmax(largest, sum);
+    return case_sum_error(ref->d_model + 1, largest_absolute_sum(ref->projection_width, ref->d_model, ref->router_projection,
+                                                                 ref->router_projection_bias, x));
+}
+
+/* z = c <v, S> / (|v| |S|). An error of h in each element of v, independent ones, moves <v, S> / |S| by h, and |v| by h: z by twice
+ * h / |v| of c at most. The sum of products has p terms whose absolute values add up to |v| |S| at most, and the squares of each norm are
+ * such a sum too; the root halves theirs. exp, roots and quotients: Vulkan allows exp 3 + 2 * 4.6 units in the last place, the rest a
+ * few. */
+double case_cosine_error(const case_data *data, const double *v, double v_error)
+{
+    const uint32_t p = data->ref.projection_width;
+    const double scale = exp(fmin((double)data->ref.router_log_scale[0], log(100)));
+    double square = 0;
+
+    for (uint32_t i = 0; i < p; i++)
+        square += v[i] * v[i];
+    if (square == 0 && v_error == 0)
+        return 0; /* every logit is 0 */
+    const double norm = fmax(sqrt(square), 1e-12);
+    return scale * (2 * sqrt(p) * v_error / norm + 2 * case_sum_error(p, 1) + 24 * 0x1p-23);
+}
+
+double case_logit_error(const case_data *data, uint32_t token)
+{
+    const ref_layer *ref = &data->ref;
+    const float *x = data->x + (size_t)token * ref->d_model;
+
+    if (ref->router == SMOE_ROUTER_COSINE) {
+        double v[REF_MAX_PROJECTION];
+        ref_project(ref, x, v);
+        return case_cosine_error(data, v, case_projection_error(data, token));
     }
-    return case_sum_error(D + 1, largest);
+    if (data->shape->logits != LOGITS_RANDOM)
+        return 0;
+    return case_sum_error(ref->d_model + 1,
+                          largest_absolute_sum(ref->expert_count, ref->d_model, ref->router_weight, ref->router_bias, x));
 }
 
 void case_print(const case_data *data)
@@ -112,8 +179,10 @@ void case_print(const case_data *data)
 
     fprintf(stderr,
             "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g activation=%d gated=%d "
-            "biases=%u type=%d renormalize=%d logits=%d tied=%u\n",
+            "biases=%u type=%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g shared=%u/%d\n",
             s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden, s->expert_count, s->top_k,
             s->max_active, s->call_active, (double)s->eps, (double)data->params.a, (double)data->params.b, (double)data->params.temperature,
-            (int)s->activation, s->gated, s->biases, (int)s->weight_type, data->plan.renormalize, (int)s->logits, s->tied_experts);
+            (int)s->activation, s->gated, s->biases, (int)s->weight_type, data->plan.renormalize, (int)s->logits, s->tied_experts,
+            (int)s->router, s->projection_width, (int)s->gate, s->group_count, s->top_groups, (double)s->group_eps, s->shared_hidden,
+            s->shared_gate);
 }

@@ -9,7 +9,18 @@
 #define ACT(kind) .activation = SMOE_ACTIVATION_##kind
 #define BAND(eps_, A) .eps = eps_, .max_active = A
 #define HALF .weight_type = SMOE_TYPE_FLOAT16
+#define BFLOAT .weight_type = SMOE_TYPE_BFLOAT16
 #define GATED .gated = true
+#define COSINE(p) .router = SMOE_ROUTER_COSINE, .projection_width = p
+#define SIGMOID .gate = SMOE_GATE_SIGMOID
+#define GROUPS(count, top) .group_count = count, .top_groups = top
+#define SHARED(S) .shared_hidden = S
+#define SHARED_GATED(S) .shared_hidden = S, .shared_gate = true
+/* COMMON with one thing changed: again one plan each. With TIED(2) two and two of the groups tie, and one of a pair is kept. */
+#define COMMON_COSINE(name_, T) COMMON(name_, T), COSINE(13)
+#define COMMON_SIGMOID(name_, T) COMMON(name_, T), SIGMOID
+#define COMMON_GROUPS(name_, T) COMMON(name_, T), GROUPS(4, 1)
+#define COMMON_SIGMOID_GROUPS(name_, T) COMMON(name_, T), SIGMOID, GROUPS(4, 3)
 #define ALL_BIASES .biases = BIAS_ALL
 
 /* Widths and counts are primes, powers of two, and one more and one less than what tiles and subgroups measure. */
@@ -87,6 +98,110 @@ const layer_case layer_cases[] = {
     {COMMON("all equal, hard", 3), LOGITS(EQUAL), ALL_BIASES},
     {COMMON("all equal, band", 3), LOGITS(EQUAL), .eps = 0.5f, ALL_BIASES},
     {COMMON("all equal, capped", 3), LOGITS(EQUAL), .eps = 0.5f, .call_active = 4},
+    /* cosine router */
+    {COMMON_COSINE("cosine, hard", 48), ALL_BIASES},
+    {COMMON_COSINE("cosine, band", 47), .eps = 0.1f, ALL_BIASES, .log_scale = 1},
+    {COMMON_COSINE("cosine, exact projection", 48), LOGITS(EXACT), .eps = 0.25f, .call_active = 4},
+    {COMMON_COSINE("cosine, large projection", 19), LOGITS(LARGE), .eps = 0.1f},
+    {COMMON_COSINE("cosine, ties of order 2", 24), TIED(3), .eps = 0.25f, ALL_BIASES},
+    {COMMON_COSINE("cosine, all equal", 3), LOGITS(EQUAL), .eps = 0.5f, ALL_BIASES},
+    {COMMON_COSINE("cosine, zero vectors", 24), LOGITS(ZERO), .eps = 0.25f, .log_scale = 2},
+    {COMMON_COSINE("cosine, log scale above ln 100", 48), .eps = 3, .log_scale = 6, ALL_BIASES},
+    {COMMON_COSINE("cosine, a small log scale", 48), .eps = 0.01f, .log_scale = -3, ALL_BIASES},
+    {COMMON_COSINE("cosine, non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.5f, .call_active = 4},
+    {SHAPE("cosine, p 1", 9, 7, 5, 2, 1), COSINE(1), ACT(RELU), ALL_BIASES, .eps = 0.5f},
+    {SHAPE("cosine, p 257, 127 experts", 33, 37, 3, 127, 5), COSINE(257), ACT(SILU), BAND(0.02f, 9), .keep_softmax = true},
+    {SHAPE("cosine, one token, p 128", 1, 256, 8, 64, 2), COSINE(128), ACT(SILU), GATED, BFLOAT, .log_scale = 2},
+    {SHAPE("cosine, shared", 65, 64, 32, 8, 2), COSINE(64), SHARED(48), ACT(SILU), GATED, BFLOAT},
+    {SHAPE("cosine, shared, gate", 7, 33, 12, 6, 2), COSINE(31), SHARED_GATED(20), ACT(RELU_SQUARED), ALL_BIASES},
+    {SHAPE("cosine, groups", 17, 16, 20, 12, 2), COSINE(8), GROUPS(4, 2), ACT(GELU_TANH), .eps = 0.1f, .group_eps = 0.5f},
+    {SHAPE("cosine, groups, shared", 3, 5, 7, 9, 3), COSINE(5), GROUPS(3, 1), SHARED(1), ACT(IDENTITY), ALL_BIASES},
+    {SHAPE("cosine, groups, shared, gate", 33, 20, 16, 10, 2), COSINE(12), GROUPS(5, 3), SHARED_GATED(12), ACT(RELU), HALF,
+     BAND(0.2f, 5), .group_eps = 0.3f},
+    {SHAPE("cosine, sigmoid", 129, 13, 8, 7, 2), COSINE(3), SIGMOID, ACT(RELU_SQUARED), ALL_BIASES, .log_scale = 2, .eps = 0.05f},
+    {SHAPE("cosine, sigmoid, shared", 4, 12, 4, 8, 2), COSINE(6), SIGMOID, SHARED(7), ACT(SWIGLU_CLAMPED), GATED, BFLOAT, .loud = 4},
+    {SHAPE("cosine, sigmoid, shared, gate", 40, 32, 24, 8, 4), COSINE(24), SIGMOID, SHARED_GATED(40), ACT(GELU), HALF, BAND(0.1f, 6),
+     .keep_softmax = true, ALL_BIASES},
+    {SHAPE("cosine, sigmoid, groups", 31, 17, 3, 64, 6), COSINE(17), SIGMOID, GROUPS(8, 3), ACT(SILU), BAND(0.02f, 12), .log_scale = 1,
+     .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("cosine, sigmoid, groups, shared", 5, 8, 8, 6, 2), COSINE(4), SIGMOID, GROUPS(2, 1), SHARED(16), ACT(SILU), GATED},
+    {SHAPE("cosine, sigmoid, groups, shared, gate", 48, 28, 36, 16, 2), COSINE(20), SIGMOID, GROUPS(4, 2), SHARED_GATED(44),
+     ACT(SWIGLU_CLAMPED), GATED, BFLOAT, BAND(0.1f, 4), .group_eps = 0.2f, .loud = 4, ALL_BIASES},
+    /* sigmoid gate */
+    {COMMON_SIGMOID("sigmoid, hard", 48), ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, no bias, temperature not used", 47), .eps = 0.05f, .temperature = 1e-3f},
+    {COMMON_SIGMOID("sigmoid, band, capped", 48), .eps = 0.4f, .call_active = 4, ALL_BIASES, .scale = 2.5f},
+    {COMMON_SIGMOID("sigmoid, exact", 48), LOGITS(EXACT), .eps = 0.25f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, ties of order 2", 24), TIED(3), .eps = 0.25f, .call_active = 5, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, all equal", 3), LOGITS(EQUAL), .eps = 0.5f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, logits of hundreds", 48), LOGITS(LARGE), .eps = 0.3f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, logits of hundreds, no bias", 48), LOGITS(LARGE), .eps = 0.5f},
+    {COMMON_SIGMOID("sigmoid, all vanish", 48), LOGITS(LOW), .eps = 0.3f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.2f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid kept", 48), .keep_softmax = true, .eps = 0.1f, .scale = 2.5f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid kept, all vanish", 9), LOGITS(LOW), .keep_softmax = true, .eps = 0.3f, ALL_BIASES},
+    {SHAPE("sigmoid, shared", 6, 31, 33, 7, 3), SIGMOID, SHARED(17), ACT(GELU_TANH), ALL_BIASES, .eps = 0.1f},
+    {SHAPE("sigmoid, shared, gate", 130, 24, 20, 5, 2), SIGMOID, SHARED_GATED(28), ACT(SILU), GATED, HALF, LOGITS(EXACT), ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups", 48), ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups' band", 48), .eps = 0.1f, .group_eps = 0.3f, .call_active = 6, ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups tied", 24), TIED(2), .eps = 0.1f, .group_eps = 0.25f, ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups tied, hard", 24), TIED(4), .tie_tolerance = 1e-3f, ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups, all vanish", 48), LOGITS(LOW), .eps = 0.3f, .group_eps = 1, ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups, non-finite tokens", 19), LOGITS(NONFINITE), .eps = 0.1f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("sigmoid, groups, shared, 256 experts", 37, 32, 12, 256, 8), SIGMOID, GROUPS(8, 4), SHARED(12), ACT(SILU), GATED, BFLOAT,
+     BAND(0.01f, 12), .group_eps = 0.02f, .scale = 2.5f, ALL_BIASES},
+    {SHAPE("sigmoid, groups, shared, gate", 8, 19, 6, 15, 4), SIGMOID, GROUPS(5, 2), SHARED_GATED(9), ACT(IDENTITY), .eps = 0.2f,
+     .group_eps = 0.2f, .keep_softmax = true, ALL_BIASES},
+    /* groups */
+    {COMMON_GROUPS("groups, hard", 48), ALL_BIASES},
+    {COMMON_GROUPS("groups, exact", 48), LOGITS(EXACT), .eps = 0.25f},
+    {COMMON_GROUPS("groups, tied, hard", 24), TIED(2), ALL_BIASES},
+    {COMMON_GROUPS("groups, tied, their band", 24), TIED(2), .eps = 0.25f, .group_eps = 0.5f, ALL_BIASES},
+    {COMMON_GROUPS("groups, tied, band of the experts alone", 24), TIED(2), .eps = 0.25f, .call_active = 5},
+    {COMMON_GROUPS("groups, all tied", 24), TIED(4), .eps = 0.25f},
+    {COMMON_GROUPS("groups, all equal", 3), LOGITS(EQUAL), .eps = 0.5f, .group_eps = 1, ALL_BIASES},
+    {COMMON_GROUPS("groups, all equal, hard", 3), LOGITS(EQUAL), .call_active = 3},
+    {COMMON_GROUPS("groups' band", 48), .eps = 0.5f, .group_eps = 1, ALL_BIASES},
+    {COMMON_GROUPS("groups' band, exact", 48), LOGITS(EXACT), .eps = 0.25f, .group_eps = 2},
+    {COMMON_GROUPS("groups' band, no band of the experts", 48), LOGITS(EXACT), .group_eps = 2},
+    {COMMON_GROUPS("groups' band, huge, capped", 48), .eps = 4, .group_eps = 1e30f, .call_active = 5, ALL_BIASES},
+    {COMMON_GROUPS("groups' band, tiny", 48), LOGITS(EXACT), .eps = 0.5f, .group_eps = 1e-30f},
+    {COMMON_GROUPS("groups, both bands huge", 9), LOGITS(EXACT), .eps = 1e30f, .group_eps = 1e30f},
+    {COMMON_GROUPS("groups, band of the experts huge", 9), LOGITS(EXACT), .eps = 1e30f},
+    {COMMON_GROUPS("groups, ties within a tolerance", 48), LOGITS(EXACT), .eps = 0.25f, .group_eps = 1, .tie_tolerance = 0.125f},
+    {COMMON_GROUPS("groups, the largest tolerance", 9), LOGITS(EXACT), .tie_tolerance = 3.402823466e38f},
+    {COMMON_GROUPS("groups, large logits", 38), LOGITS(LARGE), .eps = 200},
+    {COMMON_GROUPS("groups, large logits, band", 38), LOGITS(LARGE), .eps = 200, .group_eps = 3000, ALL_BIASES},
+    {COMMON_GROUPS("groups, cold: a masked expert outweighs", 48), LOGITS(EXACT), .eps = 1, .a = 20, .b = 20, .group_eps = 4,
+     .temperature = 0.02f},
+    {COMMON_GROUPS("groups, non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.5f, .group_eps = 0.5f, .call_active = 4, ALL_BIASES},
+    {COMMON_GROUPS("groups, softmax kept", 48), .keep_softmax = true, .eps = 0.3f, .group_eps = 0.75f, ALL_BIASES},
+    {COMMON_GROUPS("groups, softmax kept, large logits", 19), LOGITS(LARGE), .keep_softmax = true, .temperature = 100},
+    {SHAPE("groups of one expert", 40, 12, 5, 16, 3), GROUPS(16, 5), ACT(GELU), LOGITS(EXACT), .eps = 0.25f, .group_eps = 1},
+    {SHAPE("groups of one expert, 1024 of them", 3, 9, 2, 1024, 8), GROUPS(1024, 16), ACT(RELU), LOGITS(EXACT), BAND(0.5f, 24)},
+    {SHAPE("groups, all kept", 33, 12, 5, 16, 3), GROUPS(2, 2), ACT(GELU), LOGITS(EXACT), .eps = 0.25f, .tie_tolerance = 0.25f},
+    {SHAPE("groups, every expert of the best", 33, 12, 5, 24, 3), GROUPS(8, 1), ACT(GELU), LOGITS(EXACT), BAND(0.5f, 5)},
+    {SHAPE("groups, one of everything", 3, 1, 1, 2, 1), GROUPS(2, 1), SHARED_GATED(1), ACT(GELU), LOGITS(EXACT), .eps = 1, .group_eps = 1},
+    {SHAPE("one group is none", 9, 12, 5, 6, 2), GROUPS(1, 1), ACT(GELU), LOGITS(EXACT), .eps = 0.25f, .group_eps = 1},
+    {SHAPE("31 groups of 33 experts", 5, 16, 3, 1023, 16), GROUPS(31, 7), ACT(SILU), LOGITS(EXACT), BAND(0.1f, 40), .group_eps = 0.25f},
+    {SHAPE("groups, shared", 32, 36, 28, 8, 2), GROUPS(4, 2), SHARED(64), ACT(SILU), GATED, ALL_BIASES, .eps = 0.2f, .group_eps = 0.4f},
+    /* shared expert */
+    {SHAPE("shared alone aligned", 7, 64, 31, 5, 2), SHARED(8), ACT(GELU), ALL_BIASES},
+    {SHAPE("routed alone aligned", 66, 64, 32, 5, 2), SHARED(31), ACT(GELU), HALF, .biases = BIAS_SHARED_1},
+    {SHAPE("shared, neither aligned", 197, 37, 13, 6, 2), SHARED(129), ACT(SILU), GATED, .biases = BIAS_SHARED_2 | BIAS_SHARED_3},
+    {SHAPE("shared, gate, half", 1, 256, 64, 8, 2), SHARED_GATED(512), ACT(SILU), GATED, HALF},
+    {SHAPE("shared, gate, one expert", 31, 20, 12, 1, 1), .max_tokens = 33, SHARED_GATED(4), ACT(RELU), .biases = BIAS_1 | BIAS_2},
+    {SHAPE("shared, non-finite tokens", 12, 24, 12, 6, 2), SHARED_GATED(13), ACT(GELU), LOGITS(NONFINITE), ALL_BIASES},
+    /* activations, bfloat16 */
+    {SHAPE("relu squared, gated", 34, 24, 20, 6, 2), ACT(RELU_SQUARED), GATED, .eps = 0.5f, ALL_BIASES},
+    {SHAPE("clamped swiglu, clamped", 70, 33, 17, 4, 2), ACT(SWIGLU_CLAMPED), GATED, ALL_BIASES, .loud = 8},
+    {SHAPE("gelu, gated", 9, 16, 24, 4, 1), ACT(GELU), GATED, ALL_BIASES},
+    {SHAPE("relu, gated", 9, 16, 24, 4, 1), ACT(RELU), GATED, ALL_BIASES},
+    {SHAPE("no activation, gated", 9, 16, 24, 4, 1), ACT(IDENTITY), GATED, ALL_BIASES},
+    {SHAPE("bfloat16, one of everything", 1, 1, 1, 1, 1), BFLOAT, ALL_BIASES},
+    {SHAPE("bfloat16, 255 and 257", 2, 255, 257, 5, 2), ACT(GELU), BFLOAT, ALL_BIASES, LOGITS(EXACT)},
+    {SHAPE("bfloat16, 129 and 127", 33, 129, 127, 3, 2), ACT(GELU_TANH), BFLOAT, ALL_BIASES},
+    {SHAPE("bfloat16, 197 tokens", 197, 64, 128, 6, 2), ACT(SWIGLU_CLAMPED), GATED, BFLOAT, ALL_BIASES, .loud = 4},
     /* bad tokens */
     {COMMON("non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.5f, .call_active = 4, ALL_BIASES},
     {COMMON("non-finite tokens, softmax kept", 4), LOGITS(NONFINITE), .keep_softmax = true},

@@ -5,21 +5,34 @@
 #include "ref/ref.h"
 #include "smoe/device.h"
 
-/* How x and the router make the logits. All but RANDOM give logits that float32 holds exactly whatever the order of summation:
- * selection has one right answer there, and no token is excused. */
+/* How x and the router make the logits. With the linear router all but RANDOM give logits that float32 holds exactly whatever the order
+ * of summation: with softmax gates selection has one right answer there, and no token is excused. */
 typedef enum logits_kind {
     LOGITS_RANDOM = 0,
     LOGITS_EXACT,     /* sums of products of eighths: many ties where D is small */
     LOGITS_TIED,      /* groups of tied_experts experts with the same router row: discontinuities of order tied_experts - 1 */
     LOGITS_EQUAL,     /* every expert the same */
     LOGITS_LARGE,     /* in the thousands: exp overflows unless the maximum is subtracted */
+    LOGITS_LOW,       /* around -300: every sigmoid vanishes */
+    LOGITS_ZERO,      /* EXACT, but every third token is zero, and so is what the cosine router knows of every fourth expert */
     LOGITS_NONFINITE, /* EXACT, but for NaN, infinities and overflowing sums in every third token */
     LOGITS_KIND_COUNT
 } logits_kind;
 
-enum { BIAS_ROUTER = 1, BIAS_1 = 2, BIAS_3 = 4, BIAS_2 = 8, BIAS_ALL = 15 };
+/* BIAS_ROUTER: of the linear router, or of the cosine router's projection. SHARED: of the shared expert. */
+enum {
+    BIAS_ROUTER = 1,
+    BIAS_1 = 2,
+    BIAS_3 = 4,
+    BIAS_2 = 8,
+    BIAS_SELECTION = 16,
+    BIAS_SHARED_1 = 32,
+    BIAS_SHARED_3 = 64,
+    BIAS_SHARED_2 = 128,
+    BIAS_ALL = 255
+};
 
-/* A zero means: max_tokens the tokens, call_active the plan's max_active, a 1, b 50, temperature 1, scale 1. */
+/* A zero means: max_tokens the tokens, call_active the plan's max_active, a 1, b 50, temperature 1, scale 1, loud 1. */
 typedef struct layer_case {
     const char *name;
     uint32_t tokens, d_model, d_hidden, expert_count, top_k;
@@ -32,13 +45,22 @@ typedef struct layer_case {
     bool gated, keep_softmax; /* keep_softmax: renormalize = false */
     uint32_t biases;          /* BIAS_* */
     smoe_type weight_type;
+    smoe_router router;
+    uint32_t projection_width;
+    float log_scale; /* of the cosine router */
+    smoe_gate gate;
+    uint32_t group_count, top_groups;
+    float group_eps;
+    uint32_t shared_hidden;
+    bool shared_gate;
+    float loud; /* factor on w1 and w3 */
 } layer_case;
 
 extern const layer_case layer_cases[];
 extern const uint32_t layer_case_count;
 
-/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, which are of the case's weight_type; those of
- * `ref` are the same values as floats. */
+/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, the shared ones too, which are of the case's
+ * weight_type; those of `ref` are the same values as floats. */
 typedef struct case_data {
     const layer_case *shape;
     uint64_t seed;
@@ -48,13 +70,15 @@ typedef struct case_data {
     ref_layer ref;
     ref_params ref_params;
     float *x; /* [T,D] */
-    void *memory[12];
+    void *memory[32];
     uint32_t memory_count;
 } case_data;
 
 smoe_plan_desc case_plan_desc(const layer_case *shape);
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b);
 bool case_plans_equal(const layer_case *a, const layer_case *b);
+bool case_has_exact_logits(const layer_case *shape);
+uint32_t case_weight_size(const layer_case *shape); /* bytes of an element of w1 */
 smoe_forward_params case_params(const layer_case *shape);
 ref_layer case_ref_layer(const layer_case *shape); /* without its arrays */
 ref_params case_ref_params(const layer_case *shape);
@@ -67,8 +91,11 @@ void case_data_destroy(case_data *data);
  * each, are taken as independent, so they grow with the square root of their number. */
 double case_sum_error(uint32_t term_count, double absolute_sum);
 
-/* What float32 may add to a token's logits. 0 for exact logits. */
+/* What float32 may add to a token's logits. 0 for exact logits. The second: on the way from the projection v[p] to the cosine router's
+ * logits, where an element of v is off by v_error at most. */
 double case_logit_error(const case_data *data, uint32_t token);
+double case_projection_error(const case_data *data, uint32_t token);
+double case_cosine_error(const case_data *data, const double *v, double v_error);
 
 void case_print(const case_data *data); /* seed and shape, on stderr */
 

@@ -1,4 +1,4 @@
-/* expert_up, expert_down and combine against the reference. */
+/* expert_up, expert_down and combine against the reference, the shared expert's part of them too. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,9 @@ typedef struct row_buffers {
 
 static bool buffers_create(row_buffers *buffers, const stage_run *run)
 {
-    const uint32_t D = run->data->plan.d_model, H = run->data->plan.d_hidden, wide = D > H ? D : H;
+    const smoe_plan_desc *plan = &run->data->plan;
+    const uint32_t hidden = plan->d_hidden > plan->shared_hidden ? plan->d_hidden : plan->shared_hidden;
+    const uint32_t wide = plan->d_model > hidden ? plan->d_model : hidden;
 
     buffers->input = calloc(wide, sizeof(double));
     buffers->want = calloc(wide, sizeof(double));
@@ -39,56 +41,83 @@ static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, 
     }
 }
 
-static const float *expert_bias(const float *bias, uint32_t expert, uint32_t width)
-{
-    return bias ? bias + (size_t)expert * width : NULL;
-}
-
 /* An activation may add 1e-6 of its size (1 at least), and passes its input's error on with a slope of at most 1.13 (gelu); the
- * gate multiplies two such numbers. */
-static void up_tolerance(const ref_layer *ref, uint32_t expert, row_buffers *buffers)
+ * gate multiplies two such numbers. The square of a number has the slope of twice the number, and the clamped swiglu adds 1 to the gate. */
+static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buffers *buffers)
 {
-    const uint32_t D = ref->d_model, H = ref->d_hidden;
-    const size_t matrix = (size_t)expert * H * D;
+    const uint32_t D = ref->d_model, H = expert->d_hidden;
+    const bool squared = ref->activation == SMOE_ACTIVATION_RELU_SQUARED;
 
-    absolute_sums(H, D, ref->w1 + matrix, expert_bias(ref->b1, expert, H), buffers->input, buffers->tolerance);
+    absolute_sums(H, D, expert->w1, expert->b1, buffers->input, buffers->tolerance);
     for (uint32_t h = 0; h < H; h++) {
-        const double first = buffers->tolerance[h];
+        const double first = buffers->tolerance[h], slope = squared ? 3.2 * first : 2.2, size = squared ? first * first : first;
         double linear = 1; /* the gate's absolute sum bounds its size */
         if (ref->gated)
-            absolute_sums(1, D, ref->w3 + matrix + (size_t)h * D, ref->b3 ? ref->b3 + (size_t)expert * H + h : NULL, buffers->input,
-                          &linear);
-        buffers->tolerance[h] = (2.2 * case_sum_error(D + 1, first) + 1e-6 * fmax(1, first)) * linear;
+            absolute_sums(1, D, expert->w3 + (size_t)h * D, expert->b3 ? expert->b3 + h : NULL, buffers->input, &linear);
+        if (ref->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED)
+            linear += 1;
+        buffers->tolerance[h] = (slope * case_sum_error(D + 1, first) + 1e-6 * fmax(1, size)) * linear;
     }
+}
+
+static void widen(uint32_t count, const float *values, double *wide)
+{
+    for (uint32_t i = 0; i < count; i++)
+        wide[i] = (double)values[i];
+}
+
+static size_t check_hidden(const ref_layer *ref, const ref_expert *expert, const float *x, const float *got, row_buffers *buffers)
+{
+    widen(ref->d_model, x, buffers->input);
+    ref_up(ref, expert, buffers->input, buffers->want);
+    up_tolerance(ref, expert, buffers);
+    return test_compare_each("hidden", expert->d_hidden, got, buffers->want, buffers->tolerance);
+}
+
+static size_t check_row(const ref_layer *ref, const ref_expert *expert, const float *hidden, const float *got, row_buffers *buffers)
+{
+    const uint32_t D = ref->d_model, H = expert->d_hidden;
+
+    widen(H, hidden, buffers->input);
+    ref_down(ref, expert, buffers->input, buffers->want);
+    absolute_sums(D, H, expert->w2, expert->b2, buffers->input, buffers->tolerance);
+    for (uint32_t i = 0; i < D; i++)
+        buffers->tolerance[i] = case_sum_error(H + 1, buffers->tolerance[i]);
+    return test_compare_each("row", D, got, buffers->want, buffers->tolerance);
+}
+
+/* Of one token: every expert that it runs, then the shared one. */
+static size_t check_token(const stage_run *run, uint32_t t, const char *stage, bool up, row_buffers *buffers)
+{
+    const ref_layer *ref = &run->data->ref;
+    const float *x = run->data->x + (size_t)t * ref->d_model;
+    size_t wrong = 0;
+
+    for (uint32_t r = 0; r < stage_active(run)[t] && !wrong; r++) {
+        const uint32_t row = stage_rows(run, t)[r], id = stage_ids(run, t)[r];
+        const ref_expert expert = ref_expert_at(ref, id);
+        wrong = up ? check_hidden(ref, &expert, x, stage_hidden(run, row), buffers)
+                   : check_row(ref, &expert, stage_hidden(run, row), stage_expert_row(run, row), buffers);
+        if (wrong)
+            fprintf(stderr, "    ... in %s of token %u, expert %u, row %u\n", stage, t, id, row);
+    }
+    if (!ref->shared_hidden || !stage_active(run)[t] || wrong)
+        return wrong; /* what becomes of a NaN in the shared expert is nobody's concern */
+    const ref_expert shared = ref_shared_expert(ref);
+    wrong = up ? check_hidden(ref, &shared, x, stage_shared_hidden(run, t), buffers)
+               : check_row(ref, &shared, stage_shared_hidden(run, t), stage_shared_row(run, t), buffers);
+    if (wrong)
+        fprintf(stderr, "    ... in %s of token %u, the shared expert\n", stage, t);
+    return wrong;
 }
 
 static size_t check_rows_of(const stage_run *run, const char *stage, bool up)
 {
-    const ref_layer *ref = &run->data->ref;
-    const uint32_t D = ref->d_model, H = ref->d_hidden;
     row_buffers buffers;
     size_t wrong = buffers_create(&buffers, run) ? 0 : 1;
 
     for (uint32_t t = 0; t < run->data->shape->tokens && !wrong; t++)
-        for (uint32_t r = 0; r < stage_active(run)[t] && !wrong; r++) {
-            const uint32_t row = stage_rows(run, t)[r], expert = stage_ids(run, t)[r];
-            const float *input = up ? run->data->x + (size_t)t * D : stage_hidden(run, row);
-            for (uint32_t i = 0; i < (up ? D : H); i++)
-                buffers.input[i] = (double)input[i];
-            if (up) {
-                ref_up(ref, expert, buffers.input, buffers.want);
-                up_tolerance(ref, expert, &buffers);
-                wrong = test_compare_each("hidden", H, stage_hidden(run, row), buffers.want, buffers.tolerance);
-            } else {
-                ref_down(ref, expert, buffers.input, buffers.want);
-                absolute_sums(D, H, ref->w2 + (size_t)expert * D * H, expert_bias(ref->b2, expert, D), buffers.input, buffers.tolerance);
-                for (uint32_t i = 0; i < D; i++)
-                    buffers.tolerance[i] = case_sum_error(H + 1, buffers.tolerance[i]);
-                wrong = test_compare_each("row", D, stage_expert_row(run, row), buffers.want, buffers.tolerance);
-            }
-            if (wrong)
-                fprintf(stderr, "    ... in %s of token %u, expert %u, row %u\n", stage, t, expert, row);
-        }
+        wrong = check_token(run, t, stage, up, &buffers);
     buffers_destroy(&buffers);
     return wrong;
 }
@@ -103,9 +132,21 @@ size_t check_expert_down(const stage_run *run)
     return check_rows_of(run, "expert_down", false);
 }
 
+/* Adds weight * row to what is wanted; weight_error: of the weight, relative. */
+static void add_row(uint32_t D, const float *row, double weight, double weight_error, uint32_t terms, row_buffers *buffers)
+{
+    widen(D, row, buffers->input);
+    for (uint32_t i = 0; i < D; i++) {
+        const double size = fabs(weight * buffers->input[i]);
+        buffers->tolerance[i] += case_sum_error(terms, size) + weight_error * size;
+    }
+    ref_combine(D, weight, buffers->input, buffers->want);
+}
+
 size_t check_combine(const stage_run *run)
 {
-    const uint32_t D = run->data->plan.d_model;
+    const ref_layer *ref = &run->data->ref;
+    const uint32_t D = ref->d_model;
     const float *y = (const float *)(const void *)run->y.data;
     row_buffers buffers;
     size_t wrong = buffers_create(&buffers, run) ? 0 : 1;
@@ -116,14 +157,11 @@ size_t check_combine(const stage_run *run)
             buffers.want[i] = active ? 0 : (double)NAN; /* no expert runs for a non-finite token alone */
             buffers.tolerance[i] = 0;
         }
-        for (uint32_t r = 0; r < active; r++) {
-            const float *row = stage_expert_row(run, stage_rows(run, t)[r]);
-            const double weight = (double)stage_weights(run, t)[r];
-            for (uint32_t i = 0; i < D; i++) {
-                buffers.input[i] = (double)row[i];
-                buffers.tolerance[i] += case_sum_error(active, fabs(weight * (double)row[i]));
-            }
-            ref_combine(D, weight, buffers.input, buffers.want);
+        for (uint32_t r = 0; r < active; r++)
+            add_row(D, stage_expert_row(run, stage_rows(run, t)[r]), (double)stage_weights(run, t)[r], 0, active + 1, &buffers);
+        if (ref->shared_hidden && active) {
+            const double weight = ref->shared_gate ? ref_sigmoid((double)stage_shared_gate(run, t)) : 1;
+            add_row(D, stage_shared_row(run, t), weight, ref->shared_gate ? 2e-6 : 0, active + 1, &buffers);
         }
         wrong = test_compare_each("y", D, y + (size_t)t * D, buffers.want, buffers.tolerance);
         if (wrong)

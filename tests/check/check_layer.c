@@ -48,15 +48,13 @@ float report_float(const layer_output *output, uint32_t token, uint32_t word)
     return value;
 }
 
-double weight_tolerance(const ref_params *params, double mask_slope, double logit_error, double eps)
+double weight_tolerance(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps)
 {
     /* 20 stands for the slope 18 of a = 1, b = 50; steeper masks also multiply the rounding of u. */
     const double slope = fmax(20, mask_slope);
-    const double cold = fmin(1, params->temperature);
+    const double masks = eps > 0 ? 2e-6 * slope / 20 + slope / eps * bounds->score : 2e-6;
 
-    if (!(eps > 0))
-        return (2e-6 + logit_error / cold) * fabs(params->scale);
-    return (2e-6 * slope / 20 + (slope / eps + 1 / cold) * logit_error) * fabs(params->scale);
+    return (masks + bounds->mask + bounds->gate + bounds->weight) * fabs(params->scale);
 }
 
 static size_t expect_word(const char *what, uint32_t token, uint32_t got, uint32_t want)
@@ -66,20 +64,23 @@ static size_t expect_word(const char *what, uint32_t token, uint32_t got, uint32
     return got != want;
 }
 
-static size_t check_report(const layer_output *output, uint32_t token, const ref_token *want, double logit_error, double tolerance)
+static size_t check_report(const layer_output *output, uint32_t token, const ref_token *want, const ref_bounds *bounds,
+                           double tolerance)
 {
     const uint32_t *record = output->report + (size_t)token * output->stride;
     const uint32_t capacity = (output->stride - SMOE_REPORT_IDS) / 2;
     const float gap = report_float(output, token, SMOE_REPORT_GAP), eps = report_float(output, token, SMOE_REPORT_EPS);
+    const float group_gap = report_float(output, token, SMOE_REPORT_GROUP_GAP);
     size_t wrong = 0;
 
-    wrong += test_compare("gap", 1, &gap, &want->gap, 4 * logit_error + 1e-7 * fabs(want->gap));
-    wrong += test_compare("eps", 1, &eps, &want->eps, 4 * logit_error + 1e-7 * want->eps);
+    wrong += test_compare("gap", 1, &gap, &want->gap, 2 * bounds->gap + 1e-7 * fabs(want->gap));
+    wrong += test_compare("eps", 1, &eps, &want->eps, 2 * bounds->eps + 1e-7 * want->eps);
+    wrong += test_compare("group_gap", 1, &group_gap, &want->group_gap, 2 * bounds->group_gap + 1e-7 * fabs(want->group_gap));
     wrong += expect_word("order", token, record[SMOE_REPORT_ORDER], want->order);
     wrong += expect_word("active", token, record[SMOE_REPORT_ACTIVE], want->active);
     wrong += expect_word("flags", token, record[SMOE_REPORT_FLAGS], want->flags);
-    for (uint32_t word = SMOE_REPORT_FLAGS + 1; word < SMOE_REPORT_IDS; word++)
-        wrong += expect_word("a reserved word", token, record[word], 0);
+    wrong += expect_word("groups", token, record[SMOE_REPORT_GROUPS], want->groups);
+    wrong += expect_word("the reserved word", token, record[SMOE_REPORT_IDS - 1], 0);
     for (uint32_t r = 0; r < capacity && wrong < 8; r++) {
         wrong += expect_word("an id", token, record[SMOE_REPORT_IDS + r], want->ids[r]);
         const float weight = report_float(output, token, SMOE_REPORT_WEIGHTS(capacity) + r);
@@ -103,16 +104,16 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
         wrong = 1;
     }
     for (uint32_t t = 0; t < T && !wrong; t++) {
-        const double logit_error = case_logit_error(data, t);
         if (!ref_forward(&data->ref, params, data->x + (size_t)t * D, logits, token, y + (size_t)t * D)) {
             fprintf(stderr, "    out of memory\n");
             wrong = 1;
             break;
         }
-        tolerances[t] = weight_tolerance(params, slope, logit_error, token->eps);
-        excused[t] = ref_is_ambiguous(&data->ref, params, logits, logit_error);
+        const ref_bounds bounds = ref_bound(&data->ref, params, logits, case_logit_error(data, t));
+        tolerances[t] = weight_tolerance(params, slope, &bounds, token->eps);
+        excused[t] = bounds.ambiguous;
         if (!excused[t]) {
-            wrong = check_report(output, t, token, logit_error, tolerances[t]);
+            wrong = check_report(output, t, token, &bounds, tolerances[t]);
             if (wrong)
                 fprintf(stderr, "    ... in the report of token %u\n", t);
         } else if (tally) {

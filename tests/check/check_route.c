@@ -1,4 +1,4 @@
-/* route_logits, route_select and sort against the reference. */
+/* route_project, route_logits, route_group, route_select and sort against the reference. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,34 +9,151 @@
 #include "common/compare.h"
 #include "stage_view.h"
 
-size_t check_route_logits(const stage_run *run)
+static void widen(uint32_t count, const float *values, double *wide)
+{
+    for (uint32_t i = 0; i < count; i++)
+        wide[i] = (double)values[i];
+}
+
+/* How NaN and infinities come about is the kernel's own; that they do, route_select's test sees. */
+static bool all_finite(uint32_t count, const double *values)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!(fabs(values[i]) <= 3.4e38))
+            return false;
+    return true;
+}
+
+size_t check_route_project(const stage_run *run)
 {
     const case_data *data = run->data;
-    const uint32_t E = data->plan.expert_count;
-    double *want = calloc(E, sizeof *want);
+    const uint32_t p = data->plan.projection_width;
+    double *want = calloc(p ? p : 1, sizeof *want);
     size_t wrong = want ? 0 : 1;
 
-    for (uint32_t t = 0; t < data->shape->tokens && !wrong; t++) {
-        ref_logits(&data->ref, data->x + (size_t)t * data->plan.d_model, want);
-        bool finite = true;
-        for (uint32_t e = 0; e < E; e++)
-            finite = finite && fabs(want[e]) <= 3.4e38;
-        if (finite) /* how NaN and infinities come about is the kernel's own; that they do, route_select's test sees */
-            wrong = test_compare("logit", E, stage_logits(run, t), want, case_logit_error(data, t));
+    for (uint32_t t = 0; p && t < data->shape->tokens && !wrong; t++) {
+        ref_project(&data->ref, data->x + (size_t)t * data->plan.d_model, want);
+        /* Numbers of 1e38 make sums that float32 cannot hold exactly. */
+        if (all_finite(p, want) && test_max_abs(p, want) < 1e6)
+            wrong = test_compare("projected", p, stage_projected(run, t), want, case_projection_error(data, t));
         if (wrong)
-            fprintf(stderr, "    ... in route_logits of token %u\n", t);
+            fprintf(stderr, "    ... in route_project of token %u\n", t);
     }
     free(want);
     return wrong;
 }
 
+/* The logit of the shared expert's gate. */
+static size_t check_shared_gate(const stage_run *run, uint32_t t)
+{
+    const ref_layer *ref = &run->data->ref;
+    const float *x = run->data->x + (size_t)t * ref->d_model, got = stage_shared_gate(run, t);
+    double want = 0, sum = 0;
+
+    for (uint32_t i = 0; i < ref->d_model; i++) {
+        want += (double)x[i] * (double)ref->shared_gate[i];
+        sum += fabs((double)x[i] * (double)ref->shared_gate[i]);
+    }
+    return all_finite(1, &want) ? test_compare("the shared expert's gate", 1, &got, &want, case_sum_error(ref->d_model + 1, sum)) : 0;
+}
+
+size_t check_route_logits(const stage_run *run)
+{
+    const case_data *data = run->data;
+    const uint32_t E = data->plan.expert_count, p = data->plan.projection_width;
+    double *want = calloc(E, sizeof *want), *v = calloc(p ? p : 1, sizeof *v);
+    size_t wrong = want && v ? 0 : 1;
+
+    for (uint32_t t = 0; t < data->shape->tokens && !wrong; t++) {
+        double error;
+        if (data->plan.router == SMOE_ROUTER_COSINE) {
+            widen(p, stage_projected(run, t), v);
+            ref_cosine(&data->ref, v, want);
+            error = case_cosine_error(data, v, 0);
+        } else {
+            ref_logits(&data->ref, data->x + (size_t)t * data->plan.d_model, want);
+            error = case_logit_error(data, t);
+        }
+        if (all_finite(E, want))
+            wrong = test_compare("logit", E, stage_logits(run, t), want, error);
+        if (data->ref.shared_gate)
+            wrong += check_shared_gate(run, t);
+        if (wrong)
+            fprintf(stderr, "    ... in route_logits of token %u\n", t);
+    }
+    free(want);
+    free(v);
+    return wrong;
+}
+
+/* What the device's own logits may be off by: nothing, but selection's arithmetic on them rounds. */
+static double selection_error(const case_data *data, const double *logits)
+{
+    return case_has_exact_logits(data->shape) ? 0 : 0x1p-25 * test_max_abs(data->plan.expert_count, logits);
+}
+
+/* Penalties, gap and count of a token's groups. A penalty is off by what an error of `moved` in its distance makes of it. */
+static size_t check_groups(const stage_run *run, uint32_t t, const ref_groups *want, double moved)
+{
+    const uint32_t G = run->shape.group_count;
+    const float *got = stage_groups(run, t);
+    const double eps = run->data->ref_params.group_eps;
+    uint32_t count;
+    size_t wrong = 0;
+
+    for (uint32_t j = 0; j < G; j++) {
+        const double penalty = want->penalty[j], distance = penalty * eps / (penalty + eps); /* P = d / (1 - d / eps), solved */
+        if (!(penalty < INFINITY)) {
+            if (!(got[j] < 0) && !wrong++)
+                fprintf(stderr, "    group %u takes %g from its experts, want it left out\n", j, (double)got[j]);
+            continue;
+        }
+        const double error = penalty > 0 ? ref_group_penalty(distance * (1 + 0x1p-21) + moved, eps) - penalty + 0x1p-21 * penalty : moved;
+        wrong += test_compare("a group's penalty", 1, &got[j], &penalty, error);
+    }
+    wrong += test_compare("group gap", 1, &got[G], &want->gap, moved + 0x1p-24 * fabs(want->gap));
+    memcpy(&count, &got[G + 1], sizeof count);
+    if (count != want->count) {
+        fprintf(stderr, "    groups that take part: %u, want %u\n", count, want->count);
+        wrong++;
+    }
+    return wrong;
+}
+
+size_t check_route_group(const stage_run *run)
+{
+    const case_data *data = run->data;
+    const uint32_t E = data->plan.expert_count;
+    double *logits = calloc(E, sizeof *logits), *scores = calloc(E, sizeof *scores);
+    ref_groups *want = malloc(sizeof *want);
+    size_t wrong = logits && scores && want ? 0 : 1;
+
+    for (uint32_t t = 0; run->shape.group_count && t < data->shape->tokens && !wrong; t++) {
+        widen(E, stage_logits(run, t), logits);
+        if (!ref_is_finite(&data->ref, logits))
+            continue; /* route_select's test sees whether it was told */
+        const ref_bounds bounds = ref_bound(&data->ref, &data->ref_params, logits, selection_error(data, logits));
+        if (bounds.ambiguous)
+            continue;
+        ref_scores(&data->ref, logits, scores);
+        ref_group(&data->ref, &data->ref_params, scores, want);
+        const double inexact = case_has_exact_logits(data->shape) && data->plan.gate == SMOE_GATE_SOFTMAX ? 0 : 1;
+        wrong = check_groups(run, t, want, inexact * 8 * 0x1p-23 * fmax(1, test_max_abs(E, scores)));
+        if (wrong)
+            fprintf(stderr, "    ... in route_group of token %u\n", t);
+    }
+    free(logits);
+    free(scores);
+    free(want);
+    return wrong;
+}
+
 /* Active, ids and weights of a token, given what the reference makes of the float32 logits that the device selected by. */
-static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *want, double slope)
+static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *want, double tolerance)
 {
     const uint32_t active = stage_active(run)[t];
     const float *weights = stage_weights(run, t);
     const uint32_t *ids = stage_ids(run, t);
-    const double tolerance = weight_tolerance(&run->data->ref_params, slope, 0, want->eps);
     size_t wrong = 0;
 
     if (active != want->active) {
@@ -53,20 +170,20 @@ static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *
 size_t check_route_select(const stage_run *run)
 {
     const case_data *data = run->data;
+    const ref_params *params = &data->ref_params;
     const uint32_t E = data->plan.expert_count;
-    const double slope = ref_mask_slope(data->ref_params.a, data->ref_params.b);
+    const double slope = ref_mask_slope(params->a, params->b);
     double *logits = calloc(E, sizeof *logits);
     ref_token *want = malloc(sizeof *want);
     size_t wrong = logits && want ? 0 : 1;
 
     for (uint32_t t = 0; t < data->shape->tokens && !wrong; t++) {
-        for (uint32_t e = 0; e < E; e++)
-            logits[e] = (double)stage_logits(run, t)[e];
-        ref_select(&data->ref, &data->ref_params, logits, want);
-        const bool random = data->shape->logits == LOGITS_RANDOM;
-        if (random && ref_is_ambiguous(&data->ref, &data->ref_params, logits, 0x1p-25 * test_max_abs(E, logits)))
+        widen(E, stage_logits(run, t), logits);
+        ref_select(&data->ref, params, logits, want);
+        if (ref_bound(&data->ref, params, logits, selection_error(data, logits)).ambiguous)
             continue;
-        wrong = check_selected(run, t, want, slope);
+        const ref_bounds bounds = ref_bound(&data->ref, params, logits, 0);
+        wrong = check_selected(run, t, want, weight_tolerance(params, slope, &bounds, want->eps));
         if (wrong)
             fprintf(stderr, "    ... in route_select of token %u\n", t);
     }

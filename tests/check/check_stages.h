@@ -16,6 +16,8 @@ typedef struct plan_keeper {
 
 void plan_keeper_clear(plan_keeper *keeper);
 
+#define STAGE_WEIGHTS 20
+
 /* The app's side: every array in a buffer of its own. */
 typedef struct stage_run {
     const case_data *data;
@@ -23,18 +25,24 @@ typedef struct stage_run {
     const smoe_plan *plan;
     smoe_layer *layer;
     smoe_binding *binding;
-    test_buffer router_weight, router_bias, w1, b1, w3, b3, w2, b2;
-    test_buffer x, y, workspace, report;
+    test_buffer weights[STAGE_WEIGHTS];
+    test_buffer x, y, workspace, report, totals;
 } stage_run;
 
-/* Runs the case; false after printing what failed. Destroy it in any case, before the keeper's next plan. */
+/* Runs the case; false after printing what failed. Destroy it in any case, before the keeper's next plan. The totals begin at zero. */
 bool stage_run_create(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data);
+/* The first half of it: everything made, nothing run. The second: one more forward, or the routing alone. */
+bool stage_run_prepare(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data);
+bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *params, bool routing_alone);
 void stage_run_destroy(stage_run *run, test_gpu *gpu);
 
+bool stage_run_guards_intact(const stage_run *run, const test_gpu *gpu); /* prints what was written outside of */
 layer_output stage_run_output(const stage_run *run); /* in the run's memory: not to be destroyed */
 
 /* Differences from the reference, printed; 0 when all is well. Each assumes that the stages before it are well formed. */
+size_t check_route_project(const stage_run *run);
 size_t check_route_logits(const stage_run *run);
+size_t check_route_group(const stage_run *run);
 size_t check_route_select(const stage_run *run);
 size_t check_sort(const stage_run *run);
 size_t check_expert_up(const stage_run *run);

@@ -83,6 +83,42 @@ static inline uint32_t stage_row_count(const stage_run *run)
     return rows;
 }
 
+/* A region behind the tiles: the layout's macro of that name with the run's arguments. */
+#define STAGE_REGION(run, name) \
+    SMOE_CONTROL_##name((run)->shape.range_count, stage_capacity(run), stage_cap(run), (size_t)(run)->shape.desc.expert_count)
+
+static inline const float *stage_floats(const stage_run *run, size_t word)
+{
+    return (const float *)(const void *)stage_words(run, word);
+}
+
+/* [2]: gap; order and flags */
+static inline const uint32_t *stage_notes(const stage_run *run, uint32_t token)
+{
+    return stage_words(run, STAGE_REGION(run, NOTES) + (size_t)token * 2);
+}
+
+/* The logit of the shared expert's gate. */
+static inline float stage_shared_gate(const stage_run *run, uint32_t token)
+{
+    return stage_floats(run, STAGE_REGION(run, SHARED_GATE))[token];
+}
+
+/* v [p] */
+static inline const float *stage_projected(const stage_run *run, uint32_t token)
+{
+    return stage_floats(run, STAGE_REGION(run, PROJECTED) + (size_t)token * run->shape.desc.projection_width);
+}
+
+/* Penalties [G], the group gap, how many groups take part. */
+static inline const float *stage_groups(const stage_run *run, uint32_t token)
+{
+    const size_t at = SMOE_CONTROL_GROUPS(run->shape.range_count, stage_capacity(run), stage_cap(run),
+                                          (size_t)run->shape.desc.expert_count, (size_t)run->shape.desc.projection_width);
+
+    return stage_floats(run, at + (size_t)token * SMOE_GROUP_WORDS((size_t)run->shape.group_count));
+}
+
 /* hidden [rows,H] and the experts' rows [rows,D] */
 static inline const float *stage_hidden(const stage_run *run, uint32_t row)
 {
@@ -92,6 +128,23 @@ static inline const float *stage_hidden(const stage_run *run, uint32_t row)
 static inline const float *stage_expert_row(const stage_run *run, uint32_t row)
 {
     return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) + (size_t)row * run->shape.desc.d_model;
+}
+
+/* The shared expert's part of both, a row for each token. */
+static inline const float *stage_shared_hidden(const stage_run *run, uint32_t token)
+{
+    const size_t start = SMOE_SHARED_START(stage_capacity(run) * stage_cap(run), run->shape.desc.d_hidden);
+
+    return (const float *)(const void *)(run->workspace.data + run->shape.hidden_offset) + start +
+           (size_t)token * run->shape.desc.shared_hidden;
+}
+
+static inline const float *stage_shared_row(const stage_run *run, uint32_t token)
+{
+    const size_t start = SMOE_SHARED_START(stage_capacity(run) * stage_cap(run), run->shape.desc.d_model);
+
+    return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) + start +
+           (size_t)token * run->shape.desc.d_model;
 }
 
 #endif

@@ -16,8 +16,10 @@ static void test_texts(void **state)
     }
     assert_string_equal(smoe_result_text((smoe_result)1), "unknown result");
     assert_string_equal(smoe_result_text((smoe_result)(SMOE_ERROR_FILE - 1)), "unknown result");
-    assert_string_equal(smoe_stage_name(SMOE_STAGE_ROUTE_LOGITS), "route_logits");
-    assert_string_equal(smoe_stage_name(SMOE_STAGE_COMBINE), "combine");
+    static const char *const stages[SMOE_STAGE_COUNT] = {"route_project", "route_logits", "route_group", "route_select", "totals",
+                                                         "sort",          "expert_up",    "expert_down", "combine"};
+    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
+        assert_string_equal(smoe_stage_name((smoe_stage)stage), stages[stage]);
     assert_string_equal(smoe_stage_name(SMOE_STAGE_COUNT), "unknown");
     assert_string_equal(smoe_stage_name((smoe_stage)-1), "unknown");
 }
@@ -148,6 +150,8 @@ static void test_pipeline_cache(void **state)
     test_free(data);
 }
 
+#define MOST_BAD_PLANS 64
+
 typedef struct bad_plan {
     smoe_plan_desc desc;
     const char *name;
@@ -156,10 +160,11 @@ typedef struct bad_plan {
 /* Writes every way of breaking one rule of smoe_plan_desc; returns how many. */
 static uint32_t bad_plans(bad_plan *bad)
 {
-    const smoe_plan_desc good = plain_plan_desc();
+    const smoe_plan_desc plain = plain_plan_desc();
+    smoe_plan_desc good = plain;
     uint32_t count = 0;
 
-#define BAD_PLAN(field, value) bad[count] = (bad_plan){good, #field}, bad[count++].desc.field = value
+#define BAD_PLAN(field, value) bad[count] = (bad_plan){good, "plan desc." #field}, bad[count++].desc.field = value
     BAD_PLAN(d_model, 0);
     BAD_PLAN(d_model, SMOE_MAX_WIDTH + 1);
     BAD_PLAN(d_hidden, 0);
@@ -173,14 +178,38 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(max_tokens, 0);
     BAD_PLAN(max_tokens, SMOE_MAX_TOKENS + 1);
     BAD_PLAN(max_tokens, UINT32_MAX);
-    BAD_PLAN(router, (smoe_router)1);
+    BAD_PLAN(router, (smoe_router)2);
     BAD_PLAN(router, (smoe_router)-1);
-    BAD_PLAN(gate, (smoe_gate)1);
+    BAD_PLAN(gate, (smoe_gate)2);
     BAD_PLAN(gate, (smoe_gate)-1);
-    BAD_PLAN(activation, (smoe_activation)5);
+    BAD_PLAN(activation, (smoe_activation)7);
     BAD_PLAN(activation, (smoe_activation)-1);
-    BAD_PLAN(weight_type, (smoe_type)2);
+    BAD_PLAN(weight_type, (smoe_type)3);
     BAD_PLAN(weight_type, (smoe_type)-1);
+    BAD_PLAN(projection_width, 1); /* the router is linear */
+    BAD_PLAN(group_count, 4);      /* of 6 experts */
+    BAD_PLAN(group_count, 12);
+    BAD_PLAN(group_count, UINT32_MAX);
+    BAD_PLAN(top_groups, 1);
+    BAD_PLAN(top_groups, UINT32_MAX);
+    BAD_PLAN(shared_hidden, SMOE_MAX_WIDTH + 1);
+    BAD_PLAN(shared_hidden, UINT32_MAX);
+    BAD_PLAN(shared_gate, true); /* of no shared expert */
+    good.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED;
+    BAD_PLAN(gated, false);
+    good = plain;
+    good.router = SMOE_ROUTER_COSINE;
+    BAD_PLAN(projection_width, 0);
+    BAD_PLAN(projection_width, SMOE_MAX_WIDTH + 1);
+    good = plain;
+    good.group_count = 1;
+    BAD_PLAN(top_groups, 2);
+    good.group_count = 3;
+    BAD_PLAN(top_groups, 0);
+    BAD_PLAN(top_groups, 4);
+    good.group_count = 6;
+    BAD_PLAN(top_groups, 1); /* holds one expert, and k is 2 */
+    assert_in_range(count, 1, MOST_BAD_PLANS);
     return count;
 }
 
@@ -191,7 +220,7 @@ static void test_select_kernels(void **state)
     const smoe_plan_desc good = plain_plan_desc();
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE] = "";
-    bad_plan bad[32];
+    bad_plan bad[MOST_BAD_PLANS];
     const uint32_t count = bad_plans(bad);
 
     assert_int_equal(smoe_select_kernels(info, &good, good.max_tokens, choices, NULL), SMOE_SUCCESS);
@@ -224,6 +253,11 @@ static void refuse_beyond_limits(const smoe_device_info *info, const smoe_contex
         {.d_model = 65536, .d_hidden = 1024, .expert_count = 2, .top_k = 1, .max_tokens = 1},    /* one expert's matrix */
         {.d_model = 65536, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1}, /* the router */
         {.d_model = 1, .d_hidden = 65536, .expert_count = 1024, .top_k = 1024, .max_tokens = 1}, /* the rows of one token */
+        {.d_model = 65536, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
+         .projection_width = 1024}, /* the projection */
+        {.d_model = 1, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
+         .projection_width = 65536}, /* the similarity matrix */
+        {.d_model = 65536, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 1, .shared_hidden = 1024},
     };
 
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
@@ -247,7 +281,7 @@ static void test_plan(void **state)
     smoe_plan_desc good = plain_plan_desc();
     test_record record;
     smoe_context *context;
-    bad_plan bad[32];
+    bad_plan bad[MOST_BAD_PLANS];
     const uint32_t count = bad_plans(bad);
 
     test_record_init(&record);
@@ -274,12 +308,71 @@ static void test_plan(void **state)
     assert_true(smoe_plan_workspace_size(plan) > 0);
     assert_int_equal(smoe_plan_report_size(plan, 3), 3 * 4 * SMOE_REPORT_STRIDE(good.expert_count));
     assert_int_equal(smoe_plan_report_size(plan, 0), 0);
+    assert_int_equal(smoe_plan_totals_size(plan), 4 * SMOE_TOTALS_WORDS(good.expert_count));
     smoe_plan_destroy(plan);
     smoe_plan_destroy(NULL);
     assert_null(smoe_plan_get_desc(NULL));
     assert_int_equal(smoe_plan_workspace_size(NULL), 0);
     assert_int_equal(smoe_plan_report_size(NULL, 7), 0);
+    assert_int_equal(smoe_plan_totals_size(NULL), 0);
     smoe_context_destroy(context);
+}
+
+/* ---- totals --------------------------------------------------------------------------------------------------------------- */
+
+enum { EXPERTS = 3, WORDS = SMOE_TOTALS_WORDS(EXPERTS) };
+
+/* A count whose words are all different. */
+static uint64_t count_at(uint32_t word)
+{
+    return (uint64_t)(word + 7) << 32 | (UINT32_MAX - word);
+}
+
+static void test_totals_read(void **state)
+{
+    uint32_t words[WORDS];
+    uint64_t expert_tokens[EXPERTS + 1];
+    smoe_totals totals;
+
+    (void)state;
+    for (uint32_t i = 0; i < WORDS; i += 2) {
+        words[i] = (uint32_t)count_at(i);
+        words[i + 1] = (uint32_t)(count_at(i) >> 32);
+    }
+    words[SMOE_TOTALS_MAX_ACTIVE + 1] = 0;
+    expert_tokens[EXPERTS] = 77; /* not to be touched */
+    assert_int_equal(smoe_totals_read(NULL, EXPERTS, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_totals_read(words, EXPERTS, NULL, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_totals_read(words, 0, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_totals_read(words, SMOE_MAX_EXPERTS + 1, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
+    for (int with_experts = 0; with_experts < 2; with_experts++) {
+        memset(&totals, 0xa5, sizeof totals);
+        assert_int_equal(smoe_totals_read(words, EXPERTS, &totals, with_experts ? expert_tokens : NULL), SMOE_SUCCESS);
+        assert_true(totals.tokens == count_at(SMOE_TOTALS_TOKENS));
+        assert_true(totals.active == count_at(SMOE_TOTALS_ACTIVE));
+        assert_true(totals.capped == count_at(SMOE_TOTALS_CAPPED));
+        assert_true(totals.nonfinite == count_at(SMOE_TOTALS_NONFINITE));
+        assert_true(totals.group_ties == count_at(SMOE_TOTALS_GROUP_TIES));
+        assert_int_equal(totals.max_active, words[SMOE_TOTALS_MAX_ACTIVE]);
+        for (uint32_t i = 0; i < SMOE_TOTALS_ORDER_COUNT; i++)
+            assert_true(totals.order[i] == count_at(SMOE_TOTALS_ORDER + 2 * i));
+        for (uint32_t i = 0; i < SMOE_TOTALS_GAP_COUNT; i++)
+            assert_true(totals.gap[i] == count_at(SMOE_TOTALS_GAP + 2 * i));
+    }
+    for (uint32_t i = 0; i < EXPERTS; i++)
+        assert_true(expert_tokens[i] == count_at(SMOE_TOTALS_EXPERTS + 2 * i));
+    assert_true(expert_tokens[EXPERTS] == 77);
+}
+
+static void test_gap_edges(void **state)
+{
+    (void)state;
+    assert_true(smoe_totals_gap_edge(0) == 0);
+    for (uint32_t bin = 1; bin < SMOE_TOTALS_GAP_COUNT; bin++)
+        assert_true(smoe_totals_gap_edge(bin) == (float)pow(2, (bin - 1) / 4.0 - 24));
+    assert_true(smoe_totals_gap_edge(SMOE_TOTALS_GAP_COUNT - 1) == 256);
+    assert_true(smoe_totals_gap_edge(SMOE_TOTALS_GAP_COUNT) == INFINITY);
+    assert_true(smoe_totals_gap_edge(UINT32_MAX) == INFINITY);
 }
 
 int main(void)
@@ -292,6 +385,8 @@ int main(void)
         cmocka_unit_test_teardown(test_pipeline_cache, test_device_check),
         cmocka_unit_test_teardown(test_select_kernels, test_device_check),
         cmocka_unit_test_teardown(test_plan, test_device_check),
+        cmocka_unit_test(test_totals_read),
+        cmocka_unit_test(test_gap_edges),
         cmocka_unit_test(test_device_closes),
     };
 

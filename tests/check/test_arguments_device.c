@@ -86,7 +86,9 @@ static void test_getters(void **state)
     smoe_device_layer_destroy(NULL);
 }
 
-static const layer_case shape = {.name = "arguments", .tokens = 3, .d_model = 8, .d_hidden = 12, .expert_count = 6, .top_k = 2,
+#define MODEL 8
+
+static const layer_case shape = {.name = "arguments", .tokens = 3, .d_model = MODEL, .d_hidden = 12, .expert_count = 6, .top_k = 2,
                                  .max_active = 4, .gated = true, .biases = BIAS_ALL};
 
 static void refuse_layer(test_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights, const char *name)
@@ -116,7 +118,7 @@ static void test_layer_create(void **state)
     REFUSE_MISSING(w2);
 #undef REFUSE_MISSING
     smoe_host_weights bad = data.weights;
-    bad.weight_type = (smoe_type)2;
+    bad.weight_type = (smoe_type)3;
     refuse_layer(device, &data.plan, &bad, "weight_type");
     smoe_plan_desc plan = data.plan;
     plan.gated = false;
@@ -135,10 +137,40 @@ static void test_layer_create(void **state)
     case_data_destroy(&data);
 }
 
+/* A weight that the plan has no place for. */
+static void test_layer_superfluous(void **state)
+{
+    static const float ones[64] = {1};
+    test_device *device = *state;
+    case_data data;
+
+    assert_true(case_data_create(&data, &shape, 1));
+#define REFUSE_MORE(field)                                                                                                        \
+    do {                                                                                                                          \
+        smoe_host_weights bad = data.weights;                                                                                     \
+        bad.field = ones;                                                                                                         \
+        refuse_layer(device, &data.plan, &bad, "weights." #field);                                                                \
+    } while (0)
+    REFUSE_MORE(router_projection);
+    REFUSE_MORE(router_projection_bias);
+    REFUSE_MORE(router_similarity);
+    REFUSE_MORE(router_log_scale);
+    REFUSE_MORE(selection_bias);
+    REFUSE_MORE(shared_w1);
+    REFUSE_MORE(shared_b1);
+    REFUSE_MORE(shared_w3);
+    REFUSE_MORE(shared_b3);
+    REFUSE_MORE(shared_w2);
+    REFUSE_MORE(shared_b2);
+    REFUSE_MORE(shared_gate);
+#undef REFUSE_MORE
+    case_data_destroy(&data);
+}
+
 static void refuse_runs(test_device *device, smoe_device_layer *layer, const smoe_forward_params *params, const float *x, const char *name)
 {
     smoe_timings timings;
-    float y[24];
+    float y[3 * MODEL];
 
     /* In this order, because a refused forward has taken its x already: there is nothing to repeat after it. */
     REFUSED(&device->record, name, smoe_device_layer_repeat(layer, params, false, 1, &timings));
@@ -151,7 +183,7 @@ static void test_layer_forward(void **state)
     smoe_device_layer *layer;
     smoe_timings timings;
     case_data data;
-    float y[24];
+    float y[3 * MODEL];
 
     assert_true(case_data_create(&data, &shape, 1));
     assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
@@ -160,7 +192,6 @@ static void test_layer_forward(void **state)
     REFUSED(&device->record, NULL, smoe_device_layer_forward(NULL, &data.params, data.x, y, NULL, NULL));
     REFUSED(&device->record, "params", smoe_device_layer_forward(layer, NULL, data.x, y, NULL, NULL));
     REFUSED(&device->record, "x", smoe_device_layer_forward(layer, &data.params, NULL, y, NULL, NULL));
-    REFUSED(&device->record, "y", smoe_device_layer_forward(layer, &data.params, data.x, NULL, NULL, NULL));
     REFUSED(&device->record, NULL, smoe_device_layer_repeat(NULL, &data.params, false, 1, &timings));
     REFUSED(&device->record, "params", smoe_device_layer_repeat(layer, NULL, false, 1, &timings));
     REFUSED(&device->record, "timings", smoe_device_layer_repeat(layer, &data.params, false, 1, NULL));
@@ -180,9 +211,59 @@ static void test_layer_forward(void **state)
     REFUSE_VALUE(tie_tolerance, INFINITY);
     REFUSE_VALUE(scale, NAN);
 #undef REFUSE_VALUE
+    smoe_forward_params not_looked_at = data.params;
+    not_looked_at.group_eps = NAN; /* without groups */
+    assert_int_equal(smoe_device_layer_forward(layer, &not_looked_at, data.x, NULL, NULL, NULL), SMOE_SUCCESS);
     smoe_forward_params none = data.params;
     none.token_count = 0;
     assert_int_equal(smoe_device_layer_forward(layer, &none, NULL, NULL, NULL, NULL), SMOE_SUCCESS);
+    smoe_device_layer_destroy(layer);
+    case_data_destroy(&data);
+}
+
+static void test_totals_and_calibration(void **state)
+{
+    test_device *device = *state;
+    layer_case grouped = shape;
+    smoe_device_layer *layer;
+    smoe_totals totals;
+    case_data data;
+    float eps, y[3 * MODEL];
+
+    grouped.group_count = 3;
+    grouped.top_groups = 2;
+    assert_true(case_data_create(&data, &grouped, 1));
+    assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
+    REFUSED(&device->record, NULL, smoe_device_layer_reset_totals(NULL));
+    REFUSED(&device->record, NULL, smoe_device_layer_totals(NULL, &totals, NULL));
+    REFUSED(&device->record, "out", smoe_device_layer_totals(layer, NULL, NULL));
+    REFUSED(&device->record, "reset", smoe_device_layer_totals(layer, &totals, NULL));
+    REFUSED(&device->record, NULL, smoe_device_layer_calibrate(NULL, &data.params, data.x, 1, &eps, NULL));
+    REFUSED(&device->record, "params", smoe_device_layer_calibrate(layer, NULL, data.x, 1, &eps, NULL));
+    REFUSED(&device->record, "x", smoe_device_layer_calibrate(layer, &data.params, NULL, 1, &eps, NULL));
+    REFUSED(&device->record, "eps", smoe_device_layer_calibrate(layer, &data.params, data.x, 1, NULL, NULL));
+    REFUSED(&device->record, "extra", smoe_device_layer_calibrate(layer, &data.params, data.x, -1, &eps, NULL));
+    REFUSED(&device->record, "extra", smoe_device_layer_calibrate(layer, &data.params, data.x, NAN, &eps, NULL));
+    REFUSED(&device->record, "extra", smoe_device_layer_calibrate(layer, &data.params, data.x, INFINITY, &eps, NULL));
+    const float bad_group_eps[] = {-1, 0.9e-30f, 1.1e30f, INFINITY, NAN};
+    for (size_t i = 0; i < sizeof bad_group_eps / sizeof *bad_group_eps; i++) {
+        smoe_forward_params bad = data.params;
+        bad.group_eps = bad_group_eps[i];
+        REFUSED(&device->record, "group_eps", smoe_device_layer_forward(layer, &bad, data.x, y, NULL, NULL));
+        REFUSED(&device->record, "group_eps", smoe_device_layer_calibrate(layer, &bad, data.x, 1, &eps, NULL));
+    }
+#define REFUSE_VALUE(field, value)                                                                                                \
+    do {                                                                                                                          \
+        smoe_forward_params bad = data.params;                                                                                    \
+        bad.field = value;                                                                                                        \
+        REFUSED(&device->record, #field, smoe_device_layer_calibrate(layer, &bad, data.x, 1, &eps, NULL));                        \
+    } while (0)
+    REFUSE_VALUE(token_count, 0);
+    REFUSE_VALUE(token_count, 4);
+    REFUSE_VALUE(temperature, 0);
+    REFUSE_VALUE(tie_tolerance, -1);
+    REFUSE_VALUE(scale, NAN);
+#undef REFUSE_VALUE
     smoe_device_layer_destroy(layer);
     case_data_destroy(&data);
 }
@@ -194,7 +275,9 @@ int main(void)
         cmocka_unit_test_teardown(test_create, test_device_check),
         cmocka_unit_test_teardown(test_getters, test_device_check),
         cmocka_unit_test_teardown(test_layer_create, test_device_check),
+        cmocka_unit_test_teardown(test_layer_superfluous, test_device_check),
         cmocka_unit_test_teardown(test_layer_forward, test_device_check),
+        cmocka_unit_test_teardown(test_totals_and_calibration, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

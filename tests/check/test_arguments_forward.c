@@ -13,12 +13,13 @@ typedef struct parts {
     smoe_log log;
     smoe_context *context;
     smoe_plan *plan, *ungated;
+    smoe_plan *full; /* with everything that the plain one lacks */
     test_gpu gpu;
     test_buffer memory; /* large enough for every part */
-    smoe_layer_desc layer_desc;
-    smoe_binding_desc binding_desc;
-    smoe_layer *layer;
-    smoe_binding *binding;
+    smoe_layer_desc layer_desc, full_layer_desc;
+    smoe_binding_desc binding_desc, full_binding_desc;
+    smoe_layer *layer, *full_layer;
+    smoe_binding *binding, *full_binding;
 } parts;
 
 static smoe_buffer part_of(const test_buffer *memory, VkDeviceSize *used, VkDeviceSize size)
@@ -27,6 +28,49 @@ static smoe_buffer part_of(const test_buffer *memory, VkDeviceSize *used, VkDevi
 
     *used += (size + 255) / 256 * 256;
     return part;
+}
+
+enum { PROJECTION = 5, SHARED_HIDDEN = 7 };
+
+static smoe_plan_desc full_plan_desc(void)
+{
+    smoe_plan_desc desc = plain_plan_desc();
+
+    desc.router = SMOE_ROUTER_COSINE;
+    desc.projection_width = PROJECTION;
+    desc.gate = SMOE_GATE_SIGMOID;
+    desc.group_count = 3;
+    desc.top_groups = 2;
+    desc.shared_hidden = SHARED_HIDDEN;
+    desc.shared_gate = true;
+    return desc;
+}
+
+/* The layer and the binding of the full plan: its own buffers, and those that it shares with the plain one. */
+static void full_parts_create(parts *p, VkDeviceSize *used)
+{
+    const smoe_plan_desc desc = full_plan_desc();
+    const VkDeviceSize D = desc.d_model, E = desc.expert_count, P = PROJECTION, S = SHARED_HIDDEN;
+    smoe_layer_desc *layer = &p->full_layer_desc;
+
+    *layer = p->layer_desc;
+    layer->router_weight = layer->router_bias = (smoe_buffer){0};
+    layer->router_projection = part_of(&p->memory, used, P * D * 4);
+    layer->router_projection_bias = part_of(&p->memory, used, P * 4);
+    layer->router_similarity = part_of(&p->memory, used, P * E * 4);
+    layer->router_log_scale = part_of(&p->memory, used, 4);
+    layer->selection_bias = part_of(&p->memory, used, E * 4);
+    layer->shared_w1 = part_of(&p->memory, used, S * D * 4);
+    layer->shared_b1 = part_of(&p->memory, used, S * 4);
+    layer->shared_w3 = part_of(&p->memory, used, S * D * 4);
+    layer->shared_b3 = part_of(&p->memory, used, S * 4);
+    layer->shared_w2 = part_of(&p->memory, used, D * S * 4);
+    layer->shared_b2 = part_of(&p->memory, used, D * 4);
+    layer->shared_gate = part_of(&p->memory, used, D * 4);
+    p->full_binding_desc = p->binding_desc;
+    p->full_binding_desc.workspace = part_of(&p->memory, used, smoe_plan_workspace_size(p->full));
+    assert_int_equal(smoe_layer_create(p->full, layer, &p->full_layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_binding_create(p->full, &p->full_binding_desc, &p->full_binding), SMOE_SUCCESS);
 }
 
 static void parts_create(parts *p, const smoe_device *device)
@@ -43,9 +87,11 @@ static void parts_create(parts *p, const smoe_device *device)
     assert_int_equal(smoe_plan_create(p->context, &desc, &p->plan), SMOE_SUCCESS);
     ungated.gated = false;
     assert_int_equal(smoe_plan_create(p->context, &ungated, &p->ungated), SMOE_SUCCESS);
+    const smoe_plan_desc full = full_plan_desc();
+    assert_int_equal(smoe_plan_create(p->context, &full, &p->full), SMOE_SUCCESS);
     assert_true(test_gpu_open(&p->gpu, device));
     const VkDeviceSize workspace = smoe_plan_workspace_size(p->plan), report = smoe_plan_report_size(p->plan, desc.max_tokens);
-    assert_true(test_buffer_create(&p->gpu, workspace + report + 65536, NULL, &p->memory));
+    assert_true(test_buffer_create(&p->gpu, workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL, &p->memory));
     p->layer_desc.router_weight = part_of(&p->memory, &used, E * D * 4);
     p->layer_desc.router_bias = part_of(&p->memory, &used, E * 4);
     p->layer_desc.w1 = part_of(&p->memory, &used, E * H * D * 4);
@@ -58,17 +104,22 @@ static void parts_create(parts *p, const smoe_device *device)
     p->binding_desc.y = part_of(&p->memory, &used, T * D * 4);
     p->binding_desc.workspace = part_of(&p->memory, &used, workspace);
     p->binding_desc.report = part_of(&p->memory, &used, report);
-    assert_true(used <= p->memory.part.size);
+    p->binding_desc.totals = part_of(&p->memory, &used, smoe_plan_totals_size(p->plan));
     assert_int_equal(smoe_layer_create(p->plan, &p->layer_desc, &p->layer), SMOE_SUCCESS);
     assert_int_equal(smoe_binding_create(p->plan, &p->binding_desc, &p->binding), SMOE_SUCCESS);
+    full_parts_create(p, &used);
+    assert_true(used <= p->memory.part.size);
 }
 
 static void parts_destroy(parts *p)
 {
+    smoe_binding_destroy(p->full_binding);
     smoe_binding_destroy(p->binding);
+    smoe_layer_destroy(p->full_layer);
     smoe_layer_destroy(p->layer);
     test_buffer_destroy(&p->gpu, &p->memory);
     test_gpu_close(&p->gpu);
+    smoe_plan_destroy(p->full);
     smoe_plan_destroy(p->ungated);
     smoe_plan_destroy(p->plan);
     smoe_context_destroy(p->context);
@@ -84,6 +135,10 @@ static void refuse_layer(parts *p, const smoe_plan *plan, const smoe_layer_desc 
 
 #define LAYER_BUFFERS(X)                                                                                                          \
     X(router_weight, true) X(router_bias, false) X(w1, true) X(b1, false) X(w3, true) X(b3, false) X(w2, true) X(b2, false)
+#define FULL_LAYER_BUFFERS(X)                                                                                                     \
+    X(router_projection, true) X(router_projection_bias, false) X(router_similarity, true) X(router_log_scale, true)              \
+    X(selection_bias, false) X(shared_w1, true) X(shared_b1, false) X(shared_w3, true) X(shared_b3, false) X(shared_w2, true)     \
+    X(shared_b2, false) X(shared_gate, true)
 
 static void test_layer(void **state)
 {
@@ -91,26 +146,45 @@ static void test_layer(void **state)
     static parts p;
 
     parts_create(&p, device->device);
-#define REFUSE_BUFFER(field, required)                                                                                            \
+#define REFUSE_BUFFER_OF(plan, desc, field, required)                                                                             \
     do {                                                                                                                          \
-        smoe_layer_desc bad = p.layer_desc;                                                                                       \
+        smoe_layer_desc bad = desc;                                                                                               \
         bad.field.size -= 4;                                                                                                      \
-        refuse_layer(&p, p.plan, &bad, #field);                                                                                   \
+        refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                       \
         bad.field.size = 0;                                                                                                       \
-        refuse_layer(&p, p.plan, &bad, #field);                                                                                   \
+        refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                       \
         bad.field.size = VK_WHOLE_SIZE;                                                                                           \
-        refuse_layer(&p, p.plan, &bad, #field);                                                                                   \
-        bad = p.layer_desc;                                                                                                       \
+        refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                       \
+        bad = desc;                                                                                                               \
         bad.field.offset += p.gpu.alignment / 2;                                                                                  \
         if (p.gpu.alignment > 1)                                                                                                  \
-            refuse_layer(&p, p.plan, &bad, #field);                                                                               \
-        bad = p.layer_desc;                                                                                                       \
+            refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                   \
+        bad = desc;                                                                                                               \
         bad.field.buffer = VK_NULL_HANDLE;                                                                                        \
         if (required)                                                                                                             \
-            refuse_layer(&p, p.plan, &bad, #field);                                                                               \
+            refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                   \
     } while (0);
+#define REFUSE_BUFFER(field, required) REFUSE_BUFFER_OF(p.plan, p.layer_desc, field, required)
     LAYER_BUFFERS(REFUSE_BUFFER)
 #undef REFUSE_BUFFER
+#define REFUSE_BUFFER(field, required) REFUSE_BUFFER_OF(p.full, p.full_layer_desc, field, required)
+    FULL_LAYER_BUFFERS(REFUSE_BUFFER)
+#undef REFUSE_BUFFER
+    /* What the plan has no place for. */
+#define REFUSE_MORE(field, required)                                                                                              \
+    do {                                                                                                                          \
+        smoe_layer_desc more = p.layer_desc;                                                                                      \
+        more.field = p.full_layer_desc.field;                                                                                     \
+        refuse_layer(&p, p.plan, &more, "layer desc." #field);                                                                    \
+    } while (0);
+    FULL_LAYER_BUFFERS(REFUSE_MORE)
+#undef REFUSE_MORE
+    smoe_layer_desc more = p.full_layer_desc;
+    more.router_weight = p.layer_desc.router_weight;
+    refuse_layer(&p, p.full, &more, "layer desc.router_weight");
+    more = p.full_layer_desc;
+    more.router_bias = p.layer_desc.router_bias;
+    refuse_layer(&p, p.full, &more, "layer desc.router_bias");
     smoe_layer_desc bad = p.layer_desc;
     bad.b3.buffer = VK_NULL_HANDLE;
     refuse_layer(&p, p.ungated, &bad, "w3");
@@ -158,6 +232,7 @@ static void test_binding(void **state)
     REFUSE_BUFFER(y, true, p.binding_desc.y.size);
     REFUSE_BUFFER(workspace, true, p.binding_desc.workspace.size);
     REFUSE_BUFFER(report, false, p.binding_desc.report.size);
+    REFUSE_BUFFER(totals, false, p.binding_desc.totals.size);
 #undef REFUSE_BUFFER
 #define REFUSE_OVERLAP(one, two)                                                                                                  \
     do {                                                                                                                          \
@@ -171,6 +246,10 @@ static void test_binding(void **state)
     REFUSE_OVERLAP(y, workspace);
     REFUSE_OVERLAP(y, report);
     REFUSE_OVERLAP(workspace, report);
+    REFUSE_OVERLAP(x, totals);
+    REFUSE_OVERLAP(y, totals);
+    REFUSE_OVERLAP(workspace, totals);
+    REFUSE_OVERLAP(report, totals);
 #undef REFUSE_OVERLAP
     refuse_binding(&p, p.plan, NULL, "desc");
     refuse_binding(&p, NULL, &p.binding_desc, NULL);
@@ -182,6 +261,23 @@ static void test_binding(void **state)
 static void refuse_forward(parts *p, const smoe_forward_params *bad, const char *name)
 {
     REFUSED(&p->record, name, smoe_forward(p->gpu.commands, p->layer, p->binding, bad, NULL));
+    REFUSED(&p->record, name, smoe_route(p->gpu.commands, p->layer, p->binding, bad, NULL));
+}
+
+/* Groups alone look at group_eps. */
+static void refuse_group_eps(parts *p)
+{
+    const float values[] = {-1e-6f, 0.9e-30f, 1.1e30f, NAN, INFINITY, -INFINITY};
+    smoe_forward_params bad = smoe_forward_defaults();
+
+    bad.token_count = 1;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        bad.group_eps = values[i];
+        REFUSED(&p->record, "params.group_eps", smoe_forward(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
+        REFUSED(&p->record, "params.group_eps", smoe_route(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
+    }
+    bad.token_count = 0;
+    assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
 }
 
 static void refuse_params(parts *p)
@@ -241,6 +337,7 @@ static void test_forward(void **state)
     assert_true(test_gpu_begin(&p.gpu));
     const VkCommandBuffer commands = p.gpu.commands;
     refuse_params(&p);
+    refuse_group_eps(&p);
     params.token_count = 1;
     REFUSED(&p.record, "command_buffer", smoe_forward(NULL, p.layer, p.binding, &params, NULL));
     REFUSED(&p.record, "layer", smoe_forward(commands, NULL, p.binding, &params, NULL));
@@ -249,8 +346,16 @@ static void test_forward(void **state)
     REFUSED(&p.record, "params", smoe_forward(commands, p.layer, p.binding, NULL, NULL));
     REFUSED(&p.record, "plan", smoe_forward(commands, other, p.binding, &params, NULL));
     REFUSED(&p.record, "timestamps", smoe_forward(commands, p.layer, p.binding, &params, &no_pool));
+    REFUSED(&p.record, "command_buffer", smoe_route(NULL, p.layer, p.binding, &params, NULL));
+    REFUSED(&p.record, "layer", smoe_route(commands, NULL, p.binding, &params, NULL));
+    REFUSED(&p.record, NULL, smoe_route(commands, NULL, NULL, NULL, NULL));
+    REFUSED(&p.record, "binding", smoe_route(commands, p.layer, NULL, &params, NULL));
+    REFUSED(&p.record, "params", smoe_route(commands, p.layer, p.binding, NULL, NULL));
+    REFUSED(&p.record, "plan", smoe_route(commands, p.layer, p.full_binding, &params, NULL));
+    REFUSED(&p.record, "timestamps", smoe_route(commands, p.layer, p.binding, &params, &no_pool));
     params.token_count = 0;
     assert_int_equal(smoe_forward(commands, p.layer, p.binding, &params, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_route(commands, p.layer, p.binding, &params, NULL), SMOE_SUCCESS);
     assert_true(test_gpu_submit(&p.gpu));
     /* Nothing was recorded: y and the workspace are as they were. */
     for (VkDeviceSize i = 0; i < p.memory.part.size; i++)

@@ -22,7 +22,7 @@ static struct {
     PFN_vkCmdDispatch dispatch;
     PFN_vkCmdDispatchIndirect dispatch_indirect;
     uint32_t count;
-    seen_command commands[64];
+    seen_command commands[64]; /* of one forward */
 } seen;
 
 static seen_command *see(command_kind kind)
@@ -106,39 +106,113 @@ static bool is_before_indirect(const seen_command *command)
            command->used & VK_ACCESS_INDIRECT_COMMAND_READ_BIT;
 }
 
-/* A barrier, and behind it the one command of a stage. */
-static void expect_stage(uint32_t *at, command_kind kind)
+/* A barrier, and behind it the commands of a stage, which nothing orders: those of the shared expert, or of its gate, are independent of
+ * what stands beside them. */
+static void expect_stage(uint32_t *at, const command_kind *kinds, uint32_t count)
 {
-    assert_true(*at + 1 < seen.count);
-    assert_true(kind == COMMAND_INDIRECT ? is_before_indirect(&seen.commands[*at]) : is_between_shaders(&seen.commands[*at]));
-    assert_int_equal(seen.commands[*at + 1].kind, kind);
-    *at += 2;
+    bool indirect = false;
+
+    for (uint32_t i = 0; i < count; i++)
+        indirect = indirect || kinds[i] == COMMAND_INDIRECT;
+    assert_true(*at + count < seen.count);
+    assert_true(indirect ? is_before_indirect(&seen.commands[*at]) : is_between_shaders(&seen.commands[*at]));
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(seen.commands[*at + 1 + i].kind, kinds[i]);
+    *at += count + 1;
 }
 
-static void expect_forward(uint32_t passes)
+/* What the plan and its binding have. */
+typedef struct parts {
+    bool cosine, groups, shared, shared_gate, totals, routing_alone;
+} parts;
+
+static void expect_pass(uint32_t *at, const parts *has)
 {
-    const command_kind stages[SMOE_STAGE_COUNT] = {COMMAND_DISPATCH, COMMAND_DISPATCH, COMMAND_DISPATCH,
-                                                   COMMAND_INDIRECT, COMMAND_INDIRECT, COMMAND_DISPATCH};
+    const command_kind dispatches[] = {COMMAND_DISPATCH, COMMAND_DISPATCH}, experts[] = {COMMAND_DISPATCH, COMMAND_INDIRECT};
+
+    if (has->cosine)
+        expect_stage(at, dispatches, 1);
+    expect_stage(at, dispatches, has->shared_gate && !has->routing_alone ? 2 : 1);
+    if (has->groups)
+        expect_stage(at, dispatches, 1);
+    expect_stage(at, dispatches, 1);
+    if (has->totals)
+        expect_stage(at, dispatches, 1);
+    if (has->routing_alone)
+        return;
+    expect_stage(at, dispatches, 1);
+    expect_stage(at, experts + !has->shared, has->shared ? 2 : 1);
+    expect_stage(at, experts + !has->shared, has->shared ? 2 : 1);
+    expect_stage(at, dispatches, 1);
+}
+
+static void expect_forward(uint32_t passes, const parts *has)
+{
     uint32_t at = 0;
 
     for (uint32_t pass = 0; pass < passes; pass++)
-        for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
-            expect_stage(&at, stages[stage]);
+        expect_pass(&at, has);
     assert_int_equal(at + 1, seen.count);
     assert_true(is_between_shaders(&seen.commands[at])); /* for whoever reads y */
+}
+
+/* Records forwards of one plan, and the routing alone, with totals and without. */
+static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_desc *desc, const uint32_t *tokens, size_t count)
+{
+    const bool cosine = desc->router == SMOE_ROUTER_COSINE;
+    smoe_plan *plan;
+    smoe_layer *layer;
+    test_buffer small, x, y, workspace, totals;
+
+    assert_int_equal(smoe_plan_create(context, desc, &plan), SMOE_SUCCESS);
+    assert_true(test_buffer_create(gpu, 64, NULL, &small) && test_buffer_create(gpu, 40000 * 4, NULL, &x) &&
+                test_buffer_create(gpu, 40000 * 4, NULL, &y) && test_buffer_create(gpu, smoe_plan_totals_size(plan), NULL, &totals) &&
+                test_buffer_create(gpu, smoe_plan_workspace_size(plan), NULL, &workspace));
+    const smoe_buffer none = {.buffer = VK_NULL_HANDLE};
+    const smoe_layer_desc layer_desc = {
+        .router_weight = cosine ? none : small.part,
+        .router_projection = cosine ? small.part : none,
+        .router_similarity = cosine ? small.part : none,
+        .router_log_scale = cosine ? small.part : none,
+        .w1 = small.part,
+        .w2 = small.part,
+        .shared_w1 = desc->shared_hidden ? small.part : none,
+        .shared_w2 = desc->shared_hidden ? small.part : none,
+        .shared_gate = desc->shared_gate ? small.part : none,
+    };
+    assert_int_equal(smoe_layer_create(plan, &layer_desc, &layer), SMOE_SUCCESS);
+    for (uint32_t i = 0; i < 4 * count; i++) {
+        const parts has = {cosine, desc->group_count > 1, desc->shared_hidden > 0, desc->shared_gate, i % 2, i / 2 % 2};
+        const smoe_binding_desc binding_desc = {
+            .x = x.part, .y = y.part, .workspace = workspace.part, .totals = has.totals ? totals.part : none};
+        smoe_forward_params params = smoe_forward_defaults();
+        smoe_binding *binding;
+        assert_int_equal(smoe_binding_create(plan, &binding_desc, &binding), SMOE_SUCCESS);
+        params.token_count = tokens[i / 4];
+        assert_true(test_gpu_begin(gpu));
+        seen.count = 0;
+        assert_int_equal((has.routing_alone ? smoe_route : smoe_forward)(gpu->commands, layer, binding, &params, NULL), SMOE_SUCCESS);
+        expect_forward(params.token_count > 32768 ? 2 : 1, &has);
+        assert_true(test_gpu_submit(gpu));
+        smoe_binding_destroy(binding);
+    }
+    smoe_layer_destroy(layer);
+    test_buffer_destroy(gpu, &small);
+    test_buffer_destroy(gpu, &x);
+    test_buffer_destroy(gpu, &y);
+    test_buffer_destroy(gpu, &workspace);
+    test_buffer_destroy(gpu, &totals);
+    smoe_plan_destroy(plan);
 }
 
 static void test_barriers(void **state)
 {
     const test_device *device = *state;
-    const smoe_plan_desc desc = {.d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 40000, .renormalize = true};
     const uint32_t tokens[] = {1, 1000, 40000}; /* the last needs two passes */
+    const smoe_plan_desc plain = {.d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 40000, .renormalize = true};
+    smoe_plan_desc shared = plain, all = plain;
     test_record record;
     smoe_context *context;
-    smoe_plan *plan;
-    smoe_layer *layer;
-    smoe_binding *binding;
-    test_buffer small, x, y, workspace;
     test_gpu gpu;
 
     test_record_init(&record);
@@ -147,33 +221,20 @@ static void test_barriers(void **state)
     seen.get_instance_proc_addr = context_desc.get_instance_proc_addr;
     context_desc.get_instance_proc_addr = get_instance_function;
     assert_int_equal(smoe_context_create(&context_desc, &context), SMOE_SUCCESS);
-    assert_int_equal(smoe_plan_create(context, &desc, &plan), SMOE_SUCCESS);
     assert_true(test_gpu_open(&gpu, device->device));
-    assert_true(test_buffer_create(&gpu, 64, NULL, &small) && test_buffer_create(&gpu, 40000 * 4, NULL, &x) &&
-                test_buffer_create(&gpu, 40000 * 4, NULL, &y) &&
-                test_buffer_create(&gpu, smoe_plan_workspace_size(plan), NULL, &workspace));
-    const smoe_layer_desc layer_desc = {.router_weight = small.part, .w1 = small.part, .w2 = small.part};
-    const smoe_binding_desc binding_desc = {.x = x.part, .y = y.part, .workspace = workspace.part};
-    assert_int_equal(smoe_layer_create(plan, &layer_desc, &layer), SMOE_SUCCESS);
-    assert_int_equal(smoe_binding_create(plan, &binding_desc, &binding), SMOE_SUCCESS);
-    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
-        smoe_forward_params params = smoe_forward_defaults();
-        params.token_count = tokens[i];
-        assert_true(test_gpu_begin(&gpu));
-        seen.count = 0;
-        assert_int_equal(smoe_forward(gpu.commands, layer, binding, &params, NULL), SMOE_SUCCESS);
-        expect_forward(tokens[i] > 32768 ? 2 : 1);
-        assert_true(test_gpu_submit(&gpu));
-    }
-    smoe_binding_destroy(binding);
-    smoe_layer_destroy(layer);
-    test_buffer_destroy(&gpu, &small);
-    test_buffer_destroy(&gpu, &x);
-    test_buffer_destroy(&gpu, &y);
-    test_buffer_destroy(&gpu, &workspace);
+    shared.shared_hidden = 1;
+    all.router = SMOE_ROUTER_COSINE;
+    all.projection_width = 1;
+    all.group_count = 2;
+    all.top_groups = 1;
+    all.shared_hidden = 1;
+    all.shared_gate = true;
+    record_plan(context, &gpu, &plain, tokens, 3);
+    record_plan(context, &gpu, &shared, tokens, 1);
+    record_plan(context, &gpu, &all, tokens, 3);
     test_gpu_close(&gpu);
-    smoe_plan_destroy(plan);
     smoe_context_destroy(context);
+    assert_int_equal(test_record_problem_count(&record), 0);
 }
 
 int main(void)

@@ -1,8 +1,10 @@
 /* The smooth layer is continuous where the hard one jumps. Paths are straight lines across a boundary that bisection finds with the
- * reference; along them, halving the input's step must halve the output's largest step, unless eps = 0. */
+ * reference; along them, halving the input's step must halve the output's largest step, unless eps = 0. Where groups tie no eps helps:
+ * the layer jumps there unless group_eps > 0 too. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cmocka_all.h"
 #include "common/fixture.h"
@@ -25,14 +27,24 @@ static void path_point(const line *path, double t, float *x)
         x[i] = (float)((1 - t) * (double)path->from[i] + t * (double)path->to[i]);
 }
 
-/* The `count` best experts as a set of bits. */
-static uint32_t best_experts(const case_data *data, const float *x, uint32_t count)
+#define GROUPS 0 /* as a boundary: of the groups kept, not of so many best experts */
+
+/* The `count` best experts, or the groups kept, as a set of bits. */
+static uint32_t best_of(const case_data *data, const float *x, uint32_t count)
 {
-    double logits[32];
+    double logits[32], scores[32];
     uint32_t ranked[32], set = 0;
+    ref_groups groups;
 
     ref_logits(&data->ref, x, logits);
-    ref_rank(data->ref.expert_count, logits, ranked);
+    ref_scores(&data->ref, logits, scores);
+    if (count == GROUPS) {
+        ref_group(&data->ref, &data->ref_params, scores, &groups);
+        for (uint32_t r = 0; r < data->ref.top_groups; r++)
+            set |= 1u << groups.ranked[r];
+        return set;
+    }
+    ref_rank(data->ref.expert_count, scores, ranked);
     for (uint32_t r = 0; r < count; r++)
         set |= 1u << ranked[r];
     return set;
@@ -56,44 +68,69 @@ static double smallest_band(const case_data *data, const line *path)
     return smallest;
 }
 
-/* A path across a change of the set of the `count` best. */
+/* A path across a change of the set of the `count` best, or of the groups kept. */
 static bool find_path(const case_data *data, uint32_t count, uint32_t attempt, line *found)
 {
     found->from = data->x + (size_t)(2 * attempt) * D_MODEL;
     found->to = found->from + D_MODEL;
-    const uint32_t start = best_experts(data, found->from, count);
+    const uint32_t start = best_of(data, found->from, count);
     double low = 0, high = 1;
-    if (best_experts(data, found->to, count) == start)
+    if (best_of(data, found->to, count) == start)
         return false;
     while (high - low > 1e-7) {
         float x[D_MODEL];
         found->middle = (low + high) / 2;
         path_point(found, found->middle, x);
-        if (best_experts(data, x, count) == start)
+        if (best_of(data, x, count) == start)
             low = found->middle;
         else
             high = found->middle;
     }
-    return !(data->ref_params.eps > 0) || smallest_band(data, found) > 0.3;
+    return !(data->ref_params.eps > 0) || smallest_band(data, found) > fmin(0.3, data->ref_params.eps / 2);
+}
+
+/* That the path crosses a tie of groups: other groups are kept at its two ends, and between two points of it the device's own group gap
+ * comes down to what a step may change it by. */
+static void expect_groups_cross(const layer_session *session, const line *path, uint32_t steps, const uint32_t *report)
+{
+    float x[2][D_MODEL], smallest = INFINITY, change = 0, last = 0;
+
+    path_point(path, path->middle - (double)RADIUS, x[0]);
+    path_point(path, path->middle + (double)RADIUS, x[1]);
+    session_expect(session, best_of(&session->data, x[0], GROUPS) != best_of(&session->data, x[1], GROUPS),
+                   "the same groups at both ends");
+    for (uint32_t i = 0; i <= steps; i++) {
+        float gap;
+        memcpy(&gap, report + (size_t)i * session_stride(session) + SMOE_REPORT_GROUP_GAP, sizeof gap);
+        smallest = fminf(smallest, gap);
+        change = i > 0 ? fmaxf(change, fabsf(gap - last)) : 0;
+        last = gap;
+    }
+    session_expect(session, change > 0 && smallest <= change, "the groups' gap never closes");
 }
 
 /* The largest change of any output between neighbouring points of the path. */
-static double largest_step(const layer_session *session, const line *path, uint32_t steps)
+static double largest_step(const layer_session *session, const line *path, uint32_t steps, bool of_groups)
 {
     float *x = session_rows(session, steps + 1), *y = session_rows(session, steps + 1);
+    uint32_t *report = session_report(session, steps + 1);
     double largest = 0;
 
     for (uint32_t i = 0; i <= steps; i++)
         path_point(path, path->middle + (double)RADIUS * (2.0 * i / steps - 1), x + (size_t)i * D_MODEL);
-    session_run(session, NULL, steps + 1, x, y, NULL);
+    session_run(session, NULL, steps + 1, x, y, report);
+    if (of_groups)
+        expect_groups_cross(session, path, steps, report);
     for (uint32_t i = 0; i < steps * D_MODEL; i++)
         largest = fmax(largest, fabs((double)y[i + D_MODEL] - (double)y[i]));
     free(x);
     free(y);
+    free(report);
     return largest;
 }
 
-/* Crosses boundaries of the set of the `count` best experts, and expects the output to be continuous there, or to jump. */
+/* Crosses boundaries of the set of the `count` best experts, or of the groups kept, and expects the output to be continuous there, or to
+ * jump. */
 static void cross(void **state, const layer_case *shape, uint32_t count, bool continuous)
 {
     const test_device *device = *state;
@@ -106,9 +143,9 @@ static void cross(void **state, const layer_case *shape, uint32_t count, bool co
         if (!find_path(&session.data, count, attempt, &path))
             continue;
         crossed++;
-        double coarse = largest_step(&session, &path, FINEST >> HALVINGS), last = coarse;
+        double coarse = largest_step(&session, &path, FINEST >> HALVINGS, count == GROUPS), last = coarse;
         for (int halvings = HALVINGS - 1; halvings >= 0; halvings--) {
-            const double step = largest_step(&session, &path, (uint32_t)FINEST >> halvings);
+            const double step = largest_step(&session, &path, (uint32_t)FINEST >> halvings, count == GROUPS);
             if (continuous)
                 session_expect(&session, step < 0.65 * last, "the output's step does not shrink with the input's");
             else
@@ -161,12 +198,54 @@ static void test_capped(void **state)
     cross(state, &shape, 2, true);
 }
 
+/* One group of the four: where another one takes its place, both experts change. */
+#define GROUP_SHAPE .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 12, .activation = SMOE_ACTIVATION_GELU, \
+                    .biases = BIAS_ALL, .group_count = 4, .top_groups = 1, .top_k = 2, .a = 2, .b = 2
+
+/* Hard, and with a band of the experts alone: both jump where groups tie. */
+static void test_groups_hard(void **state)
+{
+    layer_case shape = {.name = "groups, hard", GROUP_SHAPE};
+
+    cross(state, &shape, GROUPS, false);
+    shape.name = "groups, band of the experts alone";
+    shape.eps = 0.5f;
+    cross(state, &shape, GROUPS, false);
+}
+
+static void test_groups_smooth(void **state)
+{
+    const layer_case shape = {.name = "groups, both bands", GROUP_SHAPE, .eps = 0.5f, .group_eps = 1};
+
+    cross(state, &shape, GROUPS, true);
+    cross(state, &shape, 2, true);
+}
+
+static void test_groups_capped(void **state)
+{
+    const layer_case shape = {.name = "groups, both bands, capped", GROUP_SHAPE, .eps = 1, .group_eps = 1, .max_active = 4};
+
+    cross(state, &shape, GROUPS, true);
+}
+
+static void test_groups_sigmoid(void **state)
+{
+    layer_case shape = {.name = "groups, sigmoid, band of the experts alone", GROUP_SHAPE, .gate = SMOE_GATE_SIGMOID, .eps = 0.2f};
+
+    cross(state, &shape, GROUPS, false);
+    shape.name = "groups, sigmoid, both bands";
+    shape.group_eps = 0.5f;
+    cross(state, &shape, GROUPS, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_top1_smooth, test_device_check), cmocka_unit_test_teardown(test_top1_hard, test_device_check),
         cmocka_unit_test_teardown(test_top2_smooth, test_device_check), cmocka_unit_test_teardown(test_top2_hard, test_device_check),
         cmocka_unit_test_teardown(test_capped, test_device_check),
+        cmocka_unit_test_teardown(test_groups_hard, test_device_check), cmocka_unit_test_teardown(test_groups_smooth, test_device_check),
+        cmocka_unit_test_teardown(test_groups_capped, test_device_check), cmocka_unit_test_teardown(test_groups_sigmoid, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -70,6 +70,16 @@ static void test_passes_by_tokens(void **state)
     assert_true(check_large(state, &shape).pass_tokens < shape.tokens);
 }
 
+static void test_passes_of_all_stages(void **state)
+{
+    const layer_case shape = {.name = "passes of every stage", .tokens = SMOE_MAX_PASS_TOKENS + 77, .d_model = 4, .d_hidden = 3,
+                              .expert_count = 6, .top_k = 1, .max_active = 3, .eps = 0.25f, .activation = SMOE_ACTIVATION_GELU,
+                              .router = SMOE_ROUTER_COSINE, .projection_width = 3, .group_count = 3, .top_groups = 2, .group_eps = 0.25f,
+                              .shared_hidden = 5, .shared_gate = true, .biases = BIAS_ALL};
+
+    assert_true(check_large(state, &shape).pass_tokens < shape.tokens);
+}
+
 static void test_tiles(void **state)
 {
     const test_device *device = *state;
@@ -106,6 +116,7 @@ int main(void)
         cmocka_unit_test_teardown(test_ranges_half, test_device_check),
         cmocka_unit_test_teardown(test_passes_by_range, test_device_check),
         cmocka_unit_test_teardown(test_passes_by_tokens, test_device_check),
+        cmocka_unit_test_teardown(test_passes_of_all_stages, test_device_check),
         cmocka_unit_test_teardown(test_tiles, test_device_check),
         cmocka_unit_test_teardown(test_many_experts, test_device_check),
         cmocka_unit_test(test_device_closes),

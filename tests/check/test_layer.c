@@ -24,38 +24,124 @@ static void test_table(void **state)
     assert_true(tally.excused * 200 <= tally.tokens);
 }
 
-/* Whether a row of the table makes what it was written for, by the reference alone. */
+typedef struct reached {
+    uint32_t capped, shrunk, nonfinite, extra, group_ties, group_bands, group_extra;
+} reached;
+
+/* What a token of a row meets, by the reference alone. Returns its order. */
+static uint32_t reach(const case_data *data, const double *logits, ref_token *token, reached *all)
+{
+    ref_select(&data->ref, &data->ref_params, logits, token);
+    all->capped += (token->flags & SMOE_REPORT_FLAG_CAPPED) != 0;
+    all->nonfinite += (token->flags & SMOE_REPORT_FLAG_NONFINITE) != 0;
+    all->group_ties += (token->flags & SMOE_REPORT_FLAG_GROUP_TIE) != 0;
+    all->group_bands += token->groups > data->shape->top_groups;
+    all->shrunk += token->eps > 0 && token->eps < data->ref_params.eps;
+    all->extra += token->active > data->shape->top_k;
+    all->group_extra += token->groups > data->shape->top_groups && token->active > data->shape->top_k;
+    return token->order;
+}
+
+/* How many experts are equal where all logits are: those of the groups kept, or all. */
+static uint32_t equal_experts(const layer_case *shape)
+{
+    const bool left_out = shape->group_count > 1 && shape->group_eps == 0;
+
+    return left_out ? shape->expert_count / shape->group_count * shape->top_groups : shape->expert_count;
+}
+
+/* Whether groups share their experts' router rows in pairs or all together, so that one is kept that ties with one that is not. */
+static bool has_tied_groups(const layer_case *shape)
+{
+    return shape->logits == LOGITS_TIED && shape->group_count > 1 &&
+           shape->expert_count / shape->tied_experts % (shape->expert_count / shape->group_count) == 0;
+}
+
+/* Whether the rows of the table make what they were written for. */
 static void test_table_reaches(void **state)
 {
-    uint32_t capped = 0, shrunk = 0, nonfinite = 0, extra = 0;
+    reached all = {0};
     ref_token *token = test_malloc(sizeof *token);
     double *logits = test_malloc(SMOE_MAX_EXPERTS * sizeof *logits);
 
     (void)state;
     for (uint32_t i = 0; i < layer_case_count; i++) {
         const layer_case *shape = &layer_cases[i];
+        const uint32_t ties = all.group_ties;
         uint32_t order = 0;
         case_data data;
         assert_true(case_data_create(&data, shape, test_seed()));
         for (uint32_t t = 0; t < shape->tokens; t++) {
             ref_logits(&data.ref, data.x + (size_t)t * shape->d_model, logits);
-            ref_select(&data.ref, &data.ref_params, logits, token);
-            order = token->order > order ? token->order : order;
-            capped += (token->flags & SMOE_REPORT_FLAG_CAPPED) != 0;
-            nonfinite += (token->flags & SMOE_REPORT_FLAG_NONFINITE) != 0;
-            shrunk += token->eps > 0 && token->eps < data.ref_params.eps;
-            extra += token->active > shape->top_k;
+            const uint32_t met = reach(&data, logits, token, &all);
+            order = met > order ? met : order;
         }
-        if (shape->logits == LOGITS_TIED && shape->top_k < shape->tied_experts)
+        if (shape->logits == LOGITS_TIED && shape->top_k < shape->tied_experts && !shape->group_count)
             assert_true(order + 1 >= shape->tied_experts);
+        if (has_tied_groups(shape))
+            assert_int_equal(all.group_ties, ties + shape->tokens);
         if (shape->logits == LOGITS_EQUAL)
-            assert_int_equal(order + 1, shape->expert_count);
+            assert_int_equal(order + 1, equal_experts(shape));
         case_data_destroy(&data);
     }
-    print_message("tokens capped %u, band shrunk %u, with extra experts %u, non-finite %u\n", capped, shrunk, extra, nonfinite);
-    assert_true(capped > 0 && shrunk > 0 && extra > 0 && nonfinite > 0);
+    print_message("tokens capped %u, band shrunk %u, with extra experts %u, non-finite %u, groups tied %u, in the groups' band %u, with "
+                  "extra experts there %u\n", all.capped, all.shrunk, all.extra, all.nonfinite, all.group_ties, all.group_bands,
+                  all.group_extra);
+    assert_true(all.capped > 0 && all.shrunk > 0 && all.extra > 0 && all.nonfinite > 0);
+    assert_true(all.group_ties > 0 && all.group_bands > 0 && all.group_extra > 0);
     test_free(token);
     test_free(logits);
+}
+
+/* Every combination of router, gate, groups and shared expert is in the table, every activation with and without a gate, and every type
+ * of weights with a shared expert and without. */
+static void test_table_covers(void **state)
+{
+    bool routing[2][2][2][3] = {0}, activations[SMOE_ACTIVATION_SWIGLU_CLAMPED + 1][2] = {0}, types[SMOE_TYPE_BFLOAT16 + 1][2] = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < layer_case_count; i++) {
+        const layer_case *shape = &layer_cases[i];
+        const int shared = shape->shared_hidden == 0 ? 0 : shape->shared_gate ? 2 : 1;
+        routing[shape->router][shape->gate][shape->group_count > 1][shared] = true;
+        activations[shape->activation][shape->gated] = true;
+        types[shape->weight_type][shape->shared_hidden > 0] = true;
+    }
+    for (int i = 0; i < 2 * 2 * 2 * 3; i++)
+        assert_true(routing[i / 12][i / 6 % 2][i / 3 % 2][i % 3]);
+    for (int i = 0; i <= SMOE_ACTIVATION_SWIGLU_CLAMPED; i++)
+        assert_true(activations[i][true] && (activations[i][false] || i == SMOE_ACTIVATION_SWIGLU_CLAMPED));
+    for (int i = 0; i <= SMOE_TYPE_BFLOAT16; i++)
+        assert_true(types[i][false] && types[i][true]);
+}
+
+/* The clamps of the clamped swiglu hold something back, both of them and on every side. */
+static void test_table_clamps(void **state)
+{
+    uint32_t high = 0, gate_high = 0, gate_low = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < layer_case_count; i++) {
+        const layer_case *shape = &layer_cases[i];
+        const uint32_t D = shape->d_model, H = shape->d_hidden;
+        case_data data;
+        if (shape->activation != SMOE_ACTIVATION_SWIGLU_CLAMPED)
+            continue;
+        assert_true(case_data_create(&data, shape, test_seed()));
+        for (uint32_t t = 0; t < shape->tokens; t++)
+            for (uint32_t h = 0; h < H; h++) {
+                double sum = 0, gate = 0;
+                for (uint32_t j = 0; j < D; j++) {
+                    sum += (double)data.x[t * D + j] * (double)data.ref.w1[h * D + j];
+                    gate += (double)data.x[t * D + j] * (double)data.ref.w3[h * D + j];
+                }
+                high += sum > 8;
+                gate_high += gate > 8;
+                gate_low += gate < -8;
+            }
+        case_data_destroy(&data);
+    }
+    assert_true(high > 0 && gate_high > 0 && gate_low > 0);
 }
 
 static void run_converted(const test_device *device, const case_data *data, smoe_type plan_type, const smoe_host_weights *weights, float *y)
@@ -69,39 +155,63 @@ static void run_converted(const test_device *device, const case_data *data, smoe
     smoe_device_layer_destroy(layer);
 }
 
-/* Host arrays of the type that the plan has not are converted: rounded to nearest even one way, exactly the other. */
+/* The case's weights as the floats that they stand for. */
+static smoe_host_weights wide_weights(const case_data *data)
+{
+    smoe_host_weights wide = data->weights;
+
+    wide.weight_type = SMOE_TYPE_FLOAT32;
+    wide.w1 = data->ref.w1;
+    wide.w3 = data->ref.w3;
+    wide.w2 = data->ref.w2;
+    wide.shared_w1 = data->ref.shared_w1;
+    wide.shared_w3 = data->ref.shared_w3;
+    wide.shared_w2 = data->ref.shared_w2;
+    return wide;
+}
+
+/* Host arrays of a type that the plan has not are converted: rounded to nearest even to one of 16 bits, exactly to float32. From one type
+ * of 16 bits to the other they go by way of float32. */
 static void test_conversion(void **state)
 {
     enum { TOKENS = 5, WIDTH = 33 };
+    static const smoe_type narrow_types[] = {SMOE_TYPE_FLOAT16, SMOE_TYPE_BFLOAT16};
     const test_device *device = *state;
     const layer_case shape = {.name = "conversion", .tokens = TOKENS, .d_model = WIDTH, .d_hidden = 13, .expert_count = 3, .top_k = 1,
-                        .gated = true, .activation = SMOE_ACTIVATION_SILU};
-    const layer_case half_shape = {.name = "conversion, half", .tokens = TOKENS, .d_model = WIDTH, .d_hidden = 13, .expert_count = 3,
-                                   .top_k = 1, .gated = true, .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16};
+                              .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 7};
     float want[TOKENS * WIDTH], got[TOKENS * WIDTH];
-    case_data floats, halves; /* the same numbers, the second rounded */
 
-    assert_true(case_data_create(&floats, &shape, test_seed()) && case_data_create(&halves, &half_shape, test_seed()));
-    run_converted(device, &halves, SMOE_TYPE_FLOAT16, &halves.weights, want);
-    run_converted(device, &floats, SMOE_TYPE_FLOAT16, &floats.weights, got);
-    assert_int_equal(test_compare_bits("y of a float16 plan", TOKENS * WIDTH, got, want), 0);
+    for (size_t i = 0; i < 2; i++) {
+        layer_case narrow_shape = shape, other_shape = shape;
+        case_data floats, narrow, other; /* the same numbers, but for rounding */
+        narrow_shape.weight_type = narrow_types[i];
+        other_shape.weight_type = narrow_types[1 - i];
+        assert_true(case_data_create(&floats, &shape, test_seed()) && case_data_create(&narrow, &narrow_shape, test_seed()) &&
+                    case_data_create(&other, &other_shape, test_seed()));
+        run_converted(device, &narrow, narrow_types[i], &narrow.weights, want);
+        run_converted(device, &floats, narrow_types[i], &floats.weights, got);
+        assert_int_equal(test_compare_bits("y of a 16-bit plan", TOKENS * WIDTH, got, want), 0);
 
-    smoe_host_weights rounded = halves.weights;
-    rounded.weight_type = SMOE_TYPE_FLOAT32;
-    rounded.w1 = halves.ref.w1;
-    rounded.w3 = halves.ref.w3;
-    rounded.w2 = halves.ref.w2;
-    run_converted(device, &halves, SMOE_TYPE_FLOAT32, &rounded, want);
-    run_converted(device, &halves, SMOE_TYPE_FLOAT32, &halves.weights, got);
-    assert_int_equal(test_compare_bits("y of a float32 plan", TOKENS * WIDTH, got, want), 0);
-    case_data_destroy(&floats);
-    case_data_destroy(&halves);
+        const smoe_host_weights rounded = wide_weights(&narrow), other_rounded = wide_weights(&other);
+        run_converted(device, &narrow, SMOE_TYPE_FLOAT32, &rounded, want);
+        run_converted(device, &narrow, SMOE_TYPE_FLOAT32, &narrow.weights, got);
+        assert_int_equal(test_compare_bits("y of a float32 plan", TOKENS * WIDTH, got, want), 0);
+
+        run_converted(device, &other, narrow_types[i], &other_rounded, want);
+        run_converted(device, &other, narrow_types[i], &other.weights, got);
+        assert_int_equal(test_compare_bits("y of the other 16-bit type", TOKENS * WIDTH, got, want), 0);
+        case_data_destroy(&floats);
+        case_data_destroy(&narrow);
+        case_data_destroy(&other);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_table_reaches, test_device_check),
+        cmocka_unit_test_teardown(test_table_covers, test_device_check),
+        cmocka_unit_test_teardown(test_table_clamps, test_device_check),
         cmocka_unit_test_teardown(test_table, test_device_check),
         cmocka_unit_test_teardown(test_conversion, test_device_check),
         cmocka_unit_test(test_device_closes),

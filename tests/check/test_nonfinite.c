@@ -15,6 +15,12 @@ static const layer_case shapes[] = {
      .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
     {.name = "many", .tokens = 70, .d_model = 64, .d_hidden = 40, .expert_count = 5, .top_k = 1, .max_active = 3, .eps = 1,
      .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "sigmoid, groups, shared", .tokens = 9, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2, .eps = 0.1f,
+     .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.2f, .shared_hidden = 10, .shared_gate = true,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "cosine, groups, bfloat16", .tokens = 66, .d_model = 24, .d_hidden = 8, .expert_count = 6, .top_k = 1, .max_active = 3,
+     .eps = 0.3f, .router = SMOE_ROUTER_COSINE, .projection_width = 9, .group_count = 3, .top_groups = 2, .group_eps = 0.3f,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_BFLOAT16},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
@@ -31,6 +37,8 @@ static void expect_spoilt(const layer_session *session, uint32_t token, const fl
     memcpy(&eps, record + SMOE_REPORT_EPS, sizeof eps);
     session_expect(session, isnan(gap) && eps == 0, "gap is not NaN or eps is not 0");
     session_expect(session, record[SMOE_REPORT_ORDER] == 0 && record[SMOE_REPORT_ACTIVE] == 0, "order or active is not 0");
+    memcpy(&gap, record + SMOE_REPORT_GROUP_GAP, sizeof gap);
+    session_expect(session, isnan(gap) && record[SMOE_REPORT_GROUPS] == 0, "group gap is not NaN or groups is not 0");
     session_expect(session, record[SMOE_REPORT_FLAGS] == SMOE_REPORT_FLAG_NONFINITE, "flags");
     session_expect(session, record[SMOE_REPORT_IDS] == SMOE_REPORT_UNUSED, "an id of a non-finite token");
 }
@@ -71,28 +79,139 @@ static void test_one_token(void **state)
     }
 }
 
-/* A bad router weight or bias makes every logit of its expert bad, so every token. */
+/* A number of the router that every token's logits or scores come to meet; NULL past the last. */
+static float *router_number(const layer_session *session, int which)
+{
+    const smoe_host_weights *w = &session->data.weights;
+    const uint32_t D = session->data.shape->d_model;
+    const float *const numbers[] = {
+        w->router_weight ? w->router_weight + 2 * D + 1 : NULL,
+        w->router_bias ? w->router_bias + 2 : NULL,
+        w->router_projection ? w->router_projection + 2 * D + 1 : NULL,
+        w->router_projection_bias ? w->router_projection_bias + 2 : NULL,
+        w->router_similarity ? w->router_similarity + 2 : NULL,
+        w->selection_bias ? w->selection_bias + 2 : NULL,
+    };
+    int found = 0;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (numbers[i] && found++ == which)
+            return (float *)numbers[i];
+    return NULL;
+}
+
+static void expect_all_spoilt(const layer_session *session)
+{
+    const uint32_t T = session->data.shape->tokens;
+    float *y = session_rows(session, T);
+    uint32_t *report = session_report(session, T);
+
+    session_run(session, NULL, T, NULL, y, report);
+    for (uint32_t t = 0; t < T; t++)
+        expect_spoilt(session, t, y, report);
+    free(y);
+    free(report);
+}
+
+/* A bad number of the router makes a logit or a score of every token bad. */
 static void test_router(void **state)
 {
     const test_device *device = *state;
 
     for (size_t s = 0; s < SHAPES; s++)
-        for (int which = 0; which < 4; which++) {
-            const uint32_t T = shapes[s].tokens;
+        for (int which = 0, last = 0; !last; which++) {
             layer_session session;
             session_prepare(&session, device->device, &shapes[s]);
-            float *values = (float *)(which < 2 ? session.data.weights.router_weight : session.data.weights.router_bias);
-            values[which < 2 ? 2 * shapes[s].d_model + 1 : 2] = which % 2 ? NAN : INFINITY;
+            last = router_number(&session, which + 1) == NULL;
+            *router_number(&session, which) = which % 2 ? NAN : INFINITY;
             session_create_layer(&session);
-            float *y = session_rows(&session, T);
-            uint32_t *report = session_report(&session, T);
-            session_run(&session, NULL, T, NULL, y, report);
-            for (uint32_t t = 0; t < T; t++)
-                expect_spoilt(&session, t, y, report);
-            free(y);
-            free(report);
+            expect_all_spoilt(&session);
             session_close(&session);
         }
+}
+
+/* Two scores of one group that float32 holds, but not their sum. Of two groups they are two large scores. */
+static void test_group_score(void **state)
+{
+    const test_device *device = *state;
+    const layer_case shape = {.name = "a group's score overflows", .tokens = 5, .d_model = 4, .d_hidden = 3, .expert_count = 6, .top_k = 1,
+                              .group_count = 3, .top_groups = 2, .activation = SMOE_ACTIVATION_RELU, .biases = BIAS_ROUTER};
+
+    for (uint32_t other = 1; other < 3; other++) {
+        layer_session session;
+        session_prepare(&session, device->device, &shape);
+        float *bias = (float *)session.data.weights.router_bias;
+        bias[0] = bias[other] = 2e38f;
+        session_create_layer(&session);
+        if (other == 1) {
+            expect_all_spoilt(&session);
+        } else {
+            float *y = session_rows(&session, shape.tokens);
+            uint32_t *report = session_report(&session, shape.tokens);
+            session_run(&session, NULL, shape.tokens, NULL, y, report);
+            for (uint32_t t = 0; t < shape.tokens; t++) {
+                const uint32_t *record = report + (size_t)t * session_stride(&session);
+                session_expect(&session, record[SMOE_REPORT_FLAGS] == 0 && record[SMOE_REPORT_IDS] == 0, "large scores are refused");
+                session_expect(&session, record[SMOE_REPORT_GROUPS] == 2, "large scores take part");
+            }
+            free(y);
+            free(report);
+        }
+        session_close(&session);
+    }
+}
+
+/* A norm that float32 cannot hold leaves the cosine router without a direction, though every product is finite; one that it can does
+ * not. */
+static void test_norm(void **state)
+{
+    const test_device *device = *state;
+    const layer_case *shape = &shapes[3];
+    layer_session session;
+
+    session_open(&session, device->device, shape);
+    const uint32_t D = shape->d_model, stride = session_stride(&session);
+    float *x = session_rows(&session, 2), *y = session_rows(&session, 2);
+    uint32_t *report = session_report(&session, 2);
+    for (uint32_t i = 0; i < D; i++) {
+        x[i] = session.data.x[i] * 1e25f;
+        x[D + i] = session.data.x[i] * 1e15f;
+    }
+    session_run(&session, NULL, 2, x, y, report);
+    expect_spoilt(&session, 0, y, report);
+    session_expect(&session, !(report[stride + SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE) && report[stride + SMOE_REPORT_ACTIVE] > 0,
+                   "a large token is refused");
+    free(x);
+    free(y);
+    free(report);
+    session_close(&session);
+}
+
+/* A NaN in the shared expert reaches every y and no report. */
+static void test_shared_expert(void **state)
+{
+    const test_device *device = *state;
+    layer_session clean, session;
+
+    session_open(&clean, device->device, &shapes[2]);
+    session_prepare(&session, device->device, &shapes[2]);
+    *(float *)session.data.weights.shared_b1 = NAN;
+    session_create_layer(&session);
+    const uint32_t T = shapes[2].tokens;
+    float *y = session_rows(&clean, T), *want = session_rows(&clean, T);
+    uint32_t *report = session_report(&clean, T), *clean_report = session_report(&clean, T);
+    session_run(&clean, NULL, T, NULL, want, clean_report);
+    session_run(&session, NULL, T, NULL, y, report);
+    for (uint32_t i = 0; i < T * shapes[2].d_model; i++)
+        session_expect(&session, isnan(y[i]) && !isnan(want[i]), "a NaN of the shared expert got lost");
+    session_expect(&session, test_compare_bits("report", (size_t)T * session_stride(&clean), report, clean_report) == 0,
+                   "the shared expert changed the report");
+    free(y);
+    free(want);
+    free(report);
+    free(clean_report);
+    session_close(&session);
+    session_close(&clean);
 }
 
 static bool runs_expert(const layer_session *session, const uint32_t *report, uint32_t token, uint32_t expert)
@@ -161,7 +280,7 @@ static void test_random_input(void **state)
     for (size_t s = 0; s < SHAPES; s++)
         for (int round = 0; round < 4; round++) {
             const size_t T = shapes[s].tokens, D = shapes[s].d_model, H = shapes[s].d_hidden, E = shapes[s].expert_count;
-            const size_t element = shapes[s].weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4;
+            const size_t p = shapes[s].projection_width, S = shapes[s].shared_hidden, element = case_weight_size(&shapes[s]);
             case_data data;
             stage_run run;
             assert_true(case_data_create(&data, &shapes[s], test_seed()));
@@ -170,8 +289,20 @@ static void test_random_input(void **state)
                 random_bits(&random, (void *)(uintptr_t)data.weights.w1, E * H * D * element);
                 random_bits(&random, (void *)(uintptr_t)data.weights.w2, E * H * D * element);
             }
-            if (round > 1)
+            if (round > 0 && S) {
+                random_bits(&random, (void *)(uintptr_t)data.weights.shared_w1, S * D * element);
+                random_bits(&random, (void *)(uintptr_t)data.weights.shared_w2, S * D * element);
+                random_bits(&random, (void *)(uintptr_t)data.weights.shared_gate, D * 4);
+            }
+            if (round > 1 && p) {
+                random_bits(&random, (void *)(uintptr_t)data.weights.router_projection, p * D * 4);
+                random_bits(&random, (void *)(uintptr_t)data.weights.router_similarity, p * E * 4);
+                random_bits(&random, (void *)(uintptr_t)data.weights.router_log_scale, 4);
+            }
+            if (round > 1 && !p)
                 random_bits(&random, (void *)(uintptr_t)data.weights.router_weight, E * D * 4);
+            if (round > 2 && data.weights.selection_bias)
+                random_bits(&random, (void *)(uintptr_t)data.weights.selection_bias, E * 4);
             const bool good = stage_run_create(&run, &gpu, &keeper, &data);
             if (!good)
                 case_print(&data);
@@ -195,7 +326,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_one_token, test_device_check),
         cmocka_unit_test_teardown(test_router, test_device_check),
+        cmocka_unit_test_teardown(test_group_score, test_device_check),
+        cmocka_unit_test_teardown(test_norm, test_device_check),
         cmocka_unit_test_teardown(test_expert, test_device_check),
+        cmocka_unit_test_teardown(test_shared_expert, test_device_check),
         cmocka_unit_test_teardown(test_random_input, test_device_check),
         cmocka_unit_test(test_device_closes),
     };

@@ -18,6 +18,14 @@ static const layer_case property_cases[] = {
      .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
     {.name = "many, gated, half", .tokens = 130, .d_model = 64, .d_hidden = 32, .expert_count = 8, .top_k = 2, .max_active = 3, .eps = 1,
      .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "few, sigmoid, groups, shared", .tokens = 6, .d_model = 37, .d_hidden = 29, .expert_count = 12, .top_k = 2, .eps = 0.1f,
+     .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.3f, .shared_hidden = 19, .shared_gate = true,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "many, cosine, groups, shared, bfloat16", .tokens = 150, .d_model = 64, .d_hidden = 32, .expert_count = 16, .top_k = 2,
+     .max_active = 6, .eps = 0.2f, .router = SMOE_ROUTER_COSINE, .projection_width = 24, .group_count = 4, .top_groups = 2,
+     .group_eps = 0.2f, .shared_hidden = 48, .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_BFLOAT16},
+    {.name = "many, sigmoid", .tokens = 140, .d_model = 33, .d_hidden = 24, .expert_count = 10, .top_k = 3, .max_active = 5, .eps = 0.1f,
+     .gate = SMOE_GATE_SIGMOID, .activation = SMOE_ACTIVATION_RELU_SQUARED, .biases = BIAS_ALL},
 };
 
 #define PROPERTY_CASES (sizeof property_cases / sizeof property_cases[0])
@@ -89,6 +97,47 @@ static void hard_outside_band(layer_session *session)
 static void test_hard_outside_band(void **state)
 {
     for_each_case(state, hard_outside_band);
+}
+
+/* Where the groups' gap reaches over their band, smoothing the groups changes nothing; where it does not, it does. */
+static void groups_outside_band(layer_session *session)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model, stride = session_stride(session);
+    float *smooth = session_rows(session, T), *hard = session_rows(session, T);
+    uint32_t *smooth_report = session_report(session, T), *hard_report = session_report(session, T), inside = 0;
+    smoe_forward_params params = session->data.params;
+
+    if (!(params.group_eps > 0))
+        return;
+    session_run(session, NULL, T, NULL, smooth, smooth_report);
+    params.group_eps = 0;
+    session_run(session, &params, T, NULL, hard, hard_report);
+    for (uint32_t t = 0; t < T; t++) {
+        const uint32_t *one = smooth_report + (size_t)t * stride, *two = hard_report + (size_t)t * stride;
+        float gap;
+        memcpy(&gap, two + SMOE_REPORT_GROUP_GAP, sizeof gap);
+        session_expect(session, one[SMOE_REPORT_GROUP_GAP] == two[SMOE_REPORT_GROUP_GAP], "group_eps changes the groups' gap");
+        session_expect(session, two[SMOE_REPORT_GROUPS] == session->data.shape->top_groups, "hard groups are not the kept ones");
+        session_expect(session, (one[SMOE_REPORT_GROUPS] > two[SMOE_REPORT_GROUPS]) == (gap < session->data.params.group_eps),
+                       "groups take part outside of their band, or not inside");
+        if (gap < session->data.params.group_eps) {
+            inside++;
+            continue;
+        }
+        session_expect(session, test_compare_bits("report", stride, one, two) == 0, "a report outside the groups' band changed");
+        session_expect(session, test_compare_bits("y", D, smooth + (size_t)t * D, hard + (size_t)t * D) == 0,
+                       "a token outside the groups' band changed");
+    }
+    session_expect(session, T < 100 || (inside > 0 && inside < T), "no token inside, or none outside the groups' band");
+    free(smooth);
+    free(hard);
+    free(smooth_report);
+    free(hard_report);
+}
+
+static void test_groups_outside_band(void **state)
+{
+    for_each_case(state, groups_outside_band);
 }
 
 /* A plan that can do nothing but hard routing gives the bits of eps = 0. */
@@ -203,8 +252,8 @@ static void reverse_experts(float *values, uint32_t expert_count, size_t row)
         }
 }
 
-/* The same layer with its experts in reverse. Ids, gap, band, order and count must map exactly; the sum that weights are divided by may
- * be added up in another order. */
+/* The same layer with its experts in reverse, and so its groups. Ids, gap, band, order and count must map exactly; the sum that weights
+ * are divided by may be added up in another order. */
 static void compare_permuted(const layer_session *session, const layer_output *permuted, const layer_output *original)
 {
     const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model, E = session->data.shape->expert_count;
@@ -235,7 +284,7 @@ static void experts_permute(layer_session *session)
 {
     const layer_case *shape = session->data.shape;
     const uint32_t T = shape->tokens, D = shape->d_model, H = shape->d_hidden, E = shape->expert_count;
-    const size_t half = shape->weight_type == SMOE_TYPE_FLOAT16 ? 2 : 1;
+    const size_t half = case_weight_size(shape) == 2 ? 2 : 1;
     const uint32_t stride = session_stride(session);
     layer_output original = {session_rows(session, T), session_report(session, T), stride};
     layer_output permuted = {session_rows(session, T), session_report(session, T), stride};
@@ -247,6 +296,9 @@ static void experts_permute(layer_session *session)
     /* case_data_create made these arrays; they are const towards the library alone. Halves go in pairs: H D is even there. */
     reverse_experts((float *)w->router_weight, E, D);
     reverse_experts((float *)w->router_bias, E, 1);
+    reverse_experts((float *)w->selection_bias, E, 1);
+    for (uint32_t i = 0; w->router_similarity && i < shape->projection_width; i++)
+        reverse_experts((float *)w->router_similarity + (size_t)i * E, E, 1);
     reverse_experts((float *)(uintptr_t)w->w1, E, (size_t)H * D / half);
     reverse_experts((float *)(uintptr_t)w->w3, E, (size_t)H * D / half);
     reverse_experts((float *)(uintptr_t)w->w2, E, (size_t)H * D / half);
@@ -270,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_hard_outside_band, test_device_check),
+        cmocka_unit_test_teardown(test_groups_outside_band, test_device_check),
         cmocka_unit_test_teardown(test_hard_plan, test_device_check),
         cmocka_unit_test_teardown(test_same_bits_twice, test_device_check),
         cmocka_unit_test_teardown(test_batch_independent, test_device_check),

@@ -12,6 +12,9 @@ static const layer_case shapes[] = {
      .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
     {.name = "many", .tokens = 90, .d_model = 64, .d_hidden = 48, .expert_count = 5, .top_k = 2, .max_active = 3, .eps = 0.5f,
      .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "everything", .tokens = 35, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2, .max_active = 4, .eps = 0.1f,
+     .router = SMOE_ROUTER_COSINE, .projection_width = 7, .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.1f,
+     .shared_hidden = 9, .shared_gate = true, .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true, .biases = BIAS_ALL},
 };
 
 /* One case with its buffers and a first forward behind it. */
@@ -121,9 +124,10 @@ static void test_fewer_tokens(void **state)
     }
 }
 
-static void test_timestamps(void **state)
+/* Timestamps of a forward, or of the routing alone: none before the one ahead of it. */
+static void time_recording(recording *r, bool routing_alone)
 {
-    const test_device *device = *state;
+    const VkDevice vulkan = r->gpu.handles.device;
     const VkQueryPoolCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
         .queryType = VK_QUERY_TYPE_TIMESTAMP,
@@ -131,27 +135,38 @@ static void test_timestamps(void **state)
     };
     smoe_timestamps timestamps = {.first = 2};
     uint64_t ticks[SMOE_STAGE_COUNT + 1];
-    recording r;
+
+    assert_int_equal(r->gpu.CreateQueryPool(vulkan, &info, NULL, &timestamps.pool), VK_SUCCESS);
+    assert_true(test_gpu_begin(&r->gpu));
+    r->gpu.CmdResetQueryPool(r->gpu.commands, timestamps.pool, 0, info.queryCount);
+    assert_int_equal((routing_alone ? smoe_route : smoe_forward)(r->gpu.commands, r->run.layer, r->run.binding, &r->data.params,
+                                                                 &timestamps), SMOE_SUCCESS);
+    assert_true(test_gpu_submit(&r->gpu));
+    assert_int_equal(r->gpu.GetQueryPoolResults(vulkan, timestamps.pool, timestamps.first, SMOE_STAGE_COUNT + 1, sizeof ticks, ticks,
+                                                sizeof ticks[0], VK_QUERY_RESULT_64_BIT), VK_SUCCESS);
+    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
+        assert_true(ticks[stage + 1] >= ticks[stage]);
+    assert_true(ticks[SMOE_STAGE_COUNT] > ticks[0]);
+    assert_int_equal(test_compare_bits("y", r->y_count, r->run.y.data, r->y), 0);
+    r->gpu.DestroyQueryPool(vulkan, timestamps.pool, NULL);
+}
+
+/* Every stage has one, also those that the shape lacks. */
+static void test_timestamps(void **state)
+{
+    const test_device *device = *state;
 
     if (!(smoe_context_device_info(smoe_device_context(device->device))->timestamp_period > 0)) {
         print_message("no timestamps on this device\n");
         skip();
     }
-    recording_open(&r, device->device, &shapes[1]);
-    const VkDevice vulkan = r.gpu.handles.device;
-    assert_int_equal(r.gpu.CreateQueryPool(vulkan, &info, NULL, &timestamps.pool), VK_SUCCESS);
-    assert_true(test_gpu_begin(&r.gpu));
-    r.gpu.CmdResetQueryPool(r.gpu.commands, timestamps.pool, 0, info.queryCount);
-    record(&r, r.run.binding, &timestamps);
-    assert_true(test_gpu_submit(&r.gpu));
-    assert_int_equal(r.gpu.GetQueryPoolResults(vulkan, timestamps.pool, timestamps.first, SMOE_STAGE_COUNT + 1, sizeof ticks, ticks,
-                                               sizeof ticks[0], VK_QUERY_RESULT_64_BIT), VK_SUCCESS);
-    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
-        assert_true(ticks[stage + 1] >= ticks[stage]);
-    assert_true(ticks[SMOE_STAGE_COUNT] > ticks[0]);
-    assert_int_equal(test_compare_bits("y", r.y_count, r.run.y.data, r.y), 0);
-    r.gpu.DestroyQueryPool(vulkan, timestamps.pool, NULL);
-    recording_close(&r);
+    for (size_t s = 1; s < sizeof shapes / sizeof shapes[0]; s++) {
+        recording r;
+        recording_open(&r, device->device, &shapes[s]);
+        time_recording(&r, false);
+        time_recording(&r, true);
+        recording_close(&r);
+    }
 }
 
 int main(void)

@@ -26,8 +26,8 @@ static bool check_row(test_gpu *gpu, plan_keeper *keeper, const layer_case *shap
         if (run.shape.pass_tokens < shape->tokens) {
             fprintf(stderr, "    the workspace holds the last pass only: %u of %u tokens\n", run.shape.pass_tokens, shape->tokens);
         } else {
-            size_t (*const checks[])(const stage_run *) = {check_route_logits, check_route_select, check_sort,
-                                                           check_expert_up,    check_expert_down,  check_combine};
+            size_t (*const checks[])(const stage_run *) = {check_route_project, check_route_logits, check_route_group, check_route_select,
+                                                           check_sort,          check_expert_up,    check_expert_down, check_combine};
             wrong = 0;
             for (size_t i = 0; i < sizeof checks / sizeof checks[0] && !wrong; i++)
                 wrong = checks[i](&run);

@@ -1,6 +1,7 @@
 #include "half.h"
 
 #include <math.h>
+#include <string.h>
 
 float test_half_to_float(uint16_t half)
 {
@@ -32,4 +33,28 @@ uint16_t test_half_from_float(float value)
     /* A whole number of steps of 2^(exponent-11); a fraction that rounds up to 2048 carries into the exponent by itself. */
     const int steps = (int)rintf(ldexpf(value, 11 - exponent));
     return (uint16_t)(sign | (steps + ((exponent + 13) << 10)));
+}
+
+float test_bfloat16_to_float(uint16_t bits)
+{
+    const uint32_t wide = (uint32_t)bits << 16;
+    float value;
+
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+uint16_t test_bfloat16_from_float(float value)
+{
+    const uint16_t sign = signbit(value) ? 0x8000 : 0;
+    int exponent;
+
+    if (isnan(value) || isinf(value))
+        return (uint16_t)(sign | (isnan(value) ? 0x7fc0 : 0x7f80));
+    frexpf(value, &exponent); /* |value| in [2^(exponent-1), 2^exponent) */
+    if (value == 0 || exponent < -125)
+        exponent = -125; /* below 2^-126 the steps stay 2^-133 */
+    /* A whole number of steps of 2^(exponent-8); one that rounds up to 256 carries into the exponent by itself, the last to infinity. */
+    const int steps = (int)rint(ldexp(fabs((double)value), 8 - exponent));
+    return (uint16_t)(sign | (steps + ((exponent + 125) << 7)));
 }

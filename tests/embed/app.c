@@ -235,23 +235,39 @@ static bool allocate(test_app *app)
 bool app_buffer_create(test_app *app, const test_problem *problem, VkDeviceSize workspace_size)
 {
     const VkDeviceSize alignment = app->info.min_storage_buffer_offset_alignment;
+    const smoe_host_weights *weights = &problem->weights;
+#define ARRAY(field) {weights->field, sizeof problem->field}
     const struct {
         const void *from;
         VkDeviceSize size;
     } contents[APP_PART_COUNT] = {
-        [APP_ROUTER_WEIGHT] = {problem->router_weight, sizeof problem->router_weight},
-        [APP_ROUTER_BIAS] = {problem->router_bias, sizeof problem->router_bias},
-        [APP_W1] = {problem->w1, sizeof problem->w1},
-        [APP_B1] = {problem->b1, sizeof problem->b1},
-        [APP_W3] = {problem->w3, sizeof problem->w3},
-        [APP_B3] = {problem->b3, sizeof problem->b3},
-        [APP_W2] = {problem->w2, sizeof problem->w2},
-        [APP_B2] = {problem->b2, sizeof problem->b2},
+        [APP_ROUTER_WEIGHT] = ARRAY(router_weight),
+        [APP_ROUTER_BIAS] = ARRAY(router_bias),
+        [APP_ROUTER_PROJECTION] = ARRAY(router_projection),
+        [APP_ROUTER_PROJECTION_BIAS] = ARRAY(router_projection_bias),
+        [APP_ROUTER_SIMILARITY] = ARRAY(router_similarity),
+        [APP_ROUTER_LOG_SCALE] = ARRAY(router_log_scale),
+        [APP_SELECTION_BIAS] = ARRAY(selection_bias),
+        [APP_W1] = ARRAY(w1),
+        [APP_B1] = ARRAY(b1),
+        [APP_W3] = ARRAY(w3),
+        [APP_B3] = ARRAY(b3),
+        [APP_W2] = ARRAY(w2),
+        [APP_B2] = ARRAY(b2),
+        [APP_SHARED_W1] = ARRAY(shared_w1),
+        [APP_SHARED_B1] = ARRAY(shared_b1),
+        [APP_SHARED_W3] = ARRAY(shared_w3),
+        [APP_SHARED_B3] = ARRAY(shared_b3),
+        [APP_SHARED_W2] = ARRAY(shared_w2),
+        [APP_SHARED_B2] = ARRAY(shared_b2),
+        [APP_SHARED_GATE] = ARRAY(shared_gate),
         [APP_X] = {problem->x, sizeof problem->x},
         [APP_Y] = {NULL, sizeof problem->x},
         [APP_WORKSPACE] = {NULL, workspace_size},
         [APP_REPORT] = {NULL, PROBLEM_REPORT * sizeof(uint32_t)},
+        [APP_TOTALS] = {NULL, SMOE_TOTALS_WORDS(PROBLEM_EXPERTS) * sizeof(uint32_t)},
     };
+#undef ARRAY
     VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT,
@@ -264,10 +280,12 @@ bool app_buffer_create(test_app *app, const test_problem *problem, VkDeviceSize 
     if (!passed("vkCreateBuffer", vkCreateBuffer(app->device, &info, NULL, &app->buffer)) || !allocate(app))
         return false;
     for (int i = 0; i < APP_PART_COUNT; i++) {
-        app->parts[i].buffer = app->buffer;
+        if (i >= APP_X || contents[i].from)
+            app->parts[i].buffer = app->buffer;
         if (contents[i].from)
             memcpy(app_part_data(app, (app_part)i), contents[i].from, contents[i].size);
     }
+    memset(app_part_data(app, APP_TOTALS), 0, contents[APP_TOTALS].size);
     return true;
 }
 
@@ -281,12 +299,24 @@ smoe_layer_desc app_layer_desc(const test_app *app)
     return (smoe_layer_desc){
         .router_weight = app->parts[APP_ROUTER_WEIGHT],
         .router_bias = app->parts[APP_ROUTER_BIAS],
+        .router_projection = app->parts[APP_ROUTER_PROJECTION],
+        .router_projection_bias = app->parts[APP_ROUTER_PROJECTION_BIAS],
+        .router_similarity = app->parts[APP_ROUTER_SIMILARITY],
+        .router_log_scale = app->parts[APP_ROUTER_LOG_SCALE],
+        .selection_bias = app->parts[APP_SELECTION_BIAS],
         .w1 = app->parts[APP_W1],
         .b1 = app->parts[APP_B1],
         .w3 = app->parts[APP_W3],
         .b3 = app->parts[APP_B3],
         .w2 = app->parts[APP_W2],
         .b2 = app->parts[APP_B2],
+        .shared_w1 = app->parts[APP_SHARED_W1],
+        .shared_b1 = app->parts[APP_SHARED_B1],
+        .shared_w3 = app->parts[APP_SHARED_W3],
+        .shared_b3 = app->parts[APP_SHARED_B3],
+        .shared_w2 = app->parts[APP_SHARED_W2],
+        .shared_b2 = app->parts[APP_SHARED_B2],
+        .shared_gate = app->parts[APP_SHARED_GATE],
     };
 }
 

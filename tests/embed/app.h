@@ -9,16 +9,29 @@
 typedef enum app_part {
     APP_ROUTER_WEIGHT,
     APP_ROUTER_BIAS,
+    APP_ROUTER_PROJECTION,
+    APP_ROUTER_PROJECTION_BIAS,
+    APP_ROUTER_SIMILARITY,
+    APP_ROUTER_LOG_SCALE,
+    APP_SELECTION_BIAS,
     APP_W1,
     APP_B1,
     APP_W3,
     APP_B3,
     APP_W2,
     APP_B2,
+    APP_SHARED_W1,
+    APP_SHARED_B1,
+    APP_SHARED_W3,
+    APP_SHARED_B3,
+    APP_SHARED_W2,
+    APP_SHARED_B2,
+    APP_SHARED_GATE,
     APP_X,
     APP_Y,
     APP_WORKSPACE,
     APP_REPORT,
+    APP_TOTALS,
     APP_PART_COUNT
 } app_part;
 
@@ -59,11 +72,11 @@ void app_close(test_app *app);
 /* A description of the app's device; allocator and log may be NULL. */
 smoe_context_desc app_context_desc(test_app *app, const smoe_allocator *allocator, const smoe_log *log);
 
-/* Memory for a problem, with its weights and input in place. */
+/* Memory for a problem, with its weights and input in place and its totals zero. */
 bool app_buffer_create(test_app *app, const test_problem *problem, VkDeviceSize workspace_size);
 void *app_part_data(const test_app *app, app_part part);
 smoe_layer_desc app_layer_desc(const test_app *app);
-smoe_binding_desc app_binding_desc(const test_app *app, bool report);
+smoe_binding_desc app_binding_desc(const test_app *app, bool report); /* without totals */
 
 bool app_begin(test_app *app);
 bool app_submit(test_app *app); /* ends, submits, waits; the host sees what was written */

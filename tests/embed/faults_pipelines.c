@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define MAX_KEPT 64u
+#define MAX_KEPT 256u
 #define MAX_CONSTANTS 256u
 
 typedef struct kept_module {

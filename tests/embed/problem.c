@@ -17,30 +17,51 @@ static void fill(test_random *random, float *values, size_t count, float limit)
 
 static bool solve(test_problem *problem)
 {
+    const smoe_plan_desc *plan = &problem->plan;
+    const smoe_host_weights *weights = &problem->weights;
     const ref_layer layer = {
-        .d_model = PROBLEM_WIDTH,
-        .d_hidden = PROBLEM_HIDDEN,
-        .expert_count = PROBLEM_EXPERTS,
-        .top_k = PROBLEM_TOP_K,
-        .activation = problem->plan.activation,
-        .gated = problem->plan.gated,
-        .renormalize = problem->plan.renormalize,
-        .router_weight = problem->router_weight,
-        .router_bias = problem->router_bias,
-        .w1 = problem->w1,
-        .b1 = problem->b1,
-        .w3 = problem->w3,
-        .b3 = problem->b3,
-        .w2 = problem->w2,
-        .b2 = problem->b2,
+        .d_model = plan->d_model,
+        .d_hidden = plan->d_hidden,
+        .expert_count = plan->expert_count,
+        .top_k = plan->top_k,
+        .router = plan->router,
+        .gate = plan->gate,
+        .activation = plan->activation,
+        .gated = plan->gated,
+        .renormalize = plan->renormalize,
+        .projection_width = plan->projection_width,
+        .group_count = plan->group_count,
+        .top_groups = plan->top_groups,
+        .shared_hidden = plan->shared_hidden,
+        .router_weight = weights->router_weight,
+        .router_bias = weights->router_bias,
+        .router_projection = weights->router_projection,
+        .router_projection_bias = weights->router_projection_bias,
+        .router_similarity = weights->router_similarity,
+        .router_log_scale = weights->router_log_scale,
+        .selection_bias = weights->selection_bias,
+        .w1 = weights->w1,
+        .b1 = weights->b1,
+        .w3 = weights->w3,
+        .b3 = weights->b3,
+        .w2 = weights->w2,
+        .b2 = weights->b2,
+        .shared_w1 = weights->shared_w1,
+        .shared_b1 = weights->shared_b1,
+        .shared_w3 = weights->shared_w3,
+        .shared_b3 = weights->shared_b3,
+        .shared_w2 = weights->shared_w2,
+        .shared_b2 = weights->shared_b2,
+        .shared_gate = weights->shared_gate,
     };
     const ref_params params = {
-        .max_active = PROBLEM_MAX_ACTIVE,
+        .max_active = plan->max_active,
         .eps = (double)problem->params.eps,
         .a = (double)problem->params.a,
         .b = (double)problem->params.b,
         .temperature = (double)problem->params.temperature,
         .scale = (double)problem->params.scale,
+        .group_eps = (double)problem->params.group_eps,
     };
     ref_token *token = malloc(sizeof *token);
     bool good = token != NULL;
@@ -49,12 +70,50 @@ static bool solve(test_problem *problem)
         good = ref_forward(&layer, &params, problem->x + t * PROBLEM_WIDTH, problem->logits + t * PROBLEM_EXPERTS, token,
                            problem->y + t * PROBLEM_WIDTH);
         problem->active[t] = token->active;
+        problem->groups[t] = token->groups;
+        for (uint32_t i = 0; good && i < token->active; i++)
+            problem->expert_tokens[token->ids[i]]++;
     }
     free(token);
     return good;
 }
 
-bool problem_init(test_problem *problem)
+static void use_linear_router(test_problem *problem)
+{
+    problem->weights.router_weight = problem->router_weight;
+    problem->weights.router_bias = problem->router_bias;
+    problem->params.eps = 0.75f;
+}
+
+static void use_cosine_router(test_problem *problem)
+{
+    smoe_plan_desc *plan = &problem->plan;
+    smoe_host_weights *weights = &problem->weights;
+
+    plan->router = SMOE_ROUTER_COSINE;
+    plan->gate = SMOE_GATE_SIGMOID;
+    plan->projection_width = PROBLEM_PROJECTION;
+    plan->group_count = PROBLEM_GROUPS;
+    plan->top_groups = PROBLEM_TOP_GROUPS;
+    plan->shared_hidden = PROBLEM_SHARED_HIDDEN;
+    plan->shared_gate = true;
+    weights->router_projection = problem->router_projection;
+    weights->router_projection_bias = problem->router_projection_bias;
+    weights->router_similarity = problem->router_similarity;
+    weights->router_log_scale = problem->router_log_scale;
+    weights->selection_bias = problem->selection_bias;
+    weights->shared_w1 = problem->shared_w1;
+    weights->shared_b1 = problem->shared_b1;
+    weights->shared_w3 = problem->shared_w3;
+    weights->shared_b3 = problem->shared_b3;
+    weights->shared_w2 = problem->shared_w2;
+    weights->shared_b2 = problem->shared_b2;
+    weights->shared_gate = problem->shared_gate;
+    problem->params.eps = 0.2f;
+    problem->params.group_eps = 0.6f;
+}
+
+bool problem_init(test_problem *problem, problem_kind kind)
 {
     test_random random = test_random_make(test_seed(), 0xe4bed);
 
@@ -72,11 +131,8 @@ bool problem_init(test_problem *problem)
     };
     problem->params = smoe_forward_defaults();
     problem->params.token_count = PROBLEM_TOKENS;
-    problem->params.eps = 0.75f;
     problem->weights = (smoe_host_weights){
         .weight_type = SMOE_TYPE_FLOAT32,
-        .router_weight = problem->router_weight,
-        .router_bias = problem->router_bias,
         .w1 = problem->w1,
         .b1 = problem->b1,
         .w3 = problem->w3,
@@ -84,15 +140,28 @@ bool problem_init(test_problem *problem)
         .w2 = problem->w2,
         .b2 = problem->b2,
     };
+    (kind == PROBLEM_LINEAR ? use_linear_router : use_cosine_router)(problem);
 #define FILL(array, limit) fill(&random, problem->array, sizeof problem->array / sizeof *problem->array, limit)
     FILL(router_weight, 0.5f);
     FILL(router_bias, 0.2f);
+    FILL(router_projection, 0.5f);
+    FILL(router_projection_bias, 0.2f);
+    FILL(router_similarity, 1);
+    FILL(router_log_scale, 1);
+    FILL(selection_bias, 0.2f);
     FILL(w1, 0.5f);
     FILL(w3, 0.5f);
     FILL(w2, 0.5f);
     FILL(b1, 0.5f);
     FILL(b3, 0.5f);
     FILL(b2, 0.5f);
+    FILL(shared_w1, 0.5f);
+    FILL(shared_w3, 0.5f);
+    FILL(shared_w2, 0.5f);
+    FILL(shared_b1, 0.5f);
+    FILL(shared_b3, 0.5f);
+    FILL(shared_b2, 0.5f);
+    FILL(shared_gate, 0.5f);
     FILL(x, 1.7f);
 #undef FILL
     return solve(problem);
@@ -105,9 +174,10 @@ bool problem_is_solved(const test_problem *problem, const float *y, const uint32
     size_t wrong = test_compare("y", PROBLEM_ROWS, y, problem->y, tolerance);
 
     for (uint32_t t = 0; report && t < PROBLEM_TOKENS; t++) {
-        const uint32_t active = report[t * SMOE_REPORT_STRIDE(PROBLEM_MAX_ACTIVE) + SMOE_REPORT_ACTIVE];
-        if (active != problem->active[t]) {
-            fprintf(stderr, "    token %u: active is %u, want %u\n", t, active, problem->active[t]);
+        const uint32_t *record = report + t * SMOE_REPORT_STRIDE(PROBLEM_MAX_ACTIVE);
+        if (record[SMOE_REPORT_ACTIVE] != problem->active[t] || record[SMOE_REPORT_GROUPS] != problem->groups[t]) {
+            fprintf(stderr, "    token %u: active is %u, want %u; groups is %u, want %u\n", t, record[SMOE_REPORT_ACTIVE],
+                    problem->active[t], record[SMOE_REPORT_GROUPS], problem->groups[t]);
             wrong++;
         }
     }
@@ -124,6 +194,31 @@ bool problem_has_logits(const test_problem *problem, const float *logits)
     if (wrong)
         fprintf(stderr, "    seed %llu\n", (unsigned long long)test_seed());
     return wrong == 0;
+}
+
+bool problem_has_totals(const test_problem *problem, uint32_t forwards, const smoe_totals *totals, const uint64_t *expert_tokens)
+{
+    uint64_t active = 0, most = 0, in_order = 0, in_gap = 0;
+    bool good = true;
+
+    for (uint32_t t = 0; t < PROBLEM_TOKENS; t++) {
+        active += problem->active[t];
+        most = problem->active[t] > most ? problem->active[t] : most;
+    }
+    for (uint32_t i = 0; i < SMOE_TOTALS_ORDER_COUNT; i++)
+        in_order += totals->order[i];
+    for (uint32_t i = 0; i < SMOE_TOTALS_GAP_COUNT; i++)
+        in_gap += totals->gap[i];
+    for (uint32_t e = 0; e < PROBLEM_EXPERTS; e++)
+        good = good && expert_tokens[e] == (uint64_t)forwards * problem->expert_tokens[e];
+    const uint64_t tokens = (uint64_t)forwards * PROBLEM_TOKENS;
+    good = good && totals->tokens == tokens && totals->active == forwards * active && totals->max_active == (forwards ? most : 0) &&
+           totals->capped == 0 && totals->nonfinite == 0 && totals->group_ties == 0 && in_order == tokens && in_gap == tokens;
+    if (!good)
+        fprintf(stderr, "    the totals of %u forwards: %llu tokens, %llu active, at most %u; seed %llu\n", forwards,
+                (unsigned long long)totals->tokens, (unsigned long long)totals->active, totals->max_active,
+                (unsigned long long)test_seed());
+    return good;
 }
 
 bool problem_runs(const test_problem *problem, smoe_device *device)

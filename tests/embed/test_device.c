@@ -376,7 +376,7 @@ static int setup(void **state)
     test_record_init(&record);
     record_log = test_record_log(&record);
     *state = &problem;
-    return problem_init(&problem) ? 0 : -1;
+    return problem_init(&problem, PROBLEM_LINEAR) ? 0 : -1;
 }
 
 int main(void)

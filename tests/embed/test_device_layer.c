@@ -1,4 +1,5 @@
-/* device.h's layers: arguments, weights in either type, memory that the host reaches and memory it does not, times, repeats. */
+/* device.h's layers: arguments, runs, totals, scores, memory that the host reaches and memory it does not, times, repeats. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,107 +7,12 @@
 
 #include "common/cmocka_all.h"
 #include "common/compare.h"
-#include "common/half.h"
 #include "common/random.h"
-#include "common/record.h"
 #include "device/device_internal.h"
-#include "faults.h"
-#include "problem.h"
+#include "layer_fixture.h"
 #include "vulkan/call.h"
 
-typedef struct layer_fixture {
-    test_problem problem;
-    test_record record;
-    smoe_log log;
-    smoe_device *device; /* one for the tests that want nothing special */
-} layer_fixture;
-
-static smoe_device *open_device(layer_fixture *fixture, faults_memory memory)
-{
-    const smoe_device_desc desc = {
-        .selector = getenv("SMOE_TEST_DEVICE"),
-        .validation = true,
-        .get_instance_proc_addr = faults_get_instance_proc_addr,
-        .log = &fixture->log,
-    };
-    smoe_device *device = NULL;
-
-    assert_true(faults_reset(memory));
-    assert_int_equal(smoe_device_create(&desc, &device), SMOE_SUCCESS);
-    return device;
-}
-
-static void close_device(layer_fixture *fixture, smoe_device *device)
-{
-    smoe_device_destroy(device);
-    if (test_record_problem_count(&fixture->record))
-        test_record_print(&fixture->record);
-    assert_int_equal(test_record_problem_count(&fixture->record), 0);
-    faults_print_alive(0);
-    assert_int_equal(faults_alive_count(), 0);
-    assert_false(faults_seen_misuse());
-}
-
-static void check_failure(layer_fixture *fixture, smoe_result result, smoe_result wanted, const char *text)
-{
-    if (result != wanted || !test_record_has_problem(&fixture->record, text)) {
-        print_error("the result is \"%s\", and the log should say \"%s\" and says:\n", smoe_result_text(result), text);
-        test_record_print(&fixture->record);
-    }
-    assert_int_equal(result, wanted);
-    assert_true(test_record_has_problem(&fixture->record, text));
-    test_record_clear(&fixture->record);
-}
-
 /* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
-
-static void check_create(layer_fixture *fixture, const smoe_plan_desc *plan, const smoe_host_weights *weights, smoe_result wanted,
-                         const char *text)
-{
-    smoe_device_layer *layer = (smoe_device_layer *)fixture; /* anything but NULL */
-    const smoe_result result = smoe_device_layer_create(fixture->device, plan, weights, &layer);
-
-    assert_null(layer);
-    check_failure(fixture, result, wanted, text);
-}
-
-static void test_create_arguments(void **state)
-{
-    layer_fixture *fixture = *state;
-    const smoe_plan_desc plan = fixture->problem.plan;
-    smoe_plan_desc plain = plan;
-    smoe_host_weights weights = fixture->problem.weights;
-    smoe_device_layer *layer = NULL;
-
-    assert_int_equal(smoe_device_layer_create(NULL, &plan, &weights, &layer), SMOE_ERROR_INVALID_ARGUMENT);
-    check_failure(fixture, smoe_device_layer_create(fixture->device, &plan, &weights, NULL), SMOE_ERROR_INVALID_ARGUMENT, "out");
-    check_create(fixture, NULL, &weights, SMOE_ERROR_INVALID_ARGUMENT, "plan");
-    check_create(fixture, &plan, NULL, SMOE_ERROR_INVALID_ARGUMENT, "weights");
-#define MISSING(name)                                                                   \
-    do {                                                                                \
-        weights = fixture->problem.weights;                                             \
-        weights.name = NULL;                                                            \
-        check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,             \
-                     "weights." #name " must not be NULL");                             \
-    } while (0)
-    MISSING(router_weight);
-    MISSING(w1);
-    MISSING(w2);
-    MISSING(w3);
-    plain.gated = false;
-    weights = fixture->problem.weights;
-    check_create(fixture, &plain, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w3 must be NULL");
-    weights.w3 = NULL;
-    check_create(fixture, &plain, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.b3 must be NULL");
-    weights = fixture->problem.weights;
-    weights.weight_type = (smoe_type)7;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weight_type");
-    plain = plan;
-    plain.top_k = PROBLEM_EXPERTS + 1;
-    check_create(fixture, &plain, &fixture->problem.weights, SMOE_ERROR_INVALID_ARGUMENT, "top_k");
-    smoe_device_layer_destroy(NULL);
-    assert_null(smoe_device_layer_plan(NULL));
-}
 
 static void test_forward_arguments(void **state)
 {
@@ -123,12 +29,12 @@ static void test_forward_arguments(void **state)
     assert_int_equal(smoe_device_layer_forward(NULL, &params, problem->x, y, NULL, NULL), invalid);
     check_failure(fixture, smoe_device_layer_forward(layer, NULL, problem->x, y, NULL, NULL), invalid, "params");
     check_failure(fixture, smoe_device_layer_forward(layer, &params, NULL, y, NULL, NULL), invalid, "x must");
-    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, NULL, NULL, NULL), invalid, "y must");
     params.token_count = PROBLEM_TOKENS + 1;
     check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "token_count");
     params = problem->params;
     params.eps = -1;
     check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "eps");
+    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, NULL, NULL, NULL), invalid, "eps");
     params = problem->params;
 
     assert_int_equal(smoe_device_layer_logits(NULL, y), invalid);
@@ -233,6 +139,173 @@ static void test_logits(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
+/* Every router, gate and group through host arrays, with its totals: none before the first reset, then those of every forward, with
+ * and without a report, of routing alone and of repeats, but not of calibration. */
+static void check_totals(layer_fixture *fixture, const test_problem *problem)
+{
+    smoe_device_layer *layer = NULL;
+    float y[PROBLEM_ROWS], eps;
+    uint32_t report[PROBLEM_REPORT];
+    smoe_timings timings[3];
+    smoe_totals totals;
+    uint64_t expert_tokens[PROBLEM_EXPERTS];
+
+    assert_int_equal(smoe_device_layer_reset_totals(NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_device_layer_totals(NULL, &totals, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    check_failure(fixture, smoe_device_layer_totals(layer, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT, "out must");
+    check_failure(fixture, smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT, "reset_totals");
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(smoe_device_layer_reset_totals(layer), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_SUCCESS);
+        assert_true(problem_has_totals(problem, 0, &totals, expert_tokens));
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+        assert_true(problem_is_solved(problem, y, NULL));
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report, timings), SMOE_SUCCESS);
+        assert_true(problem_is_solved(problem, y, report));
+        assert_int_equal(smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_SUCCESS);
+        assert_true(problem_has_totals(problem, 2, &totals, expert_tokens));
+        assert_int_equal(smoe_device_layer_repeat(layer, &problem->params, round, 3, timings), SMOE_SUCCESS);
+        memset(report, 0xff, sizeof report);
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, report, timings), SMOE_SUCCESS);
+        assert_true(problem_is_solved(problem, y, report));
+        assert_int_equal(smoe_device_layer_calibrate(layer, &problem->params, problem->x, 0.5, &eps, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_totals(layer, &totals, NULL), SMOE_SUCCESS);
+        assert_true(problem_has_totals(problem, 6, &totals, expert_tokens));
+    }
+    smoe_device_layer_destroy(layer);
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+static void test_totals(void **state)
+{
+    layer_fixture *fixture = *state;
+
+    check_totals(fixture, &fixture->problem);
+    check_totals(fixture, &fixture->cosine);
+}
+
+/* Without y: the same logits and report, and no expert runs, in repeats neither. */
+static void test_routing_alone(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->cosine;
+    const bool timed = smoe_context_device_info(smoe_device_context(fixture->device))->timestamp_period > 0;
+    smoe_device_layer *layer = NULL;
+    float y[PROBLEM_ROWS], logits[PROBLEM_LOGITS], again[PROBLEM_LOGITS];
+    uint32_t report[PROBLEM_REPORT], report_again[PROBLEM_REPORT];
+    smoe_timings timings[2];
+
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
+    assert_true(problem_has_logits(problem, logits));
+    memset(report_again, 0xff, sizeof report_again);
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, report_again, &timings[0]), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, again), SMOE_SUCCESS);
+    assert_int_equal(test_compare_bits("logits", PROBLEM_LOGITS, again, logits), 0);
+    assert_int_equal(test_compare_bits("report", PROBLEM_REPORT, report_again, report), 0);
+    assert_int_equal(smoe_device_layer_repeat(layer, &problem->params, true, 1, &timings[1]), SMOE_SUCCESS);
+    for (int i = 0; i < 2; i++) {
+        check_timings(fixture, &timings[i]);
+        assert_true(!timed || timings[i].stage[SMOE_STAGE_ROUTE_LOGITS] > 0);
+    }
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report_again, NULL), SMOE_SUCCESS);
+    assert_true(problem_is_solved(problem, y, report_again));
+    assert_int_equal(test_compare_bits("report", PROBLEM_REPORT, report_again, report), 0);
+    smoe_device_layer_destroy(layer);
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+/* The scores that selection ranked, in place of the logits: for sigmoid gates sigmoid(z) + selection_bias, where no group lowers them. */
+static void test_scores(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->cosine;
+    smoe_plan_desc plan = problem->plan;
+    smoe_forward_params params = problem->params;
+    smoe_device_layer *layer = NULL;
+    float scores[PROBLEM_LOGITS], logits[PROBLEM_LOGITS];
+    double want[PROBLEM_LOGITS];
+
+    plan.group_count = plan.top_groups = 0;
+    for (int i = 0; i < PROBLEM_LOGITS; i++)
+        want[i] = 1 / (1 + exp(-problem->logits[i])) + (double)problem->selection_bias[i % PROBLEM_EXPERTS];
+    assert_int_equal(smoe_device_layer_create(fixture->device, &plan, &problem->weights, &layer), SMOE_SUCCESS);
+    params.keep_scores = true;
+    assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, NULL, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, scores), SMOE_SUCCESS);
+    assert_int_equal(test_compare("scores", PROBLEM_LOGITS, scores, want, 1e-5), 0);
+    params.keep_scores = false;
+    assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, NULL, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
+    assert_true(problem_has_logits(problem, logits));
+    smoe_device_layer_destroy(layer);
+
+    /* Hard groups: the experts of one of the three are left out. */
+    params.keep_scores = true;
+    params.group_eps = 0;
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, NULL, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
+    for (int t = 0; t < PROBLEM_TOKENS; t++) {
+        int left_out = 0;
+        for (int i = t * PROBLEM_EXPERTS; i < (t + 1) * PROBLEM_EXPERTS; i++) {
+            left_out += logits[i] == -FLT_MAX;
+            assert_true(logits[i] == -FLT_MAX || logits[i] == scores[i]);
+        }
+        assert_int_equal(left_out, PROBLEM_EXPERTS / PROBLEM_GROUPS);
+    }
+    smoe_device_layer_destroy(layer);
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+/* Arguments of calibration; what it finds is for tests/check/test_calibrate.c. Afterwards there is no forward to look back on. */
+static void test_calibrate_arguments(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->problem;
+    const smoe_result invalid = SMOE_ERROR_INVALID_ARGUMENT;
+    const double bad_budgets[] = {-1e-9, -INFINITY, INFINITY, NAN};
+    smoe_forward_params params = problem->params;
+    smoe_device_layer *layer = NULL;
+    smoe_timings timings;
+    float y[PROBLEM_ROWS], logits[PROBLEM_LOGITS], eps = -1;
+    double mean = -1;
+
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_calibrate(NULL, &params, problem->x, 0.5, &eps, &mean), invalid);
+    check_failure(fixture, smoe_device_layer_calibrate(layer, NULL, problem->x, 0.5, &eps, &mean), invalid, "params must");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, NULL, 0.5, &eps, &mean), invalid, "x must");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, NULL, &mean), invalid, "eps must");
+    for (size_t i = 0; i < sizeof bad_budgets / sizeof *bad_budgets; i++)
+        check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, bad_budgets[i], &eps, &mean), invalid, "extra is");
+    params.token_count = 0;
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid, "token_count");
+    params.token_count = PROBLEM_TOKENS + 1;
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid, "token_count");
+    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS); /* none of these has touched the last forward */
+    assert_true(problem_has_logits(problem, logits));
+    params = problem->params;
+    params.tie_tolerance = -1;
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid, "tie_tolerance");
+    assert_true(eps == -1 && mean == -1);
+    params = problem->params;
+    params.eps = params.a = params.b = NAN; /* not looked at */
+    params.max_active = 77;
+    assert_int_equal(smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), SMOE_SUCCESS);
+    assert_true(eps > 0 && mean >= 0 && mean <= 0.5);
+    check_failure(fixture, smoe_device_layer_logits(layer, logits), invalid, "comes after");
+    check_failure(fixture, smoe_device_layer_repeat(layer, &problem->params, false, 1, &timings), invalid, "comes after");
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_true(problem_is_solved(problem, y, NULL));
+    smoe_device_layer_destroy(layer);
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
 /* A Vulkan error means the same to both libraries. */
 static void test_errors_agree(void **state)
 {
@@ -248,94 +321,6 @@ static void test_errors_agree(void **state)
         }
     assert_int_equal(smoe_helper_check(&none, VK_ERROR_OUT_OF_POOL_MEMORY, ""), SMOE_ERROR_OUT_OF_DEVICE_MEMORY);
     assert_int_equal(smoe_helper_check(&none, VK_SUCCESS, ""), SMOE_SUCCESS);
-}
-
-/* ---- float16 ------------------------------------------------------------------------------------------------------------------ */
-
-static bool same_half(uint16_t a, uint16_t b)
-{
-    const bool nan_a = (a & 0x7fffu) > 0x7c00u, nan_b = (b & 0x7fffu) > 0x7c00u;
-    return nan_a || nan_b ? nan_a && nan_b : a == b;
-}
-
-static void check_half_of(float value)
-{
-    const uint16_t got = smoe_helper_half_from_float(value), want = test_half_from_float(value);
-
-    if (!same_half(got, want))
-        print_error("%a: got %04x, want %04x\n", (double)value, got, want);
-    assert_true(same_half(got, want));
-}
-
-/* Every half; the floats in the middle between neighbours, and those next to them; random bits. */
-static void test_half_conversion(void **state)
-{
-    test_random random = test_random_make(test_seed(), 0x16);
-
-    (void)state;
-    for (uint32_t bits = 0; bits < 0x10000u; bits++) {
-        const float value = smoe_helper_float_from_half((uint16_t)bits), want = test_half_to_float((uint16_t)bits);
-        assert_true(isnan(want) ? isnan(value) : value == want && signbit(value) == signbit(want));
-        assert_true(same_half(smoe_helper_half_from_float(value), (uint16_t)bits));
-        if (!isfinite(value))
-            continue;
-        const float next = (bits & 0x7fffu) == 0x7bffu ? copysignf(65536.0f, value) : test_half_to_float((uint16_t)(bits + 1));
-        const float middle = value + (next - value) / 2;
-        check_half_of(middle);
-        check_half_of(nextafterf(middle, INFINITY));
-        check_half_of(nextafterf(middle, -INFINITY));
-    }
-    for (int i = 0; i < 1000000; i++) {
-        const uint32_t bits = (uint32_t)test_random_bits(&random);
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        check_half_of(value);
-    }
-}
-
-typedef struct half_weights {
-    uint16_t w1[PROBLEM_MATRIX], w3[PROBLEM_MATRIX], w2[PROBLEM_MATRIX];
-} half_weights;
-
-static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host_type, const void *w1, const void *w3, const void *w2,
-                     float *y)
-{
-    const test_problem *problem = &fixture->problem;
-    smoe_plan_desc plan = problem->plan;
-    smoe_host_weights weights = problem->weights;
-    smoe_device_layer *layer = NULL;
-
-    plan.weight_type = plan_type;
-    weights.weight_type = host_type;
-    weights.w1 = w1;
-    weights.w3 = w3;
-    weights.w2 = w2;
-    assert_int_equal(smoe_device_layer_create(fixture->device, &plan, &weights, &layer), SMOE_SUCCESS);
-    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
-    smoe_device_layer_destroy(layer);
-}
-
-/* Whichever type the weights come in and the device keeps, the numbers are those that a caller's own conversion gives. */
-static void test_weight_types(void **state)
-{
-    layer_fixture *fixture = *state;
-    const test_problem *problem = &fixture->problem;
-    half_weights halves;
-    static float w1[PROBLEM_MATRIX], w3[PROBLEM_MATRIX], w2[PROBLEM_MATRIX];
-    float y[4][PROBLEM_ROWS];
-
-    for (int i = 0; i < PROBLEM_MATRIX; i++) {
-        w1[i] = test_half_to_float(halves.w1[i] = test_half_from_float(problem->w1[i]));
-        w3[i] = test_half_to_float(halves.w3[i] = test_half_from_float(problem->w3[i]));
-        w2[i] = test_half_to_float(halves.w2[i] = test_half_from_float(problem->w2[i]));
-    }
-    run_with(fixture, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT16, halves.w1, halves.w3, halves.w2, y[0]);
-    run_with(fixture, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, problem->w1, problem->w3, problem->w2, y[1]);
-    run_with(fixture, SMOE_TYPE_FLOAT32, SMOE_TYPE_FLOAT32, w1, w3, w2, y[2]);
-    run_with(fixture, SMOE_TYPE_FLOAT32, SMOE_TYPE_FLOAT16, halves.w1, halves.w3, halves.w2, y[3]);
-    assert_int_equal(test_compare_bits("float32 weights in a float16 layer", PROBLEM_ROWS, y[1], y[0]), 0);
-    assert_int_equal(test_compare_bits("float16 weights in a float32 layer", PROBLEM_ROWS, y[3], y[2]), 0);
-    assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------------- */
@@ -381,22 +366,23 @@ static void check_same_large(smoe_device *direct, smoe_device *other, uint32_t w
 
 static void check_memory(layer_fixture *fixture, faults_memory memory)
 {
-    smoe_device *device = open_device(fixture, memory);
+    smoe_device *device = layer_fixture_open(fixture, memory);
     smoe_device_handles handles;
 
     assert_int_equal(smoe_device_get_handles(device, &handles), SMOE_SUCCESS);
     if (!faults_can_change_memory(handles.physical_device)) {
-        close_device(fixture, device);
+        layer_fixture_close(fixture, device);
         print_message("this device's memory cannot be made to look otherwise\n");
         skip();
     }
     assert_true(problem_runs(&fixture->problem, device));
+    assert_true(problem_runs(&fixture->cosine, device));
     if (memory == FAULTS_MEMORY_DISCRETE) {
         /* 17 MB of weights, then 17 MB of x and of y, with a last chunk of an odd size. */
         check_same_large(fixture->device, device, 2081, 2081, 1);
         check_same_large(fixture->device, device, 61, 1, 70001);
     }
-    close_device(fixture, device);
+    layer_fixture_close(fixture, device);
 }
 
 static void test_discrete_memory(void **state)
@@ -427,47 +413,26 @@ static void test_too_large_an_allocation(void **state)
     fixture->device = NULL;
     assert_int_equal(smoe_device_create(&desc, &fixture->device), SMOE_SUCCESS);
     check_create(fixture, &problem->plan, &problem->weights, SMOE_ERROR_UNSUPPORTED, "w1: ");
-    close_device(fixture, fixture->device);
+    layer_fixture_close(fixture, fixture->device);
     fixture->device = shared;
-}
-
-/* ---- fixture ------------------------------------------------------------------------------------------------------------------ */
-
-static int setup(void **state)
-{
-    static layer_fixture fixture;
-
-    test_record_init(&fixture.record);
-    fixture.log = test_record_log(&fixture.record);
-    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"), .validation = true, .log = &fixture.log};
-    *state = &fixture;
-    return problem_init(&fixture.problem) && smoe_device_create(&desc, &fixture.device) == SMOE_SUCCESS ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    layer_fixture *fixture = *state;
-
-    smoe_device_destroy(fixture->device);
-    test_record_print(&fixture->record);
-    return test_record_problem_count(&fixture->record) ? -1 : 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_arguments),
         cmocka_unit_test(test_forward_arguments),
         cmocka_unit_test(test_calls_do_not_disturb_each_other),
         cmocka_unit_test(test_logits),
+        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_routing_alone),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_calibrate_arguments),
         cmocka_unit_test(test_errors_agree),
-        cmocka_unit_test(test_half_conversion),
-        cmocka_unit_test(test_weight_types),
         cmocka_unit_test(test_discrete_memory),
         cmocka_unit_test(test_incoherent_memory),
         cmocka_unit_test(test_small_window),
         cmocka_unit_test(test_too_large_an_allocation),
     };
 
-    return cmocka_run_group_tests_name("device layer", tests, setup, teardown);
+    return cmocka_run_group_tests_name("device layer", tests, layer_fixture_setup, layer_fixture_teardown);
 }

@@ -11,7 +11,7 @@
 #include "own_work.h"
 
 typedef struct embed_fixture {
-    test_problem problem;
+    test_problem problem, cosine;
     test_record record;
     smoe_log log;
 } embed_fixture;
@@ -87,6 +87,59 @@ static void test_nothing_enabled(void **state)
 static void test_everything_enabled(void **state)
 {
     run_on_device(*state, APP_EVERYTHING_ENABLED, SMOE_CAPABILITY_ALL, 0);
+}
+
+/* Totals that the app clears, and reads when its work is done: a forward and a routing alone, one after another on one command buffer,
+ * of which the second leaves y alone. */
+static void run_with_totals(embed_fixture *fixture, const test_problem *problem, app_features features)
+{
+    test_app app;
+    objects all = {.context = NULL};
+    smoe_totals totals;
+    uint64_t expert_tokens[PROBLEM_EXPERTS];
+
+    assert_true(app_open(&app, features));
+    const smoe_context_desc desc = app_context_desc(&app, NULL, &fixture->log);
+    create_objects(&app, &desc, problem, true, &all);
+    smoe_binding_destroy(all.binding);
+    smoe_binding_desc binding = app_binding_desc(&app, true);
+    binding.totals = app.parts[APP_TOTALS];
+    assert_int_equal(smoe_plan_totals_size(all.plan), app.parts[APP_TOTALS].size);
+    assert_int_equal(smoe_binding_create(all.plan, &binding, &all.binding), SMOE_SUCCESS);
+    for (uint32_t forwards = 1; forwards <= 5; forwards += 2) {
+        memset(app_part_data(&app, APP_Y), 0xff, sizeof problem->x);
+        assert_true(app_begin(&app));
+        assert_int_equal(smoe_route(app.commands, all.layer, all.binding, &problem->params, NULL), SMOE_SUCCESS);
+        if (forwards > 1)
+            assert_int_equal(smoe_forward(app.commands, all.layer, all.binding, &problem->params, NULL), SMOE_SUCCESS);
+        assert_true(app_submit(&app));
+        const unsigned char *y = app_part_data(&app, APP_Y);
+        for (size_t i = 0; forwards == 1 && i < sizeof problem->x; i++)
+            assert_int_equal(y[i], 0xff);
+        if (forwards > 1)
+            assert_true(problem_is_solved(problem, app_part_data(&app, APP_Y), app_part_data(&app, APP_REPORT)));
+        assert_int_equal(smoe_totals_read(app_part_data(&app, APP_TOTALS), PROBLEM_EXPERTS, &totals, expert_tokens), SMOE_SUCCESS);
+        assert_true(problem_has_totals(problem, forwards, &totals, expert_tokens));
+    }
+    destroy_objects(&all);
+    app_close(&app);
+    check_quiet(fixture, &app);
+}
+
+static void test_totals(void **state)
+{
+    embed_fixture *fixture = *state;
+
+    run_with_totals(fixture, &fixture->problem, APP_NOTHING_ENABLED);
+    run_with_totals(fixture, &fixture->problem, APP_EVERYTHING_ENABLED);
+}
+
+static void test_every_router(void **state)
+{
+    embed_fixture *fixture = *state;
+
+    run_with_totals(fixture, &fixture->cosine, APP_NOTHING_ENABLED);
+    run_with_totals(fixture, &fixture->cosine, APP_EVERYTHING_ENABLED);
 }
 
 /* Without a report smoe has nowhere to write one: what lies where it was must stay. */
@@ -284,7 +337,7 @@ static int setup(void **state)
     test_record_init(&fixture.record);
     fixture.log = test_record_log(&fixture.record);
     *state = &fixture;
-    return problem_init(&fixture.problem) ? 0 : -1;
+    return problem_init(&fixture.problem, PROBLEM_LINEAR) && problem_init(&fixture.cosine, PROBLEM_COSINE) ? 0 : -1;
 }
 
 int main(void)
@@ -292,6 +345,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_enabled),
         cmocka_unit_test(test_everything_enabled),
+        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_every_router),
         cmocka_unit_test(test_no_report),
         cmocka_unit_test(test_chain_in_one_command_buffer),
         cmocka_unit_test(test_own_work_around_it),

@@ -11,12 +11,14 @@
 #define MAX_CALLS 500u /* an operation of more is a loop that does not end */
 
 typedef struct shared {
-    test_problem problem;
+    test_problem problems[2]; /* by problem_kind */
+    const test_problem *problem;
     test_app app;
     faults_heap heap;
     smoe_allocator allocator;
     smoe_device *device; /* for the operations that need one */
     smoe_device_layer *layer;
+    float eps; /* what calibration gave, -1 for nothing yet */
     uint32_t lasting; /* objects that a device may keep from an operation, for the next one: its staging buffer and memory */
 } shared;
 
@@ -70,7 +72,7 @@ static smoe_result create_device(shared *all, bool *out_null)
 static smoe_result create_device_layer(shared *all, bool *out_null)
 {
     smoe_device_layer *layer = (smoe_device_layer *)all;
-    const smoe_result result = smoe_device_layer_create(all->device, &all->problem.plan, &all->problem.weights, &layer);
+    const smoe_result result = smoe_device_layer_create(all->device, &all->problem->plan, &all->problem->weights, &layer);
 
     *out_null = result == SMOE_SUCCESS || !layer;
     if (result == SMOE_SUCCESS)
@@ -83,11 +85,11 @@ static smoe_result run_device_layer(shared *all, bool *out_null)
     float y[PROBLEM_ROWS];
     uint32_t report[PROBLEM_REPORT];
     smoe_timings timings;
-    const smoe_result result = smoe_device_layer_forward(all->layer, &all->problem.params, all->problem.x, y, report, &timings);
+    const smoe_result result = smoe_device_layer_forward(all->layer, &all->problem->params, all->problem->x, y, report, &timings);
 
     *out_null = true;
     if (result == SMOE_SUCCESS)
-        assert_true(problem_is_solved(&all->problem, y, report));
+        assert_true(problem_is_solved(all->problem, y, report));
     return result;
 }
 
@@ -96,7 +98,7 @@ static smoe_result repeat_device_layer(shared *all, bool *out_null)
     smoe_timings timings[2];
 
     *out_null = true;
-    return smoe_device_layer_repeat(all->layer, &all->problem.params, true, 2, timings);
+    return smoe_device_layer_repeat(all->layer, &all->problem->params, true, 2, timings);
 }
 
 static smoe_result read_logits(shared *all, bool *out_null)
@@ -106,7 +108,59 @@ static smoe_result read_logits(shared *all, bool *out_null)
 
     *out_null = true;
     if (result == SMOE_SUCCESS)
-        assert_true(problem_has_logits(&all->problem, logits));
+        assert_true(problem_has_logits(all->problem, logits));
+    return result;
+}
+
+/* Routing alone, with its scores. */
+static smoe_result route_device_layer(shared *all, bool *out_null)
+{
+    smoe_forward_params params = all->problem->params;
+    float scores[PROBLEM_LOGITS];
+
+    *out_null = true;
+    params.keep_scores = true;
+    const smoe_result result = smoe_device_layer_forward(all->layer, &params, all->problem->x, NULL, NULL, NULL);
+    return result == SMOE_SUCCESS ? smoe_device_layer_logits(all->layer, scores) : result;
+}
+
+/* Totals from nothing to numbers, over a forward and a routing alone. */
+static smoe_result count_device_layer(shared *all, bool *out_null)
+{
+    float y[PROBLEM_ROWS];
+    uint32_t report[PROBLEM_REPORT];
+    uint64_t expert_tokens[PROBLEM_EXPERTS];
+    smoe_totals totals;
+    const test_problem *problem = all->problem;
+
+    *out_null = true;
+    smoe_result result = smoe_device_layer_reset_totals(all->layer);
+    if (result == SMOE_SUCCESS)
+        result = smoe_device_layer_forward(all->layer, &problem->params, problem->x, y, report, NULL);
+    if (result == SMOE_SUCCESS)
+        result = smoe_device_layer_forward(all->layer, &problem->params, problem->x, NULL, NULL, NULL);
+    if (result == SMOE_SUCCESS)
+        result = smoe_device_layer_totals(all->layer, &totals, expert_tokens);
+    if (result == SMOE_SUCCESS) {
+        assert_true(problem_is_solved(problem, y, report));
+        assert_true(problem_has_totals(problem, 2, &totals, expert_tokens));
+    }
+    return result;
+}
+
+/* The same numbers whenever it succeeds, and nothing written when it does not. */
+static smoe_result calibrate_device_layer(shared *all, bool *out_null)
+{
+    float eps = -1;
+    double mean = -1;
+    const smoe_result result = smoe_device_layer_calibrate(all->layer, &all->problem->params, all->problem->x, 0.7, &eps, &mean);
+
+    *out_null = result == SMOE_SUCCESS || (eps < 0 && mean < 0);
+    if (result == SMOE_SUCCESS) {
+        assert_true(eps > 0 && mean > 0 && mean <= 0.7);
+        assert_true(all->eps < 0 || all->eps == eps);
+        all->eps = eps;
+    }
     return result;
 }
 
@@ -125,7 +179,8 @@ static smoe_result describe_physical_device(shared *all, bool *out_null)
 static smoe_result record_forward(shared *all, const smoe_layer *layer, const smoe_binding *binding)
 {
     assert_true(app_begin(&all->app));
-    const smoe_result result = smoe_forward(all->app.commands, layer, binding, &all->problem.params, NULL);
+    const smoe_result result = smoe_forward(all->app.commands, layer, binding, &all->problem->params, NULL);
+    assert_int_equal(smoe_route(all->app.commands, layer, binding, &all->problem->params, NULL), result);
     assert_int_equal(vkEndCommandBuffer(all->app.commands), VK_SUCCESS);
     return result;
 }
@@ -143,14 +198,15 @@ static smoe_result use_core(shared *all, bool *out_null)
     smoe_context_desc desc = app_context_desc(&all->app, &all->allocator, NULL);
     desc.get_instance_proc_addr = faults_get_instance_proc_addr;
     const smoe_layer_desc layer_desc = app_layer_desc(&all->app);
-    const smoe_binding_desc binding_desc = app_binding_desc(&all->app, true);
+    smoe_binding_desc binding_desc = app_binding_desc(&all->app, true);
+    binding_desc.totals = all->app.parts[APP_TOTALS];
     smoe_result result = smoe_context_create(&desc, &context);
     *out_null = result == SMOE_SUCCESS || !context;
     if (result == SMOE_SUCCESS)
         result = smoe_context_pipeline_cache(context, &size, NULL);
     if (result == SMOE_SUCCESS) {
         plan = wrong;
-        result = smoe_plan_create(context, &all->problem.plan, &plan);
+        result = smoe_plan_create(context, &all->problem->plan, &plan);
         *out_null = result == SMOE_SUCCESS || !plan;
     }
     if (result == SMOE_SUCCESS) {
@@ -282,7 +338,7 @@ static void close_device(shared *all)
 static void make_new_layer(shared *all)
 {
     smoe_device_layer_destroy(all->layer);
-    assert_int_equal(smoe_device_layer_create(all->device, &all->problem.plan, &all->problem.weights, &all->layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(all->device, &all->problem->plan, &all->problem->weights, &all->layer), SMOE_SUCCESS);
 }
 
 /* One that has, without a report; after a failure in the round before, as any app would go on. */
@@ -291,8 +347,8 @@ static void make_run_layer(shared *all)
     float y[PROBLEM_ROWS];
 
     make_new_layer(all);
-    assert_int_equal(smoe_device_layer_forward(all->layer, &all->problem.params, all->problem.x, y, NULL, NULL), SMOE_SUCCESS);
-    assert_true(problem_is_solved(&all->problem, y, NULL));
+    assert_int_equal(smoe_device_layer_forward(all->layer, &all->problem->params, all->problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_true(problem_is_solved(all->problem, y, NULL));
 }
 
 static void test_list(void **state)
@@ -335,8 +391,31 @@ static void fail_layers(shared *all, faults_memory memory)
     fail_every_allocation(all, "smoe_device_layer_repeat", repeat_device_layer, make_run_layer);
     if (memory == FAULTS_MEMORY_AS_IS) /* the workspace is read in one way whatever the memory is */
         fail_every_call(all, "smoe_device_layer_logits", read_logits, make_run_layer);
-    assert_true(problem_runs(&all->problem, all->device));
+    fail_every_call(all, "routing alone", route_device_layer, make_new_layer);
+    fail_every_call(all, "smoe_device_layer_totals", count_device_layer, make_new_layer);
+    fail_every_allocation(all, "smoe_device_layer_totals", count_device_layer, make_new_layer);
+    all->eps = -1;
+    fail_every_call(all, "smoe_device_layer_calibrate", calibrate_device_layer, make_new_layer);
+    fail_every_allocation(all, "smoe_device_layer_calibrate", calibrate_device_layer, make_new_layer);
+    assert_true(problem_runs(all->problem, all->device));
     close_device(all);
+}
+
+/* What a layer of every other kind makes more: the way to it, and its run. */
+static void test_cosine_layers(void **state)
+{
+    shared *all = *state;
+
+    all->problem = &all->problems[PROBLEM_COSINE];
+    open_device(all, FAULTS_MEMORY_AS_IS);
+    fail_every_call(all, "smoe_device_layer_create", create_device_layer, NULL);
+    fail_every_allocation(all, "smoe_device_layer_create", create_device_layer, NULL);
+    fail_every_call(all, "smoe_device_layer_totals", count_device_layer, make_new_layer);
+    all->eps = -1;
+    fail_every_call(all, "smoe_device_layer_calibrate", calibrate_device_layer, make_new_layer);
+    assert_true(problem_runs(all->problem, all->device));
+    close_device(all);
+    all->problem = &all->problems[PROBLEM_LINEAR];
 }
 
 static void test_layers(void **state)
@@ -354,19 +433,19 @@ static void test_layers_incoherent(void **state)
     fail_layers(*state, FAULTS_MEMORY_INCOHERENT);
 }
 
-static void test_core(void **state)
+static void fail_core(shared *all, problem_kind kind)
 {
-    shared *all = *state;
     smoe_plan *plan = NULL;
     smoe_context *context = NULL;
 
+    all->problem = &all->problems[kind];
     assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
     all->allocator = faults_heap_allocator(&all->heap);
     assert_true(app_open(&all->app, APP_EVERYTHING_ENABLED));
     const smoe_context_desc desc = app_context_desc(&all->app, NULL, NULL);
     assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
-    assert_int_equal(smoe_plan_create(context, &all->problem.plan, &plan), SMOE_SUCCESS);
-    assert_true(app_buffer_create(&all->app, &all->problem, smoe_plan_workspace_size(plan)));
+    assert_int_equal(smoe_plan_create(context, &all->problem->plan, &plan), SMOE_SUCCESS);
+    assert_true(app_buffer_create(&all->app, all->problem, smoe_plan_workspace_size(plan)));
     smoe_plan_destroy(plan);
     smoe_context_destroy(context);
 
@@ -377,6 +456,17 @@ static void test_core(void **state)
     faults_drop_pipelines(all->app.device);
     app_close(&all->app);
     assert_int_equal(all->app.message_count, 0);
+    all->problem = &all->problems[PROBLEM_LINEAR];
+}
+
+static void test_core(void **state)
+{
+    fail_core(*state, PROBLEM_LINEAR);
+}
+
+static void test_core_with_everything(void **state)
+{
+    fail_core(*state, PROBLEM_COSINE);
 }
 
 static int setup(void **state)
@@ -384,7 +474,9 @@ static int setup(void **state)
     static shared all;
 
     *state = &all;
-    return problem_init(&all.problem) ? 0 : -1;
+    all.problem = &all.problems[PROBLEM_LINEAR];
+    return problem_init(&all.problems[PROBLEM_LINEAR], PROBLEM_LINEAR) && problem_init(&all.problems[PROBLEM_COSINE], PROBLEM_COSINE) ? 0
+                                                                                                                                      : -1;
 }
 
 int main(void)
@@ -393,6 +485,8 @@ int main(void)
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_device_create),
         cmocka_unit_test(test_core),
+        cmocka_unit_test(test_core_with_everything),
+        cmocka_unit_test(test_cosine_layers),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_layers_discrete),
         cmocka_unit_test(test_layers_incoherent),

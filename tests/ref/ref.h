@@ -1,57 +1,137 @@
 /* The specification in plain C and double precision: what every stage and the whole layer must give.
  *
- * Symbols, as in the specification: T tokens, D model width, E experts, H hidden width, k chosen, A the cap. Matrices are row-major.
- * Weights are float arrays; a float16 layer is one whose floats were rounded to float16 beforehand. */
+ * Symbols, as in the specification: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine router's
+ * projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays; a float16 or bfloat16 layer is
+ * one whose floats were rounded to that type beforehand. */
 #ifndef REF_H
 #define REF_H
 
 #include "smoe/smoe.h"
 
+#define REF_MAX_PROJECTION 2048
+
 typedef struct ref_layer {
     uint32_t d_model, d_hidden, expert_count, top_k;
+    smoe_router router;
+    smoe_gate gate;
     smoe_activation activation;
     bool gated, renormalize;
-    const float *router_weight, *router_bias; /* [E,D], [E] or NULL */
-    const float *w1, *b1;                     /* [E,H,D], [E,H] or NULL */
-    const float *w3, *b3;                     /* gated only: [E,H,D], [E,H] or NULL */
-    const float *w2, *b2;                     /* [E,D,H], [E,D] or NULL */
+    uint32_t projection_width;        /* p, of the cosine router; at most REF_MAX_PROJECTION */
+    uint32_t group_count, top_groups; /* group_count 0 or 1: no groups */
+    uint32_t shared_hidden;           /* S, 0: no shared expert */
+    const float *router_weight, *router_bias;                        /* linear: [E,D], [E] or NULL */
+    const float *router_projection, *router_projection_bias;         /* cosine: [p,D], [p] or NULL */
+    const float *router_similarity, *router_log_scale;               /* cosine: [p,E], [1] */
+    const float *selection_bias;                                     /* sigmoid gate: [E] or NULL */
+    const float *w1, *b1;                                            /* [E,H,D], [E,H] or NULL */
+    const float *w3, *b3;                                            /* gated only: [E,H,D], [E,H] or NULL */
+    const float *w2, *b2;                                            /* [E,D,H], [E,D] or NULL */
+    const float *shared_w1, *shared_b1, *shared_w3, *shared_b3, *shared_w2, *shared_b2; /* as one expert's, of width S */
+    const float *shared_gate;                                        /* [D], or NULL: weight 1 */
 } ref_layer;
 
 typedef struct ref_params {
     uint32_t max_active; /* A, k .. E */
-    double eps, a, b, temperature, tie_tolerance, scale;
+    double eps, a, b, temperature, tie_tolerance, scale, group_eps;
 } ref_params;
+
+/* One token's groups: spec 2.2, and smoe's smoothing of them. */
+typedef struct ref_groups {
+    double score[SMOE_MAX_EXPERTS];   /* G */
+    double best[SMOE_MAX_EXPERTS];    /* the largest s of the group */
+    double penalty[SMOE_MAX_EXPERTS]; /* what its experts' scores are lowered by: 0 for the groups kept, +inf for those left out */
+    uint32_t ranked[SMOE_MAX_EXPERTS];
+    double gap;                       /* G[g] - G[g+1], +inf where all are kept */
+    uint32_t count;                   /* groups that are not left out */
+} ref_groups;
 
 /* One token's routing: spec 2.3 to 2.6 and the report of spec 3. */
 typedef struct ref_token {
-    double gap, eps;
-    uint32_t order, active, flags; /* flags: SMOE_REPORT_FLAG_* */
+    double gap, eps, group_gap;
+    uint32_t order, active, groups, flags; /* flags: SMOE_REPORT_FLAG_* */
     uint32_t ids[SMOE_MAX_EXPERTS]; /* the active experts in rank order, then SMOE_REPORT_UNUSED */
     double weights[SMOE_MAX_EXPERTS]; /* then 0 */
 } ref_token;
 
-/* Stage route_logits, one token: logits[E] = x W^T + b. */
+/* Stage route_project, one token: v[p] = P x + c. */
+void ref_project(const ref_layer *layer, const float *x, double *v);
+
+/* The cosine router behind it: logits[E] from v[p]. */
+void ref_cosine(const ref_layer *layer, const double *v, double *logits);
+
+/* Stages route_project and route_logits, one token: logits[E]. */
 void ref_logits(const ref_layer *layer, const float *x, double *logits);
 
-/* The experts by logit, larger first, equal ones by lower index: ranked[0] is the best. */
-void ref_rank(uint32_t expert_count, const double *logits, uint32_t *ranked);
+double ref_sigmoid(double x);
 
-/* m(u) = u^a / (u^a + (1-u)^b), spec 2.4; and the largest slope of m over 0 < u < 1. */
+/* Before groups: scores[E], z or sigmoid(z) + selection_bias. */
+void ref_scores(const ref_layer *layer, const double *logits, double *scores);
+
+bool ref_has_groups(const ref_layer *layer);
+uint32_t ref_group_of(const ref_layer *layer, uint32_t expert); /* 0 without groups */
+
+/* d / (1 - d / group_eps) for 0 <= d < group_eps; +inf for d >= group_eps, also where that is 0, but for d = 0 with group_eps > 0. */
+double ref_group_penalty(double d, double group_eps);
+
+/* Stage route_group, one token with finite scores. */
+void ref_group(const ref_layer *layer, const ref_params *params, const double *scores, ref_groups *groups);
+
+/* Scores as selection ranks them: lowered by the penalties, -inf for the experts left out. groups: what ref_group gave; without
+ * groups nothing happens. */
+void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *scores);
+
+/* The experts by score, larger first, equal ones by lower index: ranked[0] is the best. */
+void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked);
+
+/* m(u) = u^a / (u^a + (1-u)^b), spec 2.4; its logarithm; and the largest slope of m over 0 < u < 1. */
 double ref_mask(double u, double a, double b);
+double ref_log_mask(double u, double a, double b);
 double ref_mask_slope(double a, double b);
 
-/* Stage route_select, one token. A logit beyond float32's range counts as an infinity. */
+/* Whether a token counts as finite: its logits, scores and group scores, as float32. */
+bool ref_is_finite(const ref_layer *layer, const double *logits);
+
+/* Stages route_group and route_select, one token. */
 void ref_select(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token);
 
-/* Whether moving every logit by less than `change` may give another order, another set of active experts or another rank order
- * among them. Never for change = 0. */
-bool ref_is_ambiguous(const ref_layer *layer, const ref_params *params, const double *logits, double change);
+/* What an error of `change` in every logit, and float32's own roundings of what follows from them, may do to a token. With the softmax
+ * gate, exact logits (change = 0) and no smoothed groups that is nothing. Scores that are equal for the same reason (experts with the
+ * same logit and bias, groups with the same two best scores) stay equal. */
+typedef struct ref_bounds {
+    bool ambiguous; /* another order, flag, count of groups, set of active experts or rank order among them */
+    double gap, eps, group_gap; /* of the report's numbers */
+    double gate;                /* of an active expert's g, relative */
+    double score;               /* of an active expert's score, and of the one that ends a band that the cap shrinks */
+    double mask;                /* of a weight, from masks whose expert has a larger gate than all that the weights are divided by: an
+                                   error in such a mask shows more than one to one; per unit of scale */
+    double weight;              /* of a weight, from the logarithms that it is made of; likewise */
+} ref_bounds;
 
+/* The scores that selection ranks, -inf for experts left out, and what each may be off by. */
+void ref_score_errors(const ref_layer *layer, const ref_params *params, const double *logits, double change, double *scores,
+                      double *errors);
+
+ref_bounds ref_bound(const ref_layer *layer, const ref_params *params, const double *logits, double change);
+
+/* One expert's matrices; the shared one's are found alike. */
+typedef struct ref_expert {
+    uint32_t d_hidden;
+    const float *w1, *b1, *w3, *b3, *w2, *b2;
+} ref_expert;
+
+ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert);
+ref_expert ref_shared_expert(const ref_layer *layer);
+
+/* First the activation's argument, then the gate's; linear is not looked at unless gated. */
 double ref_activation(smoe_activation activation, double x);
+double ref_gated(smoe_activation activation, double x, double linear);
 
-/* Stages expert_up (hidden[H] of one token and expert) and expert_down (row[D]). */
-void ref_up(const ref_layer *layer, uint32_t expert, const double *x, double *hidden);
-void ref_down(const ref_layer *layer, uint32_t expert, const double *hidden, double *row);
+/* Stages expert_up (hidden of one token and expert) and expert_down (row[D]). */
+void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, double *hidden);
+void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row);
+
+/* What the shared expert's row is multiplied by: 1, or sigmoid(<x, shared_gate>). */
+double ref_shared_weight(const ref_layer *layer, const double *x);
 
 /* Stage combine, one token: y[D] += weight * row[D]. */
 void ref_combine(uint32_t d_model, double weight, const double *row, double *y);

@@ -3,6 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* gpt-oss: what its clamped SwiGLU holds its two arguments to, and its factor in the sigmoid. */
+#define SWIGLU_LIMIT 7
+#define SWIGLU_ALPHA 1.702
+
 double ref_activation(smoe_activation activation, double x)
 {
     switch (activation) {
@@ -16,8 +20,22 @@ double ref_activation(smoe_activation activation, double x)
         return x / 2 * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
     case SMOE_ACTIVATION_SILU:
         return x / (1 + exp(-x));
+    case SMOE_ACTIVATION_RELU_SQUARED:
+        return x > 0 ? x * x : 0;
+    case SMOE_ACTIVATION_SWIGLU_CLAMPED:
+        x = x > SWIGLU_LIMIT ? SWIGLU_LIMIT : x;
+        return x / (1 + exp(-SWIGLU_ALPHA * x));
     }
     return NAN;
+}
+
+double ref_gated(smoe_activation activation, double x, double linear)
+{
+    if (activation == SMOE_ACTIVATION_SWIGLU_CLAMPED) {
+        linear = linear > SWIGLU_LIMIT ? SWIGLU_LIMIT : linear;
+        linear = (linear < -SWIGLU_LIMIT ? -SWIGLU_LIMIT : linear) + 1;
+    }
+    return ref_activation(activation, x) * linear;
 }
 
 /* out[rows] = matrix[rows,columns] x + bias[rows] */
@@ -32,34 +50,68 @@ static void affine(uint32_t rows, uint32_t columns, const float *matrix, const f
     }
 }
 
-static const float *of_expert(const float *bias, uint32_t expert, uint32_t width)
+static const float *part_of(const float *values, uint32_t expert, size_t size)
 {
-    return bias ? bias + (size_t)expert * width : NULL;
+    return values ? values + expert * size : NULL;
 }
 
-void ref_up(const ref_layer *layer, uint32_t expert, const double *x, double *hidden)
+ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert)
 {
-    const uint32_t D = layer->d_model, H = layer->d_hidden;
-    const float *w1 = layer->w1 + (size_t)expert * H * D;
+    const size_t D = layer->d_model, H = layer->d_hidden;
 
-    affine(H, D, w1, of_expert(layer->b1, expert, H), x, hidden);
-    for (uint32_t h = 0; h < H; h++)
-        hidden[h] = ref_activation(layer->activation, hidden[h]);
-    if (!layer->gated)
-        return;
-    const float *w3 = layer->w3 + (size_t)expert * H * D, *b3 = of_expert(layer->b3, expert, H);
+    return (ref_expert){
+        .d_hidden = layer->d_hidden,
+        .w1 = part_of(layer->w1, expert, H * D),
+        .b1 = part_of(layer->b1, expert, H),
+        .w3 = part_of(layer->w3, expert, H * D),
+        .b3 = part_of(layer->b3, expert, H),
+        .w2 = part_of(layer->w2, expert, D * H),
+        .b2 = part_of(layer->b2, expert, D),
+    };
+}
+
+ref_expert ref_shared_expert(const ref_layer *layer)
+{
+    return (ref_expert){
+        .d_hidden = layer->shared_hidden,
+        .w1 = layer->shared_w1,
+        .b1 = layer->shared_b1,
+        .w3 = layer->shared_w3,
+        .b3 = layer->shared_b3,
+        .w2 = layer->shared_w2,
+        .b2 = layer->shared_b2,
+    };
+}
+
+void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, double *hidden)
+{
+    const uint32_t D = layer->d_model, H = expert->d_hidden;
+
+    affine(H, D, expert->w1, expert->b1, x, hidden);
     for (uint32_t h = 0; h < H; h++) {
         double linear;
-        affine(1, D, w3 + (size_t)h * D, b3 ? b3 + h : NULL, x, &linear);
-        hidden[h] *= linear;
+        if (layer->gated) {
+            affine(1, D, expert->w3 + (size_t)h * D, part_of(expert->b3, h, 1), x, &linear);
+            hidden[h] = ref_gated(layer->activation, hidden[h], linear);
+        } else {
+            hidden[h] = ref_activation(layer->activation, hidden[h]);
+        }
     }
 }
 
-void ref_down(const ref_layer *layer, uint32_t expert, const double *hidden, double *row)
+void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row)
 {
-    const uint32_t D = layer->d_model, H = layer->d_hidden;
+    affine(layer->d_model, expert->d_hidden, expert->w2, expert->b2, hidden, row);
+}
 
-    affine(D, H, layer->w2 + (size_t)expert * D * H, of_expert(layer->b2, expert, D), hidden, row);
+double ref_shared_weight(const ref_layer *layer, const double *x)
+{
+    double z;
+
+    if (!layer->shared_gate)
+        return 1;
+    affine(1, layer->d_model, layer->shared_gate, NULL, x, &z);
+    return ref_sigmoid(z);
 }
 
 void ref_combine(uint32_t d_model, double weight, const double *row, double *y)
@@ -68,9 +120,17 @@ void ref_combine(uint32_t d_model, double weight, const double *row, double *y)
         y[i] += weight * row[i];
 }
 
+static void add_expert(const ref_layer *layer, const ref_expert *expert, double weight, const double *x, double *hidden, double *row,
+                       double *y)
+{
+    ref_up(layer, expert, x, hidden);
+    ref_down(layer, expert, hidden, row);
+    ref_combine(layer->d_model, weight, row, y);
+}
+
 bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token, double *y)
 {
-    const uint32_t D = layer->d_model, H = layer->d_hidden;
+    const uint32_t D = layer->d_model, H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
     double *wide = malloc(((size_t)D * 2 + H) * sizeof *wide), *hidden = wide + D, *row = wide + D + H;
 
     if (!wide)
@@ -82,9 +142,12 @@ bool ref_forward(const ref_layer *layer, const ref_params *params, const float *
     ref_logits(layer, x, logits);
     ref_select(layer, params, logits, token);
     for (uint32_t r = 0; r < token->active; r++) {
-        ref_up(layer, token->ids[r], wide, hidden);
-        ref_down(layer, token->ids[r], hidden, row);
-        ref_combine(D, token->weights[r], row, y);
+        const ref_expert expert = ref_expert_at(layer, token->ids[r]);
+        add_expert(layer, &expert, token->weights[r], wide, hidden, row, y);
+    }
+    if (layer->shared_hidden) {
+        const ref_expert shared = ref_shared_expert(layer);
+        add_expert(layer, &shared, ref_shared_weight(layer, wide), wide, hidden, row, y);
     }
     if (token->flags & SMOE_REPORT_FLAG_NONFINITE)
         for (uint32_t i = 0; i < D; i++)

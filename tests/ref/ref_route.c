@@ -3,8 +3,53 @@
 #include <float.h>
 #include <math.h>
 
+#define LOG_SCALE_MOST log(100.0)
+#define NORM_LEAST 1e-12
+
+double ref_sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+void ref_project(const ref_layer *layer, const float *x, double *v)
+{
+    for (uint32_t i = 0; i < layer->projection_width; i++) {
+        const float *row = layer->router_projection + (size_t)i * layer->d_model;
+        v[i] = layer->router_projection_bias ? (double)layer->router_projection_bias[i] : 0.0;
+        for (uint32_t j = 0; j < layer->d_model; j++)
+            v[i] += (double)row[j] * (double)x[j];
+    }
+}
+
+void ref_cosine(const ref_layer *layer, const double *v, double *logits)
+{
+    const double scale = exp(fmin((double)layer->router_log_scale[0], LOG_SCALE_MOST));
+    double v_square = 0;
+
+    for (uint32_t i = 0; i < layer->projection_width; i++)
+        v_square += v[i] * v[i];
+    for (uint32_t e = 0; e < layer->expert_count; e++) {
+        double dot = 0, square = 0;
+        for (uint32_t i = 0; i < layer->projection_width; i++) {
+            const double s = (double)layer->router_similarity[(size_t)i * layer->expert_count + e];
+            dot += v[i] * s;
+            square += s * s;
+        }
+        logits[e] = scale * dot / (fmax(sqrt(v_square), NORM_LEAST) * fmax(sqrt(square), NORM_LEAST));
+        /* A norm that float32 cannot hold: the direction is lost. */
+        if (!(v_square <= (double)FLT_MAX) || !(square <= (double)FLT_MAX))
+            logits[e] = NAN;
+    }
+}
+
 void ref_logits(const ref_layer *layer, const float *x, double *logits)
 {
+    if (layer->router == SMOE_ROUTER_COSINE) {
+        double v[REF_MAX_PROJECTION];
+        ref_project(layer, x, v);
+        ref_cosine(layer, v, logits);
+        return;
+    }
     for (uint32_t e = 0; e < layer->expert_count; e++) {
         const float *w = layer->router_weight + (size_t)e * layer->d_model;
         double sum = layer->router_bias ? (double)layer->router_bias[e] : 0.0;
@@ -14,24 +59,98 @@ void ref_logits(const ref_layer *layer, const float *x, double *logits)
     }
 }
 
-void ref_rank(uint32_t expert_count, const double *logits, uint32_t *ranked)
+void ref_scores(const ref_layer *layer, const double *logits, double *scores)
+{
+    for (uint32_t e = 0; e < layer->expert_count; e++) {
+        scores[e] = logits[e];
+        if (layer->gate == SMOE_GATE_SIGMOID)
+            scores[e] = ref_sigmoid(logits[e]) + (layer->selection_bias ? (double)layer->selection_bias[e] : 0.0);
+    }
+}
+
+bool ref_has_groups(const ref_layer *layer)
+{
+    return layer->group_count > 1;
+}
+
+uint32_t ref_group_of(const ref_layer *layer, uint32_t expert)
+{
+    return ref_has_groups(layer) ? expert / (layer->expert_count / layer->group_count) : 0;
+}
+
+double ref_group_penalty(double d, double group_eps)
+{
+    return d < group_eps ? d / (1 - d / group_eps) : INFINITY;
+}
+
+/* The sum of the two largest, or the only one. */
+static void score_groups(const ref_layer *layer, const double *scores, ref_groups *groups)
+{
+    const uint32_t size = layer->expert_count / layer->group_count;
+
+    for (uint32_t j = 0; j < layer->group_count; j++) {
+        const double *s = scores + (size_t)j * size;
+        double first = s[0], second = -INFINITY;
+        for (uint32_t i = 1; i < size; i++) {
+            second = fmax(second, fmin(first, s[i]));
+            first = fmax(first, s[i]);
+        }
+        groups->best[j] = first;
+        groups->score[j] = size == 1 ? first : first + second;
+    }
+}
+
+void ref_group(const ref_layer *layer, const ref_params *params, const double *scores, ref_groups *groups)
+{
+    const uint32_t kept = layer->top_groups, count = layer->group_count;
+
+    score_groups(layer, scores, groups);
+    ref_rank(count, groups->score, groups->ranked);
+    const double last = groups->score[groups->ranked[kept - 1]];
+    groups->gap = kept == count ? INFINITY : last - groups->score[groups->ranked[kept]];
+    groups->count = 0;
+    for (uint32_t r = 0; r < count; r++) {
+        const uint32_t j = groups->ranked[r];
+        groups->penalty[j] = r < kept ? 0 : ref_group_penalty(last - groups->score[j], params->group_eps);
+        groups->count += groups->penalty[j] < INFINITY;
+    }
+}
+
+void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *scores)
+{
+    for (uint32_t e = 0; ref_has_groups(layer) && e < layer->expert_count; e++)
+        scores[e] -= groups->penalty[ref_group_of(layer, e)];
+}
+
+void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked)
 {
     for (uint32_t e = 0; e < expert_count; e++) {
         uint32_t better = 0;
         for (uint32_t other = 0; other < expert_count; other++)
-            better += logits[other] > logits[e] || (logits[other] == logits[e] && other < e);
+            better += scores[other] > scores[e] || (scores[other] == scores[e] && other < e);
         ranked[better] = e;
     }
 }
 
-double ref_mask(double u, double a, double b)
+/* log(1 + exp(q)) without overflow */
+static double softplus(double q)
+{
+    return fmax(q, 0) + log1p(exp(-fabs(q)));
+}
+
+double ref_log_mask(double u, double a, double b)
 {
     if (u <= 0)
-        return 0;
+        return -INFINITY;
     if (u >= 1)
-        return 1;
-    /* Divided by u^a, and as one exponential, because both powers may underflow. */
-    return 1 / (1 + exp(b * log1p(-u) - a * log(u)));
+        return 0;
+    /* Divided by u^a, and as logarithms, because both powers may underflow. */
+    return -softplus(b * log1p(-u) - a * log(u));
+}
+
+double ref_mask(double u, double a, double b)
+{
+    return exp(ref_log_mask(u, a, b));
 }
 
 double ref_mask_slope(double a, double b)
@@ -46,12 +165,26 @@ double ref_mask_slope(double a, double b)
     return slope;
 }
 
-static bool all_finite(uint32_t count, const double *logits)
+static bool all_finite(uint32_t count, const double *values)
 {
-    for (uint32_t e = 0; e < count; e++)
-        if (!(fabs(logits[e]) <= FLT_MAX))
+    for (uint32_t i = 0; i < count; i++)
+        if (!(fabs(values[i]) <= (double)FLT_MAX))
             return false;
     return true;
+}
+
+bool ref_is_finite(const ref_layer *layer, const double *logits)
+{
+    double scores[SMOE_MAX_EXPERTS];
+    ref_groups groups;
+
+    ref_scores(layer, logits, scores);
+    if (!all_finite(layer->expert_count, logits) || !all_finite(layer->expert_count, scores))
+        return false;
+    if (!ref_has_groups(layer))
+        return true;
+    score_groups(layer, scores, &groups);
+    return all_finite(layer->group_count, groups.score);
 }
 
 static void clear_token(uint32_t expert_count, ref_token *token)
@@ -62,85 +195,93 @@ static void clear_token(uint32_t expert_count, ref_token *token)
 }
 
 /* Spec 2.5. A band of 0 runs the k best by rank. */
-static double band(const ref_layer *layer, const ref_params *params, const double *logits, const uint32_t *ranked)
+static double band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked)
 {
     if (params->max_active == layer->expert_count)
         return params->eps;
-    return fmin(params->eps, logits[ranked[layer->top_k - 1]] - logits[ranked[params->max_active]]);
+    return fmin(params->eps, scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]]);
+}
+
+/* log g, spec 2.1; for softmax gates but for a constant. */
+static double log_gate(const ref_layer *layer, const ref_params *params, double z)
+{
+    return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : z / params->temperature;
+}
+
+/* The active experts and the logarithms of g m. */
+static void choose(const ref_layer *layer, const ref_params *params, const double *logits, const double *scores, const uint32_t *ranked,
+                   ref_token *token)
+{
+    const uint32_t k = layer->top_k;
+    const double kth = scores[ranked[k - 1]];
+
+    for (uint32_t r = 0; r < layer->expert_count; r++) {
+        double log_mask = 0;
+        if (r >= k) {
+            const double u = (scores[ranked[r]] - kth + token->eps) / token->eps;
+            if (!(token->eps > 0) || !(u > 0))
+                break;
+            log_mask = ref_log_mask(u, params->a, params->b);
+        }
+        token->ids[r] = ranked[r];
+        token->weights[r] = log_gate(layer, params, logits[ranked[r]]) + log_mask;
+        token->active++;
+    }
+}
+
+/* The logarithm of what g m is divided by, spec 2.6. */
+static double log_divisor(const ref_layer *layer, const ref_params *params, const double *logits, const ref_token *token)
+{
+    const bool over_all = !layer->renormalize;
+    const uint32_t count = over_all ? layer->expert_count : token->active;
+    double most = -INFINITY, sum = 0;
+
+    if (over_all && layer->gate == SMOE_GATE_SIGMOID)
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        most = fmax(most, over_all ? log_gate(layer, params, logits[i]) : token->weights[i]);
+    for (uint32_t i = 0; i < count; i++)
+        sum += exp((over_all ? log_gate(layer, params, logits[i]) : token->weights[i]) - most);
+    return most + log(sum);
 }
 
 void ref_select(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token)
 {
     const uint32_t k = layer->top_k, count = layer->expert_count;
     uint32_t ranked[SMOE_MAX_EXPERTS];
+    double scores[SMOE_MAX_EXPERTS];
+    ref_groups groups;
 
     clear_token(count, token);
-    if (!all_finite(count, logits)) {
-        token->gap = NAN;
+    if (!ref_is_finite(layer, logits)) {
+        token->gap = token->group_gap = NAN;
         token->flags = SMOE_REPORT_FLAG_NONFINITE;
         return;
     }
-    ref_rank(count, logits, ranked);
-    const double best = logits[ranked[0]], kth = logits[ranked[k - 1]];
+    ref_scores(layer, logits, scores);
+    token->group_gap = INFINITY;
+    if (ref_has_groups(layer)) {
+        ref_group(layer, params, scores, &groups);
+        ref_lower_scores(layer, &groups, scores);
+        token->group_gap = groups.gap;
+        token->groups = groups.count;
+        if (groups.gap <= params->tie_tolerance)
+            token->flags |= SMOE_REPORT_FLAG_GROUP_TIE;
+    }
+    ref_rank(count, scores, ranked);
+    const double kth = scores[ranked[k - 1]];
 
-    token->gap = k == count ? INFINITY : kth - logits[ranked[k]];
+    token->gap = k == count ? INFINITY : kth - scores[ranked[k]];
     if (token->gap <= params->tie_tolerance) {
         for (uint32_t e = 0; e < count; e++)
-            token->order += fabs(logits[e] - kth) <= params->tie_tolerance;
+            token->order += fabs(scores[e] - kth) <= params->tie_tolerance;
         token->order -= 1;
     }
-
-    token->eps = band(layer, params, logits, ranked);
+    token->eps = band(layer, params, scores, ranked);
     if (params->eps > 0 && token->eps == 0)
-        token->flags = SMOE_REPORT_FLAG_CAPPED;
-
-    double sum_all = 0; /* of exp over all experts, for weights that are not renormalised */
-    for (uint32_t e = 0; e < count; e++)
-        sum_all += exp((logits[e] - best) / params->temperature);
-
-    double sum_raw = 0;
-    for (uint32_t r = 0; r < count; r++) {
-        double s = logits[ranked[r]], mask = r < k;
-        if (token->eps > 0) {
-            double u = (s - kth + token->eps) / token->eps;
-            if (!(u > 0))
-                break;
-            mask = r < k ? 1 : ref_mask(u, params->a, params->b);
-        } else if (r >= k) {
-            break;
-        }
-        token->ids[r] = ranked[r];
-        token->weights[r] = mask * exp((s - best) / params->temperature);
-        sum_raw += token->weights[r];
-        token->active++;
-    }
+        token->flags |= SMOE_REPORT_FLAG_CAPPED;
+    choose(layer, params, logits, scores, ranked, token);
+    const double divisor = log_divisor(layer, params, logits, token);
     for (uint32_t r = 0; r < token->active; r++)
-        token->weights[r] *= params->scale / (layer->renormalize ? sum_raw : sum_all);
-}
-
-bool ref_is_ambiguous(const ref_layer *layer, const ref_params *params, const double *logits, double change)
-{
-    const uint32_t k = layer->top_k, count = layer->expert_count, cap = params->max_active;
-    const double moved = 2 * change; /* of a difference of two logits */
-    uint32_t ranked[SMOE_MAX_EXPERTS];
-
-    if (!(moved > 0) || !all_finite(count, logits))
-        return false;
-    ref_rank(count, logits, ranked);
-    const double kth = logits[ranked[k - 1]], eps = band(layer, params, logits, ranked);
-    const double gap = k == count ? INFINITY : kth - logits[ranked[k]];
-
-    for (uint32_t r = 0; r < count; r++) {
-        double below = kth - logits[ranked[r]];
-        bool runs = r < k || below < eps + moved;
-        if (runs && r + 1 < count && logits[ranked[r]] - logits[ranked[r + 1]] < moved)
-            return true;
-        if (r >= k && r < cap && params->eps > 0 && fabs(below - eps) < moved)
-            return true;
-        if (gap < params->tie_tolerance + moved && r + 1 != k && fabs(fabs(below) - params->tie_tolerance) < moved)
-            return true;
-        if (r == cap && params->eps > 0 && below < moved)
-            return true;
-    }
-    return false;
+        token->weights[r] = params->scale * exp(token->weights[r] - divisor);
 }

@@ -59,16 +59,27 @@ static int broken_rule(const smoe_device_info *info, const smoe_shape *shape)
     smoe_selection_init(info, shape, &s);
     int rule = broken_limit(info, &s.select);
     RULE(rule == 0);
-    rule = broken_limit(info, &s.combine);
-    RULE(rule == 0);
+    RULE((rule = broken_limit(info, &s.combine)) == 0);
+    RULE((rule = broken_limit(info, &s.totals)) == 0);
+    RULE(s.totals.shared_memory_size >= 2 * SMOE_TOTALS_WORDS(shape->desc.expert_count));
+    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
+    if (cosine) {
+        RULE((rule = broken_limit(info, &s.cosine)) == 0);
+        RULE(s.cosine.workgroup_size % s.cosine.tile_columns == 0);
+        RULE(s.cosine.tile_rows == s.cosine.workgroup_size / s.cosine.tile_columns * s.cosine.thread_rows);
+    }
+    if (shape->group_count) {
+        RULE((rule = broken_limit(info, &s.group)) == 0);
+        RULE(s.group.tile_rows >= 1 && s.group.shared_memory_size >= 4 * s.group.tile_rows * shape->group_count);
+    }
     const uint32_t load = 16 / smoe_shape_weight_size(shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_tile *tile = &s.tuning->regimes[i];
         const smoe_expert_selection *e = &s.experts[i];
-        RULE(tile->rows > 0 || (!e->used && !s.logits_used[i]));
+        RULE(tile->rows > 0 || (!e->used && !s.logits_used[i] && !s.project_used[i] && !s.shared_gate_used[i] && !s.shared_used[i]));
         if (tile->rows == 0)
             continue;
-        RULE((rule = broken_matmul(info, &s.logits[i], tile->matmul, 1, 4)) == 0);
+        RULE((rule = broken_matmul(info, &s.router[i], tile->matmul, 1, 4)) == 0);
         RULE((rule = broken_matmul(info, &e->up, tile->matmul, shape->desc.gated ? 2 : 1, load)) == 0);
         RULE((rule = broken_matmul(info, &e->down, tile->matmul, 1, load)) == 0);
         RULE((rule = broken_limit(info, &e->sort)) == 0);
@@ -79,8 +90,11 @@ static int broken_rule(const smoe_device_info *info, const smoe_shape *shape)
         RULE(e->sort.up_column_tiles <= info->max_workgroup_count[0] && e->sort.down_column_tiles <= info->max_workgroup_count[0]);
     }
     for (uint32_t tokens = 1; tokens <= shape->desc.max_tokens; tokens += tokens < 300 ? 1 : tokens / 3) {
-        RULE(s.experts[smoe_regime_for_experts(s.tuning, &shape->desc, tokens)].used);
-        RULE(s.logits_used[smoe_regime_for_logits(s.tuning, &shape->desc, tokens)]);
+        const smoe_regimes regimes = smoe_selection_regimes(&s, &shape->desc, tokens);
+        RULE(s.experts[regimes.experts].used);
+        RULE(cosine ? s.project_used[regimes.project] : s.logits_used[regimes.logits]);
+        RULE(!shape->desc.shared_gate || s.shared_gate_used[regimes.shared_gate]);
+        RULE(!shape->desc.shared_hidden || s.shared_used[regimes.shared]);
     }
     return 0;
 }
@@ -104,7 +118,13 @@ static void test_every_device(void **state)
                     .max_active = 1,
                     .max_tokens = 5000,
                     .gated = j / 77 % 2 != 0,
-                    .weight_type = j / 154 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32,
+                    .weight_type = j / 154 ? (j % 2 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16) : SMOE_TYPE_FLOAT32,
+                    .router = j % 3 ? SMOE_ROUTER_LINEAR : SMOE_ROUTER_COSINE,
+                    .projection_width = j % 3 ? 0 : widths[(j + 3) % 7],
+                    .group_count = j % 4 ? 0 : experts[j / 7 % 11],
+                    .top_groups = j % 4 || experts[j / 7 % 11] == 1 ? 0 : 1,
+                    .shared_hidden = j % 5 ? 0 : widths[(j + 5) % 7],
+                    .shared_gate = j % 10 == 0,
                 };
                 smoe_shape shape;
                 if (smoe_shape_init(&host, &info, &desc, &shape))
@@ -126,7 +146,15 @@ static void test_public_errors(void **state)
     char reason[SMOE_REASON_SIZE];
     assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
-        assert_non_null(choices[i].name);
+        assert_int_equal(choices[i].name[0] == '\0', i == SMOE_STAGE_ROUTE_PROJECT || i == SMOE_STAGE_ROUTE_GROUP);
+    smoe_plan_desc every = desc;
+    every.router = SMOE_ROUTER_COSINE;
+    every.projection_width = 3;
+    every.group_count = 2;
+    every.top_groups = 1;
+    assert_int_equal(smoe_select_kernels(&info, &every, 9, choices, NULL), SMOE_SUCCESS);
+    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
+        assert_true(choices[i].name[0] != '\0');
     assert_int_equal(smoe_select_kernels(NULL, &desc, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
     assert_int_equal(smoe_select_kernels(&info, NULL, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);

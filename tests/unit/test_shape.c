@@ -28,6 +28,22 @@ static smoe_plan_desc random_desc(test_random *random)
         .gated = test_random_below(random, 2) != 0,
     };
     desc.top_k = 1 + test_random_below(random, desc.expert_count < 8 ? desc.expert_count : 8);
+    if (test_random_below(random, 3) == 0) {
+        desc.router = SMOE_ROUTER_COSINE;
+        desc.projection_width = widths[test_random_below(random, 16)];
+    }
+    if (test_random_below(random, 3) == 0) {
+        desc.group_count = 1 + test_random_below(random, 8);
+        while (desc.expert_count % desc.group_count)
+            desc.group_count--;
+        desc.top_groups = desc.group_count > 1 ? desc.group_count - test_random_below(random, 2) : 0;
+        while (desc.group_count > 1 && desc.expert_count / desc.group_count * desc.top_groups < desc.top_k)
+            desc.top_groups++;
+    }
+    if (test_random_below(random, 3) == 0) {
+        desc.shared_hidden = widths[test_random_below(random, 16)];
+        desc.shared_gate = test_random_below(random, 2) != 0;
+    }
     desc.max_active = test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
     return desc;
 }
@@ -43,10 +59,17 @@ static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc,
     return __LINE__
     RULE(A == (desc->max_active ? desc->max_active : desc->expert_count));
     RULE(T >= 1 && T <= desc->max_tokens && T <= SMOE_MAX_PASS_TOKENS);
-    RULE(4 * T * A * desc->d_hidden == s->hidden_size && s->hidden_size <= range);
-    RULE(4 * T * A * desc->d_model == s->rows_size && s->rows_size <= range);
+    const uint64_t shared = desc->shared_hidden, hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model;
+    RULE(s->hidden_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_hidden) + T * shared : hidden) && s->hidden_size <= range);
+    RULE(s->rows_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_model) + T * desc->d_model : rows) && s->rows_size <= range);
+    RULE(shared == 0 || (SMOE_SHARED_START(T * A, desc->d_hidden) >= hidden && SMOE_SHARED_START(T * A, desc->d_hidden) % 4 == 0));
+    RULE(s->aligned == (desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0));
+    RULE(s->shared_aligned == (desc->d_model % 4 == 0 && shared % 4 == 0));
+    RULE(desc->d_model * shared * smoe_shape_weight_size(s) <= range && 4ull * desc->projection_width * desc->d_model <= range);
+    RULE(4ull * desc->projection_width * desc->expert_count <= range);
     RULE(4 * T * SMOE_REPORT_STRIDE(A) <= range);
-    RULE(s->control_size <= range && s->control_size >= 4 * SMOE_CONTROL_WORDS((uint64_t)s->range_count, T, A, desc->expert_count));
+    RULE(s->control_size <= range && s->control_size >= 4 * SMOE_CONTROL_WORDS((uint64_t)s->range_count, T, A, desc->expert_count,
+                                                                               desc->projection_width, s->group_count));
     RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
     RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
     RULE(s->workspace_size == s->rows_offset + s->rows_size);

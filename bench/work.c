@@ -1,0 +1,95 @@
+/* What a forward has to do at the least: operations by stage, and bytes. README.md says what is counted. */
+#include "bench.h"
+
+static double weight_size(const smoe_plan_desc *plan)
+{
+    return plan->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+}
+
+/* W1, W2 and, if gated, W3. */
+static double matrix_count(const smoe_plan_desc *plan)
+{
+    return plan->gated ? 3 : 2;
+}
+
+static double expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan, double hidden)
+{
+    const double d = plan->d_model, matrices = matrix_count(plan);
+    return matrices * d * hidden * weight_size(plan) + (preset->biases ? 4 * (hidden * (matrices - 1) + d) : 0);
+}
+
+double bench_expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
+{
+    return expert_bytes(preset, plan, plan->d_hidden);
+}
+
+double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
+{
+    if (plan->shared_hidden == 0)
+        return 0;
+    return expert_bytes(preset, plan, plan->shared_hidden) + (plan->shared_gate ? 4.0 * plan->d_model : 0);
+}
+
+double bench_router_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
+{
+    const double d = plan->d_model, e = plan->expert_count, p = plan->projection_width;
+    const bool cosine = plan->router == SMOE_ROUTER_COSINE;
+    const double numbers = (cosine ? p * d + p * e + 1 : e * d) + (preset->router_bias ? (cosine ? p : e) : 0);
+    return 4 * (numbers + (preset->selection_bias ? e : 0));
+}
+
+/* Active experts in all, and distinct ones. */
+static bool count_active(const bench_row *row, const uint32_t *report, bench_run *run)
+{
+    const smoe_plan_desc *plan = &row->plan;
+    const size_t stride = SMOE_REPORT_STRIDE(plan->max_active);
+    bool seen[SMOE_MAX_EXPERTS] = {false};
+
+    run->active_total = run->active_experts = 0;
+    for (uint32_t t = 0; t < row->tokens; t++) {
+        const uint32_t *record = report + t * stride;
+        const uint32_t active = record[SMOE_REPORT_ACTIVE];
+        if (active < plan->top_k || active > plan->max_active)
+            return false;
+        run->active_total += active;
+        for (uint32_t i = 0; i < active; i++) {
+            const uint32_t expert = record[SMOE_REPORT_IDS + i];
+            if (expert >= plan->expert_count)
+                return false;
+            run->active_experts += !seen[expert];
+            seen[expert] = true;
+        }
+    }
+    return true;
+}
+
+bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run)
+{
+    const smoe_plan_desc *plan = &row->plan;
+    const double d = plan->d_model, e = plan->expert_count, p = plan->projection_width, tokens = row->tokens;
+    const double ups = matrix_count(plan) - 1, shared_rows = plan->shared_hidden > 0 ? tokens : 0;
+    double *flop = run->stage_flop;
+
+    if (!count_active(row, report, run))
+        return false;
+    /* Hidden elements of the routed experts and of the shared one; each costs d products in either direction. */
+    const double hidden = (double)run->active_total * plan->d_hidden + shared_rows * plan->shared_hidden;
+    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
+        flop[i] = 0;
+    if (plan->router == SMOE_ROUTER_COSINE) {
+        flop[SMOE_STAGE_ROUTE_PROJECT] = 2 * tokens * p * d;
+        flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * p * (tokens * e + tokens + e); /* the products, and the norms of both sides */
+    } else {
+        flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * tokens * d * e;
+    }
+    flop[SMOE_STAGE_ROUTE_LOGITS] += plan->shared_gate ? 2 * tokens * d : 0;
+    flop[SMOE_STAGE_EXPERT_UP] = 2 * d * hidden * ups;
+    flop[SMOE_STAGE_EXPERT_DOWN] = 2 * d * hidden;
+    flop[SMOE_STAGE_COMBINE] = 2 * d * ((double)run->active_total + shared_rows);
+    run->flop = 0;
+    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
+        run->flop += flop[i];
+    run->bytes = run->active_experts * bench_expert_bytes(row->preset, plan) + bench_shared_bytes(row->preset, plan) +
+                 bench_router_bytes(row->preset, plan) + 2 * 4 * tokens * d;
+    return true;
+}

@@ -1,0 +1,31 @@
+// Scores from logits: what routing ranks by. Shared by the kernels that rank, so that they agree to the bit. Spec: routing, 2.1 and 2.3.
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer SelectionBias { float selection_bias[]; }; // [E]
+
+#define INFINITY uintBitsToFloat(0x7f800000u)
+#define NAN uintBitsToFloat(0x7fc00000u)
+
+// Bit tests, because a driver may assume that no NaN exists.
+bool is_finite(float z) {
+    return (floatBitsToUint(z) & 0x7f800000u) != 0x7f800000u;
+}
+
+float logit(uint token, uint expert) {
+    return uintBitsToFloat(control[AT_LOGITS + token * EXPERT_COUNT + expert]);
+}
+
+// Before groups.
+float raw_score(uint token, uint expert) {
+    const float z = logit(token, expert);
+    if (GATE == 0u)
+        return z;
+    // precise: one kernel must not fuse what another does not.
+    precise float s = 1.0 / (1.0 + exp(-z));
+    if ((push.flags & SMOE_PUSH_BIAS) != 0u)
+        s += selection_bias[push.b_offset + expert];
+    return is_finite(z) ? s : z;
+}
+
+// Whether expert e with score s ranks before expert f with score t: larger first, equal scores by lower index (2.3). Likewise groups.
+bool ranks_before(float s, uint e, float t, uint f) {
+    return s > t || (s == t && e < f);
+}

@@ -1,0 +1,54 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+// Logits of the cosine router from the projected tokens: z_e = exp(min(log_scale, ln 100)) <v, S_e> / (max(|v|, 1e-12) max(|S_e|, 1e-12)).
+// Invocation: one expert (consecutive invocations, consecutive experts: the reads of S are coalesced) of THREAD_ROWS tokens, so that an
+// element of S is read once for all of them. Workgroup: EXPERTS experts x TOKENS tokens.
+// control in: PROJECTED [T,p]; out: LOGITS [T,E]; weights: w = S [p,E], b = log_scale [1], all float32.
+#define CONTROL_ACCESS
+#include "kernel.glsl"
+
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer Similarity { float similarity[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer Scale { float log_scale[]; };
+
+const uint EXPERTS = TILE_COLUMNS;
+const uint TOKENS = TILE_ROWS; // WORKGROUP_SIZE / EXPERTS * THREAD_ROWS
+const float LOG_100 = 4.605170186;
+const float LEAST_NORM = 1e-12;
+
+// Of the square of a norm. One that float32 cannot hold: the direction is lost, and a quotient of 0 would hide it.
+bool is_lost(float square) {
+    return (floatBitsToUint(square) & 0x7f800000u) == 0x7f800000u;
+}
+
+void main() {
+    const uint expert = gl_WorkGroupID.x * EXPERTS + gl_LocalInvocationID.x % EXPERTS;
+    const uint first = gl_WorkGroupID.y * TOKENS + gl_LocalInvocationID.x / EXPERTS * THREAD_ROWS;
+    if (expert >= EXPERT_COUNT || first >= push.token_count)
+        return;
+    uint base[THREAD_ROWS];
+    float product[THREAD_ROWS], square[THREAD_ROWS];
+    [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++) {
+        base[r] = AT_PROJECTED + min(first + r, push.token_count - 1) * PROJECTION_WIDTH;
+        product[r] = 0.0;
+        square[r] = 0.0;
+    }
+    float square_s = 0.0;
+    for (uint i = 0; i < PROJECTION_WIDTH; i++) {
+        const float s = similarity[push.w_offset + i * EXPERT_COUNT + expert];
+        square_s = fma(s, s, square_s);
+        [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++) {
+            const float v = uintBitsToFloat(control[base[r] + i]);
+            product[r] = fma(v, s, product[r]);
+            square[r] = fma(v, v, square[r]);
+        }
+    }
+    const float scale = exp(min(log_scale[push.b_offset], LOG_100));
+    const float norm_s = max(sqrt(square_s), LEAST_NORM);
+    [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++)
+        if (first + r < push.token_count) {
+            const float cosine = product[r] / max(sqrt(square[r]), LEAST_NORM) / norm_s;
+            const uint z = is_lost(square[r]) || is_lost(square_s) ? 0x7fc00000u : floatBitsToUint(scale * cosine); // NaN
+            control[AT_LOGITS + (first + r) * EXPERT_COUNT + expert] = z;
+        }
+}

@@ -1,0 +1,22 @@
+#include "base/arithmetic.h"
+#include "stage.h"
+
+#define WORKGROUP_SIZE 64u
+
+smoe_kernel_config smoe_route_group_config(const smoe_shape *shape)
+{
+    const uint32_t groups = shape->group_count;
+    const uint32_t tokens = smoe_max_u32(WORKGROUP_SIZE / groups, 1);
+    return (smoe_kernel_config){
+        .kernel = SMOE_KERNEL_route_group,
+        .workgroup_size = WORKGROUP_SIZE,
+        .subgroup_size = 1,
+        .tile_rows = tokens,
+        .shared_memory_size = 4 * tokens * (groups + 4),
+    };
+}
+
+smoe_groups smoe_route_group_groups(const smoe_kernel_config *config, uint32_t token_count)
+{
+    return (smoe_groups){smoe_divide_up(token_count, config->tile_rows), 1, 1};
+}

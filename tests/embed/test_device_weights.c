@@ -1,0 +1,315 @@
+/* The weights of device.h's layers: which arrays are given when, and the types that they come in and that the device keeps. */
+#include <math.h>
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "common/compare.h"
+#include "common/half.h"
+#include "common/random.h"
+#include "device/device_internal.h"
+#include "layer_fixture.h"
+
+/* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
+
+/* What a weight is needed for, or may be given for. */
+#define MISSING(field)                                                                                                            \
+    do {                                                                                                                          \
+        smoe_host_weights without = problem->weights;                                                                             \
+        without.field = NULL;                                                                                                     \
+        check_create(fixture, &problem->plan, &without, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must not be NULL");      \
+    } while (0)
+#define SUPERFLUOUS(field, rule)                                                                                                  \
+    do {                                                                                                                          \
+        smoe_host_weights more = weights;                                                                                         \
+        more.field = problem->w1;                                                                                                 \
+        check_create(fixture, &plan, &more, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must be NULL unless the plan" rule); \
+    } while (0)
+#define OPTIONAL(field)                                                                                                           \
+    do {                                                                                                                          \
+        smoe_host_weights without = problem->weights;                                                                             \
+        without.field = NULL;                                                                                                     \
+        assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &without, &layer), SMOE_SUCCESS);              \
+        smoe_device_layer_destroy(layer);                                                                                         \
+    } while (0)
+
+static void test_create_arguments(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->problem;
+    smoe_plan_desc plan = problem->plan;
+    smoe_host_weights weights = problem->weights;
+    smoe_device_layer *layer = NULL;
+
+    assert_int_equal(smoe_device_layer_create(NULL, &plan, &weights, &layer), SMOE_ERROR_INVALID_ARGUMENT);
+    check_failure(fixture, smoe_device_layer_create(fixture->device, &plan, &weights, NULL), SMOE_ERROR_INVALID_ARGUMENT, "out");
+    check_create(fixture, NULL, &weights, SMOE_ERROR_INVALID_ARGUMENT, "plan");
+    check_create(fixture, &plan, NULL, SMOE_ERROR_INVALID_ARGUMENT, "weights");
+    MISSING(router_weight);
+    MISSING(w1);
+    MISSING(w2);
+    MISSING(w3);
+    OPTIONAL(router_bias);
+    SUPERFLUOUS(router_projection, "'s router is cosine");
+    SUPERFLUOUS(router_projection_bias, "'s router is cosine");
+    SUPERFLUOUS(router_similarity, "'s router is cosine");
+    SUPERFLUOUS(router_log_scale, "'s router is cosine");
+    SUPERFLUOUS(selection_bias, "'s gate is sigmoid");
+    SUPERFLUOUS(shared_w1, " has a shared expert");
+    SUPERFLUOUS(shared_b1, " has a shared expert");
+    SUPERFLUOUS(shared_w3, " has a shared expert");
+    SUPERFLUOUS(shared_b3, " has a shared expert");
+    SUPERFLUOUS(shared_w2, " has a shared expert");
+    SUPERFLUOUS(shared_b2, " has a shared expert");
+    SUPERFLUOUS(shared_gate, " has shared_gate");
+    plan.gated = false;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w3 must be NULL unless the plan is gated");
+    weights.w3 = NULL;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.b3 must be NULL unless the plan is gated");
+    weights = problem->weights;
+    weights.weight_type = (smoe_type)3;
+    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weight_type");
+    weights.weight_type = (smoe_type)-1;
+    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weight_type");
+    plan = problem->plan;
+    plan.top_k = PROBLEM_EXPERTS + 1;
+    check_create(fixture, &plan, &problem->weights, SMOE_ERROR_INVALID_ARGUMENT, "top_k");
+    smoe_device_layer_destroy(NULL);
+    assert_null(smoe_device_layer_plan(NULL));
+}
+
+/* The same for the other router and gate, and for the shared expert. */
+static void test_create_arguments_of_cosine(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->cosine;
+    smoe_plan_desc plan = problem->plan;
+    smoe_host_weights weights = problem->weights;
+    smoe_device_layer *layer = NULL;
+
+    MISSING(router_projection);
+    MISSING(router_similarity);
+    MISSING(router_log_scale);
+    MISSING(shared_w1);
+    MISSING(shared_w3);
+    MISSING(shared_w2);
+    MISSING(shared_gate);
+    OPTIONAL(router_projection_bias);
+    OPTIONAL(selection_bias);
+    OPTIONAL(shared_b1);
+    OPTIONAL(shared_b3);
+    OPTIONAL(shared_b2);
+    SUPERFLUOUS(router_weight, "'s router is linear");
+    SUPERFLUOUS(router_bias, "'s router is linear");
+    plan.shared_gate = false;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_gate must be NULL unless the plan has shared_gate");
+    plan = problem->plan;
+    plan.gated = false;
+    weights.w3 = weights.b3 = NULL;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_w3 must be NULL");
+    weights.shared_w3 = NULL;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_b3 must be NULL");
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+/* ---- float16 and bfloat16 ----------------------------------------------------------------------------------------------------- */
+
+static bool same_half(uint16_t a, uint16_t b)
+{
+    const bool nan_a = (a & 0x7fffu) > 0x7c00u, nan_b = (b & 0x7fffu) > 0x7c00u;
+    return nan_a || nan_b ? nan_a && nan_b : a == b;
+}
+
+static void check_half_of(float value)
+{
+    const uint16_t got = smoe_helper_half_from_float(value), want = test_half_from_float(value);
+
+    if (!same_half(got, want))
+        print_error("%a: got %04x, want %04x\n", (double)value, got, want);
+    assert_true(same_half(got, want));
+}
+
+/* Every half; the floats in the middle between neighbours, and those next to them; random bits. */
+static void test_half_conversion(void **state)
+{
+    test_random random = test_random_make(test_seed(), 0x16);
+
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x10000u; bits++) {
+        const float value = smoe_helper_float_from_half((uint16_t)bits), want = test_half_to_float((uint16_t)bits);
+        assert_true(isnan(want) ? isnan(value) : value == want && signbit(value) == signbit(want));
+        assert_true(same_half(smoe_helper_half_from_float(value), (uint16_t)bits));
+        if (!isfinite(value))
+            continue;
+        const float next = (bits & 0x7fffu) == 0x7bffu ? copysignf(65536.0f, value) : test_half_to_float((uint16_t)(bits + 1));
+        const float middle = value + (next - value) / 2;
+        check_half_of(middle);
+        check_half_of(nextafterf(middle, INFINITY));
+        check_half_of(nextafterf(middle, -INFINITY));
+    }
+    for (int i = 0; i < 1000000; i++) {
+        const uint32_t bits = (uint32_t)test_random_bits(&random);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        check_half_of(value);
+    }
+}
+
+static void check_bfloat_of(float value)
+{
+    const uint16_t got = smoe_helper_bfloat_from_float(value), want = test_bfloat16_from_float(value);
+    const bool good = isnan(value) ? (got & 0x7fffu) > 0x7f80u && got >> 15 == want >> 15 : got == want;
+
+    if (!good)
+        print_error("%a: got %04x, want %04x\n", (double)value, got, want);
+    assert_true(good);
+}
+
+static void test_bfloat_conversion(void **state)
+{
+    test_random random = test_random_make(test_seed(), 0xbf16);
+
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x10000u; bits++) {
+        const float value = smoe_helper_float_from_bfloat((uint16_t)bits);
+        const int exponent = (int)(bits >> 7 & 0xffu), fraction = (int)(bits & 0x7fu);
+        const float magnitude = exponent == 255 ? INFINITY
+                                : exponent    ? ldexpf((float)(128 + fraction), exponent - 134)
+                                              : ldexpf((float)fraction, -133);
+        assert_true(exponent == 255 && fraction ? isnan(value) : value == copysignf(magnitude, bits & 0x8000u ? -1.0f : 1.0f));
+        assert_int_equal(signbit(value) != 0, bits >> 15);
+        check_bfloat_of(value);
+        for (uint32_t low = 0x7fff; low <= 0x8001; low++) { /* the middle between neighbours, and what is next to it */
+            const uint32_t near_bits = bits << 16 | low;
+            float near_value;
+            memcpy(&near_value, &near_bits, sizeof near_value);
+            check_bfloat_of(near_value);
+        }
+    }
+    for (int i = 0; i < 1000000; i++) {
+        const uint32_t bits = (uint32_t)test_random_bits(&random);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        check_bfloat_of(value);
+    }
+}
+
+enum { TYPE_COUNT = 3, TYPED_COUNT = 3 * PROBLEM_MATRIX + 3 * PROBLEM_SHARED_MATRIX };
+
+/* The matrices of a problem one after another, in a type. */
+typedef union typed_matrices {
+    float floats[TYPED_COUNT];
+    uint16_t words[TYPED_COUNT];
+} typed_matrices;
+
+static void convert_matrices(typed_matrices *to, smoe_type type, const float *from)
+{
+    for (int i = 0; i < TYPED_COUNT; i++) {
+        if (type == SMOE_TYPE_FLOAT32)
+            to->floats[i] = from[i];
+        else
+            to->words[i] = type == SMOE_TYPE_FLOAT16 ? test_half_from_float(from[i]) : test_bfloat16_from_float(from[i]);
+    }
+}
+
+static void floats_of_matrices(float *to, smoe_type type, const typed_matrices *from)
+{
+    for (int i = 0; i < TYPED_COUNT; i++) {
+        if (type == SMOE_TYPE_FLOAT32)
+            to[i] = from->floats[i];
+        else
+            to[i] = type == SMOE_TYPE_FLOAT16 ? test_half_to_float(from->words[i]) : test_bfloat16_to_float(from->words[i]);
+    }
+}
+
+static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host_type, const typed_matrices *matrices, float *y)
+{
+    const test_problem *problem = &fixture->cosine;
+    const size_t size = host_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    const char *at = (const char *)matrices;
+    smoe_plan_desc plan = problem->plan;
+    smoe_host_weights weights = problem->weights;
+    smoe_device_layer *layer = NULL;
+
+    plan.weight_type = plan_type;
+    weights.weight_type = host_type;
+    weights.w1 = at;
+    weights.w3 = at + size * PROBLEM_MATRIX;
+    weights.w2 = at + size * 2 * PROBLEM_MATRIX;
+    weights.shared_w1 = at + size * 3 * PROBLEM_MATRIX;
+    weights.shared_w3 = at + size * (3 * PROBLEM_MATRIX + PROBLEM_SHARED_MATRIX);
+    weights.shared_w2 = at + size * (3 * PROBLEM_MATRIX + 2 * PROBLEM_SHARED_MATRIX);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &plan, &weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    smoe_device_layer_destroy(layer);
+}
+
+/* Whichever type the weights come in and the device keeps, the numbers are those that a caller's own conversion gives. */
+static void test_weight_types(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->cosine;
+    static typed_matrices host, own;
+    static float exact[TYPED_COUNT], rounded[TYPED_COUNT];
+    float y[PROBLEM_ROWS], want[PROBLEM_ROWS];
+
+    memcpy(exact, problem->w1, sizeof problem->w1);
+    memcpy(exact + PROBLEM_MATRIX, problem->w3, sizeof problem->w3);
+    memcpy(exact + 2 * PROBLEM_MATRIX, problem->w2, sizeof problem->w2);
+    memcpy(exact + 3 * PROBLEM_MATRIX, problem->shared_w1, sizeof problem->shared_w1);
+    memcpy(exact + 3 * PROBLEM_MATRIX + PROBLEM_SHARED_MATRIX, problem->shared_w3, sizeof problem->shared_w3);
+    memcpy(exact + 3 * PROBLEM_MATRIX + 2 * PROBLEM_SHARED_MATRIX, problem->shared_w2, sizeof problem->shared_w2);
+    for (int from = 0; from < TYPE_COUNT; from++) {
+        convert_matrices(&host, (smoe_type)from, exact);
+        floats_of_matrices(rounded, (smoe_type)from, &host);
+        for (int to = 0; to < TYPE_COUNT; to++) {
+            convert_matrices(&own, (smoe_type)to, rounded);
+            run_with(fixture, (smoe_type)to, (smoe_type)from, &host, y);
+            run_with(fixture, (smoe_type)to, (smoe_type)to, &own, want);
+            if (test_compare_bits("y", PROBLEM_ROWS, y, want))
+                fail_msg("weights of type %d in a layer of type %d", from, to);
+        }
+        if (from == SMOE_TYPE_FLOAT32) {
+            run_with(fixture, SMOE_TYPE_FLOAT32, SMOE_TYPE_FLOAT32, &host, y);
+            assert_true(problem_is_solved(problem, y, NULL));
+        }
+    }
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
+/* Pipelines are slow to make, and these tests make the same few again and again: the Vulkan of faults.h keeps them. */
+static int setup(void **state)
+{
+    static layer_fixture fixture;
+
+    *state = &fixture;
+    return layer_fixture_init(&fixture) ? 0 : -1;
+}
+
+static void test_open(void **state)
+{
+    layer_fixture *fixture = *state;
+
+    fixture->device = layer_fixture_open(fixture, FAULTS_MEMORY_AS_IS);
+}
+
+static void test_close(void **state)
+{
+    layer_fixture *fixture = *state;
+
+    layer_fixture_close(fixture, fixture->device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_create_arguments),
+        cmocka_unit_test(test_create_arguments_of_cosine),
+        cmocka_unit_test(test_half_conversion),
+        cmocka_unit_test(test_bfloat_conversion),
+        cmocka_unit_test(test_weight_types),
+        cmocka_unit_test(test_close),
+    };
+
+    return cmocka_run_group_tests_name("device weights", tests, setup, NULL);
+}

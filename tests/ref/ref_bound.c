@@ -1,0 +1,265 @@
+/* How far float32 may be from the reference. An error of `change` in every logit is given; from it follow
+ *   a score's    softmax: the same. sigmoid: times the slope s (1 - s), at most 1/4, and the roundings of exp, of the division (Vulkan
+ *                allows 3 + 2 |z| and 2.5 units in the last place) and of the bias's addition
+ *   a group's    the sum of the errors of its two best: the largest of a set moves by no more than its members do
+ *   a penalty's  P(d) = d / (1 - d / group_eps) has the slope 1 / (1 - d / group_eps)^2 and is convex: an error of h in d moves P by at
+ *                most P(d + h) - P(d)
+ *   a weight's   through the mask, its slope over the band's width times a score's error; through g, the logit's */
+#include <float.h>
+#include <math.h>
+
+#include "ref.h"
+
+#define ULP 0x1p-23 /* of a number in [1,2), where half of it rounds */
+
+/* From here on exp(-|z|) is lost beside 1, and sigmoid is 1 and exactly so, or is lost beside any bias of the tests. */
+#define SATURATED 40
+
+typedef struct bound_work {
+    const ref_layer *layer;
+    const ref_params *params;
+    const double *logits;
+    double change;
+    double scores[SMOE_MAX_EXPERTS], errors[SMOE_MAX_EXPERTS]; /* by expert */
+    uint32_t ranked[SMOE_MAX_EXPERTS];
+    ref_groups groups;
+    double group_errors[SMOE_MAX_EXPERTS];
+    ref_bounds bounds;
+} bound_work;
+
+/* Of rounding a result to float32; none where it is exact and its operands were. */
+static double rounding(double value, double error)
+{
+    return error == 0 && (double)(float)value == value ? 0 : ULP / 2 * fabs(value);
+}
+
+static double sigmoid_error(const bound_work *work, uint32_t expert)
+{
+    const double z = work->logits[expert], s = ref_sigmoid(z);
+    double error = s * (1 - s) * (work->change + (3 + 2 * fabs(z)) * ULP);
+
+    const double bias = work->layer->selection_bias ? (double)work->layer->selection_bias[expert] : 0;
+    if (z >= SATURATED || (z <= -SATURATED && bias != 0))
+        return 0;
+    error += 3 * ULP * s + (s < (double)FLT_MIN ? s : 0); /* which may be flushed to 0 */
+    return error + (bias != 0 ? rounding(work->scores[expert], error) : 0);
+}
+
+static void init_errors(bound_work *work)
+{
+    for (uint32_t e = 0; e < work->layer->expert_count; e++)
+        work->errors[e] = work->layer->gate == SMOE_GATE_SIGMOID ? sigmoid_error(work, e) : work->change;
+}
+
+static bool same_groups(const ref_groups *groups, uint32_t i, uint32_t j)
+{
+    return groups->score[i] == groups->score[j] && groups->best[i] == groups->best[j];
+}
+
+/* Of a group's score: its experts' largest error for each of the two. */
+static void init_group_errors(bound_work *work)
+{
+    const uint32_t size = work->layer->expert_count / work->layer->group_count;
+
+    for (uint32_t j = 0; j < work->layer->group_count; j++) {
+        double largest = 0;
+        for (uint32_t i = 0; i < size; i++)
+            largest = fmax(largest, work->errors[j * size + i]);
+        work->group_errors[j] = size == 1 ? largest : 2 * largest;
+        work->group_errors[j] += rounding(work->groups.score[j], largest);
+    }
+}
+
+/* Every pair across the edge of the groups kept. */
+static void bound_group_edge(bound_work *work)
+{
+    const ref_groups *groups = &work->groups;
+    const uint32_t kept = work->layer->top_groups, count = work->layer->group_count;
+
+    for (uint32_t r = 0; r < kept; r++)
+        for (uint32_t q = kept; q < count; q++) {
+            const uint32_t i = groups->ranked[r], j = groups->ranked[q];
+            const double moved = same_groups(groups, i, j) ? 0 : work->group_errors[i] + work->group_errors[j];
+            const double apart = groups->score[i] - groups->score[j];
+            if (work->params->group_eps == 0 && apart < moved)
+                work->bounds.ambiguous = true;
+            if (r + 1 == kept && q == kept) {
+                work->bounds.group_gap = moved + rounding(apart, moved);
+                if (fabs(apart - work->params->tie_tolerance) < moved)
+                    work->bounds.ambiguous = true;
+            }
+        }
+}
+
+/* What the penalty of a group adds to its experts' errors; smoothed groups alone have one. */
+static double penalty_error(bound_work *work, uint32_t rank)
+{
+    const ref_groups *groups = &work->groups;
+    const uint32_t kept = work->layer->top_groups, count = work->layer->group_count, j = groups->ranked[rank];
+    const uint32_t other = groups->ranked[rank < kept ? kept : kept - 1]; /* across the edge */
+    const double eps = work->params->group_eps, apart = fabs(groups->score[other] - groups->score[j]);
+    double largest = 0;
+
+    if (kept == count || !(eps > 0) || same_groups(groups, j, other))
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        largest = fmax(largest, work->group_errors[i]);
+    double moved = work->group_errors[j] + largest;
+    if (rank < kept) /* may fall behind another group by what is left of the error */
+        return moved > apart ? ref_group_penalty(moved - apart, eps) : 0;
+    moved += rounding(apart, moved);
+    if (fabs(apart - eps) < moved)
+        work->bounds.ambiguous = true;
+    if (apart >= eps)
+        return 0;
+    const double penalty = groups->penalty[j];
+    return ref_group_penalty(apart * (1 + 4 * ULP) + moved, eps) - penalty + 4 * ULP * penalty;
+}
+
+static void bound_groups(bound_work *work)
+{
+    const uint32_t size = work->layer->expert_count / work->layer->group_count;
+
+    ref_group(work->layer, work->params, work->scores, &work->groups);
+    init_group_errors(work);
+    bound_group_edge(work);
+    for (uint32_t r = 0; r < work->layer->group_count; r++) {
+        const uint32_t j = work->groups.ranked[r];
+        const double error = penalty_error(work, r), penalty = work->groups.penalty[j];
+        for (uint32_t e = j * size; e < (j + 1) * size; e++)
+            work->errors[e] += error + (penalty < INFINITY && penalty > 0 ? ULP / 2 * fabs(work->scores[e] - penalty) : 0);
+    }
+    ref_lower_scores(work->layer, &work->groups, work->scores);
+}
+
+/* Scores that come about alike are equal on every device. */
+static bool same_scores(const bound_work *work, uint32_t e, uint32_t f)
+{
+    const ref_layer *layer = work->layer;
+    const uint32_t i = ref_group_of(layer, e), j = ref_group_of(layer, f);
+
+    if (work->logits[e] != work->logits[f] || (layer->selection_bias && layer->selection_bias[e] != layer->selection_bias[f]))
+        return false;
+    return i == j || (work->groups.penalty[i] == work->groups.penalty[j] && same_groups(&work->groups, i, j));
+}
+
+/* What the difference of the scores of two ranks may be off by. */
+static double moved_by(const bound_work *work, uint32_t rank, uint32_t other)
+{
+    const uint32_t e = work->ranked[rank], f = work->ranked[other];
+
+    return e == f || same_scores(work, e, f) ? 0 : work->errors[e] + work->errors[f];
+}
+
+static double band_of(const bound_work *work)
+{
+    const uint32_t cap = work->params->max_active;
+
+    if (cap == work->layer->expert_count)
+        return work->params->eps;
+    return fmin(work->params->eps, work->scores[work->ranked[work->layer->top_k - 1]] - work->scores[work->ranked[cap]]);
+}
+
+static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, double gap, double gap_moved)
+{
+    const uint32_t k = work->layer->top_k, count = work->layer->expert_count, cap = work->params->max_active;
+    const double tolerance = work->params->tie_tolerance, score = work->scores[work->ranked[r]];
+    const double below = work->scores[work->ranked[k - 1]] - score, moved = moved_by(work, r, k - 1);
+    const bool runs = r < k || below < eps + moved;
+
+    if (!(score > -INFINITY))
+        return false;
+    for (uint32_t q = r + 1; runs && q < count; q++)
+        if (score - work->scores[work->ranked[q]] < moved_by(work, r, q))
+            return true;
+    if (r >= k && r < cap && work->params->eps > 0 && fabs(below - work->params->eps) < moved)
+        return true;
+    /* A band that the cap shrinks ends at the score of the next expert, which others may share. */
+    if (r >= k && r < cap && eps < work->params->eps && score - work->scores[work->ranked[cap]] < moved_by(work, r, cap))
+        return true;
+    if (gap < tolerance + gap_moved && r + 1 != k && fabs(fabs(below) - tolerance) < moved)
+        return true;
+    return r == cap && work->params->eps > 0 && below < moved;
+}
+
+/* Of a weight w = g m / sum, from m: w (1 - w) times m's relative error, which is (1 - m) (a / u + b / (1 - u)) times the error of u, and
+ * what powers of u and 1 - u round by. 0 where g is no larger than the sum: there the mask's own error bounds it. */
+static double mask_error(const bound_work *work, const ref_token *token, uint32_t rank)
+{
+    const ref_params *params = work->params;
+    const double kth = work->scores[token->ids[work->layer->top_k - 1]], score = work->scores[token->ids[rank]];
+    const double u = (score - kth + token->eps) / token->eps, m = ref_mask(u, params->a, params->b);
+    const double weight = fabs(token->weights[rank] / params->scale);
+    const double moved = work->errors[token->ids[rank]] + work->bounds.score + ULP * fmax(fabs(score), fabs(kth));
+
+    if (!(weight > m) || !(u < 1))
+        return 0;
+    const double slope = params->a / u + params->b / (1 - u);
+    return weight * fmax(0, 1 - weight) * (slope * (moved / token->eps + 2 * ULP * u) + 4 * ULP * (params->a + params->b));
+}
+
+static void bound_weights(bound_work *work)
+{
+    const ref_layer *layer = work->layer;
+    ref_token token;
+    double most = -INFINITY;
+
+    ref_select(layer, work->params, work->logits, &token);
+    for (uint32_t r = 0; r < token.active; r++) {
+        const uint32_t e = token.ids[r];
+        work->bounds.score = fmax(work->bounds.score, work->errors[e]);
+        most = fmax(most, work->logits[e]);
+    }
+    for (uint32_t r = 0; r < token.active && layer->renormalize; r++) {
+        const double weight = token.weights[r] / work->params->scale, z = work->logits[token.ids[r]];
+        const double size = layer->gate == SMOE_GATE_SIGMOID ? fmax(0, -z) : (most - z) / work->params->temperature;
+        work->bounds.weight = fmax(work->bounds.weight, fabs(weight) * 2 * ULP * size);
+        if (r >= layer->top_k)
+            work->bounds.mask += mask_error(work, &token, r);
+    }
+}
+
+static void bound_scores(bound_work *work)
+{
+    ref_scores(work->layer, work->logits, work->scores);
+    init_errors(work);
+    if (ref_has_groups(work->layer))
+        bound_groups(work);
+}
+
+void ref_score_errors(const ref_layer *layer, const ref_params *params, const double *logits, double change, double *scores,
+                      double *errors)
+{
+    bound_work work = {.layer = layer, .params = params, .logits = logits, .change = change};
+
+    bound_scores(&work);
+    for (uint32_t e = 0; e < layer->expert_count; e++) {
+        scores[e] = work.scores[e];
+        errors[e] = work.errors[e];
+    }
+}
+
+ref_bounds ref_bound(const ref_layer *layer, const ref_params *params, const double *logits, double change)
+{
+    const uint32_t k = layer->top_k, count = layer->expert_count, cap = params->max_active;
+    bound_work work = {.layer = layer, .params = params, .logits = logits, .change = change};
+
+    if (!ref_is_finite(layer, logits))
+        return work.bounds;
+    work.bounds.gate = layer->gate == SMOE_GATE_SOFTMAX ? change / fmin(1, params->temperature) : change;
+    bound_scores(&work);
+    ref_rank(count, work.scores, work.ranked);
+    bound_weights(&work);
+
+    const double gap = k == count ? INFINITY : work.scores[work.ranked[k - 1]] - work.scores[work.ranked[k]];
+    const double eps = band_of(&work), gap_moved = k == count ? 0 : moved_by(&work, k - 1, k);
+    if (gap < INFINITY)
+        work.bounds.gap = gap_moved;
+    if (eps < params->eps) {
+        work.bounds.eps = moved_by(&work, k - 1, cap);
+        work.bounds.score = fmax(work.bounds.score, work.errors[work.ranked[cap]]);
+    }
+    for (uint32_t r = 0; r < count && !work.bounds.ambiguous; r++)
+        work.bounds.ambiguous = is_ambiguous_at(&work, r, eps, gap, gap_moved);
+    return work.bounds;
+}
