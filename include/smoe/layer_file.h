@@ -51,7 +51,7 @@ SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const
 /* Interprets the file as a layer: shapes come from the tensors, the rest from the metadata; contradictions are errors.
  * plan: filled, with max_tokens = the tokens of x (1 without x) and weight_type = the file's. params: filled, token_count
  * likewise. weights: pointers into the file. Any of the three may be NULL.
- * Errors: INVALID_ARGUMENT, FILE (missing or contradictory), UNSUPPORTED (a router, gate or activation smoe does not have yet). */
+ * Errors: INVALID_ARGUMENT, FILE (missing or contradictory), UNSUPPORTED (an activation, type or size smoe does not have). */
 SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
                                            smoe_host_weights *weights);
 
@@ -61,6 +61,12 @@ SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_pla
 SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,
                                            const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
                                            const smoe_log *log);
+
+/* Writes a layer, and x [params->token_count,D] unless it is NULL, as a layer file that smoe_layer_file_layer reads back: plan, params
+ * and weights as smoe_layer_file_layer or smoe_checkpoint_layer_get gave them. Errors: as smoe_layer_file_write. */
+SMOE_API smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
+                                                 const smoe_host_weights *weights, const float *x, const smoe_allocator *allocator,
+                                                 const smoe_log *log);
 
 #ifdef __cplusplus
 }

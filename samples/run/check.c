@@ -65,7 +65,7 @@ static const void *find(const run *r, const char *name, smoe_tensor_type type, u
     if (tensor && tensor->type == type && tensor->rank == rank && tensor->shape[0] == r->params.token_count &&
         (!width || tensor->shape[1] == width))
         return tensor->data;
-    fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", r->options.file, name,
+    fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", run_source(r), name,
             tensor ? "not of the type and shape that the layer's results have" : "missing");
     return NULL;
 }
@@ -97,24 +97,16 @@ typedef struct check {
     uint32_t excused; /* tokens whose order, active or ids differ and may */
 } check;
 
-static int descending(const void *a, const void *b)
-{
-    const double left = *(const double *)a, right = *(const double *)b;
-    return left > right ? -1 : left < right;
-}
-
 static bool is_ambiguous(const check *c, uint32_t token)
 {
     const uint32_t experts = c->run->plan.expert_count;
-    const double *scores = c->expected->logits + (size_t)token * experts;
+    const double *logits = c->expected->logits + (size_t)token * experts;
     if (c->expected->exact)
         return false;
     for (uint32_t e = 0; e < experts; e++)
-        if (!isfinite(scores[e]))
+        if (!isfinite(logits[e]))
             return false;
-    memcpy(c->scratch, scores, experts * sizeof *scores);
-    qsort(c->scratch, experts, sizeof *scores, descending);
-    return run_is_ambiguous(c->run, c->scratch, c->score_tolerance);
+    return run_is_ambiguous(c->run, logits, c->scratch, c->score_tolerance);
 }
 
 static bool check_scores(check *c)

@@ -9,124 +9,174 @@
 
 void run_print_help(void)
 {
-    puts("Runs a mixture-of-experts layer file (safetensors) over the inputs it holds, on a Vulkan device.\n"
+    puts("Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's checkpoint.\n"
          "\n"
          "usage: smoe-run [options] FILE.safetensors\n"
+         "       smoe-run [options] --checkpoint DIR --layer N\n"
          "\n"
+         "  --checkpoint DIR       folder with config.json and model.safetensors or its shards, or one .safetensors file\n"
+         "  --layer N              which of the model's layers, from 0\n"
+         "  --x FILE               inputs: tensor x [T,d_model] of a safetensors file\n"
+         "  --tokens N, --seed N   inputs of N tokens of normal random numbers instead [64, 1]; the default with --checkpoint\n"
          "  --device N|NAME|UUID   which device; smoe-devices lists them [best]\n"
          "  --validate             run under the validation layers; any message fails\n"
          "  --check                compare with the file's expected.* tensors\n"
+         "  --calibrate X          choose the largest eps that runs at most X extra experts on average over the inputs\n"
          "  --out FILE             write y and the boundary report as safetensors\n"
+         "  --write FILE           write the layer and its inputs as a layer file\n"
          "  --repeat N             time N more runs\n"
          "\n"
          "in place of what the file says:\n"
          "  --k N                  experts chosen\n"
+         "  --activation NAME      identity, relu, gelu, gelu_tanh, silu, relu2 or swiglu_clamped\n"
          "  --max-active N         most experts that may run for a token\n"
          "  --eps X                band width; 0 = hard routing\n"
+         "  --group-eps X          band width of the groups' scores; 0 = hard groups\n"
          "  --a X, --b X           exponents of the mask\n"
          "  --temperature X        of the softmax\n"
          "  --tie-tolerance X      scores this close count as tied in the report\n"
          "  --scale X              factor on the weights\n"
-         "  --weights f32|f16      what the experts' weights are converted to\n"
+         "  --weights f32|f16|bf16 what the experts' weights are converted to\n"
          "\n"
          "Exit status: 0; 1 if the check, validation or the device failed; 2 for a wrong command line or file.");
 }
 
 static bool refuse(const char *option, const char *value, const char *rule)
 {
-    fprintf(stderr, "smoe-run: %s %s: %s\n", option, value, rule);
+    fprintf(stderr, "smoe-run: %s%s%s: %s\n", option, *value ? " " : "", value, rule);
     return false;
 }
 
-static bool parse_count(const char *option, const char *value, uint32_t largest, uint32_t *out)
+/* ---- values -------------------------------------------------------------------------------------------------------- */
+
+typedef struct option {
+    const char *name;
+    enum { FLAG, TEXT, COUNT, NUMBER, WEIGHTS, ACTIVATION } kind;
+    size_t offset; /* in run_options */
+    double least, largest;
+    bool zero;    /* is allowed, whatever least is */
+    bool changes; /* the layer's results */
+    const char *rule;
+} option;
+
+#define OPTION(name, kind, member, ...) {name, kind, offsetof(run_options, member), __VA_ARGS__}
+#define BAND "must be a number, 0 or 1e-30 .. 1e30"
+
+static const option options_known[] = {
+    OPTION("--check", FLAG, check, 0, 0, false, false, NULL),
+    OPTION("--validate", FLAG, validate, 0, 0, false, false, NULL),
+    OPTION("--help", FLAG, help, 0, 0, false, false, NULL),
+    OPTION("--checkpoint", TEXT, checkpoint, 0, 0, false, false, NULL),
+    OPTION("--device", TEXT, device, 0, 0, false, false, NULL),
+    OPTION("--out", TEXT, out, 0, 0, false, false, NULL),
+    OPTION("--write", TEXT, write, 0, 0, false, false, NULL),
+    OPTION("--x", TEXT, x, 0, 0, false, true, NULL),
+    OPTION("--layer", COUNT, layer, 0, 65535, true, false, NULL),
+    OPTION("--tokens", COUNT, tokens, 1, SMOE_MAX_TOKENS, false, true, NULL),
+    OPTION("--seed", COUNT, seed, 0, 999999999, true, true, NULL),
+    OPTION("--repeat", COUNT, repeat, 1, 100000, false, false, NULL),
+    OPTION("--k", COUNT, top_k, 1, SMOE_MAX_EXPERTS, false, true, NULL),
+    OPTION("--max-active", COUNT, max_active, 1, SMOE_MAX_EXPERTS, false, true, NULL),
+    OPTION("--eps", NUMBER, eps, 1e-30, 1e30, true, true, BAND),
+    OPTION("--group-eps", NUMBER, group_eps, 1e-30, 1e30, true, true, BAND),
+    OPTION("--calibrate", NUMBER, calibrate, 0, SMOE_MAX_EXPERTS, true, true, "must be a number of experts, 0 .. 1024"),
+    OPTION("--a", NUMBER, a, 0, 1024, false, true, "must be a number above 0, at most 1024"),
+    OPTION("--b", NUMBER, b, 0, 1024, false, true, "must be a number above 0, at most 1024"),
+    OPTION("--temperature", NUMBER, temperature, 1e-30, 1e30, false, true, "must be a number, 1e-30 .. 1e30"),
+    OPTION("--tie-tolerance", NUMBER, tie_tolerance, 0, FLT_MAX, true, true, "must be a number, 0 or above"),
+    OPTION("--scale", NUMBER, scale, -FLT_MAX, FLT_MAX, true, true, "must be a finite number"),
+    OPTION("--weights", WEIGHTS, weights, 0, 0, false, false, "must be f32, f16 or bf16"),
+    OPTION("--activation", ACTIVATION, activation, 0, 0, false, true,
+           "must be identity, relu, gelu, gelu_tanh, silu, relu2 or swiglu_clamped"),
+};
+
+static bool parse_count(const option *known, const char *value, uint32_t *out)
 {
     char *end;
     const unsigned long number = strtoul(value, &end, 10);
-    if (*value < '0' || *value > '9' || strlen(value) > 9 || *end || number < 1 || number > largest) {
+    if (*value < '0' || *value > '9' || strlen(value) > 9 || *end || (double)number < known->least || (double)number > known->largest) {
         char rule[64];
-        snprintf(rule, sizeof rule, "must be a whole number from 1 to %u", largest);
-        return refuse(option, value, rule);
+        snprintf(rule, sizeof rule, "must be a whole number from %.0f to %.0f", known->least, known->largest);
+        return refuse(known->name, value, rule);
     }
     *out = (uint32_t)number;
     return true;
 }
 
-typedef struct number_option {
-    const char *name;
-    size_t offset;
-    double least, largest;
-    bool zero; /* is allowed, whatever least is */
-    const char *rule;
-} number_option;
-
-static const number_option numbers[] = {
-    {"--eps", offsetof(run_options, eps), 1e-30, 1e30, true, "must be a number, 0 or 1e-30 .. 1e30"},
-    {"--a", offsetof(run_options, a), 0, 1024, false, "must be a number above 0, at most 1024"},
-    {"--b", offsetof(run_options, b), 0, 1024, false, "must be a number above 0, at most 1024"},
-    {"--temperature", offsetof(run_options, temperature), 1e-30, 1e30, false, "must be a number, 1e-30 .. 1e30"},
-    {"--tie-tolerance", offsetof(run_options, tie_tolerance), 0, FLT_MAX, true, "must be a number, 0 or above"},
-    {"--scale", offsetof(run_options, scale), -FLT_MAX, FLT_MAX, true, "must be a finite number"},
-};
-
-static bool parse_number(const number_option *option, const char *value, run_options *options)
+static bool parse_number(const option *known, const char *value, double *out)
 {
     char *end;
     const double number = strtod(value, &end);
     /* Plain decimals only: strtod would take "inf", "nan", blanks and hexadecimals too. */
     const bool plain = *value && strspn(value, "0123456789+-.eE") == strlen(value) && !*end;
     /* The library works in float32: what rounds to 0 there is 0. */
-    const bool legal = fabs(number) <= option->largest && ((float)number == 0.0f ? option->zero : number >= option->least);
+    const bool legal = fabs(number) <= known->largest && ((float)number == 0.0f ? known->zero : number >= known->least);
     if (!plain || !legal)
-        return refuse(option->name, value, option->rule);
-    memcpy((char *)options + option->offset, &number, sizeof number);
-    options->changed = option->name;
+        return refuse(known->name, value, known->rule);
+    *out = number;
     return true;
 }
 
-static bool parse_value(const char *name, const char *value, run_options *options)
+static bool parse_value(const option *known, const char *value, run_options *options)
 {
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (strcmp(name, numbers[i].name) == 0)
-            return parse_number(&numbers[i], value, options);
-    if (strcmp(name, "--device") == 0)
-        options->device = value;
-    else if (strcmp(name, "--out") == 0)
-        options->out = value;
-    else if (strcmp(name, "--repeat") == 0)
-        return parse_count(name, value, 100000, &options->repeat);
-    else if (strcmp(name, "--k") == 0)
-        return options->changed = name, parse_count(name, value, SMOE_MAX_EXPERTS, &options->top_k);
-    else if (strcmp(name, "--max-active") == 0)
-        return options->changed = name, parse_count(name, value, SMOE_MAX_EXPERTS, &options->max_active);
-    else if (strcmp(value, "f32") == 0 || strcmp(value, "f16") == 0) /* --weights */
-        options->weights = value[1] == '3' ? SMOE_TYPE_FLOAT32 : SMOE_TYPE_FLOAT16, options->has_weights = true;
-    else
-        return refuse(name, value, "must be f32 or f16");
+    void *member = (char *)options + known->offset;
+    switch (known->kind) {
+    case FLAG: break;
+    case TEXT: memcpy(member, &value, sizeof value); return true;
+    case COUNT: return parse_count(known, value, member);
+    case NUMBER: return parse_number(known, value, member);
+    case WEIGHTS:
+        for (int type = SMOE_TYPE_FLOAT32; type <= SMOE_TYPE_BFLOAT16; type++)
+            if (strcmp(value, run_type_name((smoe_type)type)) == 0)
+                return options->weights = (smoe_type)type, options->has_weights = true;
+        return refuse(known->name, value, known->rule);
+    case ACTIVATION:
+        options->has_activation = run_find_activation(value, &options->activation);
+        return options->has_activation || refuse(known->name, value, known->rule);
+    }
     return true;
 }
 
-/* The option as its table spells it, NULL if there is none such. size: of the name in the argument. */
-static const char *find_option(const char *argument, size_t size, bool *takes_value)
+/* ---- the line ------------------------------------------------------------------------------------------------------ */
+
+/* size: of the name in the argument. */
+static const option *find_option(const char *argument, size_t size)
 {
-    static const char *const flags[] = {"--check", "--validate", "--help"};
-    static const char *const others[] = {"--device", "--out", "--repeat", "--k", "--max-active", "--weights"};
-    *takes_value = false;
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (strlen(flags[i]) == size && strncmp(argument, flags[i], size) == 0)
-            return flags[i];
-    *takes_value = true;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strlen(others[i]) == size && strncmp(argument, others[i], size) == 0)
-            return others[i];
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (strlen(numbers[i].name) == size && strncmp(argument, numbers[i].name, size) == 0)
-            return numbers[i].name;
+    for (size_t i = 0; i < sizeof options_known / sizeof *options_known; i++)
+        if (strlen(options_known[i].name) == size && strncmp(argument, options_known[i].name, size) == 0)
+            return &options_known[i];
     return NULL;
 }
 
+/* What no single option can tell. */
+static bool check_together(const run_options *options)
+{
+    if (options->checkpoint && options->file)
+        return refuse(options->file, "", "either a layer file or --checkpoint");
+    if (options->checkpoint && options->layer == RUN_NONE)
+        return refuse("--checkpoint", "", "needs --layer N");
+    if (!options->checkpoint && options->layer != RUN_NONE)
+        return refuse("--layer", "", "needs --checkpoint DIR");
+    if (!options->checkpoint && !options->file)
+        return refuse("FILE.safetensors", "", "is missing; --help tells the rest");
+    if (options->x && (options->tokens != RUN_NONE || options->seed != RUN_NONE))
+        return refuse("--x", "", "excludes --tokens and --seed");
+    if (!isnan(options->calibrate) && !isnan(options->eps))
+        return refuse("--calibrate", "", "chooses eps; --eps excludes it");
+    if (options->check && options->checkpoint)
+        return refuse("--check", "", "compares with a layer file's expected results; checkpoints have none");
+    if (options->check && options->changed)
+        return refuse("--check", "", "compares with what the file expects; options that change the result exclude it");
+    return true;
+}
+
+static const run_options none = {
+    .layer = RUN_NONE, .tokens = RUN_NONE, .seed = RUN_NONE, .repeat = RUN_NONE, .top_k = RUN_NONE, .max_active = RUN_NONE, .eps = NAN,
+    .group_eps = NAN, .a = NAN, .b = NAN, .temperature = NAN, .tie_tolerance = NAN, .scale = NAN, .calibrate = NAN,
+};
+
 bool run_parse_options(int count, char **arguments, run_options *options)
 {
-    const run_options none = {.eps = NAN, .a = NAN, .b = NAN, .temperature = NAN, .tie_tolerance = NAN, .scale = NAN};
     *options = none;
     for (int i = 1; i < count; i++) {
         const char *argument = arguments[i];
@@ -137,28 +187,18 @@ bool run_parse_options(int count, char **arguments, run_options *options)
             continue;
         }
         const char *equals = strchr(argument, '=');
-        const size_t size = equals ? (size_t)(equals - argument) : strlen(argument);
-        bool takes_value;
-        const char *name = find_option(argument, size, &takes_value);
-        if (!name)
+        const option *known = find_option(argument, equals ? (size_t)(equals - argument) : strlen(argument));
+        if (!known)
             return refuse(argument, "", "no such option; --help lists them");
-        if (!takes_value) {
-            if (equals)
-                return refuse(argument, "", "takes no value");
-            options->check = options->check || strcmp(name, "--check") == 0;
-            options->validate = options->validate || strcmp(name, "--validate") == 0;
-            options->help = options->help || strcmp(name, "--help") == 0;
-        } else if (!equals && i + 1 >= count) {
+        options->changed = known->changes ? known->name : options->changed;
+        if (known->kind == FLAG && equals)
+            return refuse(argument, "", "takes no value");
+        if (known->kind == FLAG)
+            *((bool *)((char *)options + known->offset)) = true;
+        else if (!equals && i + 1 >= count)
             return refuse(argument, "", "needs a value");
-        } else if (!parse_value(name, equals ? equals + 1 : arguments[++i], options)) {
+        else if (!parse_value(known, equals ? equals + 1 : arguments[++i], options))
             return false;
-        }
     }
-    if (options->help)
-        return true;
-    if (!options->file)
-        return refuse("FILE.safetensors", "", "is missing; --help tells the rest");
-    if (options->check && options->changed)
-        return refuse("--check", "", "compares with what the file expects; options that change the result exclude it");
-    return true;
+    return options->help || check_together(options);
 }

@@ -5,6 +5,8 @@
 
 #include <smoe/layer_file.h>
 
+#include <stdio.h>
+
 #if defined(__GNUC__)
 #define SMOE_FILE_PRINTF(text, arguments) __attribute__((format(printf, text, arguments)))
 #else
@@ -25,6 +27,7 @@ typedef struct smoe_file_entry {
     smoe_tensor tensor; /* data stays NULL until it has been read */
     uint64_t begin, end; /* data_offsets: bytes after the header */
     bool readable;       /* a type and a rank that smoe_tensor can express; others are checked and passed over */
+    const char *type_name; /* as safetensors spells it, static memory */
 } smoe_file_entry;
 
 typedef struct smoe_file_pair {
@@ -39,6 +42,7 @@ struct smoe_layer_file {
     uint32_t entry_count;
     smoe_file_pair *metadata; /* sorted by key */
     uint32_t metadata_count;
+    uint64_t data_offset; /* bytes before the first tensor's */
 };
 
 /* False, and a log line, for an allocator with only one of its callbacks. */
@@ -62,6 +66,30 @@ typedef struct smoe_file_type {
 smoe_file_type smoe_file_type_by_name(const char *name);
 smoe_file_type smoe_file_type_of(smoe_tensor_type type);
 
+/* ---- bytes of a file ----------------------------------------------------------------------------------------------- */
+
+#define SMOE_FILE_UNKNOWN_SIZE UINT64_MAX
+
+typedef struct smoe_file_stream {
+    FILE *stream;
+    uint64_t size; /* of the whole file, or SMOE_FILE_UNKNOWN_SIZE */
+} smoe_file_stream;
+
+bool smoe_file_stream_open(smoe_file_stream *in, const char *path);
+void smoe_file_stream_close(smoe_file_stream *in);
+/* size bytes into new memory, and a zero behind them: some releases of cJSON look one byte past what they are given. "what" is for
+ * the log. */
+smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what, void **out);
+/* Into memory that is there, and past bytes that nobody wants. "what": the tensor's name. */
+smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size, const char *what);
+smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what);
+bool smoe_file_stream_seek(const smoe_file_stream *in, uint64_t offset);
+
+/* ---- safetensors and JSON ------------------------------------------------------------------------------------------ */
+
+/* smoe_layer_file_open; with headers_only no tensor's data is read: entries then hold the unreadable ones too, and data is NULL. */
+smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only, smoe_layer_file **out);
+
 /* Fills entries and metadata from the header's text (header_size bytes and a NUL). Types, shapes and offsets agree with one
  * another for each tensor; how the tensors lie in the file is the caller's to check. */
 smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size);
@@ -79,6 +107,31 @@ typedef struct smoe_json_object {
 typedef enum smoe_json_step { SMOE_JSON_MEMBER, SMOE_JSON_END, SMOE_JSON_BROKEN } smoe_json_step;
 /* On SMOE_JSON_BROKEN *reason says what is wrong. Where an object ends, at points behind its closing brace. */
 smoe_json_step smoe_json_next(smoe_json_object *object, smoe_json_span *name, smoe_json_span *value, const char **reason);
+
+/* The number of members of an object that is read for the first time, all of it checked. The text is left as it is. */
+smoe_result smoe_json_count(const smoe_file_host *host, smoe_json_object object, const char *what, uint32_t *count);
+
+/* A JSON string, unescaped over its own text: that never grows, and the quotes leave room for the NUL. NULL if it is none. */
+const char *smoe_json_string(smoe_json_span span);
+
+/* A string likewise, or a number's or a boolean's own text with a NUL behind it; a value must follow its colon. NULL for null, arrays,
+ * objects and what is no value. */
+const char *smoe_json_scalar(smoe_json_span span);
+
+/* ---- rules that layer files and checkpoints share ------------------------------------------------------------------- */
+
+/* An activation by its name, and the name that layer files have for it; false, NULL for any other. */
+#define SMOE_FILE_ACTIVATIONS "identity, relu, gelu, gelu_tanh, silu, relu2 and swiglu_clamped"
+bool smoe_file_activation(const char *name, smoe_activation *out);
+const char *smoe_file_activation_name(smoe_activation activation);
+
+/* Groups as smoe_plan_desc has them, named in the log as the file does. */
+smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name, uint32_t experts,
+                                   uint32_t groups, uint32_t chosen, uint32_t top_k);
+
+/* "[8,24,n]", where n is a length of 0: one that nothing else determines. */
+#define SMOE_FILE_SHAPE_SIZE 104
+void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], uint32_t rank, const uint64_t *shape);
 
 /* Strict decimal numbers, whatever the locale: the whole text or nothing. */
 bool smoe_file_parse_integer(const char *text, uint64_t *out);

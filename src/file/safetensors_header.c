@@ -1,47 +1,12 @@
-/* The JSON header of a safetensors file. cJSON turns each member's name and value into data; what they must be is checked here.
- *
- * cJSON's memory comes from its own process-wide hooks, which belong to the app and are left alone: only these short-lived trees
- * bypass smoe_allocator. A tree takes some 40 times its text, so no tree is built from more than MAX_ENTRY_SIZE bytes of it. */
-#include "file_internal.h"
+/* The JSON header of a safetensors file. cJSON turns each tensor's entry into data; what it must be is checked here. */
+#include "json_value.h"
 
-#include <cjson/cJSON.h>
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_ENTRY_SIZE 4096
-#define MAX_NAME_SIZE 4096
 /* {"dtype":"U8","shape":[],"data_offsets":[0,0]} and the name's quotes: no tensor can be said in fewer bytes. */
 #define MIN_MEMBER_SIZE 48
-
-static cJSON *parse(smoe_json_span span)
-{
-    const char *end = NULL;
-    cJSON *item = cJSON_ParseWithLengthOpts(span.text, span.size, &end, 0);
-    while (item && end < span.text + span.size && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r'))
-        end++;
-    if (item && end != span.text + span.size) {
-        cJSON_Delete(item);
-        return NULL;
-    }
-    return item;
-}
-
-/* A JSON string, unescaped over its own text: that never grows, and the quotes leave room for the NUL. NULL if it is none. */
-static const char *unescape(smoe_json_span span)
-{
-    if (span.size == 0 || *span.text != '"') /* no tree from a value of any size */
-        return NULL;
-    cJSON *item = parse(span);
-    const char *result = NULL;
-    if (cJSON_IsString(item) && strlen(item->valuestring) < span.size) {
-        memcpy(span.text, item->valuestring, strlen(item->valuestring) + 1);
-        result = span.text;
-    }
-    cJSON_Delete(item);
-    return result;
-}
 
 static bool as_integer(const cJSON *item, uint64_t *out)
 {
@@ -112,6 +77,7 @@ static smoe_result read_members(const smoe_layer_file *file, smoe_file_entry *en
                               "tensor \"%.80s\": data_offsets must be two whole numbers up to 2^53, the first not above the second",
                               name);
     entry->tensor.type = type.type;
+    entry->type_name = type.name;
     const smoe_result result = read_shape(file, entry, shape, &type);
     entry->readable = type.readable && entry->tensor.rank <= SMOE_TENSOR_MAX_RANK;
     return result;
@@ -125,30 +91,13 @@ static smoe_result read_entry(smoe_layer_file *file, const char *name, smoe_json
     if (value.size > MAX_ENTRY_SIZE)
         return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": its entry in the header is longer than %d bytes", name,
                               MAX_ENTRY_SIZE);
-    cJSON *object = parse(value);
+    cJSON *object = smoe_json_parse(value);
     const smoe_result result =
         cJSON_IsObject(object)
             ? read_members(file, entry, object)
             : smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": its entry in the header is not a JSON object", name);
     cJSON_Delete(object);
     return result;
-}
-
-/* The number of members of an object that is read for the first time. The text is left as it is. */
-static smoe_result count_members(const smoe_layer_file *file, smoe_json_object object, const char *what, uint32_t *count)
-{
-    smoe_json_span name, value;
-    const char *reason = "";
-    smoe_json_step step;
-    for (*count = 0; (step = smoe_json_next(&object, &name, &value, &reason)) == SMOE_JSON_MEMBER; ++*count)
-        if (name.size > MAX_NAME_SIZE)
-            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "%s: a name is longer than %d bytes", what, MAX_NAME_SIZE);
-    if (step == SMOE_JSON_BROKEN)
-        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "%s is not valid JSON: %s", what, reason);
-    for (; object.at < object.end; object.at++)
-        if (*object.at != ' ' && *object.at != '\t' && *object.at != '\n' && *object.at != '\r')
-            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "%s is not valid JSON: something follows it", what);
-    return SMOE_SUCCESS;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -168,7 +117,7 @@ static smoe_result read_metadata(smoe_layer_file *file, smoe_json_span span)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "the header has two members named \"__metadata__\"");
     smoe_json_object object = {span.text, span.text + span.size, false};
     uint32_t count;
-    const smoe_result result = count_members(file, object, "__metadata__", &count);
+    const smoe_result result = smoe_json_count(&file->host, object, "__metadata__", &count);
     if (result != SMOE_SUCCESS)
         return result;
     const uint64_t size = (uint64_t)count * sizeof *file->metadata;
@@ -179,8 +128,8 @@ static smoe_result read_metadata(smoe_layer_file *file, smoe_json_span span)
     const char *reason;
     while (smoe_json_next(&object, &name, &value, &reason) == SMOE_JSON_MEMBER) {
         smoe_file_pair *pair = &file->metadata[file->metadata_count];
-        pair->key = unescape(name);
-        pair->value = unescape(value);
+        pair->key = smoe_json_string(name);
+        pair->value = smoe_json_string(value);
         if (!pair->key || !pair->value)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "__metadata__ must map strings to strings; member %u does not",
                                   file->metadata_count);
@@ -198,7 +147,7 @@ smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size)
     const smoe_file_host *host = &file->host;
     smoe_json_object object = {file->header, file->header + header_size, false};
     uint32_t count;
-    smoe_result result = count_members(file, object, "the header", &count);
+    smoe_result result = smoe_json_count(&file->host, object, "the header", &count);
     if (result != SMOE_SUCCESS)
         return result;
     if (count > 1 + header_size / MIN_MEMBER_SIZE) /* one may be an empty __metadata__ */
@@ -210,7 +159,7 @@ smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size)
     smoe_json_span name_span, value;
     const char *reason;
     while (smoe_json_next(&object, &name_span, &value, &reason) == SMOE_JSON_MEMBER) {
-        const char *name = unescape(name_span);
+        const char *name = smoe_json_string(name_span);
         if (!name)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "the header is not valid JSON: a member's name is not a proper string");
         result = strcmp(name, "__metadata__") == 0 ? read_metadata(file, value) : read_entry(file, name, value);

@@ -1,7 +1,7 @@
 /* What both the seeded test and libFuzzer run on hostile bytes. For libFuzzer, with clang, after `scons`:
- *   mkdir -p corpus && cp tests/golden/one_expert.safetensors tests/golden/ties_*.safetensors corpus
+ *   mkdir -p corpus && cd tests/golden && cp one_expert.safetensors ties_*.safetensors sigmoid_grouped.safetensors ../../corpus && cd -
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -Itests tests/fuzz/fuzz_layer_file.c \
- *       tests/fuzz/sample_file.c src/file/?*.c build/lib/libsmoe.a -lcjson -lm -o fuzz_layer_file
+ *       tests/fuzz/sample_file.c tests/common/random.c src/file/?*.c build/lib/libsmoe.a -lcjson -lm -o fuzz_layer_file
  *   ./fuzz_layer_file -max_len=65536 corpus */
 #include "sample_file.h"
 
@@ -29,14 +29,22 @@ static uint64_t read_layer(const smoe_layer_file *file)
     smoe_host_weights weights;
     if (smoe_layer_file_layer(file, &plan, &params, &weights) != SMOE_SUCCESS)
         return 0;
-    const uint64_t e = plan.expert_count, d = plan.d_model, h = plan.d_hidden;
-    const uint64_t matrix = e * d * h * (plan.weight_type == SMOE_TYPE_FLOAT16 ? 2 : 4);
-    uint64_t sum = sum_bytes(weights.router_weight, 4 * e * d) + sum_bytes(weights.w1, matrix) + sum_bytes(weights.w2, matrix);
-    sum += weights.router_bias ? sum_bytes(weights.router_bias, 4 * e) : 0;
-    sum += weights.w3 ? sum_bytes(weights.w3, matrix) : 0;
-    sum += weights.b1 ? sum_bytes(weights.b1, 4 * e * h) : 0;
-    sum += weights.b3 ? sum_bytes(weights.b3, 4 * e * h) : 0;
-    sum += weights.b2 ? sum_bytes(weights.b2, 4 * e * d) : 0;
+    const uint64_t e = plan.expert_count, d = plan.d_model, h = plan.d_hidden, p = plan.projection_width, s = plan.shared_hidden;
+    const uint64_t size = plan.weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    const struct {
+        const void *data;
+        uint64_t size;
+    } arrays[] = {
+        {weights.router_weight, 4 * e * d}, {weights.router_bias, 4 * e}, {weights.router_projection, 4 * p * d},
+        {weights.router_projection_bias, 4 * p}, {weights.router_similarity, 4 * p * e}, {weights.router_log_scale, 4},
+        {weights.selection_bias, 4 * e}, {weights.w1, size * e * h * d}, {weights.w2, size * e * d * h}, {weights.w3, size * e * h * d},
+        {weights.b1, 4 * e * h}, {weights.b3, 4 * e * h}, {weights.b2, 4 * e * d}, {weights.shared_w1, size * s * d},
+        {weights.shared_w2, size * d * s}, {weights.shared_w3, size * s * d}, {weights.shared_b1, 4 * s}, {weights.shared_b3, 4 * s},
+        {weights.shared_b2, 4 * d}, {weights.shared_gate, 4 * d},
+    };
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        sum += arrays[i].data ? sum_bytes(arrays[i].data, arrays[i].size) : 0;
     const smoe_tensor *x = smoe_layer_file_tensor(file, "x");
     return x ? sum + sum_bytes(x->data, 4 * (uint64_t)params.token_count * d) : sum;
 }

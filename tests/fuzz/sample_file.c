@@ -64,6 +64,36 @@ void sample_init(sample_file *sample, bool gated)
     }
 }
 
+void sample_init_full(sample_file *sample)
+{
+    static const char *const pairs[] = {"n_experts", "4", "router", "cosine", "score", "sigmoid", "n_group", "2", "topk_group", "1",
+                                        "group_eps", "0.125", "shared", "1", "activation", "swiglu_clamped"};
+    const smoe_tensor_type f32 = SMOE_TENSOR_FLOAT32;
+    sample_init(sample, true);
+    for (uint32_t i = 0; i < sizeof pairs / sizeof *pairs; i += 2)
+        sample_set(sample, pairs[i], pairs[i + 1]);
+    sample_tensor(sample, "router.weight", f32, SAMPLE_ABSENT, 1, 1, 1);
+    sample_tensor(sample, "router.bias", f32, SAMPLE_ABSENT, 1, 1, 1);
+    sample_tensor(sample, "router.projection.weight", f32, 2, 2, 4, 1);
+    sample_tensor(sample, "router.projection.bias", f32, 1, 2, 1, 1);
+    sample_tensor(sample, "router.similarity", f32, 2, 2, 4, 1);
+    sample_tensor(sample, "router.log_scale", f32, 1, 1, 1, 1);
+    sample_tensor(sample, "router.selection_bias", f32, 1, 4, 1, 1);
+    sample_tensor(sample, "experts.w1", f32, 3, 4, 5, 4);
+    sample_tensor(sample, "experts.w2", f32, 3, 4, 4, 5);
+    sample_tensor(sample, "experts.w3", f32, 3, 4, 5, 4);
+    sample_tensor(sample, "experts.b1", f32, 2, 4, 5, 1);
+    sample_tensor(sample, "experts.b2", f32, 2, 4, 4, 1);
+    sample_tensor(sample, "experts.b3", f32, 2, 4, 5, 1);
+    sample_tensor(sample, "shared.w1", f32, 2, 7, 4, 1);
+    sample_tensor(sample, "shared.w2", f32, 2, 4, 7, 1);
+    sample_tensor(sample, "shared.w3", f32, 2, 7, 4, 1);
+    sample_tensor(sample, "shared.b1", f32, 1, 7, 1, 1);
+    sample_tensor(sample, "shared.b2", f32, 1, 4, 1, 1);
+    sample_tensor(sample, "shared.b3", f32, 1, 7, 1, 1);
+    sample_tensor(sample, "shared.gate", f32, 1, 4, 1, 1);
+}
+
 smoe_result sample_write(const sample_file *sample, const char *path)
 {
     return smoe_layer_file_write(path, sample->tensors, sample->tensor_count, sample->metadata, sample->metadata_count, NULL, NULL);
@@ -136,4 +166,72 @@ unsigned char *sample_raw(const char *header, size_t data_size, size_t *size)
         bytes[i] = (unsigned char)((uint64_t)header_size >> 8 * i);
     memcpy(bytes + 8, header, header_size);
     return bytes;
+}
+
+void *sample_allocate(void *user, size_t size)
+{
+    sample_counting *c = user;
+    if (++c->calls == c->fail_at)
+        return NULL;
+    size_t *memory = malloc(16 + size);
+    if (!memory)
+        return NULL;
+    *memory = size;
+    c->live++;
+    c->live_bytes += size;
+    c->peak_bytes = c->live_bytes > c->peak_bytes ? c->live_bytes : c->peak_bytes;
+    return (char *)memory + 16;
+}
+
+void sample_release(void *user, void *memory)
+{
+    sample_counting *c = user;
+    size_t *begin = (size_t *)(void *)((char *)memory - 16);
+    c->live--;
+    c->live_bytes -= *begin;
+    free(begin);
+}
+
+size_t sample_mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity)
+{
+    static const char *const words[] = {"{", "}", "[", "]", "\"", ":", ",", "\\u0000", "-1", "1e300", "9007199254740993", "null",
+                                        "0.5", "99999999999", "\"dtype\"", "F16", "F64", "BOOL", "True", "18446744073709551615"};
+    const uint32_t count = 1 + test_random_below(random, 4);
+    for (uint32_t i = 0; i < count && size > 8; i++) {
+        /* The header is where the decisions are: half of the mutations go there. */
+        const size_t reach = test_random_below(random, 2) && size > 1200 ? 1200 : size;
+        const size_t at = test_random_below(random, (uint32_t)reach);
+        const size_t length = 1 + test_random_below(random, 40);
+        const size_t rest = size - at;
+        switch (test_random_below(random, 6)) {
+        case 0: bytes[at] ^= (unsigned char)(1u << test_random_below(random, 8)); break;
+        case 1: bytes[at] = (unsigned char)test_random_bits(random); break;
+        case 2: size = test_random_below(random, 4) == 0 ? at : size; break;
+        case 3: /* take a piece out */
+            memmove(bytes + at, bytes + at + (length < rest ? length : rest), rest - (length < rest ? length : rest));
+            size -= length < rest ? length : rest;
+            break;
+        case 4: /* double a piece */
+            if (length <= rest && size + length <= capacity) {
+                memmove(bytes + at + length, bytes + at, rest);
+                size += length;
+            }
+            break;
+        default: {
+            const char *word = words[test_random_below(random, sizeof words / sizeof *words)];
+            memcpy(bytes + at, word, strlen(word) < rest ? strlen(word) : rest);
+        }
+        }
+    }
+    /* A length that fits lets the damage behind it be reached. */
+    if (size > 8 && test_random_below(random, 2)) {
+        for (size_t end = 8; end < size; end++)
+            if (bytes[end] == '}' && (end + 1 == size || bytes[end + 1] == ' ' || test_random_below(random, 20) == 0)) {
+                const uint64_t length = end + 1 - 8;
+                for (int b = 0; b < 8; b++)
+                    bytes[b] = (unsigned char)(length >> 8 * b);
+                break;
+            }
+    }
+    return size;
 }

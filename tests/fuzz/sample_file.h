@@ -2,6 +2,7 @@
 #ifndef TEST_SAMPLE_FILE_H
 #define TEST_SAMPLE_FILE_H
 
+#include "common/random.h"
 #include "smoe/layer_file.h"
 
 #define SAMPLE_TENSORS 24
@@ -17,6 +18,9 @@ typedef struct sample_file {
 
 /* E 3, D 4, H 5, k 2, T 6, with every bias. */
 void sample_init(sample_file *sample, bool gated);
+
+/* All that a layer can have: gated, a cosine router of width 2, sigmoid gates, 4 experts in 2 groups, a shared expert of hidden width 7. */
+void sample_init_full(sample_file *sample);
 
 /* value NULL: takes the key out. */
 void sample_set(sample_file *sample, const char *key, const char *value);
@@ -40,6 +44,16 @@ smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, 
 
 /* 8 bytes of length and the header, then data_size zero bytes. *size: of the result, which the caller frees. */
 unsigned char *sample_raw(const char *header, size_t data_size, size_t *size);
+
+/* An allocator that counts what is asked for, and fails at one call: {sample_allocate, sample_release, &counting}. */
+typedef struct sample_counting {
+    uint64_t calls, fail_at, live, live_bytes, peak_bytes;
+} sample_counting;
+void *sample_allocate(void *user, size_t size);
+void sample_release(void *user, void *memory);
+
+/* Damages bytes in one to four places: bits, words, pieces out or twice, an end. The new size, at most capacity. */
+size_t sample_mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity);
 
 /* libFuzzer's entry: opens, interprets and reads the whole of whatever it gets, both ways. Always 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

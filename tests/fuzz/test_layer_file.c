@@ -16,11 +16,15 @@
 
 #define MUTATIONS 4000
 
-static unsigned char *sample_bytes(bool gated, size_t *size)
+/* kind: 0 ungated, 1 gated, 2 all that a layer can have. */
+static unsigned char *sample_bytes(int kind, size_t *size)
 {
     const char *path = sample_path("valid");
     sample_file sample;
-    sample_init(&sample, gated);
+    if (kind == 2)
+        sample_init_full(&sample);
+    else
+        sample_init(&sample, kind == 1);
     assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
     return sample_read_bytes(path, size);
 }
@@ -52,7 +56,7 @@ static void test_header_lengths(void **state)
     (void)state;
     const char *path = sample_path("length");
     size_t size;
-    unsigned char *bytes = sample_bytes(false, &size);
+    unsigned char *bytes = sample_bytes(0, &size);
     unsigned char right[8];
     memcpy(right, bytes, 8);
     for (uint64_t i = 0; i < 3000; i++) {
@@ -78,97 +82,24 @@ static void test_header_lengths(void **state)
     remove(path);
 }
 
-static size_t mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity)
-{
-    static const char *const words[] = {"{", "}", "[", "]", "\"", ":", ",", "\\u0000", "-1", "1e300", "9007199254740993", "null",
-                                        "0.5", "99999999999", "\"dtype\"", "F16", "F64", "BOOL", "True", "18446744073709551615"};
-    const uint32_t count = 1 + test_random_below(random, 4);
-    for (uint32_t i = 0; i < count && size > 8; i++) {
-        /* The header is where the decisions are: half of the mutations go there. */
-        const size_t reach = test_random_below(random, 2) && size > 1200 ? 1200 : size;
-        const size_t at = test_random_below(random, (uint32_t)reach);
-        const size_t length = 1 + test_random_below(random, 40);
-        const size_t rest = size - at;
-        switch (test_random_below(random, 6)) {
-        case 0: bytes[at] ^= (unsigned char)(1u << test_random_below(random, 8)); break;
-        case 1: bytes[at] = (unsigned char)test_random_bits(random); break;
-        case 2: size = test_random_below(random, 4) == 0 ? at : size; break;
-        case 3: /* take a piece out */
-            memmove(bytes + at, bytes + at + (length < rest ? length : rest), rest - (length < rest ? length : rest));
-            size -= length < rest ? length : rest;
-            break;
-        case 4: /* double a piece */
-            if (length <= rest && size + length <= capacity) {
-                memmove(bytes + at + length, bytes + at, rest);
-                size += length;
-            }
-            break;
-        default: {
-            const char *word = words[test_random_below(random, sizeof words / sizeof *words)];
-            memcpy(bytes + at, word, strlen(word) < rest ? strlen(word) : rest);
-        }
-        }
-    }
-    /* A length that fits lets the damage behind it be reached. */
-    if (size > 8 && test_random_below(random, 2)) {
-        for (size_t end = 8; end < size; end++)
-            if (bytes[end] == '}' && (end + 1 == size || bytes[end + 1] == ' ' || test_random_below(random, 20) == 0)) {
-                const uint64_t length = end + 1 - 8;
-                for (int b = 0; b < 8; b++)
-                    bytes[b] = (unsigned char)(length >> 8 * b);
-                break;
-            }
-    }
-    return size;
-}
-
 static void test_mutations(void **state)
 {
     (void)state;
     const uint64_t seed = test_seed();
     printf("# seed %llu\n", (unsigned long long)seed);
-    for (int gated = 0; gated < 2; gated++) {
+    for (int kind = 0; kind < 3; kind++) {
         size_t size;
-        unsigned char *bytes = sample_bytes(gated, &size), *mutant = malloc(size + 4096);
+        unsigned char *bytes = sample_bytes(kind, &size), *mutant = malloc(size + 4096);
         assert_non_null(mutant);
         for (uint64_t i = 0; i < MUTATIONS; i++) {
-            test_random random = test_random_make(seed, 2 * i + (uint64_t)gated);
+            test_random random = test_random_make(seed, 3 * i + (uint64_t)kind);
             memcpy(mutant, bytes, size);
-            LLVMFuzzerTestOneInput(mutant, mutate(&random, mutant, size, size + 4096));
+            LLVMFuzzerTestOneInput(mutant, sample_mutate(&random, mutant, size, size + 4096));
         }
         free(mutant);
         free(bytes);
     }
     remove(sample_path("fuzz"));
-}
-
-/* Counts what is asked for; fails at one call. */
-typedef struct counting {
-    uint64_t calls, fail_at, live, live_bytes, peak_bytes;
-} counting;
-
-static void *counting_allocate(void *user, size_t size)
-{
-    counting *c = user;
-    if (++c->calls == c->fail_at)
-        return NULL;
-    size_t *memory = malloc(16 + size);
-    if (!memory)
-        return NULL;
-    *memory = size;
-    c->live++;
-    c->live_bytes += size;
-    c->peak_bytes = c->live_bytes > c->peak_bytes ? c->live_bytes : c->peak_bytes;
-    return (char *)memory + 16;
-}
-
-static void counting_release(void *user, void *memory)
-{
-    counting *c = user;
-    size_t *begin = (size_t *)(void *)((char *)memory - 16);
-    c->live--;
-    c->live_bytes -= *begin;
-    free(begin);
 }
 
 static void test_allocation_failures(void **state)
@@ -177,13 +108,13 @@ static void test_allocation_failures(void **state)
     const char *path = sample_path("no-memory");
     for (int way = 0; way < 3; way++) { /* file, pipe, writing */
         size_t size;
-        unsigned char *bytes = sample_bytes(true, &size);
+        unsigned char *bytes = sample_bytes(2, &size);
         sample_file sample;
-        sample_init(&sample, true);
+        sample_init_full(&sample);
         uint64_t failures = 0;
         for (uint64_t fail_at = 1;; fail_at++) {
-            counting c = {0, fail_at, 0, 0, 0};
-            const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+            sample_counting c = {0, fail_at, 0, 0, 0};
+            const smoe_allocator allocator = {sample_allocate, sample_release, &c};
             smoe_layer_file *file = NULL;
             smoe_result result;
             if (way == 2)
@@ -226,8 +157,8 @@ static void test_long_pipe(void **state)
         FILE *pipe = popen(command, "r");
         assert_non_null(pipe);
         snprintf(name, sizeof name, "/dev/fd/%d", fileno(pipe));
-        counting c = {0, way < 2 ? 0 : (uint64_t)way + 5, 0, 0, 0};
-        const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+        sample_counting c = {0, way < 2 ? 0 : (uint64_t)way + 5, 0, 0, 0};
+        const smoe_allocator allocator = {sample_allocate, sample_release, &c};
         smoe_layer_file *file;
         const smoe_result result = smoe_layer_file_open(name, &allocator, NULL, &file);
         if (way == 0) {
@@ -264,8 +195,8 @@ static void test_memory_bound(void **state)
             size_t size;
             unsigned char *bytes = sample_raw(text, 8, &size);
             for (int piped = 0; piped < 2; piped++) {
-                counting c = {0, 0, 0, 0, 0};
-                const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+                sample_counting c = {0, 0, 0, 0, 0};
+                const smoe_allocator allocator = {sample_allocate, sample_release, &c};
                 smoe_layer_file *file;
                 assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
                 assert_int_equal(c.live, 0);
@@ -281,8 +212,8 @@ static void test_memory_bound(void **state)
     unsigned char *bytes =
         sample_raw("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000,1000000],\"data_offsets\":[0,4000000000000]}}", 64, &size);
     for (int piped = 0; piped < 2; piped++) {
-        counting c = {0, 0, 0, 0, 0};
-        const smoe_allocator allocator = {counting_allocate, counting_release, &c};
+        sample_counting c = {0, 0, 0, 0, 0};
+        const smoe_allocator allocator = {sample_allocate, sample_release, &c};
         smoe_layer_file *file;
         assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
         assert_true(c.peak_bytes < (piped ? 2u << 20 : 4096u)); /* a pipe's first chunk is 1 MiB */

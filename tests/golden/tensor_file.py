@@ -3,7 +3,7 @@ import array
 import json
 import struct
 
-CODES = {'F32': 'f', 'F64': 'd', 'I32': 'i', 'F16': 'H'}
+CODES = {'F32': 'f', 'F64': 'd', 'I32': 'i', 'I64': 'q', 'F16': 'H', 'BF16': 'H', 'U8': 'B', 'F8_E4M3': 'B'}  # 16 bits: their words
 
 
 class Tensor:
@@ -52,3 +52,28 @@ def write_raw(path, header, data):
     with open(path, 'wb') as file:
         text = header.encode('utf-8')
         file.write(struct.pack('<Q', len(text)) + text + data)
+
+
+def word(dtype, value):
+    """The nearest float16 or bfloat16, ties to even, as its 16 bits."""
+    if dtype == 'F16':
+        return struct.unpack('<H', struct.pack('<e', value))[0]
+    bits, = struct.unpack('<I', struct.pack('<f', value))
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16
+
+
+def value_of(dtype, bits):
+    """What a word stands for."""
+    return struct.unpack('<e', struct.pack('<H', bits))[0] if dtype == 'F16' else struct.unpack('<f', struct.pack('<I', bits << 16))[0]
+
+
+def rounded(dtype, values):
+    """Values as a tensor of the type has them."""
+    if dtype == 'F32':
+        return list(array.array('f', values))
+    return [value_of(dtype, word(dtype, value)) for value in values]
+
+
+def tensor(dtype, shape, values):
+    """A tensor of numbers, rounded to its type."""
+    return Tensor(dtype, shape, [word(dtype, value) for value in values] if dtype in ('F16', 'BF16') else values)

@@ -3,7 +3,6 @@ import copy
 import glob
 import math
 import os
-import struct
 import sys
 import tempfile
 
@@ -76,9 +75,10 @@ def out_comes_back(path):
     tensors, metadata = tensor_file.read(path)
     written, said = single_outputs[path]
     tokens, width = tensors['x'].shape
-    experts, most = tensors['router.weight'].shape[0], int(metadata['max_active'])
+    experts, most = tensors['expected.logits'].shape[1], int(metadata['max_active'])
     shapes = {'y': ('F32', [tokens, width]), 'report.gap': ('F32', [tokens]), 'report.eps': ('F32', [tokens]),
               'report.order': ('I32', [tokens]), 'report.active': ('I32', [tokens]), 'report.flags': ('I32', [tokens]),
+              'report.group_gap': ('F32', [tokens]), 'report.groups': ('I32', [tokens]),
               'report.ids': ('I32', [tokens, most]), 'report.weights': ('F32', [tokens, most])}
     assert {name: (tensor.dtype, tensor.shape) for name, tensor in written.items()} == shapes
     assert float(said['eps']) == float(metadata['eps']) or math.isclose(float(said['eps']), float(metadata['eps']), rel_tol=1e-7)
@@ -93,38 +93,36 @@ def out_comes_back(path):
     close(written['y'].values, tensors['expected.y'].values, 1e-3 * max(map(abs, tensors['expected.y'].values)), 'y')
 
 
-def float16_weights(path):
-    """The router stays float32: the report is the same to the bit. y moves by the rounding of the weights, 2^-11 each, and more."""
+def narrow_weights(path, name, allowed):
+    """The router stays float32: the report is the same to the bit. y moves by the rounding of the weights and more."""
     tensors, _ = tensor_file.read(path)
     single, _ = single_outputs[path]
-    half, said = output_of(path, '--weights', 'f16', '--validate')
-    assert said['weights'] == 'f16'
-    for name, tensor in single.items():
-        if name != 'y':
-            assert half[name].values == tensor.values or any(math.isinf(v) for v in tensor.values), name
-    close(half['y'].values, tensors['expected.y'].values, 0.01 * max(map(abs, tensors['expected.y'].values)), 'y')
-    assert half['y'].values != single['y'].values, 'float16 weights changed nothing at all'
+    half, said = output_of(path, '--weights', name, '--validate')
+    assert said['weights'] == name
+    for field, tensor in single.items():
+        if field != 'y':
+            assert half[field].values == tensor.values, field
+    close(half['y'].values, tensors['expected.y'].values, allowed * max(map(abs, tensors['expected.y'].values)), 'y')
+    assert half['y'].values != single['y'].values, '%s weights changed nothing at all' % name
 
 
-def float16_file():
-    """A file whose own weights are float16 gives the bits that converting on the way gives: 16 exact values survive both."""
-    tensors, metadata = golden('smooth_small')
-    for name in ('experts.w1', 'experts.w2'):
-        tensors[name].values = [round(value * 16) / 16 for value in tensors[name].values]
-    single = os.path.join(scratch.name, 'float32.safetensors')
-    tensor_file.write(single, tensors, metadata)
-    for name in ('experts.w1', 'experts.w2'):
-        words = [struct.unpack('<H', struct.pack('<e', value))[0] for value in tensors[name].values]
-        tensors[name] = Tensor('F16', tensors[name].shape, words)
-    half = os.path.join(scratch.name, 'half.safetensors')
-    tensor_file.write(half, tensors, metadata)
-    converted, _ = output_of(single, '--weights', 'f16')
-    own, said = output_of(half)
-    assert said['weights'] == 'f16'
-    assert converted['y'].values == own['y'].values
-    widened, said = output_of(half, '--weights', 'f32')
-    assert said['weights'] == 'f32'
-    close(widened['y'].values, own['y'].values, 1e-4 * max(map(abs, own['y'].values)), 'y')
+def narrow_file(dtype, name):
+    """A file whose own weights are float16 or bfloat16 gives the bits that converting on the way gives; the shared expert's too."""
+    for file in ('smooth_small', 'sigmoid_grouped'):
+        tensors, metadata = golden(file)
+        single = os.path.join(scratch.name, 'float32.safetensors')
+        tensor_file.write(single, tensors, metadata)
+        for key in [key for key in tensors if key[:-1] in ('experts.w', 'shared.w')]:
+            tensors[key] = tensor_file.tensor(dtype, tensors[key].shape, tensors[key].values)
+        half = os.path.join(scratch.name, 'half.safetensors')
+        tensor_file.write(half, tensors, metadata)
+        converted, _ = output_of(single, '--weights', name)
+        own, said = output_of(half)
+        assert said['weights'] == name
+        assert converted['y'].values == own['y'].values
+        widened, said = output_of(half, '--weights', 'f32')
+        assert said['weights'] == 'f32'
+        close(widened['y'].values, own['y'].values, 1e-4 * max(map(abs, own['y'].values)), 'y')
 
 
 def overrides():
@@ -213,15 +211,105 @@ def excuses():
     assert '1 without excuse' in outcome(0, 'other', 1)(1)['ids']
 
 
+def summary():
+    """The device's totals in the summary, against the expected report."""
+    for name in ('ties_tolerance', 'smooth_capped', 'all_equal_capped', 'sigmoid_grouped'):
+        tensors, metadata = golden(name)
+        active, order, ids = (tensors['expected.' + key].values for key in ('active', 'order', 'ids'))
+        eps = tensors['expected.eps'].values
+        lines = rows(run(os.path.join(FOLDER, name + '.safetensors')))
+        capped = sum(value == 0.0 for value in eps) if float(metadata['eps']) > 0 else 0
+        assert lines['tokens'].split(': ')[1] == '%.3f experts active on average, %d at most; %d on a boundary, %d capped, 0 non-finite' % (
+            sum(active) / len(active), max(active), sum(value > 0 for value in order), capped), lines['tokens']
+        counts = ', '.join('%d: %d' % (value, order.count(value)) for value in range(8) if value in order)
+        assert lines['orders'] == 'orders        %s tokens' % counts, lines['orders']
+        by_expert = [ids.count(expert) for expert in range(int(metadata['n_experts']))]
+        busiest, idlest = by_expert.index(max(by_expert)), by_expert.index(min(by_expert))
+        assert lines['experts'].split('busiest ')[1] == '%d with %d tokens, idlest %d with %d' % (
+            busiest, by_expert[busiest], idlest, by_expert[idlest]), lines['experts']
+    assert 'cosine of width 16, softmax' in run(os.path.join(FOLDER, 'cosine_gmoe.safetensors'))
+    assert 'sigmoid with selection bias, the 3 best of 8 groups, group eps 0\n' in run(os.path.join(FOLDER, 'sigmoid_grouped.safetensors'))
+
+
+def groups():
+    """report.groups and report.group_gap against the expected logits; a band for groups lets more of them in."""
+    path = os.path.join(FOLDER, 'sigmoid_grouped.safetensors')
+    tensors, metadata = tensor_file.read(path)
+    written, _ = output_of(path)
+    bias, band = tensors['router.selection_bias'].values, 0.25
+    smooth, said = output_of(path, '--group-eps', str(band), '--validate')
+    assert float(said['group_eps']) == band and 'group eps 0.25' in run('--group-eps', str(band), path)
+    for token, logits in enumerate(tensors['expected.logits'].rows()):
+        scores = [1.0 / (1.0 + math.exp(-z)) + b for z, b in zip(logits, bias)]
+        ranks = sorted((sum(sorted(scores[at:at + 8])[-2:]) for at in range(0, 64, 8)), reverse=True)
+        close([written['report.group_gap'].values[token]], [ranks[2] - ranks[3]], 1e-5, 'group gap')
+        assert written['report.groups'].values[token] == 3
+        if all(abs(ranks[2] - score - band) > 1e-5 for score in ranks):
+            assert smooth['report.groups'].values[token] == sum(ranks[2] - score < band for score in ranks), 'token %d' % token
+    assert max(smooth['report.groups'].values) > 3
+    # The file may say so itself; --check is for hard groups.
+    changed = os.path.join(scratch.name, 'grouped.safetensors')
+    tensor_file.write(changed, tensors, dict(metadata, group_eps=str(band)))
+    assert output_of(changed)[0]['y'].values == smooth['y'].values != written['y'].values
+    assert 'group_eps must be 0' in run('--check', changed, status=2)
+
+
+def write_layer():
+    """--write: the file it writes is the same layer with the same inputs, whatever the layer has."""
+    for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature'):
+        path, copied = os.path.join(FOLDER, name + '.safetensors'), os.path.join(scratch.name, 'copied.safetensors')
+        run('--write', copied, path)
+        tensors, metadata = tensor_file.read(path)
+        written, said = tensor_file.read(copied)
+        assert {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in written.items()} == \
+            {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in tensors.items() if not key.startswith('expected.')}
+        for key in ('k', 'renormalize', 'activation', 'gated', 'score', 'router', 'max_active'):
+            assert said[key] == metadata[key], key
+        for key in ('eps', 'a', 'b', 'temperature', 'tie_tolerance', 'scale'):
+            assert math.isclose(float(said[key]), float(metadata[key]), rel_tol=1e-7), key
+        assert output_of(copied)[0]['y'].values == output_of(path)[0]['y'].values
+
+
+def other_inputs():
+    """--x and --tokens in place of the file's own inputs."""
+    path, other = os.path.join(FOLDER, 'smooth_small.safetensors'), os.path.join(scratch.name, 'x.safetensors')
+    tensors, _ = tensor_file.read(path)
+    x = tensors['x']
+    tensor_file.write(other, {'x': Tensor('F32', [3, 48], x.values[5 * 48:8 * 48])}, {})
+    assert output_of(path, '--x', other)[0]['y'].values == output_of(path)[0]['y'].values[5 * 48:8 * 48]
+    assert output_of(path, '--tokens', '7')[0]['y'].shape == [7, 48]
+
+
+def calibrate():
+    """--calibrate is exact: by the expected logits the eps it prints gives what it prints, and a little more breaks the budget."""
+    for name in ('smooth_small', 'cosine_gmoe'):
+        path = os.path.join(FOLDER, name + '.safetensors')
+        tensors, metadata = tensor_file.read(path)
+        k, distances = int(metadata['k']), []
+        for logits in tensors['expected.logits'].rows():
+            kth = sorted(logits, reverse=True)[k - 1]
+            distances += sorted((kth - z for z in logits), reverse=True)[:len(logits) - k]
+        tokens = tensors['x'].shape[0]
+        for wanted in (0, 0.25, 0.5, 1.0):
+            words = rows(run('--calibrate', str(wanted), path))['calibration'].split()
+            eps, extra = float(words[2].rstrip(':')), float(words[3])
+            allowed = math.floor(wanted * tokens + 1e-9)
+            assert abs(extra - allowed / tokens) < 1e-6, words  # distances all differ
+            assert abs(eps - sorted(distances)[allowed]) < 1e-4, (words, sorted(distances)[allowed])
+
+
 def timing():
     lines = rows(run('--repeat', '4', os.path.join(FOLDER, 'one_token.safetensors')))
     for stage in ('route_logits', 'route_select', 'sort', 'expert_up', 'expert_down', 'combine', 'device', 'host'):
         assert stage in lines and 'median' in lines['host'], lines
 
 
-assert len(FILES) >= 20, 'only %d golden files in %s' % (len(FILES), FOLDER)
+assert len(FILES) >= 22, 'only %d golden files in %s' % (len(FILES), FOLDER)
 NAMES = [(path, os.path.basename(path)[:-len('.safetensors')]) for path in FILES]
 tap.run([('%s: --check' % name, lambda path=path: check_passes(path)) for path, name in NAMES] +
         [('%s: --out' % name, lambda path=path: out_comes_back(path)) for path, name in NAMES] +
-        [('%s: float16 weights' % name, lambda path=path: float16_weights(path)) for path, name in NAMES] +
-        [float16_file, overrides, check_catches, excuses, timing])
+        [('%s: float16 weights' % name, lambda path=path: narrow_weights(path, 'f16', 0.01)) for path, name in NAMES] +
+        [('%s: bfloat16 weights' % name, lambda path=path: narrow_weights(path, 'bf16', 0.05)) for path, name in NAMES
+         if name in ('smooth_small', 'gated_swiglu', 'cosine_gmoe', 'sigmoid_grouped', 'hard_top2_nobias')] +
+        [('a float16 file', lambda: narrow_file('F16', 'f16')), ('a bfloat16 file', lambda: narrow_file('BF16', 'bf16'))] +
+        [overrides, check_catches, excuses, summary, groups, write_layer, other_inputs, calibrate, timing])

@@ -17,6 +17,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
 GOOD = os.path.join(FOLDER, 'one_expert.safetensors')
 SMOOTH = os.path.join(FOLDER, 'all_equal_smooth.safetensors')
+GROUPED = os.path.join(FOLDER, 'sigmoid_grouped.safetensors')
 PASS_TOKENS = 32768  # the most of one pass: SMOE_MAX_PASS_TOKENS of src/domain/shape.h
 scratch = tempfile.TemporaryDirectory()
 BAD = os.path.join(scratch.name, 'bad.safetensors')
@@ -42,12 +43,18 @@ def command_lines():
             (['--temperature', '9e-31', GOOD], '1e-30 .. 1e30'),
             (['--temperature', '1.1e30', GOOD], '1e-30 .. 1e30'), (['--eps', '1.1e30', GOOD], '0 or 1e-30'),
             (['--eps', '9e-31', GOOD], '0 or 1e-30'), (['--tie-tolerance', '-1', GOOD], '0 or above'),
-            (['--scale', 'inf', GOOD], 'finite'), (['--weights', 'f8', GOOD], 'f32 or f16'), (['--repeat', '0', GOOD], 'whole number'),
+            (['--scale', 'inf', GOOD], 'finite'), (['--weights', 'f8', GOOD], 'f32, f16 or bf16'),
+            (['--repeat', '0', GOOD], 'whole number'),
             (['--repeat', '1e3', GOOD], 'whole number'), (['--repeat', '-1', GOOD], 'whole number'),
             (['--repeat', '99999999999999999999', GOOD], 'whole number'), (['--k', '2', GOOD], '--k is more'),
             (['--k', '1.5', GOOD], 'whole number'), (['--max-active', '2', GOOD], '--max-active'),
             (['--max-active', '1', SMOOTH], '--max-active'), (['--check', '--eps', '0', GOOD], '--check'),
-            (['--check', '--k', '1', GOOD], '--check'), (['--check', '--weights', 'f16', GOOD], '--check'),
+            (['--check', '--k', '1', GOOD], '--check'), (['--check', '--tokens', '3', GOOD], '--check'),
+            (['--check', '--calibrate', '0.5', GOOD], '--check'), (['--calibrate', '1025', GOOD], '0 .. 1024'),
+            (['--group-eps', '0.1', GOOD], 'no groups'), (['--group-eps', '9e-31', GOOD], '0 or 1e-30'),
+            (['--activation', 'swish', GOOD], 'must be identity'), (['--activation', 'swiglu_clamped', GOOD], 'needs gated'),
+            (['--k', '25', GROUPED], 'groups that may be chosen'), (['--x', GROUPED, GOOD], 'tensor x must be'),
+            (['--check', '--weights', 'f16', GOOD], '--check'),
             (['/no/such/file'], '/no/such/file'), ([FOLDER], FOLDER), (['/dev/null'], '/dev/null'), (['/dev/zero'], '/dev/zero')):
         refused(*arguments, text=text)
 
@@ -134,8 +141,10 @@ def contradictions():
             ('eps', '-0.5', 'metadata eps'), ('eps', 'nan', 'metadata eps'), ('eps', '1,5', 'metadata eps'), ('a', '0', 'metadata a'),
             ('b', '2000', 'metadata b'), ('temperature', '0', 'metadata temperature'), ('scale', '1e60', 'metadata scale'),
             ('gated', 'True', 'metadata gated'), ('bias', 'False', 'metadata bias'), ('renormalize', 'maybe', 'metadata renormalize'),
-            ('shared', '1', 'metadata shared'), ('router', 'cosine', 'metadata router'), ('score', 'sigmoid', 'sigmoid'),
-            ('n_group', '2', 'n_group'), ('activation', 'relu2', 'relu2'), ('activation', None, 'activation is missing')):
+            ('shared', '1', 'metadata shared'), ('router', 'cosine', 'metadata router'), ('score', 'tanh', 'softmax or sigmoid'),
+            ('n_group', '3', 'does not divide'), ('n_group', '2000', 'from 1 to 1024'), ('topk_group', '2', 'metadata topk_group is 2'),
+            ('group_eps', '-1', 'metadata group_eps'), ('activation', 'mish', 'mish'), ('activation', 'swiglu_clamped', 'experts.w3'),
+            ('activation', None, 'activation is missing')):
         changed = {**metadata, key: value}
         if value is None:
             del changed[key]
@@ -146,8 +155,9 @@ def contradictions():
             ('router.weight', None, 'router.weight'), ('router.weight', f32(7, 16), ''), ('router.bias', f32(7), 'router.bias'),
             ('experts.w1', None, 'experts.w1'), ('experts.w1', f32(8, 16, 24), 'experts.w1'), ('experts.w2', f32(8, 24, 16), ''),
             ('experts.b1', None, 'metadata bias'), ('experts.b1', f32(8, 16), 'experts.b1'), ('experts.w3', f32(8, 24, 16), 'gated'),
-            ('experts.w2', Tensor('F16', (8, 16, 24), [0] * 3072), 'one dtype'), ('shared.w1', f32(24, 16), 'shared'),
-            ('router.similarity', f32(4, 8), 'cosine'), ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
+            ('experts.w2', Tensor('F16', (8, 16, 24), [0] * 3072), 'one dtype'), ('shared.w1', f32(24, 16), 'metadata shared'),
+            ('router.similarity', f32(4, 8), 'cosine'), ('router.selection_bias', f32(8), 'score sigmoid'),
+            ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
         changed = copy.copy(tensors)
         if tensor:
             changed[name] = tensor

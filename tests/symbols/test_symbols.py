@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import tap
 
-LIBRARIES = {'smoe': ['smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h']}
+LIBRARIES = {'smoe': ['smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
 BANNED = {'abort', 'exit', '_exit', '_Exit', 'quick_exit', 'atexit', 'raise', 'signal', '__assert_fail', '__assert_rtn', 'printf',
           'vprintf', 'puts', 'putchar', 'perror', '__printf_chk', '__vprintf_chk', 'stdout', 'stderr', '__stdoutp', '__stderrp',
           'getenv', 'secure_getenv', 'setenv', 'system', 'srand', 'setlocale'}

@@ -1,0 +1,57 @@
+/* Reading one mixture-of-experts layer out of a model's checkpoint: the safetensors files and config.json of Hugging Face, and Tutel's
+ * names. README.md, "Checkpoints", has the formats. Part of libsmoe-file: needs no device. The general rules of smoe.h hold; a
+ * smoe_checkpoint is immutable once opened, and layers may be read from several threads, but for cJSON's process-wide record of its last
+ * error (layer_file.h): smoe_checkpoint_open and smoe_checkpoint_read must not run in two threads at once. */
+#ifndef SMOE_CHECKPOINT_H
+#define SMOE_CHECKPOINT_H
+
+#include "layer_file.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct smoe_checkpoint smoe_checkpoint;
+
+/* Opens a folder (config.json, and model.safetensors or model.safetensors.index.json with its shards), or one file, for which path must
+ * end in ".safetensors" (config.json beside it, if there is one, describes it too). Reads the configuration and the tensors' names, no
+ * tensor's data. Shards named by the index must be plain names in the folder.
+ * Errors: INVALID_ARGUMENT, FILE (unreadable, damaged), UNSUPPORTED (a model_type that smoe does not know), OUT_OF_HOST_MEMORY. */
+SMOE_API smoe_result smoe_checkpoint_open(const char *path, const smoe_allocator *allocator, const smoe_log *log, smoe_checkpoint **out);
+SMOE_API void smoe_checkpoint_close(smoe_checkpoint *checkpoint);
+
+/* The checkpoint's format: config.json's model_type, or "tutel". Static memory; NULL for NULL. */
+SMOE_API const char *smoe_checkpoint_format(const smoe_checkpoint *checkpoint);
+
+/* The indices of the layers that have experts, ascending. With layers == NULL, *count receives their number; else at most *count are
+ * written and *count becomes the number written. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY. */
+SMOE_API smoe_result smoe_checkpoint_layers(const smoe_checkpoint *checkpoint, uint32_t *count, uint32_t *layers);
+
+/* What a checkpoint may leave open: Tutel's say neither, unless the file's metadata has `k` and `activation`. */
+typedef struct smoe_checkpoint_options {
+    uint32_t top_k;                    /* 0: as the checkpoint has it */
+    const smoe_activation *activation; /* NULL: as the checkpoint has it */
+} smoe_checkpoint_options;
+
+typedef struct smoe_checkpoint_layer smoe_checkpoint_layer;
+
+/* Reads layer `layer` (as the model counts them, dense ones too), and of the files only its bytes. options may be NULL.
+ * w1, w2, w3 and the shared expert's keep the type that the checkpoint has them in, float32, float16 or bfloat16; where they differ
+ * from one another all become float32. The router and the biases become float32, which changes no value.
+ * Errors: INVALID_ARGUMENT (no such layer, or one without experts; an option needed or impossible), FILE (missing tensors or shards,
+ * wrong shapes, contradictions between tensors and config.json), UNSUPPORTED (quantised tensors, an activation or setting smoe does
+ * not have), OUT_OF_HOST_MEMORY. */
+SMOE_API smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t layer, const smoe_checkpoint_options *options,
+                                          smoe_checkpoint_layer **out);
+SMOE_API void smoe_checkpoint_layer_destroy(smoe_checkpoint_layer *layer);
+
+/* plan: max_tokens = 1. params: token_count = 1, eps 0 unless the checkpoint was trained with one. weights: pointers into the layer,
+ * valid until it is destroyed, also after the checkpoint was closed. Any of the three may be NULL. Errors: INVALID_ARGUMENT. */
+SMOE_API smoe_result smoe_checkpoint_layer_get(const smoe_checkpoint_layer *layer, smoe_plan_desc *plan, smoe_forward_params *params,
+                                               smoe_host_weights *weights);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

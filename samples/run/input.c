@@ -1,0 +1,193 @@
+/* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file says. */
+#include "run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_TOKENS 64u
+#define MAX_REPORT_SIZE (UINT64_C(1) << 30)
+
+int run_refuse(const run *r, const char *text)
+{
+    fprintf(stderr, "smoe-run: %s: %s\n", run_source(r), text);
+    return RUN_REFUSED;
+}
+
+/* While a file is read, it is the file that asks for too much. */
+static int file_status(smoe_result result)
+{
+    return result == SMOE_ERROR_UNSUPPORTED ? RUN_REFUSED : run_status(result);
+}
+
+/* ---- the layer ----------------------------------------------------------------------------------------------------- */
+
+static int load_checkpoint(run *r)
+{
+    const run_options *given = &r->options;
+    const smoe_checkpoint_options options = {given->top_k == RUN_NONE ? 0 : given->top_k,
+                                             given->has_activation ? &given->activation : NULL};
+    smoe_checkpoint *checkpoint;
+    smoe_result result = smoe_checkpoint_open(given->checkpoint, NULL, &r->log, &checkpoint);
+    if (result != SMOE_SUCCESS)
+        return file_status(result);
+    result = smoe_checkpoint_read(checkpoint, given->layer, &options, &r->checkpoint_layer);
+    r->format = smoe_checkpoint_format(checkpoint);
+    smoe_checkpoint_close(checkpoint);
+    if (result == SMOE_SUCCESS)
+        result = smoe_checkpoint_layer_get(r->checkpoint_layer, &r->plan, &r->params, &r->weights);
+    return file_status(result);
+}
+
+static int load_file(run *r)
+{
+    smoe_result result = smoe_layer_file_open(r->options.file, NULL, &r->log, &r->file);
+    if (result == SMOE_SUCCESS)
+        result = smoe_layer_file_layer(r->file, &r->plan, &r->params, &r->weights);
+    if (result != SMOE_SUCCESS)
+        return file_status(result);
+    const smoe_tensor *x = smoe_layer_file_tensor(r->file, "x");
+    r->x = x ? x->data : NULL;
+    return RUN_OK;
+}
+
+/* ---- inputs -------------------------------------------------------------------------------------------------------- */
+
+static int load_x(run *r)
+{
+    const char *path = r->options.x;
+    const smoe_result result = smoe_layer_file_open(path, NULL, &r->log, &r->x_file);
+    if (result != SMOE_SUCCESS)
+        return file_status(result);
+    const smoe_tensor *x = smoe_layer_file_tensor(r->x_file, "x");
+    const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 && x->shape[0] <= SMOE_MAX_TOKENS &&
+                       x->shape[1] == r->plan.d_model;
+    if (!right) {
+        fprintf(stderr, "smoe-run: %s: tensor x must be F32 [T,%u], T from 1 to %u\n", path, r->plan.d_model, SMOE_MAX_TOKENS);
+        return RUN_REFUSED;
+    }
+    r->x = x->data;
+    r->plan.max_tokens = (uint32_t)x->shape[0];
+    return RUN_OK;
+}
+
+/* SplitMix64 (Steele, Lea and Flood 2014), as a number in (0, 1). */
+static double next_uniform(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return ((double)((z ^ z >> 31) >> 11) + 0.5) * 0x1p-53;
+}
+
+/* Standard normal numbers, two by two (Box and Muller 1958). */
+static int make_x(run *r)
+{
+    const double turn = 6.283185307179586;
+    r->plan.max_tokens = r->options.tokens == RUN_NONE ? DEFAULT_TOKENS : r->options.tokens;
+    r->options.seed = r->options.seed == RUN_NONE ? 1 : r->options.seed;
+    const size_t count = (size_t)r->plan.max_tokens * r->plan.d_model;
+    uint64_t state = r->options.seed;
+    r->random_x = malloc(count * sizeof *r->random_x);
+    if (!r->random_x) {
+        fprintf(stderr, "smoe-run: no host memory for %u tokens\n", r->plan.max_tokens);
+        return RUN_FAILED;
+    }
+    for (size_t i = 0; i < count; i += 2) {
+        const double radius = sqrt(-2.0 * log(next_uniform(&state))), angle = turn * next_uniform(&state);
+        r->random_x[i] = (float)(radius * cos(angle));
+        if (i + 1 < count)
+            r->random_x[i + 1] = (float)(radius * sin(angle));
+    }
+    r->x = r->random_x;
+    return RUN_OK;
+}
+
+static int load_inputs(run *r)
+{
+    const bool make = r->options.tokens != RUN_NONE || r->options.seed != RUN_NONE;
+    int status = RUN_OK;
+    if (r->options.x)
+        status = load_x(r);
+    else if (make || r->options.checkpoint)
+        status = make_x(r);
+    else if (!r->x)
+        return run_refuse(r, "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
+    r->params.token_count = r->plan.max_tokens;
+    return status;
+}
+
+/* ---- options ------------------------------------------------------------------------------------------------------- */
+
+static void override_number(double given, float *value)
+{
+    if (!isnan(given))
+        *value = (float)given;
+}
+
+static void override_file(run *r)
+{
+    const run_options *options = &r->options;
+    override_number(options->eps, &r->params.eps);
+    override_number(options->group_eps, &r->params.group_eps);
+    override_number(options->a, &r->params.a);
+    override_number(options->b, &r->params.b);
+    override_number(options->temperature, &r->params.temperature);
+    override_number(options->tie_tolerance, &r->params.tie_tolerance);
+    override_number(options->scale, &r->params.scale);
+    r->plan.top_k = options->top_k != RUN_NONE ? options->top_k : r->plan.top_k;
+    r->plan.max_active = options->max_active != RUN_NONE ? options->max_active : r->plan.max_active;
+    r->plan.max_active = r->plan.max_active ? r->plan.max_active : r->plan.expert_count;
+    r->plan.weight_type = options->has_weights ? options->weights : r->plan.weight_type;
+    r->plan.activation = options->has_activation ? options->activation : r->plan.activation;
+}
+
+static int check_overrides(const run *r, smoe_type own_type)
+{
+    const smoe_plan_desc *plan = &r->plan;
+    const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
+    if (r->options.check && plan->weight_type != own_type && plan->weight_type != SMOE_TYPE_FLOAT32)
+        return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
+    if (plan->top_k > plan->expert_count)
+        return run_refuse(r, "--k is more than the layer's experts");
+    if (plan->group_count && plan->top_k > group_size * plan->top_groups)
+        return run_refuse(r, "--k is more than the experts of the groups that may be chosen from");
+    if (plan->max_active < plan->top_k || plan->max_active > plan->expert_count)
+        return run_refuse(r, "--max-active must lie between k and the layer's number of experts");
+    if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
+        return run_refuse(r, "--activation swiglu_clamped needs gated experts");
+    if (!isnan(r->options.group_eps) && !plan->group_count)
+        return run_refuse(r, "--group-eps: the layer has no groups of experts");
+    if (r->options.check && plan->group_count && r->params.group_eps > 0.0f)
+        return run_refuse(r, "--check: expected results are for hard groups, metadata group_eps must be 0");
+    return RUN_OK;
+}
+
+static int allocate(run *r)
+{
+    const uint64_t tokens = r->params.token_count;
+    const uint64_t report_size = tokens * SMOE_REPORT_STRIDE(r->plan.max_active) * 4;
+    if (report_size > MAX_REPORT_SIZE)
+        return run_refuse(r, "the report of so many tokens and active experts would take over 1 GiB; --max-active makes it smaller");
+    r->report = malloc((size_t)report_size);
+    r->y = malloc((size_t)(tokens * r->plan.d_model * sizeof *r->y));
+    r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);
+    if (r->report && r->y && r->expert_tokens)
+        return RUN_OK;
+    fprintf(stderr, "smoe-run: no host memory for the output\n");
+    return RUN_FAILED;
+}
+
+int run_load(run *r)
+{
+    int status = r->options.checkpoint ? load_checkpoint(r) : load_file(r);
+    const smoe_type own_type = r->plan.weight_type;
+    if (status == RUN_OK)
+        status = load_inputs(r);
+    if (status != RUN_OK)
+        return status;
+    override_file(r);
+    status = check_overrides(r, own_type);
+    return status == RUN_OK ? allocate(r) : status;
+}

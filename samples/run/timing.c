@@ -1,0 +1,52 @@
+/* --repeat: how long the stages take. */
+#include "run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double left = *(const double *)a, right = *(const double *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Sorts the values of one row of the table, in nanoseconds. */
+static void print_times(const char *name, double *values, uint32_t count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    const double median = count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+    printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
+}
+
+int run_time(const run *r)
+{
+    const uint32_t count = r->options.repeat;
+    smoe_timings *timings = malloc(count * sizeof *timings);
+    double *values = malloc(count * sizeof *values);
+    int status = RUN_FAILED;
+    if (timings && values) {
+        const smoe_result result = smoe_device_layer_repeat(r->layer, &r->params, false, count, timings);
+        status = run_status(result);
+        if (result != SMOE_SUCCESS)
+            fprintf(stderr, "smoe-run: --repeat: %s\n", smoe_result_text(result));
+    } else {
+        fprintf(stderr, "smoe-run: no host memory for --repeat\n");
+    }
+    if (status == RUN_OK) {
+        printf("times of %u runs, without the report\n", count);
+        for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
+            for (uint32_t i = 0; i < count; i++)
+                values[i] = timings[i].stage[stage];
+            print_times(smoe_stage_name((smoe_stage)stage), values, count);
+        }
+        for (uint32_t i = 0; i < count; i++)
+            values[i] = timings[i].device_total;
+        print_times("device", values, count);
+        for (uint32_t i = 0; i < count; i++)
+            values[i] = timings[i].host_total;
+        print_times("host", values, count);
+    }
+    free(timings);
+    free(values);
+    return status;
+}

@@ -1,0 +1,75 @@
+/* --out and --write: results and layers as safetensors files. */
+#include "run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One word of every record as a tensor's data; NULL without memory. */
+static uint32_t *gather(const run *r, uint32_t first, uint32_t width)
+{
+    uint32_t *words = malloc((size_t)r->params.token_count * width * sizeof *words);
+    for (uint32_t t = 0; words && t < r->params.token_count; t++)
+        memcpy(words + (size_t)t * width, run_record(r, t) + first, width * sizeof *words);
+    return words;
+}
+
+int run_write_results(const run *r)
+{
+    const uint32_t most = r->plan.max_active;
+    const uint64_t tokens = r->params.token_count;
+    const struct {
+        const char *name;
+        smoe_tensor_type type;
+        uint32_t first, width;
+    } fields[] = {
+        {"report.gap", SMOE_TENSOR_FLOAT32, SMOE_REPORT_GAP, 1},       {"report.eps", SMOE_TENSOR_FLOAT32, SMOE_REPORT_EPS, 1},
+        {"report.order", SMOE_TENSOR_INT32, SMOE_REPORT_ORDER, 1},     {"report.active", SMOE_TENSOR_INT32, SMOE_REPORT_ACTIVE, 1},
+        {"report.flags", SMOE_TENSOR_INT32, SMOE_REPORT_FLAGS, 1},     {"report.group_gap", SMOE_TENSOR_FLOAT32, SMOE_REPORT_GROUP_GAP, 1},
+        {"report.groups", SMOE_TENSOR_INT32, SMOE_REPORT_GROUPS, 1},   {"report.ids", SMOE_TENSOR_INT32, SMOE_REPORT_IDS, most},
+        {"report.weights", SMOE_TENSOR_FLOAT32, SMOE_REPORT_WEIGHTS(most), most},
+    };
+    enum { FIELDS = sizeof fields / sizeof *fields };
+    smoe_tensor tensors[1 + FIELDS];
+    uint32_t *words[FIELDS];
+    const uint64_t width = r->plan.d_model;
+    tensors[0] = (smoe_tensor){"y", SMOE_TENSOR_FLOAT32, 2, {tokens, width, 1, 1}, r->y, tokens * width * sizeof *r->y};
+    bool have_memory = true;
+    for (size_t i = 0; i < FIELDS; i++) {
+        /* SMOE_REPORT_UNUSED among the ids reads as -1 in the file's signed integers. */
+        words[i] = gather(r, fields[i].first, fields[i].width);
+        have_memory = have_memory && words[i];
+        const bool per_token = fields[i].first < SMOE_REPORT_IDS;
+        tensors[1 + i] = (smoe_tensor){fields[i].name, fields[i].type, per_token ? 1 : 2, {tokens, fields[i].width, 1, 1}, words[i],
+                                       tokens * fields[i].width * sizeof(uint32_t)};
+    }
+    char numbers[7][24];
+    const double values[7] = {(double)r->params.eps, (double)r->params.a, (double)r->params.b, (double)r->params.temperature,
+                              (double)r->params.tie_tolerance, (double)r->params.scale, (double)r->params.group_eps};
+    for (int i = 0; i < 7; i++)
+        snprintf(numbers[i], sizeof numbers[i], "%.9g", values[i]);
+    char top_k[12], max_active[12];
+    snprintf(top_k, sizeof top_k, "%u", r->plan.top_k);
+    snprintf(max_active, sizeof max_active, "%u", most);
+    const char *const metadata[] = {"device", smoe_context_device_info(smoe_device_context(r->device))->name,
+                                    "k", top_k, "max_active", max_active, "eps", numbers[0], "a", numbers[1], "b", numbers[2],
+                                    "temperature", numbers[3], "tie_tolerance", numbers[4], "scale", numbers[5],
+                                    "group_eps", numbers[6], "weights", run_type_name(r->plan.weight_type)};
+    smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
+    if (have_memory)
+        result = smoe_layer_file_write(r->options.out, tensors, 1 + FIELDS, metadata, sizeof metadata / sizeof *metadata / 2, NULL,
+                                       &r->log);
+    else
+        fprintf(stderr, "smoe-run: no host memory for --out\n");
+    for (size_t i = 0; i < FIELDS; i++)
+        free(words[i]);
+    return run_status(result);
+}
+
+/* The layer as it was run, but for the type of the weights, which stays the file's own. */
+int run_write_layer(const run *r)
+{
+    smoe_plan_desc plan = r->plan;
+    plan.weight_type = r->weights.weight_type;
+    return run_status(smoe_layer_file_write_layer(r->options.write, &plan, &r->params, &r->weights, r->x, NULL, &r->log));
+}

@@ -1,0 +1,124 @@
+/* Reads the tensors of one layer into the layer's memory. */
+#include "checkpoint_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT 64u
+
+static uint64_t axis_length(const smoe_layer_reading *r, char letter)
+{
+    const int axis = smoe_layer_axis(letter);
+    return axis >= 0 ? r->axes[axis] : letter == '2' ? 2 : 1;
+}
+
+static uint64_t count_elements(const smoe_layer_reading *r, const char *axes)
+{
+    uint64_t count = 1;
+    for (; *axes; axes++)
+        count *= axis_length(r, *axes);
+    return count;
+}
+
+/* Elements from one step along an axis of the slot to the next. */
+static uint64_t slot_stride(const smoe_layer_reading *r, smoe_slot slot, char letter)
+{
+    return count_elements(r, strchr(smoe_slot_axes(slot), letter) + 1);
+}
+
+static uint32_t element_size(const smoe_layer_reading *r, smoe_slot slot)
+{
+    return smoe_slot_is_weight(slot) && r->weight_type != SMOE_TYPE_FLOAT32 ? 2 : 4;
+}
+
+static smoe_result allocate(smoe_layer_reading *r)
+{
+    uint64_t size = 0;
+    for (int i = 0; i < SMOE_SLOT_COUNT; i++) {
+        smoe_slot_memory *slot = &r->slots[i];
+        if (!slot->there)
+            continue;
+        slot->element_size = element_size(r, (smoe_slot)i);
+        slot->offset = size;
+        size += count_elements(r, smoe_slot_axes((smoe_slot)i)) * slot->element_size;
+        size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    r->out->memory = smoe_file_allocate(&r->checkpoint->host, size);
+    return r->out->memory ? SMOE_SUCCESS : smoe_file_out_of_memory(&r->checkpoint->host, size);
+}
+
+static smoe_result copy_piece(const smoe_layer_reading *r, const smoe_piece *piece)
+{
+    const smoe_tensor_row *row = piece->row;
+    const smoe_slot_memory *slot = &r->slots[row->slot];
+    const smoe_shard *shard = &r->shards[piece->shard];
+    smoe_scatter scatter = {.from = piece->entry->tensor.type, .to = smoe_slot_is_weight(row->slot) ? r->weight_type : SMOE_TYPE_FLOAT32};
+    for (const char *letter = row->axes; *letter; letter++) {
+        uint64_t stride = 0;
+        if (*letter == '2') /* the partner's slot lies behind this one; both offsets are multiples of the element's size */
+            stride = (r->slots[smoe_slot_partner(row->slot)].offset - slot->offset) / slot->element_size;
+        else if (smoe_layer_axis(*letter) >= 0)
+            stride = slot_stride(r, row->slot, *letter);
+        scatter.lengths[scatter.rank] = axis_length(r, *letter);
+        scatter.strides[scatter.rank++] = stride;
+    }
+    const uint64_t first = strchr(row->name, '#') ? piece->expert * slot_stride(r, row->slot, 'E') : 0;
+    scatter.out = r->out->memory + slot->offset + first * slot->element_size;
+    if (!smoe_file_stream_seek(&shard->stream, shard->headers->data_offset + piece->entry->begin))
+        return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE, "tensor \"%.200s\": the file cannot be read there",
+                              piece->entry->tensor.name);
+    return smoe_file_scatter(&shard->headers->host, &shard->stream, &scatter, piece->entry->tensor.name);
+}
+
+/* In the order of the files and of the bytes in them. */
+static int compare_pieces(const void *a, const void *b)
+{
+    const smoe_piece *left = a, *right = b;
+    if (left->shard != right->shard)
+        return left->shard < right->shard ? -1 : 1;
+    return left->entry->begin < right->entry->begin ? -1 : left->entry->begin > right->entry->begin;
+}
+
+static const void *slot_data(const smoe_layer_reading *r, smoe_slot slot)
+{
+    return r->slots[slot].there ? r->out->memory + r->slots[slot].offset : NULL;
+}
+
+static void set_weights(smoe_layer_reading *r)
+{
+    smoe_host_weights *weights = &r->out->weights;
+    weights->weight_type = r->weight_type;
+    weights->router_weight = slot_data(r, SMOE_SLOT_ROUTER_WEIGHT);
+    weights->router_bias = slot_data(r, SMOE_SLOT_ROUTER_BIAS);
+    weights->router_projection = slot_data(r, SMOE_SLOT_PROJECTION);
+    weights->router_projection_bias = slot_data(r, SMOE_SLOT_PROJECTION_BIAS);
+    weights->router_similarity = slot_data(r, SMOE_SLOT_SIMILARITY);
+    weights->router_log_scale = slot_data(r, SMOE_SLOT_LOG_SCALE);
+    weights->selection_bias = slot_data(r, SMOE_SLOT_SELECTION_BIAS);
+    weights->w1 = slot_data(r, SMOE_SLOT_W1);
+    weights->b1 = slot_data(r, SMOE_SLOT_B1);
+    weights->w3 = slot_data(r, SMOE_SLOT_W3);
+    weights->b3 = slot_data(r, SMOE_SLOT_B3);
+    weights->w2 = slot_data(r, SMOE_SLOT_W2);
+    weights->b2 = slot_data(r, SMOE_SLOT_B2);
+    weights->shared_w1 = slot_data(r, SMOE_SLOT_SHARED_W1);
+    weights->shared_w3 = slot_data(r, SMOE_SLOT_SHARED_W3);
+    weights->shared_w2 = slot_data(r, SMOE_SLOT_SHARED_W2);
+    weights->shared_gate = slot_data(r, SMOE_SLOT_SHARED_GATE);
+}
+
+smoe_result smoe_layer_copy(smoe_layer_reading *r)
+{
+    smoe_result result = allocate(r);
+    qsort(r->pieces, r->piece_count, sizeof *r->pieces, compare_pieces);
+    for (uint32_t i = 0; result == SMOE_SUCCESS && i < r->piece_count; i++) {
+        smoe_shard *shard = &r->shards[r->pieces[i].shard];
+        if (!shard->stream.stream && !smoe_file_stream_open(&shard->stream, shard->path))
+            return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE, "cannot be opened");
+        result = copy_piece(r, &r->pieces[i]);
+        if (i + 1 == r->piece_count || r->pieces[i + 1].shard != r->pieces[i].shard) /* one open file at a time */
+            smoe_file_stream_close(&shard->stream);
+    }
+    set_weights(r);
+    return result;
+}

@@ -1,0 +1,73 @@
+/* The formats of checkpoints as data: which tensors a layer has, and what config.json says about it. The table is checkpoint_table.c. */
+#ifndef SMOE_CHECKPOINT_FORMAT_H
+#define SMOE_CHECKPOINT_FORMAT_H
+
+#include <stdint.h>
+
+/* What a tensor becomes: members of smoe_host_weights, and two values. */
+typedef enum smoe_slot {
+    SMOE_SLOT_ROUTER_WEIGHT, /* [E,D] */
+    SMOE_SLOT_ROUTER_BIAS,   /* [E] */
+    SMOE_SLOT_PROJECTION,    /* [P,D] */
+    SMOE_SLOT_PROJECTION_BIAS,
+    SMOE_SLOT_SIMILARITY, /* [P,E] */
+    SMOE_SLOT_LOG_SCALE,
+    SMOE_SLOT_BAND, /* eps = log(1 + exp(value)) */
+    SMOE_SLOT_SELECTION_BIAS,
+    SMOE_SLOT_W1, /* [E,H,D]; a tensor of w1 and w3 together is w1's, with an axis 2 */
+    SMOE_SLOT_W3,
+    SMOE_SLOT_B1,
+    SMOE_SLOT_B3,
+    SMOE_SLOT_W2, /* [E,D,H] */
+    SMOE_SLOT_B2,
+    SMOE_SLOT_SHARED_W1, /* [S,D] */
+    SMOE_SLOT_SHARED_W3,
+    SMOE_SLOT_SHARED_W2, /* [D,S] */
+    SMOE_SLOT_SHARED_GATE,
+    SMOE_SLOT_COUNT
+} smoe_slot;
+
+typedef struct smoe_tensor_row {
+    smoe_slot slot;
+    const char *name; /* after the layer's prefix; # is the expert's number: one tensor for each expert, which has no axis E */
+    /* The tensor's axes in the order of the file, each a letter: E experts, D d_model, H d_hidden, P projection_width, S shared_hidden,
+     * 1 a length of one. An order that is not the slot's is transposed. A 2 beside H or S makes one axis of the two in the file: 2H is
+     * w1's H rows and then w3's, H2 has them in turns. */
+    const char *axes;
+    const char *with; /* the row is read exactly where this tensor is; NULL: always */
+} smoe_tensor_row;
+
+/* What a value of config.json sets, or must agree with. */
+typedef enum smoe_config_field {
+    SMOE_CONFIG_END,
+    SMOE_CONFIG_TOP_K,
+    SMOE_CONFIG_RENORMALIZE, /* true, false, or SMOE_CONFIG_TUTEL_RULE */
+    SMOE_CONFIG_SCALE,
+    SMOE_CONFIG_ACTIVATION,
+    SMOE_CONFIG_SCORE, /* softmax or sigmoid */
+    SMOE_CONFIG_GROUPS,
+    SMOE_CONFIG_TOP_GROUPS,
+    SMOE_CONFIG_EXPERTS, /* E of the tensors */
+    SMOE_CONFIG_MODEL,   /* D */
+    SMOE_CONFIG_HIDDEN,  /* H */
+    SMOE_CONFIG_EXACTLY, /* anything but the row's value is another function */
+} smoe_config_field;
+
+#define SMOE_CONFIG_TUTEL_RULE "k > 1 or eps > 0" /* Tutel renormalises the weights of several experts, not of one */
+
+typedef struct smoe_config_row {
+    smoe_config_field field;
+    const char *key;    /* NULL: not in config.json, `absent` holds */
+    const char *absent; /* where the key is absent or null; NULL: it must be there, unless it only repeats what the tensors say */
+} smoe_config_row;
+
+typedef struct smoe_checkpoint_table {
+    const char *model_type;        /* of config.json; "tutel": no configuration, known by its tensors' names */
+    const char *block;             /* how the prefix of a layer ends, before its number; NULL: anything with a number in it */
+    const smoe_tensor_row *tensors; /* until a name of NULL; the first ones give E and D */
+    const smoe_config_row *config; /* until SMOE_CONFIG_END */
+} smoe_checkpoint_table;
+
+extern const smoe_checkpoint_table smoe_checkpoint_tables[]; /* until a model_type of NULL */
+
+#endif

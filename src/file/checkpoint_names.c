@@ -1,0 +1,291 @@
+/* The tensors' names of a checkpoint: which there are, in which file, and which layer each belongs to. */
+#include "checkpoint_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_JSON_SIZE 100000000u /* safetensors' bound of a header: an index has as much to say */
+
+char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const char *name)
+{
+    const size_t folder_size = strlen(folder), name_size = strlen(name) + 1;
+    char *path = smoe_file_allocate(host, folder_size + name_size);
+    if (path) {
+        memcpy(path, folder, folder_size);
+        memcpy(path + folder_size, name, name_size);
+    }
+    return path;
+}
+
+/* ---- JSON files ---------------------------------------------------------------------------------------------------- */
+
+static smoe_result read_text(const smoe_file_host *host, const smoe_file_stream *in, smoe_json_pairs *out, uint64_t *size)
+{
+    if (in->size == SMOE_FILE_UNKNOWN_SIZE || in->size > MAX_JSON_SIZE)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "is empty, no plain file, or above the bound of %u bytes", MAX_JSON_SIZE);
+    void *text;
+    const smoe_result result = smoe_file_stream_take(host, in, in->size, "text", &text);
+    out->text = text;
+    *size = in->size;
+    return result;
+}
+
+/* The span of the member `of`, which must be an object. */
+static smoe_result find_member(const smoe_file_host *host, smoe_json_object object, const char *of, smoe_json_object *out)
+{
+    smoe_json_span name, value;
+    const char *reason;
+    const size_t size = strlen(of);
+    bool found = false;
+    while (smoe_json_next(&object, &name, &value, &reason) == SMOE_JSON_MEMBER) {
+        if (name.size != size + 2 || memcmp(name.text + 1, of, size) != 0)
+            continue;
+        if (found)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "has two members named \"%s\"", of);
+        found = true;
+        *out = (smoe_json_object){value.text, value.text + value.size, false};
+    }
+    return found ? SMOE_SUCCESS : smoe_file_fail(host, SMOE_ERROR_FILE, "has no member \"%s\"", of);
+}
+
+static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_object object, const char *of, smoe_json_pairs *out)
+{
+    uint32_t count;
+    smoe_result result = smoe_json_count(host, object, "the file", &count);
+    if (result == SMOE_SUCCESS && of)
+        result = find_member(host, object, of, &object);
+    if (result == SMOE_SUCCESS && of)
+        result = smoe_json_count(host, object, of, &count);
+    if (result != SMOE_SUCCESS)
+        return result;
+    const uint64_t size = (uint64_t)count * sizeof *out->pairs;
+    out->pairs = smoe_file_allocate(host, size);
+    if (!out->pairs)
+        return smoe_file_out_of_memory(host, size);
+    smoe_json_span name, value;
+    const char *reason;
+    while (smoe_json_next(&object, &name, &value, &reason) == SMOE_JSON_MEMBER) {
+        const char *key = smoe_json_string(name), *scalar = of ? smoe_json_string(value) : smoe_json_scalar(value);
+        if (!key)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "is not valid JSON: a member's name is not a proper string");
+        if (scalar)
+            out->pairs[out->count++] = (smoe_file_pair){key, scalar};
+        else if (of)
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "\"%s\" must map names to file names; \"%.80s\" does not", of, key);
+    }
+    return SMOE_SUCCESS;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const smoe_file_pair *)a)->key, ((const smoe_file_pair *)b)->key);
+}
+
+smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of, bool may_be_absent,
+                                  smoe_json_pairs *out)
+{
+    char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
+    if (!path)
+        return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
+    smoe_file_host host = checkpoint->host;
+    host.path = path;
+    smoe_file_stream in;
+    smoe_result result = SMOE_SUCCESS;
+    if (smoe_file_stream_open(&in, path)) {
+        uint64_t size = 0;
+        result = read_text(&host, &in, out, &size);
+        smoe_file_stream_close(&in);
+        if (result == SMOE_SUCCESS)
+            result = parse_pairs(&host, (smoe_json_object){out->text, out->text + size, false}, of, out);
+    } else if (!may_be_absent) {
+        result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be opened");
+    }
+    if (result == SMOE_SUCCESS && out->count > 0)
+        qsort(out->pairs, out->count, sizeof *out->pairs, compare_keys);
+    for (uint32_t i = 1; result == SMOE_SUCCESS && i < out->count; i++)
+        if (strcmp(out->pairs[i - 1].key, out->pairs[i].key) == 0)
+            result = smoe_file_fail(&host, SMOE_ERROR_FILE, "has two members named \"%.80s\"", out->pairs[i].key);
+    smoe_file_release(&checkpoint->host, path);
+    return result;
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const smoe_checkpoint_name *)a)->name, ((const smoe_checkpoint_name *)b)->name);
+}
+
+const smoe_checkpoint_name *smoe_checkpoint_find(const smoe_checkpoint *checkpoint, const char *name)
+{
+    const smoe_checkpoint_name key = {name, NULL};
+    return checkpoint->name_count ? bsearch(&key, checkpoint->names, checkpoint->name_count, sizeof key, compare_names) : NULL;
+}
+
+/* A name of this folder and of nothing else, on every system. */
+static bool is_plain_name(const char *file)
+{
+    return *file && strcmp(file, ".") != 0 && strcmp(file, "..") != 0 && !strpbrk(file, "/\\:");
+}
+
+static smoe_result take_names(smoe_checkpoint *checkpoint, const char *single)
+{
+    const smoe_file_host *host = &checkpoint->host;
+    const uint32_t count = single ? checkpoint->single->entry_count : checkpoint->index.count;
+    const uint64_t size = (uint64_t)count * sizeof *checkpoint->names;
+    checkpoint->names = smoe_file_allocate(host, size);
+    if (!checkpoint->names)
+        return smoe_file_out_of_memory(host, size);
+    for (uint32_t i = 0; i < count; i++) {
+        checkpoint->names[i].name = single ? checkpoint->single->entries[i].tensor.name : checkpoint->index.pairs[i].key;
+        checkpoint->names[i].file = single ? single : checkpoint->index.pairs[i].value;
+        if (!single && !is_plain_name(checkpoint->names[i].file))
+            return smoe_file_fail(host, SMOE_ERROR_FILE,
+                                  "the index has tensor \"%.120s\" in \"%.80s\", which is not the plain name of a file in this folder",
+                                  checkpoint->names[i].name, checkpoint->names[i].file);
+    }
+    checkpoint->name_count = count;
+    if (count > 0)
+        qsort(checkpoint->names, count, sizeof *checkpoint->names, compare_names);
+    return SMOE_SUCCESS;
+}
+
+static smoe_result look_for(const smoe_checkpoint *checkpoint, const char *name, bool *there)
+{
+    char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
+    if (!path)
+        return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
+    FILE *stream = fopen(path, "rb");
+    *there = stream != NULL;
+    if (stream)
+        fclose(stream);
+    smoe_file_release(&checkpoint->host, path);
+    return SMOE_SUCCESS;
+}
+
+static smoe_result open_single(smoe_checkpoint *checkpoint, const char *file)
+{
+    char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, file);
+    if (!path)
+        return smoe_file_out_of_memory(&checkpoint->host, strlen(file));
+    const smoe_result result = smoe_file_open_tensors(&checkpoint->host, path, true, &checkpoint->single);
+    smoe_file_release(&checkpoint->host, path);
+    return result;
+}
+
+smoe_result smoe_checkpoint_read_names(smoe_checkpoint *checkpoint, const char *file)
+{
+    static const char model[] = "model.safetensors", index[] = "model.safetensors.index.json";
+    bool has_model = false, has_index = false;
+    smoe_result result = SMOE_SUCCESS;
+    if (!file)
+        result = look_for(checkpoint, model, &has_model);
+    if (result == SMOE_SUCCESS && !file && !has_model)
+        result = look_for(checkpoint, index, &has_index);
+    if (result != SMOE_SUCCESS)
+        return result;
+    file = has_model ? model : file;
+    if (file)
+        result = open_single(checkpoint, file);
+    else if (has_index)
+        result = smoe_checkpoint_pairs(checkpoint, index, "weight_map", false, &checkpoint->index);
+    else
+        result = smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "no folder with %s or %s in it", model, index);
+    return result == SMOE_SUCCESS ? take_names(checkpoint, file) : result;
+}
+
+/* ---- layers -------------------------------------------------------------------------------------------------------- */
+
+static bool read_number(const char *text, size_t size, uint32_t *out)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9' || value >= SMOE_CHECKPOINT_MAX_LAYERS)
+            return false;
+        value = value * 10 + (uint32_t)(text[i] - '0');
+    }
+    if (value >= SMOE_CHECKPOINT_MAX_LAYERS)
+        return false;
+    *out = value;
+    return size > 0;
+}
+
+/* The number of a layer by the prefix of its tensors' names, which ends in a point or is empty. */
+static bool layer_of_prefix(const char *block, const char *prefix, size_t size, uint32_t *layer)
+{
+    bool found = false;
+    for (size_t begin = 0, end; begin < size; begin = end + 1) {
+        for (end = begin; end < size && prefix[end] != '.';)
+            end++;
+        uint32_t number;
+        if (!read_number(prefix + begin, end - begin, &number))
+            continue;
+        *layer = number;
+        found = true;
+        if (block && end + 1 == size) { /* "model.layers.3.": the block's name stands before, as a whole component */
+            const size_t length = strlen(block);
+            return begin >= length && memcmp(prefix + begin - length, block, length) == 0 &&
+                   (begin == length || prefix[begin - length - 1] == '.');
+        }
+    }
+    if (block)
+        return false;
+    if (!found) /* the whole file is one layer */
+        *layer = 0;
+    return true;
+}
+
+bool smoe_checkpoint_router_of(const smoe_checkpoint_table *table, const char *name, uint32_t *layer, size_t *prefix_size)
+{
+    const size_t size = strlen(name);
+    for (const smoe_tensor_row *row = table->tensors; row->name; row++) {
+        const size_t length = strlen(row->name);
+        if ((row->slot != SMOE_SLOT_ROUTER_WEIGHT && row->slot != SMOE_SLOT_SIMILARITY) || length > size ||
+            strcmp(name + size - length, row->name) != 0 || (length < size && name[size - length - 1] != '.'))
+            continue;
+        *prefix_size = size - length;
+        return layer_of_prefix(table->block, name, size - length, layer);
+    }
+    return false;
+}
+
+/* Which layers have experts, for the log: "0, 2-4, 7". */
+static void describe_layers(const smoe_checkpoint *checkpoint, char *text, size_t size)
+{
+    uint32_t layers[256], count = sizeof layers / sizeof *layers;
+    size_t used = 0;
+    text[0] = '\0';
+    if (smoe_checkpoint_layers(checkpoint, &count, layers) != SMOE_SUCCESS)
+        return;
+    for (uint32_t i = 0, last; i < count && used + 32 < size; i = last + 1) {
+        for (last = i; last + 1 < count && layers[last + 1] == layers[last] + 1;)
+            last++;
+        const int wrote = last > i ? snprintf(text + used, size - used, "%s%u-%u", used ? ", " : "", layers[i], layers[last])
+                                   : snprintf(text + used, size - used, "%s%u", used ? ", " : "", layers[i]);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
+smoe_result smoe_checkpoint_prefix(const smoe_checkpoint *checkpoint, uint32_t layer, const char **of, size_t *prefix_size)
+{
+    const smoe_file_host *host = &checkpoint->host;
+    *of = NULL;
+    for (uint32_t i = 0; i < checkpoint->name_count; i++) {
+        const char *name = checkpoint->names[i].name;
+        uint32_t number;
+        size_t size;
+        if (!smoe_checkpoint_router_of(checkpoint->table, name, &number, &size) || number != layer)
+            continue;
+        if (*of && (size != *prefix_size || memcmp(*of, name, size) != 0))
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "layer %u: two blocks have that number: %.120s and %.120s", layer, *of, name);
+        *of = name;
+        *prefix_size = size;
+    }
+    if (*of)
+        return SMOE_SUCCESS;
+    char text[256];
+    describe_layers(checkpoint, text, sizeof text);
+    return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                          "layer %u has no experts of format %s (dense, or not there); layers with experts: %s", layer,
+                          checkpoint->table->model_type, *text ? text : "none");
+}

@@ -1,0 +1,47 @@
+/* The interpretation of a safetensors file as a layer: what its parts share. */
+#ifndef SMOE_LAYER_READING_H
+#define SMOE_LAYER_READING_H
+
+#include "file_internal.h"
+
+/* What one interpretation carries along. result is the first failure; everything after it does nothing. */
+typedef struct smoe_reading {
+    const smoe_layer_file *file;
+    smoe_result result;
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    bool bias, all_biases; /* some, every bias of the experts is there */
+} smoe_reading;
+
+#define SMOE_READING_FAIL(r, code, ...) ((r)->result = smoe_file_fail(&(r)->file->host, (code), __VA_ARGS__))
+
+/* ---- metadata: values of keys that may be absent; nothing once something has failed --------------------------------- */
+
+const char *smoe_reading_metadata(const smoe_reading *r, const char *key);
+void smoe_reading_float(smoe_reading *r, const char *key, float *out);
+uint32_t smoe_reading_count(smoe_reading *r, const char *key, uint32_t least, uint32_t largest, uint32_t absent);
+bool smoe_reading_bool(smoe_reading *r, const char *key, bool absent);
+void smoe_reading_require(smoe_reading *r, const char *key);
+/* Metadata that repeats what the tensors say. */
+void smoe_reading_agree(smoe_reading *r, const char *key, uint32_t value, const char *tensor);
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------- */
+
+/* NULL if there is none, and once something has failed. */
+const smoe_tensor *smoe_reading_find(const smoe_reading *r, const char *name);
+/* A tensor that must be there; lengths of 0 are anything from 1. */
+const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape);
+const float *smoe_reading_float32(smoe_reading *r, const char *name, bool optional, uint32_t rank, const uint64_t *shape);
+/* The length of a tensor's axis; 0 for NULL. */
+uint32_t smoe_reading_width(smoe_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis, const char *what,
+                            uint32_t largest);
+
+/* ---- the layer's parts, in the order they are read: later ones need the sizes that earlier ones have found ------------ */
+
+void smoe_reading_router(smoe_reading *r);  /* expert_count, d_model; the gate and the groups */
+void smoe_reading_experts(smoe_reading *r); /* d_hidden, gated */
+void smoe_reading_shared(smoe_reading *r);
+void smoe_reading_params(smoe_reading *r);
+
+#endif

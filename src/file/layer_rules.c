@@ -1,0 +1,67 @@
+/* What layer files and checkpoints share: names of activations, rules for groups, shapes as text. */
+#include "file_internal.h"
+
+#include <string.h>
+
+/* smoe's own name first; then those of Hugging Face configurations (ACT2FN of transformers) that mean the same function. */
+static const struct {
+    const char *name;
+    smoe_activation activation;
+} activations[] = {
+    {"identity", SMOE_ACTIVATION_IDENTITY},
+    {"linear", SMOE_ACTIVATION_IDENTITY},
+    {"relu", SMOE_ACTIVATION_RELU},
+    {"gelu", SMOE_ACTIVATION_GELU},
+    {"gelu_tanh", SMOE_ACTIVATION_GELU_TANH},
+    {"gelu_pytorch_tanh", SMOE_ACTIVATION_GELU_TANH},
+    {"gelu_new", SMOE_ACTIVATION_GELU_TANH},
+    {"silu", SMOE_ACTIVATION_SILU},
+    {"swish", SMOE_ACTIVATION_SILU},
+    {"relu2", SMOE_ACTIVATION_RELU_SQUARED},
+    {"relu_squared", SMOE_ACTIVATION_RELU_SQUARED},
+    {"swiglu_clamped", SMOE_ACTIVATION_SWIGLU_CLAMPED},
+};
+
+bool smoe_file_activation(const char *name, smoe_activation *out)
+{
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
+        if (strcmp(activations[i].name, name) == 0) {
+            *out = activations[i].activation;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *smoe_file_activation_name(smoe_activation activation)
+{
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (activations[i].activation == activation)
+            return activations[i].name;
+    return NULL;
+}
+
+smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name, uint32_t experts,
+                                   uint32_t groups, uint32_t chosen, uint32_t top_k)
+{
+    if (chosen > groups)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is %u, but %s is %u", top_name, chosen, count_name, groups);
+    if (groups > 1 && experts % groups != 0)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is %u, which does not divide the %u experts", count_name, groups, experts);
+    if (groups > 1 && chosen * (experts / groups) < top_k)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is %u: so many groups of %u experts hold fewer than k = %u", top_name, chosen,
+                              experts / groups, top_k);
+    return SMOE_SUCCESS;
+}
+
+void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], uint32_t rank, const uint64_t *shape)
+{
+    size_t used = 0;
+    for (uint32_t i = 0; i < rank && i < SMOE_TENSOR_MAX_RANK; i++) { /* at most 22 characters each */
+        const char *separator = i ? "," : "[";
+        const int size = shape[i] ? snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, "%s%llu", separator, (unsigned long long)shape[i])
+                                  : snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, "%sn", separator);
+        used += (size_t)size;
+    }
+    snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, rank > SMOE_TENSOR_MAX_RANK ? ",...]" : rank ? "]" : "[]");
+}

@@ -1,0 +1,423 @@
+"""smoe-run --checkpoint: every format, single files and shards, in every type, against the models' definitions; and what it refuses."""
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import models
+import tap
+from models import LAYER, MODELS, tensor_file
+from tensor_file import Tensor
+
+RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
+DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
+scratch = tempfile.TemporaryDirectory()
+
+
+def path_of(*names):
+    return os.path.join(scratch.name, *names)
+
+
+def new_folder(name='folder'):
+    shutil.rmtree(path_of(name), ignore_errors=True)
+    return path_of(name)
+
+
+def run(*arguments, status=0):
+    return tap.command(RUN, *DEVICE, *arguments, status=status)
+
+
+def compare(y, expected, allowed, what):
+    got, largest = y.rows(), max(abs(value) for row in expected for value in row)
+    assert len(got) == len(expected), '%s: %d tokens, expected %d' % (what, len(got), len(expected))
+    worst = max(abs(a - b) for left, right in zip(got, expected) for a, b in zip(left, right))
+    assert worst <= allowed * largest, '%s: y is off by %g of %g' % (what, worst, largest)
+
+
+def run_on(source, x, *options, layer=LAYER):
+    """y, and the layer that --write wrote."""
+    tokens, width = len(x), len(x[0])
+    tensor_file.write(path_of('x.safetensors'), {'x': Tensor('F32', [tokens, width], sum(x, []))}, {})
+    output = run('--checkpoint', source, '--layer', str(layer), '--x', path_of('x.safetensors'), '--out', path_of('out.safetensors'),
+                 '--write', path_of('layer.safetensors'), *options)
+    return tensor_file.read(path_of('out.safetensors'))[0]['y'], output
+
+
+# ---- what is read
+
+def format_is_read(kind, dtype, shards):
+    model = kind()
+    layer, tensors = models.all_tensors(model, dtype)
+    x, y = models.inputs(model, layer)
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config(), shards)
+    validate = ['--validate'] if shards == 1 else []
+    got, output = run_on(folder, x, *validate, *model.options)
+    compare(got, y, 2e-5, model.model_type)
+    assert 'checkpoint    %s, layer %d\n' % (model.model_type, LAYER) in output, output
+    assert '%d tokens of tensor x' % len(x) in output, output
+    assert not validate or 'validation    0 messages' in output, output
+    types = {'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16'}
+    assert ' %s weights' % types[dtype] in output, output
+    if dtype == 'BF16':  # the layer file is the same layer: the same bits come out
+        run('--out', path_of('again.safetensors'), path_of('layer.safetensors'))
+        assert tensor_file.read(path_of('again.safetensors'))[0]['y'].values == got.values
+    assert tensor_file.read(path_of('layer.safetensors'))[0]['experts.w1'].dtype == dtype
+
+
+def other_layer():
+    """Layer 10 is another layer than 1, and counts as a number, not as text."""
+    model = models.Mixtral()
+    _, tensors = models.all_tensors(model, 'F32')
+    layer = models.draw(model, models.OTHER, 'F32')
+    x, y = models.inputs(model, layer)
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    compare(run_on(folder, x, layer=models.OTHER)[0], y, 2e-5, 'layer 10')
+
+
+def single_file():
+    """A file by its own path, config.json beside it; Tutel's with k and activation in its metadata, and no prefix at all."""
+    model = models.Qwen3()
+    layer, tensors = models.all_tensors(model, 'BF16')
+    x, y = models.inputs(model, layer)
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    os.rename(os.path.join(folder, 'model.safetensors'), os.path.join(folder, 'weights.of.qwen.safetensors'))
+    compare(run_on(os.path.join(folder, 'weights.of.qwen.safetensors'), x)[0], y, 2e-5, 'by its path')
+    model = models.TutelTop1()
+    layer = models.draw(model, 0, 'F32')
+    x, y = models.inputs(model, layer)
+    bare = {name: tensor_file.tensor('F32', array.shape, array.values) for name, array in layer.items()}
+    tensor_file.write(path_of('tutel.safetensors'), bare, {'k': '1', 'activation': 'relu'})
+    got, output = run_on(path_of('tutel.safetensors'), x, layer=0)
+    compare(got, y, 2e-5, 'Tutel')
+    assert 'not renormalized' in output, output
+    tensor_file.write(path_of('tutel.safetensors'), bare, {'k': '1', 'activation': 'relu', 'renormalize': 'True'})
+    assert ' renormalized' in run_on(path_of('tutel.safetensors'), x, layer=0)[1].replace('not renormalized', '')
+
+
+def other_prefix():
+    """A base model without its head has no "model." before its layers; a model of several parts has more."""
+    model = models.Mixtral()
+    layer, tensors = models.all_tensors(model, 'F32')
+    x, y = models.inputs(model, layer)
+    for prefix in ('', 'model.language_model.', 'language_model.model.'):
+        folder = new_folder()
+        models.write_folder(folder, {name.replace('model.', prefix, 1): tensor for name, tensor in tensors.items()}, model.config())
+        compare(run_on(folder, x)[0], y, 2e-5, prefix)
+
+
+def mixed_types():
+    """Weights of several types become float32; a bfloat16 router or bias does not change the others' type."""
+    model = models.Qwen2()
+    layer, tensors = models.all_tensors(model, 'BF16')
+    x, y = models.inputs(model, layer)
+    name = model.prefix(LAYER) + 'mlp.experts.3.up_proj.weight'
+    values = layer['mlp.experts.3.up_proj.weight'].values
+    folder = new_folder()
+    models.write_folder(folder, {**tensors, name: tensor_file.tensor('F32', tensors[name].shape, values)}, model.config())
+    got, output = run_on(folder, x)
+    compare(got, y, 2e-5, 'mixed')
+    assert 'float32 weights' in output, output
+    name = model.prefix(LAYER) + 'mlp.gate.weight'
+    models.write_folder(folder, {**tensors, name: tensor_file.tensor('F32', tensors[name].shape, layer['mlp.gate.weight'].values)},
+                        model.config())
+    got, output = run_on(folder, x)
+    compare(got, y, 2e-5, 'float32 router')
+    assert 'bfloat16 weights' in output, output
+
+
+def float16_values():
+    """Subnormals, infinities and the largest float16 survive the way to float32: the router's bits show it."""
+    model = models.Mixtral()
+    layer, tensors = models.all_tensors(model, 'F16')
+    words = [0x0001, 0x8001, 0x03ff, 0x0400, 0x7bff, 0xfbff, 0x0000, 0x8000, 0x3c01, 0xb555, 0x0200, 0x7c00]
+    name = model.prefix(LAYER) + model.router
+    tensors[name].values[:len(words)] = words
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    run('--checkpoint', folder, '--layer', str(LAYER), '--write', path_of('layer.safetensors'))
+    got = tensor_file.read(path_of('layer.safetensors'))[0]['router.weight'].values[:len(words)]
+    want = [tensor_file.value_of('F16', word) for word in words]
+    assert [struct.pack('<f', value) for value in got] == [struct.pack('<f', value) for value in want], '%s, not %s' % (got, want)
+
+
+def far_offsets():
+    """A layer that lies behind 5 GiB of other tensors: offsets need more than 32 bits, and nothing else is read."""
+    model = models.GptOss()
+    layer, tensors = models.all_tensors(model, 'BF16')
+    x, y = models.inputs(model, layer)
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    source, ballast = os.path.join(folder, 'model.safetensors'), 5 << 30
+    with open(source, 'rb') as file:
+        data = file.read()
+    size, = struct.unpack('<Q', data[:8])
+    header = json.loads(data[8:8 + size])
+    for name, entry in header.items():
+        if name != '__metadata__':
+            entry['data_offsets'] = [offset + ballast for offset in entry['data_offsets']]
+    header['ballast'] = {'dtype': 'F32', 'shape': [ballast // 4], 'data_offsets': [0, ballast]}
+    text = json.dumps(header).encode()
+    with open(source, 'wb') as file:
+        file.write(struct.pack('<Q', len(text)) + text)
+        file.seek(8 + len(text) + ballast)
+        file.write(data[8 + size:])
+    if os.stat(source).st_blocks * 512 > 1 << 30:
+        os.remove(source)
+        raise tap.Skip('this file system has no sparse files')
+
+    def read_so_far():  # by this process and the children it waited for
+        with open('/proc/self/io', encoding='ascii') as file:
+            return int(file.readline().split()[1])
+    before = read_so_far() if os.path.exists('/proc/self/io') else None
+    got, _ = run_on(folder, x)
+    compare(got, y, 2e-5, 'far')
+    if before is not None:
+        assert read_so_far() - before < 1 << 30, 'read %d bytes' % (read_so_far() - before)
+    shutil.rmtree(folder)
+
+
+def random_inputs():
+    """Without --x: as many normal random numbers as asked for, the same ones for the same seed."""
+    model = models.Mixtral()
+    _, tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+
+    def x_of(*options):
+        output = run('--checkpoint', folder, '--layer', '1', '--write', path_of('layer.safetensors'), *options)
+        return output, tensor_file.read(path_of('layer.safetensors'))[0]['x']
+    output, x = x_of()
+    assert '64 tokens of normal random numbers, seed 1' in output and x.shape == [64, model.D], output
+    assert x_of('--seed', '1')[1].values == x.values and x_of('--seed', '2')[1].values != x.values
+    output, x = x_of('--tokens', '4001', '--seed', '7')
+    assert '4001 tokens of normal random numbers, seed 7' in output
+    n = len(x.values)
+    mean, square = sum(x.values) / n, sum(v * v for v in x.values) / n
+    inside = sum(abs(v) < 1.0 for v in x.values) / n  # 0.6827; five standard errors each
+    assert abs(mean) < 5 / n ** 0.5 and abs(square - 1) < 5 * (2 / n) ** 0.5 and abs(inside - 0.682689) < 5 * (0.2166 / n) ** 0.5, \
+        (mean, square, inside)
+
+
+def calibration():
+    """--calibrate: the eps it prints gives the mean it prints, by the report of a run with that eps."""
+    model = models.Qwen3()
+    _, tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    arguments = ('--checkpoint', folder, '--layer', '1', '--tokens', '200', '--out', path_of('out.safetensors'))
+    for wanted in (0.0, 0.1, 0.5, 2.0):
+        lines = {line.split()[0]: line for line in run('--calibrate', str(wanted), *arguments).splitlines()}
+        eps, extra = float(lines['calibration'].split()[2].rstrip(':')), float(lines['calibration'].split()[3])
+        active = tensor_file.read(path_of('out.safetensors'))[0]['report.active'].values
+        assert extra <= wanted and abs(sum(active) / 200 - model.K - extra) < 1e-6, (wanted, lines['calibration'], sum(active) / 200)
+        assert wanted - extra < 0.006, lines['calibration']  # no two of 200 tokens have the same distance
+        run('--eps', repr(eps), *arguments)
+        assert tensor_file.read(path_of('out.safetensors'))[0]['report.active'].values == active
+
+
+# ---- what is refused
+
+def refused(*arguments, text=''):
+    """Exit status 2 and one line with the text."""
+    done = subprocess.run([RUN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    said = '%s: exit status %d, stdout %r, stderr %r' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
+    assert done.returncode == 2 and done.stdout == '' and done.stderr.count('\n') == 1, said
+    assert text in done.stderr and done.stderr.startswith('smoe-run: '), 'no "%s": %s' % (text, said)
+
+
+def layer_refused(folder, text, *options, layer=LAYER):
+    refused('--checkpoint', folder, '--layer', str(layer), *options, text=text)
+
+
+def layers():
+    model = models.Mixtral()
+    _, tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    for layer in (models.DENSE, 2, 11):
+        layer_refused(folder, 'layer %d has no experts' % layer, layer=layer)
+        layer_refused(folder, 'layers with experts: 1, 10', layer=layer)
+    both = {name.replace('model.layers', 'draft.layers'): tensor for name, tensor in tensors.items()}
+    models.write_folder(folder, {**tensors, **both}, model.config())
+    layer_refused(folder, 'two blocks have that number')
+
+
+def folders():
+    model = models.Mixtral()
+    _, tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    layer_refused(folder, 'no folder with model.safetensors or model.safetensors.index.json')
+    models.write_folder(folder, tensors, None)
+    layer_refused(folder, 'there is no config.json')
+    for text, expected in (('', 'is empty'), ('{', 'not valid JSON'), ('[]', 'not an object'), ('{}', 'no model_type'),
+                           ('{"model_type": null}', 'no model_type'), ('{"model_type": "mixtral"} x', 'something follows'),
+                           ('{"model_type": "mixtral", "model_type": "olmoe"}', 'two members'),
+                           ('{"model_type": "llama"}', 'model_type is "llama"; smoe knows mixtral, qwen3_moe'),
+                           ('{"model_type": "tutel"}', 'model_type is "tutel"')):
+        with open(os.path.join(folder, 'config.json'), 'w', encoding='utf-8') as file:
+            file.write(text)
+        layer_refused(folder, expected)
+    refused('--checkpoint', os.path.join(folder, 'none.safetensors'), '--layer', '1', text='cannot be opened')
+    os.remove(os.path.join(folder, 'config.json'))
+    os.mkdir(os.path.join(folder, 'config.json'))
+    layer_refused(folder, 'config.json')
+
+
+def shards():
+    model = models.Mixtral()
+    _, tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config(), 3)
+    with open(os.path.join(folder, 'model.safetensors.index.json'), encoding='utf-8') as file:
+        where = json.load(file)['weight_map']
+    name = model.prefix(LAYER) + 'block_sparse_moe.experts.2.w3.weight'
+    for value in ('../model-00001-of-00003.safetensors', '/etc/passwd', '..', '.', '', 'a/b.safetensors', 'a\\b.safetensors', 'c:x'):
+        models.write_index(folder, {**where, name: value})
+        layer_refused(folder, 'not the plain name of a file in this folder')
+    for value in (3, ['x'], None):
+        models.write_index(folder, {**where, name: value})
+        layer_refused(folder, 'must map names to file names')
+    models.write_index(folder, {**where, name: next(file for file in where.values() if file != where[name])})
+    layer_refused(folder, 'is not here, where the index has it')
+    models.write_index(folder, {key: file for key, file in where.items() if key != name})
+    layer_refused(folder, 'experts.2.w3.weight is missing')
+    models.write_index(folder, where)
+    os.remove(os.path.join(folder, where[name]))
+    layer_refused(folder, where[name] + ': cannot be opened')
+    with open(os.path.join(folder, where[name]), 'wb') as file:
+        file.write(b'version https://git-lfs.github.com/spec/v1\n')
+    layer_refused(folder, where[name])
+    for text, expected in (('{}', 'no member "weight_map"'), ('{"weight_map": []}', 'weight_map is not valid JSON'),
+                           ('{"weight_map": {"a": "b", "a": "c"}}', 'two members'), ('{"weight_map": {}, "weight_map": {}}', 'two members'),
+                           ('{"weight_map": {}}', 'layers with experts: none')):
+        with open(os.path.join(folder, 'model.safetensors.index.json'), 'w', encoding='utf-8') as file:
+            file.write(text)
+        layer_refused(folder, expected)
+
+
+def tensors():
+    """Missing, misshapen, quantised and superfluous tensors."""
+    for kind, name, change, text in (
+            (models.Mixtral, 'block_sparse_moe.experts.5.w2.weight', None, 'experts.5.w2.weight is missing from layer 1 of format mixtral'),
+            (models.Mixtral, 'block_sparse_moe.experts.6.w1.weight', ('F32', (10, 12)), 'the router has 6 experts'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F32', (12, 10)),
+             'is [12,10], but the other tensors ask for [10,12]'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F32', (120,)), 'is [120], but'),
+            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (6, 12, 1)), 'is [6,12,1], but'),
+            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (0, 12)), 'is [n,12], but'),
+            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (1025, 12)), 'smoe takes 1024 at most'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F8_E4M3', (10, 12)), 'is F8_E4M3: quantised'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F64', (10, 12)), 'is F64'),
+            (models.Granite, 'block_sparse_moe.input_linear.weight', ('F32', (6, 21, 12)), 'input_linear.weight is [6,21,12]'),
+            (models.GptOss, 'mlp.experts.gate_up_proj', ('F32', (6, 20, 12)), 'gate_up_proj is [6,20,12]'),
+            (models.GptOss, 'mlp.experts.down_proj_bias', None, 'down_proj_bias is missing'),
+            (models.Qwen2, 'mlp.shared_expert_gate.weight', None, 'shared_expert_gate.weight is missing'),
+            (models.Qwen2, 'mlp.shared_expert_gate.weight', ('F32', (2, 12)), 'shared_expert_gate.weight is [2,12]'),
+            (models.DeepseekV3, 'mlp.shared_experts.down_proj.weight', None, 'shared_experts.down_proj.weight is missing'),
+            (models.DeepseekV3, 'mlp.gate.e_score_correction_bias', ('F32', (11,)), 'e_score_correction_bias is [11]')):
+        model = kind()
+        _, all_tensors = models.all_tensors(model, 'F32')
+        name = model.prefix(LAYER) + name
+        if change:
+            count = 1
+            for length in change[1]:
+                count *= length
+            all_tensors[name] = Tensor(change[0], list(change[1]), [0] * count)
+        else:
+            del all_tensors[name]
+        folder = new_folder()
+        models.write_folder(folder, all_tensors, model.config())
+        layer_refused(folder, text)
+    for kind, name, endings in ((models.GptOss, 'mlp.experts.gate_up_proj', ('_blocks', '_scales')),
+                                (models.Mixtral, 'block_sparse_moe.experts.0.w1.weight', ('_packed', '_scale'))):
+        model = kind()
+        _, all_tensors = models.all_tensors(model, 'BF16')
+        del all_tensors[model.prefix(LAYER) + name]
+        for ending in endings:
+            all_tensors[model.prefix(LAYER) + name + ending] = Tensor('U8', [6, 4], [0] * 24)
+        folder = new_folder()
+        models.write_folder(folder, all_tensors, model.config())
+        layer_refused(folder, endings[0] + ' is there: quantised')
+
+
+def settings():
+    """config.json against the tensors and against what smoe can do."""
+    for kind, key, value, text in (
+            (models.Mixtral, 'num_local_experts', 8, 'num_local_experts is "8", but the tensors of layer 1 have 6'),
+            (models.Mixtral, 'hidden_size', 13, 'hidden_size is "13"'),
+            (models.Mixtral, 'intermediate_size', 'ten', 'intermediate_size is "ten"'),
+            (models.Mixtral, 'num_experts_per_tok', None, 'num_experts_per_tok'),
+            (models.Mixtral, 'num_experts_per_tok', 7, 'a whole number from 1 to 6'),
+            (models.Mixtral, 'num_experts_per_tok', 2.5, 'a whole number from 1 to 6'),
+            (models.Mixtral, 'hidden_act', 'mish', 'hidden_act is "mish", but must be one of identity'),
+            (models.Qwen3, 'norm_topk_prob', 'maybe', 'true or false'),
+            (models.DeepseekV3, 'scoring_func', 'softmax', 'scoring_func is "softmax", but must be sigmoid'),
+            (models.DeepseekV3, 'topk_method', 'group_limited_greedy', 'topk_method'),
+            (models.DeepseekV3, 'n_group', 5, 'does not divide the 12 experts'),
+            (models.DeepseekV3, 'n_group', 0, 'n_group'),
+            (models.DeepseekV3, 'topk_group', 5, 'topk_group is 5, but config.json: n_group is 4'),
+            (models.DeepseekV3, 'num_experts_per_tok', 7, 'fewer than k = 7'),
+            (models.DeepseekV3, 'routed_scaling_factor', '1e60', 'a finite number'),
+            (models.GptOss, 'swiglu_limit', 6.0, 'swiglu_limit is "6.0", but must be 7.0'),
+            (models.GptOss, 'swiglu_alpha', 1.7, 'must be 1.702')):
+        model = kind()
+        _, all_tensors = models.all_tensors(model, 'F32')
+        folder = new_folder()
+        models.write_folder(folder, all_tensors, {**model.config(), key: value})
+        layer_refused(folder, text)
+    model = models.Tutel()
+    _, all_tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    models.write_folder(folder, all_tensors, None)
+    layer_refused(folder, 'has k, nor was it given', '--activation', 'gelu')
+    layer_refused(folder, 'has activation, nor was it given', '--k', '2')
+    layer_refused(folder, 'top_k is 7', '--activation', 'gelu', '--k', '7')
+    layer_refused(folder, 'needs gated experts', '--activation', 'swiglu_clamped', '--k', '2')
+    cosine = {models.Tutel().prefix(LAYER) + name: tensor_file.tensor('F32', array.shape, array.values)
+              for name, array in models.draw(models.TutelCosine(), LAYER, 'F32').items()}
+    models.write_folder(folder, {**all_tensors, **cosine}, None)
+    layer_refused(folder, 'linear and of a cosine router at once', '--k', '2', '--activation', 'gelu')
+    del cosine[model.prefix(LAYER) + 'gates.0.temperature']
+    models.write_folder(folder, cosine, None)
+    layer_refused(folder, 'gates.0.temperature is missing', '--k', '2', '--activation', 'gelu')
+
+
+def command_lines():
+    model = models.Mixtral()
+    _, all_tensors = models.all_tensors(model, 'F32')
+    folder = new_folder()
+    models.write_folder(folder, all_tensors, model.config())
+    x = path_of('x.safetensors')
+    tensor_file.write(x, {'x': Tensor('F32', [2, 11], [0.0] * 22)}, {})
+    for arguments, text in (
+            (['--checkpoint', folder], 'needs --layer'), (['--layer', '1'], 'needs --checkpoint'),
+            (['--layer', '1', x], 'needs --checkpoint'),
+            (['--checkpoint', folder, '--layer', '-1'], 'whole number from 0'), (['--checkpoint', folder, '--layer', '1', x], 'either'),
+            (['--checkpoint', folder, '--layer', '1', '--check'], 'checkpoints have none'),
+            (['--checkpoint', folder, '--layer', '1', '--x', x], 'tensor x must be F32 [T,12]'),
+            (['--checkpoint', folder, '--layer', '1', '--x', x, '--tokens', '3'], 'excludes --tokens'),
+            (['--checkpoint', folder, '--layer', '1', '--x', path_of('none')], 'cannot be opened'),
+            (['--checkpoint', folder, '--layer', '1', '--tokens', '0'], 'from 1 to 1048576'),
+            (['--checkpoint', folder, '--layer', '1', '--calibrate', '-1'], '--calibrate -1'),
+            (['--checkpoint', folder, '--layer', '1', '--calibrate', '1', '--eps', '1'], '--eps excludes it'),
+            (['--checkpoint', folder, '--layer', '1', '--activation', 'mish'], 'must be identity, relu'),
+            (['--checkpoint', folder, '--layer', '1', '--activation', 'swiglu_clamped', '--k', '9'], 'top_k is 9'),
+            (['--checkpoint', folder, '--layer', '1', '--group-eps', '1'], 'no groups'),
+            (['--checkpoint', folder, '--layer', '1', '--weights', 'f64'], 'f32, f16 or bf16')):
+        refused(*arguments, text=text)
+
+
+FORMATS = [('%s, %s, %s' % (kind.__name__, dtype, 'one file' if shards == 1 else '%d shards' % shards),
+            lambda kind=kind, dtype=dtype, shards=shards: format_is_read(kind, dtype, shards))
+           for number, kind in enumerate(MODELS)
+           for dtype, shards in (('F32', 1), ('BF16', 3), ('F16', 1 + number % 2))]
+tap.run(FORMATS + [other_layer, single_file, other_prefix, mixed_types, float16_values, far_offsets, random_inputs, calibration, layers,
+                   folders, shards, tensors, settings, command_lines])
