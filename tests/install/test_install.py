@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
 import tap
 
-TOOLS = ('smoe-devices', 'smoe-run', 'smoe-bench')
+TOOLS = ('smoe-devices', 'smoe-run', 'smoe-analyze', 'smoe-bench')
 SANITIZE = tap.SANITIZE_FLAGS
 
 

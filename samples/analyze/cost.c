@@ -1,0 +1,258 @@
+/* cost: mean active experts and time against eps.
+ *
+ * Without the cap the mean number active is exactly k + extra(eps),
+ *     extra(eps) = mean over inputs of #{e beyond the k best : s[k] - s_e < eps},
+ * here counted on the host from the scores that the device ranked; for small eps it is k + slope eps, slope that of the boundary mass
+ * P(gap <= w) at 0, as only the (k+1)-th expert comes arbitrarily near. The eps of the table are powers of sqrt(2) times the one that
+ * calibration gives for the budget; the host's own answer stands beside it: the (floor(extra T) + 1)-th smallest distance (README.md). */
+#include "layers.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const analyze_option options[] = {
+    LAYERS_SHAPE_OPTIONS,
+    {"--k", "N", "2", "experts chosen k", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},
+    {"--groups", "N", "0", "groups of experts; 0: none", ANALYZE_COUNT, 0, SMOE_MAX_EXPERTS},
+    {"--top-groups", "N", "2", "groups kept, where there are any", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},
+    {"--tokens", "N", "4096", "inputs drawn", ANALYZE_COUNT, 256, SMOE_MAX_TOKENS},
+    {"--budget", "X", "0.5", "extra experts on average; arXiv 2606.19036 allows 0.5", ANALYZE_NUMBER, 1e-6, 1024},
+    {"--group-eps", "X", "0", "band width of the groups' scores; 0: hard groups", ANALYZE_NUMBER, 0, 1e6},
+    {"--repeats", "N", "7", "timed rounds, each over all eps in turn; 0: no times", ANALYZE_COUNT, 0, 1000},
+};
+
+enum { ROWS = 14, CALIBRATED = 9, MAX_REPEATS = 1000 }; /* row 0 is hard; row CALIBRATED the calibrated eps */
+
+typedef struct study {
+    analyze *a;
+    layers_source source;
+    smoe_device_layer *layer;
+    float *y, *scores, *distances; /* distances: s[k] - s_e of the experts beyond the k best, ascending */
+    uint32_t *report;
+    size_t distance_count;
+    double eps[ROWS], mean[ROWS], host[ROWS], line[ROWS], most[ROWS], ratio[ROWS], floors[ROWS], capped[ROWS];
+} study;
+
+static smoe_forward_params params_of(const study *s, double eps)
+{
+    smoe_forward_params params = s->source.params;
+    params.token_count = s->source.token_count;
+    params.eps = (float)eps;
+    return params;
+}
+
+static uint32_t stride_of(const study *s)
+{
+    return SMOE_REPORT_STRIDE(s->source.plan.max_active);
+}
+
+/* The scores that selection ranked, every distance from the k-th, sorted, and the line through the boundary mass. */
+static int measure_scores(study *s, layers_mass *mass)
+{
+    const uint32_t tokens = s->source.token_count, experts = s->source.plan.expert_count, k = s->source.plan.top_k;
+    smoe_forward_params params = params_of(s, 0);
+    params.keep_scores = true;
+    smoe_result result = smoe_device_layer_forward(s->layer, &params, s->source.x, s->y, s->report, NULL);
+    if (result == SMOE_SUCCESS)
+        result = smoe_device_layer_logits(s->layer, s->scores);
+    float *gaps = layers_allocate(s->a, tokens, sizeof *gaps);
+    if (result != SMOE_SUCCESS || !gaps) {
+        free(gaps);
+        return result == SMOE_SUCCESS ? ANALYZE_FAILED : analyze_fail_result(s->a, result);
+    }
+    for (uint32_t t = 0; t < tokens; t++) {
+        const uint32_t *record = s->report + (size_t)t * stride_of(s);
+        const float *scores = s->scores + (size_t)t * experts;
+        memcpy(&gaps[t], &record[SMOE_REPORT_GAP], sizeof *gaps);
+        for (uint32_t e = 0; e < experts; e++) {
+            bool chosen = scores[e] == -FLT_MAX; /* left out */
+            for (uint32_t i = 0; i < k; i++)
+                chosen = chosen || record[SMOE_REPORT_IDS + i] == e;
+            if (!chosen)
+                s->distances[s->distance_count++] = scores[record[SMOE_REPORT_IDS + k - 1]] - scores[e];
+        }
+    }
+    layers_sort(s->distances, s->distance_count);
+    layers_sort(gaps, tokens);
+    if (layers_fit_mass(gaps, tokens, mass))
+        layers_put_mass(s->a, mass, tokens);
+    else
+        mass->slope = mass->slope_error = NAN;
+    free(gaps);
+    return ANALYZE_OK;
+}
+
+/* Distances below eps, as float32 has it. */
+static size_t count_below(const study *s, float eps)
+{
+    size_t from = 0, to = s->distance_count;
+    while (from < to) {
+        const size_t middle = from + (to - from) / 2;
+        if (s->distances[middle] < eps)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static int calibrate(study *s, float *eps)
+{
+    const double budget = analyze_number(s->a, "--budget"), allowed = floor(budget * s->source.token_count);
+    const smoe_forward_params params = params_of(s, 0);
+    double mean = 0;
+    const smoe_result result = smoe_device_layer_calibrate(s->layer, &params, s->source.x, budget, eps, &mean);
+    if (result != SMOE_SUCCESS)
+        return analyze_fail_result(s->a, result);
+    const float host = allowed < (double)s->distance_count ? s->distances[(size_t)allowed] : 1e30f;
+    analyze_put_value(s->a, "budget", budget, "budget of extra experts");
+    analyze_put_value(s->a, "calibrated_eps", *eps, "calibrated eps");
+    analyze_put_value(s->a, "calibrated_extra", mean, "extra experts there");
+    analyze_put_value(s->a, "host_eps", host, "the host's own answer");
+    analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
+                      "extra experts with the next larger float32");
+    if (*eps != host)
+        return analyze_fail(s->a, "calibration gave %.9g, sorting the distances %.9g", *eps, host);
+    if (*eps <= 0 || *eps >= 1e30f)
+        return analyze_fail(s->a, "no band meets the budget of %g: eps %g", budget, *eps);
+    return ANALYZE_OK;
+}
+
+static int measure_active(study *s, double slope)
+{
+    const uint32_t tokens = s->source.token_count, k = s->source.plan.top_k;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const smoe_forward_params params = params_of(s, s->eps[i]);
+        const smoe_result result = smoe_device_layer_forward(s->layer, &params, s->source.x, s->y, s->report, NULL);
+        if (result != SMOE_SUCCESS)
+            return analyze_fail_result(s->a, result);
+        uint64_t active = 0;
+        for (uint32_t t = 0; t < tokens; t++) {
+            const uint32_t *record = s->report + (size_t)t * stride_of(s);
+            active += record[SMOE_REPORT_ACTIVE];
+            s->most[i] = fmax(s->most[i], record[SMOE_REPORT_ACTIVE]);
+            s->capped[i] += record[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_CAPPED ? 1 : 0;
+        }
+        s->mean[i] = (double)active / tokens;
+        s->host[i] = ((double)k * tokens + (double)count_below(s, (float)s->eps[i])) / tokens;
+        s->line[i] = k + slope * s->eps[i];
+        s->floors[i] = s->mean[i] / s->mean[0];
+        analyze_progress(s->a, i + 1, ROWS);
+    }
+    return ANALYZE_OK;
+}
+
+static int compare_doubles(const void *p, const void *q)
+{
+    const double left = *(const double *)p, right = *(const double *)q;
+    return (left > right) - (left < right);
+}
+
+/* Ratios to hard of the same round, their median: what else the machine does weighs on both. */
+static int measure_times(study *s, uint32_t repeats)
+{
+    double *ratios = layers_allocate(s->a, (size_t)ROWS * (repeats ? repeats : 1), sizeof *ratios);
+    if (!ratios)
+        return ANALYZE_FAILED;
+    bool device_time = true;
+    double hard_time = 0;
+    for (uint32_t round = 0; round < repeats; round++)
+        for (uint32_t i = 0; i < ROWS; i++) {
+            const smoe_forward_params params = params_of(s, s->eps[i]);
+            smoe_timings timings;
+            const smoe_result result = smoe_device_layer_repeat(s->layer, &params, false, 1, &timings);
+            if (result != SMOE_SUCCESS) {
+                free(ratios);
+                return analyze_fail_result(s->a, result);
+            }
+            device_time = device_time && timings.device_total > 0;
+            const double time = device_time ? timings.device_total : timings.host_total;
+            hard_time = i == 0 ? time : hard_time;
+            ratios[(size_t)i * repeats + round] = time / hard_time;
+            analyze_progress(s->a, (double)round * ROWS + i + 1, (double)repeats * ROWS);
+        }
+    for (uint32_t i = 0; i < ROWS; i++) {
+        qsort(ratios + (size_t)i * repeats, repeats, sizeof *ratios, compare_doubles);
+        s->ratio[i] = repeats ? ratios[(size_t)i * repeats + repeats / 2] : NAN;
+    }
+    free(ratios);
+    if (repeats)
+        analyze_put_text(s->a, "clock", device_time ? "device" : "host", "clock of the times");
+    return ANALYZE_OK;
+}
+
+static int measure(study *s)
+{
+    layers_mass mass = {0};
+    float eps = 0;
+    int status = measure_scores(s, &mass);
+    if (status == ANALYZE_OK)
+        status = calibrate(s, &eps);
+    for (int i = 1; i < ROWS; i++)
+        s->eps[i] = i == CALIBRATED ? eps : (double)(float)(eps * pow(2, 0.5 * (i - CALIBRATED)));
+    if (status == ANALYZE_OK)
+        status = measure_active(s, mass.slope);
+    if (status == ANALYZE_OK)
+        status = measure_times(s, (uint32_t)analyze_count(s->a, "--repeats"));
+    if (status != ANALYZE_OK)
+        return status;
+    if (s->source.plan.max_active < s->source.plan.expert_count)
+        analyze_put_note(s->a, "the layer runs at most %u experts for an input: k + extra is without that cap", s->source.plan.max_active);
+    const analyze_column columns[] = {{"eps", s->eps},         {"mean_active", s->mean},  {"k_plus_extra", s->host},
+                                      {"k_plus_slope_eps", s->line}, {"max_active", s->most}, {"capped", s->capped},
+                                      {"time_ratio", s->ratio}, {"active_ratio", s->floors}};
+    analyze_put_table(s->a, "cost", "cost by eps; the first row is hard", columns, sizeof columns / sizeof *columns, ROWS);
+    return ANALYZE_OK;
+}
+
+static int open_study(study *s)
+{
+    analyze *a = s->a;
+    const layers_shape shape = {.width = (uint32_t)analyze_count(a, "--width"),
+                                .hidden = (uint32_t)analyze_count(a, "--hidden"),
+                                .experts = (uint32_t)analyze_count(a, "--experts"),
+                                .top_k = (uint32_t)analyze_count(a, "--k"),
+                                .groups = (uint32_t)analyze_count(a, "--groups"),
+                                .top_groups = (uint32_t)analyze_count(a, "--top-groups")};
+    const int status = layers_open(a, &shape, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    if (status != ANALYZE_OK)
+        return status;
+    const smoe_plan_desc *plan = &s->source.plan;
+    layers_put(a, &s->source);
+    const size_t tokens = s->source.token_count;
+    if (analyze_is_given(a, "--group-eps") || !a->file)
+        s->source.params.group_eps = (float)analyze_number(a, "--group-eps");
+    s->y = layers_allocate(a, tokens * plan->d_model, sizeof *s->y);
+    s->scores = layers_allocate(a, tokens * plan->expert_count, sizeof *s->scores);
+    s->distances = layers_allocate(a, tokens * plan->expert_count, sizeof *s->distances);
+    s->report = layers_allocate(a, tokens * stride_of(s), sizeof *s->report);
+    if (!s->y || !s->scores || !s->distances || !s->report)
+        return ANALYZE_FAILED;
+    const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->layer);
+    return result == SMOE_SUCCESS ? ANALYZE_OK : analyze_fail_result(a, result);
+}
+
+static int run(analyze *a)
+{
+    static study s;
+    memset(&s, 0, sizeof s);
+    s.a = a;
+    int status = open_study(&s);
+    if (status == ANALYZE_OK)
+        status = measure(&s);
+    smoe_device_layer_destroy(s.layer);
+    free(s.y), free(s.scores), free(s.distances), free(s.report);
+    layers_close(&s.source);
+    return status;
+}
+
+const analyze_command analyze_cost = {
+    .name = "cost",
+    .about = "mean active experts and time against eps, with calibration's eps",
+    .run = run,
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .file = ANALYZE_FILE_OPTIONAL,
+};

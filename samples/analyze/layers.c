@@ -1,0 +1,192 @@
+/* Layers to run, from a file or drawn, and their experts one by one. */
+#include "layers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Streams of random numbers, one per array. */
+enum { STREAM_X = 512, STREAM_ROUTER, STREAM_W1, STREAM_B1, STREAM_W2, STREAM_B2 };
+
+void *layers_allocate(analyze *a, size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory)
+        analyze_fail(a, "out of host memory: %zu times %zu bytes", count, size);
+    return memory;
+}
+
+static float *draw(analyze *a, layers_source *source, uint32_t slot, size_t count, double scale)
+{
+    float *out = layers_allocate(a, count, sizeof *out);
+    if (!out)
+        return NULL;
+    source->drawn[slot] = out;
+    analyze_draw_normals(a, STREAM_X + slot, out, count);
+    for (size_t i = 0; i < count; i++)
+        out[i] *= (float)scale;
+    return out;
+}
+
+static int draw_layer(analyze *a, const layers_shape *shape, uint32_t tokens, layers_source *source)
+{
+    const size_t width = shape->width, hidden = shape->hidden, experts = shape->experts;
+    if (shape->top_k > shape->experts)
+        return analyze_refuse("--k", analyze_text(a, "--k"), "must be at most --experts");
+    if (shape->groups > 1 && (shape->experts % shape->groups || shape->top_groups > shape->groups ||
+                              shape->experts / shape->groups * shape->top_groups < shape->top_k))
+        return analyze_refuse("--groups", analyze_text(a, "--groups"),
+                              "must divide --experts, and --top-groups of them must exist and hold --k experts");
+    source->plan = (smoe_plan_desc){.d_model = shape->width,
+                                    .d_hidden = shape->hidden,
+                                    .expert_count = shape->experts,
+                                    .top_k = shape->top_k,
+                                    .max_active = shape->experts,
+                                    .max_tokens = tokens,
+                                    .router = SMOE_ROUTER_LINEAR,
+                                    .gate = SMOE_GATE_SOFTMAX,
+                                    .activation = SMOE_ACTIVATION_GELU,
+                                    .weight_type = SMOE_TYPE_FLOAT32,
+                                    .renormalize = true,
+                                    .group_count = shape->groups,
+                                    .top_groups = shape->groups ? shape->top_groups : 0};
+    source->params = smoe_forward_defaults();
+    const float *router = draw(a, source, STREAM_ROUTER - STREAM_X, experts * width, 1.0 / sqrt((double)width));
+    const float *w1 = draw(a, source, STREAM_W1 - STREAM_X, experts * hidden * width, 1.0 / sqrt((double)width));
+    const float *b1 = draw(a, source, STREAM_B1 - STREAM_X, experts * hidden, 0.1);
+    const float *w2 = draw(a, source, STREAM_W2 - STREAM_X, experts * hidden * width, 1.0 / sqrt((double)hidden));
+    const float *b2 = draw(a, source, STREAM_B2 - STREAM_X, experts * width, 1.0);
+    source->x = draw(a, source, 0, (size_t)tokens * width, 1.0);
+    source->weights =
+        (smoe_host_weights){.weight_type = SMOE_TYPE_FLOAT32, .router_weight = router, .w1 = w1, .b1 = b1, .w2 = w2, .b2 = b2};
+    source->token_count = tokens;
+    return router && w1 && b1 && w2 && b2 && source->x ? ANALYZE_OK : ANALYZE_FAILED;
+}
+
+static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
+{
+    static const char *const shapes[] = {"--width", "--hidden", "--experts", "--k", "--groups", "--top-groups"};
+    for (size_t i = 0; i < a->setting_count; i++)
+        for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
+            if (a->settings[i].given && strcmp(a->settings[i].option->name, shapes[j]) == 0)
+                return analyze_refuse(shapes[j], a->settings[i].text, "a layer file has a shape of its own");
+    smoe_result result = smoe_layer_file_open(a->file, NULL, &a->log, &source->file);
+    if (result == SMOE_SUCCESS)
+        result = smoe_layer_file_layer(source->file, &source->plan, &source->params, &source->weights);
+    if (result != SMOE_SUCCESS)
+        return analyze_fail_result(a, result);
+    if (source->plan.max_active == 0)
+        source->plan.max_active = source->plan.expert_count;
+    const smoe_tensor *x = smoe_layer_file_tensor(source->file, "x");
+    if (x) {
+        source->x = x->data;
+        source->token_count = source->plan.max_tokens;
+        return ANALYZE_OK;
+    }
+    analyze_put_note(a, "%s has no inputs: they are drawn, N(0,1)", a->file);
+    source->token_count = source->plan.max_tokens = drawn_tokens;
+    source->x = draw(a, source, 0, (size_t)drawn_tokens * source->plan.d_model, 1.0);
+    return source->x ? ANALYZE_OK : ANALYZE_FAILED;
+}
+
+int layers_open(analyze *a, const layers_shape *shape, uint32_t drawn_tokens, layers_source *source)
+{
+    memset(source, 0, sizeof *source);
+    int status = a->file ? open_file(a, drawn_tokens, source) : draw_layer(a, shape, drawn_tokens, source);
+    if (status != ANALYZE_OK)
+        return status;
+    for (size_t i = 0; i < (size_t)source->token_count * source->plan.d_model; i++)
+        if (!isfinite(source->x[i]))
+            return analyze_refuse(a->file ? a->file : "inputs", "", "x holds a NaN or an infinity");
+    return ANALYZE_OK;
+}
+
+void layers_put(analyze *a, const layers_source *source)
+{
+    analyze_put_text(a, "layer", a->file ? a->file : "drawn by the seed", "layer");
+    analyze_put_value(a, "experts", source->plan.expert_count, "experts E");
+    analyze_put_value(a, "k", source->plan.top_k, "chosen k");
+    analyze_put_value(a, "width", source->plan.d_model, "width D");
+    analyze_put_value(a, "hidden", source->plan.d_hidden, "hidden width H");
+    if (source->plan.group_count > 1) {
+        analyze_put_value(a, "groups", source->plan.group_count, "groups");
+        analyze_put_value(a, "top_groups", source->plan.top_groups, "groups kept");
+    }
+    analyze_put_value(a, "tokens", source->token_count, "inputs T");
+}
+
+void layers_close(layers_source *source)
+{
+    smoe_layer_file_close(source->file);
+    for (size_t i = 0; i < sizeof source->drawn / sizeof *source->drawn; i++)
+        free(source->drawn[i]);
+    memset(source, 0, sizeof *source);
+}
+
+static const float *row_of(const float *all, uint32_t row, size_t width)
+{
+    return all ? all + (size_t)row * width : NULL;
+}
+
+static const void *matrix_of(const layers_source *source, const void *all, uint32_t expert)
+{
+    const size_t element = source->weights.weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    const size_t size = (size_t)source->plan.d_hidden * source->plan.d_model * element;
+    return all ? (const char *)all + size * expert : NULL;
+}
+
+int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *ids, uint32_t count, const float *x, uint32_t token_count,
+                       float *f)
+{
+    const uint32_t width = source->plan.d_model, hidden = source->plan.d_hidden;
+    const smoe_plan_desc plan = {.d_model = width,
+                                 .d_hidden = hidden,
+                                 .expert_count = 1,
+                                 .top_k = 1,
+                                 .max_active = 1,
+                                 .max_tokens = token_count,
+                                 .activation = source->plan.activation,
+                                 .weight_type = source->plan.weight_type,
+                                 .gated = source->plan.gated,
+                                 .renormalize = true};
+    float *router = layers_allocate(a, width, sizeof *router);
+    if (!router)
+        return ANALYZE_FAILED;
+    smoe_result result = SMOE_SUCCESS;
+    for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++) {
+        const smoe_host_weights *all = &source->weights;
+        const smoe_host_weights one = {.weight_type = all->weight_type,
+                                       .router_weight = router,
+                                       .w1 = matrix_of(source, all->w1, ids[i]),
+                                       .b1 = row_of(all->b1, ids[i], hidden),
+                                       .w3 = matrix_of(source, all->w3, ids[i]),
+                                       .b3 = row_of(all->b3, ids[i], hidden),
+                                       .w2 = matrix_of(source, all->w2, ids[i]),
+                                       .b2 = row_of(all->b2, ids[i], width)};
+        smoe_device_layer *layer = NULL;
+        smoe_forward_params params = smoe_forward_defaults();
+        params.token_count = token_count;
+        result = smoe_device_layer_create(a->device, &plan, &one, &layer);
+        if (result == SMOE_SUCCESS)
+            result = smoe_device_layer_forward(layer, &params, x, f + (size_t)i * token_count * width, NULL, NULL);
+        smoe_device_layer_destroy(layer);
+    }
+    free(router);
+    return result == SMOE_SUCCESS ? ANALYZE_OK : analyze_fail_result(a, result);
+}
+
+double layers_distance(const float *p, const float *q, uint32_t width)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < width; i++)
+        sum += ((double)p[i] - q[i]) * ((double)p[i] - q[i]);
+    return sqrt(sum);
+}
+
+double layers_norm(const float *p, uint32_t width)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < width; i++)
+        sum += (double)p[i] * p[i];
+    return sqrt(sum);
+}
