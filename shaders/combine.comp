@@ -32,7 +32,7 @@ void main() {
     if (SHARED_HIDDEN > 0u) {
         const uint start = SMOE_SHARED_START(PASS_TOKENS * MAX_ACTIVE, D_MODEL) / (ALIGNED != 0u ? 4u : 1u);
         const uint at = start + token * columns + column;
-        const float weight = SHARED_GATE != 0u ? 1.0 / (1.0 + exp(-uintBitsToFloat(control[AT_SHARED_GATE + token]))) : 1.0;
+        const float weight = SHARED_GATE != 0u ? sigmoid(uintBitsToFloat(control[AT_SHARED_GATE + token])) : 1.0;
         if (ALIGNED != 0u)
             sum += weight * rows4[at];
         else

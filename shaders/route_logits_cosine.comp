@@ -43,12 +43,14 @@ void main() {
             square[r] = fma(v, v, square[r]);
         }
     }
-    const float scale = exp(min(log_scale[push.b_offset], LOG_100));
+    const float given = log_scale[push.b_offset];
+    const bool no_scale = (floatBitsToUint(given) & 0x7fffffffu) > 0x7f800000u; // a NaN, which min may hide
+    const float scale = exp(min(given, LOG_100));
     const float norm_s = max(sqrt(square_s), LEAST_NORM);
     [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++)
         if (first + r < push.token_count) {
             const float cosine = product[r] / max(sqrt(square[r]), LEAST_NORM) / norm_s;
-            const uint z = is_lost(square[r]) || is_lost(square_s) ? 0x7fc00000u : floatBitsToUint(scale * cosine); // NaN
+            const uint z = no_scale || is_lost(square[r]) || is_lost(square_s) ? 0x7fc00000u : floatBitsToUint(scale * cosine); // NaN
             control[AT_LOGITS + (first + r) * EXPERT_COUNT + expert] = z;
         }
 }

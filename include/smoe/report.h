@@ -18,7 +18,9 @@
 #define SMOE_REPORT_STRIDE(max_active) (SMOE_REPORT_IDS + 2 * (max_active))
 
 #define SMOE_REPORT_FLAG_CAPPED 1    /* eps > 0, but more than max_active experts tie at s[k]: the k best by rank ran alone */
-#define SMOE_REPORT_FLAG_NONFINITE 2 /* a logit is NaN or infinite: y is all NaN, nothing ran */
+/* A logit is NaN or infinite, or a score that selection_bias made so, or float32 cannot hold the sum that ranks a group or the square of
+ * a norm of the cosine router: y is all NaN, nothing ran. */
+#define SMOE_REPORT_FLAG_NONFINITE 2
 #define SMOE_REPORT_FLAG_GROUP_TIE 4 /* group_gap <= tie_tolerance: here the routing jumps, or with group_eps bends, because groups tie */
 #define SMOE_REPORT_UNUSED 0xffffffffu
 

@@ -261,8 +261,8 @@ SMOE_API smoe_result smoe_select_kernels(const smoe_device_info *info, const smo
 typedef struct smoe_plan smoe_plan;
 
 /* Compiles the pipelines for a shape: the slow call (milliseconds to seconds; the pipeline cache shortens it).
- * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the router, or the rows of one token exceed the device's
- * maxStorageBufferRange), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+ * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, the router or its projection, or the rows of one
+ * token exceed the device's maxStorageBufferRange), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);
 SMOE_API void smoe_plan_destroy(smoe_plan *plan);
 
@@ -403,7 +403,8 @@ typedef struct smoe_timestamps {
  *
  * Promises: the same inputs give the same bits on the same device and driver; a token's bits do not depend on the other tokens of the
  * batch while smoe_select_kernels gives the same kernels; eps = 0 gives the bits of hard routing; no input bits lead to an access
- * out of bounds; a token whose logits hold a NaN or an infinity gets an all-NaN y and changes no other token.
+ * out of bounds; a token whose routing is not finite (report.h, SMOE_REPORT_FLAG_NONFINITE) gets an all-NaN y and changes no other
+ * token.
  *
  * Errors: INVALID_ARGUMENT (then nothing has been recorded). layer and binding must be of the same plan. timestamps may be NULL. */
 SMOE_API smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,

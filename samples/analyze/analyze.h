@@ -65,6 +65,7 @@ uint64_t analyze_count(const analyze *a, const char *name);     /* 0 where there
 double analyze_number(const analyze *a, const char *name);      /* NaN likewise */
 const char *analyze_text(const analyze *a, const char *name);   /* NULL likewise; what stands on the command line for every kind */
 bool analyze_is_given(const analyze *a, const char *name);      /* on the command line */
+bool analyze_has_option(const analyze *a, const char *name);    /* for code that several subcommands share */
 
 /* Reads what stands behind the subcommand's name. ANALYZE_REFUSED, with the reason printed, for what cannot be obeyed. */
 int analyze_parse_options(analyze *a, int count, char **arguments);

@@ -31,7 +31,7 @@ void clear_histogram()
 }
 
 // Counts, for each order, into the bin that w lies in: edges[b] < w <= edges[b + 1]; below the first edge into bin 0 too.
-// x: the input; what is behind its D components does not matter.
+// x: the input. What is behind its D components must be finite: it meets zeros, and 0 NaN is NaN.
 void count_bands(vec4 x[CHUNKS])
 {
     x[D / 4][D % 4] = 1; // meets the bias

@@ -5,8 +5,11 @@
 
 enum { CORRECTIONS = 2 }; /* to the power: what is left of the curvature at --fit-to is far below the errors */
 
-int bands_begin(const analyze *a, bands *b)
+int bands_begin(const analyze *a, router *r, bands *b)
 {
+    const int status = router_draw(a, BANDS_BINS + 1 + BANDS_MORE_PARAMETERS, r);
+    if (status != ANALYZE_OK)
+        return status;
     const double from = analyze_number(a, "--eps-from"), to = analyze_number(a, "--eps-to");
 
     memset(b, 0, sizeof *b);

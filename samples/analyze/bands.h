@@ -18,8 +18,11 @@ typedef struct bands {
     uint64_t counts[BANDS_MAX_BLOCKS][BANDS_COUNTERS];
 } bands;
 
-/* From the options. Gives the exit status. */
-int bands_begin(const analyze *a, bands *b);
+/* Floats of a simulation's own behind bands_parameters. */
+enum { BANDS_MORE_PARAMETERS = 1 };
+
+/* The router and the edges, from the options. Gives the exit status. */
+int bands_begin(const analyze *a, router *r, bands *b);
 
 /* The device's parameters: the router and the edges. Gives how many floats. */
 size_t bands_parameters(const bands *b, const router *r, float out[SIMULATION_MAX_PARAMETERS]);

@@ -10,22 +10,15 @@
 
 static const analyze_option options[] = {
     LAYERS_SHAPE_OPTIONS,
-    {"--k", "N", "2", "experts chosen k", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},
-    {"--groups", "N", "0", "groups of experts; 0: none", ANALYZE_COUNT, 0, SMOE_MAX_EXPERTS},
-    {"--top-groups", "N", "2", "groups kept, where there are any", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},
+    LAYERS_CHOICE_OPTIONS,
     {"--eps", "X", NULL, "band width [the file's, or 0.25]", ANALYZE_NUMBER, 1e-6, 1e6},
-    {"--group-eps", "X", "0.25", "band width of the groups' scores", ANALYZE_NUMBER, 1e-6, 1e6},
+    {"--group-eps", "X", NULL, "band width of the groups' scores [the file's, or 0.25]", ANALYZE_NUMBER, 1e-6, 1e6},
     {"--boundary", "KIND", NULL, "what ties on the line: experts or groups [groups where there are any]", ANALYZE_TEXT, 0, 0},
     {"--reach", "X", "1.5", "the line's half length, in band widths of the gap that closes", ANALYZE_NUMBER, 0.1, 100},
     {"--levels", "N", "14", "the finest input step is the line over 2^N", ANALYZE_COUNT, 8, 18},
 };
 
 enum { COARSEST = 3, PICTURE = 513, TOKENS = 64 };
-
-bool continuity_has_groups(const continuity *s)
-{
-    return s->source.plan.group_count > 1;
-}
 
 smoe_forward_params continuity_params(const continuity *s, int mode)
 {
@@ -53,7 +46,7 @@ static uint32_t count_different(const continuity *s, int mode, bool no_band, uin
     *points = 0;
     for (uint32_t i = 0; i < s->points; i++) {
         const uint32_t *record = path_record(&s->walk, i);
-        if ((continuity_has_groups(s) && record[SMOE_REPORT_GROUPS] != plan->top_groups) ||
+        if ((layers_has_groups(&s->source) && record[SMOE_REPORT_GROUPS] != plan->top_groups) ||
             (no_band && record[SMOE_REPORT_ACTIVE] != plan->top_k))
             continue;
         ++*points;
@@ -67,7 +60,7 @@ static void put_bits(continuity *s)
     uint32_t points, different = count_different(s, CONTINUITY_HARD, true, &points);
     analyze_put_value(s->a, "outside", points, "points with nothing in a band");
     analyze_put_value(s->a, "outside_different", different, "  of them, smooth outputs without the bits of the hard one");
-    if (!continuity_has_groups(s))
+    if (!layers_has_groups(&s->source))
         return;
     different = count_different(s, CONTINUITY_EPS_ONLY, false, &points);
     analyze_put_value(s->a, "outside_groups", points, "points with no group in the groups' band");
@@ -79,7 +72,7 @@ static int walk_line(continuity *s)
     const uint32_t width = s->source.plan.d_model;
     const double half = s->line.half_length;
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++) {
-        if (mode == CONTINUITY_EPS_ONLY && !continuity_has_groups(s))
+        if (mode == CONTINUITY_EPS_ONLY && !layers_has_groups(&s->source))
             continue;
         const smoe_forward_params params = continuity_params(s, mode);
         const smoe_result result = path_run(&s->walk, &params, s->line.centre, s->line.direction, -half, half, s->points);
@@ -120,7 +113,7 @@ static void put_steps(continuity *s, double slope)
     }
     analyze_column columns[6] = {{"input_step", h}, {"hard", columns_of[CONTINUITY_HARD]}};
     size_t count = 2;
-    if (continuity_has_groups(s))
+    if (layers_has_groups(&s->source))
         columns[count++] = (analyze_column){"eps_only", columns_of[CONTINUITY_EPS_ONLY]};
     columns[count++] = (analyze_column){"smooth", columns_of[CONTINUITY_SMOOTH]};
     columns[count++] = (analyze_column){"smooth_per_step", per_step};
@@ -134,7 +127,7 @@ static void put_steps(continuity *s, double slope)
                                                          "power of the input step, smooth"};
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++) {
         analyze_fit fit;
-        if ((mode != CONTINUITY_EPS_ONLY || continuity_has_groups(s)) &&
+        if ((mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source)) &&
             analyze_fit_power(h + rows - 5, columns_of[mode] + rows - 5, NULL, 5, &fit))
             analyze_put_comparison(s->a, names[mode], abouts[mode], fit.slope, NAN, predicted[mode]);
     }
@@ -162,7 +155,7 @@ static void put_picture(continuity *s)
         values[count++] = s->line.half_length * (2.0 * i / (s->points - 1) - 1);
     analyze_put_array(s->a, "position", values, count);
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++) {
-        if (mode == CONTINUITY_EPS_ONLY && !continuity_has_groups(s))
+        if (mode == CONTINUITY_EPS_ONLY && !layers_has_groups(&s->source))
             continue;
         for (uint32_t i = 0; i < count; i++)
             values[i] = s->y[mode][(size_t)i * stride * width + coordinate];
@@ -179,7 +172,7 @@ static int measure(continuity *s)
         return status;
     analyze_put_text(s->a, "boundary", s->line.groups ? "groups" : "experts", "what ties in the line's middle");
     analyze_put_value(s->a, "eps", s->eps, "eps");
-    if (continuity_has_groups(s))
+    if (layers_has_groups(&s->source))
         analyze_put_value(s->a, "group_eps", s->group_eps, "group_eps");
     analyze_put_value(s->a, "half_length", s->line.half_length, "half the line's length, |x|");
     analyze_put_value(s->a, "gap_slope", s->line.gap_slope, "slope of the gap beside the boundary, per |x|");
@@ -198,31 +191,30 @@ static int measure(continuity *s)
     return ANALYZE_OK;
 }
 
+static double band_width(const analyze *a, const char *option, float of_layer)
+{
+    return analyze_is_given(a, option) ? analyze_number(a, option) : of_layer > 0 ? (double)of_layer : 0.25;
+}
+
 static int open_study(continuity *s)
 {
     analyze *a = s->a;
-    const layers_shape shape = {.width = (uint32_t)analyze_count(a, "--width"),
-                                .hidden = (uint32_t)analyze_count(a, "--hidden"),
-                                .experts = (uint32_t)analyze_count(a, "--experts"),
-                                .top_k = (uint32_t)analyze_count(a, "--k"),
-                                .groups = (uint32_t)analyze_count(a, "--groups"),
-                                .top_groups = (uint32_t)analyze_count(a, "--top-groups")};
-    const int status = layers_open(a, &shape, TOKENS, &s->source);
+    const int status = layers_open(a, TOKENS, &s->source);
     if (status != ANALYZE_OK)
         return status;
     const char *boundary = analyze_text(a, "--boundary");
     if (boundary && strcmp(boundary, "experts") != 0 && strcmp(boundary, "groups") != 0)
         return analyze_refuse("--boundary", boundary, "must be experts or groups");
-    s->line.groups = boundary ? boundary[0] == 'g' : continuity_has_groups(s);
-    if (s->line.groups && !continuity_has_groups(s))
+    s->line.groups = boundary ? boundary[0] == 'g' : layers_has_groups(&s->source);
+    if (s->line.groups && !layers_has_groups(&s->source))
         return analyze_refuse("--boundary", boundary, "the layer has no groups");
     if (s->source.plan.top_k == s->source.plan.expert_count)
         return analyze_refuse(a->file ? a->file : "--k", "", "all experts are chosen: there is no boundary");
     if (s->source.plan.max_active == s->source.plan.top_k)
         return analyze_refuse(a->file ? a->file : "--k", "", "the cap leaves no room for a band");
     layers_put(a, &s->source);
-    s->eps = analyze_is_given(a, "--eps") ? analyze_number(a, "--eps") : s->source.params.eps > 0 ? s->source.params.eps : 0.25;
-    s->group_eps = analyze_number(a, "--group-eps");
+    s->eps = band_width(a, "--eps", s->source.params.eps);
+    s->group_eps = band_width(a, "--group-eps", s->source.params.group_eps);
     s->levels = (uint32_t)analyze_count(a, "--levels");
     s->points = (1u << s->levels) + 1;
     smoe_plan_desc *plan = &s->source.plan;
@@ -238,7 +230,7 @@ static int open_study(continuity *s)
     s->walk.report = layers_allocate(a, (size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
     bool all = s->sides[0] && s->sides[1] && s->line.centre && s->line.direction && s->walk.x && s->walk.y && s->walk.report;
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++)
-        if (mode != CONTINUITY_EPS_ONLY || continuity_has_groups(s))
+        if (mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source))
             all = (s->y[mode] = layers_allocate(a, s->points * width, sizeof **s->y)) && all;
     if (!all)
         return ANALYZE_FAILED;

@@ -20,7 +20,6 @@ typedef struct continuity {
     double across;                       /* hard: the output step between them */
 } continuity;
 
-bool continuity_has_groups(const continuity *s);
 smoe_forward_params continuity_params(const continuity *s, int mode);
 
 /* What theory says of the line; NaN where its formula does not hold. */

@@ -160,7 +160,7 @@ static double slope(const continuity *s, const line_facts *facts)
     const smoe_forward_params *p = &s->source.params;
     if (plan->gate != SMOE_GATE_SOFTMAX || !plan->renormalize || plan->shared_hidden)
         return NAN;
-    const bool groups = continuity_has_groups(s), capped = facts->least_eps < (float)s->eps;
+    const bool groups = layers_has_groups(&s->source), capped = facts->least_eps < (float)s->eps;
     double q = groups || capped ? facts->slope_all : facts->slope_running, scores = capped ? 2 * q : q;
     double weight = (double)facts->band / plan->top_k; /* of the experts in the band, at most */
     if (groups) {

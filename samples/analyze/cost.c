@@ -4,7 +4,8 @@
  *     extra(eps) = mean over inputs of #{e beyond the k best : s[k] - s_e < eps},
  * here counted on the host from the scores that the device ranked; for small eps it is k + slope eps, slope that of the boundary mass
  * P(gap <= w) at 0, as only the (k+1)-th expert comes arbitrarily near. The eps of the table are powers of sqrt(2) times the one that
- * calibration gives for the budget; the host's own answer stands beside it: the (floor(extra T) + 1)-th smallest distance (README.md). */
+ * calibration gives for the budget; the host's own answer stands beside it: the distance after as many as the budget allows (README.md).
+ * Where every band keeps to the budget, the eps go up to the first with which all run. */
 #include "layers.h"
 
 #include <float.h>
@@ -14,16 +15,17 @@
 
 static const analyze_option options[] = {
     LAYERS_SHAPE_OPTIONS,
-    {"--k", "N", "2", "experts chosen k", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},
-    {"--groups", "N", "0", "groups of experts; 0: none", ANALYZE_COUNT, 0, SMOE_MAX_EXPERTS},
-    {"--top-groups", "N", "2", "groups kept, where there are any", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},
+    LAYERS_CHOICE_OPTIONS,
     {"--tokens", "N", "4096", "inputs drawn", ANALYZE_COUNT, 256, SMOE_MAX_TOKENS},
     {"--budget", "X", "0.5", "extra experts on average; arXiv 2606.19036 allows 0.5", ANALYZE_NUMBER, 1e-6, 1024},
-    {"--group-eps", "X", "0", "band width of the groups' scores; 0: hard groups", ANALYZE_NUMBER, 0, 1e6},
+    {"--group-eps", "X", NULL, "band width of the groups' scores; 0: hard groups [the file's, or 0]", ANALYZE_NUMBER, 0, 1e6},
     {"--repeats", "N", "7", "timed rounds, each over all eps in turn; 0: no times", ANALYZE_COUNT, 0, 1000},
 };
 
 enum { ROWS = 14, CALIBRATED = 9, MAX_REPEATS = 1000 }; /* row 0 is hard; row CALIBRATED the calibrated eps */
+
+/* What smoe takes as a band. */
+static const float eps_least = 1e-30f, eps_most = 1e30f;
 
 typedef struct study {
     analyze *a;
@@ -65,6 +67,10 @@ static int measure_scores(study *s, layers_mass *mass)
     for (uint32_t t = 0; t < tokens; t++) {
         const uint32_t *record = s->report + (size_t)t * stride_of(s);
         const float *scores = s->scores + (size_t)t * experts;
+        if (record[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE) {
+            free(gaps);
+            return analyze_fail(s->a, "input %u: the scores are not finite", t);
+        }
         memcpy(&gaps[t], &record[SMOE_REPORT_GAP], sizeof *gaps);
         for (uint32_t e = 0; e < experts; e++) {
             bool chosen = scores[e] == -FLT_MAX; /* left out */
@@ -74,6 +80,11 @@ static int measure_scores(study *s, layers_mass *mass)
                 s->distances[s->distance_count++] = scores[record[SMOE_REPORT_IDS + k - 1]] - scores[e];
         }
     }
+    if (s->distance_count == 0) {
+        free(gaps);
+        return analyze_refuse(s->a->file ? s->a->file : "--k", "", "no expert is left for a band: every band keeps to the budget");
+    }
+    layers_put(s->a, &s->source);
     layers_sort(s->distances, s->distance_count);
     layers_sort(gaps, tokens);
     if (layers_fit_mass(gaps, tokens, mass))
@@ -98,25 +109,46 @@ static size_t count_below(const study *s, float eps)
     return from;
 }
 
+/* The largest band that lets in as many distances as have, in double, a mean over the inputs of at most the budget. */
+static float host_answer(const study *s, double budget)
+{
+    size_t allowed = 0, to = s->distance_count;
+    while (allowed < to) {
+        const size_t middle = to - (to - allowed) / 2;
+        if ((double)middle / s->source.token_count <= budget)
+            allowed = middle;
+        else
+            to = middle - 1;
+    }
+    const float eps = allowed < s->distance_count ? s->distances[allowed] : eps_most;
+    return eps < eps_least ? 0 : fminf(eps, eps_most);
+}
+
+/* *eps: the one of row CALIBRATED. */
 static int calibrate(study *s, float *eps)
 {
-    const double budget = analyze_number(s->a, "--budget"), allowed = floor(budget * s->source.token_count);
+    const double budget = analyze_number(s->a, "--budget");
     const smoe_forward_params params = params_of(s, 0);
     double mean = 0;
     const smoe_result result = smoe_device_layer_calibrate(s->layer, &params, s->source.x, budget, eps, &mean);
     if (result != SMOE_SUCCESS)
         return analyze_fail_result(s->a, result);
-    const float host = allowed < (double)s->distance_count ? s->distances[(size_t)allowed] : 1e30f;
+    const float host = host_answer(s, budget);
     analyze_put_value(s->a, "budget", budget, "budget of extra experts");
     analyze_put_value(s->a, "calibrated_eps", *eps, "calibrated eps");
     analyze_put_value(s->a, "calibrated_extra", mean, "extra experts there");
     analyze_put_value(s->a, "host_eps", host, "the host's own answer");
-    analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
-                      "extra experts with the next larger float32");
+    if (*eps < eps_most)
+        analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
+                          "extra experts with the next larger float32");
     if (*eps != host)
         return analyze_fail(s->a, "calibration gave %.9g, sorting the distances %.9g", *eps, host);
-    if (*eps <= 0 || *eps >= 1e30f)
-        return analyze_fail(s->a, "no band meets the budget of %g: eps %g", budget, *eps);
+    if (*eps <= 0)
+        return analyze_fail(s->a, "more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
+    if (*eps >= eps_most) {
+        analyze_put_note(s->a, "every band keeps to the budget: the eps below go up to where all experts that may run do");
+        *eps = 0.25f * nextafterf(s->distances[s->distance_count - 1], INFINITY); /* four rows below the last */
+    }
     return ANALYZE_OK;
 }
 
@@ -210,19 +242,12 @@ static int measure(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
-    const layers_shape shape = {.width = (uint32_t)analyze_count(a, "--width"),
-                                .hidden = (uint32_t)analyze_count(a, "--hidden"),
-                                .experts = (uint32_t)analyze_count(a, "--experts"),
-                                .top_k = (uint32_t)analyze_count(a, "--k"),
-                                .groups = (uint32_t)analyze_count(a, "--groups"),
-                                .top_groups = (uint32_t)analyze_count(a, "--top-groups")};
-    const int status = layers_open(a, &shape, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    const int status = layers_open(a, (uint32_t)analyze_count(a, "--tokens"), &s->source);
     if (status != ANALYZE_OK)
         return status;
     const smoe_plan_desc *plan = &s->source.plan;
-    layers_put(a, &s->source);
     const size_t tokens = s->source.token_count;
-    if (analyze_is_given(a, "--group-eps") || !a->file)
+    if (analyze_is_given(a, "--group-eps"))
         s->source.params.group_eps = (float)analyze_number(a, "--group-eps");
     s->y = layers_allocate(a, tokens * plan->d_model, sizeof *s->y);
     s->scores = layers_allocate(a, tokens * plan->expert_count, sizeof *s->scores);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the layer of samples/digits with all of its digits as inputs, embedded, as a layer file: a trained router on its own inputs.
 
-    python3 samples/analyze/digits_layer.py OUT.safetensors
+    samples/analyze/digits_layer.py OUT.safetensors
 """
 import array
 import json

@@ -28,34 +28,46 @@ static float *draw(analyze *a, layers_source *source, uint32_t slot, size_t coun
     return out;
 }
 
-static int draw_layer(analyze *a, const layers_shape *shape, uint32_t tokens, layers_source *source)
+/* Refuses an option that is given. */
+static int refuse_given(const analyze *a, const char *name, const char *rule)
 {
-    const size_t width = shape->width, hidden = shape->hidden, experts = shape->experts;
-    if (shape->top_k > shape->experts)
+    return analyze_has_option(a, name) && analyze_is_given(a, name) ? analyze_refuse(name, analyze_text(a, name), rule) : ANALYZE_OK;
+}
+
+static uint32_t shape_option(const analyze *a, const char *name, uint32_t otherwise)
+{
+    return analyze_has_option(a, name) ? (uint32_t)analyze_count(a, name) : otherwise;
+}
+
+static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
+{
+    const uint32_t width = shape_option(a, "--width", 0), experts = shape_option(a, "--experts", 0), k = shape_option(a, "--k", 1);
+    const uint32_t groups = shape_option(a, "--groups", 0), top_groups = groups > 1 ? shape_option(a, "--top-groups", 0) : 0;
+    const size_t hidden = shape_option(a, "--hidden", 0);
+    if (k > experts)
         return analyze_refuse("--k", analyze_text(a, "--k"), "must be at most --experts");
-    if (shape->groups > 1 && (shape->experts % shape->groups || shape->top_groups > shape->groups ||
-                              shape->experts / shape->groups * shape->top_groups < shape->top_k))
+    if (groups > 1 && (experts % groups || top_groups > groups || experts / groups * top_groups < k))
         return analyze_refuse("--groups", analyze_text(a, "--groups"),
                               "must divide --experts, and --top-groups of them must exist and hold --k experts");
-    source->plan = (smoe_plan_desc){.d_model = shape->width,
-                                    .d_hidden = shape->hidden,
-                                    .expert_count = shape->experts,
-                                    .top_k = shape->top_k,
-                                    .max_active = shape->experts,
+    source->plan = (smoe_plan_desc){.d_model = width,
+                                    .d_hidden = (uint32_t)hidden,
+                                    .expert_count = experts,
+                                    .top_k = k,
+                                    .max_active = experts,
                                     .max_tokens = tokens,
                                     .router = SMOE_ROUTER_LINEAR,
                                     .gate = SMOE_GATE_SOFTMAX,
                                     .activation = SMOE_ACTIVATION_GELU,
                                     .weight_type = SMOE_TYPE_FLOAT32,
                                     .renormalize = true,
-                                    .group_count = shape->groups,
-                                    .top_groups = shape->groups ? shape->top_groups : 0};
+                                    .group_count = groups > 1 ? groups : 0,
+                                    .top_groups = top_groups};
     source->params = smoe_forward_defaults();
-    const float *router = draw(a, source, STREAM_ROUTER - STREAM_X, experts * width, 1.0 / sqrt((double)width));
+    const float *router = draw(a, source, STREAM_ROUTER - STREAM_X, (size_t)experts * width, 1.0 / sqrt((double)width));
     const float *w1 = draw(a, source, STREAM_W1 - STREAM_X, experts * hidden * width, 1.0 / sqrt((double)width));
     const float *b1 = draw(a, source, STREAM_B1 - STREAM_X, experts * hidden, 0.1);
     const float *w2 = draw(a, source, STREAM_W2 - STREAM_X, experts * hidden * width, 1.0 / sqrt((double)hidden));
-    const float *b2 = draw(a, source, STREAM_B2 - STREAM_X, experts * width, 1.0);
+    const float *b2 = draw(a, source, STREAM_B2 - STREAM_X, (size_t)experts * width, 1.0);
     source->x = draw(a, source, 0, (size_t)tokens * width, 1.0);
     source->weights =
         (smoe_host_weights){.weight_type = SMOE_TYPE_FLOAT32, .router_weight = router, .w1 = w1, .b1 = b1, .w2 = w2, .b2 = b2};
@@ -66,10 +78,9 @@ static int draw_layer(analyze *a, const layers_shape *shape, uint32_t tokens, la
 static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
 {
     static const char *const shapes[] = {"--width", "--hidden", "--experts", "--k", "--groups", "--top-groups"};
-    for (size_t i = 0; i < a->setting_count; i++)
-        for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
-            if (a->settings[i].given && strcmp(a->settings[i].option->name, shapes[j]) == 0)
-                return analyze_refuse(shapes[j], a->settings[i].text, "a layer file has a shape of its own");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (refuse_given(a, shapes[i], "a layer file has a shape of its own") != ANALYZE_OK)
+            return ANALYZE_REFUSED;
     smoe_result result = smoe_layer_file_open(a->file, NULL, &a->log, &source->file);
     if (result == SMOE_SUCCESS)
         result = smoe_layer_file_layer(source->file, &source->plan, &source->params, &source->weights);
@@ -81,18 +92,25 @@ static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
     if (x) {
         source->x = x->data;
         source->token_count = source->plan.max_tokens;
-        return ANALYZE_OK;
+        return refuse_given(a, "--tokens", "this layer file has inputs of its own");
     }
-    analyze_put_note(a, "%s has no inputs: they are drawn, N(0,1)", a->file);
     source->token_count = source->plan.max_tokens = drawn_tokens;
     source->x = draw(a, source, 0, (size_t)drawn_tokens * source->plan.d_model, 1.0);
     return source->x ? ANALYZE_OK : ANALYZE_FAILED;
 }
 
-int layers_open(analyze *a, const layers_shape *shape, uint32_t drawn_tokens, layers_source *source)
+bool layers_has_groups(const layers_source *source)
 {
+    return source->plan.group_count > 1;
+}
+
+int layers_open(analyze *a, uint32_t drawn_tokens, layers_source *source)
+{
+    static const char *const of_groups[] = {"--top-groups", "--group-eps"};
     memset(source, 0, sizeof *source);
-    int status = a->file ? open_file(a, drawn_tokens, source) : draw_layer(a, shape, drawn_tokens, source);
+    int status = a->file ? open_file(a, drawn_tokens, source) : draw_layer(a, drawn_tokens, source);
+    for (size_t i = 0; i < sizeof of_groups / sizeof *of_groups && status == ANALYZE_OK && !layers_has_groups(source); i++)
+        status = refuse_given(a, of_groups[i], "the layer has no groups");
     if (status != ANALYZE_OK)
         return status;
     for (size_t i = 0; i < (size_t)source->token_count * source->plan.d_model; i++)
@@ -104,11 +122,13 @@ int layers_open(analyze *a, const layers_shape *shape, uint32_t drawn_tokens, la
 void layers_put(analyze *a, const layers_source *source)
 {
     analyze_put_text(a, "layer", a->file ? a->file : "drawn by the seed", "layer");
+    if (a->file && source->x == source->drawn[0])
+        analyze_put_note(a, "%s has no inputs: they are drawn, N(0,1)", a->file);
     analyze_put_value(a, "experts", source->plan.expert_count, "experts E");
     analyze_put_value(a, "k", source->plan.top_k, "chosen k");
     analyze_put_value(a, "width", source->plan.d_model, "width D");
     analyze_put_value(a, "hidden", source->plan.d_hidden, "hidden width H");
-    if (source->plan.group_count > 1) {
+    if (layers_has_groups(source)) {
         analyze_put_value(a, "groups", source->plan.group_count, "groups");
         analyze_put_value(a, "top_groups", source->plan.top_groups, "groups kept");
     }

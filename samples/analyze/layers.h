@@ -10,15 +10,16 @@
 /* boundary-mass with a layer file on the command line (boundary_mass_layer.c): of the file's own router on its own inputs. */
 int layers_boundary_mass(analyze *a);
 
-/* Options of a drawn layer, for the option table of a subcommand. A file has shapes of its own: with one they are refused. */
+/* Options of a drawn layer, for the option table of a subcommand. A file has shapes of its own: with one they are refused. Without
+ * LAYERS_CHOICE_OPTIONS k = 1 and there are no groups. */
 #define LAYERS_SHAPE_OPTIONS                                                                                                       \
     {"--width", "N", "32", "width D of the inputs", ANALYZE_COUNT, 1, 4096},                                                       \
     {"--hidden", "N", "64", "hidden width H of an expert", ANALYZE_COUNT, 1, 16384},                                               \
     {"--experts", "N", "8", "experts E", ANALYZE_COUNT, 2, SMOE_MAX_EXPERTS}
-
-typedef struct layers_shape {
-    uint32_t width, hidden, experts, top_k, groups, top_groups;
-} layers_shape;
+#define LAYERS_CHOICE_OPTIONS                                                                                                      \
+    {"--k", "N", "2", "experts chosen k", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},                                                     \
+    {"--groups", "N", "0", "groups of experts; 0: none", ANALYZE_COUNT, 0, SMOE_MAX_EXPERTS},                                      \
+    {"--top-groups", "N", "2", "groups kept, where there are any", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS}
 
 /* A layer in host memory. */
 typedef struct layers_source {
@@ -33,11 +34,15 @@ typedef struct layers_source {
 
 /* The layer of the file on the command line with its own inputs, or, with neither, drawn ones: inputs and router weights N(0,1), the
  * latter over sqrt(D), so that z is N(0,1) given |x|^2 = D; experts gelu, weights N(0,1) over the square root of what they sum over,
- * b2 N(0,1). A drawn layer is renormalized, softmax, of float32. ANALYZE_OK, or what to exit with after a message. */
-int layers_open(analyze *a, const layers_shape *shape, uint32_t drawn_tokens, layers_source *source);
+ * b2 N(0,1). A drawn layer is renormalized, softmax, of float32, its shape from the options above. drawn_tokens: inputs to draw.
+ * Options that the layer leaves without a meaning are refused: of shape and --tokens where the file has its own, --top-groups and
+ * --group-eps without groups. ANALYZE_OK, or what to exit with after a message. */
+int layers_open(analyze *a, uint32_t drawn_tokens, layers_source *source);
 void layers_close(layers_source *source);
 
-void layers_put(analyze *a, const layers_source *source); /* what it is, as results */
+bool layers_has_groups(const layers_source *source);
+
+void layers_put(analyze *a, const layers_source *source); /* what it is, as results: after the last refusal */
 
 /* f[count, token_count, D]: the experts `ids` each alone, on x[token_count, D]: a layer of one expert, its weight 1. */
 int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *ids, uint32_t count, const float *x, uint32_t token_count,

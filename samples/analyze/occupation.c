@@ -37,9 +37,7 @@ static int run(analyze *a)
     double start[64], scores[64];
     simulation *s = NULL;
 
-    int status = router_draw(a, BANDS_BINS + 2, &r);
-    if (status == ANALYZE_OK)
-        status = bands_begin(a, &b);
+    int status = bands_begin(a, &r, &b);
     if (status != ANALYZE_OK)
         return status;
     router_start(a, &r, start);

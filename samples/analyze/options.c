@@ -68,6 +68,11 @@ bool analyze_is_given(const analyze *a, const char *name)
     return get(a, name)->given;
 }
 
+bool analyze_has_option(const analyze *a, const char *name)
+{
+    return find(a, name, strlen(name)) != NULL;
+}
+
 static int set(analyze_setting *setting, const char *text)
 {
     const analyze_option *option = setting->option;

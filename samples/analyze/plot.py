@@ -185,15 +185,17 @@ def cost(result):
     data, values = columns(result, 'cost'), result['values']
     figure, (left, right) = panels(2)
     eps = values['calibrated_eps']
-    limit = 2.1 * eps
+    limited = eps <= max(data['eps'])  # else every band keeps to the budget
+    limit = 2.1 * eps if limited else 1.05 * max(data['eps'])
     shown = [i for i, e in enumerate(data['eps']) if e <= limit]
     pick = {name: [column[i] for i in shown] for name, column in data.items()}
     left.plot(pick['eps'], pick['mean_active'], 'o', color=BLUE, label='measured')
     left.plot(pick['eps'], pick['k_plus_extra'], color=ORANGE, label='k + extra(ε), counted')
     left.plot(pick['eps'], pick['k_plus_slope_eps'], **THEORY, label='k + slope · ε')
     budget = values['k'] + values['budget']
-    left.plot([0, eps, eps], [budget, budget, values['k']], color=RED, linestyle=':', linewidth=1.6,
-              label='calibrated: k + %g at ε = %.3g' % (values['budget'], eps))
+    if limited:
+        left.plot([0, eps, eps], [budget, budget, values['k']], color=RED, linestyle=':', linewidth=1.6,
+                  label='calibrated: k + %g at ε = %.3g' % (values['budget'], eps))
     left.set(xlabel='band width ε, in units of the scores', ylabel='mean active experts', xlim=(0, limit),
              title='Active experts: k + O(ε)\n%s' % where(result))
     left.legend(loc='upper left')

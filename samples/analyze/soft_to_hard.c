@@ -261,15 +261,11 @@ static void put_comparisons(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
-    const layers_shape shape = {.width = (uint32_t)analyze_count(a, "--width"),
-                                .hidden = (uint32_t)analyze_count(a, "--hidden"),
-                                .experts = (uint32_t)analyze_count(a, "--experts"),
-                                .top_k = 1};
-    const int status = layers_open(a, &shape, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    const int status = layers_open(a, (uint32_t)analyze_count(a, "--tokens"), &s->source);
     if (status != ANALYZE_OK)
         return status;
     smoe_plan_desc *plan = &s->source.plan;
-    if (plan->gate != SMOE_GATE_SOFTMAX || plan->group_count > 1 || plan->expert_count < 2)
+    if (plan->gate != SMOE_GATE_SOFTMAX || layers_has_groups(&s->source) || plan->expert_count < 2)
         return analyze_refuse(a->file, "", "softmax(z/tau) needs a softmax gate, no groups and two experts or more");
     /* The shared expert adds the same to both layers. */
     plan->top_k = 1;

@@ -20,9 +20,7 @@ static int run(analyze *a)
     const bool gaussian = analyze_flag(a, "--gaussian");
     simulation *s = NULL;
 
-    int status = router_draw(a, BANDS_BINS + 2, &r);
-    if (status == ANALYZE_OK)
-        status = bands_begin(a, &b);
+    int status = bands_begin(a, &r, &b);
     if (status != ANALYZE_OK)
         return status;
     size_t count = bands_parameters(&b, &r, parameters);

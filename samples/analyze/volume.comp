@@ -22,6 +22,8 @@ void main()
     for (uint i = gl_GlobalInvocationID.x; i < push.samples; i += total) {
         uvec4 counter = sample_counter(i);
         vec4 x[CHUNKS];
+        for (uint c = 0; c < CHUNKS; c++)
+            x[c] = vec4(0); // GAUSSIAN with D a multiple of 4: no block for the last one
         float square = 0;
         for (uint c = 0; c < BLOCKS; c++) {
             vec4 normals = philox_normals(philox4x32(counter, push.seed));

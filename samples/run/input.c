@@ -23,13 +23,41 @@ static int file_status(smoe_result result)
 
 /* ---- the layer ----------------------------------------------------------------------------------------------------- */
 
+/* Passes a line of the library on, its options under the names that they have here. user: the smoe_log. */
+static void name_options(void *user, smoe_log_level level, const char *text)
+{
+    static const struct {
+        const char *library, *here;
+    } names[] = {{"options.top_k", "--k"}, {"options.activation", "--activation"}};
+    const smoe_log *log = user;
+    char line[1024];
+    size_t used = 0;
+    while (*text && used + 1 < sizeof line) {
+        const char *here = NULL;
+        for (size_t i = 0; !here && i < sizeof names / sizeof *names; i++) {
+            const size_t size = strlen(names[i].library);
+            if (strncmp(text, names[i].library, size) == 0) {
+                here = names[i].here;
+                text += size;
+            }
+        }
+        if (!here)
+            line[used++] = *text++;
+        for (; here && *here && used + 1 < sizeof line; here++)
+            line[used++] = *here;
+    }
+    line[used] = '\0';
+    log->message(log->user, level, line);
+}
+
 static int load_checkpoint(run *r)
 {
     const run_options *given = &r->options;
     const smoe_checkpoint_options options = {given->top_k == RUN_NONE ? 0 : given->top_k,
                                              given->has_activation ? &given->activation : NULL};
+    const smoe_log log = {name_options, &r->log};
     smoe_checkpoint *checkpoint;
-    smoe_result result = smoe_checkpoint_open(given->checkpoint, NULL, &r->log, &checkpoint);
+    smoe_result result = smoe_checkpoint_open(given->checkpoint, NULL, &log, &checkpoint);
     if (result != SMOE_SUCCESS)
         return file_status(result);
     result = smoe_checkpoint_read(checkpoint, given->layer, &options, &r->checkpoint_layer);

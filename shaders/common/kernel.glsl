@@ -40,6 +40,15 @@ layout(push_constant) uniform Push {
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_CONTROL, std430) CONTROL_ACCESS buffer Control { uint control[]; };
 
+// 1 / (1 + exp(-z)) = exp(min(z,0)) / (1 + exp(-|z|)): Vulkan promises no division by what 1 + exp(88) overflows to. precise: one kernel
+// must not fuse what another does not.
+float sigmoid(float z) {
+    precise float numerator = exp(min(z, 0.0));
+    precise float denominator = 1.0 + exp(-abs(z));
+    precise float result = numerator / denominator;
+    return result;
+}
+
 const uint AT_TILE_COUNTS = SMOE_CONTROL_TILE_COUNTS(RANGE_COUNT);
 const uint AT_ACTIVE = SMOE_CONTROL_ACTIVE(RANGE_COUNT);
 const uint AT_IDS = SMOE_CONTROL_IDS(RANGE_COUNT, PASS_TOKENS);

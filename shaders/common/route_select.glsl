@@ -98,7 +98,7 @@ float log_mask(float distance, float eps) {
 }
 
 // The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none.
-float  band(float s_k, float s_next) {
+float band(float s_k, float s_next) {
     return min(push.eps, s_k - s_next);
 }
 

@@ -18,8 +18,7 @@ float raw_score(uint token, uint expert) {
     const float z = logit(token, expert);
     if (GATE == 0u)
         return z;
-    // precise: one kernel must not fuse what another does not.
-    precise float s = 1.0 / (1.0 + exp(-z));
+    precise float s = sigmoid(z);
     if ((push.flags & SMOE_PUSH_BIAS) != 0u)
         s += selection_bias[push.b_offset + expert];
     return is_finite(z) ? s : z;

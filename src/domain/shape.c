@@ -108,9 +108,9 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     return SMOE_SUCCESS;
 }
 
-/* What hidden and rows may come to together, unless the smallest pass needs more: more passes cost less than gigabytes that an app
- * must find. */
-#define ROWS_BUDGET (512ull << 20)
+/* What the workspace may come to, but for its parts' alignment, unless the smallest pass needs more: more passes cost less than
+ * gigabytes that an app must find. */
+#define WORKSPACE_BUDGET (512ull << 20)
 
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
 {
@@ -146,7 +146,8 @@ static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uin
 
 static bool within_budget(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return 4 * (hidden_elements(shape, pass_tokens) + output_elements(shape, pass_tokens)) <= ROWS_BUDGET;
+    return 4 * (control_words(shape, pass_tokens) + hidden_elements(shape, pass_tokens) + output_elements(shape, pass_tokens)) <=
+           WORKSPACE_BUDGET;
 }
 
 /* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but the last has

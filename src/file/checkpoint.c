@@ -28,14 +28,6 @@ static smoe_result split_path(smoe_checkpoint *checkpoint, const char *path, con
     return SMOE_SUCCESS;
 }
 
-static const char *find_pair(const smoe_file_pair *pairs, uint32_t count, const char *key)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (strcmp(pairs[i].key, key) == 0)
-            return pairs[i].value;
-    return NULL;
-}
-
 /* Where every format's name is listed for the log. */
 static void list_formats(char *text, size_t size)
 {
@@ -49,7 +41,8 @@ static void list_formats(char *text, size_t size)
 /* By model_type; else by the names of the routers, if the format needs no configuration. */
 static smoe_result find_format(smoe_checkpoint *checkpoint)
 {
-    const char *type = find_pair(checkpoint->config.pairs, checkpoint->config.count, "model_type");
+    const smoe_file_pair *pair = smoe_file_find_pair(checkpoint->config.pairs, checkpoint->config.count, "model_type");
+    const char *type = pair ? pair->value : NULL;
     for (const smoe_checkpoint_table *table = smoe_checkpoint_tables; table->model_type; table++) {
         uint32_t layer;
         size_t size;
@@ -123,8 +116,10 @@ const char *smoe_checkpoint_format(const smoe_checkpoint *checkpoint)
 
 smoe_result smoe_checkpoint_layers(const smoe_checkpoint *checkpoint, uint32_t *count, uint32_t *layers)
 {
-    if (!checkpoint || !count)
+    if (!checkpoint)
         return SMOE_ERROR_INVALID_ARGUMENT;
+    if (!count)
+        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "count must not be NULL");
     /* One bit per layer: the names are sorted as text, the layers are to be as numbers. */
     unsigned char *seen = smoe_file_allocate(&checkpoint->host, SMOE_CHECKPOINT_MAX_LAYERS / 8);
     if (!seen)

@@ -6,27 +6,23 @@
 
 /* A setting's value: as config.json has it, else the file's own metadata, else the row's own. */
 typedef struct setting {
-    const char *source, *key, *text;
+    const char *source, *key;
+    const char *text; /* NULL: there is none */
+    bool no_scalar;   /* config.json has null, or something else that has no text */
 } setting;
-
-static const char *find_pair(const smoe_file_pair *pairs, uint32_t count, const char *key)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (strcmp(pairs[i].key, key) == 0)
-            return pairs[i].value;
-    return NULL;
-}
 
 static setting find_setting(const smoe_checkpoint *checkpoint, const smoe_config_row *row)
 {
-    setting s = {"config.json", row->key ? row->key : "format", NULL};
-    if (row->key)
-        s.text = find_pair(checkpoint->config.pairs, checkpoint->config.count, row->key);
-    if (!s.text && row->key && checkpoint->single) {
-        s.text = smoe_layer_file_metadata(checkpoint->single, row->key);
-        s.source = s.text ? "metadata" : s.source;
+    setting s = {"config.json", row->key ? row->key : "format", row->absent, false};
+    const smoe_file_pair *pair = row->key ? smoe_file_find_pair(checkpoint->config.pairs, checkpoint->config.count, row->key) : NULL;
+    const char *metadata = row->key ? smoe_layer_file_metadata(checkpoint->single, row->key) : NULL;
+    if (pair) {
+        s.text = pair->value;
+        s.no_scalar = !pair->value;
+    } else if (metadata) {
+        s.text = metadata;
+        s.source = "metadata";
     }
-    s.text = s.text ? s.text : row->absent;
     return s;
 }
 
@@ -137,17 +133,22 @@ static smoe_result check_plan(smoe_layer_reading *r)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     smoe_plan_desc *plan = &r->out->plan;
+    const bool own_k = r->options && r->options->top_k, own_activation = r->options && r->options->activation;
     if (plan->top_k > plan->expert_count)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options: top_k is %u, but layer %u has %u experts", plan->top_k, r->layer,
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options.top_k is %u, but layer %u has %u experts", plan->top_k, r->layer,
                               plan->expert_count);
     if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "activation swiglu_clamped needs gated experts, and layer %u's are not",
-                              r->layer);
+        return smoe_file_fail(host, own_activation ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_ERROR_FILE,
+                              "activation swiglu_clamped needs gated experts, and layer %u's are not", r->layer);
     const smoe_result result =
         smoe_file_check_groups(host, "config.json: n_group", "topk_group", plan->expert_count, plan->group_count, plan->top_groups,
-                               plan->top_k);
+                               own_k ? 0 : plan->top_k);
     if (plan->group_count <= 1)
         plan->group_count = plan->top_groups = 0;
+    const uint32_t reachable = plan->group_count ? plan->expert_count / plan->group_count * plan->top_groups : plan->expert_count;
+    if (result == SMOE_SUCCESS && plan->top_k > reachable)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options.top_k is %u, but the groups chosen in layer %u have %u experts",
+                              plan->top_k, r->layer, reachable);
     return result;
 }
 
@@ -171,9 +172,14 @@ smoe_result smoe_layer_configure(smoe_layer_reading *r)
         const setting s = find_setting(r->checkpoint, row);
         if (apply_option(r, row) || (!s.text && only_repeats(row->field)))
             continue;
-        if (!s.text)
+        if (s.no_scalar)
             result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                                    "neither config.json nor the file's metadata has %s, nor was it given as an option", row->key);
+                                    "config.json: %s is null, or no string, number, true or false: no default stands in for that", s.key);
+        else if (!s.text) /* only what an option can give is without a default */
+            result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT,
+                                    "neither config.json nor the file's metadata has %s: options.top_k and options.activation give what "
+                                    "a checkpoint leaves open",
+                                    s.key);
         else
             result = apply(r, row, &s);
     }

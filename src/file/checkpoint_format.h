@@ -58,7 +58,7 @@ typedef enum smoe_config_field {
 typedef struct smoe_config_row {
     smoe_config_field field;
     const char *key;    /* NULL: not in config.json, `absent` holds */
-    const char *absent; /* where the key is absent or null; NULL: it must be there, unless it only repeats what the tensors say */
+    const char *absent; /* where the key is absent (null is refused); NULL: it must be there, unless it only repeats what the tensors say */
 } smoe_config_row;
 
 typedef struct smoe_checkpoint_table {

@@ -38,8 +38,8 @@ struct smoe_checkpoint {
 /* Memory for folder and name after one another; NULL without memory. */
 char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const char *name);
 
-/* The scalar members of a JSON object in a file, or of the object that is its member `of`. Absent (out is left empty) is no error where
- * `may_be_absent`. */
+/* The members of a JSON object in a file, values that are no scalars as NULL; or of the object that is its member `of`, which must all be
+ * strings. Absent (out is left empty) is no error where `may_be_absent`. */
 smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of, bool may_be_absent,
                                   smoe_json_pairs *out);
 

@@ -68,10 +68,9 @@ static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_object obje
         const char *key = smoe_json_string(name), *scalar = of ? smoe_json_string(value) : smoe_json_scalar(value);
         if (!key)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "is not valid JSON: a member's name is not a proper string");
-        if (scalar)
-            out->pairs[out->count++] = (smoe_file_pair){key, scalar};
-        else if (of)
+        if (of && !scalar)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "\"%s\" must map names to file names; \"%.80s\" does not", of, key);
+        out->pairs[out->count++] = (smoe_file_pair){key, scalar};
     }
     return SMOE_SUCCESS;
 }

@@ -120,6 +120,9 @@ const char *smoe_json_scalar(smoe_json_span span);
 
 /* ---- rules that layer files and checkpoints share ------------------------------------------------------------------- */
 
+/* NULL where no pair has that key. */
+const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t count, const char *key);
+
 /* An activation by its name, and the name that layer files have for it; false, NULL for any other. */
 #define SMOE_FILE_ACTIVATIONS "identity, relu, gelu, gelu_tanh, silu, relu2 and swiglu_clamped"
 bool smoe_file_activation(const char *name, smoe_activation *out);

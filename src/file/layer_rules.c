@@ -1,7 +1,15 @@
-/* What layer files and checkpoints share: names of activations, rules for groups, shapes as text. */
+/* What layer files and checkpoints share: pairs by their keys, names of activations, rules for groups, shapes as text. */
 #include "file_internal.h"
 
 #include <string.h>
+
+const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t count, const char *key)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(pairs[i].key, key) == 0)
+            return &pairs[i];
+    return NULL;
+}
 
 /* smoe's own name first; then those of Hugging Face configurations (ACT2FN of transformers) that mean the same function. */
 static const struct {

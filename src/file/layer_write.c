@@ -119,6 +119,9 @@ smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *
                               !path ? "path" : !plan ? "plan" : !params ? "params" : "weights");
     if (!smoe_file_activation_name(plan->activation))
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.activation must be a smoe_activation");
+    if (x && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count is %u, but x must have 1 to %u tokens",
+                              params->token_count, SMOE_MAX_TOKENS);
     layer_text text;
     memset(&text, 0, sizeof text);
     describe_tensors(&text, plan, params, weights, x);

@@ -175,8 +175,6 @@ const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *file, uint32
 
 const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key)
 {
-    for (uint32_t i = 0; file && key && i < file->metadata_count; i++)
-        if (strcmp(file->metadata[i].key, key) == 0)
-            return file->metadata[i].value;
-    return NULL;
+    const smoe_file_pair *pair = file && key ? smoe_file_find_pair(file->metadata, file->metadata_count, key) : NULL;
+    return pair ? pair->value : NULL;
 }

@@ -166,6 +166,30 @@ def cost_and_calibration():
     result.check(all(ratio > 0 for ratio in table['time_ratio']), table['time_ratio'])
 
 
+def budgets_at_the_edges():
+    """A budget whose product with T rounds to below a whole number, and one that every band keeps to: all run with the last eps."""
+    result = Result('rounding', 'cost', '--tokens', '300', '--budget', '0.41', '--repeats', '0')
+    result.check(0.41 * 300 < 123 and result.values['calibrated_extra'] <= 123 / 300 < result.values['extra_at_next'], result.values)
+    result = Result('unlimited', 'cost', '--tokens', '256', '--budget', '100', '--repeats', '0')
+    table = result.tables['cost']
+    result.check(any('every band keeps to the budget' in note for note in result.json['notes']), result.json['notes'])
+    result.check(result.values['host_eps'] >= 1e30 and 'extra_at_next' not in result.values, result.values)
+    result.check(table['mean_active'] == table['k_plus_extra'] == sorted(table['mean_active']), table)
+    result.check(table['mean_active'][0] == 2 and table['mean_active'][-2] < table['mean_active'][-1] == 8, table['mean_active'])
+
+
+def bands_of_a_file():
+    """continuity takes eps and group_eps of the file, unless they are given."""
+    source = random.Random(int(SEED))
+    tensors = {'router.weight': ([8, 4], [source.gauss(0, 1) for _ in range(32)]), 'experts.w1': ([8, 1, 4], [1] * 32),
+               'experts.w2': ([8, 4, 1], [source.gauss(0, 1) for _ in range(32)])}
+    path = write_layer('groups', tensors, k=2, score='softmax', router='linear', renormalize=True, activation='identity', gated=False,
+                       max_active=8, n_group=4, topk_group=2, eps=0.375, group_eps=0.625)
+    for given, eps, group_eps in (([], 0.375, 0.625), (['--eps', '0.5', '--group-eps', '0.75'], 0.5, 0.75)):
+        result = Result('bands', 'continuity', path, '--levels', '8', '--boundary', 'experts', *given)
+        result.check((result.values['eps'], result.values['group_eps']) == (eps, group_eps), result.values)
+
+
 def mass_of_a_known_router():
     tokens, offset = 20000, 0.7
     path, gaps = two_experts('known', tokens, offset)
@@ -190,7 +214,7 @@ def mass_of_a_known_router():
 
 def mass_of_the_digits():
     path = os.path.join(FOLDER.name, 'digits.safetensors')
-    tap.command(sys.executable, 'samples/analyze/digits_layer.py', path)
+    tap.command('samples/analyze/digits_layer.py', path)  # as README.md has it
     result = Result('digits', 'boundary-mass', path)
     result.check(result.values['tokens'] == 1797 and result.values['totals_off'] == 0, result.values)
     power = result.comparisons['layer_power']
@@ -201,18 +225,30 @@ def wrong_command_lines():
     sigmoid, _ = two_experts('sigmoid', 4, 0, score='sigmoid')
     known, _ = two_experts('bare', 4, 0, inputs=False)
     capped, _ = two_experts('capped', 4, 0, max_active=1)
+    plain, _ = two_experts('plain', 512, 0)
+    ones = [1] * 4
+    single = write_layer('single', {'router.weight': ([1, 4], ones), 'experts.w1': ([1, 1, 4], ones), 'experts.w2': ([1, 4, 1], ones)}, k=1,
+                         score='softmax', router='linear', renormalize=True, activation='identity', gated=False, max_active=1)
     for arguments in (['soft-to-hard', sigmoid], ['soft-to-hard', '--tokens', '1'], ['soft-to-hard', '--k', '2'],
                       ['soft-to-hard', 'no-such-file'], ['continuity', '--boundary', 'walls'], ['continuity', '--boundary', 'groups'],
                       ['continuity', '--k', '8'], ['continuity', '--k', '9'], ['continuity', '--groups', '3'],
                       ['continuity', '--groups', '4', '--top-groups', '5'], ['continuity', capped],
                       ['cost', '--groups', '8', '--top-groups', '1'], ['cost', known, '--experts', '4'], ['cost', known, '--k', '1'],
-                      ['cost', '--budget', 'nan'], ['boundary-mass', 'no-such-file']):
+                      ['cost', '--budget', 'nan'], ['boundary-mass', 'no-such-file'], ['cost', plain, '--tokens', '512'],
+                      ['soft-to-hard', plain, '--tokens', '512'], ['continuity', plain, '--group-eps', '0.5'],
+                      ['continuity', '--group-eps', '0.5'], ['cost', plain, '--group-eps', '0.5'], ['cost', '--top-groups', '2'],
+                      ['cost', '--k', '8'], ['cost', single], ['cost', '--groups', '4', '--top-groups', '1'], ['boundary-mass', single]):
         run = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
         assert run.returncode == 2, '%s: exit status %d\n%s%s' % (arguments, run.returncode, run.stdout, run.stderr)
-        assert run.stderr.startswith('smoe-analyze: '), '%s: %s' % (arguments, run.stderr)
+        lines = run.stderr.splitlines()
+        alone = len(lines) == 1 and lines[0].startswith('smoe-analyze: ') and not run.stdout
+        assert alone, '%s: %s%s' % (arguments, run.stdout, run.stderr)
     # Without inputs in the file they are drawn, and a note says so.
     out = tap.command(PROGRAM, 'boundary-mass', known)
     assert 'they are drawn' in out, out
+    # Then their number is an option's to say.
+    out = tap.command(PROGRAM, 'cost', known, '--tokens', '300', '--repeats', '0')
+    assert 'inputs T: 300' in out, out
 
 
 def python_with_matplotlib():
@@ -228,8 +264,10 @@ def pictures():
         path = WRITTEN['simulated-' + command] = os.path.join(FOLDER.name, command + '.json')
         tap.command(PROGRAM, command, '--samples', '2000', '--seed', SEED, '--json', path)
     assert len(WRITTEN) >= 11, 'only these ran: %s' % sorted(WRITTEN)
-    pairs = [(path, os.path.join(FOLDER.name, name)) for name, path in WRITTEN.items() if name != 'bits']
-    tap.command(python, 'samples/analyze/plot.py', *[path for pair in pairs for path in pair])
+    pairs = [(path, os.path.join(FOLDER.name, name)) for name, path in WRITTEN.items() if name not in ('bits', 'bands', 'rounding')]
+    # As README.md has it; a python3 first in PATH that has matplotlib.
+    path = os.path.dirname(python) + os.pathsep + os.environ['PATH']
+    tap.command('samples/analyze/plot.py', *[path for pair in pairs for path in pair], env={'PATH': path})
     for _, picture in pairs:
         root = xml.etree.ElementTree.parse(picture + '.svg').getroot()
         assert root.tag.endswith('svg') and len(list(root.iter())) > 100, '%s: an empty picture' % picture
@@ -239,5 +277,5 @@ def pictures():
     tap.command(python, 'samples/analyze/plot.py', WRITTEN['cost'], status=1)
 
 
-tap.run([soft_to_hard, continuity_of_experts, continuity_of_groups, bits_outside_the_bands, cost_and_calibration,
-         mass_of_a_known_router, mass_of_the_digits, wrong_command_lines, pictures])
+tap.run([soft_to_hard, continuity_of_experts, continuity_of_groups, bits_outside_the_bands, cost_and_calibration, budgets_at_the_edges,
+         bands_of_a_file, mass_of_a_known_router, mass_of_the_digits, wrong_command_lines, pictures])

@@ -85,9 +85,16 @@ static void spoil_token(test_random *random, const layer_case *shape, uint32_t t
         x[test_random_below(random, shape->d_model)] = bad[token / 3 % 5];
 }
 
+static float whole_number(test_random *random, uint32_t limit)
+{
+    return (float)test_random_below(random, 2 * limit + 1) - (float)limit;
+}
+
 /* A number of the router's, or of x: on average as large for every D. Exact ones are multiples of 1/8. */
 static float router_number(const layer_case *shape, test_random *random, uint32_t columns)
 {
+    if (shape->logits == LOGITS_SATURATED)
+        return columns > 1 ? 48 * whole_number(random, 4) : whole_number(random, 1);
     if (shape->logits != LOGITS_RANDOM)
         return test_random_eighths(random, shape->logits == LOGITS_LARGE && columns > 1 ? 512 : 1);
     return test_random_uniform(random, -1.7f, 1.7f) / sqrtf((float)columns);
@@ -136,6 +143,8 @@ static bool make_linear_router(case_data *data, test_random *random)
         for (uint32_t i = 0; i < D; i++)
             weight[(size_t)e * D + i] = weight[(size_t)twin * D + i];
         bias[e] = twin < e ? bias[twin] : bias_number(shape, random) - (shape->logits == LOGITS_LOW ? 300.0f : 0.0f);
+        if (shape->logits == LOGITS_SATURATED)
+            bias[e] = 48 * whole_number(random, 1);
     }
     for (uint32_t i = 0; shape->logits == LOGITS_NONFINITE && i < D; i++)
         weight[i] = 8; /* an expert that makes 3e38 overflow */

@@ -13,6 +13,7 @@ typedef enum logits_kind {
     LOGITS_TIED,      /* groups of tied_experts experts with the same router row: discontinuities of order tied_experts - 1 */
     LOGITS_EQUAL,     /* every expert the same */
     LOGITS_LARGE,     /* in the thousands: exp overflows unless the maximum is subtracted */
+    LOGITS_SATURATED, /* multiples of 48: a sigmoid is 0, 1/2 or 1 to float32 */
     LOGITS_LOW,       /* around -300: every sigmoid vanishes */
     LOGITS_ZERO,      /* EXACT, but every third token is zero, and so is what the cosine router knows of every fourth expert */
     LOGITS_NONFINITE, /* EXACT, but for NaN, infinities and overflowing sums in every third token */

@@ -187,6 +187,24 @@ static void test_norm(void **state)
     session_close(&session);
 }
 
+/* The cosine router's scale is held below 100 by a minimum, which may hide a NaN. */
+static void test_scale(void **state)
+{
+    const test_device *device = *state;
+    layer_session session;
+
+    session_prepare(&session, device->device, &shapes[3]);
+    *(float *)session.data.weights.router_log_scale = NAN;
+    session_create_layer(&session);
+    float *y = session_rows(&session, 1);
+    uint32_t *report = session_report(&session, 1);
+    session_run(&session, NULL, 1, NULL, y, report);
+    expect_spoilt(&session, 0, y, report);
+    free(y);
+    free(report);
+    session_close(&session);
+}
+
 /* A NaN in the shared expert reaches every y and no report. */
 static void test_shared_expert(void **state)
 {
@@ -328,6 +346,7 @@ int main(void)
         cmocka_unit_test_teardown(test_router, test_device_check),
         cmocka_unit_test_teardown(test_group_score, test_device_check),
         cmocka_unit_test_teardown(test_norm, test_device_check),
+        cmocka_unit_test_teardown(test_scale, test_device_check),
         cmocka_unit_test_teardown(test_expert, test_device_check),
         cmocka_unit_test_teardown(test_shared_expert, test_device_check),
         cmocka_unit_test_teardown(test_random_input, test_device_check),

@@ -312,6 +312,10 @@ def tensors():
              'is [12,10], but the other tensors ask for [10,12]'),
             (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F32', (120,)), 'is [120], but'),
             (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (6, 12, 1)), 'is [6,12,1], but'),
+            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (6, 12, 1, 1, 1)), 'is [6,12,1,1,...], but'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F32', (1, 1, 1, 1, 10, 12)), 'is [1,1,1,1,...], but'),
+            (models.Granite, 'block_sparse_moe.input_linear.weight', ('F32', (6, 20, 12, 1)), 'input_linear.weight is [6,20,12,1]'),
+            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', ()), 'is [], but'),
             (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (0, 12)), 'is [n,12], but'),
             (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (1025, 12)), 'smoe takes 1024 at most'),
             (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F8_E4M3', (10, 12)), 'is F8_E4M3: quantised'),
@@ -358,7 +362,29 @@ def settings():
             (models.Mixtral, 'num_experts_per_tok', 7, 'a whole number from 1 to 6'),
             (models.Mixtral, 'num_experts_per_tok', 2.5, 'a whole number from 1 to 6'),
             (models.Mixtral, 'hidden_act', 'mish', 'hidden_act is "mish", but must be one of identity'),
+            (models.Mixtral, 'num_experts_per_tok', 2 ** 32 + 2, 'a whole number from 1 to 6'),
+            (models.Mixtral, 'num_experts_per_tok', 2 ** 64 + 2, 'a whole number from 1 to 6'),
+            (models.Mixtral, 'num_experts_per_tok', 10 ** 4000, 'a whole number from 1 to 6'),
+            (models.Mixtral, 'num_experts_per_tok', [2], 'num_experts_per_tok is null, or no string, number'),
+            (models.Mixtral, 'num_local_experts', 2 ** 32 + 6, 'num_local_experts is "4294967302", but the tensors of layer 1 have 6'),
+            (models.Mixtral, 'hidden_size', 2 ** 64 + 12, 'hidden_size is "18446744073709551628", but'),
+            (models.Mixtral, 'hidden_act', None, 'hidden_act is null'),
+            (models.Qwen3, 'norm_topk_prob', None, 'norm_topk_prob is null'),
             (models.Qwen3, 'norm_topk_prob', 'maybe', 'true or false'),
+            (models.DeepseekV3, 'n_group', None, 'n_group is null'),
+            (models.DeepseekV3, 'n_group', 2 ** 32 + 4, 'a whole number from 1 to 1024'),
+            (models.DeepseekV3, 'topk_group', None, 'topk_group is null'),
+            (models.DeepseekV3, 'topk_group', {'of': 2}, 'topk_group is null, or no string, number'),
+            (models.DeepseekV3, 'topk_group', 2 ** 64 + 2, 'a whole number from 1 to 1024'),
+            (models.DeepseekV3, 'norm_topk_prob', None, 'norm_topk_prob is null'),
+            (models.DeepseekV3, 'routed_scaling_factor', None, 'routed_scaling_factor is null'),
+            (models.DeepseekV3, 'routed_scaling_factor', float('nan'), 'routed_scaling_factor is null, or no string, number'),
+            (models.DeepseekV3, 'routed_scaling_factor', 10 ** 39, 'a finite number'),
+            (models.DeepseekV3, 'routed_scaling_factor', 10 ** 4000, 'a finite number'),
+            (models.DeepseekV3, 'scoring_func', None, 'scoring_func is null'),
+            (models.DeepseekV3, 'topk_method', None, 'topk_method is null'),
+            (models.Glm4, 'n_group', None, 'n_group is null'),
+            (models.GptOss, 'swiglu_limit', None, 'swiglu_limit is null'),
             (models.DeepseekV3, 'scoring_func', 'softmax', 'scoring_func is "softmax", but must be sigmoid'),
             (models.DeepseekV3, 'topk_method', 'group_limited_greedy', 'topk_method'),
             (models.DeepseekV3, 'n_group', 5, 'does not divide the 12 experts'),
@@ -377,9 +403,10 @@ def settings():
     _, all_tensors = models.all_tensors(model, 'F32')
     folder = new_folder()
     models.write_folder(folder, all_tensors, None)
-    layer_refused(folder, 'has k, nor was it given', '--activation', 'gelu')
-    layer_refused(folder, 'has activation, nor was it given', '--k', '2')
-    layer_refused(folder, 'top_k is 7', '--activation', 'gelu', '--k', '7')
+    layer_refused(folder, 'has k: --k and --activation give what a checkpoint leaves open')
+    layer_refused(folder, 'has k: --k and --activation give', '--activation', 'gelu')
+    layer_refused(folder, 'has activation: --k and --activation give', '--k', '2')
+    layer_refused(folder, '--k is 7, but layer 1 has 6 experts', '--activation', 'gelu', '--k', '7')
     layer_refused(folder, 'needs gated experts', '--activation', 'swiglu_clamped', '--k', '2')
     cosine = {models.Tutel().prefix(LAYER) + name: tensor_file.tensor('F32', array.shape, array.values)
               for name, array in models.draw(models.TutelCosine(), LAYER, 'F32').items()}
@@ -409,7 +436,7 @@ def command_lines():
             (['--checkpoint', folder, '--layer', '1', '--calibrate', '-1'], '--calibrate -1'),
             (['--checkpoint', folder, '--layer', '1', '--calibrate', '1', '--eps', '1'], '--eps excludes it'),
             (['--checkpoint', folder, '--layer', '1', '--activation', 'mish'], 'must be identity, relu'),
-            (['--checkpoint', folder, '--layer', '1', '--activation', 'swiglu_clamped', '--k', '9'], 'top_k is 9'),
+            (['--checkpoint', folder, '--layer', '1', '--activation', 'swiglu_clamped', '--k', '9'], '--k is 9'),
             (['--checkpoint', folder, '--layer', '1', '--group-eps', '1'], 'no groups'),
             (['--checkpoint', folder, '--layer', '1', '--weights', 'f64'], 'f32, f16 or bf16')):
         refused(*arguments, text=text)

@@ -214,9 +214,43 @@ static void test_arguments(void **state)
     assert_int_equal(smoe_checkpoint_read(checkpoint, 0, NULL, &layer), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_checkpoint_read(checkpoint, UINT32_MAX, NULL, &layer), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_checkpoint_layers(checkpoint, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-    const smoe_checkpoint_options options = {5, NULL};
-    assert_int_equal(smoe_checkpoint_read(checkpoint, 1, &options, &layer), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_null(layer);
+    smoe_checkpoint_close(checkpoint);
+}
+
+/* What is wrong with the arguments says a line each. */
+static void test_argument_lines(void **state)
+{
+    const folder *f = *state;
+    test_record record;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    smoe_checkpoint *checkpoint;
+    smoe_checkpoint_layer *layer;
+    assert_int_equal(smoe_checkpoint_open(f->path, NULL, &log, &checkpoint), SMOE_SUCCESS);
+    uint32_t layers[1] = {0};
+    assert_int_equal(smoe_checkpoint_layers(checkpoint, NULL, layers), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, "count must not be NULL"));
+    test_record_clear(&record);
+    assert_int_equal(smoe_checkpoint_read(checkpoint, 1, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, "out must not be NULL"));
+    const smoe_activation activations[] = {SMOE_ACTIVATION_SILU, (smoe_activation)99, (smoe_activation)-1};
+    const struct {
+        smoe_checkpoint_options options;
+        const char *text;
+    } cases[] = {{{5, NULL}, "options.top_k is 5, but layer 1 has 4 experts"},
+                 {{3, NULL}, "options.top_k is 3, but the groups chosen in layer 1 have 2 experts"},
+                 {{0, &activations[1]}, "options.activation must be a smoe_activation"},
+                 {{1, &activations[2]}, "options.activation must be a smoe_activation"},
+                 {{1, &activations[0]}, NULL}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_record_clear(&record);
+        layer = (smoe_checkpoint_layer *)*state;
+        const smoe_result result = smoe_checkpoint_read(checkpoint, 1, &cases[i].options, &layer);
+        assert_int_equal(result, cases[i].text ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_SUCCESS);
+        assert_int_equal(test_record_problem_count(&record), cases[i].text != NULL);
+        assert_true(!cases[i].text || (!layer && test_record_has_problem(&record, cases[i].text)));
+        smoe_checkpoint_layer_destroy(layer);
+    }
     smoe_checkpoint_close(checkpoint);
 }
 
@@ -371,7 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right),           cmocka_unit_test(test_arguments),           cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_mutations),       cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_memory_bound),
-        cmocka_unit_test(test_only_its_bytes),
+        cmocka_unit_test(test_only_its_bytes),  cmocka_unit_test(test_argument_lines),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);
 }

@@ -449,6 +449,21 @@ static void test_write_layer(void **state)
         assert_int_equal(smoe_layer_file_write_layer(path, NULL, &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
         assert_int_equal(smoe_layer_file_write_layer(NULL, &plan, &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
         assert_int_equal(smoe_layer_file_write_layer("/nowhere/at/all", &plan, &params, &weights, x, NULL, NULL), SMOE_ERROR_FILE);
+        test_record record;
+        test_record_init(&record);
+        const smoe_log log = test_record_log(&record);
+        const uint32_t wrong[] = {0, SMOE_MAX_TOKENS + 1, UINT32_MAX};
+        remove(path);
+        for (uint32_t i = 0; i < 3; i++) {
+            smoe_forward_params changed = params;
+            changed.token_count = wrong[i];
+            test_record_clear(&record);
+            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, x, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
+            assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, "params.token_count is"));
+            assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &copy), SMOE_ERROR_FILE); /* nothing was written */
+            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, NULL, NULL, &log), SMOE_SUCCESS);
+            remove(path);
+        }
         plan.activation = (smoe_activation)99;
         assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
         smoe_layer_file_close(file);

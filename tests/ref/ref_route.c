@@ -37,7 +37,7 @@ void ref_cosine(const ref_layer *layer, const double *v, double *logits)
         }
         logits[e] = scale * dot / (fmax(sqrt(v_square), NORM_LEAST) * fmax(sqrt(square), NORM_LEAST));
         /* A norm that float32 cannot hold: the direction is lost. */
-        if (!(v_square <= (double)FLT_MAX) || !(square <= (double)FLT_MAX))
+        if (isnan(layer->router_log_scale[0]) || !(v_square <= (double)FLT_MAX) || !(square <= (double)FLT_MAX))
             logits[e] = NAN;
     }
 }

@@ -73,7 +73,8 @@ static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc,
     RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
     RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
     RULE(s->workspace_size == s->rows_offset + s->rows_size);
-    RULE(s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64); /* the budget, or the fewest tokens that begin aligned */
+    /* the budget, or the fewest tokens that begin aligned */
+    RULE(s->control_size + s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64);
     if (T < desc->max_tokens) {
         RULE(4 * T * desc->d_model % info->min_storage_buffer_offset_alignment == 0);
         RULE(4 * T * SMOE_REPORT_STRIDE(A) % info->min_storage_buffer_offset_alignment == 0);
