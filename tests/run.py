@@ -27,7 +27,7 @@ WIDTHS = [{'LP_NATIVE_VECTOR_WIDTH': width} for width in ('128', '256', '512')]
 VARIANTS = {'tests/check': WIDTHS,
             'tests/check/test_masked.c': WIDTHS[:1]}  # what is left without capabilities knows no subgroups, and compiles for minutes
 ONCE = ('tests/build', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py')  # nothing new in a build with sanitizers
-TIMEOUT = 1800 # seconds; the slowest folder under sanitizers on two slow cores stays far below
+TIMEOUT = 1800  # seconds; the slowest folder under sanitizers on two slow cores stays far below
 TAIL = 60      # lines shown of a test that failed
 
 PLAN = re.compile(r'^1\.\.(\d+)')

@@ -24,11 +24,12 @@ void main()
         vec4 x[CHUNKS];
         for (uint c = 0; c < CHUNKS; c++)
             x[c] = vec4(0);
-        counter.z = STEPS * BLOCKS;
-        const float begin = sqrt(philox_uniform(philox4x32(counter, push.seed).x));
-        counter.z = 0;
         for (uint t = 0; t < STEPS; t++) {
-            const float spread = parameter(SPREAD) * (t == 0 ? begin : 1.0);
+            float spread = parameter(SPREAD);
+            if (t == 0) { // in the loop: drawn before it, it crashes the compiler of RADV in Mesa 26.1.6
+                const uvec4 last = uvec4(counter.xy, STEPS * BLOCKS, counter.w);
+                spread *= sqrt(philox_uniform(philox4x32(last, push.seed).x));
+            }
             for (uint c = 0; c < BLOCKS; c++) {
                 x[c] += spread * philox_normals(philox4x32(counter, push.seed));
                 counter.z++;
