@@ -5,15 +5,15 @@
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
-    vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev)
+    vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev)
 debian_ci=(clang cmake make python3-matplotlib)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
-    vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel)
+    vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel stb_image-devel)
 arch=(gcc scons python pkgconf vulkan-headers vulkan-icd-loader volk vulkan-swrast vulkan-validation-layers spirv-tools glslang
-    cjson cmocka)
+    cjson cmocka stb)
 homebrew=(scons python3 pkgconf vulkan-headers vulkan-loader vulkan-volk molten-vk vulkan-validationlayers spirv-tools glslang
-    cjson cmocka)
-msys2=(gcc scons python pkgconf vulkan-headers vulkan-loader vulkan-volk vulkan-validation-layers spirv-tools glslang cjson cmocka)
+    cjson cmocka stb)
+msys2=(gcc scons python pkgconf vulkan-headers vulkan-loader vulkan-volk vulkan-validation-layers spirv-tools glslang cjson cmocka stb)
 
 case "${1-}" in
 '') ;;
@@ -52,7 +52,7 @@ for program in scons python3 pkg-config glslangValidator spirv-opt spirv-val; do
 done
 compiler=$(command -v gcc || command -v clang || true)
 [ -n "$compiler" ] || missing+=(gcc)
-for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h; do
+for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h stb/stb_image.h; do
     if [ -n "$compiler" ] && ! echo "#include <$header>" | "$compiler" -E -x c - >/dev/null 2>&1; then
         missing+=("$header")
     fi

@@ -1,0 +1,175 @@
+/* --batch FOLDER: pictures in folders named by their class, and which classes the model takes for which. */
+#define _POSIX_C_SOURCE 200809L /* isatty, fileno */
+#include "classify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MATRIX_CLASSES 20u /* a wider table does not fit a screen */
+#define CONFUSIONS 20u     /* listed in its place */
+#define BAR_WIDTH 40u
+
+typedef struct batch {
+    const classify_session *session;
+    path_list pictures;
+    uint32_t *labels;   /* [pictures.count] */
+    uint32_t *counts;   /* [class_count, class_count]: label, answer */
+    uint32_t seen, classified, right, failed;
+    bool progress;
+} batch;
+
+/* The class that a folder stands for: by the model's names, else, as torchvision's ImageFolder has it, by its place among the folders. */
+static bool find_label(const vision_model *model, const path_list *folders, uint32_t index, uint32_t *label)
+{
+    const char *name = path_name(folders->paths[index]);
+    if (!model->classes) {
+        *label = index;
+        return folders->count == model->class_count ||
+               vision_fail("the model does not name its %u classes, so the folder must have as many folders; it has %u", model->class_count,
+                           folders->count);
+    }
+    for (*label = 0; *label < model->class_count; ++*label)
+        if (strcmp(model->classes[*label], name) == 0)
+            return true;
+    return vision_fail("%s: %s is no class of the model; its first is %s", folders->paths[index], name, model->classes[0]);
+}
+
+static bool list_pictures(batch *b, const char *folder)
+{
+    const vision_model *model = b->session->model;
+    path_list folders = {0};
+    bool done = path_list_add_folder(&folders, folder, true);
+    if (done && folders.count == 0)
+        done = vision_fail("%s has no folders in it: one for each class is expected", folder);
+    for (uint32_t i = 0; done && i < folders.count; i++) {
+        const uint32_t before = b->pictures.count;
+        uint32_t label = 0;
+        done = find_label(model, &folders, i, &label) && path_list_add_folder(&b->pictures, folders.paths[i], false);
+        uint32_t *labels = done ? realloc(b->labels, (b->pictures.count + 1) * sizeof *labels) : NULL;
+        if (done && !labels)
+            done = vision_fail("out of memory");
+        b->labels = labels ? labels : b->labels;
+        for (uint32_t j = before; done && j < b->pictures.count; j++)
+            b->labels[j] = label;
+    }
+    path_list_release(&folders);
+    return done && (b->pictures.count > 0 || vision_fail("%s has no pictures in its folders", folder));
+}
+
+static void print_progress(const batch *b)
+{
+    const uint32_t full = (uint32_t)((uint64_t)BAR_WIDTH * b->seen / b->pictures.count);
+    if (!b->progress)
+        return;
+    fputs("\r[", stderr);
+    for (uint32_t i = 0; i < BAR_WIDTH; i++)
+        fputc(i < full ? '#' : '.', stderr);
+    fprintf(stderr, "] %u of %u%s", b->seen, b->pictures.count, b->seen == b->pictures.count ? "\n" : "");
+}
+
+static void count_answer(void *user, uint32_t index, const float *input, const float *logits)
+{
+    (void)input;
+    batch *b = user;
+    const uint32_t classes = b->session->model->class_count;
+    uint32_t answer;
+    double probability;
+    b->seen++;
+    print_progress(b);
+    if (!logits) {
+        b->failed++;
+        return;
+    }
+    classify_rank(logits, classes, 1, &answer, &probability);
+    if (!(probability > 0)) {
+        vision_fail("%s: the model gave no finite answer", b->pictures.paths[index]);
+        b->failed++;
+        return;
+    }
+    b->counts[(size_t)b->labels[index] * classes + answer]++;
+    b->classified++;
+    b->right += answer == b->labels[index];
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------------- */
+
+static void print_matrix(const batch *b)
+{
+    const vision_model *model = b->session->model;
+    const uint32_t classes = model->class_count;
+    char number[16];
+    printf("pictures by class (rows) and answer (columns)\n%-16s", "");
+    for (uint32_t c = 0; c < classes; c++)
+        printf(" %6.6s", vision_class_name(model, c, number));
+    printf("   right\n");
+    for (uint32_t r = 0; r < classes; r++) {
+        uint32_t sum = 0;
+        printf("%-16.16s", vision_class_name(model, r, number));
+        for (uint32_t c = 0; c < classes; c++) {
+            const uint32_t count = b->counts[(size_t)r * classes + c];
+            sum += count;
+            if (count)
+                printf(" %6u", count);
+            else
+                printf("      .");
+        }
+        if (sum)
+            printf(" %5.1f %%\n", 100.0 * b->counts[(size_t)r * classes + r] / sum);
+        else
+            printf("       -\n");
+    }
+}
+
+static void print_confusions(const batch *b)
+{
+    const vision_model *model = b->session->model;
+    const size_t classes = model->class_count;
+    uint32_t most = UINT32_MAX;
+    size_t after = 0; /* the place from which on pairs with `most` pictures have not been printed */
+    printf("what was most often taken for something else\n");
+    for (uint32_t printed = 0; printed < CONFUSIONS; printed++) {
+        size_t best = 0;
+        uint32_t largest = 0;
+        for (size_t i = 0; i < classes * classes; i++)
+            if (i / classes != i % classes && b->counts[i] > largest && (b->counts[i] < most || (b->counts[i] == most && i >= after))) {
+                largest = b->counts[i];
+                best = i;
+            }
+        char row[16], column[16];
+        if (largest == 0)
+            break;
+        printf("%6u  %s for %s\n", largest, vision_class_name(model, (uint32_t)(best / classes), row),
+               vision_class_name(model, (uint32_t)(best % classes), column));
+        most = largest;
+        after = best + 1;
+    }
+}
+
+int classify_run_batch(classify_session *session)
+{
+    const uint32_t classes = session->model->class_count;
+    batch b = {.session = session, .progress = isatty(fileno(stderr))};
+    bool done = list_pictures(&b, session->options->batch);
+    b.counts = done ? calloc((size_t)classes * classes, sizeof *b.counts) : NULL;
+    if (done && !b.counts)
+        done = vision_fail("out of memory");
+    done = done && classify_start(session, b.pictures.count, false) &&
+           classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
+    if (done && b.classified > 0) {
+        if (classes <= MATRIX_CLASSES)
+            print_matrix(&b);
+        else
+            print_confusions(&b);
+        printf("\n");
+        classify_print_times(session);
+        if (b.failed > 0)
+            printf("%u picture%s could not be classified\n", b.failed, b.failed == 1 ? "" : "s");
+        printf("accuracy %.4f (%u of %u)\n", (double)b.right / b.classified, b.right, b.classified);
+    }
+    path_list_release(&b.pictures);
+    free(b.labels);
+    free(b.counts);
+    return done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+}

@@ -1,0 +1,83 @@
+/* smoe-classify: classifies pictures with a vision transformer. What its files share. */
+#ifndef VISION_CLASSIFY_H
+#define VISION_CLASSIFY_H
+
+#include "engine.h"
+#include "fail.h"
+#include "image.h"
+
+/* Exit statuses. */
+enum {
+    CLASSIFY_OK = 0,
+    CLASSIFY_FAILED = 1, /* a picture, the check, validation or the device */
+    CLASSIFY_REFUSED = 2 /* the command line or the model */
+};
+
+typedef struct classify_options {
+    const char *model, *check, *batch, *device, *out;
+    char **pictures; /* paths, in the arguments */
+    uint32_t picture_count;
+    uint32_t batch_size, repeat;
+    float eps; /* NaN: the model's own */
+    bool has_weights, validate, no_subgroups, help;
+    smoe_type weights;
+} classify_options;
+
+/* False, with the reason printed, for a command line that cannot be obeyed. Moves the pictures' paths to the arguments' start. */
+bool classify_parse_options(int count, char **arguments, classify_options *options);
+void classify_print_help(void);
+
+/* Paths that belong together. */
+typedef struct path_list {
+    char **paths;
+    uint32_t count, capacity;
+} path_list;
+
+/* All print why where they return false. */
+bool path_list_add(path_list *list, const char *folder, const char *name); /* folder NULL: the name alone */
+/* The visible entries of a folder, sorted: its folders, or its files. */
+bool path_list_add_folder(path_list *list, const char *folder, bool folders);
+void path_list_release(path_list *list);
+bool path_is_folder(const char *path);
+const char *path_name(const char *path); /* after the last slash */
+
+/* The times of many runs. */
+typedef struct classify_times {
+    double reading; /* of pictures: decoding, resizing, normalising; nanoseconds on the host */
+    vision_times runs;
+    uint32_t pictures, run_count;
+} classify_times;
+
+typedef struct classify_session {
+    const classify_options *options;
+    const vision_model *model;
+    const smoe_log *log;
+    smoe_device *device;
+    vision_engine *engine;
+    classify_times times;
+} classify_session;
+
+/* Makes the session's engine for batches of at most `count` images. False after printing why not. */
+bool classify_start(classify_session *session, uint32_t count, bool report);
+
+/* Classifies pictures in batches, after classify_start. `seen` is called once for each path, in order: with its input and its logits, or
+ * NULL for a picture that could not be read, which has been reported. False if the device failed. */
+typedef void classify_seen(void *user, uint32_t index, const float *input, const float *logits);
+bool classify_pictures(classify_session *session, char *const *paths, uint32_t count, classify_seen *seen, void *user);
+
+/* The modes; each gives the exit status. */
+int classify_run_check(classify_session *session);
+int classify_run_pictures(classify_session *session);
+int classify_run_batch(classify_session *session);
+
+/* probability: softmax of logits. best: the `count` most probable classes, most probable first, the lower class first where equal. */
+void classify_rank(const float *logits, uint32_t class_count, uint32_t count, uint32_t *best, double *probability);
+
+void classify_print_times(const classify_session *session);
+
+/* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size], as safetensors. */
+bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits);
+
+double classify_now(void); /* nanoseconds */
+
+#endif

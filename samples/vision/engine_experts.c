@@ -1,0 +1,101 @@
+/* The blocks with experts: smoe's plans, layers and bindings over the engine's buffers. */
+#include "engine_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Layers of one shape share a plan: its pipelines are made once. */
+static const smoe_plan *find_plan(const vision_engine *engine, uint32_t index, const smoe_plan_desc *desc)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (engine->blocks[i].plan && memcmp(smoe_plan_get_desc(engine->blocks[i].plan), desc, sizeof *desc) == 0)
+            return engine->blocks[i].plan;
+    return NULL;
+}
+
+/* smoe promises the same bits for a token in any batch while the same kernels run. */
+static bool same_kernels(const vision_engine *engine, const smoe_plan_desc *desc)
+{
+    smoe_kernel_choice one[SMOE_STAGE_COUNT], all[SMOE_STAGE_COUNT];
+    if (smoe_select_kernels(engine->gpu.info, desc, engine->model->tokens, one, NULL) != SMOE_SUCCESS ||
+        smoe_select_kernels(engine->gpu.info, desc, desc->max_tokens, all, NULL) != SMOE_SUCCESS)
+        return false;
+    for (int i = 0; i < SMOE_STAGE_COUNT; i++)
+        if (strcmp(one[i].name, all[i].name) != 0)
+            return false;
+    return true;
+}
+
+static smoe_plan_desc describe(const vision_engine *engine, uint32_t index, uint32_t batch)
+{
+    smoe_plan_desc desc = engine->model->blocks[index].plan;
+    desc.max_tokens = batch * engine->model->tokens;
+    desc.weight_type = engine->desc.weight_type;
+    return desc;
+}
+
+bool engine_plan_experts(vision_engine *engine)
+{
+    const vision_model *model = engine->model;
+    for (uint32_t i = 0; i < model->depth; i++)
+        if (model->blocks[i].experts && engine->desc.max_batch > 1) {
+            const smoe_plan_desc desc = describe(engine, i, engine->desc.max_batch);
+            engine->desc.max_batch = same_kernels(engine, &desc) ? engine->desc.max_batch : 1;
+        }
+    for (uint32_t i = 0; i < model->depth; i++) {
+        engine_block *block = &engine->blocks[i];
+        if (!model->blocks[i].experts)
+            continue;
+        const smoe_plan_desc desc = describe(engine, i, engine->desc.max_batch);
+        block->plan = find_plan(engine, i, &desc);
+        if (!block->plan && smoe_plan_create(smoe_device_context(engine->device), &desc, &block->own_plan) != SMOE_SUCCESS)
+            return false;
+        block->plan = block->plan ? block->plan : block->own_plan;
+        block->params = model->blocks[i].params;
+        if (!isnan(engine->desc.eps))
+            block->params.eps = engine->desc.eps;
+    }
+    return true;
+}
+
+bool engine_create_experts(vision_engine *engine)
+{
+    const engine_activations *a = &engine->activations;
+    for (uint32_t i = 0; i < engine->model->depth; i++) {
+        engine_block *block = &engine->blocks[i];
+        const gpu_part *parts = block->expert_parts;
+        if (!block->plan)
+            continue;
+        const smoe_layer_desc layer = {.router_weight = gpu_buffer(&parts[EXPERT_ROUTER_WEIGHT]),
+                                       .router_projection = gpu_buffer(&parts[EXPERT_PROJECTION]),
+                                       .router_projection_bias = gpu_buffer(&parts[EXPERT_PROJECTION_BIAS]),
+                                       .router_similarity = gpu_buffer(&parts[EXPERT_SIMILARITY]),
+                                       .router_log_scale = gpu_buffer(&parts[EXPERT_LOG_SCALE]),
+                                       .w1 = gpu_buffer(&parts[EXPERT_W1]), .b1 = gpu_buffer(&parts[EXPERT_B1]),
+                                       .w2 = gpu_buffer(&parts[EXPERT_W2]), .b2 = gpu_buffer(&parts[EXPERT_B2])};
+        const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed), .y = gpu_buffer(&a->expert_output),
+                                           .workspace = gpu_buffer(&a->workspace), .report = gpu_buffer(&block->report)};
+        if (smoe_layer_create(block->plan, &layer, &block->layer) != SMOE_SUCCESS ||
+            smoe_binding_create(block->plan, &binding, &block->binding) != SMOE_SUCCESS)
+            return false;
+    }
+    return true;
+}
+
+void engine_destroy_plans(vision_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->model->depth; i++) {
+        smoe_plan_destroy(engine->blocks[i].own_plan);
+        engine->blocks[i].own_plan = NULL;
+        engine->blocks[i].plan = NULL;
+    }
+}
+
+void engine_destroy_experts(vision_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->model->depth; i++) {
+        smoe_binding_destroy(engine->blocks[i].binding);
+        smoe_layer_destroy(engine->blocks[i].layer);
+    }
+    engine_destroy_plans(engine);
+}

@@ -1,0 +1,134 @@
+/* What the engine's files share. */
+#ifndef VISION_ENGINE_INTERNAL_H
+#define VISION_ENGINE_INTERNAL_H
+
+#include "gpu.h" /* first: it brings volk */
+
+#include "engine.h"
+
+#define DECLARE_UINT uint32_t
+#define DECLARE_FLOAT float
+typedef struct matmul_push { VISION_MATMUL_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } matmul_push;
+typedef struct rows_push { VISION_ROWS_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } rows_push;
+typedef struct unfold_push { VISION_UNFOLD_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } unfold_push;
+typedef struct tokens_push { VISION_TOKENS_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } tokens_push;
+
+/* ---- weights (engine_weights.c) ------------------------------------------------------------------------------------ */
+
+typedef struct engine_linear {
+    gpu_part weight, bias; /* bias.size 0: none */
+    uint32_t rows, columns, stride;
+} engine_linear;
+
+typedef struct engine_norm {
+    gpu_part weight, bias;
+} engine_norm;
+
+/* The experts' arrays in the order of smoe_host_weights, without those that a vision transformer's experts do not have. */
+typedef enum engine_expert_array {
+    EXPERT_ROUTER_WEIGHT, EXPERT_PROJECTION, EXPERT_PROJECTION_BIAS, EXPERT_SIMILARITY, EXPERT_LOG_SCALE, EXPERT_W1, EXPERT_B1, EXPERT_W2,
+    EXPERT_B2, EXPERT_ARRAY_COUNT
+} engine_expert_array;
+
+typedef struct engine_block {
+    engine_norm norm1, norm2;
+    engine_linear qkv, proj, fc1, fc2;
+    gpu_part expert_parts[EXPERT_ARRAY_COUNT];
+    const smoe_plan *plan; /* of this shape; NULL: a dense block */
+    smoe_plan *own_plan;   /* NULL where an earlier block has made it */
+    smoe_layer *layer;
+    smoe_binding *binding;
+    smoe_forward_params params;
+    gpu_part report;
+} engine_block;
+
+typedef struct engine_weights {
+    gpu_arena arena;
+    engine_linear stem[VISION_MAX_STEM], patch_embed, head;
+    gpu_part class_token, positions;
+    engine_norm norm;
+} engine_weights;
+
+/* ---- work (engine_plan.c) ------------------------------------------------------------------------------------------ */
+
+typedef enum engine_pipeline {
+    PIPELINE_MATMUL,             /* weights of the engine's type */
+    PIPELINE_MATMUL_ACTIVATIONS, /* activations, float32, in place of weights */
+    PIPELINE_MATMUL_TRANSPOSED,  /* likewise */
+    PIPELINE_LAYER_NORM,
+    PIPELINE_SOFTMAX,
+    PIPELINE_UNFOLD,
+    PIPELINE_TOKENS,
+    PIPELINE_ADD,
+    PIPELINE_COUNT,
+    PIPELINE_EXPERTS = PIPELINE_COUNT /* a block's smoe_forward, no pipeline of ours */
+} engine_pipeline;
+
+/* One dispatch. The push block begins with its rows: `rows`, times the images where z is 0. But for matrix multiplications, a
+ * workgroup goes on until there are no rows left. */
+typedef struct engine_op {
+    vision_stage stage;
+    engine_pipeline pipeline;
+    uint32_t rows, z;       /* rows of work; z: groups along z per image, or 0 */
+    uint32_t column_groups; /* groups along x */
+    uint32_t group_rows;    /* rows of a group */
+    uint32_t block;         /* PIPELINE_EXPERTS */
+    gpu_part parts[VISION_BINDING_BUFFERS];
+    VkBufferView texels[2]; /* of input and weights; VK_NULL_HANDLE where the shader does not use them */
+    VkDescriptorSet set;
+    union {
+        uint32_t rows_now;
+        matmul_push matmul;
+        rows_push reduce;
+        unfold_push unfold;
+        tokens_push tokens;
+    } push;
+} engine_op;
+
+#define ENGINE_MAX_GROUPS 65535u /* Vulkan's floor of maxComputeWorkGroupCount */
+#define ENGINE_MAX_OPS (16 + 2 * VISION_MAX_STEM + 9 * VISION_MAX_DEPTH)
+
+/* Activations, in one arena. */
+typedef struct engine_activations {
+    gpu_arena arena;
+    gpu_part unfolded, stem[VISION_MAX_STEM], patches;
+    gpu_part x, x_attended; /* the residual stream before and after a block's attention */
+    gpu_part normed, qkv, scores, attended, hidden, expert_output, class_rows, workspace;
+} engine_activations;
+
+struct vision_engine {
+    gpu gpu;
+    const vision_model *model;
+    smoe_device *device;
+    vision_engine_desc desc; /* max_batch: as it is */
+    engine_weights weights;
+    engine_block blocks[VISION_MAX_DEPTH];
+    engine_activations activations;
+    gpu_arena host;          /* images in; logits and reports out */
+    gpu_part images, logits;
+    gpu_arena staging;       /* while weights are uploaded */
+    bool cpu, broadcast;     /* matmul_broadcast rather than matmul_tiled */
+    uint32_t tile_rows, tile_columns; /* its tile */
+    VkPipeline pipelines[PIPELINE_COUNT];
+    VkDescriptorPool descriptor_pool;
+    VkQueryPool query_pool;  /* VK_NULL_HANDLE without timestamps */
+    engine_op ops[ENGINE_MAX_OPS];
+    uint32_t op_count;
+};
+
+/* All return false after printing why. */
+bool engine_plan_weights(vision_engine *engine);   /* parts of the arena, before it is allocated */
+bool engine_upload_weights(vision_engine *engine);
+/* Parts of the activations' and the host's arenas for `batch` images; false, silently, if that is more than one dispatch can do. */
+bool engine_plan_activations(vision_engine *engine, uint32_t batch);
+void engine_choose_kernels(vision_engine *engine); /* before anything is planned */
+bool engine_create_pipelines(vision_engine *engine);
+/* The list of dispatches, and their descriptor sets. */
+bool engine_plan_work(vision_engine *engine);
+/* smoe's plans, for the engine's max_batch; then, once there is memory, layers and bindings. */
+bool engine_plan_experts(vision_engine *engine);
+bool engine_create_experts(vision_engine *engine);
+void engine_destroy_plans(vision_engine *engine);
+void engine_destroy_experts(vision_engine *engine);
+
+#endif

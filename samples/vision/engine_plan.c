@@ -1,0 +1,315 @@
+/* Which dispatches run a model, in order, over which parts of memory. */
+#include "engine_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "vision_add.h" /* the shaders of this folder as SPIR-V, made by the build */
+#include "vision_layer_norm.h"
+#include "vision_matmul_broadcast.h"
+#include "vision_matmul_tiled.h"
+#include "vision_softmax.h"
+#include "vision_tokens.h"
+#include "vision_unfold.h"
+
+#define NORM_EPS 1e-6f    /* timm's */
+#define ROWS_THREADS 64u  /* of a GPU's workgroup that takes rows */
+/* The tiles, as the shaders have them. */
+#define TILED_SIDE 32u
+#define TILED_THREADS 64u
+#define BROADCAST_ROWS 16u
+#define LANE_COLUMNS 4u
+#define LANES_MOST 32u /* so that every lane loads a whole number of inputs */
+
+static uint32_t divide_up(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static uint32_t round_up(uint32_t a)
+{
+    return (a + 3) / 4 * 4;
+}
+
+/* ---- memory -------------------------------------------------------------------------------------------------------- */
+
+typedef struct taking {
+    gpu_arena *arena;
+    uint64_t largest; /* bytes of a part that our shaders see as one */
+} taking;
+
+static gpu_part take_floats(taking *t, uint64_t count)
+{
+    const gpu_part part = gpu_arena_take(t->arena, sizeof(float) * count);
+    t->largest = part.size > t->largest ? part.size : t->largest;
+    return part;
+}
+
+/* Workspace and report of the blocks with experts. */
+static void plan_expert_memory(vision_engine *engine, uint32_t token_count)
+{
+    VkDeviceSize workspace = 0;
+    for (uint32_t i = 0; i < engine->model->depth; i++) {
+        const VkDeviceSize size = smoe_plan_workspace_size(engine->blocks[i].plan);
+        workspace = size > workspace ? size : workspace;
+        if (engine->blocks[i].plan && engine->desc.report)
+            engine->blocks[i].report = gpu_arena_take(&engine->host, smoe_plan_report_size(engine->blocks[i].plan, token_count));
+    }
+    engine->activations.workspace = gpu_arena_take(&engine->activations.arena, workspace);
+}
+
+bool engine_plan_activations(vision_engine *engine, uint32_t batch)
+{
+    const vision_model *model = engine->model;
+    engine_activations *a = &engine->activations;
+    const uint64_t n = batch, tokens = n * model->tokens, width = model->width, patches = n * (model->tokens - 1);
+    uint64_t unfolded = patches * round_up(model->patch_embed.columns), rows = tokens;
+    taking device = {&a->arena, 0}, host = {&engine->host, 0};
+
+    memset(a, 0, sizeof *a);
+    gpu_arena_begin(&a->arena, &engine->gpu);
+    gpu_arena_begin(&engine->host, &engine->gpu);
+    for (uint32_t i = 0; i < model->stem_count; i++) {
+        const uint64_t pixels = n * model->stem[i].out_width * model->stem[i].out_width;
+        const uint64_t count = pixels * round_up(model->stem[i].convolution.columns);
+        unfolded = count > unfolded ? count : unfolded;
+        rows = pixels > rows ? pixels : rows;
+        a->stem[i] = take_floats(&device, pixels * model->stem[i].convolution.rows);
+    }
+    a->unfolded = take_floats(&device, unfolded);
+    a->patches = take_floats(&device, patches * width);
+    a->x = take_floats(&device, tokens * width);
+    a->x_attended = take_floats(&device, tokens * width);
+    a->normed = take_floats(&device, tokens * width);
+    a->qkv = take_floats(&device, tokens * 3 * width);
+    a->scores = take_floats(&device, tokens * model->heads * round_up(model->tokens));
+    a->attended = take_floats(&device, tokens * width);
+    a->hidden = take_floats(&device, tokens * model->hidden);
+    a->expert_output = take_floats(&device, model->expert_block_count ? tokens * width : 0);
+    a->class_rows = take_floats(&device, n * width);
+    engine->images = take_floats(&host, n * 3 * model->image_size * model->image_size);
+    engine->logits = take_floats(&host, n * model->class_count);
+    plan_expert_memory(engine, (uint32_t)tokens);
+    const uint64_t largest = device.largest > host.largest ? device.largest : host.largest;
+    return rows <= (uint64_t)engine->tile_rows * ENGINE_MAX_GROUPS && n * model->heads <= ENGINE_MAX_GROUPS &&
+           largest <= engine->gpu.info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
+}
+
+/* ---- pipelines ----------------------------------------------------------------------------------------------------- */
+
+void engine_choose_kernels(vision_engine *engine)
+{
+    const smoe_device_info *info = engine->gpu.info;
+    const uint32_t lanes = info->subgroup_size;
+    engine->cpu = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    /* matmul_broadcast: subgroups of one size, so that a workgroup of that size is one; and texel buffers of any size that storage buffers
+     * may have, texels being four float16 at the least. */
+    engine->broadcast = engine->cpu && !engine->desc.no_subgroups && (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) &&
+                        info->subgroup_size_min == lanes && info->subgroup_size_max == lanes && lanes <= LANES_MOST &&
+                        engine->gpu.limits.maxTexelBufferElements >= info->max_storage_buffer_range / 8;
+    engine->tile_rows = engine->broadcast ? BROADCAST_ROWS : TILED_SIDE;
+    engine->tile_columns = engine->broadcast ? lanes * LANE_COLUMNS : TILED_SIDE;
+}
+
+bool engine_create_pipelines(vision_engine *engine)
+{
+    gpu *g = &engine->gpu;
+    const VkBool32 half = engine->desc.weight_type == SMOE_TYPE_FLOAT16;
+    const uint32_t lanes = g->info->subgroup_size, matmul_size = engine->broadcast ? lanes : TILED_THREADS;
+    const gpu_constants matmul = {.workgroup_size = matmul_size, .half = half}, activations = {.workgroup_size = matmul_size};
+    const gpu_constants transposed = {.workgroup_size = matmul_size, .transposed = VK_TRUE};
+    const gpu_constants rows = {.workgroup_size = engine->cpu ? lanes : ROWS_THREADS, .team = engine->cpu ? 1 : ROWS_THREADS};
+    const uint32_t *spirv = engine->broadcast ? vision_matmul_broadcast_spirv : vision_matmul_tiled_spirv;
+    const size_t size = engine->broadcast ? sizeof vision_matmul_broadcast_spirv : sizeof vision_matmul_tiled_spirv;
+    VkPipeline *p = engine->pipelines;
+
+    return gpu_pipeline(g, spirv, size, &matmul, &p[PIPELINE_MATMUL]) &&
+           gpu_pipeline(g, spirv, size, &activations, &p[PIPELINE_MATMUL_ACTIVATIONS]) &&
+           gpu_pipeline(g, spirv, size, &transposed, &p[PIPELINE_MATMUL_TRANSPOSED]) &&
+           gpu_pipeline(g, vision_layer_norm_spirv, sizeof vision_layer_norm_spirv, &rows, &p[PIPELINE_LAYER_NORM]) &&
+           gpu_pipeline(g, vision_softmax_spirv, sizeof vision_softmax_spirv, &rows, &p[PIPELINE_SOFTMAX]) &&
+           gpu_pipeline(g, vision_unfold_spirv, sizeof vision_unfold_spirv, &rows, &p[PIPELINE_UNFOLD]) &&
+           gpu_pipeline(g, vision_tokens_spirv, sizeof vision_tokens_spirv, &rows, &p[PIPELINE_TOKENS]) &&
+           gpu_pipeline(g, vision_add_spirv, sizeof vision_add_spirv, &rows, &p[PIPELINE_ADD]);
+}
+
+/* ---- dispatches ---------------------------------------------------------------------------------------------------- */
+
+/* rows: per image; z: groups per image, 0 for one matrix of all images' rows. */
+static engine_op *add_op(vision_engine *engine, vision_stage stage, engine_pipeline pipeline, uint32_t rows, uint32_t z)
+{
+    const bool matmul = pipeline <= PIPELINE_MATMUL_TRANSPOSED, reduces = pipeline == PIPELINE_LAYER_NORM || pipeline == PIPELINE_SOFTMAX;
+    engine_op *op = &engine->ops[engine->op_count++];
+    *op = (engine_op){.stage = stage, .pipeline = pipeline, .rows = rows, .z = z, .column_groups = 1,
+                      .group_rows = matmul ? engine->tile_rows : reduces && engine->cpu ? engine->gpu.info->subgroup_size : 1};
+    return op;
+}
+
+static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_pipeline pipeline, uint32_t rows, uint32_t z,
+                             const gpu_part *input, const gpu_part *weights, const gpu_part *output, const matmul_push *push)
+{
+    engine_op *op = add_op(engine, stage, pipeline, rows, z);
+    op->column_groups = divide_up(push->columns, engine->tile_columns);
+    op->parts[VISION_BINDING_INPUT] = *input;
+    op->parts[VISION_BINDING_WEIGHTS] = *weights;
+    op->parts[VISION_BINDING_OUTPUT] = *output;
+    op->push.matmul = *push;
+    return op;
+}
+
+/* output = f(input weight^T + bias) + residual, over the rows of all images. residual: NULL or a part. */
+static void add_linear(vision_engine *engine, vision_stage stage, uint32_t rows, const gpu_part *input, const engine_linear *linear,
+                       uint32_t flags, const gpu_part *residual, const gpu_part *output)
+{
+    const matmul_push push = {.columns = linear->rows, .depth = linear->columns, .scale = 1, .heads = 1,
+                              .flags = flags | (linear->bias.size ? VISION_MATMUL_BIAS : 0u) | (residual ? VISION_MATMUL_RESIDUAL : 0u),
+                              .input_stride = round_up(linear->columns), .weights_stride = linear->stride, .output_stride = linear->rows};
+    engine_op *op = add_matmul(engine, stage, PIPELINE_MATMUL, rows, 0, input, &linear->weight, output, &push);
+    op->parts[VISION_BINDING_BIAS] = linear->bias;
+    if (residual)
+        op->parts[VISION_BINDING_RESIDUAL] = *residual;
+}
+
+static void add_norm(vision_engine *engine, vision_stage stage, uint32_t rows, uint32_t input_stride, const gpu_part *input,
+                     const engine_norm *norm, const gpu_part *output)
+{
+    engine_op *op = add_op(engine, stage, PIPELINE_LAYER_NORM, rows, 0);
+    op->parts[VISION_BINDING_INPUT] = *input;
+    op->parts[VISION_BINDING_WEIGHTS] = norm->weight;
+    op->parts[VISION_BINDING_BIAS] = norm->bias;
+    op->parts[VISION_BINDING_OUTPUT] = *output;
+    op->push.reduce = (rows_push){.columns = engine->model->width, .input_stride = input_stride, .output_stride = engine->model->width,
+                                  .eps = NORM_EPS};
+}
+
+/* The rows that a convolution's weights multiply. From [channels, pixels] where the input is the images, else [pixels, channels]. */
+static void add_unfold(vision_engine *engine, const gpu_part *input, bool images, uint32_t channels, uint32_t in_width, uint32_t out_width,
+                       uint32_t size, uint32_t stride, uint32_t padding)
+{
+    engine_op *op = add_op(engine, VISION_STAGE_EMBED, PIPELINE_UNFOLD, out_width * out_width, 0);
+    op->parts[VISION_BINDING_INPUT] = *input;
+    op->parts[VISION_BINDING_OUTPUT] = engine->activations.unfolded;
+    op->push.unfold = (unfold_push){.channels = channels, .size = size, .stride = stride, .padding = padding, .in_width = in_width,
+                                    .out_width = out_width, .channel_stride = images ? in_width * in_width : 1,
+                                    .pixel_stride = images ? 1 : channels, .output_stride = round_up(channels * size * size)};
+}
+
+static void add_embedding(vision_engine *engine)
+{
+    const vision_model *model = engine->model;
+    const engine_weights *weights = &engine->weights;
+    const engine_activations *a = &engine->activations;
+    const gpu_part *from = &engine->images;
+    uint32_t in_width = model->image_size;
+
+    for (uint32_t i = 0; i < model->stem_count; i++) {
+        const vision_stem *stem = &model->stem[i];
+        add_unfold(engine, from, i == 0, stem->channels, stem->in_width, stem->out_width, 3, stem->stride, 1);
+        add_linear(engine, VISION_STAGE_EMBED, stem->out_width * stem->out_width, &a->unfolded, &weights->stem[i], VISION_MATMUL_GELU,
+                   stem->residual ? &a->stem[i - stem->residual] : NULL, &a->stem[i]);
+        from = &a->stem[i];
+        in_width = stem->out_width;
+    }
+    add_unfold(engine, from, model->stem_count == 0, model->channels, in_width, model->grid, model->patch_size, model->patch_size, 0);
+    add_linear(engine, VISION_STAGE_EMBED, model->tokens - 1, &a->unfolded, &weights->patch_embed, 0, NULL, &a->patches);
+    engine_op *op = add_op(engine, VISION_STAGE_EMBED, PIPELINE_TOKENS, model->tokens, 0);
+    op->parts[VISION_BINDING_INPUT] = a->patches;
+    op->parts[VISION_BINDING_WEIGHTS] = weights->class_token;
+    op->parts[VISION_BINDING_BIAS] = weights->positions;
+    op->parts[VISION_BINDING_OUTPUT] = a->x;
+    op->push.tokens = (tokens_push){.columns = model->width, .tokens = model->tokens};
+}
+
+/* x_attended = x + proj(softmax(q k^T / sqrt(head width)) v), each head on its own. qkv: [images, tokens, 3, heads, head width]. */
+static void add_attention(vision_engine *engine, const engine_block *block)
+{
+    const vision_stage stage = VISION_STAGE_ATTENTION;
+    const vision_model *model = engine->model;
+    const engine_activations *a = &engine->activations;
+    const uint32_t width = model->width, tokens = model->tokens, heads = model->heads, head = width / heads;
+    const uint32_t image = tokens * 3 * width, row = round_up(tokens); /* elements of an image's qkv; of a row of scores */
+
+    add_norm(engine, stage, tokens, width, &a->x, &block->norm1, &a->normed);
+    add_linear(engine, stage, tokens, &a->normed, &block->qkv, 0, NULL, &a->qkv);
+    const matmul_push scores = {.columns = tokens, .depth = head, .scale = 1 / sqrtf((float)head), .heads = heads,
+                                .input_stride = 3 * width, .input_image = image, .input_head = head,
+                                .weights_start = width, .weights_stride = 3 * width, .weights_image = image, .weights_head = head,
+                                .output_stride = row, .output_image = heads * tokens * row, .output_head = tokens * row};
+    add_matmul(engine, stage, PIPELINE_MATMUL_ACTIVATIONS, tokens, heads, &a->qkv, &a->qkv, &a->scores, &scores);
+    engine_op *softmax = add_op(engine, stage, PIPELINE_SOFTMAX, heads * tokens, 0);
+    softmax->parts[VISION_BINDING_OUTPUT] = a->scores;
+    softmax->push.reduce = (rows_push){.columns = tokens, .output_stride = row};
+    const matmul_push mix = {.columns = head, .depth = tokens, .scale = 1, .heads = heads,
+                             .input_stride = row, .input_image = heads * tokens * row, .input_head = tokens * row,
+                             .weights_start = 2 * width, .weights_stride = 3 * width, .weights_image = image, .weights_head = head,
+                             .output_stride = width, .output_image = tokens * width, .output_head = head};
+    add_matmul(engine, stage, PIPELINE_MATMUL_TRANSPOSED, tokens, heads, &a->scores, &a->qkv, &a->attended, &mix);
+    add_linear(engine, stage, tokens, &a->attended, &block->proj, 0, &a->x, &a->x_attended);
+}
+
+/* x = x_attended + mlp(norm2(x_attended)) */
+static void add_mlp(vision_engine *engine, uint32_t index, const engine_block *block)
+{
+    const vision_stage stage = block->plan ? VISION_STAGE_EXPERTS : VISION_STAGE_MLP;
+    const uint32_t tokens = engine->model->tokens, width = engine->model->width;
+    const engine_activations *a = &engine->activations;
+
+    add_norm(engine, stage, tokens, width, &a->x_attended, &block->norm2, &a->normed);
+    if (!block->plan) {
+        add_linear(engine, stage, tokens, &a->normed, &block->fc1, VISION_MATMUL_GELU, NULL, &a->hidden);
+        add_linear(engine, stage, tokens, &a->hidden, &block->fc2, 0, &a->x_attended, &a->x);
+        return;
+    }
+    add_op(engine, stage, PIPELINE_EXPERTS, tokens, 0)->block = index;
+    engine_op *add = add_op(engine, stage, PIPELINE_ADD, tokens, 0);
+    add->parts[VISION_BINDING_INPUT] = a->expert_output;
+    add->parts[VISION_BINDING_RESIDUAL] = a->x_attended;
+    add->parts[VISION_BINDING_OUTPUT] = a->x;
+    add->push.tokens = (tokens_push){.columns = width};
+}
+
+static bool create_views(vision_engine *engine, engine_op *op)
+{
+    const bool half = op->pipeline == PIPELINE_MATMUL && engine->desc.weight_type == SMOE_TYPE_FLOAT16;
+    const VkFormat format = half ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT;
+    return gpu_view(&engine->gpu, &op->parts[VISION_BINDING_INPUT], VK_FORMAT_R32G32B32A32_SFLOAT, &op->texels[0]) &&
+           gpu_view(&engine->gpu, &op->parts[VISION_BINDING_WEIGHTS], format, &op->texels[1]);
+}
+
+static bool create_sets(vision_engine *engine)
+{
+    gpu *g = &engine->gpu;
+    const VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, engine->op_count * VISION_BINDING_BUFFERS},
+                                          {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, engine->op_count * 2}};
+    const VkDescriptorPoolCreateInfo info = {VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, engine->op_count, 2, sizes};
+    if (!gpu_check(g->vk.vkCreateDescriptorPool(g->device, &info, NULL, &engine->descriptor_pool), "vkCreateDescriptorPool"))
+        return false;
+    for (uint32_t i = 0; i < engine->op_count; i++) {
+        engine_op *op = &engine->ops[i];
+        const bool texels = engine->broadcast && op->pipeline <= PIPELINE_MATMUL_TRANSPOSED;
+        const VkDescriptorSetAllocateInfo allocate = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, engine->descriptor_pool, 1,
+                                                      &g->set_layout};
+        if (op->pipeline == PIPELINE_EXPERTS)
+            continue;
+        if (!gpu_check(g->vk.vkAllocateDescriptorSets(g->device, &allocate, &op->set), "vkAllocateDescriptorSets") ||
+            (texels && !create_views(engine, op)))
+            return false;
+        gpu_write_set(g, op->set, op->parts, texels ? op->texels : NULL);
+    }
+    return true;
+}
+
+bool engine_plan_work(vision_engine *engine)
+{
+    const vision_model *model = engine->model;
+    const engine_activations *a = &engine->activations;
+    add_embedding(engine);
+    for (uint32_t i = 0; i < model->depth; i++) {
+        add_attention(engine, &engine->blocks[i]);
+        add_mlp(engine, i, &engine->blocks[i]);
+    }
+    /* The head sees the class tokens alone, one row of each image. */
+    add_norm(engine, VISION_STAGE_HEAD, 1, model->tokens * model->width, &a->x, &engine->weights.norm, &a->class_rows);
+    add_linear(engine, VISION_STAGE_HEAD, 1, &a->class_rows, &engine->weights.head, 0, NULL, &engine->logits);
+    return create_sets(engine);
+}

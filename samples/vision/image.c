@@ -1,0 +1,159 @@
+#include "image.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_MAX_DIMENSIONS 65535
+#define STBI_NO_HDR
+#define STBI_NO_LINEAR
+#include <stb/stb_image.h>
+
+#define MAX_PIXELS (UINT64_C(1) << 28) /* 768 MiB of memory */
+
+bool image_read(image *out, const char *path, char reason[IMAGE_REASON_SIZE])
+{
+    int width, height, channels;
+    *out = (image){0};
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return snprintf(reason, IMAGE_REASON_SIZE, "cannot be opened"), false;
+    if (!stbi_info_from_file(file, &width, &height, &channels)) {
+        snprintf(reason, IMAGE_REASON_SIZE, "is no picture (%s)", stbi_failure_reason());
+    } else if (width < 1 || height < 1 || (uint64_t)width * (uint64_t)height > MAX_PIXELS) {
+        snprintf(reason, IMAGE_REASON_SIZE, "is %d x %d pixels; at most %llu are read", width, height, (unsigned long long)MAX_PIXELS);
+    } else {
+        out->pixels = stbi_load_from_file(file, &width, &height, &channels, 3);
+        out->width = (uint32_t)width;
+        out->height = (uint32_t)height;
+        if (!out->pixels)
+            snprintf(reason, IMAGE_REASON_SIZE, "is damaged (%s)", stbi_failure_reason());
+    }
+    fclose(file);
+    return out->pixels != NULL;
+}
+
+void image_release(image *picture)
+{
+    stbi_image_free(picture->pixels);
+    *picture = (image){0};
+}
+
+/* ---- resize -------------------------------------------------------------------------------------------------------- */
+
+#define WEIGHT_BITS 22 /* of the fraction of a weight; 8-bit sums of weights of up to about 2 still fit into 32 bits */
+
+/* Keys' cubic with a = -1/2, and the triangle. */
+static double filter_value(vision_interpolation interpolation, double x)
+{
+    x = fabs(x);
+    if (interpolation == VISION_BILINEAR)
+        return x < 1 ? 1 - x : 0;
+    if (x < 1)
+        return (1.5 * x - 2.5) * x * x + 1;
+    return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
+/* What one line of outputs takes from a line of inputs: for output i, `count` inputs from `first` on. */
+typedef struct taps {
+    uint32_t most;           /* per output */
+    uint32_t *first, *count; /* [outputs] */
+    int32_t *weights;        /* [outputs, most], scaled by 2^WEIGHT_BITS */
+} taps;
+
+static void taps_release(taps *t)
+{
+    free(t->first);
+    free(t->count);
+    free(t->weights);
+}
+
+/* Outputs begin .. begin + size - 1 of `out_length`, from a line of in_length. Where the line shrinks, the filter widens with it. */
+static bool taps_make(taps *t, uint32_t in_length, uint32_t out_length, uint32_t begin, uint32_t size, vision_interpolation interpolation)
+{
+    const double scale = (double)in_length / (double)out_length, stretch = scale > 1 ? scale : 1;
+    const double support = (interpolation == VISION_BILINEAR ? 1.0 : 2.0) * stretch;
+
+    t->most = (uint32_t)ceil(support) * 2 + 1;
+    t->first = malloc(size * sizeof *t->first);
+    t->count = malloc(size * sizeof *t->count);
+    t->weights = malloc((size_t)size * t->most * sizeof *t->weights);
+    double *exact = malloc(t->most * sizeof *exact);
+    if (!t->first || !t->count || !t->weights || !exact)
+        return free(exact), false;
+    for (uint32_t i = 0; i < size; i++) {
+        const double centre = ((double)(begin + i) + 0.5) * scale;
+        const double low = floor(centre - support + 0.5), high = floor(centre + support + 0.5);
+        const uint32_t first = low > 0 ? (uint32_t)low : 0;
+        const uint32_t end = high < (double)in_length ? (uint32_t)high : in_length;
+        double sum = 0;
+        for (uint32_t j = first; j < end; j++)
+            sum += exact[j - first] = filter_value(interpolation, ((double)j - centre + 0.5) * (1 / stretch));
+        for (uint32_t j = 0; j < end - first; j++) {
+            const double weight = exact[j] / sum * (double)(1 << WEIGHT_BITS);
+            t->weights[(size_t)i * t->most + j] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
+        }
+        t->first[i] = first;
+        t->count[i] = end - first;
+    }
+    free(exact);
+    return true;
+}
+
+/* One output from inputs that lie `step` bytes apart. */
+static uint8_t apply(const taps *t, uint32_t i, const uint8_t *inputs, size_t step)
+{
+    const int32_t *weights = t->weights + (size_t)i * t->most;
+    int32_t sum = 1 << (WEIGHT_BITS - 1);
+    for (uint32_t j = 0; j < t->count[i]; j++)
+        sum += weights[j] * inputs[j * step];
+    sum = sum < 0 ? 0 : sum >> WEIGHT_BITS;
+    return (uint8_t)(sum > 255 ? 255 : sum);
+}
+
+/* Half of what is cut off, as Python rounds it: halves to even. */
+static uint32_t margin(uint32_t length, uint32_t size)
+{
+    const uint32_t cut = length - size, half = cut / 2;
+    return cut % 2 ? half + half % 2 : half;
+}
+
+bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out)
+{
+    const uint32_t width = picture->width, height = picture->height;
+    const uint32_t new_width = width <= height ? shorter : (uint32_t)((uint64_t)shorter * width / height);
+    const uint32_t new_height = height <= width ? shorter : (uint32_t)((uint64_t)shorter * height / width);
+    taps across = {0}, down = {0};
+    uint8_t *lines = NULL; /* of the height that `down` reads, and already as wide as the output */
+
+    bool done = taps_make(&across, width, new_width, margin(new_width, size), size, interpolation) &&
+                taps_make(&down, height, new_height, margin(new_height, size), size, interpolation);
+    const uint32_t top = done ? down.first[0] : 0, bottom = done ? down.first[size - 1] + down.count[size - 1] : 0;
+    const size_t row = 3 * (size_t)size;
+    done = done && (lines = malloc(row * (bottom - top))) != NULL;
+    for (uint32_t y = top; done && y < bottom; y++)
+        for (uint32_t x = 0; x < size; x++)
+            for (uint32_t c = 0; c < 3; c++)
+                lines[(y - top) * row + 3 * x + c] = apply(&across, x, picture->pixels + ((size_t)y * width + across.first[x]) * 3 + c, 3);
+    for (uint32_t y = 0; done && y < size; y++)
+        for (uint32_t x = 0; x < row; x++)
+            out[y * row + x] = apply(&down, y, lines + (down.first[y] - top) * row + x, row);
+    free(lines);
+    taps_release(&across);
+    taps_release(&down);
+    return done;
+}
+
+bool image_prepare(const image *picture, const vision_model *model, float *out)
+{
+    const uint32_t size = model->image_size, shorter = (uint32_t)floor((double)size / model->crop_pct);
+    const size_t pixels = (size_t)size * size;
+    uint8_t *bytes = malloc(3 * pixels);
+    const bool done = bytes && image_resize_and_crop(picture, shorter, size, model->interpolation, bytes);
+    for (uint32_t c = 0; done && c < 3; c++)
+        for (size_t i = 0; i < pixels; i++)
+            out[c * pixels + i] = ((float)bytes[3 * i + c] / 255.0f - model->mean[c]) / model->std[c];
+    free(bytes);
+    return done;
+}

@@ -1,0 +1,79 @@
+#include "classify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_message(void *user, smoe_log_level level, const char *text)
+{
+    (void)user;
+    if (level != SMOE_LOG_INFO)
+        vision_fail("%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+}
+
+/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. */
+static const char *find_model(char *path, size_t size, const char *program)
+{
+    static const char *const up[] = {"../..", "../../.."};
+    const char *slash = strrchr(program, '/');
+    for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
+        snprintf(path, size, "%.*s/%s/samples/vision/model.safetensors", (int)(slash - program), program, up[i]);
+        FILE *file = fopen(path, "rb");
+        if (file) {
+            fclose(file);
+            return path;
+        }
+    }
+    snprintf(path, size, "samples/vision/model.safetensors");
+    return path;
+}
+
+bool classify_start(classify_session *session, uint32_t count, bool report)
+{
+    const classify_options *options = session->options;
+    const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
+    const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
+                                     .weight_type = options->has_weights ? options->weights : own, .report = report,
+                                     .no_subgroups = options->no_subgroups};
+    return vision_engine_create(session->device, session->model, &desc, &session->engine);
+}
+
+bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits)
+{
+    const uint64_t size = session->model->image_size, classes = session->model->class_count;
+    const smoe_tensor tensors[] = {
+        {.name = "logits", .rank = 2, .shape = {count, classes, 1, 1}, .data = logits, .size = 4 * count * classes},
+        {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images, .size = 12 * count * size * size}};
+    return smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, NULL, 0, NULL, session->log) == SMOE_SUCCESS;
+}
+
+int main(int count, char **arguments)
+{
+    static vision_model model;
+    const smoe_log log = {print_message, NULL};
+    char path[4096];
+    classify_options options;
+    classify_session session = {.options = &options, .model = &model, .log = &log};
+    int status = CLASSIFY_REFUSED;
+
+    if (!classify_parse_options(count, arguments, &options))
+        return CLASSIFY_REFUSED;
+    if (options.help) {
+        classify_print_help();
+        return CLASSIFY_OK;
+    }
+    const char *file = options.check ? options.check : options.model ? options.model : find_model(path, sizeof path, arguments[0]);
+    if (vision_model_open(&model, file, &log)) {
+        const smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log};
+        const smoe_result result = smoe_device_create(&desc, &session.device);
+        status = result != SMOE_SUCCESS ? CLASSIFY_FAILED
+                 : options.check        ? classify_run_check(&session)
+                 : options.batch        ? classify_run_batch(&session)
+                                        : classify_run_pictures(&session);
+    }
+    vision_engine_destroy(session.engine);
+    if (session.device && smoe_device_validation_count(session.device) > 0)
+        status = status == CLASSIFY_OK ? CLASSIFY_FAILED : status;
+    smoe_device_destroy(session.device);
+    vision_model_close(&model);
+    return fflush(stdout) == 0 ? status : CLASSIFY_FAILED;
+}

@@ -1,0 +1,206 @@
+/* Pictures through the engine, in batches; and the mode that shows each picture's best classes. */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#include "classify.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BEST 5u
+#define BAR_WIDTH 40
+
+double classify_now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void add_times(classify_times *times, const vision_times *run)
+{
+    for (int i = 0; i < VISION_STAGE_COUNT; i++)
+        times->runs.stage[i] += run->stage[i];
+    times->runs.device += run->device;
+    times->runs.host += run->host;
+    times->run_count++;
+}
+
+static bool read_picture(classify_session *session, const char *path, float *out)
+{
+    const double begin = classify_now();
+    char reason[IMAGE_REASON_SIZE];
+    image picture;
+    if (!image_read(&picture, path, reason))
+        return vision_fail("%s %s", path, reason);
+    const bool done = image_prepare(&picture, session->model, out);
+    image_release(&picture);
+    session->times.reading += classify_now() - begin;
+    session->times.pictures++;
+    return done || vision_fail("%s: out of memory", path);
+}
+
+bool classify_pictures(classify_session *session, char *const *paths, uint32_t count, classify_seen *seen, void *user)
+{
+    const vision_model *model = session->model;
+    const uint32_t batch = vision_engine_max_batch(session->engine);
+    const size_t image_size = 3 * (size_t)model->image_size * model->image_size;
+    float *images = malloc(sizeof *images * batch * image_size), *logits = malloc(sizeof *logits * batch * model->class_count);
+    bool *good = malloc(batch * sizeof *good);
+    bool done = images && logits && good;
+
+    if (!done)
+        vision_fail("out of memory");
+    for (uint32_t begin = 0, end; done && begin < count; begin = end) {
+        uint32_t read = 0, shown = 0;
+        vision_times times;
+        end = count - begin < batch ? count : begin + batch;
+        for (uint32_t i = begin; i < end; i++) {
+            good[i - begin] = read_picture(session, paths[i], images + read * image_size);
+            read += good[i - begin];
+        }
+        done = read == 0 || vision_engine_run(session->engine, images, read, logits, &times);
+        if (done && read > 0)
+            add_times(&session->times, &times);
+        for (uint32_t i = begin; done && i < end; i++)
+            if (good[i - begin]) {
+                seen(user, i, images + shown * image_size, logits + (size_t)shown * model->class_count);
+                shown++;
+            } else {
+                seen(user, i, NULL, NULL);
+            }
+    }
+    free(good);
+    free(logits);
+    free(images);
+    return done;
+}
+
+void classify_rank(const float *logits, uint32_t class_count, uint32_t count, uint32_t *best, double *probability)
+{
+    double largest = (double)logits[0], sum = 0;
+    for (uint32_t c = 1; c < class_count; c++)
+        largest = fmax(largest, (double)logits[c]);
+    for (uint32_t c = 0; c < class_count; c++)
+        sum += exp((double)logits[c] - largest);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t next = class_count;
+        for (uint32_t c = 0; c < class_count; c++) {
+            bool taken = false;
+            for (uint32_t j = 0; j < i; j++)
+                taken = taken || best[j] == c;
+            if (!taken && (next == class_count || logits[c] > logits[next]))
+                next = c;
+        }
+        best[i] = next;
+        probability[i] = exp((double)logits[next] - largest) / sum;
+    }
+}
+
+/* ---- the mode ------------------------------------------------------------------------------------------------------ */
+
+typedef struct shown {
+    const classify_session *session;
+    char *const *paths;
+    uint32_t failed, kept;  /* kept: for --out */
+    float *images, *logits; /* NULL without it */
+} shown;
+
+static void print_bar(double share)
+{
+    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    const int eighths = (int)(share * BAR_WIDTH * 8 + 0.5);
+    for (int i = 0; i < eighths / 8; i++)
+        fputs("█", stdout);
+    fputs(parts[eighths % 8], stdout);
+}
+
+static void keep(shown *s, const float *input, const float *logits)
+{
+    const vision_model *model = s->session->model;
+    const size_t image_size = 3 * (size_t)model->image_size * model->image_size, classes = model->class_count;
+    if (!s->logits)
+        return;
+    memcpy(s->images + s->kept * image_size, input, image_size * sizeof *input);
+    memcpy(s->logits + s->kept * classes, logits, classes * sizeof *logits);
+    s->kept++;
+}
+
+static void show(void *user, uint32_t index, const float *input, const float *logits)
+{
+    shown *s = user;
+    const vision_model *model = s->session->model;
+    const uint32_t count = model->class_count < BEST ? model->class_count : BEST;
+    uint32_t best[BEST];
+    double probability[BEST];
+    char number[16];
+
+    if (!logits) {
+        s->failed++;
+        return;
+    }
+    keep(s, input, logits);
+    printf("%s\n", s->paths[index]);
+    classify_rank(logits, model->class_count, count, best, probability);
+    if (!isfinite(probability[0])) {
+        printf("  the model gave no finite answer\n\n");
+        s->failed++;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        printf("  %-20.40s %6.2f %%  ", vision_class_name(model, best[i], number), 100 * probability[i]);
+        print_bar(probability[i]);
+        printf("\n");
+    }
+    printf("\n");
+}
+
+void classify_print_times(const classify_session *session)
+{
+    const classify_times *times = &session->times;
+    const double runs = times->pictures ? 1e-6 / times->pictures : 0;
+    printf("time per picture, ms, %u picture%s in %u submission%s: read %.2f, host %.2f", times->pictures, times->pictures == 1 ? "" : "s",
+           times->run_count, times->run_count == 1 ? "" : "s", times->reading * runs, times->runs.host * runs);
+    if (times->runs.device > 0) {
+        printf(", device %.2f (", times->runs.device * runs);
+        for (int i = 0; i < VISION_STAGE_COUNT; i++)
+            printf("%s%s %.2f", i ? ", " : "", vision_stage_name((vision_stage)i), times->runs.stage[i] * runs);
+        printf(")");
+    }
+    printf("\n");
+}
+
+/* Memory for what --out writes. */
+static bool prepare_out(shown *s, uint32_t count)
+{
+    const vision_model *model = s->session->model;
+    if (!s->session->options->out)
+        return true;
+    s->images = malloc(sizeof *s->images * 3 * model->image_size * model->image_size * count);
+    s->logits = malloc(sizeof *s->logits * model->class_count * count);
+    return (s->images && s->logits) || vision_fail("out of memory");
+}
+
+int classify_run_pictures(classify_session *session)
+{
+    const classify_options *options = session->options;
+    path_list list = {0};
+    bool done = true;
+    for (uint32_t i = 0; done && i < options->picture_count; i++)
+        done = path_is_folder(options->pictures[i]) ? path_list_add_folder(&list, options->pictures[i], false)
+                                                    : path_list_add(&list, NULL, options->pictures[i]);
+    if (done && list.count == 0)
+        done = vision_fail("%s has no files in it", options->pictures[0]);
+    shown s = {.session = session, .paths = list.paths};
+    done = done && classify_start(session, list.count, false) && prepare_out(&s, list.count) &&
+           classify_pictures(session, list.paths, list.count, show, &s);
+    if (done && list.count > s.failed)
+        classify_print_times(session);
+    if (done && s.kept > 0)
+        done = classify_write(session, s.kept, s.images, s.logits);
+    free(s.images);
+    free(s.logits);
+    path_list_release(&list);
+    return done && s.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+}

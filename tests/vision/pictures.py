@@ -1,0 +1,72 @@
+"""Pictures made by the tests: PNG files, and what a resize makes of them."""
+import math
+import random
+import struct
+import zlib
+
+
+def noise(seed, width, height):
+    """Bytes [height, width, 3]."""
+    return random.Random(seed).randbytes(3 * width * height)
+
+
+def write_png(path, width, height, pixels):
+    def chunk(name, data):
+        return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+    lines = b''.join(b'\0' + pixels[3 * width * y:3 * width * (y + 1)] for y in range(height))
+    with open(path, 'wb') as file:
+        file.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)) +
+                   chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b''))
+
+
+# ---- resize and crop, in double and in plain loops
+
+
+def cubic(x):
+    x = abs(x)
+    if x < 1:
+        return 1.5 * x ** 3 - 2.5 * x ** 2 + 1
+    return -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2 if x < 2 else 0.0
+
+
+def triangle(x):
+    return max(0.0, 1 - abs(x))
+
+
+def resized_line(line, length, curve, reach):
+    """A line of numbers, resized; the filter is as wide as an output where the line shrinks."""
+    scale = len(line) / length
+    stretch = max(scale, 1.0)
+    result = []
+    for i in range(length):
+        centre = (i + 0.5) * scale
+        # Inputs whose centres lie within the filter; rounding as Pillow does: a tap at its very edge weighs nothing
+        taps = range(max(0, math.floor(centre - reach * stretch + 0.5)), min(len(line), math.floor(centre + reach * stretch + 0.5)))
+        weights = [curve((j + 0.5 - centre) / stretch) for j in taps]
+        result.append(sum(w * line[j] for w, j in zip(weights, taps)) / sum(weights))
+    return result
+
+
+def to_byte(value):
+    return min(255, max(0, math.floor(value + 0.5)))
+
+
+def new_sizes(width, height, shorter):
+    """torchvision's: the shorter side becomes `shorter`."""
+    return (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
+
+
+def resize_and_crop(pixels, width, height, shorter, size, interpolation):
+    """Bytes [size, size, 3], each at most 1 off where a double sum lies near a half."""
+    curve, reach = (cubic, 2) if interpolation == 'bicubic' else (triangle, 1)
+    new_width, new_height = new_sizes(width, height, shorter)
+    left, top = round((new_width - size) / 2), round((new_height - size) / 2)
+    planes = []
+    for channel in range(3):
+        rows = []
+        for y in range(height):
+            line = resized_line(pixels[3 * width * y + channel:3 * width * (y + 1):3], new_width, curve, reach)
+            rows.append([to_byte(value) for value in line[left:left + size]])
+        columns = [resized_line(column, new_height, curve, reach)[top:top + size] for column in zip(*rows)]
+        planes.append([[to_byte(value) for value in row] for row in zip(*columns)])
+    return bytes(planes[c][y][x] for y in range(size) for x in range(size) for c in range(3))

@@ -1,0 +1,255 @@
+"""smoe-classify's checkpoints: other names, types and sizes that must work, and damaged ones, each refused with one line that says why."""
+import array
+import copy
+import glob
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
+import tap
+import tensor_file
+import tiny_model
+from tensor_file import Tensor
+
+CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
+FILES = sorted(glob.glob(FOLDER + '/*.safetensors'))
+DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
+SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
+BESIDE = ('images', 'expected.logits')
+tensor_file.CODES['BF16'] = 'H'
+scratch = tempfile.TemporaryDirectory()
+PATH = os.path.join(scratch.name, 'model.safetensors')
+
+
+def logits(path, *arguments, status=0):
+    out = os.path.join(scratch.name, 'out.safetensors')
+    tap.command(CLASSIFY, *DEVICE, '--check', path, '--out', out, *arguments, status=status)
+    return tensor_file.read(out)[0]['logits'].values
+
+
+def refusal(tensors, metadata, *parts):
+    """The one line of a refused model, which must hold all the parts."""
+    tensor_file.write(PATH, tensors, metadata)
+    done = subprocess.run([CLASSIFY, '--device', 'none is opened', '--check', PATH], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          encoding='utf-8')
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and len(lines) == 1 and not done.stdout, '%s: %d, %s' % (parts, done.returncode, done.stderr)
+    assert lines[0].startswith('smoe-classify: ' + PATH) and all(part in lines[0] for part in parts), '%s: %s' % (parts, lines[0])
+
+
+def own_names(tensors):
+    return [name for name in tensors if name not in BESIDE]
+
+
+def is_optional(name):
+    """Linear layers may have no bias, Tutel's experts too; a smooth router without its band is a hard one."""
+    linear = name.endswith('.bias') and 'norm' not in name and 'gates' not in name
+    return linear or name.endswith(('fc1_bias', 'fc2_bias', 'eta_parameterized'))
+
+
+def each_file():
+    """The golden models, one of each router, with what to call them."""
+    for path in FILES:
+        yield (os.path.basename(path), *tensor_file.read(path))
+
+
+def missing():
+    for file, tensors, metadata in each_file():
+        for name in own_names(tensors):
+            if not is_optional(name):
+                rest = {other: tensor for other, tensor in tensors.items() if other != name}
+                refusal(rest, metadata, 'gates.0.' if name.endswith(('wg.weight', 'sim_matrix')) else name)
+
+
+def missing_that_metadata_misses():
+    tensors, metadata = tensor_file.read([path for path in FILES if 'smooth' in path][0])
+    del tensors['blocks.1.mlp.gates.0.eta_parameterized']
+    refusal(tensors, metadata, 'smooth_top', 'blocks.1.mlp.gates.0.eta_parameterized')
+
+
+def renamed():
+    """The line says which name was expected, and which is there instead."""
+    for file, tensors, metadata in each_file():
+        for name in own_names(tensors):
+            other = name + 's'
+            changed = {(other if key == name else key): tensor for key, tensor in tensors.items()}
+            refusal(changed, metadata, *([other] if is_optional(name) and 'eta' not in name else [name] if 'eta' in name else []))
+            if not is_optional(name) and '.mlp.gates' not in name and '.mlp.experts' not in name:
+                refusal(changed, metadata, 'tensor %s is missing' % name, other)
+
+
+def misshapen():
+    for file, tensors, metadata in each_file():
+        for name in own_names(tensors):
+            tensor = tensors[name]
+            count, rank = len(tensor.values), len(tensor.shape)
+            shapes = [[1, count], [1] + tensor.shape] if rank == 1 else [[count], tensor.shape[:-2] + tensor.shape[:-3:-1]]
+            for shape in shapes:
+                if shape != tensor.shape:
+                    refusal({**tensors, name: Tensor('F32', shape, tensor.values)}, metadata, ' ')
+            more = Tensor('F32', [tensor.shape[0] + 1] + tensor.shape[1:], tensor.values + tensor.values[:count // tensor.shape[0]])
+            refusal({**tensors, name: more}, metadata, ' ')
+
+
+def extra():
+    tensors, metadata = tensor_file.read(FILES[0])
+    for name in ('blocks.1.mlp.fc1.weight', 'blocks.1.mlp.gates.1.sim_matrix', 'blocks.1.mlp.experts.batched_fc3_w', 'blocks.0.ls1.gamma',
+                 'dist_token', 'head_dist.weight', 'fc_norm.weight', 'norm_pre.weight', 'blocks.1.mlp.gates.0.wg.bias', 'something'):
+        refusal({**tensors, name: Tensor('F32', [48], [0.0] * 48)}, metadata, name, 'no place')
+    for name in ('blocks.0.mlp.experts.batched_fc1_w', 'blocks.4.norm1.weight', 'blocks.1.mlp.gates.0.wg.weight',
+                 'patch_embed.stem.0.weight', 'model.patch_embed.proj.weight'):
+        refusal({**tensors, name: Tensor('F32', [48], [0.0] * 48)}, metadata, ' ')
+    tensors['labels'] = Tensor('I32', [5], [0] * 5)  # beside a model there may be more
+    tensors['blocks.1.mlp._num_global_experts'] = Tensor('I32', [1], [6])  # Tutel's
+    tensor_file.write(PATH, tensors, metadata)
+    assert logits(PATH) == logits(FILES[0])
+
+
+def wrong_types():
+    tensors, metadata = tensor_file.read(FILES[0])
+    for name in ('patch_embed.proj.weight', 'cls_token', 'blocks.2.norm1.bias', 'blocks.0.attn.qkv.weight',
+                 'blocks.3.mlp.experts.batched_fc1_w', 'head.weight', 'blocks.1.mlp.gates.0.temperature'):
+        for dtype in ('F64', 'I32'):
+            values = [0] * len(tensors[name].values)
+            refusal({**tensors, name: Tensor(dtype, tensors[name].shape, values)}, metadata, name, 'F32, F16')
+
+
+def contradicting_metadata():
+    tensors, metadata = tensor_file.read([path for path in FILES if 'smooth' in path][0])
+    wrong = {'image_size': ('24', '33', '0', '32.5', '', 'x', '1e9', '-32', '4294967328'), 'patch_size': ('4', 'eight'),
+             'num_heads': ('5', '24', '0'), 'embed_dim': ('49',), 'depth': ('3', '5'), 'num_classes': ('11',), 'num_experts': ('5',),
+             'k': ('0', '7', 'two'), 'router': ('top', 'cosine_top', 'sigmoid'), 'max_active': ('1', '7', '0'),
+             'a': ('0', '-1', 'nan', 'inf', '2000'), 'b': ('0', '1,2'), 'mean': ('0.5', '0.5,0.5', '1,2,x', '1,2,3,4'),
+             'std': ('0,1,1', '1,1', '-1,1,1'), 'crop_pct': ('0', '1.1', 'nan'), 'interpolation': ('nearest', ''),
+             'classes': ('a,b', 'a,b,c,d,e,f,g,h,i,', 'a,b,c,d,e,f,g,h,i,j,k'), 'stem_strides': ('1', '1,2'), 'stem_residuals': ('0',)}
+    for key, values in wrong.items():
+        for value in values:
+            refusal(tensors, {**metadata, key: value}, key if key not in ('image_size', 'num_heads') else ' ')
+
+
+def contradicting_stem():
+    tensors, metadata = tiny_model.make(SEED, stem=((5, 1, 0), (6, 2, 0), (6, 1, 1)), patch=2)
+    tensors['expected.logits'] = Tensor('F64', [2, 3], [0.0] * 6)
+    for key, value in (('stem_strides', '1,2'), ('stem_strides', '1,2,0'), ('stem_strides', '1,2,1.5'), ('stem_strides', '1,2,17'),
+                       ('stem_residuals', '0,0'), ('stem_residuals', '0,1,1'), ('stem_residuals', '0,0,2'), ('stem_residuals', '0,0,4'),
+                       ('stem_residuals', '0,0,-1')):
+        refusal(tensors, {**metadata, key: value}, key)
+    refusal({name: t for name, t in tensors.items() if not name.startswith('patch_embed.stem.1')}, metadata, 'stem')
+    del metadata['stem_strides']
+    refusal(tensors, metadata, 'stem_strides')
+
+
+def random_damage():
+    """Any name, shape or type replaced by another of the file's: refused, or run, and never anything else."""
+    for case in range(60):
+        seed = SEED * 1000 + case
+        pick = random.Random(seed)
+        tensors, metadata = tensor_file.read(FILES[case % len(FILES)])
+        names = own_names(tensors)
+        a, b = pick.sample(names, 2)
+        damage = pick.randint(0, 2)
+        if damage == 0:
+            tensors[a], tensors[b] = tensors[b], tensors[a]
+        elif damage == 1:
+            tensors[a] = copy.deepcopy(tensors[b])
+        else:
+            del tensors[a], tensors[b]
+        tensor_file.write(PATH, tensors, metadata)
+        done = subprocess.run([CLASSIFY, *DEVICE, '--check', PATH], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
+        refused = done.returncode == 2 and len(done.stderr.splitlines()) == 1
+        ran = done.returncode in (0, 1) and done.stdout.splitlines()[-1].startswith('largest error')
+        assert refused or ran, 'seed %d, %s and %s: %d\n%s%s' % (seed, a, b, done.returncode, done.stdout, done.stderr)
+
+
+def what_check_needs():
+    tensors, metadata = tensor_file.read(FILES[0])
+    expected = 'expected.logits'
+    for name, tensor in (('images', None), (expected, None), ('images', Tensor('F32', [5, 3, 32, 31], [0.0] * 5 * 3 * 32 * 31)),
+                         ('images', Tensor('F64', [5, 3, 32, 32], [0.0] * 5 * 3 * 32 * 32)), (expected, Tensor('F32', [5, 10], [0.0] * 50)),
+                         (expected, Tensor('F64', [4, 10], [0.0] * 40)), (expected, Tensor('F64', [5, 10], [0.0] * 50)),
+                         (expected, Tensor('F64', [5, 10], [float('nan')] * 50))):
+        changed = {key: value for key, value in tensors.items() if key != name}
+        if tensor:
+            changed[name] = tensor
+        tensor_file.write(PATH, changed, metadata)
+        done = subprocess.run([CLASSIFY, *DEVICE, '--check', PATH], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
+        assert done.returncode == 2 and name in done.stderr and len(done.stderr.splitlines()) == 1, (name, done.returncode, done.stderr)
+
+
+# ---- what must work
+
+
+def prefix_of_a_module():
+    """Checkpoints of wrapped models: the same bits."""
+    plain, (tensors, metadata) = logits(FILES[-1]), tensor_file.read(FILES[-1])
+    for prefix in ('model.', 'module.', 'network.', 'module.model.', 'network.0.'):
+        tensor_file.write(PATH, {(name if name in BESIDE else prefix + name): t for name, t in tensors.items()}, metadata)
+        assert logits(PATH) == plain, prefix
+        changed = {(name if name in BESIDE else prefix + name): t for name, t in tensors.items() if name != 'norm.bias'}
+        refusal(changed, metadata, prefix + 'norm.bias')
+
+
+def without_metadata():
+    """timm's 64 per head, the image's size from the positions, k = 1."""
+    tensors, _ = tiny_model.add_expected(*tiny_model.make(SEED, width=64, heads=1, hidden=8, depth=1))
+    tensor_file.write(PATH, tensors, None)
+    tap.command(CLASSIFY, *DEVICE, '--check', PATH)
+
+
+def repeated_metadata():
+    tensors, metadata = tensor_file.read([path for path in FILES if 'smooth' in path][0])
+    plain = logits(FILES[-1])
+    tensor_file.write(PATH, tensors, {**metadata, 'a': '1', 'b': '50.0', 'max_active': '6', 'mean': '0.5,0.5,0.5', 'crop_pct': '1',
+                                      'classes': 'a, b,c,d,e,f,g,h,i,j', 'anything': 'else'})
+    assert logits(PATH) == plain
+    tensor_file.write(PATH, tensors, {**metadata, 'max_active': '2'})  # the cap closes the band
+    assert logits(PATH, status=1) != plain
+    tensor_file.write(PATH, tensors, {**metadata, 'b': '2'})
+    assert logits(PATH, status=1) != plain
+
+
+def half(values):
+    return [struct.unpack('<H', struct.pack('<e', value))[0] for value in values]
+
+
+def bfloat(values):
+    return list(array.array('H', array.array('f', values).tobytes())[1::2])
+
+
+def narrow_weights():
+    """Numbers that bfloat16 and float16 hold: stored as either they give the bits that float32 gives."""
+    tensors, metadata = tiny_model.add_expected(*tiny_model.make(SEED, bits=8, experts=[1], router='smooth_top', k=2, width=24, heads=2))
+    tensor_file.write(PATH, tensors, metadata)
+    single = logits(PATH)
+    own = own_names(tensors)
+    for names in ([name for name in own if len(tensors[name].shape) > 1 and 'gates' not in name], own, own[::3]):
+        for dtype, convert in (('F16', half), ('BF16', bfloat)):
+            narrow = {name: Tensor(dtype, t.shape, convert(t.values)) if name in names else t for name, t in tensors.items()}
+            tensor_file.write(PATH, narrow, metadata)
+            assert logits(PATH) == single and logits(PATH, '--weights', 'f32') == single, '%s, %d tensors' % (dtype, len(names))
+
+
+def float16_on_the_device():
+    """Rounding every matrix moves the logits, and not far; a file that holds the rounded numbers gives the same bits."""
+    path = os.path.join(scratch.name, 'rounded.safetensors')
+    tensors, metadata = tensor_file.read(FILES[-1])
+    single, rounded = logits(FILES[-1]), logits(FILES[-1], '--weights', 'f16', status=1)
+    assert logits(FILES[-1], '--weights', 'f16', '--no-subgroups', status=1) == rounded
+    largest = max(map(abs, single))
+    assert single != rounded and max(abs(a - b) for a, b in zip(single, rounded)) < 0.01 * largest
+    for name, tensor in tensors.items():
+        if len(tensor.shape) > 1 and name.endswith(('weight', '_w')) and 'gates' not in name:
+            tensors[name] = Tensor('F16', tensor.shape, half(tensor.values))
+    tensor_file.write(path, tensors, metadata)
+    for weights in ((), ('--weights', 'f16'), ('--weights', 'f32')):
+        assert logits(path, *weights, status=1) == rounded, weights
+
+
+assert len(FILES) == 4, FILES
+tap.run([missing, missing_that_metadata_misses, renamed, misshapen, extra, wrong_types, contradicting_metadata, contradicting_stem,
+         random_damage, what_check_needs, prefix_of_a_module, without_metadata, repeated_metadata, narrow_weights, float16_on_the_device])

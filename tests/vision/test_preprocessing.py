@@ -1,0 +1,124 @@
+"""How smoe-classify turns a picture into a model's input: against plain loops in double, against Pillow's own bytes, and JPEG."""
+import base64
+import glob
+import os
+import struct
+import sys
+import tempfile
+import zlib
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
+import pictures
+import tap
+import tensor_file
+try:
+    from PIL import Image
+except ImportError:
+    Image = None
+
+CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
+MODEL = sorted(glob.glob(FOLDER + '/*.safetensors'))[0]
+DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
+SIDE = 32  # of the model's images
+SIZES = ((32, 32), (33, 47), (200, 100), (31, 90), (7, 5), (1, 1), (35, 36), (128, 37), (64, 64), (1, 40), (300, 2))
+SETTINGS = (('bicubic', '0.9'), ('bilinear', '0.9'), ('bicubic', '1.0'), ('bilinear', '1.0'), ('bicubic', '0.5'), ('bicubic', '0.875'))
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# crc32 of what Pillow 9.4.0 makes of all SIZES, one after another, with seeds 0, 1, ...
+PILLOW = {('bicubic', '0.9'): 0xdb1bfce1, ('bilinear', '0.9'): 0x774e5ab2, ('bicubic', '1.0'): 0xde16c97a, ('bilinear', '1.0'): 0xd5905c97,
+          ('bicubic', '0.5'): 0xd9ba7f39, ('bicubic', '0.875'): 0x1322691b}
+# 40 x 30 pixels of (6 x, 8 y, 255 - 3 x - 3 y), quality 90, chroma at half the size: written by Pillow 9.4.0
+JPEG = (
+    '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/2wBDAQME'
+    'BAUEBQkFBQkUDQsNFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBT/wAARCAAeACgDASIAAhEBAxEB/8QAGAABAQEBAQAA'
+    'AAAAAAAAAAAABQYABwj/xAAcEAABBAMBAAAAAAAAAAAAAAAABAYiMQMFoSH/xAAYAQEBAAMAAAAAAAAAAAAAAAAHCAUGCf/EAB4RAAEDBQEBAAAAAAAAAAAAAAUAAiEB'
+    'BAYiMRMj/9oADAMBAAIRAxEAPwDxaia9Q4PomvUC+RNeocH0TXqHCzy+Td2WlATnJUCia9Q4PomvUOF8ia9Q4PomvUAUL5N3ZUWBOclQKJr1Ax11E16hwwRXWTfSuyd7'
+    'I58aSgETXqA+ia9Q4XSLQYvKH0WgxeUZovkbplcewJp0KFRNeocH0TXqBdItBi8ofRaDF5QJl8jdMqigJp0KFRNeocMdZRaDF5Rgjusjd6VlPFkad40X/9k=')
+scratch = tempfile.TemporaryDirectory()
+
+
+def path_of(name):
+    return os.path.join(scratch.name, name)
+
+
+def prepared(paths, interpolation, crop_pct):
+    """The model's inputs as bytes [side, side, 3], by undoing the normalisation; they must be normalised bytes exactly."""
+    tensors, metadata = tensor_file.read(MODEL)
+    metadata.update(interpolation=interpolation, crop_pct=crop_pct, mean='%g,%g,%g' % MEAN, std='%g,%g,%g' % STD)
+    model, out = path_of('model.safetensors'), path_of('out.safetensors')
+    tensor_file.write(model, tensors, metadata)
+    tap.command(CLASSIFY, *DEVICE, '--model', model, '--out', out, *paths)
+    results = []
+    for values in tensor_file.read(out)[0]['images'].rows():
+        planes = [values[c * SIDE * SIDE:(c + 1) * SIDE * SIDE] for c in range(3)]
+        result = bytes(max(0, min(255, round((planes[c][i] * STD[c] + MEAN[c]) * 255))) for i in range(SIDE * SIDE) for c in range(3))
+        for i in range(0, SIDE * SIDE, 7):
+            for c in range(3):
+                assert abs((result[3 * i + c] / 255 - MEAN[c]) / STD[c] - planes[c][i]) < 1e-6, 'pixel %d, channel %d' % (i, c)
+        results.append(result)
+    return results
+
+
+def made():
+    for seed, (width, height) in enumerate(SIZES):
+        pictures.write_png(path_of('%02d.png' % seed), width, height, pictures.noise(seed, width, height))
+    return [path_of('%02d.png' % seed) for seed in range(len(SIZES))]
+
+
+def against_plain_loops():
+    paths = made()
+    for interpolation, crop_pct in SETTINGS:
+        for seed, (got, size) in enumerate(zip(prepared(paths, interpolation, crop_pct), SIZES)):
+            expected = pictures.resize_and_crop(pictures.noise(seed, *size), *size, int(SIDE / float(crop_pct)), SIDE, interpolation)
+            off = [abs(a - b) for a, b in zip(got, expected)]
+            said = '%s, crop %s, %d x %d, seed %d' % (interpolation, crop_pct, *size, seed)
+            # Where the sizes' ratio is simple, many sums are exact halves, which one rounds up and the other down.
+            assert max(off) <= 1 and sum(off) <= len(off) // 20, '%s: %d of %d off, by %d' % (said, sum(off), len(off), max(off))
+
+
+def pillow_bytes():
+    """The same bytes as Pillow gave where this list was made."""
+    paths = made()
+    for interpolation, crop_pct in SETTINGS:
+        crc = 0
+        for got in prepared(paths, interpolation, crop_pct):
+            crc = zlib.crc32(got, crc)
+        assert crc == PILLOW[interpolation, crop_pct], '%s, crop %s: %08x' % (interpolation, crop_pct, crc)
+
+
+def pillow_here():
+    """The same with the Pillow of this machine, if it has one."""
+    if not Image:
+        raise tap.Skip('Pillow is not installed; pillow_bytes compares with what it gave elsewhere')
+    paths = made()
+    for interpolation, crop_pct in SETTINGS:
+        shorter = int(SIDE / float(crop_pct))
+        for path, got, size in zip(paths, prepared(paths, interpolation, crop_pct), SIZES):
+            new_width, new_height = pictures.new_sizes(*size, shorter)
+            resized = Image.open(path).resize((new_width, new_height), Image.BICUBIC if interpolation == 'bicubic' else Image.BILINEAR)
+            left, top = round((new_width - SIDE) / 2), round((new_height - SIDE) / 2)
+            assert resized.crop((left, top, left + SIDE, top + SIDE)).tobytes() == got, '%s, crop %s, %s' % (interpolation, crop_pct, size)
+
+
+def large_picture():
+    """Only what the crop needs is computed: a panorama of 60,000 x 3 pixels."""
+    width, height = 60000, 3
+    path = path_of('wide.png')
+    pixels = ((x * 255 // width, 7 * y, 9) for y in range(height) for x in range(width))
+    pictures.write_png(path, width, height, bytes(value for pixel in pixels for value in pixel))
+    got, = prepared([path], 'bicubic', '1.0')
+    assert set(got[0::3]) <= {126, 127, 128} and set(got[2::3]) == {9} and min(got[1::3]) <= 1 and max(got[1::3]) >= 13
+
+
+def jpeg():
+    path = path_of('gradient.jpg')
+    with open(path, 'wb') as file:
+        file.write(base64.b64decode(JPEG))
+    got, = prepared([path], 'bicubic', '1.0')
+    pixels = bytes((6 * x, 8 * y, 255 - 3 * x - 3 * y)[c] for y in range(30) for x in range(40) for c in range(3))
+    expected = pictures.resize_and_crop(pixels, 40, 30, SIDE, SIDE, 'bicubic')
+    off = [abs(a - b) for a, b in zip(got, expected)]
+    assert max(off) <= 12 and sum(off) <= 3 * len(off), '%d at most, %.2f on average' % (max(off), sum(off) / len(off))
+
+
+tap.run([against_plain_loops, pillow_bytes, pillow_here, large_picture, jpeg])
