@@ -102,13 +102,13 @@ static void test_hard_outside_band(void **state)
 /* Where the groups' gap reaches over their band, smoothing the groups changes nothing; where it does not, it does. */
 static void groups_outside_band(layer_session *session)
 {
+    smoe_forward_params params = session->data.params;
+    if (!(params.group_eps > 0))
+        return;
     const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model, stride = session_stride(session);
     float *smooth = session_rows(session, T), *hard = session_rows(session, T);
     uint32_t *smooth_report = session_report(session, T), *hard_report = session_report(session, T), inside = 0;
-    smoe_forward_params params = session->data.params;
 
-    if (!(params.group_eps > 0))
-        return;
     session_run(session, NULL, T, NULL, smooth, smooth_report);
     params.group_eps = 0;
     session_run(session, &params, T, NULL, hard, hard_report);
