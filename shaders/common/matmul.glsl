@@ -36,7 +36,7 @@ const uint OUTPUT_START = PART == SMOE_PART_PROJECTION    ? AT_PROJECTED
                                                           : AT_LOGITS;
 #endif
 #if STAGE == STAGE_UP
-const uint MATRICES = GATED != 0 ? 2 : 1;
+const uint MATRICES = 1 + GATED; // no choice: Adreno 840 gets a shared array wrong whose length hangs on one (ncnn pull request 6972)
 #else
 const uint MATRICES = 1;
 #endif
