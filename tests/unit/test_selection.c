@@ -2,102 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arithmetic.h"
 #include "common/cmocka_all.h"
+#include "common/selection_rules.h"
 #include "devices.h"
 #include "domain/selection.h"
-
-#define RULE(condition) \
-    if (!(condition))   \
-    return __LINE__
-
-static bool power_of_two(uint32_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
-static int broken_limit(const smoe_device_info *info, const smoe_kernel_config *c)
-{
-    const smoe_kernel_row *row = smoe_kernel_row_get(c->kernel);
-    RULE(row->spirv_size > 0);
-    RULE((row->capabilities & ~info->capabilities) == 0);
-    RULE(c->workgroup_size >= 1 && c->workgroup_size <= info->max_workgroup_invocations &&
-         c->workgroup_size <= info->max_workgroup_size_x);
-    RULE(c->shared_memory_size <= info->max_shared_memory_size);
-    RULE(c->required_subgroup_size == 0 || (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL));
-    if (c->subgroup_size > 1) /* a kernel that counts on whole subgroups */
-        RULE(c->workgroup_size % (c->required_subgroup_size ? c->required_subgroup_size : info->subgroup_size_max) == 0);
-    return 0;
-}
-
-/* The rules that the comments of the matmul_*.comp state. load: weights in 16 bytes. */
-static int broken_matmul(const smoe_device_info *info, const smoe_kernel_config *c, smoe_matmul matmul, uint32_t matrices, uint32_t load)
-{
-    const int limit = broken_limit(info, c);
-    RULE(limit == 0);
-    RULE(c->tile_rows >= 1 && c->tile_columns >= 1 && c->tile_depth % load == 0);
-    if (matmul == SMOE_MATMUL_VECTOR) {
-        const uint32_t team = c->tile_depth / load;
-        RULE(power_of_two(team) && c->workgroup_size % team == 0);
-        RULE(c->tile_columns == c->workgroup_size / team * c->thread_columns);
-        RULE(c->subgroup_size == 1 || team <= info->subgroup_size_min);
-    } else if (matmul == SMOE_MATMUL_TILED) {
-        RULE(c->tile_rows % c->thread_rows == 0 && c->tile_columns % c->thread_columns == 0);
-        RULE(c->workgroup_size == c->tile_columns / c->thread_columns * (c->tile_rows / c->thread_rows));
-        RULE(c->shared_memory_size >= 4 * c->tile_depth * (c->tile_rows + matrices * c->tile_columns));
-    } else {
-        RULE(c->tile_columns == c->workgroup_size * c->thread_columns);
-        RULE(c->tile_rows * c->tile_depth / 4 % c->subgroup_size == 0 && c->tile_rows * c->tile_depth / 4 >= c->subgroup_size);
-        RULE(c->required_subgroup_size == c->subgroup_size || info->subgroup_size_min == info->subgroup_size_max);
-    }
-    return 0;
-}
-
-static int broken_rule(const smoe_device_info *info, const smoe_shape *shape)
-{
-    smoe_selection s;
-    smoe_selection_init(info, shape, &s);
-    int rule = broken_limit(info, &s.select);
-    RULE(rule == 0);
-    RULE((rule = broken_limit(info, &s.combine)) == 0);
-    RULE((rule = broken_limit(info, &s.totals)) == 0);
-    RULE(s.totals.shared_memory_size >= 2 * SMOE_TOTALS_WORDS(shape->desc.expert_count));
-    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
-    if (cosine) {
-        RULE((rule = broken_limit(info, &s.cosine)) == 0);
-        RULE(s.cosine.workgroup_size % s.cosine.tile_columns == 0);
-        RULE(s.cosine.tile_rows == s.cosine.workgroup_size / s.cosine.tile_columns * s.cosine.thread_rows);
-    }
-    if (shape->group_count) {
-        RULE((rule = broken_limit(info, &s.group)) == 0);
-        RULE(s.group.tile_rows >= 1 && s.group.shared_memory_size >= 4 * s.group.tile_rows * shape->group_count);
-    }
-    const uint32_t load = 16 / smoe_shape_weight_size(shape);
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_tile *tile = &s.tuning->regimes[i];
-        const smoe_expert_selection *e = &s.experts[i];
-        RULE(tile->rows > 0 || (!e->used && !s.logits_used[i] && !s.project_used[i] && !s.shared_gate_used[i] && !s.shared_used[i]));
-        if (tile->rows == 0)
-            continue;
-        RULE((rule = broken_matmul(info, &s.router[i], tile->matmul, 1, 4)) == 0);
-        RULE((rule = broken_matmul(info, &e->up, tile->matmul, shape->desc.gated ? 2 : 1, load)) == 0);
-        RULE((rule = broken_matmul(info, &e->down, tile->matmul, 1, load)) == 0);
-        RULE((rule = broken_limit(info, &e->sort)) == 0);
-        RULE(e->up.tile_rows == e->down.tile_rows && e->sort.tile_rows == e->up.tile_rows);
-        RULE(e->sort.up_column_tiles * e->up.tile_columns >= shape->desc.d_hidden);
-        RULE((e->sort.up_column_tiles - 1) * e->up.tile_columns < shape->desc.d_hidden);
-        RULE(e->sort.down_column_tiles * e->down.tile_columns >= shape->desc.d_model);
-        RULE(e->sort.up_column_tiles <= info->max_workgroup_count[0] && e->sort.down_column_tiles <= info->max_workgroup_count[0]);
-    }
-    for (uint32_t tokens = 1; tokens <= shape->desc.max_tokens; tokens += tokens < 300 ? 1 : tokens / 3) {
-        const smoe_regimes regimes = smoe_selection_regimes(&s, &shape->desc, tokens);
-        RULE(s.experts[regimes.experts].used);
-        RULE(cosine ? s.project_used[regimes.project] : s.logits_used[regimes.logits]);
-        RULE(!shape->desc.shared_gate || s.shared_gate_used[regimes.shared_gate]);
-        RULE(!shape->desc.shared_hidden || s.shared_used[regimes.shared]);
-    }
-    return 0;
-}
 
 static void test_every_device(void **state)
 {
@@ -129,10 +37,10 @@ static void test_every_device(void **state)
                 smoe_shape shape;
                 if (smoe_shape_init(&host, &info, &desc, &shape))
                     continue; /* beyond the device's range: test_shape's business */
-                const int rule = broken_rule(&info, &shape);
+                const int rule = test_broken_selection(&info, &shape);
                 if (rule)
-                    fail_msg("rule at line %d: %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d", rule, info.name, masked, desc.d_model,
-                             desc.d_hidden, desc.expert_count, desc.gated, desc.weight_type);
+                    fail_msg("rule at selection_rules.c:%d: %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d", rule, info.name, masked,
+                             desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.weight_type);
             }
 }
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../shaders/common/interface.h"
 #include "common/cmocka_all.h"
 #include "common/random.h"
+#include "common/selection_rules.h"
 #include "devices.h"
 #include "domain/shape.h"
 
@@ -48,60 +48,6 @@ static smoe_plan_desc random_desc(test_random *random)
     return desc;
 }
 
-/* What must hold for any shape that is accepted; 0 or the line of the rule that does not. */
-static int broken_rule(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
-{
-    const uint64_t range = info->max_storage_buffer_range, T = s->pass_tokens, A = s->desc.max_active;
-    const uint64_t sizes[] = {(uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(s), 4ull * desc->d_model,
-                              4ull * desc->d_hidden}; /* of one expert: matrices, biases */
-#define RULE(condition) \
-    if (!(condition))   \
-    return __LINE__
-    RULE(A == (desc->max_active ? desc->max_active : desc->expert_count));
-    RULE(T >= 1 && T <= desc->max_tokens && T <= SMOE_MAX_PASS_TOKENS);
-    const uint64_t shared = desc->shared_hidden, hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model;
-    RULE(s->hidden_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_hidden) + T * shared : hidden) && s->hidden_size <= range);
-    RULE(s->rows_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_model) + T * desc->d_model : rows) && s->rows_size <= range);
-    RULE(shared == 0 || (SMOE_SHARED_START(T * A, desc->d_hidden) >= hidden && SMOE_SHARED_START(T * A, desc->d_hidden) % 4 == 0));
-    RULE(s->aligned == (desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0));
-    RULE(s->shared_aligned == (desc->d_model % 4 == 0 && shared % 4 == 0));
-    RULE(desc->d_model * shared * smoe_shape_weight_size(s) <= range && 4ull * desc->projection_width * desc->d_model <= range);
-    RULE(4ull * desc->projection_width * desc->expert_count <= range);
-    RULE(4 * T * SMOE_REPORT_STRIDE(A) <= range);
-    RULE(s->control_size <= range && s->control_size >= 4 * SMOE_CONTROL_WORDS((uint64_t)s->range_count, T, A, desc->expert_count,
-                                                                               desc->projection_width, s->group_count));
-    RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
-    RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
-    RULE(s->workspace_size == s->rows_offset + s->rows_size);
-    /* the budget, or the fewest tokens that begin aligned */
-    RULE(s->control_size + s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64);
-    if (T < desc->max_tokens) {
-        RULE(4 * T * desc->d_model % info->min_storage_buffer_offset_alignment == 0);
-        RULE(4 * T * SMOE_REPORT_STRIDE(A) % info->min_storage_buffer_offset_alignment == 0);
-    }
-    RULE(s->range_count >= 1 && (uint64_t)s->range_count * s->range_experts >= desc->expert_count);
-    RULE((uint64_t)(s->range_count - 1) * s->range_experts < desc->expert_count);
-    uint64_t covered = 0;
-    for (uint32_t r = 0; r < s->range_count; r++) {
-        const uint64_t count = smoe_shape_range_expert_count(s, r);
-        for (int i = 0; i < 3; i++) {
-            const uint64_t begin = covered * sizes[i];
-            const uint64_t aligned = begin - begin % info->min_storage_buffer_offset_alignment;
-            RULE(count >= 1 && begin + count * sizes[i] - aligned <= range);
-        }
-        covered += count;
-    }
-    RULE(covered == desc->expert_count);
-    uint64_t tokens = 0;
-    for (uint32_t pass = 0; tokens < desc->max_tokens; pass++) {
-        const uint32_t count = smoe_shape_pass_token_count(s, desc->max_tokens, pass);
-        RULE(count >= 1 && count <= T);
-        tokens += count;
-    }
-    RULE(tokens == desc->max_tokens);
-    return 0;
-}
-
 static void test_random_shapes(void **state)
 {
     (void)state;
@@ -115,11 +61,12 @@ static void test_random_shapes(void **state)
         const smoe_plan_desc desc = random_desc(&random);
         smoe_shape shape;
         const smoe_result result = smoe_shape_init(&host, &info, &desc, &shape);
-        const int rule = result ? 0 : broken_rule(&info, &desc, &shape);
+        const int rule = result ? 0 : test_broken_shape(&info, &desc, &shape);
         if (rule || (result && (result != SMOE_ERROR_UNSUPPORTED || !text[0])))
-            fail_msg("rule at line %d, result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, D=%u H=%u E=%u k=%u A=%u T=%u type=%d", rule,
-                     result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count, desc.top_k,
-                     desc.max_active, desc.max_tokens, desc.weight_type);
+            fail_msg("rule at selection_rules.c:%d, result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, "
+                     "D=%u H=%u E=%u k=%u A=%u T=%u type=%d",
+                     rule, result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count,
+                     desc.top_k, desc.max_active, desc.max_tokens, desc.weight_type);
         accepted += !result;
         refused += result != 0;
         passes += !result && shape.pass_tokens < desc.max_tokens;

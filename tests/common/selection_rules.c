@@ -1,0 +1,148 @@
+#include "selection_rules.h"
+
+#include "../../shaders/common/interface.h"
+#include "base/arithmetic.h"
+#include "domain/selection.h"
+
+#define RULE(condition) \
+    if (!(condition))   \
+    return __LINE__
+
+static bool power_of_two(uint32_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+static int broken_limit(const smoe_device_info *info, const smoe_kernel_config *c)
+{
+    const smoe_kernel_row *row = smoe_kernel_row_get(c->kernel);
+    RULE(row->spirv_size > 0);
+    RULE((row->capabilities & ~info->capabilities) == 0);
+    RULE(c->workgroup_size >= 1 && c->workgroup_size <= info->max_workgroup_invocations &&
+         c->workgroup_size <= info->max_workgroup_size_x);
+    RULE(c->shared_memory_size <= info->max_shared_memory_size);
+    RULE(c->required_subgroup_size == 0 || (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL));
+    if (c->subgroup_size > 1) /* a kernel that counts on whole subgroups */
+        RULE(c->workgroup_size % (c->required_subgroup_size ? c->required_subgroup_size : info->subgroup_size_max) == 0);
+    return 0;
+}
+
+/* The rules that the comments of the matmul_*.comp state. load: weights in 16 bytes. */
+static int broken_matmul(const smoe_device_info *info, const smoe_kernel_config *c, smoe_matmul matmul, uint32_t matrices, uint32_t load)
+{
+    const int limit = broken_limit(info, c);
+    RULE(limit == 0);
+    RULE(c->tile_rows >= 1 && c->tile_columns >= 1 && c->tile_depth % load == 0);
+    if (matmul == SMOE_MATMUL_VECTOR) {
+        const uint32_t team = c->tile_depth / load;
+        RULE(power_of_two(team) && c->workgroup_size % team == 0);
+        RULE(c->tile_columns == c->workgroup_size / team * c->thread_columns);
+        RULE(c->subgroup_size == 1 || team <= info->subgroup_size_min);
+    } else if (matmul == SMOE_MATMUL_TILED) {
+        RULE(c->tile_rows % c->thread_rows == 0 && c->tile_columns % c->thread_columns == 0);
+        RULE(c->workgroup_size == c->tile_columns / c->thread_columns * (c->tile_rows / c->thread_rows));
+        RULE(c->shared_memory_size >= 4 * c->tile_depth * (c->tile_rows + matrices * c->tile_columns));
+    } else {
+        RULE(c->tile_columns == c->workgroup_size * c->thread_columns);
+        RULE(c->tile_rows * c->tile_depth / 4 % c->subgroup_size == 0 && c->tile_rows * c->tile_depth / 4 >= c->subgroup_size);
+        RULE(c->required_subgroup_size == c->subgroup_size || info->subgroup_size_min == info->subgroup_size_max);
+    }
+    return 0;
+}
+
+int test_broken_selection(const smoe_device_info *info, const smoe_shape *shape)
+{
+    smoe_selection s;
+    smoe_selection_init(info, shape, &s);
+    int rule = broken_limit(info, &s.select);
+    RULE(rule == 0);
+    RULE((rule = broken_limit(info, &s.combine)) == 0);
+    RULE((rule = broken_limit(info, &s.totals)) == 0);
+    RULE(s.totals.shared_memory_size >= 2 * SMOE_TOTALS_WORDS(shape->desc.expert_count));
+    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
+    if (cosine) {
+        RULE((rule = broken_limit(info, &s.cosine)) == 0);
+        RULE(s.cosine.workgroup_size % s.cosine.tile_columns == 0);
+        RULE(s.cosine.tile_rows == s.cosine.workgroup_size / s.cosine.tile_columns * s.cosine.thread_rows);
+    }
+    if (shape->group_count) {
+        RULE((rule = broken_limit(info, &s.group)) == 0);
+        RULE(s.group.tile_rows >= 1 && s.group.shared_memory_size >= 4 * s.group.tile_rows * shape->group_count);
+    }
+    const uint32_t load = 16 / smoe_shape_weight_size(shape);
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        const smoe_tile *tile = &s.tuning->regimes[i];
+        const smoe_expert_selection *e = &s.experts[i];
+        RULE(tile->rows > 0 || (!e->used && !s.logits_used[i] && !s.project_used[i] && !s.shared_gate_used[i] && !s.shared_used[i]));
+        if (tile->rows == 0)
+            continue;
+        RULE((rule = broken_matmul(info, &s.router[i], tile->matmul, 1, 4)) == 0);
+        RULE((rule = broken_matmul(info, &e->up, tile->matmul, shape->desc.gated ? 2 : 1, load)) == 0);
+        RULE((rule = broken_matmul(info, &e->down, tile->matmul, 1, load)) == 0);
+        RULE((rule = broken_limit(info, &e->sort)) == 0);
+        RULE(e->up.tile_rows == e->down.tile_rows && e->sort.tile_rows == e->up.tile_rows);
+        RULE(e->sort.up_column_tiles * e->up.tile_columns >= shape->desc.d_hidden);
+        RULE((e->sort.up_column_tiles - 1) * e->up.tile_columns < shape->desc.d_hidden);
+        RULE(e->sort.down_column_tiles * e->down.tile_columns >= shape->desc.d_model);
+        RULE(e->sort.up_column_tiles <= info->max_workgroup_count[0] && e->sort.down_column_tiles <= info->max_workgroup_count[0]);
+    }
+    for (uint32_t tokens = 1; tokens <= shape->desc.max_tokens; tokens += tokens < 300 ? 1 : tokens / 3) {
+        const smoe_regimes regimes = smoe_selection_regimes(&s, &shape->desc, tokens);
+        RULE(s.experts[regimes.experts].used);
+        RULE(cosine ? s.project_used[regimes.project] : s.logits_used[regimes.logits]);
+        RULE(!shape->desc.shared_gate || s.shared_gate_used[regimes.shared_gate]);
+        RULE(!shape->desc.shared_hidden || s.shared_used[regimes.shared]);
+    }
+    return 0;
+}
+
+int test_broken_shape(const smoe_device_info *info, const smoe_plan_desc *desc,
+                      const smoe_shape *s)
+{
+    const uint64_t range = info->max_storage_buffer_range, T = s->pass_tokens, A = s->desc.max_active;
+    const uint64_t sizes[] = {(uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(s), 4ull * desc->d_model,
+                              4ull * desc->d_hidden}; /* of one expert: matrices, biases */
+    RULE(A == (desc->max_active ? desc->max_active : desc->expert_count));
+    RULE(T >= 1 && T <= desc->max_tokens && T <= SMOE_MAX_PASS_TOKENS);
+    const uint64_t shared = desc->shared_hidden, hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model;
+    RULE(s->hidden_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_hidden) + T * shared : hidden) && s->hidden_size <= range);
+    RULE(s->rows_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_model) + T * desc->d_model : rows) && s->rows_size <= range);
+    RULE(shared == 0 || (SMOE_SHARED_START(T * A, desc->d_hidden) >= hidden && SMOE_SHARED_START(T * A, desc->d_hidden) % 4 == 0));
+    RULE(s->aligned == (desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0));
+    RULE(s->shared_aligned == (desc->d_model % 4 == 0 && shared % 4 == 0));
+    RULE(desc->d_model * shared * smoe_shape_weight_size(s) <= range && 4ull * desc->projection_width * desc->d_model <= range);
+    RULE(4ull * desc->projection_width * desc->expert_count <= range);
+    RULE(4 * T * SMOE_REPORT_STRIDE(A) <= range);
+    RULE(s->control_size <= range && s->control_size >= 4 * SMOE_CONTROL_WORDS((uint64_t)s->range_count, T, A, desc->expert_count,
+                                                                               desc->projection_width, s->group_count));
+    RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
+    RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
+    RULE(s->workspace_size == s->rows_offset + s->rows_size);
+    /* the budget, or the fewest tokens that begin aligned */
+    RULE(s->control_size + s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64);
+    if (T < desc->max_tokens) {
+        RULE(4 * T * desc->d_model % info->min_storage_buffer_offset_alignment == 0);
+        RULE(4 * T * SMOE_REPORT_STRIDE(A) % info->min_storage_buffer_offset_alignment == 0);
+    }
+    RULE(s->range_count >= 1 && (uint64_t)s->range_count * s->range_experts >= desc->expert_count);
+    RULE((uint64_t)(s->range_count - 1) * s->range_experts < desc->expert_count);
+    uint64_t covered = 0;
+    for (uint32_t r = 0; r < s->range_count; r++) {
+        const uint64_t count = smoe_shape_range_expert_count(s, r);
+        for (int i = 0; i < 3; i++) {
+            const uint64_t begin = covered * sizes[i];
+            const uint64_t aligned = begin - begin % info->min_storage_buffer_offset_alignment;
+            RULE(count >= 1 && begin + count * sizes[i] - aligned <= range);
+        }
+        covered += count;
+    }
+    RULE(covered == desc->expert_count);
+    uint64_t tokens = 0;
+    for (uint32_t pass = 0; tokens < desc->max_tokens; pass++) {
+        const uint32_t count = smoe_shape_pass_token_count(s, desc->max_tokens, pass);
+        RULE(count >= 1 && count <= T);
+        tokens += count;
+    }
+    RULE(tokens == desc->max_tokens);
+    return 0;
+}
