@@ -21,6 +21,7 @@ typedef struct smoe_device_desc {
     bool validation;              /* run under VK_LAYER_KHRONOS_validation with synchronization validation; messages go to the log
                                      as errors and warnings and are counted. The layer missing: SMOE_ERROR_UNSUPPORTED */
     uint32_t masked_capabilities; /* as in smoe_context_desc */
+    const smoe_device_info *act_as; /* as in smoe_context_desc */
     const void *pipeline_cache;   /* as in smoe_context_desc */
     size_t pipeline_cache_size;
     PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL = the system's Vulkan loader */

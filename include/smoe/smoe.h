@@ -155,6 +155,9 @@ typedef struct smoe_context_desc {
     const char *const *enabled_extensions;             /* the names given to vkCreateDevice */
     uint32_t enabled_extension_count;
     uint32_t masked_capabilities; /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers */
+    /* Choose kernels as on this device, as far as the real one can: its type, ids and name, the lesser of the limits, the
+     * capabilities of both; subgroup sizes stay the real ones. For tests of kernels meant for others' devices. NULL = none */
+    const smoe_device_info *act_as;
     const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
     size_t pipeline_cache_size;   /* device or driver is ignored */
     const smoe_allocator *allocator; /* NULL = malloc and free */
@@ -162,7 +165,8 @@ typedef struct smoe_context_desc {
 } smoe_context_desc;
 
 /* Makes a context for an app's VkDevice. Compiles nothing: pipelines are made by plans.
- * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, UNSUPPORTED (the device is below the floor), VULKAN. */
+ * Errors: INVALID_ARGUMENT (also: act_as has a number that Vulkan does not allow), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, UNSUPPORTED
+ * (the device or act_as is below the floor), VULKAN. */
 SMOE_API smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out);
 SMOE_API void smoe_context_destroy(smoe_context *context);
 
@@ -253,8 +257,9 @@ typedef struct smoe_kernel_choice {
 } smoe_kernel_choice;
 
 /* Which kernels a device would run for a shape and token count: a pure function of its arguments, no device needed.
- * Errors: INVALID_ARGUMENT (info or desc), UNSUPPORTED (info is not usable, or the shape exceeds its limits). `reason`, if not
- * NULL, receives the text of an error (there is no context to log to). */
+ * info may come from anywhere: what contradicts Vulkan's rules is refused by name.
+ * Errors: INVALID_ARGUMENT (info or desc), UNSUPPORTED (info is not usable or below the floor, or the shape exceeds its limits).
+ * `reason`, if not NULL, receives the text of an error (there is no context to log to). */
 SMOE_API smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t token_count,
                                          smoe_kernel_choice choices[SMOE_STAGE_COUNT], char reason[SMOE_REASON_SIZE]);
 

@@ -84,6 +84,7 @@ static smoe_result create_context(smoe_device *device, const smoe_device_desc *d
         .enabled_extensions = extensions,
         .enabled_extension_count = extension_count,
         .masked_capabilities = desc->masked_capabilities,
+        .act_as = desc->act_as,
         .pipeline_cache = desc->pipeline_cache,
         .pipeline_cache_size = desc->pipeline_cache_size,
         .allocator = &device->instance.allocator,

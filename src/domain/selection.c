@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "vulkan/device_info.h"
+
 /* 1,024 experts, k = 1 and tiles of 64 rows reach their last regime by then. */
 #define MOST_DISTINCT_TOKENS 65536u
 
@@ -99,8 +101,13 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", !info ? "info" : !desc ? "desc" : "choices");
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         choices[i] = (smoe_kernel_choice){.name = ""};
+    char broken[SMOE_REASON_SIZE];
+    if (!smoe_device_info_is_consistent(info, broken))
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "info.%s", broken);
     if (!info->usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", info->reason);
+    if (!smoe_device_info_reaches_floor(info, broken))
+        return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", broken);
     const smoe_result result = smoe_shape_init(&host, info, desc, &shape);
     if (result)
         return result;

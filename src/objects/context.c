@@ -119,6 +119,19 @@ static const char *missing_function(const struct VolkDeviceTable *vk)
     return NULL;
 }
 
+static smoe_result act_as(const smoe_host *host, const smoe_device_info *as, smoe_device_info *info)
+{
+    char reason[SMOE_REASON_SIZE];
+    if (!smoe_device_info_is_consistent(as, reason))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.act_as: %s", reason);
+    if (!as->usable)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "context desc.act_as: %s", as->reason);
+    smoe_device_info_act_as(info, as);
+    return smoe_device_info_reaches_floor(info, reason)
+               ? SMOE_SUCCESS
+               : smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "context desc.act_as: %s", reason);
+}
+
 /* Leaves only the capabilities that the app has enabled and not masked. */
 static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
 {
@@ -148,6 +161,8 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return result;
     if (!info.usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
+    if (desc->act_as && (result = act_as(&host, desc->act_as, &info)))
+        return result;
     apply_enabled(desc, &info);
 
     smoe_context *context = smoe_host_alloc(&host, 1, sizeof *context);

@@ -6,11 +6,6 @@
 #include "base/arithmetic.h"
 #include "call.h"
 
-/* The floor: what every kernel may assume. 8 storage buffers per stage is WebGPU's floor as well, so no device in use is lost. */
-#define FLOOR_STORAGE_BUFFERS 8u
-#define FLOOR_INVOCATIONS 128u
-#define FLOOR_SHARED_MEMORY 16384u
-
 static smoe_result list_extensions(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
                                    smoe_extension_list *out)
 {
@@ -49,19 +44,12 @@ static void check_usable(const smoe_instance_table *table, VkPhysicalDevice phys
     }
     if (!timestamps)
         info->timestamp_period = 0.0f;
-    if (!compute)
+    if (!compute) {
         snprintf(info->reason, sizeof info->reason, "no queue family with compute");
-    else if (info->max_stage_storage_buffers < FLOOR_STORAGE_BUFFERS)
-        snprintf(info->reason, sizeof info->reason, "%u storage buffers per stage, %u are needed", info->max_stage_storage_buffers,
-                 FLOOR_STORAGE_BUFFERS);
-    else if (info->max_workgroup_invocations < FLOOR_INVOCATIONS || info->max_workgroup_size_x < FLOOR_INVOCATIONS)
-        snprintf(info->reason, sizeof info->reason, "%u invocations per workgroup, %u are needed",
-                 smoe_min_u32(info->max_workgroup_invocations, info->max_workgroup_size_x), FLOOR_INVOCATIONS);
-    else if (info->max_shared_memory_size < FLOOR_SHARED_MEMORY)
-        snprintf(info->reason, sizeof info->reason, "%u bytes of shared memory, %u are needed", info->max_shared_memory_size,
-                 FLOOR_SHARED_MEMORY);
-    else
-        info->usable = true;
+        return;
+    }
+    info->usable = true; /* what follows looks no further where it is not */
+    info->usable = smoe_device_info_is_consistent(info, info->reason) && smoe_device_info_reaches_floor(info, info->reason);
 }
 
 static uint32_t subgroup_capabilities(const VkPhysicalDeviceSubgroupProperties *subgroup)
@@ -174,6 +162,7 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     if (result)
         return result;
     fill_extended(table, physical_device, &extensions, out);
+    smoe_device_info_mend_subgroups(out);
     check_usable(table, physical_device, out);
     smoe_host_free(host, extensions.properties);
     return SMOE_SUCCESS;

@@ -166,6 +166,43 @@ static void test_masked_capabilities(void **state)
     }
 }
 
+/* The lesser of the limits, the capabilities of both. */
+static void test_act_as(void **state)
+{
+    smoe_device *device = NULL;
+    (void)state;
+    assert_int_equal(smoe_device_create(NULL, &device), SMOE_SUCCESS);
+    const smoe_device_info real = *smoe_context_device_info(smoe_device_context(device));
+    smoe_device_destroy(device);
+
+    smoe_device_info as = real;
+    snprintf(as.name, sizeof as.name, "Adreno (TM) 640");
+    as.type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    as.capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+    as.subgroup_size = as.subgroup_size_min = as.subgroup_size_max = 128;
+    as.max_shared_memory_size = UINT32_MAX;
+    as.max_workgroup_invocations = 128;
+    const smoe_device_desc desc = {.act_as = &as, .log = &record_log};
+    assert_int_equal(smoe_device_create(&desc, &device), SMOE_SUCCESS);
+    const smoe_device_info *acting = smoe_context_device_info(smoe_device_context(device));
+    assert_string_equal(acting->name, as.name);
+    assert_int_equal(acting->type, as.type);
+    assert_int_equal(acting->capabilities, real.capabilities & as.capabilities);
+    assert_int_equal(acting->subgroup_size_min, real.subgroup_size_min);
+    assert_int_equal(acting->max_shared_memory_size, real.max_shared_memory_size);
+    assert_int_equal(acting->max_workgroup_invocations, 128);
+    smoe_device_destroy(device);
+    as = real;
+    as.subgroup_size_min = 0;
+    check_create(&desc, SMOE_ERROR_INVALID_ARGUMENT, "act_as: subgroup_size_min: 0");
+    as = real;
+    as.max_shared_memory_size = 8192;
+    check_create(&desc, SMOE_ERROR_UNSUPPORTED, "act_as: 8192 bytes of shared memory");
+    as.usable = false;
+    snprintf(as.reason, sizeof as.reason, "switched off");
+    check_create(&desc, SMOE_ERROR_UNSUPPORTED, "act_as: switched off");
+}
+
 static void test_pipeline_cache(void **state)
 {
     const test_problem *problem = *state;
@@ -386,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_selectors),
         cmocka_unit_test(test_create_arguments),
         cmocka_unit_test(test_masked_capabilities),
+        cmocka_unit_test(test_act_as),
         cmocka_unit_test(test_pipeline_cache),
         cmocka_unit_test(test_no_loader),
         cmocka_unit_test(test_no_driver),

@@ -23,6 +23,7 @@ typedef struct fake_device {
     const char *extensions[3]; /* that it lists */
     bool no_features;
     bool no_compute;
+    bool no_lanes; /* reports subgroups of 0, as a Mali-G72 was seen to: github.com/Tencent/ncnn/issues/6457 */
 } fake_device;
 
 /* Vulkan's functions have no user pointer. */
@@ -84,6 +85,8 @@ static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device, VkPhy
         if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES)
             memset(((VkPhysicalDeviceIDProperties *)(void *)link)->deviceUUID, (int)(0xa0 + (fake_of(device) - fake.devices)),
                    VK_UUID_SIZE);
+        else if (fake_of(device)->no_lanes && link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES)
+            ((VkPhysicalDeviceSubgroupProperties *)(void *)link)->subgroupSize = 0;
 }
 
 static VKAPI_ATTR void VKAPI_CALL get_features2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *out)
@@ -191,7 +194,7 @@ static void check(const fake_device *devices, const char *selector, smoe_result 
 #define INTEGRATED VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU
 #define DISCRETE VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU
 #define OTHER VK_PHYSICAL_DEVICE_TYPE_OTHER
-#define FAKE(name, type, buffers) {name, type, VK_API_VERSION_1_3, buffers, {NULL, NULL, NULL}, false, false}
+#define FAKE(name, type, buffers) {name, type, VK_API_VERSION_1_3, buffers, {NULL, NULL, NULL}, false, false, false}
 
 static void test_best(void **state)
 {
@@ -240,11 +243,11 @@ static void test_others(void **state)
 static void test_enabled(void **state)
 {
     static const fake_device core[MAX_DEVICES] = {
-        {"a", CPU, VK_API_VERSION_1_3, 32, {SIZE_CONTROL, "VK_KHR_unknown", NULL}, false, false}};
+        {"a", CPU, VK_API_VERSION_1_3, 32, {SIZE_CONTROL, "VK_KHR_unknown", NULL}, false, false, false}};
     static const fake_device extension[MAX_DEVICES] = {
-        {"a", CPU, VK_API_VERSION_1_2, 32, {"VK_KHR_unknown", SIZE_CONTROL, PORTABILITY}, false, false}};
-    static const fake_device missing[MAX_DEVICES] = {{"a", CPU, VK_API_VERSION_1_1, 32, {NULL, NULL, NULL}, true, false}};
-    static const fake_device no_compute[MAX_DEVICES] = {{"a", CPU, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, true}};
+        {"a", CPU, VK_API_VERSION_1_2, 32, {"VK_KHR_unknown", SIZE_CONTROL, PORTABILITY}, false, false, false}};
+    static const fake_device missing[MAX_DEVICES] = {{"a", CPU, VK_API_VERSION_1_1, 32, {NULL, NULL, NULL}, true, false, false}};
+    static const fake_device no_compute[MAX_DEVICES] = {{"a", CPU, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, true, false}};
 
     (void)state;
     /* src/device takes the device's capability of size control for all features that smoe recommends. */
@@ -273,7 +276,7 @@ static void test_enabled(void **state)
 
 static void test_too_old(void **state)
 {
-    static const fake_device old[MAX_DEVICES] = {{"a", DISCRETE, VK_API_VERSION_1_0, 32, {NULL, NULL, NULL}, false, false},
+    static const fake_device old[MAX_DEVICES] = {{"a", DISCRETE, VK_API_VERSION_1_0, 32, {NULL, NULL, NULL}, false, false, false},
                                                  FAKE("b", CPU, 32)};
     smoe_device_info infos[2];
     uint32_t count = 2;
@@ -287,6 +290,26 @@ static void test_too_old(void **state)
     assert_false(infos[0].usable);
     assert_non_null(strstr(infos[0].reason, "1.1"));
     assert_true(infos[1].usable);
+}
+
+/* Subgroups that cannot be are none: everything runs without them. */
+static void test_no_lanes(void **state)
+{
+    static const fake_device devices[MAX_DEVICES] = {{"a", INTEGRATED, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, false, true}};
+    const smoe_plan_desc plan = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9};
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    smoe_device_info info;
+    uint32_t count = 1;
+
+    (void)state;
+    check(devices, NULL, SMOE_SUCCESS, 0, "");
+    assert_int_equal(smoe_device_list(get_instance_proc_addr, NULL, &count, &info), SMOE_SUCCESS);
+    assert_true(info.usable);
+    assert_int_equal(info.capabilities, 0);
+    assert_int_equal(info.subgroup_size, 1);
+    assert_int_equal(info.subgroup_size_max, 1);
+    assert_int_equal(smoe_select_kernels(&info, &plan, 9, choices, NULL), SMOE_SUCCESS);
+    assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, "route_select_rank");
 }
 
 static int setup(void **state)
@@ -307,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_enabled),
         cmocka_unit_test(test_too_old),
+        cmocka_unit_test(test_no_lanes),
     };
 
     return cmocka_run_group_tests_name("select", tests, setup, NULL);

@@ -81,8 +81,52 @@ static void test_public_errors(void **state)
     assert_non_null(strstr(reason, "too old"));
 }
 
+/* A description may come from anywhere: each broken field is refused by its name, or its limit is, and nothing is divided by it. */
+static void test_impossible_devices(void **state)
+{
+    const smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9};
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    char reason[SMOE_REASON_SIZE];
+    (void)state;
+#define REFUSED(change, result, text)                                                         \
+    do {                                                                                      \
+        smoe_device_info info = test_device(7);                                               \
+        change;                                                                               \
+        assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, reason), result);      \
+        if (strncmp(reason, "info", 4) != 0 || !strstr(reason, text))                         \
+            fail_msg("\"%s\" does not say %s", reason, text);                                 \
+    } while (0)
+#define IMPOSSIBLE(field, value) REFUSED(info.field = (value), SMOE_ERROR_INVALID_ARGUMENT, "." #field ": ")
+#define TOO_LITTLE(field, value, text) REFUSED(info.field = (value), SMOE_ERROR_UNSUPPORTED, text)
+    IMPOSSIBLE(subgroup_size, 0);
+    IMPOSSIBLE(subgroup_size, 48);
+    IMPOSSIBLE(subgroup_size, 16);
+    IMPOSSIBLE(subgroup_size_min, 0);
+    IMPOSSIBLE(subgroup_size_min, 128);
+    IMPOSSIBLE(subgroup_size_max, 0);
+    IMPOSSIBLE(subgroup_size_max, 256);
+    IMPOSSIBLE(subgroup_size_max, UINT32_MAX);
+    IMPOSSIBLE(capabilities, UINT32_MAX);
+    IMPOSSIBLE(max_storage_buffer_range, 0);
+    IMPOSSIBLE(min_storage_buffer_offset_alignment, 0);
+    IMPOSSIBLE(min_storage_buffer_offset_alignment, 24);
+    IMPOSSIBLE(min_storage_buffer_offset_alignment, 1ull << 40);
+    IMPOSSIBLE(timestamp_period, -1.0f);
+    IMPOSSIBLE(timestamp_period, 0.0f / 0.0f);
+    REFUSED(info.max_workgroup_count[2] = 0, SMOE_ERROR_INVALID_ARGUMENT, ".max_workgroup_count: ");
+    REFUSED(memset(info.name, 'A', sizeof info.name), SMOE_ERROR_INVALID_ARGUMENT, ".name: ");
+    REFUSED(memset(info.driver_info, 'A', sizeof info.driver_info), SMOE_ERROR_INVALID_ARGUMENT, ".driver_info: ");
+    REFUSED((memset(info.reason, 'A', sizeof info.reason), info.usable = false), SMOE_ERROR_INVALID_ARGUMENT, ".reason: ");
+    TOO_LITTLE(max_workgroup_invocations, 127, "127 invocations");
+    TOO_LITTLE(max_workgroup_size_x, 64, "64 invocations");
+    TOO_LITTLE(max_shared_memory_size, 16383, "shared memory");
+    TOO_LITTLE(max_stage_storage_buffers, 7, "storage buffers");
+#undef REFUSED
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_public_errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_public_errors),
+                                       cmocka_unit_test(test_impossible_devices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
