@@ -132,6 +132,19 @@ typedef struct smoe_device_info {
 SMOE_API smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance,
                                                uint32_t api_version, VkPhysicalDevice physical_device, smoe_device_info *out);
 
+/* A named defect of a driver, and what smoe does without because of it. Contexts and smoe_select_kernels take the masked capabilities
+ * away; a context says so in one line of its log, at level info. */
+typedef struct smoe_quirk {
+    const char *name;             /* "qualcomm_subgroups" */
+    const char *text;             /* which driver, what goes wrong */
+    const char *source;           /* where that was reported */
+    uint32_t masked_capabilities; /* SMOE_CAPABILITY_* */
+} smoe_quirk;
+
+/* The index-th quirk of a described device's driver, by its driver id and version, vendor id and name; NULL past the last one. Static
+ * memory. */
+SMOE_API const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index);
+
 /* What to enable in vkCreateDevice, as data to merge into the app's own. Nothing is required beyond Vulkan 1.1.
  * The recommended features are a chain of VkPhysicalDevice*Features structs with VK_TRUE where smoe profits; enable those that
  * vkGetPhysicalDeviceFeatures2 reports too (unknown structs may be dropped). The extensions likewise: those not listed by the
@@ -155,7 +168,7 @@ typedef struct smoe_context_desc {
     const char *const *enabled_extensions;             /* the names given to vkCreateDevice */
     uint32_t enabled_extension_count;
     uint32_t masked_capabilities; /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers */
-    /* Choose kernels as on this device, as far as the real one can: its type, ids and name, the lesser of the limits, the
+    /* Choose kernels as on this device, as far as the real one can: its type, ids, name and quirks, the lesser of the limits, the
      * capabilities of both; subgroup sizes stay the real ones. For tests of kernels meant for others' devices. NULL = none */
     const smoe_device_info *act_as;
     const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
@@ -170,7 +183,7 @@ typedef struct smoe_context_desc {
 SMOE_API smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out);
 SMOE_API void smoe_context_destroy(smoe_context *context);
 
-/* The device with capabilities as enabled and masked: what selection sees. Owned by the context; NULL for NULL. */
+/* The device with capabilities as enabled, masked and left by its quirks: what selection sees. Owned by the context; NULL for NULL. */
 SMOE_API const smoe_device_info *smoe_context_device_info(const smoe_context *context);
 
 /* The pipeline cache for the next run. With data == NULL, *size receives the bytes needed; else *size bytes at most are written
@@ -257,7 +270,7 @@ typedef struct smoe_kernel_choice {
 } smoe_kernel_choice;
 
 /* Which kernels a device would run for a shape and token count: a pure function of its arguments, no device needed.
- * info may come from anywhere: what contradicts Vulkan's rules is refused by name.
+ * info may come from anywhere: what contradicts Vulkan's rules is refused by name. The device's quirks are taken into account.
  * Errors: INVALID_ARGUMENT (info or desc), UNSUPPORTED (info is not usable or below the floor, or the shape exceeds its limits).
  * `reason`, if not NULL, receives the text of an error (there is no context to log to). */
 SMOE_API smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t token_count,

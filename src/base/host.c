@@ -46,15 +46,28 @@ void smoe_host_free(const smoe_host *host, void *memory)
         host->allocator.release(host->allocator.user, memory);
 }
 
+static void write_line(const smoe_host *host, smoe_log_level level, const char *format, va_list arguments)
+{
+    char text[512];
+    if (!host->log.message)
+        return;
+    vsnprintf(text, sizeof text, format, arguments);
+    host->log.message(host->log.user, level, text);
+}
+
 smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *format, ...)
 {
-    if (host->log.message) {
-        char text[512];
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(text, sizeof text, format, arguments);
-        va_end(arguments);
-        host->log.message(host->log.user, SMOE_LOG_ERROR, text);
-    }
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(host, SMOE_LOG_ERROR, format, arguments);
+    va_end(arguments);
     return result;
+}
+
+void smoe_inform(const smoe_host *host, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(host, SMOE_LOG_INFO, format, arguments);
+    va_end(arguments);
 }

@@ -25,4 +25,7 @@ void smoe_host_free(const smoe_host *host, void *memory);
 /* One line to the app's log; cut at 511 characters. Returns `result`, so that a failing path is one statement. */
 smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
 
+/* Likewise something that is no error, at level info. */
+void smoe_inform(const smoe_host *host, const char *format, ...) SMOE_PRINTF(2, 3);
+
 #endif

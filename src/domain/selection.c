@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "vulkan/device_info.h"
+#include "vulkan/quirks.h"
 
 /* 1,024 experts, k = 1 and tiles of 64 rows reach their last regime by then. */
 #define MOST_DISTINCT_TOKENS 65536u
@@ -108,13 +109,15 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", info->reason);
     if (!smoe_device_info_reaches_floor(info, broken))
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", broken);
-    const smoe_result result = smoe_shape_init(&host, info, desc, &shape);
+    smoe_device_info mended = *info;
+    smoe_quirks_apply(&mended);
+    const smoe_result result = smoe_shape_init(&host, &mended, desc, &shape);
     if (result)
         return result;
     if (token_count == 0 || token_count > desc->max_tokens)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be 1 .. desc.max_tokens (%u)", token_count,
                          desc->max_tokens);
-    smoe_selection_init(info, &shape, &selection);
+    smoe_selection_init(&mended, &shape, &selection);
     const smoe_regimes regimes = smoe_selection_regimes(&selection, &shape.desc, token_count);
     const smoe_expert_selection *experts = &selection.experts[regimes.experts];
     if (shape.desc.router == SMOE_ROUTER_COSINE) {

@@ -5,6 +5,7 @@
 #include "push.h"
 #include "vulkan/call.h"
 #include "vulkan/device_info.h"
+#include "vulkan/quirks.h"
 
 static smoe_result create_set_layout(smoe_context *context, uint32_t binding_count, VkDescriptorSetLayout *out)
 {
@@ -132,6 +133,14 @@ static smoe_result act_as(const smoe_host *host, const smoe_device_info *as, smo
                : smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "context desc.act_as: %s", reason);
 }
 
+static void apply_quirks(const smoe_host *host, smoe_device_info *info)
+{
+    const smoe_quirk *quirk;
+    for (uint32_t i = 0; (quirk = smoe_device_quirk(info, i)) != NULL; i++)
+        smoe_inform(host, "quirk %s: %s (%s)", quirk->name, quirk->text, quirk->source);
+    smoe_quirks_apply(info);
+}
+
 /* Leaves only the capabilities that the app has enabled and not masked. */
 static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
 {
@@ -163,6 +172,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
     if (desc->act_as && (result = act_as(&host, desc->act_as, &info)))
         return result;
+    apply_quirks(&host, &info);
     apply_enabled(desc, &info);
 
     smoe_context *context = smoe_host_alloc(&host, 1, sizeof *context);

@@ -166,10 +166,11 @@ static void test_masked_capabilities(void **state)
     }
 }
 
-/* The lesser of the limits, the capabilities of both. */
+/* The lesser of the limits, the capabilities of both, and the quirks of the driver that it acts as, which the log names. */
 static void test_act_as(void **state)
 {
     smoe_device *device = NULL;
+    uint32_t told = 0;
     (void)state;
     assert_int_equal(smoe_device_create(NULL, &device), SMOE_SUCCESS);
     const smoe_device_info real = *smoe_context_device_info(smoe_device_context(device));
@@ -178,20 +179,27 @@ static void test_act_as(void **state)
     smoe_device_info as = real;
     snprintf(as.name, sizeof as.name, "Adreno (TM) 640");
     as.type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    as.driver_id = 8; /* Qualcomm's */
     as.capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
     as.subgroup_size = as.subgroup_size_min = as.subgroup_size_max = 128;
     as.max_shared_memory_size = UINT32_MAX;
     as.max_workgroup_invocations = 128;
     const smoe_device_desc desc = {.act_as = &as, .log = &record_log};
+    test_record_clear(&record);
     assert_int_equal(smoe_device_create(&desc, &device), SMOE_SUCCESS);
     const smoe_device_info *acting = smoe_context_device_info(smoe_device_context(device));
     assert_string_equal(acting->name, as.name);
     assert_int_equal(acting->type, as.type);
-    assert_int_equal(acting->capabilities, real.capabilities & as.capabilities);
+    assert_int_equal(acting->capabilities, 0);
     assert_int_equal(acting->subgroup_size_min, real.subgroup_size_min);
     assert_int_equal(acting->max_shared_memory_size, real.max_shared_memory_size);
     assert_int_equal(acting->max_workgroup_invocations, 128);
     smoe_device_destroy(device);
+    for (uint32_t i = 0; i < record.line_count && i < TEST_RECORD_LINES; i++)
+        told += record.levels[i] == SMOE_LOG_INFO && strstr(record.lines[i], "quirk qualcomm_subgroups: ") &&
+                strstr(record.lines[i], "github");
+    assert_int_equal(told, 1);
+
     as = real;
     as.subgroup_size_min = 0;
     check_create(&desc, SMOE_ERROR_INVALID_ARGUMENT, "act_as: subgroup_size_min: 0");

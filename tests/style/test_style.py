@@ -14,7 +14,7 @@ COLUMNS, LINES = 140, 600
 BELOW = {'base': set(), 'vulkan': {'base'}, 'domain': {'base', 'vulkan'}, 'objects': {'base', 'vulkan', 'domain'},
          'device': set(), 'file': set()}
 VENDORS = r'\b0x0*(1002|1010|106b|10de|13b5|14e4|1ae0|5143|8086|10001|10003|10005|10006)\b|VK_VENDOR_ID_|VK_DRIVER_ID_'
-MAY_NAME_VENDORS = ('src/domain/tuning.c',)
+MAY_NAME_VENDORS = ('src/domain/tuning.c', 'src/vulkan/quirks.c')
 VOLK = ('src/vulkan/volk_table.h', 'src/device/volk_device.h')
 
 

@@ -1,0 +1,78 @@
+#include "quirks.h"
+
+#include <string.h>
+
+#define ANY_VERSION .first_version = 0, .last_version = UINT32_MAX /* no release is known to be free of it */
+#define SUBGROUP_OPERATIONS \
+    (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+
+#define VENDOR_AMD 0x1002u
+#define VENDOR_INTEL 0x8086u
+
+/* MoltenVK writes its version in decimal, two digits for each part. */
+#define MOLTENVK_VERSION(major, minor, patch) (10000u * (major) + 100u * (minor) + (patch))
+
+static const smoe_quirk_row rows[SMOE_QUIRK_COUNT] = {
+    /* A matrix multiplication by shuffles gives garbage on Adreno 640 (512.502.0) and 840 (512.842.19) and is right without subgroup
+     * operations; another one by subgroup sums crashes the compiler of an Adreno 750. Adreno 830 (512.800.64) was right. */
+    {.quirk = {.name = "qualcomm_subgroups",
+               .text = "Qualcomm's driver: matrix multiplications with subgroup operations give wrong results or crash its compiler",
+               .source = "github.com/Tencent/ncnn/issues/6778, github.com/ggml-org/llama.cpp/pull/29165",
+               .masked_capabilities = SUBGROUP_OPERATIONS},
+     .driver_id = VK_DRIVER_ID_QUALCOMM_PROPRIETARY,
+     ANY_VERSION},
+    /* The same multiplication under turnip 26.1.2: wrong on Adreno 640 alone, right on 830 and 840. */
+    {.quirk = {.name = "turnip_a640_subgroups",
+               .text = "turnip on Adreno 640: a matrix multiplication by subgroup shuffles gives wrong results",
+               .source = "github.com/Tencent/ncnn/issues/6778",
+               .masked_capabilities = SUBGROUP_OPERATIONS},
+     .driver_id = VK_DRIVER_ID_MESA_TURNIP,
+     .device = "Adreno (TM) 640",
+     ANY_VERSION},
+    /* It reports 64 lanes, of which Metal may run 32, up to 1.4.1, and 32, of which Metal may run 64, from 1.4.2 on. Sums are wrong
+     * on RDNA, shuffles on RDNA and GCN. */
+    {.quirk = {.name = "moltenvk_amd_subgroups",
+               .text = "MoltenVK on AMD: subgroups have another size than it reports, and sums and shuffles are wrong",
+               .source = "github.com/KhronosGroup/MoltenVK/issues/1553, /2756 and /pull/2755, github.com/ggml-org/llama.cpp/issues/15846",
+               .masked_capabilities = SUBGROUP_OPERATIONS},
+     .driver_id = VK_DRIVER_ID_MOLTENVK,
+     .vendor_id = VENDOR_AMD,
+     ANY_VERSION},
+    /* 1.4.2 no longer offers arithmetic there. */
+    {.quirk = {.name = "moltenvk_intel_arithmetic",
+               .text = "MoltenVK up to 1.4.1 on Intel: subgroup sums are wrong on UHD Graphics 630",
+               .source = "github.com/KhronosGroup/MoltenVK/issues/2757",
+               .masked_capabilities = SMOE_CAPABILITY_SUBGROUP_ARITHMETIC},
+     .driver_id = VK_DRIVER_ID_MOLTENVK,
+     .vendor_id = VENDOR_INTEL,
+     .last_version = MOLTENVK_VERSION(1, 4, 1)},
+};
+
+const smoe_quirk_row *smoe_quirk_row_get(uint32_t index)
+{
+    return &rows[index];
+}
+
+bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info)
+{
+    return info->driver_id == row->driver_id && (row->vendor_id == 0 || info->vendor_id == row->vendor_id) &&
+           (!row->device || strstr(info->name, row->device)) && info->driver_version >= row->first_version &&
+           info->driver_version <= row->last_version;
+}
+
+void smoe_quirks_apply(smoe_device_info *info)
+{
+    for (uint32_t i = 0; i < SMOE_QUIRK_COUNT; i++)
+        if (smoe_quirk_applies(&rows[i], info))
+            info->capabilities &= ~rows[i].quirk.masked_capabilities;
+}
+
+const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index)
+{
+    if (!info || !memchr(info->name, '\0', sizeof info->name))
+        return NULL;
+    for (uint32_t i = 0; i < SMOE_QUIRK_COUNT; i++)
+        if (smoe_quirk_applies(&rows[i], info) && index-- == 0)
+            return &rows[i].quirk;
+    return NULL;
+}

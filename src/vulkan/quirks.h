@@ -1,0 +1,26 @@
+/* Named defects of drivers, and what smoe does without because of them. Vendor and driver ids appear here and in the tuning table
+ * alone. A defect that smoe's kernels avoid on every device is no quirk: CONTRIBUTING.md lists those. */
+#ifndef SMOE_VULKAN_QUIRKS_H
+#define SMOE_VULKAN_QUIRKS_H
+
+#include <smoe/smoe.h>
+
+#define SMOE_QUIRK_COUNT 4u
+
+/* Which drivers have it: all conditions must hold. */
+typedef struct smoe_quirk_row {
+    smoe_quirk quirk;
+    uint32_t driver_id;                    /* VkDriverId */
+    uint32_t vendor_id;                    /* 0: any */
+    const char *device;                    /* a part of the device's name; NULL: any */
+    uint32_t first_version, last_version;  /* driverVersion as this driver encodes it; both included */
+} smoe_quirk_row;
+
+const smoe_quirk_row *smoe_quirk_row_get(uint32_t index); /* below SMOE_QUIRK_COUNT */
+
+bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info);
+
+/* Takes away what the driver's quirks cost. The second time it changes nothing. */
+void smoe_quirks_apply(smoe_device_info *info);
+
+#endif
