@@ -1,27 +1,31 @@
-/* smoe-devices: every Vulkan device as smoe sees it, the kernels it would choose there, and why a device cannot be used. */
+/* smoe-devices: every Vulkan device as smoe sees it, the kernels it would choose there, and why a device cannot be used; and devices as
+ * files, to see what smoe would choose on those that are elsewhere. */
 #include <smoe/device.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PRESET_COUNT 3
-#define COLUMN 32 /* characters of a preset in the table */
+#include "capability_file.h"
+#include "devices.h"
 
-static const struct preset {
-    const char *name;
-    smoe_plan_desc plan;
-} presets[PRESET_COUNT] = {
-    {"GMoE-S/16, 197 tokens",
-     {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 197,
-      .activation = SMOE_ACTIVATION_GELU}},
-    {"OLMoE, 1 token",
-     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 10, .max_tokens = 1,
-      .activation = SMOE_ACTIVATION_SILU, .gated = true}},
-    {"OLMoE, 512 tokens",
-     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 10, .max_tokens = 512,
-      .activation = SMOE_ACTIVATION_SILU, .gated = true}},
-};
+/* 1: no device, or writing failed. 2: the command line, or the capability file, is wrong. */
+#define FAILED 1
+#define WRONG 2
+
+static const char usage[] =
+    "usage: smoe-devices [--as FILE] [--json FILE [--device NUMBER]] [--help]\n"
+    "Lists every Vulkan device as smoe sees it: driver, limits, capabilities, the driver's quirks, the kernels that smoe would choose\n"
+    "for a few layers (with their tiles: rows x columns x depth), and why a device cannot be used. Other tools take a device by the\n"
+    "number, the uuid or a part of the name that stand here.\n"
+    "  --json FILE      writes a device's capability file; - is the standard output\n"
+    "  --device NUMBER  which one; without it the first that is usable\n"
+    "  --as FILE        lists the device that a capability file describes, wherever it is; - is the standard input\n";
+
+typedef struct options {
+    const char *as, *json;
+    uint32_t device; /* UINT32_MAX: the first usable one */
+} options;
 
 static void print_log(void *user, smoe_log_level level, const char *text)
 {
@@ -30,162 +34,122 @@ static void print_log(void *user, smoe_log_level level, const char *text)
     fprintf(stderr, "smoe-devices: %s\n", text);
 }
 
-static const char *type_name(VkPhysicalDeviceType type)
+static bool list_devices(uint32_t *count, smoe_device_info **infos)
 {
-    switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return "integrated GPU";
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return "discrete GPU";
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return "virtual GPU";
-    case VK_PHYSICAL_DEVICE_TYPE_CPU: return "CPU";
-    default: return "other";
+    const smoe_log log = {print_log, NULL};
+    smoe_result result = smoe_device_list(NULL, &log, count, NULL);
+    *infos = NULL;
+    if (result == SMOE_SUCCESS) {
+        *infos = calloc(*count ? *count : 1, sizeof **infos);
+        result = *infos ? smoe_device_list(NULL, &log, count, *infos) : SMOE_ERROR_OUT_OF_HOST_MEMORY;
     }
-}
-
-/* 0 is what drivers leave where they do not tell. */
-static void print_size(const char *name, uint64_t bytes)
-{
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB"};
-    double value = (double)bytes;
-    int unit = 0;
-    while (unit < 3 && value >= 1024) {
-        value /= 1024;
-        unit++;
-    }
-    if (bytes == 0)
-        printf("  %-16s unknown\n", name);
-    else
-        printf("  %-16s %.4g %s\n", name, value, units[unit]);
-}
-
-static void print_capabilities(uint32_t capabilities)
-{
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } names[] = {
-        {SMOE_CAPABILITY_SUBGROUP_ARITHMETIC, "subgroup_arithmetic"},
-        {SMOE_CAPABILITY_SUBGROUP_BALLOT, "subgroup_ballot"},
-        {SMOE_CAPABILITY_SUBGROUP_SHUFFLE, "subgroup_shuffle"},
-        {SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL, "subgroup_size_control"},
-    };
-    printf("  %-16s", "capabilities");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (capabilities & names[i].bit)
-            printf(" %s", names[i].name);
-    printf("%s\n", capabilities ? "" : " none");
-}
-
-static void print_device(const smoe_device_info *info)
-{
-    printf("  %-16s %s, vendor 0x%04x, device 0x%04x\n", "type", type_name(info->type), info->vendor_id, info->device_id);
-    printf("  %-16s %s %s, version 0x%x, Vulkan %u.%u.%u\n", "driver", info->driver_name[0] ? info->driver_name : "unnamed",
-           info->driver_info, info->driver_version, VK_API_VERSION_MAJOR(info->api_version), VK_API_VERSION_MINOR(info->api_version),
-           VK_API_VERSION_PATCH(info->api_version));
-    printf("  %-16s ", "uuid");
-    for (size_t i = 0; i < VK_UUID_SIZE; i++)
-        printf("%02x", info->uuid[i]);
-    printf("\n  %-16s %u lanes, from %u to %u\n", "subgroups", info->subgroup_size, info->subgroup_size_min, info->subgroup_size_max);
-    printf("  %-16s %u invocations, %u in x; %u x %u x %u groups\n", "workgroups", info->max_workgroup_invocations,
-           info->max_workgroup_size_x, info->max_workgroup_count[0], info->max_workgroup_count[1], info->max_workgroup_count[2]);
-    print_size("shared memory", info->max_shared_memory_size);
-    printf("  %-16s %u per stage, offsets in multiples of %llu bytes\n", "storage buffers", info->max_stage_storage_buffers,
-           (unsigned long long)info->min_storage_buffer_offset_alignment);
-    print_size("buffer range", info->max_storage_buffer_range);
-    print_size("allocation", info->max_allocation_size);
-    print_size("device memory", info->device_memory_size);
-    if (info->timestamp_period > 0)
-        printf("  %-16s %g ns\n", "timestamp", (double)info->timestamp_period);
-    else
-        printf("  %-16s none\n", "timestamp");
-    print_capabilities(info->capabilities);
-}
-
-static bool has_stage(smoe_kernel_choice choices[PRESET_COUNT][SMOE_STAGE_COUNT], const smoe_result results[PRESET_COUNT], int stage)
-{
-    for (int i = 0; i < PRESET_COUNT; i++)
-        if (results[i] != SMOE_SUCCESS || choices[i][stage].name[0])
-            return true;
+    if (result == SMOE_SUCCESS)
+        return true;
+    fprintf(stderr, "smoe-devices: %s\n", smoe_result_text(result));
+    free(*infos);
+    *infos = NULL;
     return false;
 }
 
-/* One row per stage that any of them has, one column per preset. */
-static void print_kernels(const smoe_device_info *info)
+static int write_file(const char *path, const smoe_device_info *info)
 {
-    smoe_kernel_choice choices[PRESET_COUNT][SMOE_STAGE_COUNT];
-    smoe_result results[PRESET_COUNT];
-    char reasons[PRESET_COUNT][SMOE_REASON_SIZE] = {{0}};
-
-    printf("  %-16s", "kernels");
-    for (int i = 0; i < PRESET_COUNT; i++) {
-        const smoe_plan_desc *plan = &presets[i].plan;
-        results[i] = smoe_select_kernels(info, plan, plan->max_tokens, choices[i], reasons[i]);
-        printf(" %-*s", i + 1 < PRESET_COUNT ? COLUMN : 0, presets[i].name);
-    }
-    printf("\n");
-    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
-        if (!has_stage(choices, results, stage))
-            continue;
-        printf("    %-14s", smoe_stage_name((smoe_stage)stage));
-        for (int i = 0; i < PRESET_COUNT; i++) {
-            const smoe_kernel_choice *choice = &choices[i][stage];
-            char text[64] = "-";
-            if (results[i] == SMOE_SUCCESS && choice->tile_rows && choice->tile_columns)
-                snprintf(text, sizeof text, "%s %ux%ux%u", choice->name, choice->tile_rows, choice->tile_columns, choice->tile_depth);
-            else if (results[i] == SMOE_SUCCESS && choice->name[0])
-                snprintf(text, sizeof text, "%s", choice->name);
-            printf(" %-*s", i + 1 < PRESET_COUNT ? COLUMN : 0, text);
-        }
-        printf("\n");
-    }
-    for (int i = 0; i < PRESET_COUNT; i++)
-        if (results[i] != SMOE_SUCCESS)
-            printf("    %s: %s: %s\n", presets[i].name, smoe_result_text(results[i]), reasons[i]);
+    FILE *stream = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
+    bool good = stream && capability_write(stream, info);
+    if (stream && stream != stdout)
+        good = fclose(stream) == 0 && good;
+    if (!good)
+        fprintf(stderr, "smoe-devices: %s: cannot be written\n", path);
+    return good ? 0 : FAILED;
 }
 
-static int list(void)
+/* The one that --json means, or NULL and a line that says why not. */
+static const smoe_device_info *chosen(const options *wanted, const smoe_device_info *infos, uint32_t count)
 {
-    const smoe_log log = {print_log, NULL};
-    uint32_t count = 0;
-    smoe_result result = smoe_device_list(NULL, &log, &count, NULL);
-    if (result != SMOE_SUCCESS) {
-        fprintf(stderr, "smoe-devices: %s\n", smoe_result_text(result));
-        return 1;
+    if (wanted->device != UINT32_MAX) {
+        if (wanted->device < count)
+            return &infos[wanted->device];
+        fprintf(stderr, "smoe-devices: --device: %u, there are %u devices, from 0 on\n", wanted->device, count);
+        return NULL;
     }
-    smoe_device_info *infos = calloc(count ? count : 1, sizeof *infos);
-    if (!infos) {
-        fprintf(stderr, "smoe-devices: out of memory\n");
-        return 1;
-    }
-    result = smoe_device_list(NULL, &log, &count, infos);
-    for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++) {
-        printf("%s%u: %s\n", i ? "\n" : "", i, infos[i].name);
-        print_device(&infos[i]);
+    for (uint32_t i = 0; i < count; i++)
         if (infos[i].usable)
-            print_kernels(&infos[i]);
-        else
-            printf("  %-16s %s\n", "NOT USABLE", infos[i].reason);
+            return &infos[i];
+    fprintf(stderr, "smoe-devices: no usable Vulkan device; --device NUMBER takes any\n");
+    return NULL;
+}
+
+static int run(const options *wanted)
+{
+    smoe_device_info *infos;
+    uint32_t count = 0;
+    int status = 0;
+    if (!list_devices(&count, &infos))
+        return FAILED;
+    if (wanted->json) {
+        const smoe_device_info *info = chosen(wanted, infos, count);
+        status = info ? write_file(wanted->json, info) : FAILED;
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            printf("%s%u: %s\n", i ? "\n" : "", i, infos[i].name);
+            print_device(&infos[i]);
+        }
+        if (count == 0)
+            printf("no Vulkan devices\n");
     }
-    if (result != SMOE_SUCCESS)
-        fprintf(stderr, "smoe-devices: %s\n", smoe_result_text(result));
-    else if (count == 0)
-        printf("no Vulkan devices\n");
     free(infos);
-    return result == SMOE_SUCCESS ? 0 : 1;
+    return status;
+}
+
+static int run_as(const options *wanted)
+{
+    char reason[CAPABILITY_REASON_SIZE];
+    smoe_device_info info;
+    if (!capability_read(wanted->as, &info, reason)) {
+        fprintf(stderr, "smoe-devices: %s: %s\n", wanted->as, reason);
+        return WRONG;
+    }
+    if (wanted->json)
+        return write_file(wanted->json, &info);
+    printf("%s: %s\n", wanted->as, info.name);
+    print_device(&info);
+    return 0;
+}
+
+static bool parse_number(const char *text, uint32_t *out)
+{
+    char *end;
+    const unsigned long value = strtoul(text, &end, 10);
+    *out = (uint32_t)value;
+    return *text >= '0' && *text <= '9' && *end == '\0' && value < UINT32_MAX;
+}
+
+static int refuse(const char *text, const char *argument)
+{
+    fprintf(stderr, "smoe-devices: %s%s\n%s", text, argument, usage);
+    return WRONG;
 }
 
 int main(int argc, char **argv)
 {
-    static const char usage[] = "usage: smoe-devices [--help]\n"
-                                "Lists every Vulkan device as smoe sees it: driver, limits, capabilities, the kernels that smoe would\n"
-                                "choose for a few layers (with their tiles: rows x columns x depth), and why a device cannot be used.\n"
-                                "Other tools take a device by the number, the uuid or a part of the name that stand here.\n";
+    options wanted = {.device = UINT32_MAX};
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help")) {
+        const char *name = argv[i];
+        if (!strcmp(name, "--help")) {
             fputs(usage, stdout);
             return 0;
         }
-        fprintf(stderr, "smoe-devices: unknown option %s\n%s", argv[i], usage);
-        return 2;
+        if (strcmp(name, "--json") != 0 && strcmp(name, "--as") != 0 && strcmp(name, "--device") != 0)
+            return refuse("unknown option ", name);
+        if (++i == argc || argv[i][0] == '\0')
+            return refuse("a value must follow ", name);
+        if (!strcmp(name, "--json"))
+            wanted.json = argv[i];
+        else if (!strcmp(name, "--as"))
+            wanted.as = argv[i];
+        else if (!parse_number(argv[i], &wanted.device))
+            return refuse("--device: must be a number, is ", argv[i]);
     }
-    return list();
+    if (wanted.device != UINT32_MAX && (!wanted.json || wanted.as))
+        return refuse("--device: only with --json, without --as", "");
+    return wanted.as ? run_as(&wanted) : run(&wanted);
 }

@@ -1,0 +1,31 @@
+/* A capability file: a smoe_device_info as JSON, so that selection can be replayed where the device is not. One flat object; its keys
+ * are the fields of smoe_device_info, all of them and no others, and `smoe_device`, the version of the format. Sizes beyond 2^53, which
+ * JSON's readers round, are written as 2^53. */
+#ifndef CAPABILITY_FILE_H
+#define CAPABILITY_FILE_H
+
+#include <stdio.h>
+
+#include <smoe/smoe.h>
+
+#define CAPABILITY_FILE_VERSION 1
+#define CAPABILITY_FILE_MAX_SIZE 65536u /* bytes */
+#define CAPABILITY_REASON_SIZE 256
+
+/* size bytes of text and a NUL behind them. False: `reason` is one line with the key and the rule it breaks. A description that
+ * Vulkan does not allow is refused too; one below smoe's floor is read as not usable. */
+bool capability_parse(const char *text, size_t size, smoe_device_info *out, char reason[CAPABILITY_REASON_SIZE]);
+
+/* path "-" is the standard input. */
+bool capability_read(const char *path, smoe_device_info *out, char reason[CAPABILITY_REASON_SIZE]);
+
+/* False when the stream fails. */
+bool capability_write(FILE *stream, const smoe_device_info *info);
+
+/* The capability's name in files and listings, NULL past the last one. */
+const char *capability_name(uint32_t index, uint32_t *bit);
+
+/* A device type's name in files and listings. */
+const char *device_type_name(VkPhysicalDeviceType type);
+
+#endif

@@ -1,0 +1,224 @@
+/* Reading capability files: what is wrong with a bad one is said in one line with the key and the rule, and no bytes make it crash or
+ * give a device that selection cannot work with. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "capability_file.h"
+#include "common/cmocka_all.h"
+#include "common/device_files.h"
+#include "common/random.h"
+
+#define GOOD DEVICE_FILES_FOLDER "/anv_tgl.json"
+
+static char *good;
+static size_t good_size;
+
+/* The good file with the first `from` replaced; to be freed. */
+static char *changed(const char *from, const char *to)
+{
+    const char *at = strstr(good, from);
+    if (!at)
+        fail_msg("%s has no %s", GOOD, from);
+    char *text = malloc(good_size + strlen(to) + 1);
+    assert_non_null(text);
+    const size_t before = (size_t)(at - good);
+    memcpy(text, good, before);
+    strcpy(text + before, to);
+    strcat(text, at + strlen(from));
+    return text;
+}
+
+/* Whatever is accepted can be selected for. */
+static bool parse(const char *text, size_t size, char *reason)
+{
+    const smoe_plan_desc desc = {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 8, .max_tokens = 33};
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    smoe_device_info info;
+    strcpy(reason, "");
+    /* exactly the bytes and their NUL, so that the address sanitizer sees what lies beyond */
+    char *copy = malloc(size + 1);
+    assert_non_null(copy);
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    const bool accepted = capability_parse(copy, size, &info, reason);
+    free(copy);
+    if (accepted) {
+        const smoe_result result = smoe_select_kernels(&info, &desc, 33, choices, NULL);
+        assert_true(result == SMOE_SUCCESS || result == SMOE_ERROR_UNSUPPORTED);
+        assert_true(result == SMOE_SUCCESS || info.usable || info.reason[0]);
+    }
+    for (const char *c = reason; *c; c++)
+        assert_true(*c >= ' ' && *c <= '~');
+    assert_true(accepted == !reason[0]);
+    return accepted;
+}
+
+static void test_bad_values(void **state)
+{
+    static const struct {
+        const char *from, *to, *key, *rule;
+    } cases[] = {
+        {"\"smoe_device\": 1", "\"smoe_device\": 2", "smoe_device: ", "version 2"},
+        {"\"smoe_device\": 1", "\"smoe_device\": \"1\"", "smoe_device: ", "number"},
+        {"\"smoe_device\": 1,", "", "smoe_device: ", "missing"},
+        {"\"subgroup_size\": 32,", "", "subgroup_size: ", "missing"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": \"32\"", "subgroup_size: ", "number"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 0", "subgroup_size: ", "power of two"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 31", "subgroup_size: ", "power of two"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 31.5", "subgroup_size: ", "whole number"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": -32", "subgroup_size: ", "whole number"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 4294967328", "subgroup_size: ", "4294967295"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 1e999", "subgroup_size: ", "4294967295"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": null", "subgroup_size: ", "number"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 4", "subgroup_size: ", "subgroup_size_min"},
+        {"\"subgroup_size_min\": 8", "\"subgroup_size_min\": 64", "subgroup_size_min: ", "subgroup_size_max"},
+        {"\"subgroup_size_max\": 32", "\"subgroup_size_max\": 256", "subgroup_size_max: ", "up to 128"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 32, \"subgroup_size\": 32", "subgroup_size: ", "once"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 32, \"Subgroup_Size\": 32", "Subgroup_Size: ", "no key"},
+        {"\"subgroup_size\": 32", "\"subgroup_size\": 32, \"a\\nb\\u0007\": 32", "a?b?: ", "no key"},
+        {"\"max_workgroup_count\": [", "\"max_workgroup_count\": [1, ", "max_workgroup_count: ", "3 numbers"},
+        {", 65535, 65535]", ", 65535, 1]", "max_workgroup_count: ", "at least 65535"},
+        {"[\"subgroup_arithmetic\"", "[\"subgroup_magic\"", "capabilities: ", "name of a capability"},
+        {"[\"subgroup_arithmetic\"", "[3", "capabilities: ", "name of a capability"},
+        {"[\"subgroup_arithmetic\", \"subgroup_ballot\", \"subgroup_shuffle\", \"subgroup_size_control\"]", "7", "capabilities: ", "array"},
+        {"\"type\": \"integrated GPU\"", "\"type\": \"toaster\"", "type: ", "\"CPU\""},
+        {"\"vendor_id\": \"0x8086\"", "\"vendor_id\": \"8086\"", "vendor_id: ", "0x"},
+        {"\"vendor_id\": \"0x8086\"", "\"vendor_id\": \"0x123456789\"", "vendor_id: ", "8 hexadecimal"},
+        {"\"vendor_id\": \"0x8086\"", "\"vendor_id\": \"0xgg\"", "vendor_id: ", "hexadecimal"},
+        {"\"api_version\": \"1.3.0\"", "\"api_version\": \"1.3\"", "api_version: ", "1.3.0"},
+        {"\"api_version\": \"1.3.0\"", "\"api_version\": \"1.3.99999\"", "api_version: ", "1.3.0"},
+        {"\"uuid\": \"", "\"uuid\": \"0", "uuid: ", "32 hexadecimal"},
+        {"\"timestamp_period\": ", "\"timestamp_period\": -1, \"x\": ", "x: ", "no key"},
+        {"\"usable\": true", "\"usable\": 1", "usable: ", "true or false"},
+        {"\"min_storage_buffer_offset_alignment\": 4", "\"min_storage_buffer_offset_alignment\": 0",
+         "min_storage_buffer_offset_alignment: ", "power of two"},
+        {"\"max_storage_buffer_range\": ", "\"max_storage_buffer_range\": 1e17, \"x\": ", "x: ", "no key"},
+        {"\"max_allocation_size\": 2147483648", "\"max_allocation_size\": 9007199254740994", "max_allocation_size: ", "9007199254740992"},
+    };
+    char reason[CAPABILITY_REASON_SIZE];
+    (void)state;
+    assert_true(parse(good, good_size, reason));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = changed(cases[i].from, cases[i].to);
+        const bool accepted = parse(text, strlen(text), reason);
+        if (accepted || strncmp(reason, cases[i].key, strlen(cases[i].key)) != 0 || !strstr(reason, cases[i].rule))
+            fail_msg("%s: \"%s\" does not say %s%s", cases[i].to, reason, cases[i].key, cases[i].rule);
+        free(text);
+    }
+}
+
+static void test_every_key_is_needed(void **state)
+{
+    char reason[CAPABILITY_REASON_SIZE], key[64];
+    uint32_t count = 0;
+    (void)state;
+    for (const char *at = good; (at = strstr(at, "\n  \"")) != NULL; count++) {
+        const size_t length = strcspn(at + 4, "\"");
+        snprintf(key, sizeof key, "%.*s: ", (int)length, at + 4);
+        at += 4;
+        char *text = malloc(good_size + 1);
+        assert_non_null(text);
+        strcpy(text, good);
+        text[at - good] = '~'; /* another name */
+        assert_false(parse(text, good_size, reason));
+        free(text);
+    }
+    assert_int_equal(count, 27);
+}
+
+static void test_not_json(void **state)
+{
+    static const char *const texts[] = {"", " ", "{", "[]", "7", "\"\"", "null", "{}", "{} {}", "{\"smoe_device\": 1}x", "\xff\xfe"};
+    char reason[CAPABILITY_REASON_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_false(parse(texts[i], strlen(texts[i]), reason));
+    assert_false(parse(good, good_size - 3, reason));
+    assert_string_equal(reason, "not JSON");
+    assert_false(parse("{\0}", 3, reason));
+    char *deep = malloc(200001);
+    assert_non_null(deep);
+    memset(deep, '[', 200000);
+    assert_false(parse(deep, 60000, reason));
+    free(deep);
+}
+
+/* A usable device below the floor is one that cannot be used, for the reason that a driver's would give. */
+static void test_below_the_floor(void **state)
+{
+    char reason[CAPABILITY_REASON_SIZE];
+    smoe_device_info info;
+    (void)state;
+    char *text = changed("\"max_workgroup_invocations\": 1024", "\"max_workgroup_invocations\": 64");
+    assert_true(capability_parse(text, strlen(text), &info, reason));
+    assert_false(info.usable);
+    assert_string_equal(info.reason, "64 invocations per workgroup, 128 are needed");
+    free(text);
+}
+
+static void mutate(test_random *random, char *text, size_t *size)
+{
+    static const char *const parts[] = {"0",    "-1",  "1e999", "4294967296", "\"\"",   "null",  "[]",         "{}", "[[[[",
+                                        "true", "\\u", ",",     "\"",         "\\u0000", "0x", "9007199254740993", "\n", "}"};
+    const size_t at = test_random_below(random, (uint32_t)*size);
+    const char *part = parts[test_random_below(random, sizeof parts / sizeof parts[0])];
+    switch (test_random_below(random, 5)) {
+    case 0: text[at] = (char)test_random_below(random, 256); break;
+    case 1: text[at] ^= (char)(1u << test_random_below(random, 8)); break;
+    case 2: /* cut a piece out */ {
+        const size_t wanted = test_random_below(random, 40), cut = wanted < *size - at ? wanted : 1;
+        memmove(text + at, text + at + cut, *size - at - cut);
+        *size -= cut;
+        break;
+    }
+    case 3: /* put one in */
+        memmove(text + at + strlen(part), text + at, *size - at);
+        memcpy(text + at, part, strlen(part));
+        *size += strlen(part);
+        break;
+    default: /* another value for a key */ {
+        char *colon = memchr(text + at, ':', *size - at);
+        char *end = colon ? memchr(colon, '\n', *size - (size_t)(colon - text)) : NULL;
+        if (!end || (size_t)(end - colon) < strlen(part) + 3)
+            break;
+        memset(colon + 1, ' ', (size_t)(end - colon) - 1);
+        memcpy(colon + 2, part, strlen(part));
+        end[-1] = ',';
+    }
+    }
+}
+
+#define ROUNDS 20000
+
+static void test_fuzz(void **state)
+{
+    const uint64_t seed = test_seed();
+    test_random random = test_random_make(seed, 1);
+    char reason[CAPABILITY_REASON_SIZE];
+    uint32_t accepted = 0;
+    char *text = malloc(good_size + 1024);
+    (void)state;
+    assert_non_null(text);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        size_t size = good_size;
+        memcpy(text, good, size);
+        for (uint32_t k = test_random_below(&random, 4) + 1; k > 0; k--)
+            mutate(&random, text, &size);
+        accepted += parse(text, size, reason);
+    }
+    free(text);
+    print_message("SMOE_TEST_SEED=%llu: %u of %u damaged files are still capability files\n", (unsigned long long)seed, accepted, ROUNDS);
+    assert_true(accepted > 0 && accepted < ROUNDS / 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_values),     cmocka_unit_test(test_every_key_is_needed), cmocka_unit_test(test_not_json),
+        cmocka_unit_test(test_below_the_floor), cmocka_unit_test(test_fuzz),
+    };
+    good = device_files_text(GOOD, &good_size);
+    const int failed = cmocka_run_group_tests_name("capability file", tests, NULL, NULL);
+    free(good);
+    return failed;
+}
