@@ -25,6 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # vectors of 128, 256 and 512 bits are subgroups of 4, 8 and 16; its default depends on the processor.
 WIDTHS = [{'LP_NATIVE_VECTOR_WIDTH': width} for width in ('128', '256', '512')]
 VARIANTS = {'tests/check': WIDTHS, 'tests/vision/test_check.py': WIDTHS,
+            'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
             'tests/check/test_masked.c': WIDTHS[:1]}  # what is left without capabilities knows no subgroups, and compiles for minutes
 ONCE = ('tests/build', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py')  # nothing new in a build with sanitizers
 TIMEOUT = 1800  # seconds; the slowest folder under sanitizers on two slow cores stays far below

@@ -5,21 +5,12 @@
 
 #include "cmocka_all.h"
 
-bool test_device_open(test_device *device, uint32_t masked_capabilities)
-{
-    return test_device_open_selected(device, getenv("SMOE_TEST_DEVICE"), masked_capabilities);
-}
-
-bool test_device_open_selected(test_device *device, const char *selector, uint32_t masked_capabilities)
+static bool open_device(test_device *device, smoe_device_desc desc)
 {
     test_record_init(&device->record);
     const smoe_log log = test_record_log(&device->record);
-    const smoe_device_desc desc = {
-        .selector = selector,
-        .validation = true,
-        .masked_capabilities = masked_capabilities,
-        .log = &log,
-    };
+    desc.validation = true;
+    desc.log = &log;
     const smoe_result result = smoe_device_create(&desc, &device->device);
 
     if (result != SMOE_SUCCESS) {
@@ -27,6 +18,21 @@ bool test_device_open_selected(test_device *device, const char *selector, uint32
         test_record_print(&device->record);
     }
     return result == SMOE_SUCCESS;
+}
+
+bool test_device_open(test_device *device, uint32_t masked_capabilities)
+{
+    return test_device_open_selected(device, getenv("SMOE_TEST_DEVICE"), masked_capabilities);
+}
+
+bool test_device_open_selected(test_device *device, const char *selector, uint32_t masked_capabilities)
+{
+    return open_device(device, (smoe_device_desc){.selector = selector, .masked_capabilities = masked_capabilities});
+}
+
+bool test_device_open_as(test_device *device, const smoe_device_info *as)
+{
+    return open_device(device, (smoe_device_desc){.selector = getenv("SMOE_TEST_DEVICE"), .act_as = as});
 }
 
 bool test_device_is_quiet(test_device *device)

@@ -19,6 +19,7 @@ typedef struct test_device {
 /* False, with the log printed, when there is no such device: a test never goes on without. Takes back what it opened. */
 bool test_device_open(test_device *device, uint32_t masked_capabilities);
 bool test_device_open_selected(test_device *device, const char *selector, uint32_t masked_capabilities);
+bool test_device_open_as(test_device *device, const smoe_device_info *as); /* smoe_device_desc.act_as */
 
 /* False, with the messages printed, when validation or smoe itself complained since the last check. */
 bool test_device_is_quiet(test_device *device);

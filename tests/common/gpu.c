@@ -19,14 +19,10 @@ static bool load(test_gpu *gpu)
 #define INSTANCE_FUNCTION(name) PFN_##name name = (PFN_##name)h->get_instance_proc_addr(h->instance, #name)
     INSTANCE_FUNCTION(vkGetDeviceProcAddr);
     INSTANCE_FUNCTION(vkGetPhysicalDeviceMemoryProperties);
-    INSTANCE_FUNCTION(vkGetPhysicalDeviceProperties);
-    VkPhysicalDeviceProperties properties;
 
-    if (!vkGetDeviceProcAddr || !vkGetPhysicalDeviceMemoryProperties || !vkGetPhysicalDeviceProperties)
+    if (!vkGetDeviceProcAddr || !vkGetPhysicalDeviceMemoryProperties)
         return false;
     vkGetPhysicalDeviceMemoryProperties(h->physical_device, &gpu->memory);
-    vkGetPhysicalDeviceProperties(h->physical_device, &properties);
-    gpu->alignment = properties.limits.minStorageBufferOffsetAlignment;
 #define LOAD(name) gpu->name = (PFN_vk##name)vkGetDeviceProcAddr(h->device, "vk" #name);
 #define LOADED(name) &&gpu->name
     TEST_GPU_FUNCTIONS(LOAD)
@@ -40,6 +36,7 @@ bool test_gpu_open(test_gpu *gpu, const smoe_device *device)
         fprintf(stderr, "test_gpu_open: the device's handles or functions are missing\n");
         return false;
     }
+    gpu->alignment = smoe_context_device_info(smoe_device_context(device))->min_storage_buffer_offset_alignment;
     const VkCommandPoolCreateInfo pool = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
         .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,

@@ -15,7 +15,7 @@
 typedef struct test_gpu {
     smoe_device_handles handles;
     VkPhysicalDeviceMemoryProperties memory;
-    VkDeviceSize alignment; /* minStorageBufferOffsetAlignment */
+    VkDeviceSize alignment; /* minStorageBufferOffsetAlignment, as the context sees it */
     VkCommandPool pool;
     VkCommandBuffer commands;
     VkFence fence;

@@ -1,0 +1,188 @@
+/* Layers on devices that this one is not, as far as it can act as them: the floor of Vulkan 1.1, the same with subgroups, buffers of a
+ * few KiB, and one real device (tests/drivers/devices) for every table of tiles. The results are the reference's on all of them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check_stages.h"
+#include "common/cmocka_all.h"
+#include "common/device_files.h"
+#include "common/fixture.h"
+#include "common/random.h"
+#include "domain/selection.h"
+
+#define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+
+/* Rows of the case table: one row of a matrix and many, with widths that no tile divides; every type, router and gate; the shared
+ * expert; more experts than invocations. Each has a plan of its own, and compiles. */
+static const char *const rows[] = {
+    "one of everything, gated, half",
+    "one token, 127 and 129",
+    "33 tokens, 129 and 127, half",
+    "197 tokens, gated",
+    "257 experts",
+    "1024 experts, k 1",
+    "cosine, groups, shared, gate",
+    "cosine, one token, p 128",
+};
+
+static const layer_case *find(const char *name)
+{
+    for (uint32_t i = 0; i < layer_case_count; i++)
+        if (strcmp(layer_cases[i].name, name) == 0)
+            return &layer_cases[i];
+    fail_msg("no case \"%s\"", name);
+    return NULL;
+}
+
+/* The least that smoe runs on. A GPU: the tiles of software drivers are tested elsewhere. */
+static smoe_device_info floor_device(const char *name)
+{
+    smoe_device_info info = {
+        .type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU,
+        .api_version = VK_API_VERSION_1_1,
+        .subgroup_size = 1,
+        .subgroup_size_min = 1,
+        .subgroup_size_max = 1,
+        .max_workgroup_invocations = 128,
+        .max_workgroup_size_x = 128,
+        .max_workgroup_count = {65535, 65535, 65535},
+        .max_shared_memory_size = 16384,
+        .max_stage_storage_buffers = 8,
+        .max_storage_buffer_range = 1u << 27,
+        .min_storage_buffer_offset_alignment = 256,
+        .usable = true,
+    };
+    snprintf(info.name, sizeof info.name, "%s", name);
+    return info;
+}
+
+typedef struct tier_run {
+    test_device device;
+    smoe_device_info info; /* what selection sees */
+    plan_keeper keeper;
+    test_gpu gpu;
+    uint32_t ranges, passes; /* the most that a case had */
+    bool used[SMOE_KERNEL_COUNT];
+} tier_run;
+
+static void note_kernels(tier_run *run, const case_data *data)
+{
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    assert_int_equal(smoe_select_kernels(&run->info, &data->plan, data->shape->tokens, choices, NULL), SMOE_SUCCESS);
+    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
+        assert_true(choices[stage].workgroup_size <= run->info.max_workgroup_invocations);
+        assert_true(choices[stage].shared_memory_size <= run->info.max_shared_memory_size);
+        for (int kernel = 0; kernel < SMOE_KERNEL_COUNT; kernel++)
+            if (strcmp(choices[stage].name, smoe_kernel_row_get((smoe_kernel)kernel)->name) == 0) {
+                assert_true(smoe_kernel_runs((smoe_kernel)kernel, run->info.capabilities));
+                run->used[kernel] = true;
+            }
+    }
+}
+
+static void check_row(tier_run *run, const char *name)
+{
+    check_tally tally = {0};
+    case_data data;
+    stage_run stages;
+    assert_true(case_data_create(&data, find(name), test_seed()));
+    note_kernels(run, &data);
+    bool good = stage_run_create(&stages, &run->gpu, &run->keeper, &data);
+    if (good) {
+        const layer_output output = stage_run_output(&stages);
+        const uint32_t passes = (data.shape->tokens + stages.shape.pass_tokens - 1) / stages.shape.pass_tokens;
+        run->ranges = stages.shape.range_count > run->ranges ? stages.shape.range_count : run->ranges;
+        run->passes = passes > run->passes ? passes : run->passes;
+        good = check_output(&data, &data.ref_params, &output, &tally) == 0;
+    }
+    stage_run_destroy(&stages, &run->gpu);
+    if (!good) {
+        case_print(&data);
+        fail_msg("\"%s\" as %s", name, run->info.name);
+    }
+    case_data_destroy(&data);
+}
+
+static void run_as(tier_run *run, const smoe_device_info *as)
+{
+    *run = (tier_run){.ranges = 0};
+    assert_true(test_device_open_as(&run->device, as));
+    run->keeper.context = smoe_device_context(run->device.device);
+    run->info = *smoe_context_device_info(run->keeper.context);
+    assert_string_equal(run->info.name, as->name);
+    assert_int_equal(run->info.capabilities & ~as->capabilities, 0);
+    assert_true(test_gpu_open(&run->gpu, run->device.device));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        check_row(run, rows[i]);
+    plan_keeper_clear(&run->keeper);
+    test_gpu_close(&run->gpu);
+    assert_true(test_device_is_quiet(&run->device));
+    assert_true(test_device_close(&run->device));
+}
+
+static void test_floor(void **state)
+{
+    const smoe_device_info as = floor_device("the floor");
+    tier_run run;
+    (void)state;
+    run_as(&run, &as);
+    for (int kernel = 0; kernel < SMOE_KERNEL_COUNT; kernel++)
+        assert_true(!run.used[kernel] || smoe_kernel_row_get((smoe_kernel)kernel)->capabilities == 0);
+    assert_true(run.used[SMOE_KERNEL_route_select_rank] && run.used[SMOE_KERNEL_expert_up_vector_basic]);
+    assert_true(run.used[SMOE_KERNEL_expert_up_tiled]);
+}
+
+static void test_subgroups(void **state)
+{
+    smoe_device_info as = floor_device("the floor with subgroups");
+    tier_run run;
+    (void)state;
+    as.capabilities = SUBGROUPS;
+    run_as(&run, &as);
+    assert_true(run.used[SMOE_KERNEL_route_select_subgroup] && run.used[SMOE_KERNEL_expert_up_vector]);
+    assert_true(run.used[SMOE_KERNEL_expert_down_vector] && run.used[SMOE_KERNEL_route_logits_vector]);
+}
+
+/* As if weights of gigabytes met Adreno's 128 MiB: parts of the experts one after another, tokens in several passes. */
+static void test_small_ranges(void **state)
+{
+    smoe_device_info as = floor_device("the floor with small ranges");
+    tier_run run;
+    (void)state;
+    as.max_storage_buffer_range = 144 << 10;
+    run_as(&run, &as);
+    assert_true(run.ranges > 2 && run.passes > 2);
+}
+
+static void test_every_table_of_tiles(void **state)
+{
+    static device_file files[DEVICE_FILES_MOST];
+    const uint32_t count = device_files_read(files);
+    const smoe_tuning *done[DEVICE_FILES_MOST];
+    uint32_t tables = 0;
+    (void)state;
+    for (uint32_t i = 0; i < count; i++) {
+        const smoe_device_info *info = &files[i].info;
+        bool seen = !info->usable || info->type == VK_PHYSICAL_DEVICE_TYPE_CPU; /* those run by themselves */
+        for (uint32_t k = 0; !seen && k < tables; k++)
+            seen = done[k] == smoe_tuning_find(info);
+        if (seen)
+            continue;
+        tier_run run;
+        done[tables++] = smoe_tuning_find(info);
+        print_message("as %s, tiles \"%s\"\n", files[i].name, smoe_tuning_find(info)->name);
+        run_as(&run, info);
+    }
+    assert_true(tables > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_subgroups),
+        cmocka_unit_test(test_small_ranges),
+        cmocka_unit_test(test_every_table_of_tiles),
+    };
+    return cmocka_run_group_tests_name("tiers", tests, NULL, NULL);
+}
