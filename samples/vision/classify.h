@@ -23,7 +23,7 @@ typedef struct classify_options {
     smoe_type weights;
 } classify_options;
 
-/* False, with the reason printed, for a command line that cannot be obeyed. Moves the pictures' paths to the arguments' start. */
+/* False, with the reason printed, for a command line that cannot be obeyed. Moves the pictures' paths to the front, after the program's. */
 bool classify_parse_options(int count, char **arguments, classify_options *options);
 void classify_print_help(void);
 

@@ -89,7 +89,7 @@ static bool takes_value(const char *name)
 
 bool classify_parse_options(int count, char **arguments, classify_options *options)
 {
-    *options = (classify_options){.eps = NAN, .batch_size = 16, .pictures = arguments};
+    *options = (classify_options){.eps = NAN, .batch_size = 16, .pictures = arguments + 1};
     for (int i = 1; i < count; i++) {
         const char *name = arguments[i];
         if (name[0] != '-')

@@ -32,10 +32,10 @@ def path_of(*names):
     return os.path.join(scratch.name, *names)
 
 
-def run(*arguments, status=0, env=None):
+def run(*arguments, status=0, env=None, cwd=None):
     """Output and messages; any other exit status fails the test."""
     done = subprocess.run([CLASSIFY, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          env={**os.environ, **(env or {})})
+                          env={**os.environ, **(env or {})}, cwd=cwd)
     assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
     return done.stdout, done.stderr
 
@@ -120,6 +120,13 @@ def band_width():
     paths = [make_picture(path_of('%d.png' % seed), seed) for seed in range(3)]
     own, hard, wide = (classify(paths, '--model', GOLDEN, *eps) for eps in ((), ('--eps', '0'), ('--eps', '100')))
     assert own != hard and own != wide and hard != wide
+
+
+def default_model():
+    """Found by the program's place, wherever it is called from."""
+    path = make_picture(path_of('default.png'), 3)
+    names = [name for name, _, _ in blocks_of(run(path, cwd=scratch.name)[0])[path]]
+    assert len(names) == 5 and not any(name.isdigit() for name in names), names
 
 
 def bad_pictures():
@@ -337,5 +344,5 @@ def full_size():
     assert largest > 0.5 and max(abs(a - b) for a, b in zip(other_kernels, together[0])) < 1e-4 * largest
 
 
-tap.run([best_five, inputs_and_logits_belong_together, one_by_one, band_width, bad_pictures, folder_of_pictures, validation,
+tap.run([best_five, inputs_and_logits_belong_together, one_by_one, band_width, default_model, bad_pictures, folder_of_pictures, validation,
          confusion_matrix, many_classes, wrong_folders, progress_bar, wrong_options, full_size])
