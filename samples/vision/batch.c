@@ -69,28 +69,28 @@ static void print_progress(const batch *b)
     fprintf(stderr, "] %u of %u%s", b->seen, b->pictures.count, b->seen == b->pictures.count ? "\n" : "");
 }
 
-static void count_answer(void *user, uint32_t index, const float *input, const float *logits)
+static bool count_answer(void *user, const classify_result *result)
 {
-    (void)input;
     batch *b = user;
     const uint32_t classes = b->session->model->class_count;
     uint32_t answer;
     double probability;
     b->seen++;
     print_progress(b);
-    if (!logits) {
+    if (!result->logits) {
         b->failed++;
-        return;
+        return true;
     }
-    classify_rank(logits, classes, 1, &answer, &probability);
+    classify_rank(result->logits, classes, 1, &answer, &probability);
     if (!(probability > 0)) {
-        vision_fail("%s: the model gave no finite answer", b->pictures.paths[index]);
+        vision_fail("%s: the model gave no finite answer", b->pictures.paths[result->index]);
         b->failed++;
-        return;
+        return true;
     }
-    b->counts[(size_t)b->labels[index] * classes + answer]++;
+    b->counts[(size_t)b->labels[result->index] * classes + answer]++;
     b->classified++;
-    b->right += answer == b->labels[index];
+    b->right += answer == b->labels[result->index];
+    return true;
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
 #include "fail.h"
 #include "image.h"
 
+#define CLASSIFY_BEST 5u /* classes shown of each picture */
+
 /* Exit statuses. */
 enum {
     CLASSIFY_OK = 0,
@@ -60,9 +62,18 @@ typedef struct classify_session {
 /* Makes the session's engine for batches of at most `count` images. False after printing why not. */
 bool classify_start(classify_session *session, uint32_t count, bool report);
 
-/* Classifies pictures in batches, after classify_start. `seen` is called once for each path, in order: with its input and its logits, or
- * NULL for a picture that could not be read, which has been reported. False if the device failed. */
-typedef void classify_seen(void *user, uint32_t index, const float *input, const float *logits);
+/* What became of one picture. */
+typedef struct classify_result {
+    uint32_t index;                    /* among the paths */
+    char reason[IMAGE_REASON_SIZE];    /* why it could not be read, as what follows its path in a sentence; else empty */
+    uint32_t width, height;            /* as it lies in its file; 0 if it could not be read */
+    const float *input, *logits;       /* the model's; NULL if it could not be read */
+    uint32_t place;                    /* in the engine's last run: its records in vision_engine_report begin at place * tokens */
+} classify_result;
+
+/* Classifies pictures in batches, after classify_start. `seen` is called once for each path, in order; that a picture could not be read has
+ * been printed then. False if the device failed, or `seen` gave false. */
+typedef bool classify_seen(void *user, const classify_result *result);
 bool classify_pictures(classify_session *session, char *const *paths, uint32_t count, classify_seen *seen, void *user);
 
 /* The modes; each gives the exit status. */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#define BEST 5u
 #define BAR_WIDTH 40
 
 double classify_now(void)
@@ -27,18 +26,21 @@ static void add_times(classify_times *times, const vision_times *run)
     times->run_count++;
 }
 
-static bool read_picture(classify_session *session, const char *path, float *out)
+static bool read_picture(classify_session *session, const char *path, float *out, classify_result *result)
 {
     const double begin = classify_now();
-    char reason[IMAGE_REASON_SIZE];
     image picture;
-    if (!image_read(&picture, path, reason))
-        return vision_fail("%s %s", path, reason);
+    if (!image_read(&picture, path, result->reason))
+        return vision_fail("%s %s", path, result->reason);
     const bool done = image_prepare(&picture, session->model, out);
+    result->width = picture.width;
+    result->height = picture.height;
     image_release(&picture);
     session->times.reading += classify_now() - begin;
     session->times.pictures++;
-    return done || vision_fail("%s: out of memory", path);
+    if (!done)
+        snprintf(result->reason, sizeof result->reason, "needs more memory than there is");
+    return done || vision_fail("%s %s", path, result->reason);
 }
 
 bool classify_pictures(classify_session *session, char *const *paths, uint32_t count, classify_seen *seen, void *user)
@@ -47,31 +49,30 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
     const uint32_t batch = vision_engine_max_batch(session->engine);
     const size_t image_size = 3 * (size_t)model->image_size * model->image_size;
     float *images = malloc(sizeof *images * batch * image_size), *logits = malloc(sizeof *logits * batch * model->class_count);
-    bool *good = malloc(batch * sizeof *good);
-    bool done = images && logits && good;
+    classify_result *results = malloc(sizeof *results * batch);
+    bool done = images && logits && results;
 
     if (!done)
         vision_fail("out of memory");
     for (uint32_t begin = 0, end; done && begin < count; begin = end) {
-        uint32_t read = 0, shown = 0;
+        uint32_t read = 0;
         vision_times times;
         end = count - begin < batch ? count : begin + batch;
         for (uint32_t i = begin; i < end; i++) {
-            good[i - begin] = read_picture(session, paths[i], images + read * image_size);
-            read += good[i - begin];
+            classify_result *result = &results[i - begin];
+            *result = (classify_result){.index = i, .place = read};
+            if (!read_picture(session, paths[i], images + read * image_size, result))
+                continue;
+            result->input = images + read * image_size;
+            result->logits = logits + (size_t)read++ * model->class_count;
         }
         done = read == 0 || vision_engine_run(session->engine, images, read, logits, &times);
         if (done && read > 0)
             add_times(&session->times, &times);
         for (uint32_t i = begin; done && i < end; i++)
-            if (good[i - begin]) {
-                seen(user, i, images + shown * image_size, logits + (size_t)shown * model->class_count);
-                shown++;
-            } else {
-                seen(user, i, NULL, NULL);
-            }
+            done = seen(user, &results[i - begin]);
     }
-    free(good);
+    free(results);
     free(logits);
     free(images);
     return done;
@@ -127,26 +128,26 @@ static void keep(shown *s, const float *input, const float *logits)
     s->kept++;
 }
 
-static void show(void *user, uint32_t index, const float *input, const float *logits)
+static bool show(void *user, const classify_result *result)
 {
     shown *s = user;
     const vision_model *model = s->session->model;
-    const uint32_t count = model->class_count < BEST ? model->class_count : BEST;
-    uint32_t best[BEST];
-    double probability[BEST];
+    const uint32_t count = model->class_count < CLASSIFY_BEST ? model->class_count : CLASSIFY_BEST;
+    uint32_t best[CLASSIFY_BEST];
+    double probability[CLASSIFY_BEST];
     char number[16];
 
-    if (!logits) {
+    if (!result->logits) {
         s->failed++;
-        return;
+        return true;
     }
-    keep(s, input, logits);
-    printf("%s\n", s->paths[index]);
-    classify_rank(logits, model->class_count, count, best, probability);
+    keep(s, result->input, result->logits);
+    printf("%s\n", s->paths[result->index]);
+    classify_rank(result->logits, model->class_count, count, best, probability);
     if (!isfinite(probability[0])) {
         printf("  the model gave no finite answer\n\n");
         s->failed++;
-        return;
+        return true;
     }
     for (uint32_t i = 0; i < count; i++) {
         printf("  %-20.40s %6.2f %%  ", vision_class_name(model, best[i], number), 100 * probability[i]);
@@ -154,6 +155,7 @@ static void show(void *user, uint32_t index, const float *input, const float *lo
         printf("\n");
     }
     printf("\n");
+    return true;
 }
 
 void classify_print_times(const classify_session *session)
