@@ -1,14 +1,18 @@
 #!/bin/bash
 # Installs what the build and the tests need, on Debian and Ubuntu; elsewhere says what to install. Nothing to do takes no time.
 #   ./setup.sh        for scons, scons test and scons demo
-#   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib
+#   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib,
+#                     Chromium
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev)
 debian_ci=(clang cmake make python3-matplotlib)
+# Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped.
+if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium); fi
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
-    vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel stb_image-devel)
+    vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel stb_image-devel
+    stb_image_write-devel)
 arch=(gcc scons python pkgconf vulkan-headers vulkan-icd-loader volk vulkan-swrast vulkan-validation-layers spirv-tools glslang
     cjson cmocka stb)
 homebrew=(scons python3 pkgconf vulkan-headers vulkan-loader vulkan-volk molten-vk vulkan-validationlayers spirv-tools glslang
@@ -52,7 +56,7 @@ for program in scons python3 pkg-config glslangValidator spirv-opt spirv-val; do
 done
 compiler=$(command -v gcc || command -v clang || true)
 [ -n "$compiler" ] || missing+=(gcc)
-for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h stb/stb_image.h; do
+for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h stb/stb_image.h stb/stb_image_write.h; do
     if [ -n "$compiler" ] && ! echo "#include <$header>" | "$compiler" -E -x c - >/dev/null 2>&1; then
         missing+=("$header")
     fi

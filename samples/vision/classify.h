@@ -16,7 +16,7 @@ enum {
 };
 
 typedef struct classify_options {
-    const char *model, *check, *batch, *device, *out;
+    const char *model, *check, *batch, *device, *out, *report;
     char **pictures; /* paths, in the arguments */
     uint32_t picture_count;
     uint32_t batch_size, repeat;

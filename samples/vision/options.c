@@ -20,6 +20,7 @@ void classify_print_help(void)
          "  --eps X                band width of the routing in place of the model's own; 0 = hard routing\n"
          "  --batch-size N         pictures per submission [16]\n"
          "  --out FILE             write logits, and for pictures the model's inputs, as safetensors; not with --batch\n"
+         "  --report OUT.html      write a page: each picture, its answer and, laid over it, what the experts did\n"
          "  --repeat N             with --check: time N more runs of the last batch\n"
          "  --no-subgroups         kernels without subgroup operations\n"
          "  --validate             run under the validation layers; any message fails\n"
@@ -65,7 +66,9 @@ static bool parse_value(const char *name, const char *value, classify_options *o
 {
     const struct { const char *name; const char **to; } texts[] = {{"--model", &options->model}, {"--check", &options->check},
                                                                    {"--batch", &options->batch}, {"--device", &options->device},
-                                                                   {"--out", &options->out}};
+                                                                   {"--out", &options->out}, {"--report", &options->report}};
+    if (strcmp(name, "--report") == 0 && options->report)
+        return refuse("--report", "is there twice");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0)
             return *texts[i].to = value, true;
@@ -80,7 +83,7 @@ static bool parse_value(const char *name, const char *value, classify_options *o
 static bool takes_value(const char *name)
 {
     static const char *const names[] = {"--model", "--check", "--batch", "--device", "--out", "--weights", "--eps", "--batch-size",
-                                        "--repeat"};
+                                        "--repeat", "--report"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -115,6 +118,8 @@ bool classify_parse_options(int count, char **arguments, classify_options *optio
                           : refuse("pictures, --batch and --check", "exclude one another");
     if (options->out && options->batch)
         return refuse("--out", "does not go with --batch");
+    if (options->report && options->picture_count == 0)
+        return refuse("--report", "shows pictures one by one, and goes with neither --batch nor --check");
     if (options->repeat && !options->check)
         return refuse("--repeat", "goes with --check alone");
     if (options->check && options->model)

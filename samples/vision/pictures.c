@@ -1,6 +1,6 @@
 /* Pictures through the engine, in batches; and the mode that shows each picture's best classes. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
-#include "classify.h"
+#include "report.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -106,6 +106,7 @@ typedef struct shown {
     char *const *paths;
     uint32_t failed, kept;  /* kept: for --out */
     float *images, *logits; /* NULL without it */
+    report *page;           /* NULL without --report */
 } shown;
 
 static void print_bar(double share)
@@ -137,9 +138,10 @@ static bool show(void *user, const classify_result *result)
     double probability[CLASSIFY_BEST];
     char number[16];
 
+    const bool written = report_add(s->page, s->paths[result->index], result);
     if (!result->logits) {
         s->failed++;
-        return true;
+        return written;
     }
     keep(s, result->input, result->logits);
     printf("%s\n", s->paths[result->index]);
@@ -147,7 +149,7 @@ static bool show(void *user, const classify_result *result)
     if (!isfinite(probability[0])) {
         printf("  the model gave no finite answer\n\n");
         s->failed++;
-        return true;
+        return written;
     }
     for (uint32_t i = 0; i < count; i++) {
         printf("  %-20.40s %6.2f %%  ", vision_class_name(model, best[i], number), 100 * probability[i]);
@@ -155,7 +157,7 @@ static bool show(void *user, const classify_result *result)
         printf("\n");
     }
     printf("\n");
-    return true;
+    return written;
 }
 
 void classify_print_times(const classify_session *session)
@@ -195,10 +197,12 @@ int classify_run_pictures(classify_session *session)
     if (done && list.count == 0)
         done = vision_fail("%s has no files in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
-    done = done && classify_start(session, list.count, false) && prepare_out(&s, list.count) &&
+    done = done && classify_start(session, list.count, options->report != NULL) && prepare_out(&s, list.count) &&
+           (!options->report || report_begin(session, list.count, &s.page)) &&
            classify_pictures(session, list.paths, list.count, show, &s);
     if (done && list.count > s.failed)
         classify_print_times(session);
+    done = report_end(s.page, done) && done;
     if (done && s.kept > 0)
         done = classify_write(session, s.kept, s.images, s.logits);
     free(s.images);

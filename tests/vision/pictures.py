@@ -19,6 +19,35 @@ def write_png(path, width, height, pixels):
                    chunk(b'IDAT', zlib.compress(lines)) + chunk(b'IEND', b''))
 
 
+def read_png(data):
+    """(width, height, bytes [height, width, 3]) of a PNG of 8 bits, colour, with or without opacity, which is left out."""
+    assert data[:8] == b'\x89PNG\r\n\x1a\n'
+    at, packed = 8, b''
+    while at < len(data):
+        size, name = struct.unpack('>I4s', data[at:at + 8])
+        content = data[at + 8:at + 8 + size]
+        assert zlib.crc32(name + content) == struct.unpack('>I', data[at + 8 + size:at + 12 + size])[0]
+        if name == b'IHDR':
+            width, height, depth, kind, _, _, interlaced = struct.unpack('>IIBBBBB', content)
+            assert depth == 8 and kind in (2, 6) and not interlaced
+        packed += content if name == b'IDAT' else b''
+        at += size + 12
+    step = 3 if kind == 2 else 4
+    raw, line, lines = zlib.decompress(packed), bytearray(width * step), []
+    for y in range(height):
+        filtering, now = raw[y * (width * step + 1)], bytearray(raw[y * (width * step + 1) + 1:(y + 1) * (width * step + 1)])
+        for i in range(width * step if filtering else 0):
+            a, b, c = now[i - step] if i >= step else 0, line[i], line[i - step] if i >= step else 0
+            if filtering == 4:  # Paeth's: the neighbour nearest to a + b - c
+                near = (abs(b - c), abs(a - c), abs(a + b - 2 * c))
+                now[i] = now[i] + (a, b, c)[near.index(min(near))] & 255
+            else:
+                now[i] = now[i] + (0, a, b, (a + b) // 2)[filtering] & 255
+        line = now
+        lines.append(bytes(now) if step == 3 else bytes(value for i, value in enumerate(now) if i % 4 < 3))
+    return width, height, b''.join(lines)
+
+
 # ---- resize and crop, in double and in plain loops
 
 

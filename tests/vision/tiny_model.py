@@ -162,14 +162,16 @@ class Reference:
                 mixed[token] += [sum(w * value[i] for w, value in zip(weights, v)) for i in range(size)]
         return [self.linear(name + 'proj', token) for token in mixed]
 
+    def scores(self, gate, x):
+        if gate + 'sim_matrix' not in self.tensors:
+            return self.linear(gate + 'wg', x)
+        v, columns = self.linear(gate + 'cosine_projector', x), list(zip(*self.tensors[gate + 'sim_matrix'].rows()))
+        scale = math.exp(min(self.values(gate + 'temperature')[0], math.log(100)))
+        return [scale * dot(v, column) / math.sqrt(dot(v, v) * dot(column, column)) for column in columns]
+
     def route(self, gate, x, k):
         """{expert: weight}"""
-        if gate + 'sim_matrix' in self.tensors:
-            v, columns = self.linear(gate + 'cosine_projector', x), list(zip(*self.tensors[gate + 'sim_matrix'].rows()))
-            scale = math.exp(min(self.values(gate + 'temperature')[0], math.log(100)))
-            z = [scale * dot(v, column) / math.sqrt(dot(v, v) * dot(column, column)) for column in columns]
-        else:
-            z = self.linear(gate + 'wg', x)
+        z = self.scores(gate, x)
         ranked = sorted(range(len(z)), key=lambda e: (-z[e], e))
         mask = {e: 1.0 for e in ranked[:k]}
         smooth = gate + 'eta_parameterized' in self.tensors

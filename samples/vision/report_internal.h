@@ -1,0 +1,73 @@
+/* What the files of the report share. */
+#ifndef VISION_REPORT_INTERNAL_H
+#define VISION_REPORT_INTERNAL_H
+
+#include "report.h"
+
+#include <stdio.h>
+
+/* ---- the file (report_page.c) -------------------------------------------------------------------------------------- */
+
+/* Functions that write remember the first failure and go on: page_close, and page_good, say so. */
+typedef struct page {
+    FILE *file;
+    const char *path;
+    uint64_t size; /* bytes written */
+    int error;     /* errno of the first failure; 0: none */
+} page;
+
+/* False after printing why not. */
+bool page_open(page *p, const char *path);
+bool page_good(page *p);  /* what was written so far has reached the file */
+bool page_close(page *p);
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void page_put(page *p, const char *format, ...);
+
+/* Text from anywhere, as HTML's text or quoted attribute: markup, control characters and what is no UTF-8 do no harm. At most `most`
+ * characters, then an ellipsis. */
+void page_text(page *p, const char *text, uint32_t most);
+
+#define REPORT_CRISP 96u /* pictures up to this side are shown pixel by pixel */
+
+/* Pixels [size, size, 3] as a data URI: PNG, which loses nothing, up to a side of REPORT_CRISP, JPEG beyond. */
+void page_picture(page *p, const uint8_t *pixels, uint32_t size);
+
+/* ---- what one block did with one picture (report_routing.c) --------------------------------------------------------- */
+
+#define REPORT_NEAR 0.01f /* a gap below this is counted as near a boundary */
+
+/* Of all pictures. */
+typedef struct routing_totals {
+    uint64_t tokens, active, extended, near, tied, nonfinite; /* extended: with extra experts; near: gap < REPORT_NEAR; tied: order > 0 */
+} routing_totals;
+
+typedef struct routing {
+    page *page;
+    uint32_t picture, block;  /* numbers, for names within the page */
+    uint32_t grid;            /* patches along a side */
+    uint32_t expert_count, k, max_active;
+    float eps;
+    const uint32_t *records;  /* [1 + grid * grid, stride] (smoe/report.h), the class token first */
+    uint32_t stride;
+    uint32_t *cells;          /* [grid * grid], to work in */
+    float *gaps;              /* likewise */
+    uint32_t *patches;        /* [expert_count]: likewise */
+} routing;
+
+void routing_write(const routing *r, routing_totals *totals);
+
+/* ---- what never changes (report_style.c) --------------------------------------------------------------------------- */
+
+#define REPORT_GAP_STEPS 9u    /* colours of the gap: below each of the limits, and the rest */
+#define REPORT_EXTRA_STEPS 4u  /* colours of 1, 2, 3, and 4 or more extra experts */
+#define REPORT_COLOURS 30u     /* of experts; then they come again */
+
+extern const float report_gap_limits[REPORT_GAP_STEPS - 1];
+void report_write_head(page *p);    /* as far as the body's beginning */
+void report_write_legend(page *p, bool smooth);
+void report_write_script(page *p);
+
+#endif

@@ -1,0 +1,159 @@
+/* The report's file: text from anywhere made harmless, and pictures as data URIs. */
+#define _POSIX_C_SOURCE 200809L /* stat */
+#include "report_internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image_write.h>
+
+#define JPEG_QUALITY 90
+
+static const char first_line[] = "<!doctype html>";
+
+/* ---- the file ------------------------------------------------------------------------------------------------------ */
+
+/* A file that holds something else than a page. */
+static bool is_of_another_kind(const char *path)
+{
+    struct stat status;
+    char begin[sizeof first_line] = "";
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+        return false;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return false; /* opening it for writing will say why */
+    const size_t size = fread(begin, 1, sizeof begin - 1, file);
+    fclose(file);
+    return size != sizeof begin - 1 || strncasecmp(begin, first_line, sizeof begin - 1) != 0;
+}
+
+bool page_open(page *p, const char *path)
+{
+    *p = (page){.path = path};
+    if (is_of_another_kind(path))
+        return vision_fail("%s is there and is no HTML: the report does not overwrite it", path);
+    p->file = fopen(path, "wb");
+    if (!p->file)
+        return vision_fail("%s cannot be written (%s)", path, strerror(errno));
+    page_put(p, "%s\n", first_line);
+    return true;
+}
+
+static void check(page *p, bool good)
+{
+    if (!good && !p->error)
+        p->error = errno ? errno : EIO;
+}
+
+bool page_good(page *p)
+{
+    errno = 0;
+    check(p, fflush(p->file) == 0);
+    return !p->error;
+}
+
+bool page_close(page *p)
+{
+    errno = 0;
+    check(p, fclose(p->file) == 0);
+    return !p->error || vision_fail("%s could not be written (%s); it is not whole", p->path, strerror(p->error));
+}
+
+void page_put(page *p, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    errno = 0;
+    const int size = vfprintf(p->file, format, arguments);
+    va_end(arguments);
+    check(p, size >= 0);
+    p->size += size > 0 ? (uint64_t)size : 0;
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------------- */
+
+/* The next character of UTF-8 text; U+FFFD, and one byte, for what is none (RFC 3629: shortest forms alone, no surrogates). */
+static uint32_t next_character(const unsigned char **at)
+{
+    const unsigned char *s = *at;
+    const uint32_t count = s[0] < 0x80 ? 0 : s[0] < 0xc2 ? 4 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : s[0] < 0xf5 ? 3 : 4; /* follow */
+    static const unsigned char masks[] = {0x7f, 0x1f, 0x0f, 0x07};
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    uint32_t code = count < 4 ? s[0] & masks[count] : 0, i = 1;
+    for (; count < 4 && i <= count && (s[i] & 0xc0) == 0x80; i++)
+        code = code << 6 | (s[i] & 0x3f);
+    const bool good = count < 4 && i == count + 1 && code >= least[count] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+    *at += good ? count + 1 : 1;
+    return good ? code : 0xfffd;
+}
+
+void page_text(page *p, const char *text, uint32_t most)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    for (uint32_t i = 0; *at; i++) {
+        const unsigned char *begin = at;
+        const uint32_t code = next_character(&at);
+        if (i == most) {
+            page_put(p, "…");
+            return;
+        }
+        if (code < 0x20 || code == 0x7f)
+            page_put(p, "&#%u;", code < 0x20 ? 0x2400 + code : 0x2421); /* Unicode's pictures of control characters */
+        else if (code == '<' || code == '>' || code == '&' || code == '"' || code == '\'')
+            page_put(p, "&#%u;", code);
+        else if (code == 0xfffd || (code >= 0x80 && code < 0xa0))
+            page_put(p, "&#65533;");
+        else
+            page_put(p, "%.*s", (int)(at - begin), (const char *)begin);
+    }
+}
+
+/* ---- pictures ------------------------------------------------------------------------------------------------------ */
+
+/* Base64 of bytes that come piece by piece. */
+typedef struct base64 {
+    page *page;
+    uint32_t bits, count; /* bytes that wait for their group of three */
+} base64;
+
+static void base64_put(base64 *b)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char group[5] = "====";
+    if (b->count == 0)
+        return;
+    b->bits <<= 8 * (3 - b->count);
+    for (uint32_t i = 0; i <= b->count; i++)
+        group[i] = digits[b->bits >> (18 - 6 * i) & 63];
+    page_put(b->page, "%s", group);
+    b->bits = b->count = 0;
+}
+
+static void base64_add(void *user, void *data, int size)
+{
+    base64 *b = user;
+    const uint8_t *bytes = data;
+    for (int i = 0; i < size; i++) {
+        b->bits = b->bits << 8 | bytes[i];
+        if (++b->count == 3)
+            base64_put(b);
+    }
+}
+
+void page_picture(page *p, const uint8_t *pixels, uint32_t size)
+{
+    const int side = (int)size;
+    const bool crisp = size <= REPORT_CRISP;
+    base64 b = {p, 0, 0};
+    page_put(p, "data:image/%s;base64,", crisp ? "png" : "jpeg");
+    const int done = crisp ? stbi_write_png_to_func(base64_add, &b, side, side, 3, pixels, 3 * side)
+                                      : stbi_write_jpg_to_func(base64_add, &b, side, side, 3, pixels, JPEG_QUALITY);
+    base64_put(&b);
+    errno = ENOMEM; /* all that can be wrong */
+    check(p, done != 0);
+}
