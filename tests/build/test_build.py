@@ -1,0 +1,113 @@
+"""What the build promises: shaders follow their includes and nothing else, kernels for newer compilers are left out aloud, wrong
+options and targets are errors. Runs scons in a copy of the project."""
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+
+SHADERS = 'build/gen/smoe_spirv.h'  # built last of all that is made of shaders
+
+
+class Copy:
+    """A copy of the project's sources, in which scons has built the shaders."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        for name in ('include', 'shaders', 'site_scons', 'src'):
+            shutil.copytree(name, self.path(name), ignore=shutil.ignore_patterns('__pycache__'))
+        shutil.copy('SConstruct', self.path('SConstruct'))
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding='utf-8') as file:
+            return file.read()
+
+    def append(self, name, text):
+        with open(self.path(name), 'a', encoding='utf-8') as file:
+            file.write(text)
+
+    def scons(self, *arguments, status=0):
+        return tap.command('scons', '-C', self.folder.name, 'cc=' + tap.CC, *arguments, status=status)
+
+    def compiled(self):
+        """The kernels that scons compiles now."""
+        return set(re.findall(r'^compiling \S+ to (\w+)$', self.scons(SHADERS), re.MULTILINE))
+
+    def users(self, include):
+        """The kernels whose source includes a file, by a reading of the sources that is not the build's."""
+        def includes(path):
+            return any(name == include or (os.path.exists(self.path('shaders/common/' + name)) and includes('shaders/common/' + name))
+                       for name in re.findall(r'#include "([^"]+)"', self.read(path)))
+        rows = re.findall(r'^SMOE_KERNEL\(\s*(\w+)\s*,\s*"([^"]+)"', self.read('src/domain/kernel_table.inc'), re.MULTILINE)
+        return {name for name, source in rows if includes('shaders/' + source)}
+
+
+def touched_include_compiles_its_users_alone():
+    with Copy() as copy:
+        everything = copy.compiled()
+        assert everything and not copy.compiled(), 'a second scons compiled again'
+        several = 0
+        for include in sorted(os.listdir('shaders/common')):
+            users = copy.users(include)
+            several += len(users) not in (0, len(everything))
+            later = os.path.getmtime(copy.path('shaders/common/' + include)) + 10
+            os.utime(copy.path('shaders/common/' + include), (later, later))
+            compiled = copy.compiled()
+            assert compiled == users, '%s: compiled %s, its users are %s' % (include, sorted(compiled), sorted(users))
+        assert several, 'every include is used by all kernels or by none: this has shown nothing'
+
+
+def touched_shader_compiles_alone():
+    with Copy() as copy:
+        copy.compiled()
+        copy.append('shaders/sort.comp', '// changed\n')
+        assert copy.compiled() == {'sort'}
+
+
+def kernel_for_a_newer_compiler_is_left_out():
+    with Copy() as copy:
+        copy.append('src/domain/kernel_table.inc',
+                    'SMOE_KERNEL(future, "sort.comp", "", 0, "GL_SMOE_no_such_extension")\n'
+                    'SMOE_KERNEL(present, "sort.comp", "", 0, "GL_KHR_shader_subgroup_arithmetic")\n')
+        output = copy.scons(SHADERS)
+        left_out = [line for line in output.splitlines() if ' is left out: ' in line and 'SMOE' in line]
+        assert len(left_out) == 1 and left_out[0].startswith('kernel future '), output
+        header = copy.read(SHADERS)
+        assert '#define smoe_spirv_future ((const uint32_t *)NULL)' in header and 'smoe_spirv_future_size = 0' in header
+        assert 'extern const uint32_t smoe_spirv_present[];' in header and 'smoe_spirv_present_size = 0' not in header
+
+
+def broken_shader_fails():
+    with Copy() as copy:
+        copy.append('shaders/sort.comp', 'no glsl\n')
+        copy.scons(SHADERS, status=2)
+
+
+def unknown_options_and_targets_are_errors():
+    with Copy() as copy:
+        for wrong in ('no_such_option=1', 'no_such_target', 'README.md', 'src', 'mode=fast', 'sanitize=adress', 'werror=perhaps',
+                      '--no-such-flag'):
+            copy.scons(wrong, status=2)
+
+
+def help_names_every_option():
+    with Copy() as copy:
+        text = copy.scons('-h')
+        options = re.findall(r"^    (?:\w+Variable)?\('(\w+)'", copy.read('SConstruct'), re.MULTILINE)
+        assert len(options) > 5, options
+        for name in [option + '=' for option in options] + ['test', 'demo', 'install', 'bench']:
+            assert name in text, '%s is not in scons -h' % name
+
+
+tap.run([touched_include_compiles_its_users_alone, touched_shader_compiles_alone, kernel_for_a_newer_compiler_is_left_out,
+         broken_shader_fails, unknown_options_and_targets_are_errors, help_names_every_option])
