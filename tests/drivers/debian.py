@@ -1,0 +1,109 @@
+"""Debian packages without installing them: an apt of its own beside the system's, which downloads what Debian has signed, and dpkg-deb
+to unpack it into a folder."""
+import concurrent.futures
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+
+class Failure(Exception):
+    """Its text says what is missing, and what to do about it."""
+
+
+def run(command, **options):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, **options)
+    except OSError as error:
+        raise Failure('%s: %s' % (command[0], error))
+    if done.returncode != 0:
+        raise Failure('%s: exit status %d\n%s' % (' '.join(command), done.returncode, done.stdout.strip()))
+    return done.stdout
+
+
+def find_mirror():
+    """SMOE_DEBIAN_MIRROR, or on Debian where the system's own packages come from, or Debian's own."""
+    if os.environ.get('SMOE_DEBIAN_MIRROR'):
+        return os.environ['SMOE_DEBIAN_MIRROR']
+    for path in sorted(glob.glob('/etc/apt/sources.list.d/*.sources')) + ['/etc/apt/sources.list']:
+        if os.path.isfile(path):
+            with open(path, encoding='utf-8') as file:
+                found = re.search(r'^(?:URIs:|deb(?: \[.*\])?)\s+(\S+/debian)/?\s', file.read(), re.MULTILINE)
+            if found:
+                return found.group(1)
+    return 'http://deb.debian.org/debian'
+
+
+class Apt:
+    """The packages of some of Debian's suites, for one architecture, as if nothing were installed."""
+
+    def __init__(self, folder, mirror, suites, architecture='amd64', release=None):
+        if not os.path.isfile(KEYRING):
+            raise Failure('%s not found: install the package debian-archive-keyring' % KEYRING)
+        self.folder, self.mirror, self.suites, self.release = os.path.abspath(folder), mirror, suites, release or suites[0]
+        for name in ('lists/partial', 'cache/archives/partial'):
+            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
+        with open(os.path.join(self.folder, 'sources.list'), 'w', encoding='utf-8') as file:
+            for suite in suites:
+                for kind in ('deb', 'deb-src'):
+                    file.write('%s [signed-by=%s] %s %s main\n' % (kind, KEYRING, mirror, suite))
+        open(os.path.join(self.folder, 'status'), 'w').close()
+        settings = {'Dir::Etc::SourceList': 'sources.list', 'Dir::Etc::SourceParts': '/dev/null', 'Dir::State::Lists': 'lists',
+                    'Dir::Cache': 'cache', 'Dir::State::status': 'status'}
+        self.options = ['-qq'] + ['-o%s=%s' % (key, os.path.join(self.folder, value)) for key, value in settings.items()]
+        self.options += ['-oDebug::NoLocking=1', '-oAPT::Sandbox::User=root', '-oAcquire::Languages=none', '-oAcquire::Retries=3',
+                         '-oAPT::Get::AllowUnauthenticated=0', '-oAPT::Architecture=' + architecture,
+                         '-oAPT::Architectures=' + architecture, '-oAPT::Default-Release=' + self.release]
+
+    def call(self, *arguments, **options):
+        return run([arguments[0]] + self.options + list(arguments[1:]), **options)
+
+    def update(self):
+        self.call('apt-get', 'update')
+
+    def check(self, package, wanted):
+        """The version that the mirror has. wanted: the upstream version, or '' for any."""
+        found = re.search(r'^ *Candidate: (\S+)', self.call('apt-cache', 'policy', package), re.MULTILINE)
+        version = found.group(1) if found else '(none)'
+        upstream = re.sub(r'^\d+:', '', version)
+        if version == '(none)' or not (upstream == wanted or re.match(re.escape(wanted) + r'[-+~.]', upstream) or not wanted):
+            raise Failure('%s: %s of %s is wanted, %s (%s) has %s' % (
+                package, wanted or 'any version', self.release, self.mirror, ', '.join(self.suites), version.replace('(none)', 'none')))
+        return version
+
+    def unpack(self, packages, target, dependencies=False):
+        """Into target, all at once or not at all."""
+        archives = os.path.join(self.folder, 'cache/archives')
+        if dependencies:
+            self.call('apt-get', 'install', '--yes', '--download-only', '--no-install-recommends', *packages)
+        else:
+            self.call('apt-get', 'download', *packages, cwd=archives)
+        unfinished = target + '.unfinished'
+        shutil.rmtree(unfinished, ignore_errors=True)
+        os.makedirs(unfinished)
+        found = glob.glob(archives + '/*.deb')
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            list(pool.map(lambda path: run(['dpkg-deb', '--extract', path, unfinished]), found))
+        for path in found:
+            os.remove(path)
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(unfinished, target)
+
+    def source(self, package):
+        """The path of a source package's upstream archive."""
+        self.call('apt-get', 'source', '--download-only', package, cwd=self.folder)
+        found = glob.glob('%s/%s_*.orig.tar.*z' % (self.folder, package))
+        if not found:
+            raise Failure('%s: its source package has no upstream archive' % package)
+        return found[0]
+
+    def source_version(self, package, wanted):
+        versions = re.findall(r'^Version: (\S+)', self.call('apt-cache', 'showsrc', package), re.MULTILINE)
+        good = [version for version in versions if re.match(re.escape(wanted) + r'[-+~.]', version)]
+        if not good:
+            raise Failure('%s: source %s of %s is wanted, %s has %s' % (package, wanted, self.release, self.mirror,
+                                                                     ', '.join(versions) or 'none'))
+        return good[0]
