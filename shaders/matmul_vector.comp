@@ -42,7 +42,8 @@ void main() {
     [[unroll]] for (uint i = 0; i < SUMS; i++)
         sum[i] = 0;
 
-    for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+    // Unrolled, all loads of a row would come first: Adreno's compiler spills hundreds of registers for them.
+    [[dont_unroll]] for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
         const uint k = k0 + lane * LOAD;
         uvec4 loaded[LANE_ROWS];
         [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)

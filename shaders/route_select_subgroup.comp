@@ -22,26 +22,25 @@ uint lanes; // live ones of this subgroup
 
 // Experts lane, lane + lanes, ... are this lane's own, and likewise ranks.
 float own_score[OWN];
-uint ranked; // bit i: own expert i has its rank
+uint ranked; // bit i: own expert i has its rank, or there is none
 float slot_score[SLOTS];
 uint slot_id[SLOTS];
 
 // The best expert that has no rank yet gets this one. Its score to every lane.
 float next_rank(uint rank) {
     float best = -INFINITY;
-    uint best_id = NONE;
-    [[unroll]] for (uint i = 0u; i < OWN; i++) {
-        const uint e = gl_SubgroupInvocationID + i * lanes;
-        // Ascending e: among equal scores the first seen has the lowest index.
-        if (e < EXPERT_COUNT && (ranked >> i & 1u) == 0u && (own_score[i] > best || best_id == NONE)) {
+    uint best_own = NONE;
+    [[unroll]] for (uint i = 0u; i < OWN; i++)
+        // Ascending: among equal scores the first seen has the lowest index.
+        if ((ranked >> i & 1u) == 0u && (own_score[i] > best || best_own == NONE)) {
             best = own_score[i];
-            best_id = e;
+            best_own = i;
         }
-    }
+    const uint best_id = best_own == NONE ? NONE : gl_SubgroupInvocationID + best_own * lanes;
     const float score = subgroupMax(best);
     const uint id = subgroupMin(best == score ? best_id : NONE);
     if (id == best_id)
-        ranked |= 1u << (id / lanes);
+        ranked |= 1u << best_own;
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
         if (gl_SubgroupInvocationID + i * lanes == rank) {
             slot_score[i] = score;
@@ -85,6 +84,8 @@ void select_token(uint token) {
             const float raw = raw_score(token, e);
             nonfinite |= is_finite(raw) ? 0u : 1u;
             own_score[i] = score(token, e, raw);
+        } else {
+            ranked |= 1u << i;
         }
     }
     if (subgroupMax(nonfinite) != 0u) {
@@ -97,7 +98,7 @@ void select_token(uint token) {
     // Ranks 1 .. k, then on while the band reaches, to A + 1 at most: that one is only looked at.
     float s_first = 0.0, s_k = 0.0, gap = INFINITY, eps = push.eps;
     uint found = 0u;
-    for (uint rank = 0u; rank < EXPERT_COUNT; rank++) {
+    [[dont_unroll]] for (uint rank = 0u; rank < EXPERT_COUNT; rank++) { // Mali's compiler would, and spill
         const float score = next_rank(rank);
         found = rank + 1u;
         if (rank == 0u)
@@ -114,6 +115,7 @@ void select_token(uint token) {
             break;
     }
 
+    lanes = subgroupAdd(1u); // again, so that what follows from it need not live through the rounds
     uint active_count = 0u;
     [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
         const uint rank = lane + i * lanes;
