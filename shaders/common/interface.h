@@ -7,14 +7,15 @@
  *
  *   stage           input              control          output
  *   route_project   x [T,D]            projected out    -
- *   route_logits    x [T,D]            projected in, logits and shared gate out   -
+ *   route_logits    x [T,D]            projected in, logits out   -
+ *     its shared gate  x [T,D]         shared gate out, the part alone   -
  *   route_group     -                  logits in, groups out   -
  *   route_select    -                  logits and groups in, routing out   report, if flags say so
  *   totals          -                  routing in       totals
  *   sort            -                  routing in, tiles and arguments out   -
- *   expert_up       x [T,D]            tiles in         hidden [rows,H], then the shared expert's [T,S]
- *   expert_down     hidden             tiles in         expert rows [rows,D], then the shared expert's [T,D]
- *   combine         expert rows        routing in       y [T,D]
+ *   expert_up       x [T,D]            tiles in         hidden [rows,H], or the shared expert's part [T,S]
+ *   expert_down     hidden, or that    tiles in         expert rows [rows,D], or the shared expert's part [T,D]
+ *   combine         expert rows, both  routing in       y [T,D]
  *
  * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one pass, at most
  * PASS_TOKENS; a forward over more takes several passes. rows: one per token and active expert, sorted by expert. */
@@ -104,10 +105,14 @@
  * ROWS:      [T,A] the row of each active expert of a token.     ROW_TOKENS: [R] the token of each row.
  * LOGITS:    [T,E] float32.
  * NOTES:     [T,2] gap (float32); order in bits 0..15, SMOE_REPORT_FLAG_* from bit 16. Written for totals only.
- * SHARED_GATE: [T] float32 logits of the shared expert's gate.
  * PROJECTED: [T,p] float32.
  * GROUPS:    [T,G+2]: of each group what it takes from its experts' scores (float32; SMOE_GROUP_OUT: they may not be chosen); the group
- *            gap (float32); how many groups take part, 0 for a token with a group score that is not finite. G = 0: nothing. */
+ *            gap (float32); how many groups take part, 0 for a token with a group score that is not finite. G = 0: nothing.
+ * SHARED_GATE: [T] float32 logits of the shared expert's gate. A part of its own (SMOE_PART_BEGIN). */
+/* Dispatches that nothing orders write parts of one buffer. Each sees its own part alone, so that no driver and no validation layer takes
+ * them for dependent: it begins at a multiple of 256 bytes, the most that minStorageBufferOffsetAlignment may be. */
+#define SMOE_PART_BEGIN(words) (((words) + 63) / 64 * 64)
+
 #define SMOE_GROUP_OUT -1.0
 #define SMOE_GROUP_WORDS(G) ((G) > 0 ? (G) + 2 : 0)
 #define SMOE_ARGUMENT_WORDS 8
@@ -124,13 +129,14 @@
 #define SMOE_CONTROL_TILES(ranges, T, A, E) (SMOE_CONTROL_LOGITS(ranges, T, A) + (T) * (E))
 /* No tile is empty, so there are no more tiles than rows. */
 #define SMOE_CONTROL_NOTES(ranges, T, A, E) (SMOE_CONTROL_TILES(ranges, T, A, E) + SMOE_TILE_WORDS * (T) * (A))
-#define SMOE_CONTROL_SHARED_GATE(ranges, T, A, E) (SMOE_CONTROL_NOTES(ranges, T, A, E) + 2 * (T))
-#define SMOE_CONTROL_PROJECTED(ranges, T, A, E) (SMOE_CONTROL_SHARED_GATE(ranges, T, A, E) + (T))
+#define SMOE_CONTROL_PROJECTED(ranges, T, A, E) (SMOE_CONTROL_NOTES(ranges, T, A, E) + 2 * (T))
 #define SMOE_CONTROL_GROUPS(ranges, T, A, E, p) (SMOE_CONTROL_PROJECTED(ranges, T, A, E) + (T) * (p))
+#define SMOE_CONTROL_SHARED_GATE(ranges, T, A, E, p, G) \
+    SMOE_PART_BEGIN(SMOE_CONTROL_GROUPS(ranges, T, A, E, p) + (T) * SMOE_GROUP_WORDS(G))
 /* Words in all. */
-#define SMOE_CONTROL_WORDS(ranges, T, A, E, p, G) (SMOE_CONTROL_GROUPS(ranges, T, A, E, p) + (T) * SMOE_GROUP_WORDS(G))
+#define SMOE_CONTROL_WORDS(ranges, T, A, E, p, G) (SMOE_CONTROL_SHARED_GATE(ranges, T, A, E, p, G) + (T))
 
-/* Elements before the shared expert's part of hidden and of the expert rows: R rows of the routed experts, to a whole vec4. */
-#define SMOE_SHARED_START(R, width) (((R) * (width) + 3) / 4 * 4)
+/* Elements before the shared expert's part of hidden and of the expert rows: R rows of the routed experts. */
+#define SMOE_SHARED_START(R, width) SMOE_PART_BEGIN((R) * (width))
 
 #endif

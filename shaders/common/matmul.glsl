@@ -19,20 +19,14 @@
 
 const bool SHARED = PART == SMOE_PART_SHARED;
 const uint HIDDEN = SHARED ? SHARED_HIDDEN : D_HIDDEN;
-const uint ROUTED_ROWS = PASS_TOKENS * MAX_ACTIVE;
 #if STAGE == STAGE_DOWN
 const uint K = HIDDEN, N = D_MODEL;
-const uint INPUT_START = SHARED ? SMOE_SHARED_START(ROUTED_ROWS, D_HIDDEN) : 0;
-const uint OUTPUT_START = SHARED ? SMOE_SHARED_START(ROUTED_ROWS, D_MODEL) : 0;
 #elif STAGE == STAGE_UP
 const uint K = D_MODEL, N = HIDDEN;
-const uint INPUT_START = 0;
-const uint OUTPUT_START = SHARED ? SMOE_SHARED_START(ROUTED_ROWS, D_HIDDEN) : 0;
 #else
 const uint K = D_MODEL, N = PART == SMOE_PART_PROJECTION ? PROJECTION_WIDTH : PART == SMOE_PART_SHARED_GATE ? 1 : EXPERT_COUNT;
-const uint INPUT_START = 0;
 const uint OUTPUT_START = PART == SMOE_PART_PROJECTION    ? AT_PROJECTED
-                          : PART == SMOE_PART_SHARED_GATE ? AT_SHARED_GATE
+                          : PART == SMOE_PART_SHARED_GATE ? 0 // of a binding that is that part
                                                           : AT_LOGITS;
 #endif
 #if STAGE == STAGE_UP
@@ -85,7 +79,7 @@ uint input_row(uint row) {
     if (!SHARED)
         return control[AT_ROW_TOKENS + row] * K;
 #endif
-    return INPUT_START + row * K;
+    return row * K;
 }
 
 // Four inputs from element k of the row that begins at `base`, zero past K. k is below K rounded up to TILE_DEPTH.
@@ -195,6 +189,6 @@ void store(uint row, uint column, uint expert, float sum, float sum_gate) {
 #if STAGE == STAGE_LOGITS
     control[OUTPUT_START + row * N + column] = floatBitsToUint(sum);
 #else
-    output1[OUTPUT_START + row * N + column] = sum;
+    output1[row * N + column] = sum;
 #endif
 }

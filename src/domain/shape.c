@@ -112,6 +112,13 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
  * gigabytes that an app must find. */
 #define WORKSPACE_BUDGET (512ull << 20)
 
+static uint64_t shared_gate_word(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return SMOE_CONTROL_SHARED_GATE((uint64_t)shape->range_count, pass_tokens, (uint64_t)shape->desc.max_active,
+                                    (uint64_t)shape->desc.expert_count, (uint64_t)shape->desc.projection_width,
+                                    (uint64_t)shape->group_count);
+}
+
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
 {
     return SMOE_CONTROL_WORDS((uint64_t)shape->range_count, pass_tokens, (uint64_t)shape->desc.max_active,
@@ -200,6 +207,11 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     out->hidden_size = 4 * hidden_elements(out, out->pass_tokens);
     out->rows_offset = smoe_align_up(out->hidden_offset + out->hidden_size, REGION_ALIGNMENT);
     out->rows_size = 4 * output_elements(out, out->pass_tokens);
+    const uint64_t routed = (uint64_t)out->pass_tokens * out->desc.max_active;
+    const bool shared = desc->shared_hidden > 0;
+    out->shared_gate_offset = 4 * shared_gate_word(out, out->pass_tokens);
+    out->shared_hidden_offset = out->hidden_offset + (shared ? 4 * SMOE_SHARED_START(routed, desc->d_hidden) : out->hidden_size);
+    out->shared_rows_offset = out->rows_offset + (shared ? 4 * SMOE_SHARED_START(routed, desc->d_model) : out->rows_size);
     out->workspace_size = out->rows_offset + out->rows_size;
     return SMOE_SUCCESS;
 }

@@ -16,6 +16,8 @@ typedef struct smoe_shape {
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
     uint64_t hidden_offset, hidden_size;
     uint64_t rows_offset, rows_size;
+    /* Where the parts of them begin that have descriptors of their own: aligned, and the end where the layer has no shared expert. */
+    uint64_t shared_gate_offset, shared_hidden_offset, shared_rows_offset;
     uint64_t workspace_size;
 } smoe_shape;
 

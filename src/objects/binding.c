@@ -4,11 +4,24 @@
 #include "descriptors.h"
 
 #define IO_BUFFERS 3u
-#define SETS_PER_PASS 3u
 
 static VkDescriptorBufferInfo part(const smoe_buffer *buffer, uint64_t offset, uint64_t size)
 {
     return (VkDescriptorBufferInfo){buffer->buffer, buffer->offset + offset, size};
+}
+
+static VkDescriptorBufferInfo between(const smoe_buffer *buffer, uint64_t begin, uint64_t end)
+{
+    return part(buffer, begin, end - begin);
+}
+
+/* A set that the layer has no use for is VK_NULL_HANDLE. */
+static void write_set(const smoe_binding *binding, VkDescriptorSet set, VkDescriptorBufferInfo input, VkDescriptorBufferInfo control,
+                      VkDescriptorBufferInfo output)
+{
+    const VkDescriptorBufferInfo buffers[IO_BUFFERS] = {input, control, output};
+    if (set)
+        smoe_descriptors_write(binding->plan->context, set, buffers, IO_BUFFERS);
 }
 
 static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
@@ -16,15 +29,19 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
     const smoe_plan *plan = binding->plan;
     const smoe_shape *shape = &plan->shape;
     const uint64_t token_size = 4ull * shape->desc.d_model;
-    const VkDescriptorBufferInfo control = part(&desc->workspace, 0, shape->control_size);
-    const VkDescriptorBufferInfo hidden = part(&desc->workspace, shape->hidden_offset, shape->hidden_size);
-    const VkDescriptorBufferInfo rows = part(&desc->workspace, shape->rows_offset, shape->rows_size);
-    const VkDescriptorBufferInfo hidden_rows[IO_BUFFERS] = {hidden, control, rows};
-    smoe_descriptors_write(plan->context, binding->hidden_rows, hidden_rows, IO_BUFFERS);
-    if (binding->has_totals) {
-        const VkDescriptorBufferInfo totals[IO_BUFFERS] = {hidden, control, part(&desc->totals, 0, smoe_plan_totals_size(plan))};
-        smoe_descriptors_write(plan->context, binding->totals, totals, IO_BUFFERS);
-    }
+    const VkDescriptorBufferInfo all_control = part(&desc->workspace, 0, shape->control_size);
+    const VkDescriptorBufferInfo control = between(&desc->workspace, 0, shape->shared_gate_offset);
+    const VkDescriptorBufferInfo gate = between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
+    const VkDescriptorBufferInfo hidden = between(&desc->workspace, shape->hidden_offset, shape->shared_hidden_offset);
+    const VkDescriptorBufferInfo shared_hidden =
+        between(&desc->workspace, shape->shared_hidden_offset, shape->hidden_offset + shape->hidden_size);
+    const VkDescriptorBufferInfo all_rows = part(&desc->workspace, shape->rows_offset, shape->rows_size);
+    const VkDescriptorBufferInfo rows = between(&desc->workspace, shape->rows_offset, shape->shared_rows_offset);
+    const VkDescriptorBufferInfo shared_rows =
+        between(&desc->workspace, shape->shared_rows_offset, shape->rows_offset + shape->rows_size);
+    write_set(binding, binding->hidden_rows, hidden, control, rows);
+    write_set(binding, binding->shared_rows, shared_hidden, control, shared_rows);
+    write_set(binding, binding->totals, hidden, control, part(&desc->totals, 0, smoe_plan_totals_size(plan)));
     for (uint32_t pass = 0; pass < binding->pass_count; pass++) {
         const uint32_t first = pass * shape->pass_tokens;
         const uint32_t count = smoe_shape_pass_token_count(shape, binding->max_tokens, pass);
@@ -32,20 +49,20 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
         const VkDescriptorBufferInfo y = part(&desc->y, first * token_size, count * token_size);
         const VkDescriptorBufferInfo report =
             binding->has_report ? part(&desc->report, smoe_plan_report_size(plan, first), smoe_plan_report_size(plan, count)) : hidden;
-        const VkDescriptorBufferInfo x_hidden[IO_BUFFERS] = {x, control, hidden};
-        const VkDescriptorBufferInfo x_report[IO_BUFFERS] = {x, control, report};
-        const VkDescriptorBufferInfo rows_y[IO_BUFFERS] = {rows, control, y};
-        smoe_descriptors_write(plan->context, binding->passes[pass].x_hidden, x_hidden, IO_BUFFERS);
-        smoe_descriptors_write(plan->context, binding->passes[pass].x_report, x_report, IO_BUFFERS);
-        smoe_descriptors_write(plan->context, binding->passes[pass].rows_y, rows_y, IO_BUFFERS);
+        write_set(binding, binding->passes[pass].x_hidden, x, control, hidden);
+        write_set(binding, binding->passes[pass].x_report, x, control, report);
+        write_set(binding, binding->passes[pass].rows_y, all_rows, all_control, y);
+        write_set(binding, binding->passes[pass].x_gate, x, gate, hidden);
+        write_set(binding, binding->passes[pass].x_shared, x, control, shared_hidden);
     }
 }
 
 static smoe_result create_sets(smoe_binding *binding)
 {
     const smoe_context *context = binding->plan->context;
-    const uint32_t first_pass = binding->has_totals ? 2 : 1; /* hidden_rows, totals */
-    const uint32_t set_count = first_pass + SETS_PER_PASS * binding->pass_count;
+    const smoe_plan_desc *desc = &binding->plan->shape.desc;
+    const uint32_t shared = desc->shared_hidden > 0, gate = desc->shared_gate, totals = binding->has_totals;
+    const uint32_t set_count = 1 + shared + totals + (3 + shared + gate) * binding->pass_count;
     VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
     binding->passes = smoe_host_alloc(&context->host, binding->pass_count, sizeof *binding->passes);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -54,11 +71,17 @@ static smoe_result create_sets(smoe_binding *binding)
     else
         result = smoe_descriptors_create(context, context->io_layout, IO_BUFFERS, set_count, &binding->pool, sets);
     if (!result) {
-        binding->hidden_rows = sets[0];
-        binding->totals = binding->has_totals ? sets[1] : VK_NULL_HANDLE;
+        const VkDescriptorSet *next = sets;
+        binding->hidden_rows = *next++;
+        binding->shared_rows = shared ? *next++ : VK_NULL_HANDLE;
+        binding->totals = totals ? *next++ : VK_NULL_HANDLE;
         for (uint32_t pass = 0; pass < binding->pass_count; pass++) {
-            const VkDescriptorSet *own = &sets[first_pass + SETS_PER_PASS * pass];
-            binding->passes[pass] = (smoe_binding_pass){own[0], own[1], own[2]};
+            smoe_binding_pass *own = &binding->passes[pass];
+            own->x_hidden = *next++;
+            own->x_report = *next++;
+            own->rows_y = *next++;
+            own->x_gate = gate ? *next++ : VK_NULL_HANDLE;
+            own->x_shared = shared ? *next++ : VK_NULL_HANDLE;
         }
     }
     smoe_host_free(&context->host, sets);

@@ -140,7 +140,7 @@ static void record_routing(recording *r, const smoe_regimes *regimes, const smoe
         dispatch(r, smoe_matmul_groups(&selection->router[regimes->logits], desc->expert_count, tokens));
     }
     if (desc->shared_gate && !r->routing_alone) {
-        bind(r, plan->shared_gate[regimes->shared_gate], io->x_hidden, &r->layer->shared_gate);
+        bind(r, plan->shared_gate[regimes->shared_gate], io->x_gate, &r->layer->shared_gate);
         dispatch(r, smoe_matmul_groups(&selection->router[regimes->shared_gate], 1, tokens));
     }
     barrier(r);
@@ -167,15 +167,15 @@ static void record_routing(recording *r, const smoe_regimes *regimes, const smoe
 }
 
 /* The shared expert, then one dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of
- * their own. down: 0 or 1. */
-static void dispatch_experts(recording *r, const smoe_regimes *regimes, VkDescriptorSet io, uint32_t down)
+ * their own. Those of the ranges interleave, and validation that looks into shaders takes them for hazards. down: 0 or 1. */
+static void dispatch_experts(recording *r, const smoe_regimes *regimes, VkDescriptorSet io, VkDescriptorSet shared_io, uint32_t down)
 {
     const smoe_plan *plan = r->plan;
     const smoe_plan_desc *desc = &plan->shape.desc;
     if (desc->shared_hidden > 0) {
         const smoe_expert_pipelines *pipelines = &plan->shared[regimes->shared];
         const smoe_expert_selection *experts = &plan->selection.experts[regimes->shared];
-        bind(r, down ? pipelines->down : pipelines->up, io, down ? &r->layer->shared_down : &r->layer->shared_up);
+        bind(r, down ? pipelines->down : pipelines->up, shared_io, down ? &r->layer->shared_down : &r->layer->shared_up);
         dispatch(r, smoe_matmul_groups(down ? &experts->down : &experts->up, down ? desc->d_model : desc->shared_hidden,
                                        r->push.token_count));
     }
@@ -197,11 +197,11 @@ static void record_experts(recording *r, const smoe_regimes *regimes, const smoe
     barrier(r);
     timestamp(r, SMOE_STAGE_SORT);
 
-    dispatch_experts(r, regimes, io->x_hidden, 0);
+    dispatch_experts(r, regimes, io->x_hidden, io->x_shared, 0);
     barrier(r);
     timestamp(r, SMOE_STAGE_EXPERT_UP);
 
-    dispatch_experts(r, regimes, r->binding->hidden_rows, 1);
+    dispatch_experts(r, regimes, r->binding->hidden_rows, r->binding->shared_rows, 1);
     barrier(r);
     timestamp(r, SMOE_STAGE_EXPERT_DOWN);
 

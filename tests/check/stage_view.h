@@ -101,7 +101,7 @@ static inline const uint32_t *stage_notes(const stage_run *run, uint32_t token)
 /* The logit of the shared expert's gate. */
 static inline float stage_shared_gate(const stage_run *run, uint32_t token)
 {
-    return stage_floats(run, STAGE_REGION(run, SHARED_GATE))[token];
+    return ((const float *)(const void *)(run->workspace.data + run->shape.shared_gate_offset))[token];
 }
 
 /* v [p] */
@@ -133,17 +133,13 @@ static inline const float *stage_expert_row(const stage_run *run, uint32_t row)
 /* The shared expert's part of both, a row for each token. */
 static inline const float *stage_shared_hidden(const stage_run *run, uint32_t token)
 {
-    const size_t start = SMOE_SHARED_START(stage_capacity(run) * stage_cap(run), run->shape.desc.d_hidden);
-
-    return (const float *)(const void *)(run->workspace.data + run->shape.hidden_offset) + start +
+    return (const float *)(const void *)(run->workspace.data + run->shape.shared_hidden_offset) +
            (size_t)token * run->shape.desc.shared_hidden;
 }
 
 static inline const float *stage_shared_row(const stage_run *run, uint32_t token)
 {
-    const size_t start = SMOE_SHARED_START(stage_capacity(run) * stage_cap(run), run->shape.desc.d_model);
-
-    return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) + start +
+    return (const float *)(const void *)(run->workspace.data + run->shape.shared_rows_offset) +
            (size_t)token * run->shape.desc.d_model;
 }
 

@@ -107,7 +107,13 @@ int test_broken_shape(const smoe_device_info *info, const smoe_plan_desc *desc,
     const uint64_t shared = desc->shared_hidden, hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model;
     RULE(s->hidden_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_hidden) + T * shared : hidden) && s->hidden_size <= range);
     RULE(s->rows_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_model) + T * desc->d_model : rows) && s->rows_size <= range);
-    RULE(shared == 0 || (SMOE_SHARED_START(T * A, desc->d_hidden) >= hidden && SMOE_SHARED_START(T * A, desc->d_hidden) % 4 == 0));
+    RULE(s->shared_hidden_offset % 256 == 0 || shared == 0);
+    RULE(s->shared_hidden_offset >= s->hidden_offset + 4 * hidden);
+    RULE(s->shared_hidden_offset + 4 * T * shared == s->hidden_offset + s->hidden_size);
+    RULE(s->shared_rows_offset % 256 == 0 || shared == 0);
+    RULE(s->shared_rows_offset >= s->rows_offset + 4 * rows);
+    RULE(s->shared_rows_offset + (shared ? 4 * rows / A : 0) == s->rows_offset + s->rows_size);
+    RULE(s->shared_gate_offset % 256 == 0 && s->shared_gate_offset + 4 * T == s->control_size);
     RULE(s->aligned == (desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0));
     RULE(s->shared_aligned == (desc->d_model % 4 == 0 && shared % 4 == 0));
     RULE(desc->d_model * shared * smoe_shape_weight_size(s) <= range && 4ull * desc->projection_width * desc->d_model <= range);
