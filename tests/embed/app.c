@@ -121,6 +121,11 @@ static void enable_everything(test_app *app)
         app->features.pNext = &app->size_control;
     }
     vkGetPhysicalDeviceFeatures2(app->physical_device, &app->features);
+    /* Some drivers cannot combine robustBufferAccess with these. */
+    app->features12.descriptorBindingUniformBufferUpdateAfterBind = VK_FALSE;
+    app->features12.descriptorBindingStorageBufferUpdateAfterBind = VK_FALSE;
+    app->features12.descriptorBindingUniformTexelBufferUpdateAfterBind = VK_FALSE;
+    app->features12.descriptorBindingStorageTexelBufferUpdateAfterBind = VK_FALSE;
 }
 
 static bool create_device(test_app *app, app_features features)
