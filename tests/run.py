@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs every test and counts: `scons test`, or by hand `tests/run.py --only unit` after `scons`.
+"""Runs every test and counts: `scons test`, or by hand `tests/run.py --only unit` after `scons`. With --driver NAME, those that run on
+a device, on a driver of tests/drivers, under the newest validation layer, which finds hazards between dispatches that Debian 12's misses.
 
 A test is a file tests/FOLDER/test_NAME: .c, built to BUILD/tests/FOLDER/test_NAME (cmocka), or .py, or .sh. All of them write
 TAP: `1..N`, then `ok 1 - name`, `not ok 2 - name`, `ok 3 - name # SKIP reason`, anything else between. A C test that skips prints
@@ -19,15 +20,9 @@ import sys
 import time
 import tty
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+import variants
 
-# Environments that a test, or each test of a folder, runs under, one after another; others run once, as they are. Lavapipe's
-# vectors of 128, 256 and 512 bits are subgroups of 4, 8 and 16; its default depends on the processor.
-WIDTHS = [{'LP_NATIVE_VECTOR_WIDTH': width} for width in ('128', '256', '512')]
-VARIANTS = {'tests/check': WIDTHS, 'tests/vision/test_check.py': WIDTHS,
-            'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
-            'tests/check/test_masked.c': WIDTHS[:1]}  # what is left without capabilities knows no subgroups, and compiles for minutes
-ONCE = ('tests/build', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py')  # nothing new in a build with sanitizers
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIMEOUT = 1800  # seconds; the slowest folder under sanitizers on two slow cores stays far below
 TAIL = 60      # lines shown of a test that failed
 
@@ -39,31 +34,31 @@ SKIP = re.compile(r'# SKIP\b', re.IGNORECASE)
 class Run:
     """One test file under one environment."""
 
-    def __init__(self, path, variant, arguments):
-        self.path, self.variant, self.arguments = path, variant, arguments
+    def __init__(self, path, variant, driver, arguments):
+        self.path, self.variant, self.driver, self.arguments = path, variant, driver, arguments
         self.label = ' '.join([path] + ['%s=%s' % item for item in sorted(variant.items())])
-        self.passed, self.failed, self.skipped, self.seconds, self.output = 0, [], [], 0.0, ''
+        self.passed, self.failed, self.skipped, self.seconds, self.cpu, self.output = 0, [], [], 0.0, 0.0, ''
 
     def command(self):
         stem, suffix = os.path.splitext(self.path)
-        return {'.c': [os.path.join(self.arguments.build, stem)], '.py': [sys.executable, self.path],
+        return {'.c': self.driver.command([os.path.join(self.arguments.build, stem)]), '.py': [sys.executable, self.path],
                 '.sh': ['bash', self.path]}[suffix]
 
     def environment(self):
-        ours = {'SMOE_BUILD': self.arguments.build, 'SMOE_CC': self.arguments.cc,
-                'SMOE_SANITIZE': self.arguments.sanitize, 'CMOCKA_MESSAGE_OUTPUT': 'TAP', 'PYTHONUNBUFFERED': '1'}
+        ours = {**self.driver.environment(), 'SMOE_CC': self.arguments.cc, 'SMOE_SANITIZE': self.arguments.sanitize,
+                'CMOCKA_MESSAGE_OUTPUT': 'TAP', 'PYTHONUNBUFFERED': '1'}
         defaults = {'LSAN_OPTIONS': 'suppressions=%s/tests/lsan.supp:print_suppressions=0' % ROOT,
                     'UBSAN_OPTIONS': 'print_stacktrace=1', 'TSAN_OPTIONS': 'suppressions=%s/tests/tsan.supp' % ROOT}
         preload = self.arguments.build + '/tests/keep_libraries.so'
         if os.path.exists(preload):
             ours['LD_PRELOAD'] = preload
             defaults['ASAN_OPTIONS'] = 'verify_asan_link_order=0'
-        return {**defaults, **os.environ, **ours, **self.variant}
+        return variants.with_shader_cache({**defaults, **os.environ, **ours, **self.variant})
 
     def execute(self):
         begin = time.monotonic()
         try:
-            self.output, status = capture(self.command(), self.environment(), self.arguments.timeout)
+            self.output, status, self.cpu = capture(self.command(), self.environment(), self.arguments.timeout)
         except OSError as error:
             self.output, status = str(error), 'did not start'
         self.seconds = time.monotonic() - begin
@@ -133,22 +128,21 @@ def capture(command, environment, timeout):
         if not data:
             break
         chunks.append(data)
-    code = process.wait()
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = code = os.WEXITSTATUS(code) if os.WIFEXITED(code) else -os.WTERMSIG(code)
     LIVE.discard(process.pid)
     os.close(ours)
     if not status and code:
         status = 'signal %s' % signal.Signals(-code).name if code < 0 else 'exit status %d' % code
-    return b''.join(chunks).decode('utf-8', 'replace'), status
+    return b''.join(chunks).decode('utf-8', 'replace'), status, usage.ru_utime + usage.ru_stime
 
 
-def find_runs(arguments):
+def find_runs(driver, arguments):
     runs = []
-    for path in sorted(path for suffix in ('c', 'py', 'sh') for path in glob.glob('tests/*/test_*.' + suffix)):
-        variants = VARIANTS.get(path, VARIANTS.get(os.path.dirname(path), [{}]))
-        if arguments.sanitize:  # the code that the sanitizers see is the same at every width
-            variants = [] if path in ONCE or os.path.dirname(path) in ONCE else [{}]
-        for variant in variants:
-            run = Run(path, variant, arguments)
+    paths = [path for suffix in ('c', 'py', 'sh') for path in glob.glob('tests/*/test_*.' + suffix)]
+    for path in sorted(paths, key=variants.order):
+        for variant in variants.find(path, arguments.driver or ('sanitize' if arguments.sanitize else '')):
+            run = Run(path, variant, driver, arguments)
             if arguments.only in run.label:
                 runs.append(run)
     return runs
@@ -159,6 +153,7 @@ def main():
     parser.add_argument('--build', default='build', help='the build folder [build]')
     parser.add_argument('--cc', default='gcc', help='the compiler for tests that compile [gcc]')
     parser.add_argument('--sanitize', default='', help='the sanitizers of the build')
+    parser.add_argument('--driver', default='', help='one of %s; tests/drivers/setup.py first' % ', '.join(variants.DRIVERS))
     parser.add_argument('--only', default='', help='only tests that have this in their path or environment')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4), help='tests at the same time')
     parser.add_argument('--timeout', type=int, default=TIMEOUT, help='seconds for one test file [%d]' % TIMEOUT)
@@ -166,10 +161,17 @@ def main():
     arguments = parser.parse_args()
     arguments.build = os.path.abspath(arguments.build)
     os.chdir(ROOT)
+    try:
+        driver = variants.find_driver(arguments.driver, arguments.build, arguments.sanitize)
+    except variants.Missing as missing:
+        print('tests/run.py: %s' % missing, file=sys.stderr)
+        return 2
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    runs = find_runs(arguments)
+    runs = find_runs(driver, arguments)
+    for note in sorted({variants.note(run.variant) for run in runs} - {''}):
+        print(note, flush=True)
     passed, failed, skipped = 0, [], []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run.execute) for run in runs]):
@@ -178,7 +180,7 @@ def main():
             failed += ['%s: %s' % (run.label, text) for text in run.failed]
             skipped += ['%s: %s' % (run.label, text) for text in run.skipped]
             counts = '%d passed' % run.passed + (', %d failed' % len(run.failed) if run.failed else '')
-            print('%-72s %s, %.1f s' % (run.label, counts, run.seconds), flush=True)
+            print('%-72s %s, %.1f s, %.1f s of processor' % (run.label, counts, run.seconds, run.cpu), flush=True)
             if run.failed:
                 print('\n'.join('    ' + line for line in run.output.splitlines()[-TAIL:]), flush=True)
     if not runs:

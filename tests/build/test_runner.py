@@ -1,0 +1,145 @@
+"""What tests/run.py promises of --driver: what runs under what, how programs start there, and what is said where something is missing. In a
+project that consists of the runner and two tests, on a driver that is not there."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import tap
+
+# Tells its environment; as a Python test it also starts a program.
+TOLD = ('LP_NATIVE_VECTOR_WIDTH', 'MESA_SHADER_CACHE_DIR', 'SMOE_BUILD', 'VK_DRIVER_FILES', 'VK_LAYER_PATH', 'VK_LAYER_MESSAGE_ID_FILTER',
+        'VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC')
+TEST = '''
+import os, subprocess
+for name in %r:
+    print('#', name, os.environ.get(name))
+print('# program:', subprocess.run([os.environ['SMOE_BUILD'] + '/bin/smoe-x', 'a b'], stdout=subprocess.PIPE).stdout.decode().strip())
+print('1..1\\nnot ok 1 - told')
+''' % (TOLD,)
+PROGRAM = '#!/bin/sh\necho "program $0 $1"\n'
+LAUNCHER = '#!/bin/sh\necho "launched $(basename "$1") $2"\n'
+
+
+class Project:
+    """A copy of the runner, with tests that tell their environment and fail, so that it is shown."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.top = os.path.realpath(self.folder.name)
+        os.makedirs(self.top + '/tests/drivers')
+        for name in ('run.py', 'variants.py', 'drivers/devices.py'):
+            shutil.copy('tests/' + name, '%s/tests/%s' % (self.top, name))
+        for name in ('check/test_large', 'golden/test_golden', 'unit/test_shape'):
+            self.write('tests/%s.py' % name, TEST)
+        self.write('build/bin/smoe-x', PROGRAM)
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+    def write(self, name, text):
+        path = os.path.join(self.top, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        os.chmod(path, 0o755)
+
+    def set_up(self, layers=True):
+        """Drivers as tests/drivers/setup.py leaves them, as far as the runner looks."""
+        for name in ('mesa26-lvp', 'swiftshader'):
+            self.write('build/drivers/icd/%s.json' % name, '{}')
+        self.write('build/drivers/bin/run-mesa26', LAUNCHER)
+        if layers:
+            self.write('build/drivers/layers/VkLayer_khronos_validation.json', '{}')
+
+    def run(self, *arguments):
+        """Exit status and output, without the variables that this test itself runs under."""
+        environment = {name: value for name, value in os.environ.items() if name not in TOLD}
+        run = subprocess.run([sys.executable, self.top + '/tests/run.py', *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             encoding='utf-8', env=environment, cwd=self.top)
+        return run.returncode, run.stdout
+
+    def told(self, *arguments):
+        """What each test was told: [(label, {variable: value})]."""
+        status, output = self.run('--jobs', '1', *arguments)
+        assert status == 1 and re.search(r'^\d+ passed, [1-9]\d* failed$', output, re.MULTILINE), output
+        found = []
+        for line in output.splitlines():
+            if line.startswith('tests/') and ' failed, ' in line:
+                found.append((re.split(' {2,}', line)[0].split()[0], {}))
+            elif re.match(r'    # [\w]+:? ', line):
+                name, value = line[6:].split(' ', 1)
+                found[-1][1][name.rstrip(':')] = value
+        return found, output
+
+
+def system_runs_everything():
+    with Project() as project:
+        found, output = project.told()
+        paths = [path for path, _ in found]
+        assert sorted(paths) == ['tests/check/test_large.py'] * 3 + ['tests/golden/test_golden.py', 'tests/unit/test_shape.py'], output
+        for _, told in found:
+            assert told['VK_DRIVER_FILES'] == told['VK_LAYER_PATH'] == told['VK_LAYER_MESSAGE_ID_FILTER'] == 'None', output
+            assert told['SMOE_BUILD'] == project.top + '/build' and told['program'].endswith('/build/bin/smoe-x a b'), output
+        caches = {told['LP_NATIVE_VECTOR_WIDTH']: told['MESA_SHADER_CACHE_DIR'] for _, told in found}
+        assert sorted(caches) == ['128', '256', '512'] and len(set(caches.values())) == 3, caches
+
+
+def driver_runs_what_uses_a_device():
+    with Project() as project:
+        project.set_up()
+        found, output = project.told('--driver', 'swiftshader')
+        assert sorted(path for path, _ in found) == ['tests/check/test_large.py', 'tests/golden/test_golden.py'], output
+        for _, told in found:
+            assert told['VK_DRIVER_FILES'] == project.top + '/build/drivers/icd/swiftshader.json', output
+            assert os.path.isfile(told['VK_LAYER_PATH'] + '/VkLayer_khronos_validation.json'), output
+            assert told['VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC'] == '1', output
+            assert told['program'].startswith('program '), output
+
+
+def programs_start_with_the_driver_s_libraries():
+    with Project() as project:
+        project.set_up()
+        found, output = project.told('--driver', 'lavapipe-26')
+        widths = [(path, told['LP_NATIVE_VECTOR_WIDTH']) for path, told in found]
+        assert sorted(widths) == [(path, width) for path in ('tests/check/test_large.py', 'tests/golden/test_golden.py')
+                                  for width in ('128', '256', '512')], output
+        for _, told in found:
+            assert told['SMOE_BUILD'] != project.top + '/build' and told['program'] == 'launched smoe-x a b', output
+
+
+def hazards_between_ranges_are_left_out_aloud():
+    with Project() as project:
+        project.set_up()
+        os.rename(project.top + '/tests/check/test_large.py', project.top + '/tests/check/test_other.py')
+        found, output = project.told('--driver', 'swiftshader')
+        assert all(told['VK_LAYER_MESSAGE_ID_FILTER'] == 'None' for _, told in found) and 'note:' not in output, output
+        project.write('tests/check/test_large.c', '')
+        project.write('build/tests/check/test_large', '#!/bin/sh\necho "# VK_LAYER_MESSAGE_ID_FILTER $VK_LAYER_MESSAGE_ID_FILTER"\n'
+                                                      'echo "1..1"; echo "not ok 1 - told"\n')
+        found, output = project.told('--driver', 'swiftshader')
+        filters = {path: told['VK_LAYER_MESSAGE_ID_FILTER'] for path, told in found}
+        assert filters['tests/check/test_large.c'] == 'SYNC-HAZARD-WRITE-AFTER-WRITE', output
+        assert filters['tests/check/test_other.py'] == 'None' and 'note: VK_LAYER_MESSAGE_ID_FILTER' in output, output
+        found, output = project.told()
+        assert {told['VK_LAYER_MESSAGE_ID_FILTER'] for path, told in found if path.endswith('_large.c')} == {''}, output
+
+
+def what_is_missing_is_said():
+    with Project() as project:
+        for arguments, text in ((['--driver', 'nonsense'], 'lavapipe-22, lavapipe-26, swiftshader'),
+                                (['--driver', 'swiftshader'], 'swiftshader.json not found: run '),
+                                (['--driver', 'swiftshader', '--sanitize', 'address'], 'without sanitizers')):
+            status, output = project.run(*arguments)
+            assert status == 2 and text in output and output.count('\n') == 1, output
+        project.set_up(layers=False)
+        status, output = project.run('--driver', 'swiftshader')
+        assert status == 2 and 'layers not found: run tests/drivers/setup.py' in output, output
+
+
+tap.run([system_runs_everything, driver_runs_what_uses_a_device, programs_start_with_the_driver_s_libraries,
+         hazards_between_ranges_are_left_out_aloud, what_is_missing_is_said])

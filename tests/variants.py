@@ -1,0 +1,129 @@
+"""What runs under what: the environments of the tests, and the drivers that they run on."""
+import glob
+import os
+import shlex
+import shutil
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT + '/tests/drivers')
+import devices  # noqa: E402
+from devices import Missing  # noqa: E402
+
+# Lavapipe's vectors of 128, 256 and 512 bits are subgroups of 4, 8 and 16.
+WIDTHS = [{'LP_NATIVE_VECTOR_WIDTH': width} for width in ('128', '256', '512')]
+# Where the newest validation layer is wrong: the dispatches of a layer's ranges of experts write rows of their own, in turns, of one buffer
+# (src/objects/forward.c), and the layer judges by what their descriptors cover. The tests with such layers go without these messages.
+RANGES = {'VK_LAYER_MESSAGE_ID_FILTER': 'SYNC-HAZARD-WRITE-AFTER-WRITE'}
+WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c')
+RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '
+               'for write-after-write hazards')
+
+# The same at every subgroup size: what one run shows, more would not. test_layer has a part of test_stages' table.
+ONE_WIDTH = {'tests/check/test_%s.c' % name: WIDTHS[1:2]
+             for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'layer', 'recording', 'threads')}
+CHECK = {'tests/check': WIDTHS, **ONE_WIDTH,
+         'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
+         'tests/check/test_masked.c': WIDTHS[:1]}  # what is left without capabilities knows no subgroups, and compiles for minutes
+ON_DEVICE = ['tests/' + name for name in ('analyze', 'checkpoint', 'devices', 'embed', 'golden', 'samples', 'vision')]
+# What runs under what: the environments of each test of a folder, or of one test, one after another. The longest name wins; what is not
+# named does not run. By driver; '' is the system's, `sanitize` the same in a build with sanitizers.
+VARIANTS = {
+    '': {'tests': [{}], **CHECK, 'tests/vision/test_check.py': WIDTHS},
+    # The sanitizers see the library's code and not the shaders': one width, and of the table what test_layer has. Nothing new in the rest.
+    'sanitize': {'tests': [{}], **{path: [] for path in (
+        'tests/build', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py', 'tests/check/test_masked.c',
+        'tests/check/test_stages.c')}},
+    'lavapipe-22': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
+    'lavapipe-26': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
+    'swiftshader': {**{path: [{}] for path in ON_DEVICE + ['tests/check']}, 'tests/check/test_layer.c': []},
+}
+# No device, or a browser.
+for driver in ('lavapipe-22', 'lavapipe-26', 'swiftshader'):
+    VARIANTS[driver].update({'tests/' + path: [] for path in (
+        'devices/test_capability_file.c', 'devices/test_kernels.c', 'devices/test_selection_page.c', 'golden/test_refusals.py',
+        'vision/test_loader.py', 'vision/test_report_browser.py', 'vision/test_report_files.py')})
+DRIVERS = [kind for kind in VARIANTS if kind not in ('', 'sanitize')]
+# The longest come first, that none is left for the end. Their shaders are the others' too, and are in the cache then.
+FIRST = ['tests/check/test_%s.c' % name for name in ('stages', 'tiers', 'masked')]
+
+
+def find(path, kind):
+    """The environments of a test; kind: one of VARIANTS."""
+    table = VARIANTS[kind]
+    names = [name for name in table if path == name or path.startswith(name + '/')]
+    found = table[max(names, key=len)] if names else []
+    return [{**variant, **RANGES} for variant in found] if kind in DRIVERS and path in WITH_RANGES else found
+
+
+def note(variant):
+    return RANGES_NOTE if RANGES.items() <= variant.items() else ''
+
+
+def order(path):
+    return FIRST.index(path) if path in FIRST else len(FIRST), path
+
+
+def with_shader_cache(environment):
+    """Mesa's cache of machine code, one for all configurations of the build, so that those with sanitizers find what others compiled.
+    Mesa 22.3's knows shaders apart by their instructions and not by the width of the vectors: each width gets a cache of its own."""
+    environment.setdefault('LP_NATIVE_VECTOR_WIDTH', '256')  # what lavapipe itself chooses where there is AVX2
+    environment.setdefault('MESA_SHADER_CACHE_DIR', '%s/build/shader_cache/%s' % (ROOT, environment['LP_NATIVE_VECTOR_WIDTH']))
+    return environment
+
+
+class System:
+    """The system's drivers and validation layer."""
+
+    def __init__(self, build):
+        self.build = build
+
+    def command(self, program):
+        return program
+
+    def environment(self):
+        return {'SMOE_BUILD': self.build}
+
+
+class Driver:
+    """A driver of tests/drivers, under the newest validation layer."""
+    LAYERS = os.path.join(ROOT, devices.FOLDER, 'layers')
+
+    def __init__(self, name, build):
+        self.device, self.build = devices.find(name), build
+        self.device.check()
+        if not os.path.isdir(self.LAYERS):
+            raise Missing('%s: %s not found: run tests/drivers/setup.py' % (name, self.LAYERS))
+        if self.command(['program']) != ['program']:
+            self.build = '%s/on/%s' % (build, name)
+            self.write_scripts(build)
+
+    def command(self, program):
+        return self.device.command(program)
+
+    def environment(self):
+        found = self.device.environment()
+        found.pop('MESA_SHADER_CACHE_DISABLE', None)
+        return {**found, 'SMOE_BUILD': self.build, 'VK_LAYER_PATH': self.LAYERS,
+                'VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC': '1'}
+
+    def write_scripts(self, build):
+        """Where programs cannot start by themselves, tests find scripts in their places, in a build folder made of those."""
+        shutil.rmtree(self.build, ignore_errors=True)
+        os.makedirs(self.build + '/bin')
+        os.symlink(build + '/lib', self.build + '/lib')
+        for path in glob.glob(build + '/bin/*'):
+            script = self.build + path[len(build):]
+            with open(script, 'w', encoding='utf-8') as file:
+                file.write('#!/bin/sh\nexec %s "$@"\n' % ' '.join(map(shlex.quote, self.command([path]))))
+            os.chmod(script, 0o755)
+
+
+def find_driver(name, build, sanitize):
+    if not name:
+        return System(build)
+    if name not in DRIVERS:
+        raise Missing('--driver %s: must be one of %s' % (name, ', '.join(DRIVERS)))
+    if sanitize:
+        raise Missing('--driver %s: must be of a build without sanitizers' % name)
+    return Driver(name, build)
