@@ -3,11 +3,19 @@
 #define VISION_FAIL_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Prints one line to stderr that begins with the program's name. Returns false. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
 bool vision_fail(const char *format, ...);
+
+/* Prints text that may be anything, file names above all, so that it stays on its line and moves no cursor: control characters and bytes
+ * that are no UTF-8 as \n, \t or \x1b. */
+void vision_print(FILE *to, const char *text);
+
+/* Shows a line at the end of stderr that the next one, or a message, replaces. Only for terminals. NULL: ends the last one. */
+void vision_show_progress(const char *line);
 
 #endif

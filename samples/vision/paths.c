@@ -3,6 +3,7 @@
 #include "classify.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,20 +54,21 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     while (size > 1 && folder[size - 1] == '/')
         size--;
     char *plain = malloc(size + 1);
-    DIR *open = opendir(folder);
-    if (!open || !plain) {
-        if (open)
-            closedir(open);
+    DIR *open = plain ? opendir(folder) : NULL;
+    if (!open) {
+        vision_fail("%s: the folder cannot be opened: %s", folder, plain ? strerror(errno) : "out of memory");
         free(plain);
-        return vision_fail("%s: the folder cannot be opened", folder);
+        return false;
     }
     memcpy(plain, folder, size);
     plain[size] = '\0';
-    while (added && (entry = readdir(open)) != NULL) {
+    while (added && (errno = 0, entry = readdir(open)) != NULL) {
         added = entry->d_name[0] == '.' || path_list_add(list, plain, entry->d_name);
         if (added && entry->d_name[0] != '.' && path_is_folder(list->paths[list->count - 1]) != folders)
             free(list->paths[--list->count]);
     }
+    if (added && errno != 0)
+        added = vision_fail("%s: the folder cannot be read: %s", folder, strerror(errno));
     closedir(open);
     free(plain);
     if (list->count > before)

@@ -144,7 +144,8 @@ static bool show(void *user, const classify_result *result)
         return written;
     }
     keep(s, result->input, result->logits);
-    printf("%s\n", s->paths[result->index]);
+    vision_print(stdout, s->paths[result->index]);
+    printf("\n");
     classify_rank(result->logits, model->class_count, count, best, probability);
     if (!isfinite(probability[0])) {
         printf("  the model gave no finite answer\n\n");
