@@ -2,12 +2,12 @@
 # Installs what the build and the tests need, on Debian and Ubuntu; elsewhere says what to install. Nothing to do takes no time.
 #   ./setup.sh        for scons, scons test and scons demo
 #   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib,
-#                     Chromium
+#                     Pillow, Chromium
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev)
-debian_ci=(clang cmake make python3-matplotlib)
+debian_ci=(clang cmake make python3-matplotlib python3-pil)
 # Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped.
 if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium); fi
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel

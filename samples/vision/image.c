@@ -1,46 +1,7 @@
 #include "image.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_MAX_DIMENSIONS 65535
-#define STBI_NO_HDR
-#define STBI_NO_LINEAR
-#include <stb/stb_image.h>
-
-#define MAX_PIXELS (UINT64_C(1) << 28) /* 768 MiB of memory */
-
-bool image_read(image *out, const char *path, char reason[IMAGE_REASON_SIZE])
-{
-    int width, height, channels;
-    *out = (image){0};
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return snprintf(reason, IMAGE_REASON_SIZE, "cannot be opened"), false;
-    if (!stbi_info_from_file(file, &width, &height, &channels)) {
-        snprintf(reason, IMAGE_REASON_SIZE, "is no picture (%s)", stbi_failure_reason());
-    } else if (width < 1 || height < 1 || (uint64_t)width * (uint64_t)height > MAX_PIXELS) {
-        snprintf(reason, IMAGE_REASON_SIZE, "is %d x %d pixels; at most %llu are read", width, height, (unsigned long long)MAX_PIXELS);
-    } else {
-        out->pixels = stbi_load_from_file(file, &width, &height, &channels, 3);
-        out->width = (uint32_t)width;
-        out->height = (uint32_t)height;
-        if (!out->pixels)
-            snprintf(reason, IMAGE_REASON_SIZE, "is damaged (%s)", stbi_failure_reason());
-    }
-    fclose(file);
-    return out->pixels != NULL;
-}
-
-void image_release(image *picture)
-{
-    stbi_image_free(picture->pixels);
-    *picture = (image){0};
-}
-
-/* ---- resize -------------------------------------------------------------------------------------------------------- */
 
 #define WEIGHT_BITS 22 /* of the fraction of a weight; 8-bit sums of weights of up to about 2 still fit into 32 bits */
 

@@ -9,9 +9,15 @@ typedef struct image {
     uint8_t *pixels; /* [height, width, 3], red, green, blue */
 } image;
 
-#define IMAGE_REASON_SIZE 128
+#define IMAGE_REASON_SIZE 160
+#define IMAGE_MAX_FILE (256u << 20)   /* bytes */
+#define IMAGE_MAX_MEMORY (1024u << 20) /* bytes for a picture, from its file to its pixels */
+#define IMAGE_MAX_SIDE (1u << 20)     /* pixels */
 
-/* Reads a picture of any kind that stb_image knows: JPEG, PNG, BMP, GIF, TGA, PNM. False: `reason` says why. */
+/* Reads a JPEG (baseline or progressive, 8 bits; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (every kind), upright as its EXIF orientation says,
+ * before white where it is transparent, 16 bits cut to 8; colour profiles are ignored. What is larger than the limits, or than the file can
+ * hold, is refused before anything is decoded. Damage that a checksum or the format's rules show is an error; JPEG has no checksum, so
+ * that other damage only shows in its pixels. False: `reason` says why, to follow the file's name. Not from several threads at a time. */
 bool image_read(image *out, const char *path, char reason[IMAGE_REASON_SIZE]);
 void image_release(image *picture);
 
