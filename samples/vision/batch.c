@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #define MATRIX_CLASSES 20u /* a wider table does not fit a screen */
-#define CONFUSIONS 20u     /* listed in its place */
+#define LISTED 20u         /* in its place: classes, and pairs of them */
+#define NAME_COLUMNS 32u   /* at most */
+#define HEAD_COLUMNS 6u
 #define BAR_WIDTH 40u
 
 typedef struct batch {
@@ -58,15 +60,16 @@ static bool list_pictures(batch *b, const char *folder)
     return done && (b->pictures.count > 0 || vision_fail("%s has no pictures in its folders", folder));
 }
 
-static void print_progress(const batch *b)
+static void show_progress(const batch *b)
 {
     const uint32_t full = (uint32_t)((uint64_t)BAR_WIDTH * b->seen / b->pictures.count);
+    char line[BAR_WIDTH + 64] = "[";
     if (!b->progress)
         return;
-    fputs("\r[", stderr);
     for (uint32_t i = 0; i < BAR_WIDTH; i++)
-        fputc(i < full ? '#' : '.', stderr);
-    fprintf(stderr, "] %u of %u%s", b->seen, b->pictures.count, b->seen == b->pictures.count ? "\n" : "");
+        line[1 + i] = i < full ? '#' : '.';
+    snprintf(line + 1 + BAR_WIDTH, sizeof line - 1 - BAR_WIDTH, "] %u of %u", b->seen, b->pictures.count);
+    vision_show_progress(line);
 }
 
 static bool count_answer(void *user, const classify_result *result)
@@ -76,7 +79,7 @@ static bool count_answer(void *user, const classify_result *result)
     uint32_t answer;
     double probability;
     b->seen++;
-    print_progress(b);
+    show_progress(b);
     if (!result->logits) {
         b->failed++;
         return true;
@@ -95,18 +98,66 @@ static bool count_answer(void *user, const classify_result *result)
 
 /* ---- results ------------------------------------------------------------------------------------------------------- */
 
+/* The first `columns` characters of a name, with blanks up to that many: before it for a column's head, else behind it. */
+static void print_name(const char *name, uint32_t columns, bool head)
+{
+    char cut[4 * NAME_COLUMNS + 1];
+    uint32_t size = 0, count = 0;
+    while (name[size] && size < 4 * columns && (count < columns || (name[size] & 0xc0) == 0x80)) {
+        count += (name[size] & 0xc0) != 0x80; /* a character's first byte in UTF-8 */
+        cut[size] = name[size];
+        size++;
+    }
+    cut[size] = '\0';
+    for (uint32_t i = count; head && i < columns; i++)
+        putchar(' ');
+    vision_print(stdout, cut);
+    for (uint32_t i = count; !head && i < columns; i++)
+        putchar(' ');
+}
+
+static uint32_t widest_name(const vision_model *model)
+{
+    uint32_t widest = 4;
+    char number[16];
+    for (uint32_t c = 0; c < model->class_count; c++) {
+        uint32_t count = 0;
+        for (const char *at = vision_class_name(model, c, number); *at; at++)
+            count += (*at & 0xc0) != 0x80;
+        widest = count > widest ? count : widest;
+    }
+    return widest < NAME_COLUMNS ? widest : NAME_COLUMNS;
+}
+
+/* Whether cut names still tell the classes apart; where they do not, numbers must. */
+static bool heads_differ(const vision_model *model)
+{
+    char number[2][16];
+    for (uint32_t c = 0; c < model->class_count; c++)
+        for (uint32_t d = 0; d < c; d++)
+            if (strncmp(vision_class_name(model, c, number[0]), vision_class_name(model, d, number[1]), HEAD_COLUMNS) == 0)
+                return false;
+    return true;
+}
+
 static void print_matrix(const batch *b)
 {
     const vision_model *model = b->session->model;
-    const uint32_t classes = model->class_count;
+    const uint32_t classes = model->class_count, columns = widest_name(model);
+    const bool named = heads_differ(model);
     char number[16];
-    printf("pictures by class (rows) and answer (columns)\n%-16s", "");
-    for (uint32_t c = 0; c < classes; c++)
-        printf(" %6.6s", vision_class_name(model, c, number));
+    printf("pictures by class (rows) and answer (columns)\n%*s", (int)columns + (named ? 0 : 4), "");
+    for (uint32_t c = 0; c < classes; c++) {
+        putchar(' ');
+        snprintf(number, sizeof number, "%u", c);
+        print_name(named ? vision_class_name(model, c, number) : number, HEAD_COLUMNS, true);
+    }
     printf("   right\n");
     for (uint32_t r = 0; r < classes; r++) {
         uint32_t sum = 0;
-        printf("%-16.16s", vision_class_name(model, r, number));
+        if (!named)
+            printf("%3u ", r);
+        print_name(vision_class_name(model, r, number), columns, false);
         for (uint32_t c = 0; c < classes; c++) {
             const uint32_t count = b->counts[(size_t)r * classes + c];
             sum += count;
@@ -122,6 +173,45 @@ static void print_matrix(const batch *b)
     }
 }
 
+typedef struct outcome {
+    uint32_t label, right, count;
+} outcome;
+
+/* The classes of which the smallest share was right first. */
+static int compare_outcomes(const void *a, const void *b)
+{
+    const outcome *x = a, *y = b;
+    const uint64_t left = (uint64_t)x->right * y->count, right = (uint64_t)y->right * x->count;
+    return left != right ? (left < right ? -1 : 1) : x->label < y->label ? -1 : 1;
+}
+
+static bool print_worst(const batch *b)
+{
+    const vision_model *model = b->session->model;
+    const size_t classes = model->class_count;
+    outcome *outcomes = calloc(classes, sizeof *outcomes);
+    uint32_t present = 0;
+    char number[16];
+    if (!outcomes)
+        return vision_fail("out of memory");
+    for (uint32_t r = 0; r < classes; r++) {
+        outcome *o = &outcomes[present];
+        *o = (outcome){.label = r, .right = b->counts[r * classes + r]};
+        for (size_t c = 0; c < classes; c++)
+            o->count += b->counts[r * classes + c];
+        present += o->count > 0;
+    }
+    qsort(outcomes, present, sizeof *outcomes, compare_outcomes);
+    printf("the classes least often right, of %u with pictures\n", present);
+    for (uint32_t i = 0; i < present && i < LISTED; i++) {
+        printf("%5.1f %%  %u of %u  ", 100.0 * outcomes[i].right / outcomes[i].count, outcomes[i].right, outcomes[i].count);
+        vision_print(stdout, vision_class_name(model, outcomes[i].label, number));
+        printf("\n");
+    }
+    free(outcomes);
+    return true;
+}
+
 static void print_confusions(const batch *b)
 {
     const vision_model *model = b->session->model;
@@ -129,7 +219,7 @@ static void print_confusions(const batch *b)
     uint32_t most = UINT32_MAX;
     size_t after = 0; /* the place from which on pairs with `most` pictures have not been printed */
     printf("what was most often taken for something else\n");
-    for (uint32_t printed = 0; printed < CONFUSIONS; printed++) {
+    for (uint32_t printed = 0; printed < LISTED; printed++) {
         size_t best = 0;
         uint32_t largest = 0;
         for (size_t i = 0; i < classes * classes; i++)
@@ -140,8 +230,11 @@ static void print_confusions(const batch *b)
         char row[16], column[16];
         if (largest == 0)
             break;
-        printf("%6u  %s for %s\n", largest, vision_class_name(model, (uint32_t)(best / classes), row),
-               vision_class_name(model, (uint32_t)(best % classes), column));
+        printf("%6u  ", largest);
+        vision_print(stdout, vision_class_name(model, (uint32_t)(best / classes), row));
+        printf(" for ");
+        vision_print(stdout, vision_class_name(model, (uint32_t)(best % classes), column));
+        printf("\n");
         most = largest;
         after = best + 1;
     }
@@ -157,10 +250,13 @@ int classify_run_batch(classify_session *session)
         done = vision_fail("out of memory");
     done = done && classify_start(session, b.pictures.count, false) &&
            classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
-    if (done && b.classified > 0) {
+    vision_show_progress(NULL);
+    if (done && b.classified == 0)
+        done = vision_fail("%s: none of its %u pictures could be classified", session->options->batch, b.pictures.count);
+    if (done) {
         if (classes <= MATRIX_CLASSES)
             print_matrix(&b);
-        else
+        else if ((done = print_worst(&b)) == true)
             print_confusions(&b);
         printf("\n");
         classify_print_times(session);

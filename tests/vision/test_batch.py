@@ -1,0 +1,179 @@
+"""smoe-classify --batch: tables of classes with any names, what is counted, and what a terminal shows. test_pictures.py has the rest."""
+import os
+import pty
+import re
+import signal
+import subprocess
+
+import odd_run  # first: it says where the others are
+import pictures
+import tap
+import tensor_file
+import tiny_model
+from odd_run import CLASSIFY, DEVICE, SEED, path_of, write
+
+
+def make_model(name, count, classes=None):
+    tensors, metadata = tiny_model.make(SEED, image_size=8, classes=count, width=16, depth=1)
+    tensor_file.write(path_of(name), tensors, {**metadata, **({'classes': ','.join(classes)} if classes else {})})
+    return path_of(name)
+
+
+def make_folders(top, counts):
+    """{class folder: its pictures}"""
+    made, number = {}, 0
+    for name, count in counts.items():
+        os.makedirs(os.path.join(path_of(top), name))
+        made[name] = [os.path.join(path_of(top), name, '%d.png' % i) for i in range(count)]
+        for path in made[name]:
+            number += 1
+            pictures.write_png(path, 8, 8, bytes(number * 37 * (1 + i % 3) % 256 for i in range(192)))
+    return made
+
+
+def run(model, top, status=0, *arguments):
+    done = subprocess.run([CLASSIFY, *DEVICE, '--model', model, '--batch', path_of(top), *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, encoding='utf-8')
+    assert done.returncode == status, '%d\n%s%s' % (done.returncode, done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+def answers(model, paths):
+    out = path_of('out.safetensors')
+    tap.command(CLASSIFY, *DEVICE, '--model', model, '--out', out, *paths)
+    rows = [list(row) for row in tensor_file.read(out)[0]['logits'].rows()]
+    return [row.index(max(row)) for row in rows]
+
+
+def columns(line):
+    """Of the table: how far each number or dot reaches, in characters."""
+    return [match.end() for match in re.finditer(r' +(?:\d+|\.)(?= |$)', line)]
+
+
+def long_names():
+    """Names that are the same when they are cut: numbers head the columns. Letters of several bytes keep the columns in line."""
+    for names, named in ((('tiger shark', 'tiger cat', 'ox'), False), (('Löwenäffchen', 'Dachs', 'Ärger'), True),
+                         (('a class with a name that is far longer than any table can show', 'b', 'c'), True)):
+        top, model = 'names%d' % len(names[0]), make_model('names.safetensors', 3, names)
+        made = make_folders(top, dict(zip(names, (4, 3, 2))))
+        counts = {(r, c): 0 for r in range(3) for c in range(3)}
+        for r, name in enumerate(names):
+            for c in answers(model, made[name]):
+                counts[r, c] += 1
+        head, *rows = run(model, top)[0].splitlines()[1:5]
+        assert head.split()[:3] == ([name.split()[0][:6] if ' ' not in name[:6] else name.split()[0] for name in names] if named
+                                    else ['0', '1', '2']) or 'a clas' in head, head
+        for r, row in enumerate(rows):
+            start = ('' if named else '%3d ' % r) + names[r][:32]
+            assert row.startswith(start), row
+            values = [0 if word == '.' else int(word) for word in row[len(start):].split()[:3]]
+            assert values == [counts[r, c] for c in range(3)] and columns(row)[-3:] == columns(rows[0])[-3:], '\n'.join([head] + rows)
+
+
+def hundred_classes():
+    model = make_model('hundred.safetensors', 100)
+    made = make_folders('hundred', {'%02d' % c: c % 4 for c in range(100)})
+    outcomes, right = [], 0
+    for label, paths in enumerate(made.values()):
+        if paths:
+            own = answers(model, paths).count(label)
+            outcomes.append((own / len(paths), label, own, len(paths)))
+            right += own
+    lines = run(model, 'hundred')[0].splitlines()
+    assert lines[0] == 'the classes least often right, of 75 with pictures' and lines[21].startswith('what was most often'), lines
+    expected = ['%5.1f %%  %d of %d  %d' % (100 * share, own, count, label) for share, label, own, count in sorted(outcomes)[:20]]
+    assert lines[1:21] == expected, (lines[1:21], expected)
+    assert lines[-1] == 'accuracy %.4f (%d of 150)' % (right / 150, right), lines[-1]
+
+
+def what_is_not_counted():
+    """Classes without pictures, files beside the class folders, hidden ones, folders in class folders, and what cannot be read."""
+    names = ('ant', 'bee', 'cow')
+    model = make_model('counted.safetensors', 3, names)
+    make_folders('counted', {'ant': 3, 'bee': 0})
+    make_folders('counted/ant', {'deeper': 2, '.hidden': 2})
+    write('counted/beside.png', b'no picture')
+    write('counted/ant/.hidden.png', b'no picture')
+    output, messages = run(model, 'counted')
+    rows = output.splitlines()[2:5]
+    assert not messages and re.search(r'^accuracy [\d.]+ \(\d of 3\)$', output.splitlines()[-1]), output
+    assert [row.split()[0] for row in rows] == list(names) and [row.split()[-1] for row in rows[1:]] == ['-', '-'], rows
+    bad = write('counted/bee/bad.png', b'no picture')
+    again, messages = run(model, 'counted', 1)
+    assert messages == 'smoe-classify: %s is neither JPEG nor PNG\n' % bad
+    assert again.splitlines()[-1] == output.splitlines()[-1] and '1 picture could not be classified' in again, again
+    for name in os.listdir(path_of('counted/ant')):
+        if name.endswith('.png'):
+            write('counted/ant/' + name, b'no picture')
+    output, messages = run(model, 'counted', 1)
+    assert not output and len(messages.splitlines()) == 5 and 'none of its 4 pictures' in messages.splitlines()[-1], output + messages
+    os.makedirs(path_of('counted/Cow'))
+    output, messages = run(model, 'counted', 1)
+    assert not output and len(messages.splitlines()) == 1 and 'Cow is no class of the model' in messages, messages
+
+
+def screen(shown):
+    """A terminal's lines after what was written to it: returns, new lines and the erasing of a line."""
+    lines, column = [[]], 0
+    for part in re.findall(r'\x1b\[K|\r|\n|[^\x1b\r\n]', shown):
+        if part == '\x1b[K':
+            del lines[-1][column:]
+        elif part == '\r':
+            column = 0
+        elif part == '\n':
+            lines.append([])
+        else:
+            lines[-1][column:column + 1] = part
+            column += 1
+    return [''.join(line) for line in lines]
+
+
+def read_until(terminal, text, shown=''):
+    while text is None or text not in shown:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not data:
+            break
+        shown += data.decode()
+    return shown
+
+
+def start(model, top, *arguments):
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([CLASSIFY, *DEVICE, '--model', model, '--batch', path_of(top), *arguments], stdout=subprocess.PIPE,
+                             stderr=theirs)
+    os.close(theirs)
+    return child, ours
+
+
+def messages_and_progress():
+    """Messages stand whole above the progress bar."""
+    model = make_model('shown.safetensors', 2, ('ant', 'bee'))
+    make_folders('shown', {'ant': 6, 'bee': 5})
+    bad = [write('shown/ant/%d.png' % i, b'no picture') for i in (0, 1, 4)]
+    child, terminal = start(model, 'shown', '--batch-size', '2')
+    shown = read_until(terminal, None)
+    child.communicate()
+    os.close(terminal)
+    lines = screen(shown)
+    assert child.returncode == 1 and lines == ['smoe-classify: %s is neither JPEG nor PNG' % path for path in bad] + \
+        ['[%s] 11 of 11' % ('#' * 40), ''], lines
+
+
+def interrupted():
+    """Ctrl-C ends it at once, by that signal, and leaves nothing behind."""
+    model = make_model('interrupted.safetensors', 2, ('ant', 'bee'))
+    make_folders('interrupted', {'ant': 600, 'bee': 600})
+    before = sorted(os.listdir(path_of('')))
+    child, terminal = start(model, 'interrupted', '--batch-size', '1')
+    shown = read_until(terminal, '] 2 of 1200')
+    child.send_signal(signal.SIGINT)
+    output, _ = child.communicate()
+    os.close(terminal)
+    assert '] 1200 of' not in shown and child.returncode == -signal.SIGINT and not output, (child.returncode, output)
+    assert sorted(os.listdir(path_of(''))) == before
+
+
+tap.run([long_names, hundred_classes, what_is_not_counted, messages_and_progress, interrupted])
