@@ -15,9 +15,10 @@ import tensor_file
 import tiny_model
 
 CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
-FILES = sorted(glob.glob(FOLDER + '/*.safetensors'))
+FILES = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))
 DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
+PYTORCH = sorted(glob.glob(FOLDER + '/check_*.safetensors'))  # by samples/vision/make_check.py: PyTorch's logits, in float64
 LAST = re.compile(r'^largest error (\S+) of the largest \|logit\| (\S+), allowed 0.0001: (ok|FAILED)$')
 CLOSE = 5e-6  # of the largest |logit|: what float32 should reach for such small models; --check itself allows 1e-4
 # The validation layer leaks, and is unloaded when the leaks are listed: no suppression can name it. Runs without it look.
@@ -47,6 +48,12 @@ def golden(path):
     _, metadata = tensor_file.read(path)
     blocks = re.findall(r'mean active (\S+)', tap.command(CLASSIFY, *DEVICE, '--check', path))
     assert ' '.join(blocks) == metadata['mean_active'], blocks
+
+
+def pytorch(path):
+    """The trained models' architecture: a stem with strides and residuals; smooth and cosine routers, one with float16 weights."""
+    for kernels in ((), ('--no-subgroups',), ('--batch-size', '5')):
+        assert check(path, '--validate', *kernels) < CLOSE, kernels
 
 
 def batch_equals_one_by_one():
@@ -128,7 +135,8 @@ def repeated():
     assert re.search(r'5 images, best of 2 runs: host [\d.]+ ms \(mean [\d.]+\).*GFLOP/s$', output, re.MULTILINE), output
 
 
-assert len(FILES) == 4, FILES
+assert len(FILES) == 4 and len(PYTORCH) == 2, FILES + PYTORCH
 tap.run([('golden: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: golden(path)) for path in FILES] +
+        [('pytorch: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: pytorch(path)) for path in PYTORCH] +
         [('tiny: ' + name, lambda name=name: tiny(name, SEED, **SHAPES[name])) for name in SHAPES] +
         [batch_equals_one_by_one, random_shapes, check_catches, a_bad_image_changes_no_other, repeated])

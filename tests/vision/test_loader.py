@@ -17,7 +17,7 @@ import tiny_model
 from tensor_file import Tensor
 
 CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
-FILES = sorted(glob.glob(FOLDER + '/*.safetensors'))
+FILES = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))
 DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
 BESIDE = ('images', 'expected.logits')

@@ -20,7 +20,7 @@ import tiny_model
 from tensor_file import Tensor
 
 CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
-GOLDEN = sorted(glob.glob(FOLDER + '/*smooth*.safetensors'))[0]
+GOLDEN = sorted(glob.glob(FOLDER + '/gmoe_smooth*.safetensors'))[0]
 DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 NAMES = ('airship', 'bee', 'canoe', 'deer', 'elm', 'fig', 'goat', 'house', 'iris', 'jay')
 # The validation layer leaks, and is unloaded when the leaks are listed: no suppression can name it. Runs without it look.

@@ -18,7 +18,7 @@ except ImportError:
     Image = None
 
 CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
-MODEL = sorted(glob.glob(FOLDER + '/*.safetensors'))[0]
+MODEL = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))[0]
 DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 SIDE = 32  # of the model's images
 SIZES = ((32, 32), (33, 47), (200, 100), (31, 90), (7, 5), (1, 1), (35, 36), (128, 37), (64, 64), (1, 40), (300, 2))
