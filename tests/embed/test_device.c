@@ -369,7 +369,7 @@ static void test_validation_counts(void **state)
     record_hazard(&handles);
     assert_int_equal(smoe_device_validation_count(device), 1);
     smoe_device_destroy(device);
-    check_result(SMOE_SUCCESS, SMOE_SUCCESS, "SYNC-HAZARD-WRITE-AFTER-WRITE");
+    check_result(SMOE_SUCCESS, SMOE_SUCCESS, "WRITE_AFTER_WRITE");
 }
 
 /* ---- many at once ----------------------------------------------------------------------------------------------------------- */
