@@ -1,6 +1,7 @@
 #include "image.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define WEIGHT_BITS 22 /* of the fraction of a weight; 8-bit sums of weights of up to about 2 still fit into 32 bits */
@@ -80,11 +81,17 @@ static uint32_t margin(uint32_t length, uint32_t size)
     return cut % 2 ? half + half % 2 : half;
 }
 
-bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out)
+bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out,
+                           char reason[IMAGE_REASON_SIZE])
 {
     const uint32_t width = picture->width, height = picture->height;
-    const uint32_t new_width = width <= height ? shorter : (uint32_t)((uint64_t)shorter * width / height);
-    const uint32_t new_height = height <= width ? shorter : (uint32_t)((uint64_t)shorter * height / width);
+    const uint64_t longer = (uint64_t)shorter * (width > height ? width : height) / (width > height ? height : width);
+    if (longer > INT32_MAX) {
+        snprintf(reason, IMAGE_REASON_SIZE, "is too long: resized to %u pixels one way, it has %llu the other; %d are the most", shorter,
+                 (unsigned long long)longer, INT32_MAX);
+        return false;
+    }
+    const uint32_t new_width = width <= height ? shorter : (uint32_t)longer, new_height = height <= width ? shorter : (uint32_t)longer;
     taps across = {0}, down = {0};
     uint8_t *lines = NULL; /* of the height that `down` reads, and already as wide as the output */
 
@@ -103,15 +110,19 @@ bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size
     free(lines);
     taps_release(&across);
     taps_release(&down);
+    if (!done)
+        snprintf(reason, IMAGE_REASON_SIZE, "needs more memory than there is");
     return done;
 }
 
-bool image_prepare(const image *picture, const vision_model *model, float *out)
+bool image_prepare(const image *picture, const vision_model *model, float *out, char reason[IMAGE_REASON_SIZE])
 {
     const uint32_t size = model->image_size, shorter = (uint32_t)floor((double)size / model->crop_pct);
     const size_t pixels = (size_t)size * size;
     uint8_t *bytes = malloc(3 * pixels);
-    const bool done = bytes && image_resize_and_crop(picture, shorter, size, model->interpolation, bytes);
+    if (!bytes)
+        snprintf(reason, IMAGE_REASON_SIZE, "needs more memory than there is");
+    const bool done = bytes && image_resize_and_crop(picture, shorter, size, model->interpolation, bytes, reason);
     for (uint32_t c = 0; done && c < 3; c++)
         for (size_t i = 0; i < pixels; i++)
             out[c * pixels + i] = ((float)bytes[3 * i + c] / 255.0f - model->mean[c]) / model->std[c];

@@ -23,10 +23,11 @@ void image_release(image *picture);
 
 /* The square of side `size` in the middle of the picture, after it was resized so that its shorter side has `shorter` >= size pixels; out:
  * [size, size, 3]. Antialiased, in 8 bits, with the results of Pillow's resize, and cut as torchvision cuts: what models are trained with.
- * False: out of memory. */
-bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out);
+ * False: `reason` says why. */
+bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out,
+                           char reason[IMAGE_REASON_SIZE]);
 
-/* Resizes, crops and normalises: (x / 255 - mean) / std, [3, image_size, image_size]. False: out of memory. */
-bool image_prepare(const image *picture, const vision_model *model, float *out);
+/* Resizes, crops and normalises: (x / 255 - mean) / std, [3, image_size, image_size]. False: `reason` says why. */
+bool image_prepare(const image *picture, const vision_model *model, float *out, char reason[IMAGE_REASON_SIZE]);
 
 #endif

@@ -32,14 +32,12 @@ static bool read_picture(classify_session *session, const char *path, float *out
     image picture;
     if (!image_read(&picture, path, result->reason))
         return vision_fail("%s %s", path, result->reason);
-    const bool done = image_prepare(&picture, session->model, out);
+    const bool done = image_prepare(&picture, session->model, out, result->reason);
     result->width = picture.width;
     result->height = picture.height;
     image_release(&picture);
     session->times.reading += classify_now() - begin;
     session->times.pictures++;
-    if (!done)
-        snprintf(result->reason, sizeof result->reason, "needs more memory than there is");
     return done || vision_fail("%s %s", path, result->reason);
 }
 

@@ -1,7 +1,7 @@
 /* Pictures as an enemy would make them: the files in seeds/ (make_seeds.py writes them), cut, flipped and mixed, PNGs with and without the
  * checksums that their bytes should have. Under sanitizers this is the fuzzer of every CI run; for libFuzzer, with clang, after `scons`:
  *   clang -g -O1 -fwrapv -fsanitize=fuzzer,address,undefined -fno-sanitize=shift -DLIBFUZZER -Iinclude -Isrc -Itests \
- *       tests/vision/test_image_fuzz.c samples/vision/image_?*.c -o image_fuzz
+ *       tests/vision/test_image_fuzz.c samples/vision/image*.c -lm -o image_fuzz
  *   mkdir -p corpus && ./image_fuzz -max_len=8192 corpus tests/vision/seeds */
 #define _DEFAULT_SOURCE
 #include "common/cmocka_all.h"
@@ -16,6 +16,8 @@
 
 #define MUTATIONS 2000 /* of each seed */
 #define MOST 16384u   /* bytes of a seed */
+#define SIDE 8u       /* of a model's images */
+#define LONGEST 40960 /* that a shorter side becomes: 4096 pixels, a tenth of it */
 
 /* What decoders find in memory that they did not write to. */
 static void paint_stack(unsigned char colour)
@@ -23,6 +25,22 @@ static void paint_stack(unsigned char colour)
     volatile unsigned char space[49152];
     for (size_t i = 0; i < sizeof space; i++)
         space[i] = colour;
+}
+
+/* A sum over what a model is given, resized as one or another asks for it. */
+static uint64_t prepare(const image *picture, size_t size)
+{
+    static const double crops[] = {1, 0.5, (double)SIDE / LONGEST};
+    const vision_model model = {.image_size = SIDE, .crop_pct = crops[size % 3], .mean = {0, 0, 0}, .std = {1, 1, 1},
+                                .interpolation = size % 2 ? VISION_BILINEAR : VISION_BICUBIC};
+    char reason[IMAGE_REASON_SIZE] = "";
+    float input[3 * SIDE * SIDE];
+    uint64_t sum = 0;
+    if (!image_prepare(picture, &model, input, reason))
+        return reason[0] ? 1u : (abort(), 0u);
+    for (uint32_t i = 0; i < 3 * SIDE * SIDE; i++)
+        sum = sum * 31 + (uint64_t)(255 * input[i]) + 1;
+    return sum;
 }
 
 /* A sum over the pixels, 0 for what was refused. */
@@ -39,6 +57,7 @@ static uint64_t decode(const uint8_t *data, size_t size, unsigned char colour)
     if (image_decode(&file, &picture)) {
         for (size_t i = 0; i < (size_t)3 * picture.width * picture.height; i++)
             sum = sum * 31 + picture.pixels[i] + 1;
+        sum = sum * 31 + prepare(&picture, size);
         image_release(&picture);
     } else if (picture.pixels || reason[0] == '\0') {
         abort();
@@ -212,10 +231,35 @@ static void test_mutations(void **state)
     assert_true(decoded > seed_count * MUTATIONS / 20);
 }
 
+/* The longest that can be resized, and longer ones, whose sizes do not fit into 32 bits. */
+static void test_long_pictures(void **state)
+{
+    (void)state;
+    static uint8_t pixels[3 * IMAGE_MAX_SIDE], out[3 * 512 * 512];
+    static const struct {
+        uint32_t length, shorter, size;
+        bool fits;
+    } cases[] = {{52428, LONGEST, SIDE, true},       {52429, LONGEST, SIDE, false},      {1047553, 4100, 512, false},
+                 {IMAGE_MAX_SIDE, 2047, 512, true}, {IMAGE_MAX_SIDE, 2048, 512, false}, {IMAGE_MAX_SIDE, LONGEST, SIDE, false}};
+    memset(pixels, 77, sizeof pixels);
+    for (uint32_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const uint32_t length = cases[i / 2].length, size = cases[i / 2].size;
+        const image picture = {.width = i % 2 ? length : 1, .height = i % 2 ? 1 : length, .pixels = pixels};
+        char reason[IMAGE_REASON_SIZE] = "";
+        assert_int_equal(image_resize_and_crop(&picture, cases[i / 2].shorter, size, VISION_BICUBIC, out, reason), cases[i / 2].fits);
+        if (cases[i / 2].fits)
+            for (size_t j = 0; j < (size_t)3 * size * size; j++)
+                assert_int_equal(out[j], 77);
+        else
+            assert_non_null(strstr(reason, "is too long"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_seeds), cmocka_unit_test(test_truncation),
-                                       cmocka_unit_test(test_early_ends), cmocka_unit_test(test_mutations)};
+                                       cmocka_unit_test(test_early_ends), cmocka_unit_test(test_mutations),
+                                       cmocka_unit_test(test_long_pictures)};
     return cmocka_run_group_tests(tests, read_seeds, NULL);
 }
 

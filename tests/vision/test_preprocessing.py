@@ -3,6 +3,7 @@ import base64
 import glob
 import os
 import struct
+import subprocess
 import sys
 import tempfile
 import zlib
@@ -12,6 +13,7 @@ sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden'
 import pictures
 import tap
 import tensor_file
+import tiny_model
 try:
     from PIL import Image
 except ImportError:
@@ -110,6 +112,17 @@ def large_picture():
     assert set(got[0::3]) <= {126, 127, 128} and set(got[2::3]) == {9} and min(got[1::3]) <= 1 and max(got[1::3]) >= 13
 
 
+def too_long():
+    """Resized, it would be 4,294,967,300 pixels wide: 4 in 32 bits."""
+    model, path = path_of('large.safetensors'), path_of('long.png')
+    tensors, metadata = tiny_model.make(1, image_size=512, patch=64, width=4, heads=1, depth=1, hidden=4)
+    tensor_file.write(model, tensors, {**metadata, 'crop_pct': '0.124878'})
+    pictures.write_png(path, 1047553, 1, bytes(3 * 1047553))
+    done = subprocess.run([CLASSIFY, *DEVICE, '--model', model, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
+    assert done.returncode == 1 and not done.stdout, (done.returncode, done.stdout, done.stderr)
+    assert done.stderr.startswith('smoe-classify: %s is too long' % path) and '4294967300' in done.stderr, done.stderr
+
+
 def jpeg():
     path = path_of('gradient.jpg')
     with open(path, 'wb') as file:
@@ -121,4 +134,4 @@ def jpeg():
     assert max(off) <= 12 and sum(off) <= 3 * len(off), '%d at most, %.2f on average' % (max(off), sum(off) / len(off))
 
 
-tap.run([against_plain_loops, pillow_bytes, pillow_here, large_picture, jpeg])
+tap.run([against_plain_loops, pillow_bytes, pillow_here, large_picture, too_long, jpeg])
