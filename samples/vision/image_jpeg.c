@@ -135,15 +135,19 @@ static bool read_frame(jpeg *j, uint8_t marker, const uint8_t *data, uint32_t si
     /* The planes, for progressive coding as 16-bit coefficients too, and the pixels. */
     const uint64_t units = ((f->width + 8 * most_h - 1) / (8 * most_h)) * (uint64_t)((f->height + 8 * most_v - 1) / (8 * most_v));
     f->need = units * blocks * 64 * (j->progressive ? 3 : 1) + (uint64_t)f->width * f->height * f->channels;
-    if (j->components == 4 || j->adobe >= 0) {
-        /* Four components without Adobe's segment are what Adobe writes all the same (so Pillow and browsers); with it, a transform of 1 or
-         * more is the only other one there is (so libjpeg). */
-        uint8_t adobe[ADOBE] = {'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
-        adobe[11] = (uint8_t)(j->adobe < 1 ? 0 : j->components == 4 ? 2 : 1);
-        emit(j, APP14, adobe, ADOBE);
-    }
     emit(j, marker, data, size);
     return true;
+}
+
+/* Before the first scan: until then Adobe's segment may come, behind the frame header too. */
+static void emit_adobe(jpeg *j)
+{
+    /* Four components without Adobe's segment are what Adobe writes all the same (so Pillow and browsers); with it, a transform of 1 or
+     * more is the only other one there is (so libjpeg). */
+    uint8_t adobe[ADOBE] = {'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
+    adobe[11] = (uint8_t)(j->adobe < 1 ? 0 : j->components == 4 ? 2 : 1);
+    if (j->components == 4 || j->adobe >= 0)
+        emit(j, APP14, adobe, ADOBE);
 }
 
 /* The header of a scan, whose tables must be there, and its coded data. */
@@ -168,6 +172,8 @@ static bool read_scan(jpeg *j, const uint8_t *data, uint32_t size)
             return damaged(j, "a table is missing");
         j->seen |= 1u << which;
     }
+    if (j->scans == 1)
+        emit_adobe(j);
     emit(j, SOS, data, size);
     const uint8_t *begin = j->in, *at = begin;
     while ((at = memchr(at, 0xff, (size_t)(j->end - at))) != NULL && j->end - at >= 2 && (at[1] == 0 || (at[1] >= 0xd0 && at[1] <= 0xd7)))

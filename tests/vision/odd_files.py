@@ -190,8 +190,9 @@ class Scan:
 
 
 def jpeg(width, height, planes, sampling=None, progressive=False, restart=0, ids=None, before=(), code_length=8, adobe=None, jfif=True,
-         end=b'\xff\xd9'):
-    """planes[component][y][x] in the colours of the file; sampling: (h, v) per component. before: more segments, (marker, data)."""
+         late=False, end=b'\xff\xd9'):
+    """planes[component][y][x] in the colours of the file; sampling: (h, v) per component. before: more segments, (marker, data).
+    late: Adobe's segment behind the frame header."""
     sampling = sampling or [(1, 1)] * len(planes)
     ids = ids or list(range(1, len(planes) + 1))
     most_h, most_v = max(h for h, _ in sampling), max(v for _, v in sampling)
@@ -208,11 +209,11 @@ def jpeg(width, height, planes, sampling=None, progressive=False, restart=0, ids
         blocks.append(coefficients(padded, len(padded[0]), len(padded)))
     dc, ac = Codes(0x00, DC_SYMBOLS, min(code_length, 4)), Codes(0x10, AC_SYMBOLS, code_length)
     out = b'\xff\xd8' + (segment(0xe0, b'JFIF\0\1\1\0\0\1\0\1\0\0') if jfif else b'') + b''.join(segment(*one) for one in before)
-    if adobe is not None:
-        out += segment(0xee, b'Adobe' + struct.pack('>HHHB', 100, 0, 0, adobe))
+    adobes = segment(0xee, b'Adobe' + struct.pack('>HHHB', 100, 0, 0, adobe)) if adobe is not None else b''
+    out += b'' if late else adobes
     out += segment(0xdb, bytes([0] + [1] * 64)) + segment(0xc4, dc.table) + segment(0xc4, ac.table)
     frame = b''.join(bytes([i, h << 4 | v, 0]) for i, (h, v) in zip(ids, sampling))
-    out += segment(0xc2 if progressive else 0xc0, struct.pack('>BHHB', 8, height, width, len(planes)) + frame)
+    out += segment(0xc2 if progressive else 0xc0, struct.pack('>BHHB', 8, height, width, len(planes)) + frame) + (adobes if late else b'')
     if restart:
         out += segment(0xdd, struct.pack('>H', restart))
 
