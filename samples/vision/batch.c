@@ -98,22 +98,9 @@ static bool count_answer(void *user, const classify_result *result)
 
 /* ---- results ------------------------------------------------------------------------------------------------------- */
 
-/* The first `columns` characters of a name, with blanks up to that many: before it for a column's head, else behind it. */
 static void print_name(const char *name, uint32_t columns, bool head)
 {
-    char cut[4 * NAME_COLUMNS + 1];
-    uint32_t size = 0, count = 0;
-    while (name[size] && size < 4 * columns && (count < columns || (name[size] & 0xc0) == 0x80)) {
-        count += (name[size] & 0xc0) != 0x80; /* a character's first byte in UTF-8 */
-        cut[size] = name[size];
-        size++;
-    }
-    cut[size] = '\0';
-    for (uint32_t i = count; head && i < columns; i++)
-        putchar(' ');
-    vision_print(stdout, cut);
-    for (uint32_t i = count; !head && i < columns; i++)
-        putchar(' ');
+    vision_print_name(stdout, name, columns, columns, head);
 }
 
 static uint32_t widest_name(const vision_model *model)

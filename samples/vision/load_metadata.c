@@ -1,10 +1,11 @@
 #include "load.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "fail.h"
 
 static const char *text_of(const load *l, const char *key)
 {
@@ -73,6 +74,22 @@ static bool load_three(const load *l, const char *key, bool positive, float *out
     return true;
 }
 
+/* A question mark for every character that a terminal must not see. */
+static void make_printable(char *text)
+{
+    char *out = text;
+    while (*text) {
+        int size = vision_printable(text);
+        const bool as_it_is = size > 0;
+        for (size = as_it_is ? size : 1; !as_it_is && ((unsigned char)text[size] & 0xc0) == 0x80;)
+            size++; /* all of it */
+        memmove(out, as_it_is ? text : "?", as_it_is ? (size_t)size : 1);
+        out += as_it_is ? size : 1;
+        text += size;
+    }
+    *out = '\0';
+}
+
 static bool load_classes(load *l)
 {
     vision_model *model = l->model;
@@ -102,9 +119,7 @@ static bool load_classes(load *l)
             return load_fail(l, "metadata classes: name %u is empty", i);
         if (i + 1 < count)
             *at++ = '\0';
-        for (char *c = model->classes[i]; *c; c++)
-            if (iscntrl((unsigned char)*c))
-                *c = '?';
+        make_printable(model->classes[i]);
     }
     return true;
 }

@@ -1,5 +1,6 @@
 #include "classify.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,16 @@ bool classify_write(const classify_session *session, uint32_t count, const float
     return smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, NULL, 0, NULL, session->log) == SMOE_SUCCESS;
 }
 
+/* What could not be written was not done. */
+static int finish(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    vision_fail("the output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    return CLASSIFY_FAILED;
+}
+
 int main(int count, char **arguments)
 {
     static vision_model model;
@@ -59,7 +70,7 @@ int main(int count, char **arguments)
         return CLASSIFY_REFUSED;
     if (options.help) {
         classify_print_help();
-        return CLASSIFY_OK;
+        return finish(CLASSIFY_OK);
     }
     const char *file = options.check ? options.check : options.model ? options.model : find_model(path, sizeof path, arguments[0]);
     if (vision_model_open(&model, file, &log)) {
@@ -75,5 +86,5 @@ int main(int count, char **arguments)
         status = status == CLASSIFY_OK ? CLASSIFY_FAILED : status;
     smoe_device_destroy(session.device);
     vision_model_close(&model);
-    return fflush(stdout) == 0 ? status : CLASSIFY_FAILED;
+    return finish(status);
 }

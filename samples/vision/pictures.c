@@ -151,7 +151,9 @@ static bool show(void *user, const classify_result *result)
         return written;
     }
     for (uint32_t i = 0; i < count; i++) {
-        printf("  %-20.40s %6.2f %%  ", vision_class_name(model, best[i], number), 100 * probability[i]);
+        printf("  ");
+        vision_print_name(stdout, vision_class_name(model, best[i], number), 20, 40, false);
+        printf(" %6.2f %%  ", 100 * probability[i]);
         print_bar(probability[i]);
         printf("\n");
     }

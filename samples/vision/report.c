@@ -274,7 +274,8 @@ bool report_end(report *r, bool complete)
     write_top(r, complete);
     const bool closed = page_close(&r->page);
     if (closed && complete) {
-        printf("%s: %u picture%s, %.1f kB", r->page.path, r->count, r->count == 1 ? "" : "s", (double)r->page.size / 1000);
+        vision_print(stdout, r->page.path);
+        printf(": %u picture%s, %.1f kB", r->count, r->count == 1 ? "" : "s", (double)r->page.size / 1000);
         if (r->read)
             printf(", %.1f to %.1f kB for each", (double)r->smallest / 1000, (double)r->largest / 1000);
         printf("\n");
