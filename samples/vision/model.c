@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
+
 static bool load_stem(load *l)
 {
     vision_model *model = l->model;
@@ -44,7 +46,9 @@ static bool load_stem(load *l)
         stem->out_width = width = (width - 1) / stem->stride + 1; /* padding 1 */
         channels = stem->convolution.rows;
         const vision_stem *from = stem->residual ? &model->stem[i + 1 - stem->residual] : NULL;
-        if (from && (from->in_width != width || from->channels != channels || from == model->stem))
+        if (from == model->stem)
+            return load_fail(l, "metadata stem_residuals: layer %u cannot add the input of layer 0, which is the image", i);
+        if (from && (from->in_width != width || from->channels != channels))
             return load_fail(l, "metadata stem_residuals: layer %u cannot add the input of layer %u, which has another shape", i,
                              i + 1 - stem->residual);
     }
@@ -159,7 +163,7 @@ bool vision_model_open(vision_model *model, const char *path, const smoe_log *lo
         return false;
     load *l = calloc(1, sizeof *l);
     if (!l)
-        return false;
+        return vision_fail("out of memory");
     l->model = model;
     l->log = log;
     const bool loaded = load_model(l);

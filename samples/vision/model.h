@@ -6,7 +6,6 @@
 
 #define VISION_MAX_DEPTH 64u
 #define VISION_MAX_STEM 16u
-#define VISION_MAX_CLASSES 65536u
 
 /* y = x weight^T + bias. weight: F32, F16 or BF16 [rows, columns], bias likewise [rows] or NULL. */
 typedef struct vision_linear {

@@ -139,6 +139,8 @@ def contradicting_stem():
                        ('stem_residuals', '0,0'), ('stem_residuals', '0,1,1'), ('stem_residuals', '0,0,2'), ('stem_residuals', '0,0,4'),
                        ('stem_residuals', '0,0,-1')):
         refusal(tensors, {**metadata, key: value}, key)
+    for value in ('1,0,0', '0,2,0'):
+        refusal(tensors, {**metadata, 'stem_residuals': value}, 'stem_residuals', 'layer 0, which is the image')
     refusal({name: t for name, t in tensors.items() if not name.startswith('patch_embed.stem.1')}, metadata, 'stem')
     del metadata['stem_strides']
     refusal(tensors, metadata, 'stem_strides')
