@@ -4,6 +4,7 @@ import copy
 import glob
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def refusal(tensors, metadata, *parts):
     lines = done.stderr.splitlines()
     assert done.returncode == 2 and len(lines) == 1 and not done.stdout, '%s: %d, %s' % (parts, done.returncode, done.stderr)
     assert lines[0].startswith('smoe-classify: ' + PATH) and all(part in lines[0] for part in parts), '%s: %s' % (parts, lines[0])
+    return lines[0]
 
 
 def own_names(tensors):
@@ -83,6 +85,16 @@ def renamed():
                 refusal(changed, metadata, 'tensor %s is missing' % name, other)
 
 
+def refused_shape(tensors, metadata, name, changed):
+    """The line says what is wrong with the tensor, or with one that asked for its old length."""
+    line = refusal({**tensors, name: changed}, metadata)
+    match = re.search(r': tensor (\S+) is \[([\d, ]+)\], but (?:must be|the other tensors ask for) \[([\dn, ]+)\]$', line)
+    assert match, line
+    found, asked = (re.findall(r'\w+', text) for text in match.groups()[1:])
+    shape = list(map(str, changed.shape))
+    assert found == shape != asked if match.group(1) == name else shape[0] in asked, '%s: %s' % (name, line)
+
+
 def misshapen():
     for file, tensors, metadata in each_file():
         for name in own_names(tensors):
@@ -91,9 +103,10 @@ def misshapen():
             shapes = [[1, count], [1] + tensor.shape] if rank == 1 else [[count], tensor.shape[:-2] + tensor.shape[:-3:-1]]
             for shape in shapes:
                 if shape != tensor.shape:
-                    refusal({**tensors, name: Tensor('F32', shape, tensor.values)}, metadata, ' ')
-            more = Tensor('F32', [tensor.shape[0] + 1] + tensor.shape[1:], tensor.values + tensor.values[:count // tensor.shape[0]])
-            refusal({**tensors, name: more}, metadata, ' ')
+                    refused_shape(tensors, metadata, name, Tensor('F32', shape, tensor.values))
+            shape = [tensor.shape[0] + 1] + tensor.shape[1:]
+            more = Tensor('F32', shape, tensor.values + tensor.values[:count // tensor.shape[0]])
+            refused_shape(tensors, metadata, name, more)
 
 
 def extra():
@@ -101,9 +114,12 @@ def extra():
     for name in ('blocks.1.mlp.fc1.weight', 'blocks.1.mlp.gates.1.sim_matrix', 'blocks.1.mlp.experts.batched_fc3_w', 'blocks.0.ls1.gamma',
                  'dist_token', 'head_dist.weight', 'fc_norm.weight', 'norm_pre.weight', 'blocks.1.mlp.gates.0.wg.bias', 'something'):
         refusal({**tensors, name: Tensor('F32', [48], [0.0] * 48)}, metadata, name, 'no place')
-    for name in ('blocks.0.mlp.experts.batched_fc1_w', 'blocks.4.norm1.weight', 'blocks.1.mlp.gates.0.wg.weight',
-                 'patch_embed.stem.0.weight', 'model.patch_embed.proj.weight'):
-        refusal({**tensors, name: Tensor('F32', [48], [0.0] * 48)}, metadata, ' ')
+    for name, *parts in (('blocks.0.mlp.experts.batched_fc1_w', 'block 0 has experts, but neither blocks.0.mlp.gates.0.'),
+                         ('blocks.4.norm1.weight', 'metadata depth is 4, but the tensors have 5'),
+                         ('blocks.1.mlp.gates.0.wg.weight', 'tensor blocks.1.mlp.gates.0.wg.weight is [48], but the other tensors'),
+                         ('patch_embed.stem.0.weight', 'metadata stem_strides has 0 numbers, but the stem has 1'),
+                         ('model.patch_embed.proj.weight', 'two models: both patch_embed.proj.weight and model.patch_embed.proj.weight')):
+        refusal({**tensors, name: Tensor('F32', [48], [0.0] * 48)}, metadata, *parts)
     tensors['labels'] = Tensor('I32', [5], [0] * 5)  # beside a model there may be more
     tensors['blocks.1.mlp._num_global_experts'] = Tensor('I32', [1], [6])  # Tutel's
     tensor_file.write(PATH, tensors, metadata)
@@ -127,9 +143,11 @@ def contradicting_metadata():
              'a': ('0', '-1', 'nan', 'inf', '2000'), 'b': ('0', '1,2'), 'mean': ('0.5', '0.5,0.5', '1,2,x', '1,2,3,4'),
              'std': ('0,1,1', '1,1', '-1,1,1'), 'crop_pct': ('0', '1.1', 'nan'), 'interpolation': ('nearest', ''),
              'classes': ('a,b', 'a,b,c,d,e,f,g,h,i,', 'a,b,c,d,e,f,g,h,i,j,k'), 'stem_strides': ('1', '1,2'), 'stem_residuals': ('0',)}
+    rule = {('image_size', '24'): 'tensor pos_embed has 17 positions, but images of 24 make 9', ('num_heads', '5'): 'multiple of 4',
+            ('image_size', '33'): 'the patches of 8 do not divide the 33 pixels', ('num_heads', '24'): 'multiple of 4'}  # no key's name
     for key, values in wrong.items():
         for value in values:
-            refusal(tensors, {**metadata, key: value}, key if key not in ('image_size', 'num_heads') else ' ')
+            refusal(tensors, {**metadata, key: value}, rule.get((key, value), key))
 
 
 def contradicting_stem():
