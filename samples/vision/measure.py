@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compares routings on the test images (README.md has the command): accuracy, active experts, boundary mass, and what a small change
+"""Compares routings on the test images (TRAINING.md has the command): accuracy, active experts, boundary mass, and what a small change
 of the input does to the logits. Each model file is run as smoe-classify runs it, float32 from the file's weights; a smooth one also
-with eps = 0 (hard routing, same weights), a hard one also with the eps that spec section 5 calibrates to half an extra expert."""
+with eps = 0 (hard routing, same weights), a hard one also with the eps that gives half an extra expert per token on average."""
 import argparse
 import os
 
@@ -27,7 +27,7 @@ def logits_of(model, images, seen=None):
 
 
 def calibrated(sorted_logits, k):
-    """Spec section 5: the largest eps whose mean number of extra experts is at most 0.5."""
+    """The largest eps whose mean number of extra experts is at most 0.5."""
     distances = (sorted_logits[:, k - 1:k] - sorted_logits[:, k:]).flatten().sort()[0]
     return float(distances[len(sorted_logits) // 2])
 

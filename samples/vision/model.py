@@ -28,7 +28,7 @@ ETA = -1.5  # eps begins at 0.2
 # ---- the network; its names are the file's
 
 def route(z, k, eps):
-    """Weights and mask [T,E] of the logits z: what samples/vision runs, spec 2.3, 2.4 and 2.6 (renormalised). eps None: hard."""
+    """Weights and mask [T,E] of the logits z: softmax of the k best and the band (arXiv 2606.19036), renormalised. eps None: hard."""
     s, order = torch.sort(z, dim=1, descending=True, stable=True)
     best = torch.zeros_like(z).scatter(1, order[:, :k], 1.0) > 0
     if eps is None:

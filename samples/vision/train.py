@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the classifier of smoe-classify: a GMoE-style vision transformer for CIFAR-10's classes (README.md has the commands;
+"""Trains the classifier of smoe-classify: a GMoE-style vision transformer for CIFAR-10's classes (TRAINING.md has the commands;
 model.py has the network). With --router smooth_top, eps = softplus(eta) is learnt, with the loss term ALPHA * eps * (K_mean - k*),
 k* = k + 0.5 (arXiv 2606.19036). K_mean is a count and has no gradient: the term pushes eps down while K_mean > k*, and up while
 K_mean < k*. The matrices train by Muon (an orthogonalised momentum; K. Jordan, 2024), the rest by AdamW.
