@@ -13,12 +13,14 @@ sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden'
 import tap
 import tensor_file
 import tiny_model
+from tensor_file import Tensor
 
 CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
 FILES = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))
 DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
 PYTORCH = sorted(glob.glob(FOLDER + '/check_*.safetensors'))  # by samples/vision/make_check.py: PyTorch's logits, in float64
+TRAINED = FOLDER + '/trained.safetensors'  # by samples/vision/make_trained.py: pictures, and PyTorch's logits of the models that come along
 LAST = re.compile(r'^largest error (\S+) of the largest \|logit\| (\S+), allowed 0.0001: (ok|FAILED)$')
 CLOSE = 5e-6  # of the largest |logit|: what float32 should reach for such small models; --check itself allows 1e-4
 # The validation layer leaks, and is unloaded when the leaks are listed: no suppression can name it. Runs without it look.
@@ -56,6 +58,19 @@ def pytorch(path):
         assert check(path, '--validate', *kernels) < CLOSE, kernels
 
 
+def trained(name):
+    """A model that comes along, beside made pictures and PyTorch's float64 logits of them."""
+    tensors, metadata = tensor_file.read('%s/../../samples/vision/%s.safetensors' % (FOLDER, name))
+    extra, _ = tensor_file.read(TRAINED)
+    images, path = extra['images'], os.path.join(scratch.name, 'trained.safetensors')
+    tensors['images'] = Tensor('F32', images.shape, [tensor_file.value_of('F16', word) for word in images.values])
+    tensors['expected.logits'] = extra['logits.' + name]
+    tensor_file.write(path, tensors, metadata)
+    for arguments in ((), ('--no-subgroups',), ('--weights', 'f32')):
+        error = check(path, '--validate', *arguments)
+        assert error < CLOSE, '%s: error %g' % (arguments, error)
+
+
 def batch_equals_one_by_one():
     for path in FILES:
         for kernels in ((), ('--no-subgroups',)):
@@ -91,6 +106,18 @@ SHAPES = {
     'smooth_two': dict(experts=[1], router='smooth_top', k=2),
     'stem_and_smooth': dict(stem=((7, 2, 0), (7, 1, 1)), patch=1, experts=[0], router='smooth_top', k=2, images=3),
 }
+
+
+def tile_edges():
+    """The head's matrix, images x classes, and the patches', images x width: one below, at and above each side of the tiles (16 and 32
+    rows; 16, 32, 64 and 128 columns), in one batch."""
+    path = os.path.join(scratch.name, 'edges.safetensors')
+    for rows, columns in ((15, 31), (16, 32), (17, 33), (31, 63), (32, 64), (33, 65), (15, 127), (32, 128), (17, 129), (33, 15), (31, 16),
+                          (16, 17)):
+        tensor_file.write(path, *tiny_model.add_expected(*tiny_model.make(SEED, patch=8, images=rows, classes=columns, depth=1)))
+        for kernels in ((), ('--no-subgroups',)):
+            error = check(path, '--validate', '--batch-size', '64', *kernels)
+            assert error < CLOSE, '%d images, %d classes, %s: error %g' % (rows, columns, kernels, error)
 
 
 def random_shapes():
@@ -138,5 +165,6 @@ def repeated():
 assert len(FILES) == 4 and len(PYTORCH) == 2, FILES + PYTORCH
 tap.run([('golden: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: golden(path)) for path in FILES] +
         [('pytorch: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: pytorch(path)) for path in PYTORCH] +
+        [('trained: ' + name, lambda name=name: trained(name)) for name in ('model', 'model-hard')] +
         [('tiny: ' + name, lambda name=name: tiny(name, SEED, **SHAPES[name])) for name in SHAPES] +
-        [batch_equals_one_by_one, random_shapes, check_catches, a_bad_image_changes_no_other, repeated])
+        [batch_equals_one_by_one, tile_edges, random_shapes, check_catches, a_bad_image_changes_no_other, repeated])
