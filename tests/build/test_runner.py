@@ -87,6 +87,7 @@ def system_runs_everything():
             assert told['SMOE_BUILD'] == project.top + '/build' and told['program'].endswith('/build/bin/smoe-x a b'), output
         caches = {told['LP_NATIVE_VECTOR_WIDTH']: told['MESA_SHADER_CACHE_DIR'] for _, told in found}
         assert sorted(caches) == ['128', '256', '512'] and len(set(caches.values())) == 3, caches
+        assert all(os.path.isdir(cache) for cache in caches.values()), caches
 
 
 def driver_runs_what_uses_a_device():
