@@ -105,7 +105,7 @@ int classify_run_check(classify_session *session)
     uint32_t agree = 0, last = 0;
     expected want = {0};
 
-    if (!find_expected(model, &want))
+    if (!find_expected(model, &want) || !classify_check_out(session, NULL, 0))
         return CLASSIFY_REFUSED;
     if (!classify_start(session, want.count, true))
         return CLASSIFY_FAILED;

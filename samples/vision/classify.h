@@ -86,6 +86,10 @@ void classify_rank(const float *logits, uint32_t class_count, uint32_t count, ui
 
 void classify_print_times(const classify_session *session);
 
+/* Before anything runs: false, after printing why, if --out cannot be written, or names the model, the report, a picture of the list or
+ * something that is no safetensors file. True without --out. */
+bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count);
+
 /* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size], as safetensors. */
 bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits);
 

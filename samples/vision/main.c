@@ -38,15 +38,6 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
     return vision_engine_create(session->device, session->model, &desc, &session->engine);
 }
 
-bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits)
-{
-    const uint64_t size = session->model->image_size, classes = session->model->class_count;
-    const smoe_tensor tensors[] = {
-        {.name = "logits", .rank = 2, .shape = {count, classes, 1, 1}, .data = logits, .size = 4 * count * classes},
-        {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images, .size = 12 * count * size * size}};
-    return smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, NULL, 0, NULL, session->log) == SMOE_SUCCESS;
-}
-
 /* What could not be written was not done. */
 static int finish(int status)
 {
@@ -74,12 +65,14 @@ int main(int count, char **arguments)
     }
     const char *file = options.check ? options.check : options.model ? options.model : find_model(path, sizeof path, arguments[0]);
     if (vision_model_open(&model, file, &log)) {
-        const smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log};
+        const smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log,
+                                       .masked_capabilities = options.no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
         const smoe_result result = smoe_device_create(&desc, &session.device);
-        status = result != SMOE_SUCCESS ? CLASSIFY_FAILED
-                 : options.check        ? classify_run_check(&session)
-                 : options.batch        ? classify_run_batch(&session)
-                                        : classify_run_pictures(&session);
+        status = result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT ? CLASSIFY_REFUSED /* --device */
+                 : result != SMOE_SUCCESS ? CLASSIFY_FAILED
+                 : options.check          ? classify_run_check(&session)
+                 : options.batch          ? classify_run_batch(&session)
+                                          : classify_run_pictures(&session);
     }
     vision_engine_destroy(session.engine);
     if (session.device && smoe_device_validation_count(session.device) > 0)

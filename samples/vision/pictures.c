@@ -198,8 +198,12 @@ int classify_run_pictures(classify_session *session)
     if (done && list.count == 0)
         done = vision_fail("%s has no files in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
+    if (done && (!classify_check_out(session, list.paths, list.count) ||
+                 (options->report && !report_begin(session, list.count, &s.page)))) {
+        path_list_release(&list);
+        return CLASSIFY_REFUSED;
+    }
     done = done && classify_start(session, list.count, options->report != NULL) && prepare_out(&s, list.count) &&
-           (!options->report || report_begin(session, list.count, &s.page)) &&
            classify_pictures(session, list.paths, list.count, show, &s);
     if (done && list.count > s.failed)
         classify_print_times(session);

@@ -1,12 +1,14 @@
 /* The report's file: text from anywhere made harmless, and pictures as data URIs. */
-#define _POSIX_C_SOURCE 200809L /* stat */
+#define _POSIX_C_SOURCE 200809L /* open, fstat, fdopen */
 #include "report_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
@@ -37,9 +39,17 @@ bool page_open(page *p, const char *path)
     *p = (page){.path = path};
     if (is_of_another_kind(path))
         return vision_fail("%s is there and is no HTML: the report does not overwrite it", path);
-    p->file = fopen(path, "wb");
-    if (!p->file)
+    const int file = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666); /* does not wait for a pipe's reader */
+    struct stat status;
+    if (file < 0)
         return vision_fail("%s cannot be written (%s)", path, strerror(errno));
+    const bool regular = fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISCHR(status.st_mode));
+    p->file = regular && (S_ISCHR(status.st_mode) || ftruncate(file, 0) == 0) ? fdopen(file, "wb") : NULL;
+    if (!p->file) {
+        vision_fail("%s cannot be written (%s)", path, regular ? strerror(errno) : "it is no regular file");
+        close(file);
+        return false;
+    }
     page_put(p, "%s\n", first_line);
     return true;
 }

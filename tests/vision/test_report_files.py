@@ -90,7 +90,7 @@ def files_that_cannot_be_written():
     picture = make_picture(path_of('file.png'), 1)
     model = make_model('file.safetensors', 51, experts=[0])
     for path in (path_of('no such folder', 'r.html'), scratch.name):
-        output, messages = run('--model', model, '--report', path, picture, status=1)
+        output, messages = run('--model', model, '--report', path, picture, status=2)
         assert len(messages.splitlines()) == 1 and path in messages and 'cannot be written' in messages and 'kB' not in output, messages
     if os.path.exists('/dev/full'):
         output, messages = run('--model', model, '--report', '/dev/full', *[picture] * 40, '--batch-size', '4', status=1)
@@ -104,7 +104,7 @@ def files_that_are_no_report():
     model = make_model('mine.safetensors', 51, experts=[0])
     with open(paths[0], 'rb') as file:
         before = file.read()
-    _, messages = run('--model', model, '--report', *paths, status=1)
+    _, messages = run('--model', model, '--report', *paths, status=2)
     assert 'does not overwrite' in messages and paths[0] in messages, messages
     with open(paths[0], 'rb') as file:
         assert file.read() == before

@@ -1,0 +1,77 @@
+/* --out: what a run computed, as safetensors. */
+#define _POSIX_C_SOURCE 200809L /* open, fstat */
+#include "classify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_file(const struct stat *status, const char *path)
+{
+    struct stat other;
+    return path && stat(path, &other) == 0 && other.st_dev == status->st_dev && other.st_ino == status->st_ino;
+}
+
+/* Whether the file begins as safetensors do: the size of the header, which is JSON, and the header within the file. */
+static bool is_safetensors(int file, off_t size)
+{
+    uint8_t begin[9];
+    uint64_t header = 0;
+    if (pread(file, begin, sizeof begin, 0) != (ssize_t)sizeof begin || begin[8] != '{')
+        return false;
+    for (int i = 7; i >= 0; i--)
+        header = header << 8 | begin[i];
+    return header <= (uint64_t)size - 8;
+}
+
+/* Whether the open file may be overwritten. */
+static bool allowed(const classify_session *session, int file, char *const *pictures, uint32_t count)
+{
+    const char *path = session->options->out;
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return vision_fail("--out %s cannot be written: %s", path, strerror(errno));
+    if (S_ISCHR(status.st_mode))
+        return true;
+    if (!S_ISREG(status.st_mode))
+        return vision_fail("--out %s is no regular file", path);
+    if (is_file(&status, session->model->path))
+        return vision_fail("--out %s is the model; it is not overwritten", path);
+    if (is_file(&status, session->options->report))
+        return vision_fail("--out and --report name the same file, %s", path);
+    for (uint32_t i = 0; i < count; i++)
+        if (is_file(&status, pictures[i]))
+            return vision_fail("--out %s is one of the pictures; it is not overwritten", path);
+    return status.st_size == 0 || is_safetensors(file, status.st_size) ||
+           vision_fail("--out %s is there and is no safetensors file; it is not overwritten", path);
+}
+
+bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count)
+{
+    const char *path = session->options->out;
+    if (!path)
+        return true;
+    /* Neither emptied nor waited for. What was not there is removed again: a run that fails leaves no empty file. */
+    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const bool made = file >= 0;
+    if (!made && errno == EEXIST)
+        file = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file < 0)
+        return vision_fail("--out %s cannot be written: %s", path, strerror(errno));
+    const bool good = allowed(session, file, pictures, count);
+    close(file);
+    if (made)
+        unlink(path);
+    return good;
+}
+
+bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits)
+{
+    const uint64_t size = session->model->image_size, classes = session->model->class_count;
+    const smoe_tensor tensors[] = {
+        {.name = "logits", .rank = 2, .shape = {count, classes, 1, 1}, .data = logits, .size = 4 * count * classes},
+        {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images, .size = 12 * count * size * size}};
+    return smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, NULL, 0, NULL, session->log) == SMOE_SUCCESS;
+}

@@ -1,0 +1,69 @@
+"""smoe-classify: files that it writes destroy nothing, and that they cannot be written is known before anything runs."""
+import os
+import subprocess
+
+import odd_run  # first: it says where the others are
+import pictures
+import tap
+import tensor_file
+from odd_run import CLASSIFY, DEVICE, MODEL, SIDE, path_of, write
+
+
+def run(*arguments, status=0):
+    done = subprocess.run([CLASSIFY, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', timeout=120)
+    assert done.returncode == status, '%s: %d\n%s%s' % (arguments, done.returncode, done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+def make_picture(name):
+    pictures.write_png(path_of(name), SIDE, SIDE, pictures.noise(1, SIDE, SIDE))
+    return path_of(name)
+
+
+def content(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def refused(said, *arguments):
+    output, messages = run(*arguments, status=2)
+    assert not output and len(messages.splitlines()) == 1 and said in messages, (output, messages)
+
+
+def out_destroys_nothing():
+    picture, text = make_picture('a.png'), write('notes.txt', b'what nobody else has')
+    os.link(picture, path_of('hard link'))
+    os.symlink(MODEL, path_of('soft link'))
+    check = write('check.safetensors', content(os.path.join(os.path.dirname(__file__), 'gmoe_smooth_top2.safetensors')))
+    for path, said, *arguments in ((picture, 'one of the pictures', picture), (path_of('hard link'), 'one of the pictures', picture),
+                                   (MODEL, 'is the model', picture), (path_of('soft link'), 'is the model', picture),
+                                   (text, 'is no safetensors file', picture)):
+        before = content(path)
+        refused(said, '--model', MODEL, '--out', path, *arguments)
+        assert content(path) == before, path
+    before = content(check)
+    refused('is the model', '--check', check, '--out', check)
+    assert content(check) == before
+    both = path_of('both')
+    open(both, 'wb').close()
+    refused('name the same file', '--model', MODEL, '--out', both, '--report', both, picture)
+    good = path_of('good.safetensors')
+    for _ in range(2):  # a new file, then one of its own
+        run('--model', MODEL, '--out', good, picture)
+        assert tensor_file.read(good)[0]['logits'].shape[0] == 1
+
+
+def what_cannot_be_written_is_said_first():
+    picture = make_picture('b.png')
+    for option in ('--out', '--report'):
+        refused('cannot be written', '--model', MODEL, option, path_of('nowhere/x'), picture)
+        fifo = path_of('fifo' + option)
+        os.mkfifo(fifo)
+        output, messages = run('--model', MODEL, option, fifo, picture, status=2)
+        assert not output and len(messages.splitlines()) == 1, messages
+    fresh = path_of('fresh.safetensors')
+    run('--model', MODEL, '--out', fresh, path_of('missing.png'), status=1)
+    assert not os.path.exists(fresh)
+
+
+tap.run([out_destroys_nothing, what_cannot_be_written_is_said_first])
