@@ -48,7 +48,7 @@ static bool list_pictures(batch *b, const char *folder)
     for (uint32_t i = 0; done && i < folders.count; i++) {
         const uint32_t before = b->pictures.count;
         uint32_t label = 0;
-        done = find_label(model, &folders, i, &label) && path_list_add_folder(&b->pictures, folders.paths[i], false);
+        done = find_label(model, &folders, i, &label) && path_list_add_pictures(&b->pictures, folders.paths[i], b->session->options);
         uint32_t *labels = done ? realloc(b->labels, (b->pictures.count + 1) * sizeof *labels) : NULL;
         if (done && !labels)
             done = vision_fail("out of memory");
@@ -231,7 +231,8 @@ int classify_run_batch(classify_session *session)
 {
     const uint32_t classes = session->model->class_count;
     batch b = {.session = session, .progress = isatty(fileno(stderr))};
-    bool done = list_pictures(&b, session->options->batch);
+    const bool listed = list_pictures(&b, session->options->batch);
+    bool done = listed;
     b.counts = done ? calloc((size_t)classes * classes, sizeof *b.counts) : NULL;
     if (done && !b.counts)
         done = vision_fail("out of memory");
@@ -254,5 +255,5 @@ int classify_run_batch(classify_session *session)
     path_list_release(&b.pictures);
     free(b.labels);
     free(b.counts);
-    return done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return !listed ? CLASSIFY_REFUSED : done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
 }

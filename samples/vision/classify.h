@@ -39,6 +39,9 @@ typedef struct path_list {
 bool path_list_add(path_list *list, const char *folder, const char *name); /* folder NULL: the name alone */
 /* The visible entries of a folder, sorted: its folders, or its files. */
 bool path_list_add_folder(path_list *list, const char *folder, bool folders);
+/* A folder's files that are pictures by their name or their first bytes, but for --out's and --report's. A line for each of the others. */
+bool path_list_add_pictures(path_list *list, const char *folder, const classify_options *options);
+bool path_is_same(const char *path, const char *other); /* one file by both names; false if either is NULL or not there */
 void path_list_release(path_list *list);
 bool path_is_folder(const char *path);
 const char *path_name(const char *path); /* after the last slash */

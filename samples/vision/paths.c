@@ -1,13 +1,16 @@
 /* Lists of files. */
-#define _POSIX_C_SOURCE 200809L /* stat */
+#define _POSIX_C_SOURCE 200809L /* stat, open */
 #include "classify.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool path_is_folder(const char *path)
 {
@@ -74,6 +77,59 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     if (list->count > before)
         qsort(list->paths + before, list->count - before, sizeof *list->paths, compare);
     return added;
+}
+
+bool path_is_same(const char *path, const char *other)
+{
+    struct stat a, b;
+    return path && other && stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Formats that cannot be read are pictures too: who has some in the folder must learn that they are missing. */
+static bool is_named_picture(const char *path)
+{
+    static const char *const ends[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif",
+                                       ".avif", ".jxl"};
+    const char *end = strrchr(path_name(path), '.');
+    for (size_t i = 0; end && i < sizeof ends / sizeof *ends; i++)
+        if (strcasecmp(end, ends[i]) == 0)
+            return true;
+    return false;
+}
+
+/* By its first bytes. What cannot be read counts as a picture, so that image_read says why. */
+static bool has_signature(const char *path)
+{
+    static const uint8_t jpeg[] = {0xff, 0xd8, 0xff}, png[] = {0x89, 'P', 'N', 'G'};
+    uint8_t begin[4] = {0};
+    struct stat status;
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file < 0)
+        return true;
+    const bool readable = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && read(file, begin, sizeof begin) >= 0;
+    close(file);
+    return readable && (memcmp(begin, jpeg, sizeof jpeg) == 0 || memcmp(begin, png, sizeof png) == 0);
+}
+
+bool path_list_add_pictures(path_list *list, const char *folder, const classify_options *options)
+{
+    uint32_t kept = list->count;
+    const uint32_t before = kept;
+    if (!path_list_add_folder(list, folder, false))
+        return false;
+    for (uint32_t i = before; i < list->count; i++) {
+        char *path = list->paths[i];
+        const bool ours = path_is_same(path, options->out) || path_is_same(path, options->report);
+        const bool picture = !ours && (is_named_picture(path) || has_signature(path));
+        if (!ours && !picture)
+            vision_fail("note: %s is passed over: it is no picture by its name or its first bytes", path);
+        if (picture)
+            list->paths[kept++] = path;
+        else
+            free(path);
+    }
+    list->count = kept;
+    return true;
 }
 
 void path_list_release(path_list *list)

@@ -108,7 +108,7 @@ def what_is_not_counted():
     output, messages = run(model, 'counted', 1)
     assert not output and len(messages.splitlines()) == 5 and 'none of its 4 pictures' in messages.splitlines()[-1], output + messages
     os.makedirs(path_of('counted/Cow'))
-    output, messages = run(model, 'counted', 1)
+    output, messages = run(model, 'counted', 2)
     assert not output and len(messages.splitlines()) == 1 and 'Cow is no class of the model' in messages, messages
 
 

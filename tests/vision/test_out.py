@@ -66,4 +66,25 @@ def what_cannot_be_written_is_said_first():
     assert not os.path.exists(fresh)
 
 
-tap.run([out_destroys_nothing, what_cannot_be_written_is_said_first])
+def what_lies_beside_pictures():
+    """The run's own files of last time are no pictures, nor is what neither its name nor its content calls one."""
+    folder = path_of('folder')
+    os.mkdir(folder)
+    picture = make_picture('folder/a.png')
+    os.link(picture, folder + '/unnamed')
+    page, out = folder + '/page.html', folder + '/z.safetensors'
+    for _ in range(2):
+        _, messages = run('--model', MODEL, '--report', page, '--out', out, folder)
+        assert not messages and tensor_file.read(out)[0]['logits'].shape[0] == 2, messages
+    notes = write('folder/notes.txt', b'milk')
+    os.mkfifo(folder + '/pipe')
+    output, messages = run('--model', MODEL, '--report', page, '--out', out, folder)
+    lines = messages.splitlines()
+    assert picture in output and len(lines) == 2 and all('note: ' in line for line in lines) and notes in lines[0], messages
+    bad = write('folder/b.JPG', b'milk')
+    _, messages = run('--model', MODEL, '--report', page, '--out', out, folder, status=1)
+    assert bad + ' is neither' in messages, messages
+    run('--model', MODEL, notes, status=1)  # named on the command line: it was meant
+
+
+tap.run([what_lies_beside_pictures, out_destroys_nothing, what_cannot_be_written_is_said_first])

@@ -157,7 +157,7 @@ def folder_of_pictures():
     for argument in (folder, folder + '/'):
         assert list(blocks_of(run('--model', GOLDEN, argument)[0])) == sorted(paths)
     os.makedirs(folder + '/none')
-    assert 'has no files' in run('--model', GOLDEN, folder + '/none', status=1)[1]
+    assert 'has no pictures' in run('--model', GOLDEN, folder + '/none', status=1)[1]
 
 
 def validation():
@@ -233,12 +233,12 @@ def many_classes():
 def wrong_folders():
     model, top = named_model(), path_of('wrong')
     make_classes(top, ['airship', 'zebra'], 1, 2000)
-    assert 'zebra' in run('--model', model, '--batch', top, status=1)[1]
-    assert 'it has 2' in run('--model', GOLDEN, '--batch', top, status=1)[1]
+    assert 'zebra' in run('--model', model, '--batch', top, status=2)[1]
+    assert 'it has 2' in run('--model', GOLDEN, '--batch', top, status=2)[1]
     os.makedirs(path_of('void', 'airship'))
-    assert 'no pictures' in run('--model', model, '--batch', path_of('void'), status=1)[1]
-    assert 'no folders' in run('--model', model, '--batch', path_of('void', 'airship'), status=1)[1]
-    assert 'cannot be opened' in run('--model', model, '--batch', path_of('nowhere'), status=1)[1]
+    assert 'no pictures' in run('--model', model, '--batch', path_of('void'), status=2)[1]
+    assert 'no folders' in run('--model', model, '--batch', path_of('void', 'airship'), status=2)[1]
+    assert 'cannot be opened' in run('--model', model, '--batch', path_of('nowhere'), status=2)[1]
 
 
 def progress_bar():
