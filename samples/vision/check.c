@@ -37,6 +37,21 @@ static bool find_expected(const vision_model *model, expected *out)
     return out->largest > 0 || vision_fail("%s: tensor expected.logits holds zeros alone", model->path);
 }
 
+/* The kernel of a block's expert_up, which is the same for one image and for many (engine.h). */
+static const char *expert_kernel(const classify_session *session, uint32_t block)
+{
+    const vision_model *model = session->model;
+    const classify_options *options = session->options;
+    const uint32_t tokens = model->tokens;
+    smoe_plan_desc plan = model->blocks[block].plan;
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    char reason[SMOE_REASON_SIZE];
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
+    plan.max_tokens = tokens;
+    plan.weight_type = options->has_weights ? options->weights : model->weight_type;
+    return smoe_select_kernels(info, &plan, tokens, choices, reason) == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
+}
+
 /* The experts of the last run, of `count` images; *operations receives the multiply-adds of that run. */
 static void print_active(const classify_session *session, uint32_t count, double *operations)
 {
@@ -51,7 +66,8 @@ static void print_active(const classify_session *session, uint32_t count, double
             active += report[(size_t)t * stride + SMOE_REPORT_ACTIVE];
         *operations += (double)active * vision_expert_operations(model, b);
         if (report)
-            printf("block %u: %u experts, mean active %.4f\n", b, model->blocks[b].plan.expert_count, (double)active / tokens);
+            printf("block %u: %u experts by %s, mean active %.4f\n", b, model->blocks[b].plan.expert_count,
+                   expert_kernel(session, b), (double)active / tokens);
     }
 }
 

@@ -1,8 +1,10 @@
+#define _POSIX_C_SOURCE 200809L /* readlink, access */
 #include "classify.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
@@ -11,21 +13,29 @@ static void print_message(void *user, smoe_log_level level, const char *text)
         vision_fail("%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
-/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. */
-static const char *find_model(char *path, size_t size, const char *program)
+/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. NULL after saying
+ * where it was looked for. */
+static const char *find_model(char *path, size_t size, const char *name)
 {
-    static const char *const up[] = {"../..", "../../.."};
-    const char *slash = strrchr(program, '/');
-    for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
-        snprintf(path, size, "%.*s/%s/samples/vision/model.safetensors", (int)(slash - program), program, up[i]);
-        FILE *file = fopen(path, "rb");
-        if (file) {
-            fclose(file);
+    static const char *const up[] = {"/../../", "/../../../", ""};
+    char program[2048], tried[3 * 4096 + 64] = "";
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1); /* Linux; `name` may have come by PATH or a link */
+    if (length > 0)
+        program[length] = '\0';
+    else
+        snprintf(program, sizeof program, "%s", name);
+    char *slash = strrchr(program, '/');
+    if (slash)
+        *slash = '\0';
+    for (uint32_t i = slash ? 0 : 2; i < 3; i++) {
+        const size_t used = strlen(tried);
+        snprintf(path, size, "%s%ssamples/vision/model.safetensors", i < 2 ? program : "", up[i]);
+        if (access(path, R_OK) == 0)
             return path;
-        }
+        snprintf(tried + used, sizeof tried - used, "%s%s", used ? ", " : "", path);
     }
-    snprintf(path, size, "samples/vision/model.safetensors");
-    return path;
+    vision_fail("there is no --model, and the default one cannot be read at %s", tried);
+    return NULL;
 }
 
 bool classify_start(classify_session *session, uint32_t count, bool report)
@@ -64,7 +74,7 @@ int main(int count, char **arguments)
         return finish(CLASSIFY_OK);
     }
     const char *file = options.check ? options.check : options.model ? options.model : find_model(path, sizeof path, arguments[0]);
-    if (vision_model_open(&model, file, &log)) {
+    if (file && vision_model_open(&model, file, &log)) {
         const smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log,
                                        .masked_capabilities = options.no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
         const smoe_result result = smoe_device_create(&desc, &session.device);

@@ -22,7 +22,7 @@ void classify_print_help(void)
          "  --out FILE             write logits, and for pictures the model's inputs, as safetensors; not with --batch\n"
          "  --report OUT.html      write a page: each picture, its answer and, laid over it, what the experts did\n"
          "  --repeat N             with --check: time N more runs of the last batch\n"
-         "  --no-subgroups         kernels without subgroup operations\n"
+         "  --no-subgroups         kernels without subgroup operations, smoe's too\n"
          "  --validate             run under the validation layers; any message fails\n"
          "\n"
          "Exit status: 0; 1 if a picture could not be read, or the check, validation or the device failed; 2 for a model or a command line\n"

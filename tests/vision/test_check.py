@@ -157,6 +157,14 @@ def a_bad_image_changes_no_other():
         assert values[:10] + values[20:] == clean[:10] + clean[20:] and any(map(math.isnan, values[10:20])), value
 
 
+def no_subgroups_means_the_experts_too():
+    kernels = [re.findall(r'^block \d+: \d+ experts by (\w+),', tap.command(CLASSIFY, *DEVICE, '--check', FILES[0], *arguments), re.MULTILINE)
+               for arguments in ((), ('--no-subgroups',))]
+    assert len(kernels[1]) == 2 and not any('subgroup' in name or 'broadcast' in name for name in kernels[1]), kernels
+    if 'llvmpipe' in tap.command(os.path.join(tap.BUILD, 'bin', 'smoe-devices')):
+        assert kernels[0] != kernels[1], kernels
+
+
 def repeated():
     output = tap.command(CLASSIFY, *DEVICE, '--check', FILES[0], '--repeat', '2')
     assert re.search(r'5 images, best of 2 runs: host [\d.]+ ms \(mean [\d.]+\).*GFLOP/s$', output, re.MULTILINE), output
@@ -167,4 +175,5 @@ tap.run([('golden: ' + os.path.basename(path)[:-len('.safetensors')], lambda pat
         [('pytorch: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: pytorch(path)) for path in PYTORCH] +
         [('trained: ' + name, lambda name=name: trained(name)) for name in ('model', 'model-hard')] +
         [('tiny: ' + name, lambda name=name: tiny(name, SEED, **SHAPES[name])) for name in SHAPES] +
-        [batch_equals_one_by_one, tile_edges, random_shapes, check_catches, a_bad_image_changes_no_other, repeated])
+        [batch_equals_one_by_one, tile_edges, random_shapes, check_catches, a_bad_image_changes_no_other, repeated,
+         no_subgroups_means_the_experts_too])

@@ -1,12 +1,13 @@
 """smoe-classify: files that it writes destroy nothing, and that they cannot be written is known before anything runs."""
 import os
+import shutil
 import subprocess
 
 import odd_run  # first: it says where the others are
 import pictures
 import tap
 import tensor_file
-from odd_run import CLASSIFY, DEVICE, MODEL, SIDE, path_of, write
+from odd_run import CLASSIFY, DEVICE, MODEL, SIDE, path_of, scratch, write
 
 
 def run(*arguments, status=0):
@@ -87,4 +88,18 @@ def what_lies_beside_pictures():
     run('--model', MODEL, notes, status=1)  # named on the command line: it was meant
 
 
-tap.run([what_lies_beside_pictures, out_destroys_nothing, what_cannot_be_written_is_said_first])
+def default_model():
+    """Found through PATH and through a link; where it is missing, the places are named."""
+    picture = make_picture('c.png')
+    os.symlink(CLASSIFY, path_of('classify'))
+    for call, path in (('classify', scratch.name), (os.path.basename(CLASSIFY), os.path.dirname(CLASSIFY))):
+        done = subprocess.run([call, *DEVICE, picture], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', cwd=scratch.name,
+                              env={**os.environ, 'PATH': path})
+        assert done.returncode == 0 and picture in done.stdout, done.stderr
+    copy = path_of('alone')
+    shutil.copy(CLASSIFY, copy)
+    done = subprocess.run([copy, picture], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', cwd=scratch.name)
+    assert done.returncode == 2 and done.stderr.count('/samples/vision/model.safetensors') == 2 and '--model' in done.stderr, done.stderr
+
+
+tap.run([default_model, what_lies_beside_pictures, out_destroys_nothing, what_cannot_be_written_is_said_first])
