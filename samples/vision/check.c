@@ -140,7 +140,7 @@ int classify_run_check(classify_session *session)
     if (done)
         print_active(session, last, &operations);
     if (done && session->options->out)
-        done = classify_write(session, want.count, NULL, logits);
+        done = classify_write(session, want.count, NULL, NULL, logits);
     done = done && repeat(session, want.images + (want.count - last) * image_size, last, operations, logits);
     free(logits);
     if (!done)

@@ -93,8 +93,8 @@ void classify_print_times(const classify_session *session);
  * something that is no safetensors file. True without --out. */
 bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count);
 
-/* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size], as safetensors. */
-bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits);
+/* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size] and the rows' paths, as safetensors. */
+bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images, const float *logits);
 
 double classify_now(void); /* nanoseconds */
 

@@ -23,6 +23,7 @@ void classify_print_help(void)
          "  --report OUT.html      write a page: each picture, its answer and, laid over it, what the experts did\n"
          "  --repeat N             with --check: time N more runs of the last batch\n"
          "  --no-subgroups         kernels without subgroup operations, smoe's too\n"
+         "  --                     what follows are pictures, whatever they begin with\n"
          "  --validate             run under the validation layers; any message fails\n"
          "\n"
          "Exit status: 0; 1 if a picture could not be read, or the check, validation or the device failed; 2 for a model or a command line\n"
@@ -67,11 +68,13 @@ static bool parse_value(const char *name, const char *value, classify_options *o
     const struct { const char *name; const char **to; } texts[] = {{"--model", &options->model}, {"--check", &options->check},
                                                                    {"--batch", &options->batch}, {"--device", &options->device},
                                                                    {"--out", &options->out}, {"--report", &options->report}};
-    if (strcmp(name, "--report") == 0 && options->report)
-        return refuse("--report", "is there twice");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(name, texts[i].name) == 0)
-            return *texts[i].to = value, true;
+        if (strcmp(name, texts[i].name) == 0) {
+            if (*texts[i].to)
+                return refuse(name, "is there twice");
+            *texts[i].to = value;
+            return *value || refuse(name, "needs a value that is not empty");
+        }
     if (strcmp(name, "--weights") == 0)
         return parse_weights(value, options);
     if (strcmp(name, "--eps") == 0)
@@ -93,10 +96,15 @@ static bool takes_value(const char *name)
 bool classify_parse_options(int count, char **arguments, classify_options *options)
 {
     *options = (classify_options){.eps = NAN, .batch_size = 16, .pictures = arguments + 1};
+    bool ended = false; /* by --: whatever follows is a picture */
     for (int i = 1; i < count; i++) {
         const char *name = arguments[i];
-        if (name[0] != '-')
+        if (!*name)
+            return refuse("an argument", "is empty; it names no picture");
+        if (ended || name[0] != '-')
             options->pictures[options->picture_count++] = arguments[i];
+        else if (strcmp(name, "--") == 0)
+            ended = true;
         else if (strcmp(name, "--validate") == 0)
             options->validate = true;
         else if (strcmp(name, "--no-subgroups") == 0)

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,11 +69,77 @@ bool classify_check_out(const classify_session *session, char *const *pictures, 
     return good;
 }
 
-bool classify_write(const classify_session *session, uint32_t count, const float *images, const float *logits)
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
+
+/* The UTF-8 character at `text` in *code, and its bytes; for a byte that begins none 1 and U+DC00 + the byte, which Python's os.fsencode
+ * turns back into it. */
+static int decode(const uint8_t *text, uint32_t *code)
+{
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    const int length = *text < 0x80 ? 1 : *text < 0xc0 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : *text < 0xf8 ? 4 : 0;
+    bool good = length > 0;
+    *code = length < 2 ? *text : *text & (0x7fu >> length);
+    for (int i = 1; good && i < length; i++) {
+        good = (text[i] & 0xc0) == 0x80; /* which the final 0 is not */
+        *code = *code << 6 | (text[i] & 0x3fu);
+    }
+    if (good && *code >= least[length] && !(*code >= 0xd800 && *code < 0xe000) && *code <= 0x10ffff)
+        return length;
+    *code = 0xdc00 + *text;
+    return 1;
+}
+
+static size_t put_path(char *to, const char *path)
+{
+    size_t size = 0;
+    uint32_t code;
+    to[size++] = '"';
+    for (const uint8_t *at = (const uint8_t *)path; *at;) {
+        at += decode(at, &code);
+        if (code >= 0x20 && code < 0x7f && code != '"' && code != '\\')
+            to[size++] = (char)code;
+        else if (code < 0x10000)
+            size += (size_t)sprintf(to + size, "\\u%04x", code);
+        else
+            size += (size_t)sprintf(to + size, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+    }
+    to[size++] = '"';
+    return size;
+}
+
+/* A JSON list of strings in ASCII. NULL: out of memory. */
+static char *list_paths(const char *const *paths, uint32_t count)
+{
+    size_t size = 3;
+    for (uint32_t i = 0; i < count; i++)
+        size += 6 * strlen(paths[i]) + 3; /* \u and four digits for a byte, quotes, a comma */
+    char *text = malloc(size + 1);
+    size_t at = 0;
+    if (!text)
+        return NULL;
+    text[at++] = '[';
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0)
+            text[at++] = ',';
+        at += put_path(text + at, paths[i]);
+    }
+    text[at++] = ']';
+    text[at] = '\0';
+    return text;
+}
+
+bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images, const float *logits)
 {
     const uint64_t size = session->model->image_size, classes = session->model->class_count;
     const smoe_tensor tensors[] = {
         {.name = "logits", .rank = 2, .shape = {count, classes, 1, 1}, .data = logits, .size = 4 * count * classes},
         {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images, .size = 12 * count * size * size}};
-    return smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, NULL, 0, NULL, session->log) == SMOE_SUCCESS;
+    char *list = paths ? list_paths(paths, count) : NULL;
+    const char *const metadata[] = {"paths", list};
+    if (paths && !list)
+        return vision_fail("out of memory");
+    const smoe_result result = smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0,
+                                                     NULL, session->log);
+    free(list);
+    return result == SMOE_SUCCESS;
 }

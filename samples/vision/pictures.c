@@ -104,6 +104,7 @@ typedef struct shown {
     char *const *paths;
     uint32_t failed, kept;  /* kept: for --out */
     float *images, *logits; /* NULL without it */
+    const char **names;     /* of the kept pictures; NULL without it */
     report *page;           /* NULL without --report */
 } shown;
 
@@ -116,7 +117,7 @@ static void print_bar(double share)
     fputs(parts[eighths % 8], stdout);
 }
 
-static void keep(shown *s, const float *input, const float *logits)
+static void keep(shown *s, const char *path, const float *input, const float *logits)
 {
     const vision_model *model = s->session->model;
     const size_t image_size = 3 * (size_t)model->image_size * model->image_size, classes = model->class_count;
@@ -124,7 +125,7 @@ static void keep(shown *s, const float *input, const float *logits)
         return;
     memcpy(s->images + s->kept * image_size, input, image_size * sizeof *input);
     memcpy(s->logits + s->kept * classes, logits, classes * sizeof *logits);
-    s->kept++;
+    s->names[s->kept++] = path;
 }
 
 static bool show(void *user, const classify_result *result)
@@ -141,7 +142,7 @@ static bool show(void *user, const classify_result *result)
         s->failed++;
         return written;
     }
-    keep(s, result->input, result->logits);
+    keep(s, s->paths[result->index], result->input, result->logits);
     vision_print(stdout, s->paths[result->index]);
     printf("\n");
     classify_rank(result->logits, model->class_count, count, best, probability);
@@ -184,7 +185,8 @@ static bool prepare_out(shown *s, uint32_t count)
         return true;
     s->images = malloc(sizeof *s->images * 3 * model->image_size * model->image_size * count);
     s->logits = malloc(sizeof *s->logits * model->class_count * count);
-    return (s->images && s->logits) || vision_fail("out of memory");
+    s->names = malloc(sizeof *s->names * count);
+    return (s->images && s->logits && s->names) || vision_fail("out of memory");
 }
 
 int classify_run_pictures(classify_session *session)
@@ -209,9 +211,10 @@ int classify_run_pictures(classify_session *session)
         classify_print_times(session);
     done = report_end(s.page, done) && done;
     if (done && s.kept > 0)
-        done = classify_write(session, s.kept, s.images, s.logits);
+        done = classify_write(session, s.kept, s.names, s.images, s.logits);
     free(s.images);
     free(s.logits);
+    free(s.names);
     path_list_release(&list);
     return done && s.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
 }

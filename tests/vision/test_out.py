@@ -1,4 +1,5 @@
 """smoe-classify: files that it writes destroy nothing, and that they cannot be written is known before anything runs."""
+import json
 import os
 import shutil
 import subprocess
@@ -102,4 +103,27 @@ def default_model():
     assert done.returncode == 2 and done.stderr.count('/samples/vision/model.safetensors') == 2 and '--model' in done.stderr, done.stderr
 
 
-tap.run([default_model, what_lies_beside_pictures, out_destroys_nothing, what_cannot_be_written_is_said_first])
+def arguments():
+    picture = make_picture('-d.png')
+    done = subprocess.run([CLASSIFY, *DEVICE, '--model', MODEL, '--', '-d.png'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          encoding='utf-8', cwd=scratch.name)
+    assert done.returncode == 0 and done.stdout.startswith('-d.png\n'), done.stderr
+    for option in ('--model', '--out', '--report', '--device'):
+        refused(option + ' is there twice', option, 'a', option, 'a', picture)
+        refused(option + ' needs a value', option, '', picture)
+    refused('is empty', '--model', MODEL, '', picture)
+
+
+def rows_have_their_paths():
+    names = [b'plain.png', 'ünï 猫 😀.png'.encode(), b'"quoted\\\n\x1b.png', b'latin\xe9.png', b'sur\xed\xa0\x80.png']
+    paths = [os.fsencode(scratch.name) + b'/' + name for name in names]
+    for path in paths:
+        make_picture(os.fsdecode(path))
+    out = path_of('paths.safetensors')
+    run('--model', MODEL, '--out', out, paths[0], path_of('missing.png'), *paths[1:], status=1)
+    tensors, metadata = tensor_file.read(out)
+    assert [os.fsencode(path) for path in json.loads(metadata['paths'])] == paths, metadata
+    assert tensors['logits'].shape[0] == len(paths)
+
+
+tap.run([rows_have_their_paths, arguments, default_model, what_lies_beside_pictures, out_destroys_nothing, what_cannot_be_written_is_said_first])
