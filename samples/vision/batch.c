@@ -13,12 +13,17 @@
 #define HEAD_COLUMNS 6u
 #define BAR_WIDTH 40u
 
+/* Pictures of a class that got one answer. */
+typedef struct cell {
+    uint32_t label, answer, count;
+} cell;
+
 typedef struct batch {
     const classify_session *session;
     path_list pictures;
     uint32_t *labels;   /* [pictures.count] */
-    uint32_t *counts;   /* [class_count, class_count]: label, answer */
-    uint32_t seen, classified, right, failed;
+    cell *cells;        /* [pictures.count]: one for each classified picture; by merge_cells: one for each pair, sorted */
+    uint32_t cell_count, seen, classified, right, failed;
     bool progress;
 } batch;
 
@@ -32,10 +37,13 @@ static bool find_label(const vision_model *model, const path_list *folders, uint
                vision_fail("the model does not name its %u classes, so the folder must have as many folders; it has %u", model->class_count,
                            folders->count);
     }
-    for (*label = 0; *label < model->class_count; ++*label)
-        if (strcmp(model->classes[*label], name) == 0)
-            return true;
-    return vision_fail("%s: %s is no class of the model; its first is %s", folders->paths[index], name, model->classes[0]);
+    uint32_t found = 0;
+    for (uint32_t c = 0; c < model->class_count; c++)
+        if (strcmp(model->classes[c], name) == 0 && found++ == 0)
+            *label = c;
+    if (found > 1)
+        return vision_fail("%s: the model has %u classes of that name, and which is meant cannot be told", folders->paths[index], found);
+    return found == 1 || vision_fail("%s: %s is no class of the model; its first is %s", folders->paths[index], name, model->classes[0]);
 }
 
 static bool list_pictures(batch *b, const char *folder)
@@ -66,8 +74,8 @@ static void show_progress(const batch *b)
     char line[BAR_WIDTH + 64] = "[";
     if (!b->progress)
         return;
-    for (uint32_t i = 0; i < BAR_WIDTH; i++)
-        line[1 + i] = i < full ? '#' : '.';
+    memset(line + 1, '.', BAR_WIDTH);
+    memset(line + 1, '#', full);
     snprintf(line + 1 + BAR_WIDTH, sizeof line - 1 - BAR_WIDTH, "] %u of %u", b->seen, b->pictures.count);
     vision_show_progress(line);
 }
@@ -90,10 +98,43 @@ static bool count_answer(void *user, const classify_result *result)
         b->failed++;
         return true;
     }
-    b->counts[(size_t)b->labels[result->index] * classes + answer]++;
+    b->cells[b->cell_count++] = (cell){b->labels[result->index], answer, 1};
     b->classified++;
     b->right += answer == b->labels[result->index];
     return true;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    const cell *x = a, *y = b;
+    return x->label != y->label ? (x->label < y->label ? -1 : 1) : x->answer < y->answer ? -1 : x->answer > y->answer;
+}
+
+/* The most frequent first. */
+static int compare_counts(const void *a, const void *b)
+{
+    const cell *x = a, *y = b;
+    return x->count != y->count ? (x->count > y->count ? -1 : 1) : compare_cells(a, b);
+}
+
+static void merge_cells(batch *b)
+{
+    uint32_t kept = 0;
+    qsort(b->cells, b->cell_count, sizeof *b->cells, compare_cells);
+    for (uint32_t i = 0; i < b->cell_count; i++)
+        if (kept > 0 && compare_cells(&b->cells[kept - 1], &b->cells[i]) == 0)
+            b->cells[kept - 1].count++;
+        else
+            b->cells[kept++] = b->cells[i];
+    b->cell_count = kept;
+}
+
+static uint32_t count_of(const batch *b, uint32_t label, uint32_t answer)
+{
+    for (uint32_t i = 0; i < b->cell_count; i++)
+        if (b->cells[i].label == label && b->cells[i].answer == answer)
+            return b->cells[i].count;
+    return 0;
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------------- */
@@ -146,17 +187,11 @@ static void print_matrix(const batch *b)
             printf("%3u ", r);
         print_name(vision_class_name(model, r, number), columns, false);
         for (uint32_t c = 0; c < classes; c++) {
-            const uint32_t count = b->counts[(size_t)r * classes + c];
+            const uint32_t count = count_of(b, r, c);
             sum += count;
-            if (count)
-                printf(" %6u", count);
-            else
-                printf("      .");
+            printf(count ? " %6u" : "      .", count);
         }
-        if (sum)
-            printf(" %5.1f %%\n", 100.0 * b->counts[(size_t)r * classes + r] / sum);
-        else
-            printf("       -\n");
+        printf(sum ? " %5.1f %%\n" : "       -\n", sum ? 100.0 * count_of(b, r, r) / sum : 0);
     }
 }
 
@@ -179,15 +214,15 @@ static bool print_worst(const batch *b)
     outcome *outcomes = calloc(classes, sizeof *outcomes);
     uint32_t present = 0;
     char number[16];
+    for (uint32_t i = 0; outcomes && i < b->cell_count; i++) {
+        const cell *one = &b->cells[i];
+        if (present == 0 || outcomes[present - 1].label != one->label)
+            outcomes[present++] = (outcome){.label = one->label};
+        outcomes[present - 1].count += one->count;
+        outcomes[present - 1].right += one->label == one->answer ? one->count : 0;
+    }
     if (!outcomes)
         return vision_fail("out of memory");
-    for (uint32_t r = 0; r < classes; r++) {
-        outcome *o = &outcomes[present];
-        *o = (outcome){.label = r, .right = b->counts[r * classes + r]};
-        for (size_t c = 0; c < classes; c++)
-            o->count += b->counts[r * classes + c];
-        present += o->count > 0;
-    }
     qsort(outcomes, present, sizeof *outcomes, compare_outcomes);
     printf("the classes least often right, of %u with pictures\n", present);
     for (uint32_t i = 0; i < present && i < LISTED; i++) {
@@ -199,31 +234,23 @@ static bool print_worst(const batch *b)
     return true;
 }
 
-static void print_confusions(const batch *b)
+/* Leaves the cells sorted by their counts. */
+static void print_confusions(batch *b)
 {
     const vision_model *model = b->session->model;
-    const size_t classes = model->class_count;
-    uint32_t most = UINT32_MAX;
-    size_t after = 0; /* the place from which on pairs with `most` pictures have not been printed */
     printf("what was most often taken for something else\n");
-    for (uint32_t printed = 0; printed < LISTED; printed++) {
-        size_t best = 0;
-        uint32_t largest = 0;
-        for (size_t i = 0; i < classes * classes; i++)
-            if (i / classes != i % classes && b->counts[i] > largest && (b->counts[i] < most || (b->counts[i] == most && i >= after))) {
-                largest = b->counts[i];
-                best = i;
-            }
+    qsort(b->cells, b->cell_count, sizeof *b->cells, compare_counts);
+    for (uint32_t i = 0, printed = 0; i < b->cell_count && printed < LISTED; i++) {
+        const cell *one = &b->cells[i];
         char row[16], column[16];
-        if (largest == 0)
-            break;
-        printf("%6u  ", largest);
-        vision_print(stdout, vision_class_name(model, (uint32_t)(best / classes), row));
+        if (one->label == one->answer)
+            continue;
+        printf("%6u  ", one->count);
+        vision_print(stdout, vision_class_name(model, one->label, row));
         printf(" for ");
-        vision_print(stdout, vision_class_name(model, (uint32_t)(best % classes), column));
+        vision_print(stdout, vision_class_name(model, one->answer, column));
         printf("\n");
-        most = largest;
-        after = best + 1;
+        printed++;
     }
 }
 
@@ -233,8 +260,8 @@ int classify_run_batch(classify_session *session)
     batch b = {.session = session, .progress = isatty(fileno(stderr))};
     const bool listed = list_pictures(&b, session->options->batch);
     bool done = listed;
-    b.counts = done ? calloc((size_t)classes * classes, sizeof *b.counts) : NULL;
-    if (done && !b.counts)
+    b.cells = done ? malloc(b.pictures.count * sizeof *b.cells) : NULL;
+    if (done && !b.cells)
         done = vision_fail("out of memory");
     done = done && classify_start(session, b.pictures.count, false) &&
            classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
@@ -242,6 +269,7 @@ int classify_run_batch(classify_session *session)
     if (done && b.classified == 0)
         done = vision_fail("%s: none of its %u pictures could be classified", session->options->batch, b.pictures.count);
     if (done) {
+        merge_cells(&b);
         if (classes <= MATRIX_CLASSES)
             print_matrix(&b);
         else if ((done = print_worst(&b)) == true)
@@ -254,6 +282,6 @@ int classify_run_batch(classify_session *session)
     }
     path_list_release(&b.pictures);
     free(b.labels);
-    free(b.counts);
+    free(b.cells);
     return !listed ? CLASSIFY_REFUSED : done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
 }

@@ -2,6 +2,7 @@
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 
@@ -112,6 +113,27 @@ def what_is_not_counted():
     assert not output and len(messages.splitlines()) == 1 and 'Cow is no class of the model' in messages, messages
 
 
+def equal_names():
+    """ImageNet has two cranes. A folder of that name could be either; other folders do no harm."""
+    model = make_model('cranes.safetensors', 3, ('crane', 'ox', 'crane'))
+    make_folders('oxen', {'ox': 2})
+    run(model, 'oxen')
+    make_folders('cranes', {'crane': 2, 'ox': 1})
+    output, messages = run(model, 'cranes', 2)
+    assert not output and len(messages.splitlines()) == 1 and '2 classes of that name' in messages, messages
+
+
+def many_classes_take_little_memory():
+    """16,000 classes and three pictures: a table of them all would have 1 GB."""
+    model = make_model('wide.safetensors', 16000, ['c%d' % c for c in range(16000)])
+    make_folders('wide', {'c1': 1, 'c15999': 2})
+    limit = 900 << 20  # bytes that may be written to
+    done = subprocess.run([CLASSIFY, *DEVICE, '--model', model, '--batch', path_of('wide')], stdout=subprocess.PIPE, encoding='utf-8',
+                          preexec_fn=lambda: tap.SANITIZE or resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and 'of 2 with pictures' in lines[0] and lines[-1].endswith(' of 3)'), lines
+
+
 def screen(shown):
     """A terminal's lines after what was written to it: returns, new lines and the erasing of a line."""
     lines, column = [[]], 0
@@ -176,4 +198,4 @@ def interrupted():
     assert sorted(os.listdir(path_of(''))) == before
 
 
-tap.run([long_names, hundred_classes, what_is_not_counted, messages_and_progress, interrupted])
+tap.run([equal_names, many_classes_take_little_memory, long_names, hundred_classes, what_is_not_counted, messages_and_progress, interrupted])
