@@ -26,8 +26,8 @@ void classify_print_help(void)
          "  --                     what follows are pictures, whatever they begin with\n"
          "  --validate             run under the validation layers; any message fails\n"
          "\n"
-         "Exit status: 0; 1 if a picture could not be read, or the check, validation or the device failed; 2 for a model or a command line\n"
-         "that cannot be followed: files that cannot be written, folders that are no classes, no such device.");
+         "Exit status: 0; 1 if a picture could not be read, or the check, validation or the device failed; 2 for a model or a\n"
+         "command line that cannot be followed: files that cannot be written, folders that are no classes, no such device.");
 }
 
 static bool refuse(const char *option, const char *rule)

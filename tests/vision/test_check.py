@@ -158,8 +158,8 @@ def a_bad_image_changes_no_other():
 
 
 def no_subgroups_means_the_experts_too():
-    kernels = [re.findall(r'^block \d+: \d+ experts by (\w+),', tap.command(CLASSIFY, *DEVICE, '--check', FILES[0], *arguments), re.MULTILINE)
-               for arguments in ((), ('--no-subgroups',))]
+    outputs = [tap.command(CLASSIFY, *DEVICE, '--check', FILES[0], *arguments) for arguments in ((), ('--no-subgroups',))]
+    kernels = [re.findall(r'^block \d+: \d+ experts by (\w+),', output, re.MULTILINE) for output in outputs]
     assert len(kernels[1]) == 2 and not any('subgroup' in name or 'broadcast' in name for name in kernels[1]), kernels
     if 'llvmpipe' in tap.command(os.path.join(tap.BUILD, 'bin', 'smoe-devices')):
         assert kernels[0] != kernels[1], kernels

@@ -126,4 +126,5 @@ def rows_have_their_paths():
     assert tensors['logits'].shape[0] == len(paths)
 
 
-tap.run([rows_have_their_paths, arguments, default_model, what_lies_beside_pictures, out_destroys_nothing, what_cannot_be_written_is_said_first])
+tap.run([rows_have_their_paths, arguments, default_model, what_lies_beside_pictures,
+         out_destroys_nothing, what_cannot_be_written_is_said_first])
