@@ -198,4 +198,5 @@ def interrupted():
     assert sorted(os.listdir(path_of(''))) == before
 
 
-tap.run([equal_names, many_classes_take_little_memory, long_names, hundred_classes, what_is_not_counted, messages_and_progress, interrupted])
+tap.run([equal_names, many_classes_take_little_memory, long_names, hundred_classes, what_is_not_counted,
+         messages_and_progress, interrupted])
