@@ -259,8 +259,9 @@ def float16_on_the_device():
     path = os.path.join(scratch.name, 'rounded.safetensors')
     tensors, metadata = tensor_file.read(FILES[-1])
     single, rounded = logits(FILES[-1]), logits(FILES[-1], '--weights', 'f16', status=1)
-    assert logits(FILES[-1], '--weights', 'f16', '--no-subgroups', status=1) == rounded
     largest = max(map(abs, single))
+    others = logits(FILES[-1], '--weights', 'f16', '--no-subgroups', status=1)  # other sums: smoe's kernels change too
+    assert max(abs(a - b) for a, b in zip(others, rounded)) < 1e-5 * largest, (others, rounded)
     assert single != rounded and max(abs(a - b) for a, b in zip(single, rounded)) < 0.01 * largest
     for name, tensor in tensors.items():
         if len(tensor.shape) > 1 and name.endswith(('weight', '_w')) and 'gates' not in name:
