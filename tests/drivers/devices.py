@@ -27,8 +27,8 @@ class Device:
     def check(self, folder=FOLDER):
         """Raises Missing where the device has not been set up."""
         path = self.manifest_path(folder)
-        if not os.path.isfile(path):
-            how = './setup.sh' if path.startswith('/') else 'tests/drivers/setup.py' + (' --arm64' if self.part == 'arm64' else '')
+        if not os.path.isfile(path) or (self.part and not os.path.isdir(self.path(folder, self.part))):
+            how = './setup.sh' if not self.part else 'tests/drivers/setup.py' + (' --arm64' if self.part == 'arm64' else '')
             raise Missing('%s: %s not found: run %s' % (self.name, path, how))
 
     def environment(self, folder=FOLDER):
@@ -57,10 +57,11 @@ def table():
 
     def amd(rows):
         return [(name, title, name) for name, title in rows]
+    lanes = {'LP_NATIVE_VECTOR_WIDTH': os.environ.get('LP_NATIVE_VECTOR_WIDTH', '256')}  # the default depends on the processor
     found = [
-        Device('lavapipe-22', 'lavapipe 22.3 (the system\'s)', 'software', '', SYSTEM_LAVAPIPE, executes=True),
-        Device('lavapipe-25', 'lavapipe 25.0', 'software', 'mesa25', 'mesa25-lvp.json', executes=True),
-        Device('lavapipe-26', 'lavapipe 26.1', 'software', 'mesa26', 'mesa26-lvp.json', executes=True),
+        Device('lavapipe-22', 'lavapipe 22.3 (the system\'s)', 'software', '', SYSTEM_LAVAPIPE, environment=lanes, executes=True),
+        Device('lavapipe-25', 'lavapipe 25.0', 'software', 'mesa25', 'mesa25-lvp.json', environment=lanes, executes=True),
+        Device('lavapipe-26', 'lavapipe 26.1', 'software', 'mesa26', 'mesa26-lvp.json', environment=lanes, executes=True),
         Device('swiftshader', 'SwiftShader', 'software', 'chromium', 'swiftshader.json', executes=True),
     ]
     found += mesa26('AMD', 'radeon', 'amdgpu', 'AMDGPU_GPU_ID', amd([

@@ -1,0 +1,36 @@
+"""`scons drivers`: tests/drivers/compile, for arm64 too where that part of build/drivers is set up."""
+import glob
+import os
+
+FOLDER = 'build/drivers'
+CROSS = 'aarch64-linux-gnu-'
+
+
+def arm64_program(env, sources):
+    """tests/drivers/compile for arm64, nothing where it is not wanted. The headers of Vulkan and volk are the same for every processor."""
+    if not os.path.isdir(FOLDER + '/arm64') or not env.WhereIs(CROSS + 'gcc'):
+        return []
+    cross = env.Clone(CC=CROSS + 'gcc', LINK=CROSS + 'gcc')
+    cross.Append(CCFLAGS=['-idirafter', '/usr/include'])
+    here = FOLDER + '/program-arm64/'
+    nodes = [cross.Object(here + 'obj/' + os.path.splitext(path)[0] + '.o', path) for path in sources]
+    return cross.Program(here + 'compile', nodes, LIBS=['m', 'dl'])
+
+
+def sources(kernels):
+    """Of the program and of the libraries that it is linked with."""
+    folders = ('src/base', 'src/vulkan', 'src/domain', 'src/objects', 'src/device', 'tests/drivers')
+    return sorted(path for folder in folders for path in glob.glob(folder + '/*.c')) + [str(node) for node in kernels]
+
+
+def other_shaders(gen):
+    """SPIR-V of the samples and the benchmark, as shaders.add_program_shaders names it."""
+    paths = sorted(path for pattern in ('samples/*/*.comp', 'bench/*.comp') for path in glob.glob(pattern))
+    return ['%s/%s/%s_%s.spv' % (gen, folder, os.path.basename(folder), os.path.splitext(name)[0])
+            for folder, name in map(os.path.split, paths)]
+
+
+def command(env, python, program, shaders):
+    """What compiles everything and compares with the page."""
+    return ([python, 'tests/drivers/table.py', '--program', str(program), '--glslang', env['GLSLANG'], '--spirv-opt', env['SPIRV_OPT']]
+            + ['--update'] * bool(env['update']) + shaders)

@@ -1,0 +1,126 @@
+"""Runs `compile` on every device and gathers what it says. A driver that crashes takes its process along and nothing else: the pipeline is
+noted, and the rest goes on without it. Results are kept by what they depend on (shader, constants, driver), so that only what has changed
+is compiled again."""
+import hashlib
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+FORMAT = 1             # of the kept results
+PATIENCE = 900         # seconds that one pipeline may take, under emulation on a busy machine
+MOST_CRASHES = 40      # of one device
+
+
+def read_json(path):
+    try:
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def driver_identity(device, folder):
+    """What a result depends on besides the pipeline; the rest the device tells itself."""
+    parts = [device.part] + (['shims-arm64' if device.part == 'arm64' else 'shims'] if device.shim else [])
+    return [FORMAT, device.name, device.variables] + [read_json(os.path.join(folder, 'state', part + '.json')) for part in parts if part]
+
+
+class Results:
+    """Of one device. pipelines: what `compile` lists, with `result` and `executables`, or `crashed`; rows: kernel -> bits of capabilities
+    that the device lacks for it; refused: shape or shader -> reason; unusable: why the library does not use the device."""
+
+    def __init__(self, device):
+        self.device, self.header, self.rows, self.embedded = device, {}, {}, {}
+        self.pipelines, self.refused, self.unusable, self.failed = {}, {}, '', ''
+        self.compiled, self.seconds = 0, 0.0
+
+
+def lines_of(process, patience):
+    """Lines of JSON, of a process that is killed when it is silent for too long. Drivers print too: what is no object is theirs."""
+    buffered = b''
+    while True:
+        if not select.select([process.stdout], [], [], patience)[0]:
+            process.kill()
+            return
+        data = os.read(process.stdout.fileno(), 1 << 16)
+        if not data:
+            return
+        *complete, buffered = (buffered + data).split(b'\n')
+        for line in complete:
+            try:
+                value = json.loads(line.decode('utf-8', 'replace'))
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                yield value
+
+
+def run_once(results, command, environment, kept):
+    """One process over the device. Gives the key that it died with, '' where it went through, None where it failed otherwise."""
+    begun, done, last = '', False, ''
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
+        for line in lines_of(process, PATIENCE):
+            if 'device' in line:
+                results.header = line
+            elif 'row' in line:
+                results.rows[line['row']], results.embedded[line['row']] = line['missing'], line['embedded']
+            elif 'key' in line:
+                begun = line['key']
+                results.pipelines[begun] = {**line, **kept.get(begun, {})}
+            elif 'compiled' in line:
+                kept[line['compiled']] = {'result': line['result'], 'executables': line['executables']}
+                results.pipelines[line['compiled']].update(kept[line['compiled']])
+                results.compiled += 1
+            elif 'refused' in line:
+                results.refused[line['refused']] = line['reason']
+            elif 'unusable' in line:
+                results.unusable = line['unusable']
+            done = done or 'done' in line
+        status = process.wait()
+        errors.seek(0)
+        last = errors.read().decode('utf-8', 'replace').strip().splitlines()[-1:]
+    if done and status == 0:
+        return ''
+    if not done and begun and begun not in kept:
+        number = -status if status < 0 else status - 128
+        what = signal.Signals(number).name if number in signal.Signals._value2member_map_ else 'exit status %d' % status
+        kept[begun] = {'crashed': 'no end after %d s' % PATIENCE if what == 'SIGKILL' else what}
+        results.pipelines[begun].update(kept[begun])
+        return begun
+    results.failed = 'exit status %d: %s' % (status, ' '.join(last) or 'nothing on stderr')
+    return None
+
+
+def collect(device, folder, program, arguments, kept_in=None):
+    """Every pipeline of a device, from the kept results where nothing has changed. kept_in: the folder of those."""
+    begin, results = time.monotonic(), Results(device)
+    path = os.path.join(kept_in or os.path.join(folder, 'results'), device.name + '.json')
+    environment = {**os.environ, **device.environment(folder)}
+    for name in ('LD_PRELOAD', 'VK_INSTANCE_LAYERS', 'VK_LOADER_LAYERS_ENABLE'):
+        environment.pop(name, None)
+    identity = hashlib.sha256(json.dumps(driver_identity(device, folder), sort_keys=True).encode()).hexdigest()
+    stored = read_json(path)
+    kept = stored.get('pipelines', {}) if stored.get('identity') == identity else {}
+    header = stored.get('header')
+    for _ in range(MOST_CRASHES):
+        with tempfile.NamedTemporaryFile('w', suffix='.keys') as known:
+            known.write('\n'.join(kept))
+            known.flush()
+            command = device.command([os.path.abspath(program), '--known', known.name] + arguments, folder)
+            died = run_once(results, command, environment, kept)
+        if header and results.header != header:  # the system's driver has another version
+            header, kept = None, {}
+            results.pipelines.clear()
+        elif not died:
+            break
+    results.seconds = time.monotonic() - begin
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + '.new', 'w', encoding='utf-8') as file:
+        json.dump({'identity': identity, 'header': results.header, 'pipelines': kept}, file)
+    os.rename(path + '.new', path)
+    return results

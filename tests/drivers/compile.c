@@ -1,0 +1,140 @@
+/* compile [--known FILE] [--few | --none | --tile RxCxD:TRxTC] [SPIRV...]: compiles every kernel that selection picks on the device at
+ * hand, for a table of layer shapes and with capabilities masked, and the shaders named, and writes what comes out to stdout, one JSON
+ * object a line. FILE: keys of pipelines to list only. --few: the shapes that find most, nothing masked; --none: no kernels; --tile:
+ * --few's tiled kernels with another tile. Nothing is submitted, so that a driver without its GPU will do.
+ *
+ *   {"device": name, "driver": ..., "capabilities": bits, "subgroup": [min, max], ...}, or "unusable": why
+ *   {"row": kernel, "missing": bits, "embedded": whether this build has it}      one for each row of the kernel table
+ *   {"key": ..., "kernel": ..., "shape": ...}     a pipeline, before it is compiled: where the driver crashes, this line is the last
+ *   {"compiled": key, "result": VkResult, "executables": [...]}
+ *   {"refused": shape, "reason": ...}             no pipeline was tried: the shape is beyond a limit of the device
+ *   {"done": true} */
+#include <stdio.h>
+#include <string.h>
+
+#include <smoe/device.h>
+
+#include "domain/kernel_table.h"
+#include "pipelines.h"
+#include "shader_file.h"
+#include "statistics.h"
+
+typedef struct shape {
+    const char *name;
+    bool first; /* one of the few; also with capabilities masked */
+    smoe_plan_desc desc;
+} shape;
+
+/* Between them every stage, both routers and gates, groups, shared experts, every weight type and activation, gated and not, widths that
+ * are no multiple of anything, few experts and the most, and tokens enough for every regime. */
+static const shape shapes[] = {
+    {"gated", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+                     .activation = SMOE_ACTIVATION_SILU, .gated = true, .renormalize = true}},
+    {"gated f16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+                          .activation = SMOE_ACTIVATION_GELU_TANH, .weight_type = SMOE_TYPE_FLOAT16, .gated = true}},
+    {"gated bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+                           .activation = SMOE_ACTIVATION_RELU, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true, .renormalize = true}},
+    {"plain", false, {.d_model = 768, .d_hidden = 3072, .expert_count = 16, .top_k = 1, .max_active = 2, .max_tokens = 4096,
+                      .activation = SMOE_ACTIVATION_GELU}},
+    {"plain f16", false, {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
+                          .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .router = SMOE_ROUTER_COSINE,
+                          .projection_width = 256, .renormalize = true}},
+    {"everything", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 256, .top_k = 8, .max_active = 12, .max_tokens = 8192,
+                          .router = SMOE_ROUTER_COSINE, .projection_width = 256, .gate = SMOE_GATE_SIGMOID, .renormalize = true,
+                          .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true,
+                          .group_count = 8, .top_groups = 4, .shared_hidden = 2048, .shared_gate = true}},
+    {"odd", false, {.d_model = 65, .d_hidden = 33, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
+                    .activation = SMOE_ACTIVATION_RELU_SQUARED, .weight_type = SMOE_TYPE_FLOAT16, .shared_hidden = 17}},
+    {"most", false, {.d_model = 512, .d_hidden = 64, .expert_count = SMOE_MAX_EXPERTS, .top_k = 32, .max_active = 64, .max_tokens = 4096,
+                     .activation = SMOE_ACTIVATION_IDENTITY, .gated = true, .group_count = 32, .top_groups = 32}},
+};
+
+static void keep_line(void *user, smoe_log_level level, const char *text)
+{
+    if (level == SMOE_LOG_ERROR)
+        snprintf(user, 512, "%s", text);
+}
+
+static void print_device(const smoe_device_info *info)
+{
+    printf("{\"device\": ");
+    print_json_string(info->name);
+    printf(", \"driver\": ");
+    print_json_string(info->driver_name);
+    printf(", \"driver_info\": ");
+    print_json_string(info->driver_info);
+    printf(", \"capabilities\": %u, \"subgroup\": [%u, %u]", info->capabilities, info->subgroup_size_min, info->subgroup_size_max);
+    printf(", \"invocations\": %u, \"shared_memory\": %u}\n", info->max_workgroup_invocations, info->max_shared_memory_size);
+    for (int i = 0; i < SMOE_KERNEL_COUNT; i++) {
+        const smoe_kernel_row *row = smoe_kernel_row_get((smoe_kernel)i);
+        printf("{\"row\": \"%s\", \"missing\": %u, \"embedded\": %s}\n", row->name, row->capabilities & ~info->capabilities,
+               row->spirv_size ? "true" : "false");
+    }
+}
+
+static void compile_shapes(const smoe_device *device, bool all, char *line)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        smoe_plan *plan = NULL;
+        if (!all && !shapes[i].first)
+            continue;
+        line[0] = '\0';
+        pipelines_name_shape(shapes[i].name);
+        if (smoe_plan_create(smoe_device_context(device), &shapes[i].desc, &plan) != SMOE_SUCCESS) {
+            printf("{\"refused\": \"%s\", \"reason\": ", shapes[i].name);
+            print_json_string(line);
+            printf("}\n");
+        }
+        smoe_plan_destroy(plan);
+    }
+}
+
+int main(int argument_count, char **arguments)
+{
+    char line[512] = "";
+    const smoe_log log = {keep_line, line};
+    const char *known = NULL, *which = "";
+    bool good = true;
+
+    argument_count--;
+    arguments++;
+    if (argument_count > 1 && strcmp(arguments[0], "--known") == 0) {
+        known = arguments[1];
+        argument_count -= 2;
+        arguments += 2;
+    }
+    if (argument_count > 0 && strncmp(arguments[0], "--", 2) == 0) {
+        which = arguments[0];
+        argument_count--;
+        arguments++;
+    }
+    if (strcmp(which, "--tile") == 0 && argument_count-- > 0 && !pipelines_set_tile(*arguments++)) {
+        fprintf(stderr, "%s: no tile like 64x64x16:4x4\n", arguments[-1]);
+        return 2;
+    }
+    if (!pipelines_open(known))
+        return 2;
+    for (uint32_t masked = 0; masked <= SMOE_CAPABILITY_ALL; masked++) {
+        const bool alone = (masked & (masked - 1)) == 0; /* nothing, one capability, or all */
+        smoe_device *device = NULL;
+        if ((!alone && masked != SMOE_CAPABILITY_ALL) || (masked && which[0]))
+            continue;
+        const smoe_device_desc desc = {
+            .get_instance_proc_addr = pipelines_get_instance_proc_addr, .masked_capabilities = masked, .log = &log};
+        if (smoe_device_create(&desc, &device) != SMOE_SUCCESS) {
+            printf("{\"unusable\": ");
+            print_json_string(line);
+            printf("}\n");
+            break;
+        }
+        if (masked == 0)
+            print_device(smoe_context_device_info(smoe_device_context(device)));
+        if (strcmp(which, "--none") != 0)
+            compile_shapes(device, masked == 0 && which[0] == '\0', line);
+        for (int i = 0; masked == 0 && i < argument_count; i++)
+            good = shader_file_compile(device, arguments[i]) && good;
+        smoe_device_destroy(device);
+    }
+    printf("{\"done\": true}\n");
+    return good ? 0 : 1;
+}

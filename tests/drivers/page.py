@@ -1,0 +1,160 @@
+"""TABLE.md: kernels by devices, and what about them is wrong."""
+import re
+
+GROUPS = ('AMD', 'Intel', 'NVIDIA', 'Adreno', 'Mali', 'software')
+
+
+class Metrics:
+    """The names that a group of drivers gives its statistics. spills: to memory. moves: spills to registers of another kind; a kernel may
+    have neither, a sample's shader has no promise to keep about the second."""
+
+    def __init__(self, registers, waves, shared, spills, instructions, legend, moves=()):
+        self.registers, self.waves, self.shared, self.spills, self.instructions = registers, waves, shared, spills, instructions
+        self.legend, self.moves = legend, moves
+
+    def names(self):
+        return [name for name in (self.registers, self.waves, self.shared, self.instructions) if name] + list(self.spills + self.moves)
+
+
+METRICS = {
+    'AMD': Metrics('VGPRs', 'Subgroups per SIMD', 'LDS size', ('Spilled VGPRs', 'Scratch size'), 'Instructions',
+                   'vector registers / subgroups per SIMD', ('Spilled SGPRs',)),
+    'Intel': Metrics('Max live registers', None, 'Workgroup Memory Size', ('Spills', 'Fills', 'Scratch Memory Size'), 'Instructions',
+                     'live registers'),
+    'NVIDIA': Metrics('Number of GPRs', 'Max warps/SM', None, ('Spills to memory', 'Fills from memory', 'SLM size'), 'Instruction count',
+                      'registers / warps per multiprocessor'),
+    'Adreno': Metrics('Registers used', 'Max Waves Per Core', None, ('STP Count', 'LDP Count'), 'Instruction Count',
+                      'registers of four words / waves per core; a spill is any load or store of private memory'),
+    'Mali': Metrics('Registers used', 'Threads', None, ('Spills', 'Fills'), 'Instructions',
+                    'registers / threads, 2 where the core holds as many as it can'),
+}
+
+
+def label(pipeline):
+    """The row that a pipeline belongs to."""
+    rows, columns, depth = pipeline['tile']
+    if pipeline['kernel'].endswith(('_tiled', '_cosine')):
+        return '%s %dx%dx%d' % (pipeline['kernel'], rows, columns, depth)
+    if '_vector' in pipeline['kernel'] or pipeline['kernel'].endswith('_broadcast'):
+        return '%s %d row%s' % (pipeline['kernel'], rows, 's' * (rows > 1))
+    return pipeline['kernel']
+
+
+def natural(text):
+    return [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', text)]
+
+
+def spills_of(pipeline, metrics):
+    names = metrics.spills if pipeline['kernel'].endswith('.spv') else metrics.spills + metrics.moves
+    return ['%s %d' % (name, executable['statistics'][name]) for executable in pipeline.get('executables', ())
+            for name in names if executable['statistics'].get(name)]
+
+
+def problems(results):
+    """What must not be, one line each."""
+    device, metrics = results.device, METRICS.get(results.device.group)
+    if results.failed:
+        yield '%s: failed: %s' % (device.name, results.failed)
+    for pipeline in results.pipelines.values():
+        name = '%s: %s, %s' % (device.name, label(pipeline), pipeline['shape'])
+        if 'crashed' in pipeline:
+            yield '%s: the driver crashed: %s' % (name, pipeline['crashed'])
+        elif pipeline.get('result') != 0:
+            yield '%s: refused, although the kernel table and the device say that it runs: VkResult %s' % (name, pipeline.get('result'))
+        elif metrics:
+            if not pipeline['executables']:
+                yield '%s: no statistics' % name
+            missing = {key for executable in pipeline['executables'] for key in metrics.names() if key not in executable['statistics']}
+            if missing:
+                yield '%s: the driver no longer tells %s' % (name, ', '.join(sorted(missing)))
+            else:
+                for spill in spills_of(pipeline, metrics):
+                    yield '%s: spills: %s' % (name, spill)
+
+
+def values(pipelines, name):
+    return [executable['statistics'][name] for pipeline in pipelines for executable in pipeline.get('executables', ())
+            if name and name in executable['statistics']]
+
+
+def cell(pipelines, metrics):
+    if any('crashed' in pipeline for pipeline in pipelines):
+        return 'CRASH'
+    if any(pipeline.get('result') != 0 for pipeline in pipelines):
+        return 'REFUSED'
+    if not metrics:
+        return 'yes'
+    sizes = sorted({executable['subgroup'] for pipeline in pipelines for executable in pipeline['executables']})
+    registers, waves = values(pipelines, metrics.registers), values(pipelines, metrics.waves)
+    text = '%s: %s' % (','.join(map(str, sizes)), '%d' % max(registers) if registers else '?')
+    if waves:
+        text += '/%d' % min(waves)
+    return text + ' SPILL' * any(spills_of(pipeline, metrics) for pipeline in pipelines)
+
+
+def without(kernel, results, capability_names):
+    """Why a device has no pipeline of a kernel."""
+    missing = results.rows.get(kernel, 0)
+    if missing:
+        return 'no ' + ', '.join(name for bit, name in capability_names if missing & bit)
+    return 'left out' if not results.embedded.get(kernel, True) else '·'
+
+
+def section(group, gathered, versions, capability_names):
+    """The part of the page for one group of devices."""
+    metrics, usable = METRICS.get(group), [one for one in gathered if not one.unusable]
+    rows = {}
+    for results in usable:
+        for pipeline in results.pipelines.values():
+            rows.setdefault(label(pipeline), {}).setdefault(results.device.name, []).append(pipeline)
+    for results in usable:
+        for kernel in results.rows:
+            if not any(name.split(' ')[0] == kernel for name in rows):
+                rows[kernel] = {}
+    order = list(usable[0].rows) if usable else []
+    ranked = sorted(rows, key=lambda name: (order.index(name.split(' ')[0]) if name.split(' ')[0] in order else len(order), natural(name)))
+    shared = bool(metrics and metrics.shared)
+    lines = ['## ' + group, '', 'Drivers: %s.%s' % (versions, ' Cells: subgroup size: %s.' % metrics.legend if metrics else ''), '']
+    lines += ['- %s: %s' % (one.device.name, one.device.title + (': not used: ' + one.unusable if one.unusable else ''))
+              for one in gathered]
+    lines += ['', '| kernel and tile |%s %s |' % (' shared |' * shared, ' | '.join(one.device.name for one in usable)),
+              '|---|' + '---|' * (len(usable) + shared)]
+    for name in ranked:
+        cells = [cell(rows[name][one.device.name], metrics) if one.device.name in rows[name]
+                 else without(name.split(' ')[0], one, capability_names) for one in usable]
+        if shared:
+            used = values([pipeline for pipelines in rows[name].values() for pipeline in pipelines], metrics.shared)
+            cells.insert(0, '%d' % max(used) if used else '')
+        lines.append('| %s | %s |' % (name, ' | '.join(cells)))
+    counts = ['%d' % len(one.pipelines) for one in usable]
+    lines.append('| *pipelines* | %s |' % ' | '.join([''] * shared + counts))
+    if metrics:
+        sums = ['%d' % sum(values(one.pipelines.values(), metrics.instructions)) for one in usable]
+        lines.append('| *instructions* | %s |' % ' | '.join([''] * shared + sums))
+    refused = sorted({'- %s: %s: %s' % (one.device.name, name, reason) for one in usable for name, reason in one.refused.items()})
+    if refused:
+        lines += ['', 'Beyond a limit of the device, or for want of a feature:', ''] + refused
+    return '\n'.join(lines) + '\n'
+
+
+HEAD = '''# Kernels by devices
+
+Written by `scons drivers update=yes`; do not edit. README.md says how to read it. Shaders compiled by %s.
+'''
+
+LEGEND = '''
+A cell has the subgroup sizes that the driver chose, then what is said below for each group, the worst over all layer shapes and weight
+types. `·`: selection does not choose the kernel there, also with capabilities masked; `no ...`: the kernel table asks for what the device
+has not. Shared memory is bytes per workgroup, the most. Last the shaders of the samples and the benchmark, with their constants' defaults.
+No kernel spills: `scons drivers` fails where one does.
+'''
+
+
+def split(text):
+    """{'': head, group: section} of a page."""
+    parts = re.split(r'^(?=## )', text, flags=re.MULTILINE)
+    return {(part.splitlines()[0][3:] if part.startswith('## ') else ''): part.strip('\n') + '\n' for part in parts}
+
+
+def join(parts):
+    return '\n'.join(parts[name] for name in ('',) + GROUPS if name in parts)

@@ -1,0 +1,182 @@
+"""That `scons drivers` finds what it is there to find, and says clearly what is missing. What needs a driver runs on those that
+setup.py has set up in build/drivers."""
+import contextlib
+import io
+import json
+import os
+import stat
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tap
+
+import collect
+import devices
+import page
+import table
+
+HERE = 'tests/drivers/'
+SPILL = os.path.join('build/gen/tests/drivers/drivers_spill.spv')
+PROGRAM = tap.BUILD + '/tests/drivers/compile'
+GOOD = {'VGPRs': 40, 'Subgroups per SIMD': 16, 'LDS size': 1024, 'Spilled VGPRs': 0, 'Scratch size': 0, 'Spilled SGPRs': 0,
+        'Instructions': 9}
+KERNEL = {'key': '1', 'kernel': 'expert_up_tiled', 'shape': 'gated', 'tile': [16, 64, 16], 'thread': [2, 4], 'result': 0}
+
+
+def results_with(statistics=None, name='navi31', **more):
+    results = collect.Results(devices.find(name))
+    results.rows = {'expert_up_tiled': 0, 'combine': 0, 'sort': 2}
+    results.pipelines = {'1': {**KERNEL, 'executables': [{'subgroup': 64, 'statistics': {**GOOD, **(statistics or {})}}], **more}}
+    return results
+
+
+def need(*names):
+    for name in names:
+        try:
+            devices.find(name).check()
+        except devices.Missing as missing:
+            raise tap.Skip(str(missing))
+
+
+def run_table(*arguments, status=0):
+    return tap.command(sys.executable, HERE + 'table.py', '--program', PROGRAM, *arguments, status=status)
+
+
+def script(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)
+    os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+    return path
+
+
+def nothing_is_wrong_with_a_good_kernel():
+    assert list(page.problems(results_with())) == []
+
+
+def every_kind_of_spill_is_found():
+    for name in ('Spilled VGPRs', 'Scratch size', 'Spilled SGPRs'):
+        found = list(page.problems(results_with({name: 3})))
+        assert len(found) == 1 and 'navi31: expert_up_tiled 16x64x16, gated: spills: %s 3' % name in found[0], found
+    assert 'SPILL' in page.section('AMD', [results_with({'Scratch size': 3})], 'x', [])
+
+
+def other_shaders_may_move_registers_but_not_spill():
+    assert list(page.problems(results_with({'Spilled SGPRs': 3}, kernel='sample.spv'))) == []
+    assert len(list(page.problems(results_with({'Spilled VGPRs': 3}, kernel='sample.spv')))) == 1
+
+
+def refusals_crashes_and_silence_are_found():
+    for more, text in (({'result': -13, 'executables': []}, 'VkResult -13'), ({'crashed': 'SIGSEGV', 'executables': []}, 'SIGSEGV'),
+                       ({'executables': []}, 'no statistics')):
+        found = list(page.problems(results_with(**more)))
+        assert len(found) == 1 and text in found[0], found
+    fewer = results_with()
+    del fewer.pipelines['1']['executables'][0]['statistics']['Scratch size']
+    assert ['no longer tells Scratch size' in text for text in page.problems(fewer)] == [True]
+    failed = results_with()
+    failed.failed = 'exit status 1: no driver'
+    assert len(list(page.problems(failed))) == 1
+
+
+def cells_say_what_the_driver_said():
+    text = page.section('AMD', [results_with()], 'Mesa 1', [(1, 'arithmetic'), (2, 'shuffle')])
+    assert '| expert_up_tiled 16x64x16 | 1024 | 64: 40/16 |' in text, text
+    assert '| combine |  | · |' in text and '| sort |  | no shuffle |' in text, text
+
+
+def pages_differ_by_their_sections():
+    made = {'': 'compiled by x\n', 'AMD': '## AMD\n\nDrivers: Mesa 1.\n\n| a | 64: 40/16 |\n'}
+
+    def difference(old, new):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            return table.compare(old, new, 'page'), out.getvalue()
+    assert page.split(page.join(made)) == made
+    assert difference(made, made)[0] is False
+    differ, text = difference({**made, 'AMD': made['AMD'].replace('40', '44')}, made)
+    assert differ and '-| a | 64: 44/16 |' in text and '+| a | 64: 40/16 |' in text, text
+    differ, text = difference({**made, 'AMD': made['AMD'].replace('Mesa 1', 'Mesa 2').replace('40', '44')}, made)
+    assert not differ and 'AMD not compared: there "Drivers: Mesa 2."' in text, text
+    assert difference({}, made)[0] is True
+
+
+def a_crash_costs_one_pipeline():
+    """The stand-in lists three pipelines and crashes at the second one, until it is told to leave it."""
+    line = '{"key": "%d", "kernel": "sort", "shape": "odd", "tile": [1, 0, 0], "thread": [0, 0]}'
+    text = '#!/bin/sh\necho \'{"device": "stand-in"}\'\necho "a driver prints too"\n'
+    for key in (1, 2, 3):
+        what = 'kill -SEGV $$' if key == 2 else 'echo \'{"compiled": "%d", "result": 0, "executables": []}\'' % key
+        text += "echo '%s'\ngrep -qx %d \"$2\" || %s\n" % (line % key, key, what)
+    text += 'echo \'{"done": true}\'\n'
+    with tempfile.TemporaryDirectory() as folder:
+        program = script(folder, 'compile', text)
+        device = devices.find('lavapipe-22')
+        results = collect.collect(device, folder, program, [])
+        assert sorted(results.pipelines) == ['1', '2', '3'] and results.compiled == 2 and not results.failed, vars(results)
+        assert results.pipelines['2']['crashed'] == 'SIGSEGV', results.pipelines
+        assert ['crashed' in text for text in page.problems(results)] == [True]
+        assert collect.collect(device, folder, program, []).compiled == 0, 'kept results are used'
+
+
+def a_program_that_fails_is_said_to():
+    with tempfile.TemporaryDirectory() as folder:
+        program = script(folder, 'compile', '#!/bin/sh\necho "no such library" >&2\nexit 3\n')
+        results = collect.collect(devices.find('lavapipe-22'), folder, program, [])
+        assert results.failed == 'exit status 3: no such library', results.failed
+
+
+def a_missing_driver_is_named():
+    with tempfile.TemporaryDirectory() as folder:
+        text = run_table('--folder', folder, status=1)
+        assert 'versions.json not found: run tests/drivers/setup.py' in text, text
+        with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
+            json.dump({}, file)
+        text = run_table('--folder', folder, '--only', 'navi31', status=1)
+        assert 'navi31: ' in text and 'not found: run tests/drivers/setup.py' in text, text
+        text = run_table('--folder', folder, '--only', 'g610', status=1)
+        assert 'run tests/drivers/setup.py --arm64' in text, text
+    text = tap.command(sys.executable, HERE + 'on.py', 'navi99', 'true', status=1)
+    assert 'navi99: no such device; there are lavapipe-22, ' in text, text
+
+
+def a_mirror_with_another_version_is_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        script(folder, 'apt-get', '#!/bin/sh\n')
+        script(folder, 'apt-cache', '#!/bin/sh\nprintf "  Candidate: 1:99.1-1\\nVersion: 99.1-1\\n"\n')
+        path = {'PATH': folder + os.pathsep + os.environ['PATH'], 'SMOE_DEBIAN_MIRROR': 'http://mirror.invalid/debian'}
+        text = tap.command(sys.executable, HERE + 'setup.py', folder + '/drivers', env=path, status=1)
+        assert 'is wanted, http://mirror.invalid/debian' in text and '99.1-1' in text, text
+        assert not os.path.exists(folder + '/drivers/mesa26') and not os.path.exists(folder + '/drivers/versions.json')
+
+
+def a_kernel_that_spills_fails_on_every_vendor():
+    names = ('navi31', 'dg2', 'ampere', 'a750')
+    need(*names)
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            results = collect.collect(devices.find(name), devices.FOLDER, PROGRAM, ['--none', os.path.abspath(SPILL)], kept_in=folder)
+            found = list(page.problems(results))
+            assert found and all('spills: ' in text for text in found), '%s: %s %s' % (name, found, vars(results))
+
+
+def the_page_is_compared_and_rewritten():
+    need('navi31')
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ('--only', 'AMD', '--few', '--page', folder + '/T.md')
+        run_table(*arguments, status=1)
+        run_table(*arguments, '--update')
+        assert '0 of them compiled now, 0 wrong' in run_table(*arguments)
+        with open(folder + '/T.md', encoding='utf-8') as file:
+            text = file.read()
+        with open(folder + '/T.md', 'w', encoding='utf-8') as file:
+            file.write(text.replace('| combine | 0 | 64: ', '| combine | 0 | 64: 1'))
+        text = run_table(*arguments, status=1)
+        assert '-| combine | 0 | 64: 1' in text and '+| combine | 0 | 64: ' in text, text
+
+
+tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, other_shaders_may_move_registers_but_not_spill,
+         refusals_crashes_and_silence_are_found, cells_say_what_the_driver_said, pages_differ_by_their_sections,
+         a_crash_costs_one_pipeline, a_program_that_fails_is_said_to, a_missing_driver_is_named,
+         a_mirror_with_another_version_is_refused, a_kernel_that_spills_fails_on_every_vendor, the_page_is_compared_and_rewritten])
