@@ -21,7 +21,7 @@ RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows o
 
 # The same at every subgroup size: what one run shows, more would not. test_layer has a part of test_stages' table.
 ONE_WIDTH = {'tests/check/test_%s.c' % name: WIDTHS[1:2]
-             for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'layer', 'recording', 'threads')}
+             for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'layer', 'recording', 'threads', 'tuning')}
 CHECK = {'tests/check': WIDTHS, **ONE_WIDTH,
          'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
          'tests/check/test_masked.c': WIDTHS[:1]}  # what is left without capabilities knows no subgroups, and compiles for minutes
@@ -32,7 +32,7 @@ VARIANTS = {
     '': {'tests': [{}], **CHECK, 'tests/vision/test_check.py': WIDTHS},
     # The sanitizers see the library's code and not the shaders': one width, and of the table what test_layer has. Nothing new in the rest.
     'sanitize': {'tests': [{}], **{path: [] for path in (
-        'tests/build', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py', 'tests/check/test_masked.c',
+        'tests/build', 'tests/drivers', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py', 'tests/check/test_masked.c',
         'tests/check/test_stages.c')}},
     'lavapipe-22': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
     'lavapipe-26': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},

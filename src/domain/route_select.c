@@ -1,14 +1,12 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* Experts per lane of route_select_subgroup at most: they live in registers. Beyond, ranking by counting. */
-#define MAX_EXPERTS_PER_LANE 32u
-
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape)
 {
     const uint32_t experts = shape->desc.expert_count;
     const uint32_t lanes = info->subgroup_size_min;
-    if (smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info->capabilities) && experts <= MAX_EXPERTS_PER_LANE * lanes)
+    const uint32_t most = smoe_tuning_find(info)->experts_per_lane * lanes; /* beyond, ranking by counting */
+    if (smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info->capabilities) && experts <= most)
         return (smoe_kernel_config){
             .kernel = SMOE_KERNEL_route_select_subgroup,
             .workgroup_size = smoe_max_u32(info->subgroup_size_max, 64),

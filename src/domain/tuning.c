@@ -2,25 +2,40 @@
 
 #include "kernel_table.h"
 
-/* GPUs. vector: teams of up to 32 lanes read 512 consecutive bytes of a float32 row. tiled: 4x4 outputs per invocation, 2 bytes of
- * shared memory per multiply-add, 64 to 108 registers; no compiler that was tried spills (bench/README.md). */
-#define STANDARD_REGIMES                                                                                                              \
-    {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0, .rows = 1, .depth = 32, .workgroup_size = 128, .thread_columns = 4},                \
-        {.matmul = SMOE_MATMUL_VECTOR, .min_rows = 0.4f, .rows = 4, .depth = 32, .workgroup_size = 128, .thread_columns = 2},         \
-        {.matmul = SMOE_MATMUL_TILED, .min_rows = 5, .rows = 16, .columns = 64, .depth = 16, .thread_rows = 2, .thread_columns = 4},  \
-    {                                                                                                                                 \
-        .matmul = SMOE_MATMUL_TILED, .min_rows = 24, .rows = 32, .columns = 64, .depth = 16, .thread_rows = 4, .thread_columns = 4    \
+/* GPUs, few rows: teams of up to 32 lanes read 512 consecutive bytes of a float32 row. */
+#define VECTOR(min_rows_, rows_, columns_)                                                                              \
+    {                                                                                                                  \
+        .matmul = SMOE_MATMUL_VECTOR, .min_rows = min_rows_, .rows = rows_, .depth = 32, .workgroup_size = 128,        \
+        .thread_columns = columns_                                                                                     \
+    }
+#define TILED(min_rows_, rows_, columns_, depth_, thread_rows_, thread_columns_)                                    \
+    {                                                                                                              \
+        .matmul = SMOE_MATMUL_TILED, .min_rows = min_rows_, .rows = rows_, .columns = columns_, .depth = depth_,   \
+        .thread_rows = thread_rows_, .thread_columns = thread_columns_                                             \
     }
 
-static const smoe_tuning standard = {
-    .name = "standard",
-    .regimes = {STANDARD_REGIMES,
-                {.matmul = SMOE_MATMUL_TILED, .min_rows = 48, .rows = 64, .columns = 64, .depth = 16, .thread_rows = 4,
-                 .thread_columns = 4}},
+/* 4x4 outputs per invocation: 2 bytes of shared memory per multiply-add, 64 to 108 registers; no compiler that was tried spills, but
+ * Mali's (bench/README.md). */
+#define SMALL_REGIMES VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2), TILED(5, 16, 64, 16, 2, 4), TILED(24, 32, 64, 16, 4, 4)
+#define STANDARD_REGIMES SMALL_REGIMES, TILED(48, 64, 64, 16, 4, 4)
+
+static const smoe_tuning standard = {.name = "standard", .experts_per_lane = 32, .regimes = {STANDARD_REGIMES}};
+
+/* GPUs with registers for 4x8 outputs per invocation at 16 subgroups of 32 lanes, or 8 of 64, per multiprocessor or SIMD: 1.5 bytes of
+ * shared memory per multiply-add. min_rows: there are as many workgroups as the tile before has from 48 rows on. */
+static const smoe_tuning wide = {
+    .name = "wide", .experts_per_lane = 32, .regimes = {STANDARD_REGIMES, TILED(96, 64, 128, 16, 4, 8)},
+};
+
+/* 64 registers per invocation: 2x4 outputs; where few invocations share the loads of a tile, half the depth. The compiler makes of
+ * route_select_subgroup seven times the instructions of others, and spills hundreds of registers even with 4 experts per lane. */
+static const smoe_tuning mali = {
+    .name = "mali",
+    .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 1), TILED(5, 16, 64, 8, 2, 4), TILED(24, 32, 64, 16, 2, 4)},
 };
 
 /* Workgroups of 128 invocations at most. */
-static const smoe_tuning small = {.name = "small", .regimes = {STANDARD_REGIMES}};
+static const smoe_tuning small = {.name = "small", .experts_per_lane = 32, .regimes = {SMALL_REGIMES}};
 
 /* Software drivers: a lane is a SIMD lane and every load a loop over lanes, so the algorithm with the fewest loads wins at every
  * number of rows. min_rows: where a tile of this height costs less than the next smaller one, for Poisson-distributed rows. */
@@ -32,6 +47,7 @@ static const smoe_tuning small = {.name = "small", .regimes = {STANDARD_REGIMES}
 
 static const smoe_tuning software = {
     .name = "software",
+    .experts_per_lane = 32,
     .regimes = {BROADCAST(0, 1, 4, 1), BROADCAST(0.4f, 2, 4, 2), BROADCAST(1.1f, 4, 2, 4), BROADCAST(3.2f, 8, 2, 4), BROADCAST(8, 16, 2, 4),
                 BROADCAST(18, 32, 2, 4)},
 };
@@ -42,10 +58,22 @@ static bool exact_subgroups(const smoe_device_info *info)
     return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 || info->subgroup_size_min == info->subgroup_size_max;
 }
 
+#define VENDOR_AMD 0x1002u
+#define VENDOR_NVIDIA 0x10deu
+#define VENDOR_ARM 0x13b5u
+
+/* NVIDIA from Maxwell on, and RDNA: GCN, which has no subgroups of 32, would hold two of 64. */
+static bool has_wide_registers(const smoe_device_info *info)
+{
+    return info->vendor_id == VENDOR_NVIDIA || (info->vendor_id == VENDOR_AMD && info->subgroup_size_min == 32);
+}
+
 const smoe_tuning *smoe_tuning_find(const smoe_device_info *info)
 {
     const bool can_broadcast = smoe_kernel_runs(SMOE_KERNEL_expert_up_broadcast, info->capabilities) && exact_subgroups(info);
     if (info->type == VK_PHYSICAL_DEVICE_TYPE_CPU && can_broadcast)
         return &software;
-    return info->max_workgroup_invocations >= 256 && info->max_workgroup_size_x >= 256 ? &standard : &small;
+    if (info->max_workgroup_invocations < 256 || info->max_workgroup_size_x < 256)
+        return &small;
+    return info->vendor_id == VENDOR_ARM ? &mali : has_wide_registers(info) ? &wide : &standard;
 }

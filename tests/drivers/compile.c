@@ -122,8 +122,10 @@ int main(int argument_count, char **arguments)
         const smoe_device_desc desc = {
             .get_instance_proc_addr = pipelines_get_instance_proc_addr, .masked_capabilities = masked, .log = &log};
         if (smoe_device_create(&desc, &device) != SMOE_SUCCESS) {
+            static smoe_device_info info;
+            uint32_t count = 1;
             printf("{\"unusable\": ");
-            print_json_string(line);
+            print_json_string(smoe_device_list(NULL, NULL, &count, &info) == SMOE_SUCCESS && count && !info.usable ? info.reason : line);
             printf("}\n");
             break;
         }

@@ -16,6 +16,7 @@ import collect
 import devices
 import page
 import table
+import tiles
 
 HERE = 'tests/drivers/'
 SPILL = os.path.join('build/gen/tests/drivers/drivers_spill.spv')
@@ -63,9 +64,10 @@ def every_kind_of_spill_is_found():
     assert 'SPILL' in page.section('AMD', [results_with({'Scratch size': 3})], 'x', [])
 
 
-def other_shaders_may_move_registers_but_not_spill():
-    assert list(page.problems(results_with({'Spilled SGPRs': 3}, kernel='sample.spv'))) == []
-    assert len(list(page.problems(results_with({'Spilled VGPRs': 3}, kernel='sample.spv')))) == 1
+def spills_of_other_shaders_are_shown():
+    results = results_with({'Spilled VGPRs': 3}, kernel='sample.spv')
+    assert list(page.problems(results)) == []
+    assert '| sample.spv | 1024 | 64: 40/16 SPILL |' in page.section('AMD', [results], 'x', [])
 
 
 def refusals_crashes_and_silence_are_found():
@@ -118,6 +120,11 @@ def a_crash_costs_one_pipeline():
         assert results.pipelines['2']['crashed'] == 'SIGSEGV', results.pipelines
         assert ['crashed' in text for text in page.problems(results)] == [True]
         assert collect.collect(device, folder, program, []).compiled == 0, 'kept results are used'
+        with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
+            json.dump({}, file)
+        text = tap.command(sys.executable, HERE + 'table.py', '--folder', folder, '--program', program, '--only', device.name,
+                           '--page', folder + '/T.md', '--update', status=1)
+        assert 'WRONG: lavapipe-22: sort, odd: the driver crashed: SIGSEGV' in text and '3 pipelines on 1 devices' in text, text
 
 
 def a_program_that_fails_is_said_to():
@@ -141,6 +148,11 @@ def a_missing_driver_is_named():
     assert 'navi99: no such device; there are lavapipe-22, ' in text, text
 
 
+def tiles_are_checked():
+    assert tiles.shared_memory('64x64x16:4x4') == 10240 and tiles.multiply_adds_per_byte('64x128x16:4x8') == 128 / 192
+    assert 'no tile like' in tap.command(sys.executable, HERE + 'tiles.py', '64x64', status=1)
+
+
 def a_mirror_with_another_version_is_refused():
     with tempfile.TemporaryDirectory() as folder:
         script(folder, 'apt-get', '#!/bin/sh\n')
@@ -157,6 +169,9 @@ def a_kernel_that_spills_fails_on_every_vendor():
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             results = collect.collect(devices.find(name), devices.FOLDER, PROGRAM, ['--none', os.path.abspath(SPILL)], kept_in=folder)
+            assert not results.failed and len(results.pipelines) == 1, vars(results)
+            for pipeline in results.pipelines.values():
+                pipeline['kernel'] = 'spill'  # as if it were of the library
             found = list(page.problems(results))
             assert found and all('spills: ' in text for text in found), '%s: %s %s' % (name, found, vars(results))
 
@@ -176,7 +191,7 @@ def the_page_is_compared_and_rewritten():
         assert '-| combine | 0 | 64: 1' in text and '+| combine | 0 | 64: ' in text, text
 
 
-tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, other_shaders_may_move_registers_but_not_spill,
+tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, spills_of_other_shaders_are_shown,
          refusals_crashes_and_silence_are_found, cells_say_what_the_driver_said, pages_differ_by_their_sections,
-         a_crash_costs_one_pipeline, a_program_that_fails_is_said_to, a_missing_driver_is_named,
+         a_crash_costs_one_pipeline, a_program_that_fails_is_said_to, a_missing_driver_is_named, tiles_are_checked,
          a_mirror_with_another_version_is_refused, a_kernel_that_spills_fails_on_every_vendor, the_page_is_compared_and_rewritten])

@@ -44,6 +44,41 @@ static void test_every_device(void **state)
             }
 }
 
+/* The tile of the most rows, by device. Others than those named have the standard one. */
+static void test_tuning_by_vendor(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
+        smoe_device_info info = test_device(i);
+        const bool wide = strcmp(info.name, "NVIDIA") == 0 || strcmp(info.name, "AMD, RDNA") == 0;
+        const char *expected = info.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? "software"
+                               : info.max_workgroup_invocations < 256   ? "small"
+                               : wide                                   ? "wide"
+                               : strcmp(info.name, "Mali") == 0         ? "mali"
+                                                                        : "standard";
+        assert_string_equal(smoe_tuning_find(&info)->name, expected);
+        if (!wide) {
+            const smoe_plan_desc few = {.d_model = 8, .d_hidden = 8, .expert_count = 32, .top_k = 2, .max_tokens = 9};
+            const bool counts = strcmp(info.name, "Mali") == 0 || !(info.capabilities & SMOE_CAPABILITY_SUBGROUP_ARITHMETIC);
+            smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+            assert_int_equal(smoe_select_kernels(&info, &few, 9, choices, NULL), SMOE_SUCCESS);
+            assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, counts ? "route_select_rank" : "route_select_subgroup");
+            continue;
+        }
+        const smoe_plan_desc desc = {
+            .d_model = 2048, .d_hidden = 1024, .expert_count = 40, .top_k = 2, .max_tokens = 4096, .gated = true};
+        smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+        assert_int_equal(smoe_select_kernels(&info, &desc, 20 * 96, choices, NULL), SMOE_SUCCESS);
+        assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 128);
+        assert_int_equal(choices[SMOE_STAGE_EXPERT_UP].tile_columns, 64);     /* of two matrices */
+        assert_int_equal(choices[SMOE_STAGE_ROUTE_LOGITS].tile_columns, 64);  /* most of 128 would idle with 40 experts */
+        assert_int_equal(smoe_select_kernels(&info, &desc, 20 * 96 - 1, choices, NULL), SMOE_SUCCESS);
+        assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 64);
+        info.max_workgroup_invocations = 128;
+        assert_string_equal(smoe_tuning_find(&info)->name, "small");
+    }
+}
+
 static void test_public_errors(void **state)
 {
     (void)state;
@@ -126,7 +161,7 @@ static void test_impossible_devices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_public_errors),
-                                       cmocka_unit_test(test_impossible_devices)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_tuning_by_vendor),
+                                       cmocka_unit_test(test_public_errors), cmocka_unit_test(test_impossible_devices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
