@@ -50,8 +50,9 @@ class Project:
 
     def set_up(self, layers=True):
         """Drivers as tests/drivers/setup.py leaves them, as far as the runner looks."""
-        for name in ('mesa26-lvp', 'swiftshader'):
+        for name, part in (('mesa26-lvp', 'mesa26'), ('swiftshader', 'chromium')):
             self.write('build/drivers/icd/%s.json' % name, '{}')
+            os.makedirs('%s/build/drivers/%s' % (self.top, part), exist_ok=True)
         self.write('build/drivers/bin/run-mesa26', LAUNCHER)
         if layers:
             self.write('build/drivers/layers/VkLayer_khronos_validation.json', '{}')

@@ -27,7 +27,9 @@ class Device:
     def check(self, folder=FOLDER):
         """Raises Missing where the device has not been set up."""
         path = self.manifest_path(folder)
-        if not os.path.isfile(path) or (self.part and not os.path.isdir(self.path(folder, self.part))):
+        if os.path.isfile(path) and self.part:
+            path = self.path(folder, self.part)
+        if not os.path.exists(path):
             how = './setup.sh' if not self.part else 'tests/drivers/setup.py' + (' --arm64' if self.part == 'arm64' else '')
             raise Missing('%s: %s not found: run %s' % (self.name, path, how))
 
