@@ -98,8 +98,23 @@ enum {
     SMOE_CAPABILITY_SUBGROUP_BALLOT = 1 << 1,       /* ballot */
     SMOE_CAPABILITY_SUBGROUP_SHUFFLE = 1 << 2,      /* shuffle */
     SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL = 1 << 3, /* compute pipelines may require a subgroup size, and full subgroups */
-    SMOE_CAPABILITY_ALL = (1 << 4) - 1
+    /* Vulkan 1.2, VK_KHR_cooperative_matrix, shaderFloat16, vulkanMemoryModel and its device scope: one of matrix_shapes for float16, at
+     * least */
+    SMOE_CAPABILITY_COOPERATIVE_MATRIX = 1 << 4,
+    SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 = 1 << 5, /* that, and with VK_KHR_shader_bfloat16 one for bfloat16 */
+    SMOE_CAPABILITY_ALL = (1 << 6) - 1
 };
+
+typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1, SMOE_TYPE_BFLOAT16 = 2 } smoe_type;
+
+/* A product that the device's matrix units make of two cooperative matrices of `type`, [rows,depth] and [depth,columns], for one subgroup
+ * in compute, with float32 sums: M, N and K of VkCooperativeMatrixPropertiesKHR. */
+typedef struct smoe_matrix_shape {
+    smoe_type type;
+    uint32_t rows, columns, depth;
+} smoe_matrix_shape;
+
+#define SMOE_MAX_MATRIX_SHAPES 16
 
 #define SMOE_REASON_SIZE 160
 
@@ -122,6 +137,8 @@ typedef struct smoe_device_info {
     uint64_t max_allocation_size;                                  /* bytes, 0 = unknown */
     uint64_t device_memory_size;                                   /* bytes in the largest device-local heap */
     float timestamp_period;                                        /* nanoseconds per tick, 0 = no timestamps on compute */
+    uint32_t matrix_shape_count;                                   /* 0 where the device lacks cooperative matrices */
+    smoe_matrix_shape matrix_shapes[SMOE_MAX_MATRIX_SHAPES];       /* in the driver's order; those beyond the array are not there */
     bool usable;
     char reason[SMOE_REASON_SIZE];                                 /* why not usable, else empty */
 } smoe_device_info;
@@ -141,16 +158,21 @@ typedef struct smoe_quirk {
     uint32_t masked_capabilities; /* SMOE_CAPABILITY_* */
 } smoe_quirk;
 
-/* The index-th quirk of a described device's driver, by its driver id and version, vendor id and name; NULL past the last one. Static
- * memory. */
+/* The index-th quirk of a described device's driver, by its driver id and version, vendor id, name and subgroups; NULL past the last one.
+ * Static memory. */
 SMOE_API const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index);
 
 /* What to enable in vkCreateDevice, as data to merge into the app's own. Nothing is required beyond Vulkan 1.1.
  * The recommended features are a chain of VkPhysicalDevice*Features structs with VK_TRUE where smoe profits; enable those that
  * vkGetPhysicalDeviceFeatures2 reports too (unknown structs may be dropped). The extensions likewise: those not listed by the
- * device are left out, and so are those that its API version made core. All static memory. */
+ * device are left out, and so are those that its API version made core. All static memory.
+ * smoe_capability_features gives the part of the recommended features that belongs to capabilities: to those of smoe_physical_device_info
+ * it is what the device has of them, ready to be chained into VkDeviceCreateInfo and smoe_context_desc. An app with
+ * VkPhysicalDeviceVulkan12Features or ...13Features in its chain sets their members of the same names instead. Whoever enables
+ * vulkanMemoryModel must enable vulkanMemoryModelDeviceScope too: kernels use atomics of device scope. */
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_required_features(void);
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void);
+SMOE_API const VkPhysicalDeviceFeatures2 *smoe_capability_features(uint32_t capabilities);
 SMOE_API const char *const *smoe_required_extensions(uint32_t *count);
 SMOE_API const char *const *smoe_recommended_extensions(uint32_t *count);
 
@@ -169,7 +191,8 @@ typedef struct smoe_context_desc {
     uint32_t enabled_extension_count;
     uint32_t masked_capabilities; /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers */
     /* Choose kernels as on this device, as far as the real one can: its type, ids, name and quirks, the lesser of the limits, the
-     * capabilities of both; subgroup sizes stay the real ones. For tests of kernels meant for others' devices. NULL = none */
+     * capabilities of both; subgroup sizes and matrix shapes stay the real ones. For tests of kernels meant for others' devices.
+     * NULL = none */
     const smoe_device_info *act_as;
     const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
     size_t pipeline_cache_size;   /* device or driver is ignored */
@@ -214,8 +237,6 @@ typedef enum smoe_gate {
     SMOE_GATE_SOFTMAX = 0, /* select on z, weigh with exp(z / temperature) */
     SMOE_GATE_SIGMOID = 1  /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3); temperature is not used */
 } smoe_gate;
-
-typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1, SMOE_TYPE_BFLOAT16 = 2 } smoe_type;
 
 #define SMOE_MAX_EXPERTS 1024u
 #define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */

@@ -18,6 +18,7 @@ typedef enum capability_kind {
     KIND_UUID,         /* 32 hexadecimal digits */
     KIND_COUNTS,       /* [x, y, z] */
     KIND_CAPABILITIES, /* names */
+    KIND_MATRICES,     /* of the whole description: as matrix_shape_text */
 } capability_kind;
 
 typedef struct capability_field {
@@ -53,6 +54,7 @@ static const capability_field capability_fields[] = {
     FIELD(max_allocation_size, KIND_SIZE),
     FIELD(device_memory_size, KIND_SIZE),
     FIELD(timestamp_period, KIND_REAL),
+    {"matrix_shapes", KIND_MATRICES, 0, sizeof(smoe_device_info)},
     FIELD(usable, KIND_TRUTH),
     FIELD(reason, KIND_TEXT),
 };

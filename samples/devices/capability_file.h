@@ -1,6 +1,6 @@
 /* A capability file: a smoe_device_info as JSON, so that selection can be replayed where the device is not. One flat object; its keys
- * are the fields of smoe_device_info, all of them and no others, and `smoe_device`, the version of the format. Sizes beyond 2^53, which
- * JSON's readers round, are written as 2^53. */
+ * are the fields of smoe_device_info, all of them (matrix_shapes with its count) and no others, and `smoe_device`, the version of the
+ * format. Sizes beyond 2^53, which JSON's readers round, are written as 2^53. */
 #ifndef CAPABILITY_FILE_H
 #define CAPABILITY_FILE_H
 
@@ -24,6 +24,11 @@ bool capability_write(FILE *stream, const smoe_device_info *info);
 
 /* The capability's name in files and listings, NULL past the last one. */
 const char *capability_name(uint32_t index, uint32_t *bit);
+
+/* A shape of matrix in files and listings, "16x16x16 float16", and back: false for any other text. */
+#define MATRIX_TEXT_SIZE 48
+const char *matrix_shape_text(const smoe_matrix_shape *shape, char text[MATRIX_TEXT_SIZE]);
+bool matrix_shape_parse(const char *text, smoe_matrix_shape *out);
 
 /* A device type's name in files and listings. */
 const char *device_type_name(VkPhysicalDeviceType type);

@@ -31,6 +31,8 @@ static const struct {
     {"subgroup_ballot", SMOE_CAPABILITY_SUBGROUP_BALLOT},
     {"subgroup_shuffle", SMOE_CAPABILITY_SUBGROUP_SHUFFLE},
     {"subgroup_size_control", SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL},
+    {"cooperative_matrix", SMOE_CAPABILITY_COOPERATIVE_MATRIX},
+    {"cooperative_matrix_bfloat16", SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16},
 };
 
 const char *capability_name(uint32_t index, uint32_t *bit)
@@ -155,6 +157,18 @@ static bool read_capabilities(const char *key, const cJSON *item, uint32_t *out,
     return true;
 }
 
+static bool read_matrices(const char *key, const cJSON *item, smoe_device_info *out, char *reason)
+{
+    const cJSON *element;
+    out->matrix_shape_count = 0;
+    if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) > (int)SMOE_MAX_MATRIX_SHAPES)
+        return REFUSE("%s: must be an array of at most %u strings", key, SMOE_MAX_MATRIX_SHAPES);
+    cJSON_ArrayForEach(element, item)
+        if (!cJSON_IsString(element) || !matrix_shape_parse(element->valuestring, &out->matrix_shapes[out->matrix_shape_count++]))
+            return REFUSE("%s: every element must be a string like \"16x16x16 float16\" or \"8x8x8 bfloat16\"", key);
+    return true;
+}
+
 static bool read_field(const capability_field *field, const cJSON *item, void *out, char *reason)
 {
     double value;
@@ -182,6 +196,7 @@ static bool read_field(const capability_field *field, const cJSON *item, void *o
     case KIND_UUID: return read_uuid(field->key, item, out, reason);
     case KIND_COUNTS: return read_counts(field->key, item, out, reason);
     case KIND_CAPABILITIES: return read_capabilities(field->key, item, out, reason);
+    case KIND_MATRICES: return read_matrices(field->key, item, out, reason);
     }
     return false;
 }

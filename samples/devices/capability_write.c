@@ -29,6 +29,15 @@ static void write_capabilities(FILE *stream, uint32_t capabilities)
     fputc(']', stream);
 }
 
+static void write_matrices(FILE *stream, const smoe_device_info *info)
+{
+    char text[MATRIX_TEXT_SIZE];
+    fputc('[', stream);
+    for (uint32_t i = 0; i < info->matrix_shape_count; i++)
+        fprintf(stream, "%s\"%s\"", i ? ", " : "", matrix_shape_text(&info->matrix_shapes[i], text));
+    fputc(']', stream);
+}
+
 static void write_value(FILE *stream, const capability_field *field, const void *value)
 {
     const uint32_t *number = value;
@@ -55,6 +64,7 @@ static void write_value(FILE *stream, const capability_field *field, const void 
         break;
     case KIND_COUNTS: fprintf(stream, "[%u, %u, %u]", number[0], number[1], number[2]); break;
     case KIND_CAPABILITIES: write_capabilities(stream, *number); break;
+    case KIND_MATRICES: write_matrices(stream, value); break;
     }
 }
 

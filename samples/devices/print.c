@@ -49,6 +49,16 @@ static void print_capabilities(uint32_t capabilities)
     printf("%s\n", capabilities ? "" : " none");
 }
 
+/* Only where there are any: most devices have none. */
+static void print_matrices(const smoe_device_info *info)
+{
+    char text[MATRIX_TEXT_SIZE];
+    for (uint32_t i = 0; i < info->matrix_shape_count; i++)
+        printf("%s%s%s", i == 0 ? "  matrices        " : "", i == 0 ? " " : ", ", matrix_shape_text(&info->matrix_shapes[i], text));
+    if (info->matrix_shape_count > 0)
+        printf("\n");
+}
+
 static void print_quirks(const smoe_device_info *info)
 {
     const smoe_quirk *quirk;
@@ -79,6 +89,7 @@ static void print_facts(const smoe_device_info *info)
     else
         printf("  %-16s none\n", "timestamp");
     print_capabilities(info->capabilities);
+    print_matrices(info);
     print_quirks(info);
 }
 

@@ -104,9 +104,7 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
     smoe_result result = find_queue_family(device);
     if (result != SMOE_SUCCESS)
         return result;
-    /* Size control is all that smoe recommends, and the capability says that the device has it. */
-    const bool recommended = (device->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
-    const VkPhysicalDeviceFeatures2 *features = recommended ? smoe_recommended_features() : smoe_required_features();
+    const VkPhysicalDeviceFeatures2 *features = smoe_capability_features(device->info.capabilities);
     result = smoe_helper_extensions_find(instance, device->physical_device, &extension_count, &extensions);
     if (result != SMOE_SUCCESS)
         return result;

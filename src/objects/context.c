@@ -141,15 +141,33 @@ static void apply_quirks(const smoe_host *host, smoe_device_info *info)
     smoe_quirks_apply(info);
 }
 
+static bool is_enabled(const smoe_context_desc *desc, const char *extension)
+{
+    for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
+        if (strcmp(desc->enabled_extensions[i], extension) == 0)
+            return true;
+    return false;
+}
+
 /* Leaves only the capabilities that the app has enabled and not masked. */
 static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
 {
-    bool size_control = info->api_version >= VK_API_VERSION_1_3;
-    for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
-        if (strcmp(desc->enabled_extensions[i], VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME) == 0)
-            size_control = true;
-    if (!size_control || !smoe_features_have_size_control(desc->enabled_features))
-        info->capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+    const struct {
+        uint32_t capabilities;
+        uint32_t core; /* the version that needs no extension */
+        const char *extension;
+    } needs[] = {
+        {SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME},
+        {SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX,
+         VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME},
+        {SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME},
+    };
+    const uint32_t enabled = smoe_features_capabilities(desc->enabled_features);
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        info->capabilities &= ~(needs[i].capabilities & ~enabled);
+        if (info->api_version < needs[i].core && !is_enabled(desc, needs[i].extension))
+            info->capabilities &= ~needs[i].capabilities;
+    }
     info->capabilities &= ~desc->masked_capabilities;
 }
 

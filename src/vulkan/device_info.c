@@ -5,6 +5,7 @@
 
 #include "base/arithmetic.h"
 #include "call.h"
+#include "matrix_shapes.h"
 
 static smoe_result list_extensions(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
                                    smoe_extension_list *out)
@@ -52,11 +53,16 @@ static void check_usable(const smoe_instance_table *table, VkPhysicalDevice phys
     info->usable = smoe_device_info_is_consistent(info, info->reason) && smoe_device_info_reaches_floor(info, info->reason);
 }
 
+static bool has_subgroups(const VkPhysicalDeviceSubgroupProperties *subgroup)
+{
+    return (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT);
+}
+
 static uint32_t subgroup_capabilities(const VkPhysicalDeviceSubgroupProperties *subgroup)
 {
     uint32_t capabilities = 0;
     const VkSubgroupFeatureFlags operations = subgroup->supportedOperations;
-    if (!(subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) || !(operations & VK_SUBGROUP_FEATURE_BASIC_BIT))
+    if (!has_subgroups(subgroup))
         return 0;
     if (operations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT)
         capabilities |= SMOE_CAPABILITY_SUBGROUP_ARITHMETIC;
@@ -91,8 +97,73 @@ static void fill_memory(const smoe_instance_table *table, VkPhysicalDevice physi
     }
 }
 
-static void fill_extended(const smoe_instance_table *table, VkPhysicalDevice physical_device, const smoe_extension_list *extensions,
-                          smoe_device_info *out)
+/* Whether the device may have matrix units that smoe can use. Both features that they want besides are core in Vulkan 1.2. */
+static bool may_have_matrices(const smoe_instance_table *table, const smoe_extension_list *extensions, const smoe_device_info *info)
+{
+    return info->api_version >= VK_API_VERSION_1_2 && table->get_cooperative_matrix_properties &&
+           smoe_extension_listed(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+}
+
+/* The features behind smoe_features_capabilities, those of extensions that the device lists. */
+static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysicalDevice physical_device,
+                                     const smoe_extension_list *extensions, bool has_size_control, bool has_matrices)
+{
+    VkPhysicalDeviceSubgroupSizeControlFeatures size_control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
+    VkPhysicalDeviceShaderFloat16Int8Features float16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES,
+                                                              .pNext = &float16};
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
+                                                           .pNext = &memory_model};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+    if (has_size_control)
+        features.pNext = &size_control;
+    if (has_matrices) {
+        float16.pNext = features.pNext;
+        features.pNext = &matrix;
+    }
+    if (has_matrices && smoe_extension_listed(extensions, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME)) {
+        bfloat16.pNext = features.pNext;
+        features.pNext = &bfloat16;
+    }
+    table->get_features2(physical_device, &features);
+    return smoe_features_capabilities(&features);
+}
+
+static bool has_shape(const smoe_device_info *info, smoe_type type)
+{
+    for (uint32_t i = 0; i < info->matrix_shape_count; i++)
+        if (info->matrix_shapes[i].type == type)
+            return true;
+    return false;
+}
+
+/* Lists the shapes, and takes back the capabilities that have none, or not in compute shaders. */
+static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
+                                 smoe_device_info *out)
+{
+    VkPhysicalDeviceCooperativeMatrixPropertiesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &matrix};
+    if (!(out->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
+        return SMOE_SUCCESS;
+    table->get_properties2(physical_device, &properties);
+    if (matrix.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) {
+        const smoe_result result = smoe_matrix_shapes_query(host, table, physical_device, out);
+        if (result)
+            return result;
+    }
+    if (!has_shape(out, SMOE_TYPE_FLOAT16))
+        out->capabilities &= ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+    if (!has_shape(out, SMOE_TYPE_BFLOAT16))
+        out->capabilities &= ~(uint32_t)SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16;
+    if (!(out->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
+        out->matrix_shape_count = 0;
+    return SMOE_SUCCESS;
+}
+
+static smoe_result fill_extended(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
+                                 const smoe_extension_list *extensions, smoe_device_info *out)
 {
     const bool has_driver = out->api_version >= VK_API_VERSION_1_2 ||
                             smoe_extension_listed(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
@@ -107,9 +178,6 @@ static void fill_extended(const smoe_instance_table *table, VkPhysicalDevice phy
     VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
     VkPhysicalDeviceSubgroupSizeControlProperties size_control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
-    VkPhysicalDeviceSubgroupSizeControlFeatures size_control_features = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
-    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     if (has_driver) {
         driver.pNext = properties.pNext;
         properties.pNext = &driver;
@@ -117,10 +185,8 @@ static void fill_extended(const smoe_instance_table *table, VkPhysicalDevice phy
     if (has_size_control) {
         size_control.pNext = properties.pNext;
         properties.pNext = &size_control;
-        features.pNext = &size_control_features;
     }
     table->get_properties2(physical_device, &properties);
-    table->get_features2(physical_device, &features);
 
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
     memcpy(out->driver_name, driver.driverName, sizeof out->driver_name);
@@ -131,9 +197,12 @@ static void fill_extended(const smoe_instance_table *table, VkPhysicalDevice phy
     out->subgroup_size = subgroup.subgroupSize;
     out->subgroup_size_min = size_control.minSubgroupSize ? size_control.minSubgroupSize : subgroup.subgroupSize;
     out->subgroup_size_max = size_control.maxSubgroupSize ? size_control.maxSubgroupSize : subgroup.subgroupSize;
+    const bool has_matrices = has_subgroups(&subgroup) && may_have_matrices(table, extensions, out);
+    out->capabilities |= feature_capabilities(table, physical_device, extensions, has_size_control, has_matrices);
     /* GCN and NVK have size control, yet refuse a required size for compute: requiredSubgroupSizeStages tells. */
-    if (smoe_features_have_size_control(&features) && (size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
-        out->capabilities |= SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+    if (!(size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
+        out->capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+    return fill_matrices(host, table, physical_device, out);
 }
 
 smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_table *table, uint32_t api_version,
@@ -158,14 +227,14 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
         return SMOE_SUCCESS;
     }
     smoe_extension_list extensions = {NULL, 0};
-    const smoe_result result = list_extensions(host, table, physical_device, &extensions);
+    smoe_result result = list_extensions(host, table, physical_device, &extensions);
     if (result)
         return result;
-    fill_extended(table, physical_device, &extensions, out);
+    result = fill_extended(host, table, physical_device, &extensions, out);
     smoe_device_info_mend_subgroups(out);
     check_usable(table, physical_device, out);
     smoe_host_free(host, extensions.properties);
-    return SMOE_SUCCESS;
+    return result;
 }
 
 smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance, uint32_t api_version,

@@ -61,6 +61,15 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
     if (!power_of_two(info->min_storage_buffer_offset_alignment) || info->min_storage_buffer_offset_alignment > MOST_ALIGNMENT)
         return BREAKS("min_storage_buffer_offset_alignment: %llu, must be a power of two up to %u",
                       (unsigned long long)info->min_storage_buffer_offset_alignment, MOST_ALIGNMENT);
+    if (info->matrix_shape_count > SMOE_MAX_MATRIX_SHAPES)
+        return BREAKS("matrix_shape_count: %u, must be at most %u", info->matrix_shape_count, SMOE_MAX_MATRIX_SHAPES);
+    for (uint32_t i = 0; i < info->matrix_shape_count; i++) {
+        const smoe_matrix_shape *shape = &info->matrix_shapes[i];
+        if (shape->type != SMOE_TYPE_FLOAT16 && shape->type != SMOE_TYPE_BFLOAT16)
+            return BREAKS("matrix_shapes: type %u, must be float16 or bfloat16", (unsigned)shape->type);
+        if (shape->rows == 0 || shape->columns == 0 || shape->depth == 0)
+            return BREAKS("matrix_shapes: %ux%ux%u, each must be at least 1", shape->rows, shape->columns, shape->depth);
+    }
     if (!isfinite(info->timestamp_period) || info->timestamp_period < 0)
         return BREAKS("timestamp_period: %g, must be finite and not negative", (double)info->timestamp_period);
     return true;
@@ -111,5 +120,7 @@ void smoe_device_info_act_as(smoe_device_info *info, const smoe_device_info *as)
     acting.max_allocation_size = info->max_allocation_size;
     acting.device_memory_size = info->device_memory_size;
     acting.timestamp_period = info->timestamp_period;
+    acting.matrix_shape_count = info->matrix_shape_count;
+    memcpy(acting.matrix_shapes, info->matrix_shapes, sizeof acting.matrix_shapes);
     *info = acting;
 }

@@ -2,25 +2,57 @@
 
 #include <string.h>
 
+#include "cooperative_matrix.h"
+
 const VkPhysicalDeviceFeatures2 *smoe_required_features(void)
 {
     static const VkPhysicalDeviceFeatures2 none = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     return &none;
 }
 
+/* pNext is not a pointer to const in Vulkan, but nothing writes through a features chain that is given as input. */
+#define NEXT(link) .pNext = (void *)&(link)
+
+static const VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR,
+    .shaderBFloat16Type = VK_TRUE,
+    .shaderBFloat16CooperativeMatrix = VK_TRUE,
+};
+
+#define MATRIX .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE
+/* The device scope is for the atomics of other kernels: Vulkan forbids them where the memory model is enabled without it. */
+#define MEMORY_MODEL                                                                                       \
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .vulkanMemoryModel = VK_TRUE, \
+    .vulkanMemoryModelDeviceScope = VK_TRUE
+#define FLOAT16 .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, .shaderFloat16 = VK_TRUE
+#define SIZE_CONTROL                                                                                          \
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, .subgroupSizeControl = VK_TRUE, \
+    .computeFullSubgroups = VK_TRUE
+#define FEATURES .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2
+
+/* One chain for each set of capabilities that want features. [0]: matrices of float16, [1]: of bfloat16 too. */
+static const VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix[] = {{MATRIX}, {MATRIX, NEXT(bfloat16)}};
+static const VkPhysicalDeviceVulkanMemoryModelFeatures memory_model[] = {{MEMORY_MODEL, NEXT(matrix[0])}, {MEMORY_MODEL, NEXT(matrix[1])}};
+static const VkPhysicalDeviceShaderFloat16Int8Features float16[] = {{FLOAT16, NEXT(memory_model[0])}, {FLOAT16, NEXT(memory_model[1])}};
+/* [0]: no matrices, [1], [2]: those above. */
+static const VkPhysicalDeviceSubgroupSizeControlFeatures size_control[] = {
+    {SIZE_CONTROL}, {SIZE_CONTROL, NEXT(float16[0])}, {SIZE_CONTROL, NEXT(float16[1])}};
+static const VkPhysicalDeviceFeatures2 features[2][3] = {
+    {{FEATURES}, {FEATURES, NEXT(float16[0])}, {FEATURES, NEXT(float16[1])}},
+    {{FEATURES, NEXT(size_control[0])}, {FEATURES, NEXT(size_control[1])}, {FEATURES, NEXT(size_control[2])}},
+};
+
+const VkPhysicalDeviceFeatures2 *smoe_capability_features(uint32_t capabilities)
+{
+    const int matrices = !(capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX)            ? 0
+                         : !(capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16) ? 1
+                                                                                         : 2;
+    return &features[(capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0][matrices];
+}
+
 const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void)
 {
-    static const VkPhysicalDeviceSubgroupSizeControlFeatures size_control = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
-        .subgroupSizeControl = VK_TRUE,
-        .computeFullSubgroups = VK_TRUE,
-    };
-    /* pNext is not a pointer to const in Vulkan, but nothing writes through a features chain that is given as input. */
-    static const VkPhysicalDeviceFeatures2 features = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
-        .pNext = (void *)&size_control,
-    };
-    return &features;
+    return smoe_capability_features(SMOE_CAPABILITY_ALL);
 }
 
 const char *const *smoe_required_extensions(uint32_t *count)
@@ -33,7 +65,8 @@ const char *const *smoe_required_extensions(uint32_t *count)
 
 const char *const *smoe_recommended_extensions(uint32_t *count)
 {
-    static const char *const names[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME}; /* core in Vulkan 1.3 */
+    static const char *const names[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, /* core in Vulkan 1.3 */
+                                        VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME};
     if (count)
         *count = sizeof names / sizeof names[0];
     return names;
@@ -47,19 +80,35 @@ bool smoe_extension_listed(const smoe_extension_list *list, const char *name)
     return false;
 }
 
-bool smoe_features_have_size_control(const VkPhysicalDeviceFeatures2 *features)
+uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain)
 {
-    const VkBaseInStructure *link = (const VkBaseInStructure *)(const void *)features;
+    bool control = false, half = false, model = false, matrices = false, bfloat = false;
+    const VkBaseInStructure *link = (const VkBaseInStructure *)(const void *)chain;
     for (; link; link = link->pNext) {
+        const void *found = link;
         if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES) {
-            const VkPhysicalDeviceSubgroupSizeControlFeatures *found = (const void *)link;
-            if (found->subgroupSizeControl && found->computeFullSubgroups)
-                return true;
+            const VkPhysicalDeviceSubgroupSizeControlFeatures *f = found;
+            control = control || (f->subgroupSizeControl && f->computeFullSubgroups);
         } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES) {
-            const VkPhysicalDeviceVulkan13Features *found = (const void *)link;
-            if (found->subgroupSizeControl && found->computeFullSubgroups)
-                return true;
+            const VkPhysicalDeviceVulkan13Features *f = found;
+            control = control || (f->subgroupSizeControl && f->computeFullSubgroups);
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES) {
+            const VkPhysicalDeviceVulkan12Features *f = found;
+            half = half || f->shaderFloat16;
+            model = model || (f->vulkanMemoryModel && f->vulkanMemoryModelDeviceScope);
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES) {
+            half = half || ((const VkPhysicalDeviceShaderFloat16Int8Features *)found)->shaderFloat16;
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES) {
+            const VkPhysicalDeviceVulkanMemoryModelFeatures *f = found;
+            model = model || (f->vulkanMemoryModel && f->vulkanMemoryModelDeviceScope);
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR) {
+            matrices = matrices || ((const VkPhysicalDeviceCooperativeMatrixFeaturesKHR *)found)->cooperativeMatrix;
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR) {
+            const VkPhysicalDeviceShaderBfloat16FeaturesKHR *f = found;
+            bfloat = bfloat || (f->shaderBFloat16Type && f->shaderBFloat16CooperativeMatrix);
         }
     }
-    return false;
+    matrices = matrices && half && model;
+    return (control ? SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL : 0u) | (matrices ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : 0u) |
+           (matrices && bfloat ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
 }

@@ -11,7 +11,7 @@ typedef struct smoe_extension_list {
 
 bool smoe_extension_listed(const smoe_extension_list *list, const char *name);
 
-/* Whether a chain of enabled features, as given to vkCreateDevice, has subgroup size control with full subgroups for compute. */
-bool smoe_features_have_size_control(const VkPhysicalDeviceFeatures2 *features);
+/* The SMOE_CAPABILITY_* bits that want features, as far as a chain as given to vkCreateDevice has all of them. */
+uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <smoe/smoe.h>
 
-#define SMOE_QUIRK_COUNT 4u
+#define SMOE_QUIRK_COUNT 5u
 
 /* Which drivers have it: all conditions must hold. */
 typedef struct smoe_quirk_row {
@@ -13,6 +13,7 @@ typedef struct smoe_quirk_row {
     uint32_t driver_id;                    /* VkDriverId */
     uint32_t vendor_id;                    /* 0: any */
     const char *device;                    /* a part of the device's name; NULL: any */
+    uint32_t lanes;                        /* of its smallest subgroup; 0: any */
     uint32_t first_version, last_version;  /* driverVersion as this driver encodes it; both included */
 } smoe_quirk_row;
 

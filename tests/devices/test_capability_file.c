@@ -89,6 +89,14 @@ static void test_bad_values(void **state)
         {"\"api_version\": \"1.3.0\"", "\"api_version\": \"1.3.99999\"", "api_version: ", "1.3.0"},
         {"\"uuid\": \"", "\"uuid\": \"0", "uuid: ", "32 hexadecimal"},
         {"\"timestamp_period\": ", "\"timestamp_period\": -1, \"x\": ", "x: ", "no key"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": 0", "matrix_shapes: ", "array"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [8]", "matrix_shapes: ", "16x16x16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8 float32\"]", "matrix_shapes: ", "16x16x16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8\"]", "matrix_shapes: ", "16x16x16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8xfloat16\"]", "matrix_shapes: ", "16x16x16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8 float16\", \"08x8x8 float16\"]", "matrix_shapes: ", "16x16x16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x0x8 float16\"]", "matrix_shapes: ", "at least 1"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6]", "matrix_shapes: ", "at most 16"},
         {"\"usable\": true", "\"usable\": 1", "usable: ", "true or false"},
         {"\"min_storage_buffer_offset_alignment\": 4", "\"min_storage_buffer_offset_alignment\": 0",
          "min_storage_buffer_offset_alignment: ", "power of two"},
@@ -123,7 +131,7 @@ static void test_every_key_is_needed(void **state)
         assert_false(parse(text, good_size, reason));
         free(text);
     }
-    assert_int_equal(count, 27);
+    assert_int_equal(count, 28);
 }
 
 static void test_not_json(void **state)

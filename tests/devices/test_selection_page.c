@@ -13,6 +13,8 @@
 
 #define PAGE DEVICE_FILES_FOLDER "/SELECTION.md"
 
+#define MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
+
 static device_file files[DEVICE_FILES_MOST];
 static uint32_t file_count;
 
@@ -34,7 +36,7 @@ static void write_devices(FILE *out)
                 info->max_workgroup_invocations, info->max_shared_memory_size >> 10,
                 (unsigned long long)((info->max_storage_buffer_range + 1) >> 20), smoe_tuning_find(info)->name);
         for (uint32_t k = 0; (name = capability_name(k, &bit)) != NULL; k++)
-            if (!(info->capabilities & bit)) {
+            if (!(info->capabilities & bit) && !(bit & MATRICES)) { /* those have a table of their own */
                 fprintf(out, "%s%s", separator, name);
                 separator = ", ";
             }

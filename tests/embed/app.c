@@ -113,10 +113,16 @@ static void enable_everything(test_app *app)
     app->features12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
     app->features13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES;
     app->size_control.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+    app->matrix.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+    app->bfloat16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR;
     if (app->info.api_version >= VK_API_VERSION_1_3) {
+        const bool matrix = has_extension(app->physical_device, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+        const bool bfloat16 = has_extension(app->physical_device, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME);
         app->features.pNext = &app->features11;
         app->features11.pNext = &app->features12;
         app->features12.pNext = &app->features13;
+        app->bfloat16.pNext = matrix ? &app->matrix : NULL;
+        app->features13.pNext = bfloat16 ? (void *)&app->bfloat16 : app->bfloat16.pNext;
     } else if (app->extension_count) {
         app->features.pNext = &app->size_control;
     }

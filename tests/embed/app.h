@@ -4,6 +4,8 @@
 
 #include <volk.h>
 
+#include "vulkan/cooperative_matrix.h"
+
 #include "problem.h"
 
 typedef enum app_part {
@@ -51,6 +53,8 @@ typedef struct test_app {
     VkPhysicalDeviceVulkan11Features features11;
     VkPhysicalDeviceVulkan12Features features12;
     VkPhysicalDeviceVulkan13Features features13;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16;
     VkPhysicalDeviceSubgroupSizeControlFeatures size_control; /* where the device has no Vulkan 1.3 */
     const char *extensions[APP_MAX_EXTENSIONS];
     uint32_t extension_count;

@@ -180,7 +180,7 @@ static void test_act_as(void **state)
     snprintf(as.name, sizeof as.name, "Adreno (TM) 640");
     as.type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
     as.driver_id = 8; /* Qualcomm's */
-    as.capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+    as.capabilities &= SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE;
     as.subgroup_size = as.subgroup_size_min = as.subgroup_size_max = 128;
     as.max_shared_memory_size = UINT32_MAX;
     as.max_workgroup_invocations = 128;
