@@ -42,14 +42,32 @@ def read_table(path):
     return kernels
 
 
+MATRIX = '''
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+layout(constant_id = 0) const uint SIDE = 8;
+shared uvec4 tile[64];
+void main() {
+    coopmat<%s, gl_ScopeSubgroup, SIDE, SIDE, gl_MatrixUseA> a;
+    coopMatLoad(a, tile, 0, 1, gl_CooperativeMatrixLayoutRowMajor);
+    coopMatStore(a, tile, 8, 1, gl_CooperativeMatrixLayoutRowMajor);
+}
+'''
+# What a probe does with a feature: a tool that takes the extension's name may yet not know its instructions. Others: nothing.
+PROBES = {'GL_KHR_cooperative_matrix': MATRIX % 'float16_t', 'GL_EXT_bfloat16': MATRIX % 'bfloat16_t'}
+
+
 def missing_feature(env, kernel):
     """Why this build's shader tools cannot make a kernel; empty if they can."""
     with tempfile.TemporaryDirectory() as folder:
-        source, spirv = os.path.join(folder, 'probe.comp'), os.path.join(folder, 'probe.spv')
+        source, spirv, small = (os.path.join(folder, 'probe.' + suffix) for suffix in ('comp', 'spv', 'opt.spv'))
         with open(source, 'w', encoding='utf-8') as file:
-            file.write('#version 450\n#extension %s : require\nlayout(local_size_x = 1) in;\nvoid main() {}\n' % kernel.feature)
+            file.write('#version 450\n#extension %s : require\nlayout(local_size_x = 8) in;\n%s'
+                       % (kernel.feature, PROBES.get(kernel.feature, 'void main() {}\n')))
         for command in ([env['GLSLANG'], '-V', '--target-env', kernel.target_env, '-o', spirv, source],
-                        [env['SPIRV_VAL'], '--target-env', kernel.target_env, spirv]):
+                        [env['SPIRV_OPT'], '--target-env=' + kernel.target_env, '-O', spirv, '-o', small],
+                        [env['SPIRV_VAL'], '--target-env', kernel.target_env, small]):
             run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
             if run.returncode != 0:
                 return '%s does not know %s' % (command[0], kernel.feature)

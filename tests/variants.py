@@ -19,9 +19,11 @@ WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c')
 RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '
                'for write-after-write hazards')
 
-# The same at every subgroup size: what one run shows, more would not. test_layer has a part of test_stages' table.
+# The same at every subgroup size: what one run shows, more would not. test_layer has a part of test_stages' table. Lavapipe 26.1 has
+# cooperative matrices at 8 lanes alone.
 ONE_WIDTH = {'tests/check/test_%s.c' % name: WIDTHS[1:2]
-             for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'layer', 'recording', 'threads', 'tuning')}
+             for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'cooperative', 'cooperative_properties',
+                          'layer', 'recording', 'threads', 'tuning')}
 CHECK = {'tests/check': WIDTHS, **ONE_WIDTH,
          'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
          'tests/check/test_masked.c': WIDTHS[:1]}  # what is left without capabilities knows no subgroups, and compiles for minutes
@@ -45,7 +47,7 @@ for driver in ('lavapipe-22', 'lavapipe-26', 'swiftshader'):
         'vision/test_loader.py', 'vision/test_report_browser.py', 'vision/test_report_files.py')})
 DRIVERS = [kind for kind in VARIANTS if kind not in ('', 'sanitize')]
 # The longest come first, that none is left for the end. Their shaders are the others' too, and are in the cache then.
-FIRST = ['tests/check/test_%s.c' % name for name in ('stages', 'tiers', 'masked')]
+FIRST = ['tests/check/test_%s.c' % name for name in ('stages', 'cooperative', 'tiers', 'masked')]
 
 
 def find(path, kind):

@@ -51,7 +51,7 @@
 #define SMOE_ID_TILE_ROWS 15      /* rows of one expert per tile: what sort cuts the rows into */
 #define SMOE_ID_TILE_COLUMNS 16
 #define SMOE_ID_TILE_DEPTH 17
-#define SMOE_ID_THREAD_ROWS 18    /* outputs per invocation */
+#define SMOE_ID_THREAD_ROWS 18    /* outputs per invocation; with cooperative matrices per subgroup */
 #define SMOE_ID_THREAD_COLUMNS 19
 #define SMOE_ID_UP_COLUMN_TILES 20   /* ceil(H / tile columns of expert_up): x of its dispatch */
 #define SMOE_ID_DOWN_COLUMN_TILES 21 /* ceil(D / tile columns of expert_down) */
@@ -62,7 +62,11 @@
 #define SMOE_ID_SHARED_HIDDEN 26     /* S; 0: no shared expert */
 #define SMOE_ID_SHARED_GATE 27       /* 1: its weight is a sigmoid */
 #define SMOE_ID_PART 28              /* SMOE_PART_*: what a matrix multiplication computes */
-#define SMOE_ID_COUNT 29
+#define SMOE_ID_MATRIX_ROWS 29       /* of the device's matrix multiplication: M, N and K of a cooperative matrix's shape */
+#define SMOE_ID_MATRIX_COLUMNS 30
+#define SMOE_ID_MATRIX_DEPTH 31
+#define SMOE_ID_SHARED_SIZE 32       /* uvec4s of shared memory, of the kernels with cooperative matrices */
+#define SMOE_ID_COUNT 33
 
 /* Parts of a stage with a pipeline of their own. The first is the stage itself: logits for route_logits, the routed experts for
  * expert_up and expert_down. */

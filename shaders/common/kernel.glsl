@@ -33,6 +33,10 @@ layout(constant_id = SMOE_ID_TOP_GROUPS) const uint TOP_GROUPS = 0;
 layout(constant_id = SMOE_ID_SHARED_HIDDEN) const uint SHARED_HIDDEN = 0;
 layout(constant_id = SMOE_ID_SHARED_GATE) const uint SHARED_GATE = 0;
 layout(constant_id = SMOE_ID_PART) const uint PART = 0;
+layout(constant_id = SMOE_ID_MATRIX_ROWS) const uint MATRIX_ROWS = 16;
+layout(constant_id = SMOE_ID_MATRIX_COLUMNS) const uint MATRIX_COLUMNS = 16;
+layout(constant_id = SMOE_ID_MATRIX_DEPTH) const uint MATRIX_DEPTH = 16;
+layout(constant_id = SMOE_ID_SHARED_SIZE) const uint SHARED_SIZE = 1024;
 
 layout(push_constant) uniform Push {
     SMOE_PUSH_FIELDS(uint, float)

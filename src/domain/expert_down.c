@@ -7,8 +7,12 @@ smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const s
         .vector_basic = SMOE_KERNEL_expert_down_vector_basic,
         .tiled = SMOE_KERNEL_expert_down_tiled,
         .broadcast = SMOE_KERNEL_expert_down_broadcast,
+        .cooperative = shape->desc.weight_type == SMOE_TYPE_BFLOAT16 ? SMOE_KERNEL_expert_down_cooperative_bfloat16
+                                                                     : SMOE_KERNEL_expert_down_cooperative,
         .matrices = 1,
         .load = 16 / smoe_shape_weight_size(shape),
+        .type = shape->desc.weight_type,
+        .aligned = shape->aligned && (shape->desc.shared_hidden == 0 || shape->shared_aligned),
     };
     return smoe_matmul_config(info, tile, &stage);
 }

@@ -7,8 +7,12 @@ smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smo
         .vector_basic = SMOE_KERNEL_expert_up_vector_basic,
         .tiled = SMOE_KERNEL_expert_up_tiled,
         .broadcast = SMOE_KERNEL_expert_up_broadcast,
+        .cooperative = shape->desc.weight_type == SMOE_TYPE_BFLOAT16 ? SMOE_KERNEL_expert_up_cooperative_bfloat16
+                                                                     : SMOE_KERNEL_expert_up_cooperative,
         .matrices = shape->desc.gated ? 2 : 1,
         .load = 16 / smoe_shape_weight_size(shape),
+        .type = shape->desc.weight_type,
+        .aligned = shape->aligned && (shape->desc.shared_hidden == 0 || shape->shared_aligned),
     };
     return smoe_matmul_config(info, tile, &stage);
 }

@@ -7,6 +7,9 @@
 /* Teams of lanes: shuffles among them, and a ballot to count who lives. */
 #define SMOE_CAPABILITY_SUBGROUP_TEAMS (SMOE_CAPABILITY_SUBGROUP_SHUFFLE | SMOE_CAPABILITY_SUBGROUP_BALLOT)
 
+/* Matrix units for bfloat16: the rest of what cooperative matrices need comes with those for float16. */
+#define SMOE_CAPABILITY_BFLOAT16_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
+
 static const smoe_kernel_row rows[SMOE_KERNEL_COUNT] = {
 #define SMOE_KERNEL(name, source, arguments, capabilities, feature) \
     [SMOE_KERNEL_##name] = {#name, smoe_spirv_##name, smoe_spirv_##name##_size, capabilities},

@@ -95,6 +95,8 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
+    if (tile->matmul == SMOE_MATMUL_COOPERATIVE)
+        return smoe_cooperative_config(info, tile, stage);
     smoe_kernel_config config = tile->matmul == SMOE_MATMUL_VECTOR  ? vector_config(info, tile, stage)
                                 : tile->matmul == SMOE_MATMUL_TILED ? tiled_config(tile, stage)
                                                                     : broadcast_config(info, tile, stage);

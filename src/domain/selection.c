@@ -15,15 +15,16 @@ smoe_regimes smoe_selection_regimes(const smoe_selection *selection, const smoe_
         .logits = smoe_regime_for_router(tuning, desc->expert_count, token_count),
         .project = smoe_regime_for_router(tuning, desc->projection_width, token_count),
         .shared_gate = smoe_regime_for_router(tuning, 1, token_count),
-        .shared = smoe_regime_for_shared(tuning, token_count),
-        .experts = smoe_regime_for_experts(tuning, desc, token_count),
+        .shared = smoe_regime_for_shared(selection->expert_tuning, token_count),
+        .experts = smoe_regime_for_experts(selection->expert_tuning, desc, token_count),
     };
 }
 
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out)
 {
     const smoe_tuning *tuning = smoe_tuning_find(info);
-    *out = (smoe_selection){.tuning = tuning};
+    const smoe_tuning *expert_tuning = smoe_tuning_find_experts(info, &shape->desc);
+    *out = (smoe_selection){.tuning = tuning, .expert_tuning = expert_tuning};
     const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
     if (cosine)
         out->cosine = smoe_route_logits_cosine_config(shape);
@@ -33,10 +34,11 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
     out->totals = smoe_totals_config(info, shape);
     out->combine = smoe_combine_config(shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_tile *tile = &tuning->regimes[i];
+        if (tuning->regimes[i].rows > 0)
+            out->router[i] = smoe_route_logits_config(info, &tuning->regimes[i]);
+        const smoe_tile *tile = &expert_tuning->regimes[i];
         if (tile->rows == 0)
             continue;
-        out->router[i] = smoe_route_logits_config(info, tile);
         smoe_expert_selection *experts = &out->experts[i];
         experts->up = smoe_expert_up_config(info, shape, tile);
         experts->down = smoe_expert_down_config(info, shape, tile);

@@ -11,7 +11,8 @@ typedef struct smoe_expert_selection {
 } smoe_expert_selection;
 
 typedef struct smoe_selection {
-    const smoe_tuning *tuning;
+    const smoe_tuning *tuning;        /* of the routers */
+    const smoe_tuning *expert_tuning; /* of the experts, the shared one too; the same but for mixed precision */
     smoe_kernel_config cosine;  /* cosine router only */
     smoe_kernel_config group;   /* groups only */
     smoe_kernel_config select, totals, combine;

@@ -53,6 +53,8 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         return result;
     if (desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !desc->gated)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
+    if (desc->mixed_precision && desc->weight_type == SMOE_TYPE_FLOAT32)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.mixed_precision: must be false with float32 weights");
     if (desc->shared_gate && desc->shared_hidden == 0)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.shared_gate: must be false where shared_hidden is 0");
     return desc->max_active == 0 ? SMOE_SUCCESS

@@ -14,6 +14,7 @@ typedef struct smoe_kernel_config {
     uint32_t required_subgroup_size; /* for the pipeline; 0 = any */
     uint32_t tile_rows, tile_columns, tile_depth, thread_rows, thread_columns;
     uint32_t up_column_tiles, down_column_tiles; /* sort only */
+    smoe_matrix_shape matrix;                    /* cooperative matrices only */
     uint32_t shared_memory_size;                 /* bytes */
 } smoe_kernel_config;
 
@@ -30,12 +31,20 @@ uint32_t smoe_regime_for_shared(const smoe_tuning *tuning, uint32_t token_count)
 
 /* What distinguishes the three matrix multiplications from one another. */
 typedef struct smoe_matmul_stage {
-    smoe_kernel vector, vector_basic, tiled, broadcast;
+    smoe_kernel vector, vector_basic, tiled, broadcast, cooperative;
     uint32_t matrices; /* 2 for a gated expert_up */
     uint32_t load;     /* weights in 16 bytes */
+    smoe_type type;    /* of the weights */
+    bool aligned;      /* rows are read several elements at a time, the shared expert's too */
 } smoe_matmul_stage;
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
+
+/* Whether the device can run the cooperative kernels for a 16-bit type, in any build and in this one; and which of its shapes they take. */
+bool smoe_cooperative_fits(const smoe_device_info *info, smoe_type type);
+bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type);
+const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_type type); /* NULL: none */
+smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
 /* Of a matrix multiplication with `columns` outputs over all tokens. */
 smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);

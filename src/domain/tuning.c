@@ -1,6 +1,7 @@
 #include "tuning.h"
 
 #include "kernel_table.h"
+#include "stage.h"
 
 /* GPUs, few rows: teams of up to 32 lanes read 512 consecutive bytes of a float32 row. */
 #define VECTOR(min_rows_, rows_, columns_)                                                                              \
@@ -52,6 +53,18 @@ static const smoe_tuning software = {
                 BROADCAST(18, 32, 2, 4)},
 };
 
+/* Matrix units: where the tiled kernels would run. 32 sums per lane at most; 80 bytes of shared memory per row of a tile. */
+static const smoe_tuning cooperative = {
+    .name = "cooperative",
+    .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2),
+                {.matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = 5, .rows = 16, .columns = 64, .depth = 32, .thread_rows = 16,
+                 .thread_columns = 16},
+                {.matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = 24, .rows = 32, .columns = 64, .depth = 32, .thread_rows = 16,
+                 .thread_columns = 32},
+                {.matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = 48, .rows = 64, .columns = 64, .depth = 32, .thread_rows = 32,
+                 .thread_columns = 32}},
+};
+
 /* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
 static bool exact_subgroups(const smoe_device_info *info)
 {
@@ -76,4 +89,18 @@ const smoe_tuning *smoe_tuning_find(const smoe_device_info *info)
     if (info->max_workgroup_invocations < 256 || info->max_workgroup_size_x < 256)
         return &small;
     return info->vendor_id == VENDOR_ARM ? &mali : has_wide_registers(info) ? &wide : &standard;
+}
+
+const smoe_tuning *smoe_tuning_cooperative(void)
+{
+    return &cooperative;
+}
+
+const smoe_tuning *smoe_tuning_find_experts(const smoe_device_info *info, const smoe_plan_desc *desc)
+{
+    const smoe_tuning *plain = smoe_tuning_find(info);
+    /* Software drivers take such matrices apart again, which costs many times what the broadcast kernels do. */
+    if (desc->mixed_precision && plain != &software && smoe_cooperative_runs(info, desc->weight_type))
+        return &cooperative;
+    return plain;
 }

@@ -9,7 +9,8 @@
 typedef enum smoe_matmul {
     SMOE_MATMUL_VECTOR = 0,    /* few rows: a team of lanes along K per column; bound by memory */
     SMOE_MATMUL_TILED = 1,     /* many rows: tiles in shared memory */
-    SMOE_MATMUL_BROADCAST = 2 /* tiles in registers, inputs handed round by subgroup shuffles; needs an exact subgroup size */
+    SMOE_MATMUL_BROADCAST = 2, /* tiles in registers, inputs handed round by subgroup shuffles; needs an exact subgroup size */
+    SMOE_MATMUL_COOPERATIVE = 3 /* matrix units, inputs rounded to 16 bits; experts alone, and an exact subgroup size */
 } smoe_matmul;
 
 /* A tile, for one range of rows per expert. With a gated expert_up, which has two matrices, columns are halved. */
@@ -18,10 +19,10 @@ typedef struct smoe_tile {
     float min_rows; /* used where an expert gets this many rows on average, or more */
     uint16_t rows;
     uint16_t columns;        /* tiled; of a workgroup. The others: what their lanes come to */
-    uint16_t depth;          /* tiled: elements of K between barriers. vector: the most lanes of a team. broadcast: 16-byte loads of
-                                one weight row per round */
-    uint16_t workgroup_size; /* vector. tiled: what the tile comes to. broadcast: subgroups */
-    uint16_t thread_rows, thread_columns;
+    uint16_t depth;          /* tiled, cooperative: elements of K between barriers. vector: the most lanes of a team. broadcast: 16-byte
+                                loads of one weight row per round */
+    uint16_t workgroup_size; /* vector. tiled, cooperative: what the tile comes to. broadcast: subgroups */
+    uint16_t thread_rows, thread_columns; /* cooperative: of a subgroup, as long as it has registers for so many sums */
 } smoe_tile;
 
 #define SMOE_REGIME_COUNT 6
@@ -32,6 +33,12 @@ typedef struct smoe_tuning {
     smoe_tile regimes[SMOE_REGIME_COUNT]; /* by ascending min_rows; the first has 0; rows == 0: unused */
 } smoe_tuning;
 
+/* For the routers, and for experts whose inputs stay float32. */
 const smoe_tuning *smoe_tuning_find(const smoe_device_info *info);
+/* For the experts of a plan, the shared one too. */
+const smoe_tuning *smoe_tuning_find_experts(const smoe_device_info *info, const smoe_plan_desc *desc);
+
+/* What the latter gives for mixed precision on a device with matrix units, in a build that has the kernels. */
+const smoe_tuning *smoe_tuning_cooperative(void);
 
 #endif

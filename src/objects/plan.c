@@ -42,6 +42,10 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         [SMOE_ID_SHARED_HIDDEN] = shape->desc.shared_hidden,
         [SMOE_ID_SHARED_GATE] = shape->desc.shared_gate,
         [SMOE_ID_PART] = part,
+        [SMOE_ID_MATRIX_ROWS] = config->matrix.rows,
+        [SMOE_ID_MATRIX_COLUMNS] = config->matrix.columns,
+        [SMOE_ID_MATRIX_DEPTH] = config->matrix.depth,
+        [SMOE_ID_SHARED_SIZE] = config->shared_memory_size / 16,
     };
     const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;

@@ -5,7 +5,7 @@
 #include "base/host.h"
 #include "volk_table.h"
 
-#define SMOE_PIPELINE_MAX_CONSTANTS 32
+#define SMOE_PIPELINE_MAX_CONSTANTS 40
 
 /* What a pipeline is made from beside its layout. constants[i] is the constant with id i, a uint32; at most SMOE_PIPELINE_MAX_CONSTANTS. */
 typedef struct smoe_pipeline_desc {

@@ -24,6 +24,7 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .top_groups = shape->top_groups,
         .shared_hidden = shape->shared_hidden,
         .shared_gate = shape->shared_gate,
+        .mixed_precision = shape->mixed_precision,
     };
 }
 
@@ -33,7 +34,7 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
            a->max_active == b->max_active && a->max_tokens == b->max_tokens && a->router == b->router && a->gate == b->gate &&
            a->activation == b->activation && a->weight_type == b->weight_type && a->gated == b->gated && a->renormalize == b->renormalize &&
            a->projection_width == b->projection_width && a->group_count == b->group_count && a->top_groups == b->top_groups &&
-           a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate;
+           a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate && a->mixed_precision == b->mixed_precision;
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)
@@ -179,10 +180,11 @@ void case_print(const case_data *data)
 
     fprintf(stderr,
             "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g activation=%d gated=%d "
-            "biases=%u type=%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g shared=%u/%d\n",
+            "biases=%u type=%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g shared=%u/%d "
+            "mixed=%d\n",
             s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden, s->expert_count, s->top_k,
             s->max_active, s->call_active, (double)s->eps, (double)data->params.a, (double)data->params.b, (double)data->params.temperature,
             (int)s->activation, s->gated, s->biases, (int)s->weight_type, data->plan.renormalize, (int)s->logits, s->tied_experts,
             (int)s->router, s->projection_width, (int)s->gate, s->group_count, s->top_groups, (double)s->group_eps, s->shared_hidden,
-            s->shared_gate);
+            s->shared_gate, s->mixed_precision);
 }

@@ -55,6 +55,7 @@ typedef struct layer_case {
     uint32_t shared_hidden;
     bool shared_gate;
     float loud; /* factor on w1 and w3 */
+    bool mixed_precision;
 } layer_case;
 
 extern const layer_case layer_cases[];

@@ -9,7 +9,7 @@
 #include "stage_view.h"
 
 typedef struct row_buffers {
-    double *input, *want, *tolerance;
+    double *input, *want, *tolerance, *narrowing; /* the last: of mixed precision */
 } row_buffers;
 
 static bool buffers_create(row_buffers *buffers, const stage_run *run)
@@ -21,7 +21,8 @@ static bool buffers_create(row_buffers *buffers, const stage_run *run)
     buffers->input = calloc(wide, sizeof(double));
     buffers->want = calloc(wide, sizeof(double));
     buffers->tolerance = calloc(wide, sizeof(double));
-    return buffers->input && buffers->want && buffers->tolerance;
+    buffers->narrowing = calloc(wide, sizeof(double));
+    return buffers->input && buffers->want && buffers->tolerance && buffers->narrowing;
 }
 
 static void buffers_destroy(row_buffers *buffers)
@@ -29,6 +30,7 @@ static void buffers_destroy(row_buffers *buffers)
     free(buffers->input);
     free(buffers->want);
     free(buffers->tolerance);
+    free(buffers->narrowing);
 }
 
 /* sums[rows] = the sum of the absolute values of the terms that make up each output. */
@@ -66,16 +68,29 @@ static void widen(uint32_t count, const float *values, double *wide)
         wide[i] = (double)values[i];
 }
 
-static size_t check_hidden(const ref_layer *ref, const ref_expert *expert, const float *x, const float *got, row_buffers *buffers)
+static void add_narrowing(uint32_t count, row_buffers *buffers)
 {
+    for (uint32_t i = 0; i < count; i++)
+        buffers->tolerance[i] += buffers->narrowing[i];
+}
+
+static size_t check_hidden(const case_data *data, const ref_expert *expert, const float *x, const float *got, row_buffers *buffers)
+{
+    const ref_layer *ref = &data->ref;
+
     widen(ref->d_model, x, buffers->input);
     ref_up(ref, expert, buffers->input, buffers->want);
     up_tolerance(ref, expert, buffers);
+    if (data->plan.mixed_precision) {
+        ref_up_error(ref, expert, data->plan.weight_type, buffers->input, buffers->narrowing);
+        add_narrowing(expert->d_hidden, buffers);
+    }
     return test_compare_each("hidden", expert->d_hidden, got, buffers->want, buffers->tolerance);
 }
 
-static size_t check_row(const ref_layer *ref, const ref_expert *expert, const float *hidden, const float *got, row_buffers *buffers)
+static size_t check_row(const case_data *data, const ref_expert *expert, const float *hidden, const float *got, row_buffers *buffers)
 {
+    const ref_layer *ref = &data->ref;
     const uint32_t D = ref->d_model, H = expert->d_hidden;
 
     widen(H, hidden, buffers->input);
@@ -83,6 +98,10 @@ static size_t check_row(const ref_layer *ref, const ref_expert *expert, const fl
     absolute_sums(D, H, expert->w2, expert->b2, buffers->input, buffers->tolerance);
     for (uint32_t i = 0; i < D; i++)
         buffers->tolerance[i] = case_sum_error(H + 1, buffers->tolerance[i]);
+    if (data->plan.mixed_precision) {
+        ref_down_error(ref, expert, data->plan.weight_type, buffers->input, NULL, buffers->narrowing);
+        add_narrowing(D, buffers);
+    }
     return test_compare_each("row", D, got, buffers->want, buffers->tolerance);
 }
 
@@ -96,16 +115,16 @@ static size_t check_token(const stage_run *run, uint32_t t, const char *stage, b
     for (uint32_t r = 0; r < stage_active(run)[t] && !wrong; r++) {
         const uint32_t row = stage_rows(run, t)[r], id = stage_ids(run, t)[r];
         const ref_expert expert = ref_expert_at(ref, id);
-        wrong = up ? check_hidden(ref, &expert, x, stage_hidden(run, row), buffers)
-                   : check_row(ref, &expert, stage_hidden(run, row), stage_expert_row(run, row), buffers);
+        wrong = up ? check_hidden(run->data, &expert, x, stage_hidden(run, row), buffers)
+                   : check_row(run->data, &expert, stage_hidden(run, row), stage_expert_row(run, row), buffers);
         if (wrong)
             fprintf(stderr, "    ... in %s of token %u, expert %u, row %u\n", stage, t, id, row);
     }
     if (!ref->shared_hidden || !stage_active(run)[t] || wrong)
         return wrong; /* what becomes of a NaN in the shared expert is nobody's concern */
     const ref_expert shared = ref_shared_expert(ref);
-    wrong = up ? check_hidden(ref, &shared, x, stage_shared_hidden(run, t), buffers)
-               : check_row(ref, &shared, stage_shared_hidden(run, t), stage_shared_row(run, t), buffers);
+    wrong = up ? check_hidden(run->data, &shared, x, stage_shared_hidden(run, t), buffers)
+               : check_row(run->data, &shared, stage_shared_hidden(run, t), stage_shared_row(run, t), buffers);
     if (wrong)
         fprintf(stderr, "    ... in %s of token %u, the shared expert\n", stage, t);
     return wrong;

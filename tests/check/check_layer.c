@@ -93,18 +93,21 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
 {
     const uint32_t T = data->shape->tokens, D = data->shape->d_model;
     double *logits = malloc(SMOE_MAX_EXPERTS * sizeof *logits), *y = calloc((size_t)T * D, sizeof *y);
-    double *tolerances = calloc(T, sizeof *tolerances);
+    double *tolerances = calloc(T, sizeof *tolerances), *narrowing = calloc((size_t)T * D, sizeof *narrowing);
     bool *excused = calloc(T, sizeof *excused);
     ref_token *token = malloc(sizeof *token);
     const double slope = params->eps > 0 ? ref_mask_slope(params->a, params->b) : 0;
     size_t wrong = 0;
 
-    if (!logits || !y || !tolerances || !excused || !token) {
+    if (!logits || !y || !tolerances || !narrowing || !excused || !token) {
         fprintf(stderr, "    out of memory\n");
         wrong = 1;
     }
     for (uint32_t t = 0; t < T && !wrong; t++) {
-        if (!ref_forward(&data->ref, params, data->x + (size_t)t * D, logits, token, y + (size_t)t * D)) {
+        const float *x = data->x + (size_t)t * D;
+        if (!ref_forward(&data->ref, params, x, logits, token, y + (size_t)t * D) ||
+            (data->plan.mixed_precision &&
+             !ref_forward_error(&data->ref, token, data->plan.weight_type, x, narrowing + (size_t)t * D))) {
             fprintf(stderr, "    out of memory\n");
             wrong = 1;
             break;
@@ -123,8 +126,10 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
     const double largest = wrong ? 0 : fmax(SMALLEST_Y, test_max_abs((size_t)T * D, y));
     for (uint32_t t = 0; t < T && !wrong; t++) {
         const size_t first = (size_t)t * D;
+        for (uint32_t i = 0; i < D; i++)
+            narrowing[first + i] += (2e-5 + 10 * tolerances[t]) * largest;
         if (!excused[t])
-            wrong = test_compare("y", D, output->y + first, y + first, (2e-5 + 10 * tolerances[t]) * largest);
+            wrong = test_compare_each("y", D, output->y + first, y + first, narrowing + first);
         if (wrong)
             fprintf(stderr, "    ... in y of token %u\n", t);
     }
@@ -133,6 +138,7 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
     free(logits);
     free(y);
     free(tolerances);
+    free(narrowing);
     free(excused);
     free(token);
     return wrong;

@@ -13,11 +13,9 @@ static bool power_of_two(uint32_t value)
     return value != 0 && (value & (value - 1)) == 0;
 }
 
-static int broken_limit(const smoe_device_info *info, const smoe_kernel_config *c)
+/* Without the kernel itself, which may be left out of a build. */
+static int broken_size(const smoe_device_info *info, const smoe_kernel_config *c)
 {
-    const smoe_kernel_row *row = smoe_kernel_row_get(c->kernel);
-    RULE(row->spirv_size > 0);
-    RULE((row->capabilities & ~info->capabilities) == 0);
     RULE(c->workgroup_size >= 1 && c->workgroup_size <= info->max_workgroup_invocations &&
          c->workgroup_size <= info->max_workgroup_size_x);
     RULE(c->shared_memory_size <= info->max_shared_memory_size);
@@ -27,11 +25,47 @@ static int broken_limit(const smoe_device_info *info, const smoe_kernel_config *
     return 0;
 }
 
+static int broken_limit(const smoe_device_info *info, const smoe_kernel_config *c)
+{
+    const smoe_kernel_row *row = smoe_kernel_row_get(c->kernel);
+    RULE(row->spirv_size > 0);
+    RULE((row->capabilities & ~info->capabilities) == 0);
+    return broken_size(info, c);
+}
+
+int test_broken_cooperative(const smoe_device_info *info, const smoe_kernel_config *c, uint32_t matrices)
+{
+    const int size = broken_size(info, c);
+    const uint32_t columns = matrices * c->tile_columns, stride = c->tile_depth / 8 + 1, lanes = c->subgroup_size;
+    bool listed = false;
+    RULE(size == 0);
+    for (uint32_t i = 0; i < info->matrix_shape_count; i++) {
+        const smoe_matrix_shape *shape = &info->matrix_shapes[i];
+        listed = listed || (shape->type == c->matrix.type && shape->rows == c->matrix.rows && shape->columns == c->matrix.columns &&
+                            shape->depth == c->matrix.depth);
+    }
+    RULE(listed);
+    RULE(c->required_subgroup_size == lanes || (c->required_subgroup_size == 0 && info->subgroup_size_min == info->subgroup_size_max));
+    RULE(lanes >= info->subgroup_size_min && lanes <= info->subgroup_size_max);
+    RULE(c->matrix.depth % 8 == 0 && c->tile_depth % c->matrix.depth == 0 && c->matrix.columns % 4 == 0);
+    RULE(c->thread_rows >= 1 && c->thread_rows % c->matrix.rows == 0 && c->tile_rows % c->thread_rows == 0);
+    RULE(c->thread_columns >= 1 && c->thread_columns % c->matrix.columns == 0 && c->tile_columns % c->thread_columns == 0);
+    RULE(c->workgroup_size == c->tile_rows / c->thread_rows * (c->tile_columns / c->thread_columns) * lanes);
+    RULE(c->shared_memory_size % 16 == 0 && c->shared_memory_size >= 16 * stride * (c->tile_rows + columns));
+    RULE(c->shared_memory_size >= 16 * c->tile_rows * (columns / 4 + 1));
+    /* A single matrix cannot be parted; beyond that no lane is to hold more than the registers that are there. */
+    RULE(c->thread_rows * c->thread_columns == c->matrix.rows * c->matrix.columns ||
+         c->thread_rows * c->thread_columns * matrices <= 64 * lanes);
+    return 0;
+}
+
 /* The rules that the comments of the matmul_*.comp state. load: weights in 16 bytes. */
 static int broken_matmul(const smoe_device_info *info, const smoe_kernel_config *c, smoe_matmul matmul, uint32_t matrices, uint32_t load)
 {
     const int limit = broken_limit(info, c);
     RULE(limit == 0);
+    if (matmul == SMOE_MATMUL_COOPERATIVE)
+        return test_broken_cooperative(info, c, matrices);
     RULE(c->tile_rows >= 1 && c->tile_columns >= 1 && c->tile_depth % load == 0);
     if (matmul == SMOE_MATMUL_VECTOR) {
         const uint32_t team = c->tile_depth / load;
@@ -71,12 +105,15 @@ int test_broken_selection(const smoe_device_info *info, const smoe_shape *shape)
     }
     const uint32_t load = 16 / smoe_shape_weight_size(shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_tile *tile = &s.tuning->regimes[i];
+        const smoe_tile *router = &s.tuning->regimes[i], *tile = &s.expert_tuning->regimes[i];
         const smoe_expert_selection *e = &s.experts[i];
-        RULE(tile->rows > 0 || (!e->used && !s.logits_used[i] && !s.project_used[i] && !s.shared_gate_used[i] && !s.shared_used[i]));
+        RULE(router->rows > 0 || (!s.logits_used[i] && !s.project_used[i] && !s.shared_gate_used[i]));
+        RULE(router->rows == 0 || (rule = broken_matmul(info, &s.router[i], router->matmul, 1, 4)) == 0);
+        RULE(router->matmul != SMOE_MATMUL_COOPERATIVE);
+        RULE(tile->rows > 0 || (!e->used && !s.shared_used[i]));
+        RULE(tile->matmul != SMOE_MATMUL_COOPERATIVE || shape->desc.mixed_precision);
         if (tile->rows == 0)
             continue;
-        RULE((rule = broken_matmul(info, &s.router[i], tile->matmul, 1, 4)) == 0);
         RULE((rule = broken_matmul(info, &e->up, tile->matmul, shape->desc.gated ? 2 : 1, load)) == 0);
         RULE((rule = broken_matmul(info, &e->down, tile->matmul, 1, load)) == 0);
         RULE((rule = broken_limit(info, &e->sort)) == 0);

@@ -29,10 +29,15 @@ static const struct {
     uint32_t any_of;
 } allowed[] = {
     {1, "Shader", 0},
-    {61, "GroupNonUniform", ANY_SUBGROUP_OPERATION},
+    {61, "GroupNonUniform", ANY_SUBGROUP_OPERATION | SMOE_CAPABILITY_COOPERATIVE_MATRIX},
     {63, "GroupNonUniformArithmetic", SMOE_CAPABILITY_SUBGROUP_ARITHMETIC},
     {64, "GroupNonUniformBallot", SMOE_CAPABILITY_SUBGROUP_BALLOT},
     {65, "GroupNonUniformShuffle", SMOE_CAPABILITY_SUBGROUP_SHUFFLE},
+    {9, "Float16", SMOE_CAPABILITY_COOPERATIVE_MATRIX},
+    {5345, "VulkanMemoryModel", SMOE_CAPABILITY_COOPERATIVE_MATRIX},
+    {6022, "CooperativeMatrixKHR", SMOE_CAPABILITY_COOPERATIVE_MATRIX},
+    {5116, "BFloat16TypeKHR", SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16},
+    {5118, "BFloat16CooperativeMatrixKHR", SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16},
 };
 
 /* A module and where each id is defined, in words; 0: nowhere. */

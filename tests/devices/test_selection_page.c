@@ -7,8 +7,7 @@
 #include "capability_file.h"
 #include "common/cmocka_all.h"
 #include "common/device_files.h"
-#include "domain/shape.h"
-#include "domain/tuning.h"
+#include "domain/stage.h"
 #include "layers.h"
 
 #define PAGE DEVICE_FILES_FOLDER "/SELECTION.md"
@@ -96,6 +95,40 @@ static void write_layer(FILE *out, const device_layer *layer)
     }
 }
 
+static void write_cooperative(FILE *out, const smoe_device_info *info, smoe_type type, const smoe_tile *tile)
+{
+    for (uint32_t matrices = 2; matrices > 0; matrices--) {
+        const smoe_matmul_stage stage = {.matrices = matrices, .load = 8, .type = type, .aligned = true};
+        const smoe_kernel_config c = smoe_cooperative_config(info, tile, &stage);
+        fprintf(out, " %ux%ux%u in %ux%u @%u, %u bytes |", c.tile_rows, c.tile_columns, c.tile_depth, c.thread_rows, c.thread_columns,
+                c.workgroup_size, c.shared_memory_size);
+    }
+}
+
+/* What no build decides: with or without the kernels, which some compilers cannot make. */
+static void write_mixed(FILE *out)
+{
+    const smoe_tuning *tuning = smoe_tuning_cooperative();
+    fprintf(out, "\n## Mixed precision: the devices with matrix units\n\n"
+                 "Tile in a subgroup's part of it, invocations, shared memory; gated experts have two such matrices side by side. From so\n"
+                 "many rows per expert on. Software devices run their ordinary kernels all the same.\n\n"
+                 "| device | matrix | lanes | rows | gated expert_up | expert_up, expert_down |\n|---|---|---|---|---|---|\n");
+    for (uint32_t i = 0; i < file_count; i++)
+        for (int type = SMOE_TYPE_FLOAT16; type <= SMOE_TYPE_BFLOAT16; type++)
+            for (uint32_t k = 0; k < SMOE_REGIME_COUNT; k++) {
+                const smoe_device_info *info = &files[i].info;
+                char text[MATRIX_TEXT_SIZE];
+                if (tuning->regimes[k].matmul != SMOE_MATMUL_COOPERATIVE || !info->usable ||
+                    !smoe_cooperative_fits(info, (smoe_type)type))
+                    continue;
+                fprintf(out, "| %s | %s | %u | %g |", files[i].name,
+                        matrix_shape_text(smoe_cooperative_shape(info, (smoe_type)type), text), info->subgroup_size_min,
+                        (double)tuning->regimes[k].min_rows);
+                write_cooperative(out, info, (smoe_type)type, &tuning->regimes[k]);
+                fprintf(out, "\n");
+            }
+}
+
 static void write_page(FILE *out)
 {
     fprintf(out,
@@ -107,6 +140,7 @@ static void write_page(FILE *out)
     write_devices(out);
     for (uint32_t i = 0; i < device_layer_count; i++)
         write_layer(out, &device_layers[i]);
+    write_mixed(out);
 }
 
 static void test_page(void **state)

@@ -33,14 +33,15 @@ static void test_every_device(void **state)
                     .top_groups = j % 4 || experts[j / 7 % 11] == 1 ? 0 : 1,
                     .shared_hidden = j % 5 ? 0 : widths[(j + 5) % 7],
                     .shared_gate = j % 10 == 0,
+                    .mixed_precision = j / 154 && j % 7 < 4,
                 };
                 smoe_shape shape;
                 if (smoe_shape_init(&host, &info, &desc, &shape))
                     continue; /* beyond the device's range: test_shape's business */
                 const int rule = test_broken_selection(&info, &shape);
                 if (rule)
-                    fail_msg("rule at selection_rules.c:%d: %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d", rule, info.name, masked,
-                             desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.weight_type);
+                    fail_msg("rule at selection_rules.c:%d: %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d mixed=%d", rule, info.name,
+                             masked, desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.weight_type, desc.mixed_precision);
             }
 }
 

@@ -1,0 +1,142 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+// Matrix multiplication by the device's matrix units (VK_KHR_cooperative_matrix): a workgroup computes TILE_ROWS x TILE_COLUMNS outputs, a
+// subgroup THREAD_ROWS x THREAD_COLUMNS of them in matrices of MATRIX_ROWS x MATRIX_COLUMNS. The inputs are rounded to the weights' 16
+// bits on their way into shared memory; products are added up in float32. Both operands lie along K, eight elements to a uvec4; the next
+// depth's loads are in flight while this one is computed. Weights of 16 bits alone: float16, or with -DBFLOAT16 bfloat16. Needs subgroups
+// of exactly SUBGROUP_SIZE lanes, all of them alive, and MATRIX_DEPTH a multiple of 8 that divides TILE_DEPTH.
+#ifdef BFLOAT16
+#extension GL_EXT_bfloat16 : require
+#define NARROW bfloat16_t
+#else
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#define NARROW float16_t
+#endif
+#include "matmul.glsl"
+
+const uint SUBGROUPS_X = TILE_COLUMNS / THREAD_COLUMNS; // WORKGROUP_SIZE = SUBGROUPS_X * SUBGROUPS_Y * SUBGROUP_SIZE
+const uint ROW_BLOCKS = THREAD_ROWS / MATRIX_ROWS;      // matrices of a subgroup
+const uint COLUMN_BLOCKS = THREAD_COLUMNS / MATRIX_COLUMNS;
+const uint BLOCKS = MATRICES * COLUMN_BLOCKS; // in a row
+const uint WEIGHT_ROWS = MATRICES * TILE_COLUMNS;
+const uint STEPS = TILE_DEPTH / 8; // uvec4s per row
+const uint STRIDE = STEPS + 1;     // rows begin in different banks
+const uint INPUT_TOTAL = TILE_ROWS * STEPS, WEIGHT_TOTAL = WEIGHT_ROWS * STEPS;
+const uint INPUT_LOADS = (INPUT_TOTAL + WORKGROUP_SIZE - 1) / WORKGROUP_SIZE;
+const uint WEIGHT_LOADS = (WEIGHT_TOTAL + WORKGROUP_SIZE - 1) / WORKGROUP_SIZE;
+const uint WEIGHT_START = TILE_ROWS * STRIDE;
+// Afterwards the sums take their place, so that an invocation knows which outputs it holds: four to a uvec4, of both matrices in a row.
+const uint SUM_STRIDE = WEIGHT_ROWS / 4 + 1;
+
+// Matrices of 16 bits and of float32 alike: coopMatLoad and coopMatStore take an array's elements as bits, and strides in elements.
+// SHARED_SIZE: the larger of the tiles' (TILE_ROWS + WEIGHT_ROWS) * STRIDE and the sums' TILE_ROWS * SUM_STRIDE.
+shared uvec4 tiles[SHARED_SIZE];
+
+#define Inputs coopmat<NARROW, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA>
+#define Weights coopmat<NARROW, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB>
+#define Sums coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>
+
+uint input_base[INPUT_LOADS], weight_base[WEIGHT_LOADS];
+vec4 input_next[2 * INPUT_LOADS];
+uvec4 weight_next[WEIGHT_LOADS];
+
+#ifdef BFLOAT16
+// To nearest, ties to even, in integers: the same on every device. NaN keeps its upper bits and becomes a quiet one.
+uvec2 narrow(vec4 v) {
+    const uvec4 bits = floatBitsToUint(v);
+    const uvec4 rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+    const uvec4 result = mix(rounded, bits | 0x400000u, greaterThan(bits & 0x7fffffffu, uvec4(0x7f800000u)));
+    return result.xz >> 16 | result.yw & 0xffff0000u;
+}
+#else
+// As the device rounds (to nearest on all that are known; Vulkan allows towards zero), but what rounds to 65536 or more is infinite on
+// every device: one that rounds towards zero would make it 65504.
+uvec2 narrow(vec4 v) {
+    const vec4 size = abs(v);
+    if (max(max(size.x, size.y), max(size.z, size.w)) >= 65520.0)
+        v = mix(v, sign(v) * uintBitsToFloat(0x7f800000u), greaterThanEqual(size, vec4(65520.0)));
+    return uvec2(packFloat2x16(f16vec2(v.xy)), packFloat2x16(f16vec2(v.zw)));
+}
+#endif
+
+// Load e of a depth: row e / STEPS, step e % STEPS; past the last, the last one again.
+void load(uint index, uint k0) {
+    [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
+        const uint k = k0 + min(index + j * WORKGROUP_SIZE, INPUT_TOTAL - 1) % STEPS * 8;
+        input_next[2 * j] = read_input(input_base[j], k);
+        input_next[2 * j + 1] = read_input(input_base[j], k + 4);
+    }
+    [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
+        const uint e = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1);
+        const uint matrix = MATRICES == 2 && e >= TILE_COLUMNS * STEPS ? 1 : 0;
+        weight_next[j] = read_weights(matrix, weight_base[j], k0 + e % STEPS * 8);
+    }
+}
+
+void main() {
+    const Tile tile = tile_of_workgroup();
+    if (tile.rows == 0)
+        return;
+    const uint index = gl_LocalInvocationIndex;
+    const uint first_row = gl_SubgroupID / SUBGROUPS_X * THREAD_ROWS, first_column = gl_SubgroupID % SUBGROUPS_X * THREAD_COLUMNS;
+    const uint tile_column = gl_WorkGroupID.x * TILE_COLUMNS;
+    [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
+        const uint row = min(index + j * WORKGROUP_SIZE, INPUT_TOTAL - 1) / STEPS;
+        input_base[j] = input_row(tile.first_row + min(row, tile.rows - 1));
+    }
+    [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
+        const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / STEPS;
+        const uint column = min(tile_column + row % TILE_COLUMNS, N - 1);
+        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+    }
+    Sums sums[ROW_BLOCKS * BLOCKS];
+    [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++)
+        sums[i] = Sums(0.0);
+
+    load(index, 0);
+    for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+        barrier(); // the last depth has been read by all
+        [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
+            const uint e = index + j * WORKGROUP_SIZE;
+            if (INPUT_TOTAL % WORKGROUP_SIZE == 0 || e < INPUT_TOTAL)
+                tiles[e / STEPS * STRIDE + e % STEPS] = uvec4(narrow(input_next[2 * j]), narrow(input_next[2 * j + 1]));
+        }
+        [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
+            const uint e = index + j * WORKGROUP_SIZE;
+            if (WEIGHT_TOTAL % WORKGROUP_SIZE == 0 || e < WEIGHT_TOTAL)
+                tiles[WEIGHT_START + e / STEPS * STRIDE + e % STEPS] = weight_next[j];
+        }
+        barrier();
+        if (k0 + TILE_DEPTH < K)
+            load(index, k0 + TILE_DEPTH);
+        [[unroll]] for (uint s = 0; s < TILE_DEPTH; s += MATRIX_DEPTH) {
+            Inputs a[ROW_BLOCKS];
+            [[unroll]] for (uint r = 0; r < ROW_BLOCKS; r++)
+                coopMatLoad(a[r], tiles, (first_row + r * MATRIX_ROWS) * STRIDE + s / 8, STRIDE, gl_CooperativeMatrixLayoutRowMajor);
+            [[unroll]] for (uint i = 0; i < BLOCKS; i++) {
+                const uint row = i / COLUMN_BLOCKS * TILE_COLUMNS + first_column + i % COLUMN_BLOCKS * MATRIX_COLUMNS;
+                Weights w;
+                coopMatLoad(w, tiles, WEIGHT_START + row * STRIDE + s / 8, STRIDE, gl_CooperativeMatrixLayoutColumnMajor);
+                [[unroll]] for (uint r = 0; r < ROW_BLOCKS; r++)
+                    sums[r * BLOCKS + i] = coopMatMulAdd(a[r], w, sums[r * BLOCKS + i]);
+            }
+        }
+    }
+
+    barrier(); // the tiles have been read by all
+    [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++) {
+        const uint row = first_row + i / BLOCKS * MATRIX_ROWS;
+        const uint column = i % BLOCKS / COLUMN_BLOCKS * TILE_COLUMNS + first_column + i % COLUMN_BLOCKS * MATRIX_COLUMNS;
+        coopMatStore(sums[i], tiles, row * SUM_STRIDE + column / 4, SUM_STRIDE, gl_CooperativeMatrixLayoutRowMajor);
+    }
+    barrier();
+    [[dont_unroll]] for (uint e = index; e < TILE_ROWS * TILE_COLUMNS; e += WORKGROUP_SIZE) {
+        const uint x = e % TILE_COLUMNS, y = e / TILE_COLUMNS, at = y * SUM_STRIDE + x / 4;
+        if (y < tile.rows && tile_column + x < N)
+            store(tile.first_row + y, tile_column + x, tile.expert, uintBitsToFloat(tiles[at][x % 4]),
+                  uintBitsToFloat(tiles[at + (MATRICES - 1) * TILE_COLUMNS / 4][x % 4]));
+    }
+}

@@ -1,0 +1,122 @@
+/* expert_up and expert_down on matrix units: which shape, and how much a subgroup and a workgroup take. */
+#include "base/arithmetic.h"
+#include "stage.h"
+
+/* What a lane may hold through the loop: its sums, and the next depth's elements on their way into shared memory. Subgroups below 32 lanes
+ * are Intel's (and software's), where a lane has 128 registers; the drivers need about as many more for addresses and operands. */
+#define NARROW_LANES 32u
+#define REGISTERS_NARROW 48u
+#define REGISTERS 64u
+#define DEPTH_NARROW 16u /* and where rows are read element by element: each of them has a condition to keep */
+#define MOST_SUBGROUPS 16u
+
+static bool takes_side(uint32_t side)
+{
+    return side == 8 || side == 16 || side == 32;
+}
+
+/* Rows are copied eight elements at a time, and tiles are cut by halves. */
+static bool takes_shape(const smoe_matrix_shape *shape)
+{
+    return takes_side(shape->rows) && takes_side(shape->columns) && takes_side(shape->depth) && shape->rows * shape->columns <= 256;
+}
+
+const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_type type)
+{
+    const smoe_matrix_shape *best = NULL;
+    for (uint32_t i = 0; i < info->matrix_shape_count && i < SMOE_MAX_MATRIX_SHAPES; i++) {
+        const smoe_matrix_shape *shape = &info->matrix_shapes[i];
+        if (shape->type == type && takes_shape(shape) &&
+            (!best || shape->rows * shape->columns * shape->depth > best->rows * best->columns * best->depth))
+            best = shape;
+    }
+    return best;
+}
+
+bool smoe_cooperative_fits(const smoe_device_info *info, smoe_type type)
+{
+    const bool one_size = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 ||
+                          info->subgroup_size_min == info->subgroup_size_max;
+    /* Two subgroups of 32 rows each, of at most 128 lanes, and the sums of 64 rows by 2 * 32 columns. */
+    return one_size && smoe_cooperative_shape(info, type) && info->max_workgroup_invocations >= 256 &&
+           info->max_workgroup_size_x >= 256 && info->max_shared_memory_size >= 32768;
+}
+
+bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type)
+{
+    const smoe_kernel kernels[2][2] = {{SMOE_KERNEL_expert_up_cooperative, SMOE_KERNEL_expert_down_cooperative},
+                                       {SMOE_KERNEL_expert_up_cooperative_bfloat16, SMOE_KERNEL_expert_down_cooperative_bfloat16}};
+    const smoe_kernel *pair = kernels[type == SMOE_TYPE_BFLOAT16];
+    return type != SMOE_TYPE_FLOAT32 && smoe_kernel_runs(pair[0], info->capabilities) && smoe_kernel_runs(pair[1], info->capabilities) &&
+           smoe_cooperative_fits(info, type);
+}
+
+/* Bytes: the tiles of both operands, then in their place the sums, as in matmul_cooperative.comp. */
+static uint32_t shared_memory_size(const smoe_kernel_config *config, uint32_t matrices)
+{
+    const uint32_t columns = matrices * config->tile_columns;
+    const uint32_t tiles = (config->tile_rows + columns) * (config->tile_depth / 8 + 1);
+    return 16 * smoe_max_u32(tiles, config->tile_rows * (columns / 4 + 1));
+}
+
+/* Of a lane: a float32 sum has one; eight elements of the inputs have eight, of the weights, which stay 16-bit, four. */
+static uint32_t registers(const smoe_kernel_config *config, uint32_t matrices)
+{
+    const uint32_t steps = config->tile_depth / 8, lanes = config->workgroup_size;
+    return config->thread_rows * config->thread_columns * matrices / config->subgroup_size +
+           8 * smoe_divide_up(config->tile_rows * steps, lanes) + 4 * smoe_divide_up(matrices * config->tile_columns * steps, lanes);
+}
+
+/* Halves the longer side of a subgroup's part; false where it is a single matrix already (two if gated). */
+static bool halve_part(smoe_kernel_config *config, uint32_t matrices)
+{
+    const bool wide = config->thread_columns * matrices >= config->thread_rows || config->thread_rows == config->matrix.rows;
+    if (wide && config->thread_columns > config->matrix.columns)
+        config->thread_columns /= 2;
+    else if (config->thread_rows > config->matrix.rows)
+        config->thread_rows /= 2;
+    else
+        return false;
+    return true;
+}
+
+/* Fewer columns, until the limits are kept; false where even one subgroup's are too many. */
+static bool fit_columns(const smoe_device_info *info, smoe_kernel_config *config, uint32_t matrices)
+{
+    const uint32_t most = smoe_min_u32(info->max_workgroup_invocations, info->max_workgroup_size_x);
+    for (;; config->tile_columns /= 2) {
+        const uint32_t subgroups = config->tile_rows / config->thread_rows * (config->tile_columns / config->thread_columns);
+        config->workgroup_size = subgroups * config->subgroup_size;
+        config->shared_memory_size = shared_memory_size(config, matrices);
+        if (subgroups <= MOST_SUBGROUPS && config->workgroup_size <= most && config->shared_memory_size <= info->max_shared_memory_size)
+            return true;
+        if (config->tile_columns == config->thread_columns)
+            return false;
+    }
+}
+
+smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+{
+    const smoe_matrix_shape *matrix = smoe_cooperative_shape(info, stage->type);
+    const uint32_t lanes = info->subgroup_size_min, matrices = stage->matrices;
+    const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0, narrow = lanes < NARROW_LANES;
+    smoe_kernel_config config = {
+        .kernel = stage->cooperative,
+        .subgroup_size = lanes,
+        .required_subgroup_size = controlled ? lanes : 0,
+        .tile_rows = smoe_max_u32(tile->rows, matrix->rows),
+        .tile_columns = smoe_max_u32(tile->columns / matrices, matrix->columns),
+        .tile_depth = smoe_max_u32(narrow || !stage->aligned ? smoe_min_u32(tile->depth, DEPTH_NARROW) : tile->depth, matrix->depth),
+        .thread_rows = smoe_max_u32(tile->thread_rows, matrix->rows),
+        .thread_columns = smoe_max_u32(tile->thread_columns / matrices, matrix->columns),
+        .matrix = *matrix,
+    };
+    fit_columns(info, &config, matrices); /* it does: smoe_cooperative_fits */
+    while (registers(&config, matrices) > (narrow ? REGISTERS_NARROW : REGISTERS)) {
+        smoe_kernel_config next = config;
+        if (!halve_part(&next, matrices) || !fit_columns(info, &next, matrices))
+            break;
+        config = next;
+    }
+    return config;
+}

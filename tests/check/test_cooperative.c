@@ -1,0 +1,129 @@
+/* Mixed precision on cooperative matrices: the case table with 16-bit weights and rows enough for every tile of the cooperative kernels,
+ * stage by stage and the whole layer, within what rounding the inputs may change (tests/ref/ref_bound_mixed.c). */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "common/random.h"
+#include "cooperative.h"
+#include "domain/selection.h"
+
+#define MOST_TOKENS 4000u
+
+typedef struct case_tally {
+    uint32_t failed, by_tile[SMOE_REGIME_COUNT], shared, few;
+    check_tally tokens;
+} case_tally;
+
+static bool is_cooperative(const smoe_kernel_choice *choice)
+{
+    return strstr(choice->name, "_cooperative") != NULL;
+}
+
+/* The case with 16-bit weights and, where the table has few tokens, so many that the tile is chosen: its least rows on average, and more
+ * than half of it in all. Neighbouring rows of the table that share a plan still do. */
+static layer_case mixed_case(const smoe_device_info *info, const layer_case *row, uint32_t i, const smoe_tile *tile)
+{
+    layer_case shape = *row;
+    const double mean = (double)tile->min_rows * row->expert_count / row->top_k, least = tile->rows / 2u;
+    const double tokens = mean > least ? mean : least;
+
+    if (shape.weight_type == SMOE_TYPE_FLOAT32)
+        shape.weight_type = i % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16;
+    if (!cooperative_runs(info, shape.weight_type))
+        shape.weight_type = SMOE_TYPE_FLOAT16;
+    shape.mixed_precision = true;
+    if (tokens > shape.tokens) {
+        shape.tokens = (uint32_t)tokens + 1;
+        shape.max_tokens = 0;
+    }
+    return shape;
+}
+
+static size_t check_stages(const stage_run *run, check_tally *tally)
+{
+    size_t (*const checks[])(const stage_run *) = {check_sort, check_expert_up, check_expert_down, check_combine};
+    const layer_output output = stage_run_output(run);
+
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        const size_t wrong = checks[i](run);
+        if (wrong)
+            return wrong;
+    }
+    return check_output(run->data, &run->data->ref_params, &output, tally);
+}
+
+static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *keeper, const layer_case *shape, uint32_t regime,
+                      case_tally *tally)
+{
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    case_data data;
+    stage_run run;
+
+    assert_true(case_data_create(&data, shape, test_seed()));
+    assert_int_equal(smoe_select_kernels(info, &data.plan, shape->tokens, choices, NULL), SMOE_SUCCESS);
+    const bool chosen = is_cooperative(&choices[SMOE_STAGE_EXPERT_UP]) && is_cooperative(&choices[SMOE_STAGE_EXPERT_DOWN]);
+    const bool good = chosen && stage_run_create(&run, gpu, keeper, &data) && run.shape.pass_tokens >= shape->tokens &&
+                      check_stages(&run, &tally->tokens) == 0;
+    if (!good) {
+        fprintf(stderr, "    %s\n", chosen ? "wrong" : "not a cooperative kernel");
+        case_print(&data);
+    }
+    tally->failed += !good;
+    tally->by_tile[regime]++;
+    tally->shared += shape->shared_hidden > 0;
+    if (chosen)
+        stage_run_destroy(&run, gpu);
+    case_data_destroy(&data);
+}
+
+/* Each plan runs with another tile of the cooperative ones, or the highest that the tokens of 1,024 experts can fill in a test's time. */
+static void test_table(void **state)
+{
+    const test_device *device = *state;
+    const smoe_device_info *info = cooperative_info(device);
+    case_tally tally = {0};
+    test_gpu gpu;
+
+    cooperative_need(device);
+    plan_keeper keeper = {.context = smoe_device_context(device->device)};
+    const smoe_tuning *tuning = smoe_tuning_cooperative();
+    uint32_t regimes[SMOE_REGIME_COUNT], count = 0, plans = 0;
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
+        if (tuning->regimes[i].rows > 0 && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE)
+            regimes[count++] = i;
+    assert_true(test_gpu_open(&gpu, device->device));
+    for (uint32_t i = 0; i < layer_case_count; i++) {
+        const layer_case *row = &layer_cases[i];
+        plans += i > 0 && !case_plans_equal(row, row - 1);
+        uint32_t which = plans % count;
+        layer_case shape = mixed_case(info, row, plans, &tuning->regimes[regimes[which]]);
+        while (which > 0 && shape.tokens > MOST_TOKENS && shape.tokens > row->tokens)
+            shape = mixed_case(info, row, plans, &tuning->regimes[regimes[--which]]);
+        if (shape.tokens > MOST_TOKENS && shape.tokens > row->tokens)
+            tally.few++;
+        else
+            check_row(info, &gpu, &keeper, &shape, regimes[which], &tally);
+    }
+    plan_keeper_clear(&keeper);
+    test_gpu_close(&gpu);
+    print_message("cases by tile of ");
+    for (uint32_t i = 0; i < count; i++)
+        print_message("%u rows: %u, ", tuning->regimes[regimes[i]].rows, tally.by_tile[regimes[i]]);
+    print_message("%u with a shared expert; %u left out, which need more than %u tokens; %llu tokens, %llu of them excused as ambiguous\n",
+                  tally.shared, tally.few, MOST_TOKENS, (unsigned long long)tally.tokens.tokens,
+                  (unsigned long long)tally.tokens.excused);
+    assert_int_equal(tally.failed, 0);
+    assert_true(tally.shared > 0 && tally.few * 50 <= layer_case_count);
+    assert_true(tally.tokens.excused * 200 <= tally.tokens.tokens);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_table, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("cooperative", tests, cooperative_setup, test_device_teardown);
+}

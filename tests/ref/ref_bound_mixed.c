@@ -1,0 +1,109 @@
+/* How far mixed precision may be from the reference, beyond what float32 is: the inputs of both matrix multiplications of an expert are
+ * rounded to 16 bits.
+ *   an input's   float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or all of it below 2^-14, as denormal numbers may become
+ *                0. bfloat16: half a unit in the last of 8 places, 2^-8 |v|
+ *   a sum's      sum_k |w_k| e_k at the most. The roundings of different inputs are independent, and each is spread evenly over -e .. e
+ *                or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum
+ *   a hidden's   through the activation, whose slope is at most 1.13 (gelu), or twice its argument if squared; a gate's other factor
+ *                multiplies it, and the other way round
+ *   a row's      as a sum's; the errors of hidden, which come from the same x, may all add up */
+#include <math.h>
+#include <stdlib.h>
+
+#include "ref.h"
+
+#define STEEPEST 1.13
+
+double ref_narrow_error(smoe_type type, double v)
+{
+    if (type == SMOE_TYPE_FLOAT16)
+        return fabs(v) < 0x1p-14 ? fabs(v) : 0x1p-10 * fabs(v);
+    return type == SMOE_TYPE_BFLOAT16 ? 0x1p-8 * fabs(v) : 0;
+}
+
+static double sum_error(smoe_type type, uint32_t count, const float *weights, const double *inputs)
+{
+    double most = 0, squares = 0;
+
+    for (uint32_t k = 0; k < count; k++) {
+        const double error = fabs((double)weights[k]) * ref_narrow_error(type, inputs[k]);
+        most += error;
+        squares += error * error;
+    }
+    return fmin(most, 4 * sqrt(squares));
+}
+
+static double dot(uint32_t count, const float *weights, const float *bias, const double *inputs)
+{
+    double sum = bias ? (double)*bias : 0;
+
+    for (uint32_t k = 0; k < count; k++)
+        sum += (double)weights[k] * inputs[k];
+    return sum;
+}
+
+void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *x, double *errors)
+{
+    const uint32_t D = layer->d_model;
+
+    for (uint32_t h = 0; h < expert->d_hidden; h++) {
+        const float *w1 = expert->w1 + (size_t)h * D, *w3 = layer->gated ? expert->w3 + (size_t)h * D : NULL;
+        const double sum = dot(D, w1, expert->b1 ? expert->b1 + h : NULL, x), error = sum_error(type, D, w1, x);
+        const double slope = layer->activation == SMOE_ACTIVATION_RELU_SQUARED ? 2 * (fabs(sum) + error) : STEEPEST;
+        errors[h] = slope * error;
+        if (!layer->gated)
+            continue;
+        const double gate = dot(D, w3, expert->b3 ? expert->b3 + h : NULL, x), gate_error = sum_error(type, D, w3, x);
+        const double one = layer->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED ? 1 : 0;
+        errors[h] = errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
+    }
+}
+
+void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden, const double *hidden_errors,
+                    double *errors)
+{
+    const uint32_t H = expert->d_hidden;
+
+    for (uint32_t i = 0; i < layer->d_model; i++) {
+        const float *w2 = expert->w2 + (size_t)i * H;
+        errors[i] = sum_error(type, H, w2, hidden);
+        for (uint32_t h = 0; hidden_errors && h < H; h++) /* moves hidden, and so what is rounded off it */
+            errors[i] += fabs((double)w2[h]) * (hidden_errors[h] + ref_narrow_error(type, hidden_errors[h]));
+    }
+}
+
+static void add_expert(const ref_layer *layer, const ref_expert *expert, smoe_type type, double weight, const double *x, double *work,
+                       double *errors)
+{
+    const uint32_t D = layer->d_model, H = expert->d_hidden;
+    double *hidden = work, *hidden_errors = work + H, *row_errors = work + 2 * (size_t)H;
+
+    ref_up(layer, expert, x, hidden);
+    ref_up_error(layer, expert, type, x, hidden_errors);
+    ref_down_error(layer, expert, type, hidden, hidden_errors, row_errors);
+    for (uint32_t i = 0; i < D; i++)
+        errors[i] += fabs(weight) * row_errors[i];
+}
+
+bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type type, const float *x, double *errors)
+{
+    const size_t D = layer->d_model, H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
+    double *wide = malloc((2 * D + 2 * H) * sizeof *wide);
+
+    if (!wide)
+        return false;
+    for (size_t i = 0; i < D; i++) {
+        wide[i] = (double)x[i];
+        errors[i] = 0;
+    }
+    for (uint32_t r = 0; r < token->active; r++) {
+        const ref_expert expert = ref_expert_at(layer, token->ids[r]);
+        add_expert(layer, &expert, type, token->weights[r], wide, wide + D, errors);
+    }
+    if (layer->shared_hidden) {
+        const ref_expert shared = ref_shared_expert(layer);
+        add_expert(layer, &shared, type, ref_shared_weight(layer, wide), wide, wide + D, errors);
+    }
+    free(wide);
+    return true;
+}

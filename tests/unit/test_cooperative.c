@@ -1,0 +1,172 @@
+/* Mixed precision as pure functions: which of a device's shapes of matrices is taken, what is made of it, and where none is. In a build
+ * without the kernels too: they are asked for by configuration. */
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "common/selection_rules.h"
+#include "devices.h"
+#include "domain/selection.h"
+
+/* The shape that a device's float16 and bfloat16 plans take; 0 rows: none. Every device of devices.c. */
+static const struct {
+    const char *name;
+    smoe_matrix_shape half, bfloat;
+} expected[] = {
+    {"the floor", {0}, {0}},
+    {"lavapipe, 4 lanes", {SMOE_TYPE_FLOAT16, 8, 8, 8}, {0}},
+    {"lavapipe, 8 lanes", {SMOE_TYPE_FLOAT16, 8, 8, 8}, {0}},
+    {"lavapipe, 16 lanes", {SMOE_TYPE_FLOAT16, 8, 8, 8}, {0}},
+    {"SwiftShader", {0}, {0}},
+    {"Intel", {SMOE_TYPE_FLOAT16, 8, 8, 16}, {SMOE_TYPE_BFLOAT16, 8, 8, 16}},
+    {"NVIDIA", {SMOE_TYPE_FLOAT16, 16, 16, 16}, {0}},
+    {"AMD, RDNA", {SMOE_TYPE_FLOAT16, 16, 16, 16}, {SMOE_TYPE_BFLOAT16, 16, 16, 16}},
+    {"AMD, GCN", {0}, {0}},
+    {"Mali", {0}, {0}},
+    {"Adreno", {0}, {0}},
+    {"Xe2", {SMOE_TYPE_FLOAT16, 8, 16, 16}, {SMOE_TYPE_BFLOAT16, 8, 16, 16}},
+    {"NVIDIA, no size control, 16x8x16 alone", {SMOE_TYPE_FLOAT16, 16, 8, 16}, {0}},
+    {"several subgroup sizes, no size control", {0}, {0}},
+    {"odd matrices", {0}, {0}},
+    {"128 lanes, long matrices", {SMOE_TYPE_FLOAT16, 32, 8, 32}, {0}},
+    {"few invocations", {SMOE_TYPE_FLOAT16, 8, 32, 16}, {SMOE_TYPE_BFLOAT16, 16, 16, 32}},
+    {"matrices on the floor", {0}, {0}},
+};
+
+static smoe_matrix_shape taken(const smoe_device_info *info, smoe_type type)
+{
+    const smoe_matrix_shape *shape = smoe_cooperative_fits(info, type) ? smoe_cooperative_shape(info, type) : NULL;
+    return shape ? *shape : (smoe_matrix_shape){0};
+}
+
+static bool same(smoe_matrix_shape a, smoe_matrix_shape b)
+{
+    return a.type == b.type && a.rows == b.rows && a.columns == b.columns && a.depth == b.depth;
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof expected / sizeof expected[0], TEST_DEVICE_COUNT);
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
+        const smoe_device_info info = test_device(i);
+        assert_string_equal(info.name, expected[i].name);
+        if (!same(taken(&info, SMOE_TYPE_FLOAT16), expected[i].half) || !same(taken(&info, SMOE_TYPE_BFLOAT16), expected[i].bfloat))
+            fail_msg("%s: another shape is taken", info.name);
+        assert_null(smoe_cooperative_shape(&info, SMOE_TYPE_FLOAT32));
+    }
+}
+
+/* The order in which a driver lists its shapes decides between equal ones alone. */
+static void test_order_of_shapes(void **state)
+{
+    smoe_device_info info = test_device(6);
+    (void)state;
+    const smoe_matrix_shape first = info.matrix_shapes[0];
+    info.matrix_shapes[0] = info.matrix_shapes[1];
+    info.matrix_shapes[1] = first;
+    assert_true(same(taken(&info, SMOE_TYPE_FLOAT16), expected[6].half));
+    info.matrix_shapes[0] = (smoe_matrix_shape){SMOE_TYPE_FLOAT16, 32, 8, 16};
+    info.matrix_shapes[1] = expected[6].half;
+    assert_int_equal(taken(&info, SMOE_TYPE_FLOAT16).rows, 32);
+}
+
+static smoe_matmul_stage stage_of(smoe_type type, bool up, bool gated, bool aligned)
+{
+    const bool bfloat = type == SMOE_TYPE_BFLOAT16;
+    return (smoe_matmul_stage){
+        .cooperative = up ? (bfloat ? SMOE_KERNEL_expert_up_cooperative_bfloat16 : SMOE_KERNEL_expert_up_cooperative)
+                          : (bfloat ? SMOE_KERNEL_expert_down_cooperative_bfloat16 : SMOE_KERNEL_expert_down_cooperative),
+        .matrices = gated ? 2 : 1,
+        .load = 8,
+        .type = type,
+        .aligned = aligned,
+    };
+}
+
+/* Every tile of the table on every device and shape, as it is and with every other number of lanes. */
+static void test_configurations(void **state)
+{
+    const smoe_tuning *tuning = smoe_tuning_cooperative();
+    uint32_t checked = 0;
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
+        for (uint32_t lanes = 1; lanes <= 128; lanes *= 2)
+            for (uint32_t k = 0; k < 16 * SMOE_REGIME_COUNT; k++) {
+                const smoe_tile *tile = &tuning->regimes[k / 16];
+                const smoe_type type = k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16;
+                const bool up = k / 2 % 2 != 0, gated = k / 4 % 2 != 0 && up, aligned = k / 8 % 2 != 0;
+                smoe_device_info info = test_device(i);
+                if (lanes > 1) /* 1: the device's own */
+                    info.subgroup_size = info.subgroup_size_min = info.subgroup_size_max = lanes;
+                if (tile->rows == 0 || tile->matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(&info, type))
+                    continue;
+                const smoe_matmul_stage stage = stage_of(type, up, gated, aligned);
+                const smoe_kernel_config config = smoe_matmul_config(&info, tile, &stage);
+                const smoe_matmul_stage other = stage_of(type, !up, false, aligned);
+                const int rule = test_broken_cooperative(&info, &config, stage.matrices);
+                if (rule)
+                    fail_msg("rule at selection_rules.c:%d: %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
+                             info.subgroup_size_min, tile->rows, up ? "up" : "down", gated);
+                assert_int_equal(config.kernel, stage.cooperative);
+                assert_int_equal(config.tile_rows, smoe_matmul_config(&info, tile, &other).tile_rows); /* sort has one height */
+                checked++;
+            }
+    assert_true(checked > 500);
+}
+
+static bool is_cooperative(const smoe_kernel_choice *choice)
+{
+    return strstr(choice->name, "_cooperative") != NULL;
+}
+
+/* What smoe_select_kernels names: the cooperative kernels where both the device and this build have them, else those of the plan without
+ * mixed precision, and the router's in any case. */
+static void test_choices(void **state)
+{
+    const uint32_t tokens[] = {1, 30, 100, 512};
+    smoe_kernel_choice plain[SMOE_STAGE_COUNT], mixed[SMOE_STAGE_COUNT];
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
+        for (uint32_t k = 0; k < 16; k++) {
+            smoe_device_info info = test_device(i);
+            smoe_plan_desc desc = {.d_model = 512, .d_hidden = 200, .expert_count = 8, .top_k = 2, .max_active = 3, .max_tokens = 512,
+                                   .gated = true, .weight_type = k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16};
+            const uint32_t needs = SMOE_CAPABILITY_COOPERATIVE_MATRIX | (k % 2 ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
+            if (k / 8)
+                info.capabilities &= ~needs;
+            const bool built = smoe_kernel_row_get(k % 2 ? SMOE_KERNEL_expert_up_cooperative_bfloat16
+                                                         : SMOE_KERNEL_expert_up_cooperative)->spirv_size > 0;
+            const bool expects = built && k / 8 == 0 && k / 2 % 4 > 0 && taken(&info, desc.weight_type).rows > 0 &&
+                                 info.type != VK_PHYSICAL_DEVICE_TYPE_CPU && (needs & ~info.capabilities) == 0;
+            assert_int_equal(smoe_select_kernels(&info, &desc, tokens[k / 2 % 4], plain, NULL), SMOE_SUCCESS);
+            desc.mixed_precision = true;
+            assert_int_equal(smoe_select_kernels(&info, &desc, tokens[k / 2 % 4], mixed, NULL), SMOE_SUCCESS);
+            for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
+                const bool expert = stage == SMOE_STAGE_EXPERT_UP || stage == SMOE_STAGE_EXPERT_DOWN;
+                if (is_cooperative(&mixed[stage]) != (expert && expects) || is_cooperative(&plain[stage]))
+                    fail_msg("%s, %u tokens, %s: %s", info.name, tokens[k / 2 % 4], k % 2 ? "bfloat16" : "float16", mixed[stage].name);
+                if (!expert || !expects)
+                    assert_string_equal(mixed[stage].name, plain[stage].name);
+            }
+        }
+}
+
+static void test_float32_is_refused(void **state)
+{
+    const smoe_device_info info = test_device(7);
+    const smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9, .mixed_precision = true};
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    char reason[SMOE_REASON_SIZE];
+    (void)state;
+    assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "mixed_precision"));
+    assert_non_null(strstr(reason, "float32 weights"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_order_of_shapes),
+                                       cmocka_unit_test(test_configurations), cmocka_unit_test(test_choices),
+                                       cmocka_unit_test(test_float32_is_refused)};
+    return cmocka_run_group_tests_name("cooperative", tests, NULL, NULL);
+}
