@@ -42,12 +42,12 @@ void bench_print_presets(FILE *out);
 
 typedef struct bench_options {
     const char *device, *json, *dump;
-    bool list, validate, help, hard_only, totals, peer_data, no_peak;
+    bool list, validate, help, hard_only, totals, mixed_precision, peer_data, no_peak;
     bool weights[BENCH_TYPE_COUNT]; /* by smoe_type */
     bool presets[BENCH_MAX_PRESETS];
     bool has_shape;
     bench_preset shape;      /* --shape */
-    uint32_t tokens, repeat, max_active; /* 0: not given */
+    uint32_t tokens, repeat, max_active, mask; /* 0: not given */
     double seconds, eps, group_eps /* 0: chosen */, memory;
 } bench_options;
 
@@ -118,12 +118,13 @@ typedef struct bench_row {
     bench_run runs[BENCH_ROUTING_COUNT];
     double time_ratio, active_ratio; /* smooth over hard; 0 where one of them is missing */
     double totals_ratio;             /* hard with totals over hard without; 0 without --totals */
+    double mixed_ratio;              /* hard with mixed precision over hard without; 0 without --mixed-precision */
 } bench_row;
 
 /* Median device time where there are timestamps, else median host time; nanoseconds. */
 double bench_run_time(const bench_run *run);
 
-/* Measures a row that its layer can run. plain: with --totals the same layer without them, to compare with; else NULL. */
+/* Measures a row that its layer can run. plain: with --totals or --mixed-precision the same layer without, to compare with; else NULL. */
 smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options, const bench_data *data,
                               bench_row *row);
 

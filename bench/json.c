@@ -182,6 +182,7 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
     add_layer(j, object, row->preset, plan);
     add_number(j, object, "tokens", row->tokens);
     add_text(j, object, "weights", bench_type_name(plan->weight_type));
+    add_bool(j, object, "mixed_precision", plan->mixed_precision);
     if (row->unsupported[0]) {
         add_text(j, object, "unsupported", row->unsupported);
         return;
@@ -194,6 +195,8 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
     add_measured(j, object, "smooth_over_hard_experts", row->active_ratio);
     if (options->totals)
         add_measured(j, object, "totals_over_none_time", row->totals_ratio);
+    if (options->mixed_precision)
+        add_measured(j, object, "mixed_over_float32_time", row->mixed_ratio);
 }
 
 bool bench_write_json(const char *path, const bench_options *options, const bench_result *result)

@@ -43,7 +43,7 @@ static needs device_needs(const smoe_device_info *info, const bench_options *opt
     const double control = 4 * (tokens * (e + plan->projection_width + plan->group_count + 8) + 8 * rows);
     add(&sum, "the workspace",
         (hidden < range ? hidden : range) + (outputs < range ? outputs : range) + (control < range ? control : range));
-    if (options->totals) /* the same layer without them */
+    if (options->totals || options->mixed_precision) /* the same layer without */
         sum.total *= 2;
     return sum;
 }

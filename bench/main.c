@@ -67,16 +67,19 @@ static bool explain(const bench *b, smoe_result result, char unsupported[BENCH_R
     return known;
 }
 
-/* The layer that is measured and, with --totals, the same without them: a layer that has begun to count does not stop. */
+/* The layer that is measured and, with --totals, the same without them: a layer that has begun to count does not stop. Likewise with
+ * --mixed-precision, which is the plan's. */
 static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, const smoe_host_weights *weights, smoe_device_layer **layer,
                                  smoe_device_layer **plain)
 {
     smoe_result result = smoe_device_layer_create(b->device, plan, weights, layer);
-    if (result == SMOE_SUCCESS && b->options.totals) {
-        result = smoe_device_layer_create(b->device, plan, weights, plain);
-        if (result == SMOE_SUCCESS)
-            result = smoe_device_layer_reset_totals(*layer);
+    if (result == SMOE_SUCCESS && (b->options.totals || b->options.mixed_precision)) {
+        smoe_plan_desc without = *plan;
+        without.mixed_precision = false;
+        result = smoe_device_layer_create(b->device, &without, weights, plain);
     }
+    if (result == SMOE_SUCCESS && b->options.totals)
+        result = smoe_device_layer_reset_totals(*layer);
     return result;
 }
 
@@ -130,6 +133,7 @@ static int run_preset(bench *b, const bench_preset *preset)
     const uint32_t roomy = plan.top_k + extra < plan.expert_count ? plan.top_k + extra : plan.expert_count;
     plan.max_active = b->options.max_active ? b->options.max_active : roomy;
     plan.max_tokens = max_tokens(preset);
+    plan.mixed_precision = b->options.mixed_precision;
     bool any = false;
     for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
         plan.weight_type = (smoe_type)type;
@@ -158,7 +162,8 @@ static void set_tokens(bench_preset *preset, uint32_t tokens)
 static int run_all(bench *b)
 {
     const smoe_log log = {receive, &b->log};
-    const smoe_device_desc desc = {.selector = b->options.device, .validation = b->options.validate, .log = &log};
+    const smoe_device_desc desc = {.selector = b->options.device, .validation = b->options.validate,
+                                   .masked_capabilities = b->options.mask, .log = &log};
     int status = BENCH_OK;
 
     const smoe_result result = smoe_device_create(&desc, &b->device);

@@ -76,7 +76,7 @@ static void summarise(const sample *samples, uint32_t count, double *values, ben
     run->host = spread_of(values, count);
 }
 
-/* What alternates within a row: its routings and, with --totals, hard routing without them. */
+/* What alternates within a row: its routings and, with --totals or --mixed-precision, hard routing without. */
 enum { SAMPLE_PLAIN = BENCH_ROUTING_COUNT, SAMPLE_KINDS };
 
 /* What takes a kind of sample. */
@@ -119,7 +119,8 @@ static smoe_result time_runs(const bench_options *options, const source sources[
         if (sources[BENCH_SMOOTH].layer)
             row->time_ratio = ratio_of(samples + BENCH_SMOOTH * most, samples + BENCH_HARD * most, count, values);
         if (sources[SAMPLE_PLAIN].layer)
-            row->totals_ratio = ratio_of(samples + BENCH_HARD * most, samples + SAMPLE_PLAIN * most, count, values);
+            *(options->totals ? &row->totals_ratio : &row->mixed_ratio) =
+                ratio_of(samples + BENCH_HARD * most, samples + SAMPLE_PLAIN * most, count, values);
     }
     free(values);
     free(samples);

@@ -21,12 +21,14 @@ void bench_print_help(void)
          "  --eps X                the smooth run's band width [half an extra expert per token]\n"
          "  --group-eps X          its band width for groups of experts [eps as it would be with hard groups]\n"
          "  --totals               forwards add to totals; hard ones are timed without them too (twice the weights)\n"
+         "  --mixed-precision      f16 and bf16: inputs may be rounded too; hard ones are timed without that too (twice the weights)\n"
          "\n"
          "how:\n"
          "  --device N|NAME|UUID   which device; smoe-devices lists them [best]\n"
          "  --seconds S            time for each row [1]; three forwards at least\n"
          "  --repeat N             N forwards each, however long they take\n"
          "  --memory SHARE         the part of the device's memory that may be used [0.6]\n"
+         "  --mask BITS            capabilities to do without, SMOE_CAPABILITY_* of smoe.h; 4: subgroup shuffle\n"
          "  --no-peak              do not measure the device's own peak\n"
          "  --validate             run under the validation layers; any message fails\n"
          "  --json FILE|-          the results as JSON; with -, the table goes to stderr\n"
@@ -124,17 +126,17 @@ static bool *find_flag(const char *name, size_t size, bench_options *options)
         bool *flag;
     } flags[] = {{"--list", &options->list}, {"--hard", &options->hard_only}, {"--no-peak", &options->no_peak},
                  {"--totals", &options->totals}, {"--validate", &options->validate}, {"--peer-data", &options->peer_data},
-                 {"--help", &options->help}};
+                 {"--mixed-precision", &options->mixed_precision}, {"--help", &options->help}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].name) == size && strncmp(name, flags[i].name, size) == 0)
             return flags[i].flag;
     return NULL;
 }
 
-enum { DEVICE, JSON, DUMP, PRESET, SHAPE, WEIGHTS, TOKENS, REPEAT, MAX_ACTIVE, SECONDS, EPS, GROUP_EPS, MEMORY, VALUE_COUNT };
+enum { DEVICE, JSON, DUMP, PRESET, SHAPE, WEIGHTS, TOKENS, REPEAT, MAX_ACTIVE, SECONDS, EPS, GROUP_EPS, MEMORY, MASK, VALUE_COUNT };
 static const char *const value_names[VALUE_COUNT] = {
     "--device", "--json", "--dump", "--preset", "--shape", "--weights", "--tokens", "--repeat", "--max-active", "--seconds", "--eps",
-    "--group-eps", "--memory"};
+    "--group-eps", "--memory", "--mask"};
 
 static bool parse_weights(const char *value, bench_options *options)
 {
@@ -163,6 +165,7 @@ static bool parse_value(int option, const char *value, bench_options *options)
     case EPS: return parse_number(name, value, 1e30, &options->eps);
     case GROUP_EPS: return parse_number(name, value, 1e30, &options->group_eps);
     case MEMORY: return parse_number(name, value, 1, &options->memory);
+    case MASK: return parse_count(name, value, SMOE_CAPABILITY_ALL, &options->mask);
     default: return parse_weights(value, options);
     }
 }
@@ -206,7 +209,11 @@ static bool complete(bench_options *options)
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
         any_type = any_type || options->weights[type];
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
-        options->weights[type] = options->weights[type] || !any_type;
+        options->weights[type] = options->weights[type] || (!any_type && !(options->mixed_precision && type == SMOE_TYPE_FLOAT32));
+    if (options->mixed_precision && options->weights[SMOE_TYPE_FLOAT32])
+        return refuse("--mixed-precision", "", "is for 16-bit weights: --weights f16 or bf16");
+    if (options->mixed_precision && options->totals)
+        return refuse("--mixed-precision", "", "excludes --totals: one thing is timed with and without");
     for (size_t i = 0; i < bench_preset_count + 1; i++) {
         const bench_preset *preset = i < bench_preset_count ? &bench_presets[i] : &options->shape;
         const bool used = i < bench_preset_count ? options->presets[i] : options->has_shape;

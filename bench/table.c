@@ -155,6 +155,8 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio, row->active_ratio);
     if (row->totals_ratio > 0)
         fprintf(out, "  hard with totals over hard without: %.3f times the time\n", row->totals_ratio);
+    if (row->mixed_ratio > 0)
+        fprintf(out, "  hard with mixed precision over hard without: %.3f times the time\n", row->mixed_ratio);
     fflush(out);
 }
 

@@ -4,7 +4,7 @@
 
 #include "capability_file.h"
 
-#define PRESET_COUNT 3
+#define PRESET_COUNT 4
 #define COLUMN 32 /* characters of a preset in the table */
 
 static const struct preset {
@@ -20,6 +20,9 @@ static const struct preset {
     {"OLMoE, 512 tokens",
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 10, .max_tokens = 512,
       .activation = SMOE_ACTIVATION_SILU, .gated = true}},
+    {"the same, float16, mixed precision",
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 10, .max_tokens = 512,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true}},
 };
 
 /* 0 is what drivers leave where they do not tell. */

@@ -169,6 +169,7 @@ static void override_file(run *r)
     r->plan.max_active = r->plan.max_active ? r->plan.max_active : r->plan.expert_count;
     r->plan.weight_type = options->has_weights ? options->weights : r->plan.weight_type;
     r->plan.activation = options->has_activation ? options->activation : r->plan.activation;
+    r->plan.mixed_precision = options->mixed_precision;
 }
 
 static int check_overrides(const run *r, smoe_type own_type)
@@ -177,6 +178,8 @@ static int check_overrides(const run *r, smoe_type own_type)
     const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
     if (r->options.check && plan->weight_type != own_type && plan->weight_type != SMOE_TYPE_FLOAT32)
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
+    if (plan->mixed_precision && plan->weight_type == SMOE_TYPE_FLOAT32)
+        return run_refuse(r, "--mixed-precision needs 16-bit weights: --weights f16 or bf16");
     if (plan->top_k > plan->expert_count)
         return run_refuse(r, "--k is more than the layer's experts");
     if (plan->group_count && plan->top_k > group_size * plan->top_groups)

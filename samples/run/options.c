@@ -37,6 +37,7 @@ void run_print_help(void)
          "  --tie-tolerance X      scores this close count as tied in the report\n"
          "  --scale X              factor on the weights\n"
          "  --weights f32|f16|bf16 what the experts' weights are converted to\n"
+         "  --mixed-precision      round the inputs of experts with 16-bit weights too, for the device's matrix units\n"
          "\n"
          "Exit status: 0; 1 if the check, validation or the device failed; 2 for a wrong command line or file.");
 }
@@ -66,6 +67,7 @@ static const option options_known[] = {
     OPTION("--check", FLAG, check, 0, 0, false, false, NULL),
     OPTION("--validate", FLAG, validate, 0, 0, false, false, NULL),
     OPTION("--help", FLAG, help, 0, 0, false, false, NULL),
+    OPTION("--mixed-precision", FLAG, mixed_precision, 0, 0, false, true, NULL),
     OPTION("--checkpoint", TEXT, checkpoint, 0, 0, false, false, NULL),
     OPTION("--device", TEXT, device, 0, 0, false, false, NULL),
     OPTION("--out", TEXT, out, 0, 0, false, false, NULL),

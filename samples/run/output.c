@@ -49,6 +49,16 @@ static void print_layer(const run *r)
         printf("shared        hidden width %u%s\n", plan->shared_hidden, plan->shared_gate ? ", with a gate" : "");
 }
 
+/* What mixed precision comes to on the device: other kernels, or none. */
+static void print_precision(const run *r)
+{
+    smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(r->device));
+    if (r->plan.mixed_precision && smoe_select_kernels(info, &r->plan, r->params.token_count, kernels, NULL) == SMOE_SUCCESS)
+        printf("precision     mixed where the device has it: %s, %s\n", kernels[SMOE_STAGE_EXPERT_UP].name,
+               kernels[SMOE_STAGE_EXPERT_DOWN].name);
+}
+
 static void print_inputs(const run *r)
 {
     if (r->random_x)
@@ -93,6 +103,7 @@ void run_print_summary(const run *r)
 {
     printf("device        %s\n", smoe_context_device_info(smoe_device_context(r->device))->name);
     print_layer(r);
+    print_precision(r);
     print_inputs(r);
     printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps, (double)r->params.a,
            (double)r->params.b, (double)r->params.temperature, (double)r->params.scale,

@@ -14,7 +14,7 @@ enum { RUN_OK = 0, RUN_FAILED = 1 /* the check, validation or the device */, RUN
 typedef struct run_options {
     const char *file, *checkpoint, *device, *out, *write, *x;
     const char *changed; /* an option that changes the layer's results, NULL if none was given */
-    bool check, validate, help, has_weights, has_activation;
+    bool check, validate, help, has_weights, has_activation, mixed_precision;
     smoe_type weights;
     smoe_activation activation;
     uint32_t layer, tokens, seed, repeat, top_k, max_active; /* RUN_NONE: not given */

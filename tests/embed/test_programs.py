@@ -47,7 +47,7 @@ def devices_lists_every_device():
     for stage in STAGES:
         rows = re.findall(r'^    %s +(\S.*)$' % stage, output, re.MULTILINE)
         assert len(rows) == usable, output
-        assert all(row.count(stage) == 3 for row in rows), output
+        assert all(row.count(stage) == 4 for row in rows), output
     for stage in ('route_project', 'route_group', 'unknown'):
         assert stage not in output, 'a stage that none of the layers has: ' + output
     assert not re.search(r'[ \t]$', output, re.MULTILINE), 'trailing blanks'

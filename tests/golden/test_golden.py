@@ -104,6 +104,11 @@ def narrow_weights(path, name, allowed):
             assert half[field].values == tensor.values, field
     close(half['y'].values, tensors['expected.y'].values, allowed * max(map(abs, tensors['expected.y'].values)), 'y')
     assert half['y'].values != single['y'].values, '%s weights changed nothing at all' % name
+    mixed, _ = output_of(path, '--weights', name, '--mixed-precision', '--validate')
+    for field, tensor in half.items():
+        if field != 'y':
+            assert mixed[field].values == tensor.values, 'mixed precision changes %s' % field
+    close(mixed['y'].values, tensors['expected.y'].values, 2 * allowed * max(map(abs, tensors['expected.y'].values)), 'mixed y')
 
 
 def narrow_file(dtype, name):

@@ -54,7 +54,8 @@ def command_lines():
             (['--group-eps', '0.1', GOOD], 'no groups'), (['--group-eps', '9e-31', GOOD], '0 or 1e-30'),
             (['--activation', 'swish', GOOD], 'must be identity'), (['--activation', 'swiglu_clamped', GOOD], 'needs gated'),
             (['--k', '25', GROUPED], 'groups that may be chosen'), (['--x', GROUPED, GOOD], 'tensor x must be'),
-            (['--check', '--weights', 'f16', GOOD], '--check'),
+            (['--check', '--weights', 'f16', GOOD], '--check'), (['--mixed-precision', GOOD], 'needs 16-bit weights'),
+            (['--check', '--mixed-precision', GOOD], '--check'), (['--mixed-precision=1', GOOD], 'takes no value'),
             (['/no/such/file'], '/no/such/file'), ([FOLDER], FOLDER), (['/dev/null'], '/dev/null'), (['/dev/zero'], '/dev/zero')):
         refused(*arguments, text=text)
 

@@ -38,7 +38,8 @@ WRONG = [['--nonsense'], ['extra'], ['--preset'], ['--preset', 'nobody'], ['--we
          ['--shape', '8,2,64,96,1,2'], ['--shape', '8,2,64,96,1,gated,gated'], ['--shape', '8,9,64,96,1'], ['--shape', '8,0,64,96,1'],
          ['--shape', '1025,2,64,96,1'], ['--shape', '8,2,65537,96,1'], ['--shape', '8, 2,64,96,1'],
          ['--shape', '8,2,64,96,1', '--preset', 'tiny'], ['--peer-data', '--shape', '8,2,64,96,1'], ['--peer-data'],
-         ['--peer-data', '--preset', 'olmoe']]
+         ['--peer-data', '--preset', 'olmoe'], ['--mixed-precision', '--weights', 'f32'], ['--mixed-precision', '--totals'],
+         ['--mixed-precision=1'], ['--mask', '0'], ['--mask', '1000000'], ['--mask', 'f16']]
 
 
 def run(*arguments, status=0, env=None):
@@ -194,6 +195,21 @@ def options_choose_what_runs():
     assert row['max_active'] == 2 and 'smooth' not in row and row['smooth_over_hard_time'] is None, row
 
 
+def mixed_precision_beside_none():
+    text, table = run('--preset', 'tiny', '--mixed-precision', '--tokens', '33', '--no-peak', '--repeat', '2', '--hard', '--json', '-')
+    rows = json.loads(text)['rows']
+    assert [row['weights'] for row in rows] == ['f16', 'bf16'], rows
+    assert all(row['mixed_precision'] is True and row['mixed_over_float32_time'] > 0 for row in rows), rows
+    assert table.count('hard with mixed precision over hard without') == 2, table
+    row, = rows_of('--preset', 'tiny', '--weights', 'f16', '--tokens', '33', '--hard')
+    assert row['mixed_precision'] is False and 'mixed_over_float32_time' not in row, row
+
+
+def masked_capabilities_choose_other_kernels():
+    row, = rows_of('--preset', 'tiny', '--weights', 'f32', '--tokens', '33', '--hard', '--mask', '63')
+    assert row['kernels']['expert_up']['name'] in ('expert_up_tiled', 'expert_up_vector_basic'), row['kernels']
+
+
 def half(value):
     return struct.unpack('<e', struct.pack('<e', value))[0]
 
@@ -302,6 +318,7 @@ def wrong_command_lines():
         assert messages.startswith('smoe-bench: ') and len(messages.splitlines()) == 1 and not text, '%s: %s' % (arguments, messages)
 
 
-tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs,
+tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs, mixed_precision_beside_none,
+         masked_capabilities_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
          files_and_devices, help_and_list, wrong_command_lines])
