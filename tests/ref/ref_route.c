@@ -202,10 +202,19 @@ static double band(const ref_layer *layer, const ref_params *params, const doubl
     return fmin(params->eps, scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]]);
 }
 
-/* log g, spec 2.1; for softmax gates but for a constant. */
-static double log_gate(const ref_layer *layer, const ref_params *params, double z)
+/* log g, spec 2.1; for softmax gates but for a constant, the largest logit's: a quotient of 1e30 would swallow the rest. */
+static double log_gate(const ref_layer *layer, const ref_params *params, double largest, double z)
 {
-    return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : z / params->temperature;
+    return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : (z - largest) / params->temperature;
+}
+
+static double largest_logit(uint32_t count, const double *logits)
+{
+    double largest = -INFINITY;
+
+    for (uint32_t e = 0; e < count; e++)
+        largest = fmax(largest, logits[e]);
+    return largest;
 }
 
 /* The active experts and the logarithms of g m. */
@@ -213,7 +222,7 @@ static void choose(const ref_layer *layer, const ref_params *params, const doubl
                    ref_token *token)
 {
     const uint32_t k = layer->top_k;
-    const double kth = scores[ranked[k - 1]];
+    const double kth = scores[ranked[k - 1]], largest = largest_logit(layer->expert_count, logits);
 
     for (uint32_t r = 0; r < layer->expert_count; r++) {
         double log_mask = 0;
@@ -224,7 +233,7 @@ static void choose(const ref_layer *layer, const ref_params *params, const doubl
             log_mask = ref_log_mask(u, params->a, params->b);
         }
         token->ids[r] = ranked[r];
-        token->weights[r] = log_gate(layer, params, logits[ranked[r]]) + log_mask;
+        token->weights[r] = log_gate(layer, params, largest, logits[ranked[r]]) + log_mask;
         token->active++;
     }
 }
@@ -234,14 +243,15 @@ static double log_divisor(const ref_layer *layer, const ref_params *params, cons
 {
     const bool over_all = !layer->renormalize;
     const uint32_t count = over_all ? layer->expert_count : token->active;
+    const double largest = largest_logit(layer->expert_count, logits);
     double most = -INFINITY, sum = 0;
 
     if (over_all && layer->gate == SMOE_GATE_SIGMOID)
         return 0;
     for (uint32_t i = 0; i < count; i++)
-        most = fmax(most, over_all ? log_gate(layer, params, logits[i]) : token->weights[i]);
+        most = fmax(most, over_all ? log_gate(layer, params, largest, logits[i]) : token->weights[i]);
     for (uint32_t i = 0; i < count; i++)
-        sum += exp((over_all ? log_gate(layer, params, logits[i]) : token->weights[i]) - most);
+        sum += exp((over_all ? log_gate(layer, params, largest, logits[i]) : token->weights[i]) - most);
     return most + log(sum);
 }
 
