@@ -26,7 +26,7 @@ typedef struct shape {
 } shape;
 
 /* Between them every stage, both routers and gates, groups, shared experts, every weight type and activation, gated and not, widths that
- * are no multiple of anything, few experts and the most, and tokens enough for every regime. */
+ * are no multiple of anything, few experts and the most, mixed precision, and tokens enough for every regime. */
 static const shape shapes[] = {
     {"gated", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
                      .activation = SMOE_ACTIVATION_SILU, .gated = true, .renormalize = true}},
@@ -47,6 +47,16 @@ static const shape shapes[] = {
                     .activation = SMOE_ACTIVATION_RELU_SQUARED, .weight_type = SMOE_TYPE_FLOAT16, .shared_hidden = 17}},
     {"most", false, {.d_model = 512, .d_hidden = 64, .expert_count = SMOE_MAX_EXPERTS, .top_k = 32, .max_active = 64, .max_tokens = 4096,
                      .activation = SMOE_ACTIVATION_IDENTITY, .gated = true, .group_count = 32, .top_groups = 32}},
+    {"mixed f16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+                          .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .mixed_precision = true}},
+    {"mixed bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+                           .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true,
+                           .mixed_precision = true}},
+    {"mixed plain", false, {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
+                            .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true}},
+    {"mixed odd", false, {.d_model = 2047, .d_hidden = 1023, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
+                          .activation = SMOE_ACTIVATION_GELU_TANH, .weight_type = SMOE_TYPE_BFLOAT16, .shared_hidden = 17,
+                          .mixed_precision = true}},
 };
 
 static void keep_line(void *user, smoe_log_level level, const char *text)

@@ -32,7 +32,7 @@ METRICS = {
 def label(pipeline):
     """The row that a pipeline belongs to."""
     rows, columns, depth = pipeline['tile']
-    if pipeline['kernel'].endswith(('_tiled', '_cosine')):
+    if pipeline['kernel'].endswith(('_tiled', '_cosine', '_cooperative', '_cooperative_bfloat16')):
         return '%s %dx%dx%d' % (pipeline['kernel'], rows, columns, depth)
     if '_vector' in pipeline['kernel'] or pipeline['kernel'].endswith('_broadcast'):
         return '%s %d row%s' % (pipeline['kernel'], rows, 's' * (rows > 1))
@@ -94,7 +94,9 @@ def without(kernel, results, capability_names):
     """Why a device has no pipeline of a kernel."""
     missing = results.rows.get(kernel, 0)
     if missing:
-        return 'no ' + ', '.join(name for bit, name in capability_names if missing & bit)
+        names = [name for bit, name in capability_names if missing & bit]
+        implied = [name for name in names if any(name.startswith(other + ' ') for other in names)]
+        return 'no ' + ', '.join(name for name in names if name not in implied)
     return 'left out' if not results.embedded.get(kernel, True) else '·'
 
 

@@ -22,22 +22,24 @@ import shims
 from debian import Apt, Failure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+TESTING = ('testing',)  # trixie's glslang knows no bfloat16
 TRIXIE = ('trixie', 'trixie-updates', 'trixie-backports')
 BOOKWORM = ('bookworm', 'bookworm-updates', 'bookworm-backports')
 
 # Upstream versions by part; '' is any. Chromium's change with every security update.
 VERSIONS = {
-    'mesa26': {'mesa-vulkan-drivers': '26.1.6', 'libvulkan1': '', 'glslang-tools': '15.1.0', 'spirv-tools': '2025.1'},
+    'mesa26': {'mesa-vulkan-drivers': '26.1.6', 'libvulkan1': ''},
     'mesa25': {'mesa-vulkan-drivers': '25.0.7', 'libdrm2': '', 'libdrm-amdgpu1': '', 'libdrm-dev': '', 'python3-mako': '',
                'python3-markupsafe': ''},
     'chromium': {'chromium-common': ''},
+    'tools': {'glslang-tools': '16.6.0', 'spirv-tools': '2026.4~rc2'},
     'shims': {'mesa': '25.0.7'},
     'arm64': {'mesa-vulkan-drivers': '26.1.6', 'libvulkan1': ''},
     'qemu': {'qemu-user-static': ''},
 }
 VERSIONS['shims-arm64'] = VERSIONS['shims']
 LIBRARIES = {'mesa26': 'usr/lib/x86_64-linux-gnu', 'mesa25': 'usr/lib/x86_64-linux-gnu', 'chromium': 'usr/lib/chromium',
-             'arm64': 'usr/lib/aarch64-linux-gnu'}
+             'tools': 'usr/lib/x86_64-linux-gnu', 'arm64': 'usr/lib/aarch64-linux-gnu'}
 # part: drivers of it that are used, as in the library's name
 DRIVERS = {
     'mesa26': ('lvp', 'radeon', 'intel', 'nouveau', 'freedreno'),
@@ -60,7 +62,7 @@ shift
 exec %(command)s $preload --library-path "$top/%(part)s/%(libraries)s" "$program" "$@"
 '''
 TOOL = '''#!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/run-mesa26" "$(dirname "$(dirname "$(readlink -f "$0")")")/mesa26/usr/bin/%s" "$@"
+exec "$(dirname "$(readlink -f "$0")")/run-tools" "$(dirname "$(dirname "$(readlink -f "$0")")")/tools/usr/bin/%s" "$@"
 '''
 
 
@@ -99,6 +101,12 @@ class Setup:
             json.dump({'stamp': self.stamp(part), 'versions': versions}, file)
         self.done[part] = versions
         self.say('%s: %s' % (part, ', '.join('%s %s' % item for item in sorted(versions.items()))))
+
+    def keep_others(self):
+        """Parts of an earlier run are still there."""
+        for part in VERSIONS:
+            if part not in self.done and not self.is_done(part):
+                self.done.pop(part, None)
 
     def wanted(self, part, package):
         return '' if self.any_version else VERSIONS[part][package]
@@ -165,9 +173,10 @@ class Setup:
         self.write('bin/run-' + part, RUN % {'part': part, 'libraries': LIBRARIES[part], 'command': command}, 0o755)
 
     def x86_64(self):
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
             need_shims = not self.is_done('shims')
             parts = [pool.submit(self.packages, ('mesa26',), TRIXIE, 'trixie-backports', True),
+                     pool.submit(self.packages, ('tools',), TESTING, 'testing', True),
                      pool.submit(self.packages, ('mesa25', 'chromium'), BOOKWORM, 'bookworm-backports')]
             versions = self.source() if need_shims else None
             for part in parts:
@@ -178,7 +187,8 @@ class Setup:
         for part in ('mesa26', 'mesa25', 'chromium'):
             self.manifests(part)
         self.layer_manifest()
-        self.runner('mesa26', '"$top/mesa26/usr/lib64/ld-linux-x86-64.so.2"')
+        for part in ('mesa26', 'tools'):
+            self.runner(part, '"$top/%s/usr/lib64/ld-linux-x86-64.so.2"' % part)
         for tool in ('glslangValidator', 'spirv-dis', 'spirv-opt', 'spirv-val'):
             self.write('bin/' + tool, TOOL % tool, 0o755)
 
@@ -222,6 +232,7 @@ def main():
         setup.x86_64()
         if arguments.arm64:
             setup.arm64()
+        setup.keep_others()
     except Failure as failure:
         print('setup.py: %s' % failure, file=sys.stderr)
         return 1
