@@ -1,7 +1,11 @@
 /* What does not fit is said before anything is allocated: running out of memory in earnest takes other programs along. */
 #include "bench.h"
 
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <unistd.h>
+#endif
 
 #define GIGA 1e9
 
@@ -50,7 +54,10 @@ static needs device_needs(const smoe_device_info *info, const bench_options *opt
 
 static double physical_memory(void)
 {
-#ifdef _SC_PHYS_PAGES
+#ifdef _WIN32
+    MEMORYSTATUSEX status = {.dwLength = sizeof status};
+    return GlobalMemoryStatusEx(&status) ? (double)status.ullTotalPhys : 0;
+#elif defined(_SC_PHYS_PAGES)
     const long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
     return pages > 0 && page_size > 0 ? (double)pages * (double)page_size : 0;
 #else

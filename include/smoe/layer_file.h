@@ -1,7 +1,10 @@
 /* Reading and writing layer files: one MoE layer, and optionally inputs and expected results, in safetensors
  * (the format is described in README.md, "The layer file"). Needs no device; links with cJSON. The general rules of smoe.h hold;
  * a smoe_layer_file is immutable once opened. One exception: smoe_layer_file_open
- * must not run in two threads at once, because cJSON keeps a process-wide record of its last error (smoe never reads it). */
+ * must not run in two threads at once, because cJSON keeps a process-wide record of its last error (smoe never reads it).
+ *
+ * Paths, here and in checkpoint.h, are UTF-8, on Windows too, where either slash separates, they may be longer than MAX_PATH, and
+ * one that is not valid UTF-8 is taken in the system's code page. */
 #ifndef SMOE_LAYER_FILE_H
 #define SMOE_LAYER_FILE_H
 

@@ -32,12 +32,13 @@
 
 #include "report.h"
 
+/* On Windows nothing need be defined: the DLLs export by name. SMOE_SHARED makes calls into them shorter. */
 #ifndef SMOE_API
-#if defined(_WIN32) && defined(SMOE_SHARED)
-#ifdef SMOE_BUILD
-#define SMOE_API __declspec(dllexport)
-#else
+#if defined(_WIN32)
+#if defined(SMOE_SHARED) && !defined(SMOE_BUILD)
 #define SMOE_API __declspec(dllimport)
+#else
+#define SMOE_API
 #endif
 #elif defined(__GNUC__)
 #define SMOE_API __attribute__((visibility("default")))

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system.h"
+
 bool image_refuse(image_file *file, const char *format, ...)
 {
     va_list arguments;
@@ -25,7 +27,7 @@ static bool read_all(image_file *file, int from)
     size_t done = 0;
     file->memory = image_allocate(IMAGE_INSERTED + file->size);
     while (file->memory && done < file->size) {
-        const ssize_t got = read(from, file->memory + IMAGE_INSERTED + done, file->size - done);
+        const ssize_t got = read(from, file->memory + IMAGE_INSERTED + done, (unsigned)(file->size - done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

@@ -10,18 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_file(const struct stat *status, const char *path)
-{
-    struct stat other;
-    return path && stat(path, &other) == 0 && other.st_dev == status->st_dev && other.st_ino == status->st_ino;
-}
+#include "system.h"
 
 /* Whether the file begins as safetensors do: the size of the header, which is JSON, and the header within the file. */
 static bool is_safetensors(int file, off_t size)
 {
     uint8_t begin[9];
     uint64_t header = 0;
-    if (pread(file, begin, sizeof begin, 0) != (ssize_t)sizeof begin || begin[8] != '{')
+    if (read(file, begin, sizeof begin) != (ssize_t)sizeof begin || begin[8] != '{')
         return false;
     for (int i = 7; i >= 0; i--)
         header = header << 8 | begin[i];
@@ -39,12 +35,12 @@ static bool allowed(const classify_session *session, int file, char *const *pict
         return true;
     if (!S_ISREG(status.st_mode))
         return vision_fail("--out %s is no regular file", path);
-    if (is_file(&status, session->model->path))
+    if (path_is_same(path, session->model->path))
         return vision_fail("--out %s is the model; it is not overwritten", path);
-    if (is_file(&status, session->options->report))
+    if (path_is_same(path, session->options->report))
         return vision_fail("--out and --report name the same file, %s", path);
     for (uint32_t i = 0; i < count; i++)
-        if (is_file(&status, pictures[i]))
+        if (path_is_same(path, pictures[i]))
             return vision_fail("--out %s is one of the pictures; it is not overwritten", path);
     return status.st_size == 0 || is_safetensors(file, status.st_size) ||
            vision_fail("--out %s is there and is no safetensors file; it is not overwritten", path);

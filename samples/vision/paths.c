@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system.h"
+
 bool path_is_folder(const char *path)
 {
     struct stat status;
@@ -82,7 +84,14 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
 bool path_is_same(const char *path, const char *other)
 {
     struct stat a, b;
-    return path && other && stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    if (!path || !other || stat(path, &a) != 0 || stat(other, &b) != 0)
+        return false;
+#ifdef _WIN32 /* stat numbers no files there */
+    char full[2][4096];
+    return _fullpath(full[0], path, sizeof full[0]) && _fullpath(full[1], other, sizeof full[1]) && _stricmp(full[0], full[1]) == 0;
+#else
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+#endif
 }
 
 /* Formats that cannot be read are pictures too: who has some in the folder must learn that they are missing. */

@@ -13,6 +13,8 @@
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
 
+#include "system.h"
+
 #define JPEG_QUALITY 90
 
 static const char first_line[] = "<!doctype html>";

@@ -1,14 +1,25 @@
 /* Blocking forwards over host arrays, their logits and their times. */
 #include "layer_internal.h"
 
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <time.h>
+#endif
 
-/* Nanoseconds. The wall clock: C11 has no monotonic one. */
+/* Nanoseconds. The wall clock where C11 is all there is: it has no monotonic one. Not all of Windows' C libraries have C11's. */
 static double host_time(void)
 {
+#ifdef _WIN32
+    LARGE_INTEGER ticks = {0}, frequency = {0};
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&ticks);
+    return (double)ticks.QuadPart * 1e9 / (double)frequency.QuadPart;
+#else
     struct timespec now = {0};
     timespec_get(&now, TIME_UTC);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+#endif
 }
 
 static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uint32_t query)

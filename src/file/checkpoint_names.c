@@ -154,7 +154,7 @@ static smoe_result look_for(const smoe_checkpoint *checkpoint, const char *name,
     char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
     if (!path)
         return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
-    FILE *stream = fopen(path, "rb");
+    FILE *stream = smoe_file_open(path, SMOE_FILE_READ);
     *there = stream != NULL;
     if (stream)
         fclose(stream);

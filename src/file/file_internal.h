@@ -66,6 +66,18 @@ typedef struct smoe_file_type {
 smoe_file_type smoe_file_type_by_name(const char *name);
 smoe_file_type smoe_file_type_of(smoe_tensor_type type);
 
+/* ---- files by name ------------------------------------------------------------------------------------------------- */
+
+typedef enum smoe_file_mode {
+    SMOE_FILE_READ,
+    SMOE_FILE_WRITE, /* makes it, or empties what is there */
+    SMOE_FILE_CREATE /* only where there is none */
+} smoe_file_mode;
+
+/* Binary streams; NULL where it cannot be. Names are UTF-8. */
+FILE *smoe_file_open(const char *name, smoe_file_mode mode);
+void smoe_file_remove(const char *name);
+
 /* ---- bytes of a file ----------------------------------------------------------------------------------------------- */
 
 #define SMOE_FILE_UNKNOWN_SIZE UINT64_MAX

@@ -24,7 +24,7 @@ static uint64_t stream_size(FILE *stream)
 
 bool smoe_file_stream_open(smoe_file_stream *in, const char *path)
 {
-    in->stream = fopen(path, "rb");
+    in->stream = smoe_file_open(path, SMOE_FILE_READ);
     if (!in->stream)
         return false;
     in->size = stream_size(in->stream);
@@ -90,9 +90,12 @@ smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_st
     return SMOE_SUCCESS;
 }
 
-/* In steps of what a long holds, which is 2^31 - 1 on Windows. */
 bool smoe_file_stream_seek(const smoe_file_stream *in, uint64_t offset)
 {
+#ifdef _WIN32
+    return offset <= INT64_MAX && _fseeki64(in->stream, (int64_t)offset, SEEK_SET) == 0;
+#else
+    /* In steps of what a long holds, which is 2^31 - 1 where it has 32 bits. */
     bool ok = fseek(in->stream, 0, SEEK_SET) == 0;
     while (ok && offset > 0) {
         const uint64_t step = offset < (uint64_t)LONG_MAX ? offset : (uint64_t)LONG_MAX;
@@ -100,4 +103,5 @@ bool smoe_file_stream_seek(const smoe_file_stream *in, uint64_t offset)
         offset -= step;
     }
     return ok;
+#endif
 }

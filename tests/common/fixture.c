@@ -4,12 +4,13 @@
 #include <stdlib.h>
 
 #include "cmocka_all.h"
+#include "system.h"
 
 static bool open_device(test_device *device, smoe_device_desc desc)
 {
     test_record_init(&device->record);
     const smoe_log log = test_record_log(&device->record);
-    desc.validation = true;
+    desc.validation = test_validates();
     desc.log = &log;
     const smoe_result result = smoe_device_create(&desc, &device->device);
 

@@ -1,20 +1,17 @@
 /* The failing Vulkan: its accounts, the calls that make no object, and its control. */
 #include "faults_internal.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/system.h"
 
 faults_state faults;
 
 PFN_vkVoidFunction faults_real_function(const char *name)
 {
-    PFN_vkVoidFunction function = NULL;
-    void *entry = dlsym(faults.library, name);
-
-    memcpy(&function, &entry, sizeof entry);
-    return function;
+    return test_vulkan_function(name);
 }
 
 /* ---- accounts ------------------------------------------------------------------------------------------------------------- */
@@ -172,14 +169,10 @@ PFN_vkVoidFunction VKAPI_CALL faults_get_instance_proc_addr(VkInstance instance,
 
 bool faults_reset(faults_memory memory)
 {
-    void *library = faults.library ? faults.library : dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
-
     memset(&faults, 0, sizeof faults);
-    faults.library = library;
     faults.memory = memory;
     faults.fail_at = UINT32_MAX;
-    if (library)
-        faults.real_get_instance_proc_addr = REAL(vkGetInstanceProcAddr);
+    faults.real_get_instance_proc_addr = REAL(vkGetInstanceProcAddr);
     return faults.real_get_instance_proc_addr != NULL;
 }
 

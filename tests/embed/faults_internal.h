@@ -16,7 +16,6 @@ typedef struct faults_object {
 } faults_object;
 
 typedef struct faults_state {
-    void *library;
     PFN_vkGetInstanceProcAddr real_get_instance_proc_addr;
     PFN_vkCreateDebugUtilsMessengerEXT real_create_messenger;
     PFN_vkDestroyDebugUtilsMessengerEXT real_destroy_messenger;

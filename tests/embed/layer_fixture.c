@@ -3,12 +3,13 @@
 #include <stdlib.h>
 
 #include "common/cmocka_all.h"
+#include "common/system.h"
 
 smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory)
 {
     const smoe_device_desc desc = {
         .selector = getenv("SMOE_TEST_DEVICE"),
-        .validation = true,
+        .validation = test_validates(),
         .get_instance_proc_addr = faults_get_instance_proc_addr,
         .log = &fixture->log,
     };
@@ -64,7 +65,7 @@ int layer_fixture_setup(void **state)
 
     if (!layer_fixture_init(&fixture))
         return -1;
-    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"), .validation = true, .log = &fixture.log};
+    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"), .validation = test_validates(), .log = &fixture.log};
     *state = &fixture;
     return smoe_device_create(&desc, &fixture.device) == SMOE_SUCCESS ? 0 : -1;
 }

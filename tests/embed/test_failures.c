@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "common/cmocka_all.h"
+#include "common/system.h"
 #include "faults.h"
 
 #define MAX_CALLS 500u /* an operation of more is a loop that does not end */
@@ -61,7 +62,7 @@ static smoe_result create_device_of(shared *all, bool validation, smoe_device **
 static smoe_result create_device(shared *all, bool *out_null)
 {
     smoe_device *device = (smoe_device *)all; /* anything but NULL */
-    const smoe_result result = create_device_of(all, true, &device);
+    const smoe_result result = create_device_of(all, test_validates(), &device);
 
     *out_null = result == SMOE_SUCCESS || !device;
     if (result == SMOE_SUCCESS)
@@ -320,7 +321,7 @@ static void open_device(shared *all, faults_memory memory)
 {
     assert_true(faults_reset(memory));
     all->allocator = faults_heap_allocator(&all->heap);
-    assert_int_equal(create_device_of(all, true, &all->device), SMOE_SUCCESS);
+    assert_int_equal(create_device_of(all, test_validates(), &all->device), SMOE_SUCCESS);
 }
 
 static void close_device(shared *all)

@@ -1,6 +1,5 @@
 /* Which device device.h chooses, and what it enables there, on machines that this one is not: several physical devices that all are
  * the first real one, each with a name, a type, a version and extensions of its own. */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "common/cmocka_all.h"
 #include "common/record.h"
+#include "common/system.h"
 #include "smoe/device.h"
 
 #define MAX_DEVICES 4
@@ -312,13 +312,10 @@ static void test_no_lanes(void **state)
 
 static int setup(void **state)
 {
-    void *library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
-    void *entry = library ? dlsym(library, "vkGetInstanceProcAddr") : NULL;
-
     (void)state;
     test_record_init(&record);
-    memcpy(&fake.get_instance_proc_addr, &entry, sizeof entry);
-    return entry ? 0 : -1;
+    fake.get_instance_proc_addr = (PFN_vkGetInstanceProcAddr)test_vulkan_function("vkGetInstanceProcAddr");
+    return fake.get_instance_proc_addr ? 0 : -1;
 }
 
 int main(void)

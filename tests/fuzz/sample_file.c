@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/system.h"
+
 void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0, uint64_t n1, uint64_t n2)
 {
     static const uint64_t sizes[] = {4, 2, 8, 4, 1, 8, 2};
@@ -103,8 +105,7 @@ const char *sample_path(const char *name)
 {
     static char paths[8][256];
     static char names[8][64];
-    /* Memory where there is a folder of it: tests rewrite their files thousands of times. */
-    const char *folder = getenv("TMPDIR") ? getenv("TMPDIR") : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    const char *folder = test_temporary_folder();
     for (size_t i = 0; i < 8; i++) {
         if (names[i][0] == '\0') {
             snprintf(names[i], sizeof names[i], "%s", name);
@@ -144,6 +145,9 @@ smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, 
             abort();
         return smoe_layer_file_open(path, allocator, log, out);
     }
+#ifdef _WIN32
+    abort();
+#else
     int ends[2];
     char name[32];
     if (size > 65536 || pipe(ends) != 0 || write(ends[1], bytes, size) != (ssize_t)size)
@@ -153,6 +157,7 @@ smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, 
     const smoe_result result = smoe_layer_file_open(name, allocator, log, out);
     close(ends[0]);
     return result;
+#endif
 }
 
 unsigned char *sample_raw(const char *header, size_t data_size, size_t *size)

@@ -1,14 +1,10 @@
 /* Layer files as an enemy would make them: cut at every byte, bits flipped, pieces moved; and no memory when it is asked for.
  * Run with sanitizers (scons sanitize=address,undefined test) this is the fuzzer of every CI run; fuzz_layer_file.c is libFuzzer's. */
-#define _DEFAULT_SOURCE
 #include "common/cmocka_all.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "common/random.h"
 #include "common/record.h"
@@ -37,7 +33,7 @@ static void test_truncation(void **state)
         size_t size;
         unsigned char *bytes = sample_bytes(gated, &size);
         for (size_t cut = 0; cut <= size; cut++) {
-            for (int piped = 0; piped < 2; piped++) {
+            for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
                 smoe_layer_file *file;
                 const smoe_result result = sample_open_bytes(piped ? NULL : path, bytes, cut, NULL, NULL, &file);
                 if (result != (cut == size ? SMOE_SUCCESS : SMOE_ERROR_FILE))
@@ -76,7 +72,8 @@ static void test_header_lengths(void **state)
     const smoe_log log = test_record_log(&record);
     smoe_layer_file *file;
     assert_true(sample_write_bytes(path, above, sizeof above));
-    assert_int_equal(truncate(path, 100000100), 0);
+    FILE *stream = fopen(path, "r+b");
+    assert_true(stream && fseek(stream, 100000099, SEEK_SET) == 0 && fputc(0, stream) == 0 && fclose(stream) == 0);
     assert_int_equal(smoe_layer_file_open(path, NULL, &log, &file), SMOE_ERROR_FILE);
     assert_true(test_record_has_problem(&record, "above the bound"));
     remove(path);
@@ -107,6 +104,8 @@ static void test_allocation_failures(void **state)
     (void)state;
     const char *path = sample_path("no-memory");
     for (int way = 0; way < 3; way++) { /* file, pipe, writing */
+        if (way == 1 && SAMPLE_WAYS < 2)
+            continue;
         size_t size;
         unsigned char *bytes = sample_bytes(2, &size);
         sample_file sample;
@@ -139,42 +138,6 @@ static void test_allocation_failures(void **state)
     remove(path);
 }
 
-/* A pipe that carries more than the first piece of memory holds: whole, and ending early. */
-static void test_long_pipe(void **state)
-{
-    (void)state;
-    enum { LENGTH = 5000001 };
-    const char *path = sample_path("long");
-    unsigned char *data = malloc(LENGTH);
-    assert_non_null(data);
-    for (size_t i = 0; i < LENGTH; i++)
-        data[i] = (unsigned char)(i * 7 + i / 1000);
-    const smoe_tensor tensor = {"a", SMOE_TENSOR_UINT8, 1, {LENGTH, 1, 1, 1}, data, LENGTH};
-    assert_int_equal(smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL), SMOE_SUCCESS);
-    for (int way = 0; way < 4; way++) { /* whole, cut, no memory for the third and the fourth piece */
-        char command[400], name[32];
-        snprintf(command, sizeof command, "head -c %d '%s'", way == 1 ? LENGTH - 1000 : LENGTH + 1000, path);
-        FILE *pipe = popen(command, "r");
-        assert_non_null(pipe);
-        snprintf(name, sizeof name, "/dev/fd/%d", fileno(pipe));
-        sample_counting c = {0, way < 2 ? 0 : (uint64_t)way + 5, 0, 0, 0};
-        const smoe_allocator allocator = {sample_allocate, sample_release, &c};
-        smoe_layer_file *file;
-        const smoe_result result = smoe_layer_file_open(name, &allocator, NULL, &file);
-        if (way == 0) {
-            assert_int_equal(result, SMOE_SUCCESS);
-            assert_memory_equal(smoe_layer_file_tensor(file, "a")->data, data, LENGTH);
-        } else {
-            assert_int_equal(result, way == 1 ? SMOE_ERROR_FILE : SMOE_ERROR_OUT_OF_HOST_MEMORY);
-        }
-        smoe_layer_file_close(file);
-        assert_int_equal(c.live, 0);
-        pclose(pipe);
-    }
-    free(data);
-    remove(path);
-}
-
 /* A file's claims do not turn into memory: at most four times its own bytes, and what a small file needs. */
 static void test_memory_bound(void **state)
 {
@@ -194,7 +157,7 @@ static void test_memory_bound(void **state)
             snprintf(text + used, TEXT_SIZE - used, "%s", ends[s]);
             size_t size;
             unsigned char *bytes = sample_raw(text, 8, &size);
-            for (int piped = 0; piped < 2; piped++) {
+            for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
                 sample_counting c = {0, 0, 0, 0, 0};
                 const smoe_allocator allocator = {sample_allocate, sample_release, &c};
                 smoe_layer_file *file;
@@ -211,7 +174,7 @@ static void test_memory_bound(void **state)
     size_t size;
     unsigned char *bytes =
         sample_raw("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000,1000000],\"data_offsets\":[0,4000000000000]}}", 64, &size);
-    for (int piped = 0; piped < 2; piped++) {
+    for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
         sample_counting c = {0, 0, 0, 0, 0};
         const smoe_allocator allocator = {sample_allocate, sample_release, &c};
         smoe_layer_file *file;
@@ -220,37 +183,6 @@ static void test_memory_bound(void **state)
     }
     free(bytes);
     remove(path);
-}
-
-/* A write that fails half way leaves no file behind that looks like one. */
-static void test_partial_write(void **state)
-{
-    (void)state;
-    const char *path = sample_path("partial");
-    const uint64_t length = 1 << 20;
-    unsigned char *data = calloc(1, length);
-    const smoe_tensor tensor = {"a", SMOE_TENSOR_UINT8, 1, {length, 1, 1, 1}, data, length};
-    struct rlimit before;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    const struct rlimit small = {65536, before.rlim_max};
-    for (int existed = 0; existed < 2; existed++) {
-        remove(path);
-        if (existed)
-            assert_true(sample_write_bytes(path, "something", 9));
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-        const smoe_result result = smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-        assert_int_equal(result, SMOE_ERROR_FILE);
-        FILE *stream = fopen(path, "rb");
-        assert_int_equal(stream != NULL, existed);
-        if (stream) {
-            assert_int_equal(fgetc(stream), EOF);
-            fclose(stream);
-        }
-    }
-    remove(path);
-    free(data);
 }
 
 static int clean_up(void **state)
@@ -263,8 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_truncation),          cmocka_unit_test(test_header_lengths), cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_memory_bound),   cmocka_unit_test(test_partial_write),
-        cmocka_unit_test(test_long_pipe),
+        cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_memory_bound),
     };
     return cmocka_run_group_tests_name("layer file", tests, NULL, clean_up);
 }

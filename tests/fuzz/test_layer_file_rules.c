@@ -1,11 +1,9 @@
 /* Layer files: what is written comes back, what is wrong is refused with a line that says why. */
-#define _POSIX_C_SOURCE 200809L
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/record.h"
 #include "file/file_internal.h"

@@ -1,11 +1,9 @@
 /* The safetensors container: headers, paths, writing and numbers. What is wrong is refused with a line that says why. */
-#define _POSIX_C_SOURCE 200809L
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/record.h"
 #include "file/file_internal.h"
@@ -113,7 +111,7 @@ static void test_headers(void **state)
         const smoe_log log = test_record_log(&record);
         size_t size;
         unsigned char *bytes = sample_raw(raw->header, raw->data_size, &size);
-        for (int piped = 0; piped < 2; piped++) {
+        for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
             smoe_layer_file *file;
             test_record_clear(&record);
             const smoe_result result = sample_open_bytes(piped ? NULL : path, bytes, size, NULL, &log, &file);
@@ -204,11 +202,6 @@ static void test_write_refuses(void **state)
     assert_true(test_record_has_problem(&record, "metadata_count"));
     assert_null(fopen(path, "rb"));
     assert_int_equal(smoe_layer_file_write("/nowhere/at/all", &good, 1, NULL, 0, NULL, &log), SMOE_ERROR_FILE);
-    /* A path that was there before may be a device: a failing write does not remove it. The link stands for it. */
-    remove(path);
-    assert_int_equal(symlink("/dev/full", path), 0);
-    assert_int_equal(smoe_layer_file_write(path, &good, 1, NULL, 0, NULL, &log), SMOE_ERROR_FILE);
-    assert_int_equal(remove(path), 0);
 }
 
 static void test_numbers(void **state)
