@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "embed_block.h" /* block.comp as SPIR-V, made by the build */
 #include "reference.h"
@@ -48,15 +49,34 @@ static float *host(const struct app *app, int part)
     return (float *)app->mapped + app->parts[part].offset / sizeof(float);
 }
 
+/* Whether a device has an extension; with VK_NULL_HANDLE, whether instances do. */
+static bool has_extension(VkPhysicalDevice device, const char *name)
+{
+    VkExtensionProperties listed[512];
+    uint32_t count = 512;
+    REQUIRE((device ? vkEnumerateDeviceExtensionProperties(device, NULL, &count, listed)
+                    : vkEnumerateInstanceExtensionProperties(NULL, &count, listed)) >= 0);
+    while (count > 0 && strcmp(listed[count - 1].extensionName, name) != 0)
+        count--;
+    return count > 0;
+}
+
 static void create_device(struct app *app, VkPhysicalDeviceFeatures2 *features)
 {
+    /* Devices on top of another API, as on macOS, show themselves to those who ask, and have an extension that must be enabled. */
+    static const char *const enumeration = "VK_KHR_portability_enumeration", *const subset = "VK_KHR_portability_subset";
     const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_3};
-    const VkInstanceCreateInfo instance_info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+    VkInstanceCreateInfo instance_info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application,
+                                          .ppEnabledExtensionNames = &enumeration};
     VkPhysicalDevice devices[16];
     VkQueueFamilyProperties families[16];
     uint32_t device_count = 16, family_count = 16;
 
     VK(volkInitialize());
+    if (has_extension(VK_NULL_HANDLE, enumeration)) {
+        instance_info.flags = 0x1; /* VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR, younger than some headers */
+        instance_info.enabledExtensionCount = 1;
+    }
     VK(vkCreateInstance(&instance_info, NULL, &app->instance));
     volkLoadInstanceOnly(app->instance);
     REQUIRE(vkEnumeratePhysicalDevices(app->instance, &device_count, devices) >= 0); /* VK_INCOMPLETE: 16 are enough */
@@ -79,7 +99,8 @@ static void create_device(struct app *app, VkPhysicalDeviceFeatures2 *features)
     const VkDeviceQueueCreateInfo queue_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                                 .queueFamilyIndex = app->queue_family, .queueCount = 1, .pQueuePriorities = &priority};
     const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = features, .queueCreateInfoCount = 1,
-                                     .pQueueCreateInfos = &queue_info};
+                                     .pQueueCreateInfos = &queue_info, .ppEnabledExtensionNames = &subset,
+                                     .enabledExtensionCount = has_extension(app->physical_device, subset)};
     VK(vkCreateDevice(app->physical_device, &info, NULL, &app->device));
     volkLoadDevice(app->device);
     vkGetDeviceQueue(app->device, app->queue_family, 0, &app->queue);

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* In vulkan_beta.h only, which asks for a definition of its own. */
+/* In vulkan_beta.h only, which asks for a definition of its own. Of the features that a device with it may lack, events alone are of
+ * any use to compute, and smoe has none; the others are about images, samplers and drawing. */
 #define PORTABILITY_SUBSET "VK_KHR_portability_subset"
 
 smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceExtensionProperties of_loader,

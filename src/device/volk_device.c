@@ -26,7 +26,10 @@ bool smoe_helper_loader_open(smoe_helper_loader *loader)
     loader->get_instance_proc_addr = (PFN_vkGetInstanceProcAddr)(void (*)(void))GetProcAddress(module, "vkGetInstanceProcAddr");
 #else
 #ifdef __APPLE__
-    static const char *const names[] = {"libvulkan.dylib", "libvulkan.1.dylib", "libMoltenVK.dylib"};
+    /* By name: beside the app, or where dyld looks. Then where Homebrew and the Vulkan SDK install, where dyld does not look. */
+    static const char *const names[] = {"libvulkan.dylib", "libvulkan.1.dylib", "libMoltenVK.dylib", "vulkan.framework/vulkan",
+                                        "MoltenVK.framework/MoltenVK", "/opt/homebrew/lib/libvulkan.1.dylib",
+                                        "/usr/local/lib/libvulkan.1.dylib"};
 #else
     static const char *const names[] = {"libvulkan.so.1", "libvulkan.so"};
 #endif

@@ -69,13 +69,19 @@ bool test_remove_file(const char *path)
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef __APPLE__
+#define LOADER "libvulkan.1.dylib"
+#else
+#define LOADER "libvulkan.so.1"
+#endif
+
 PFN_vkVoidFunction test_vulkan_function(const char *name)
 {
     static void *library;
     PFN_vkVoidFunction function = NULL;
 
     if (!library)
-        library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
+        library = dlopen(LOADER, RTLD_NOW | RTLD_LOCAL);
     void *entry = library ? dlsym(library, name) : NULL;
     memcpy(&function, &entry, sizeof entry);
     return function;
