@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs what the build and the tests need, on Debian and Ubuntu; elsewhere says what to install. Nothing to do takes no time.
 #   ./setup.sh        for scons, scons test and scons demo
-#   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib,
-#                     Pillow, Chromium
+#   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib, Pillow, Chromium; and
+#                     on Debian's amd64 what cross builds use (tests/cross/README.md), with build/cross
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
@@ -10,6 +10,7 @@ debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-
 debian_ci=(clang cmake make python3-matplotlib python3-pil)
 # Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped.
 if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium); fi
+debian_cross=(gcc-mingw-w64-x86-64 wine wine64 xvfb xauth dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
     vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel stb_image-devel
     stb_image_write-devel)
@@ -19,9 +20,16 @@ homebrew=(scons python3 pkgconf vulkan-headers vulkan-loader vulkan-volk molten-
     cjson cmocka stb)
 msys2=(gcc scons python pkgconf vulkan-headers vulkan-loader vulkan-volk vulkan-validation-layers spirv-tools glslang cjson cmocka stb)
 
+cross=
 case "${1-}" in
 '') ;;
---ci) debian+=("${debian_ci[@]}") ;;
+--ci)
+    debian+=("${debian_ci[@]}")
+    if [ "$(. /etc/os-release && echo "$ID")-$(dpkg --print-architecture)" = debian-amd64 ]; then
+        debian+=("${debian_cross[@]}")
+        cross='x86_64-w64-mingw32 aarch64-linux-gnu'
+    fi
+    ;;
 *)
     echo "usage: ./setup.sh [--ci]" >&2
     exit 2
@@ -38,15 +46,19 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
         *) missing+=("$package") ;;
         esac
     done
-    [ ${#missing[@]} -gt 0 ] || exit 0
-    echo "installing: ${missing[*]}"
-    as_root=()
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || { echo "not root, and no sudo: run apt-get install ${missing[*]} as root" >&2; exit 1; }
-        as_root=(sudo)
+    if [ ${#missing[@]} -gt 0 ]; then
+        echo "installing: ${missing[*]}"
+        as_root=()
+        if [ "$(id -u)" -ne 0 ]; then
+            command -v sudo >/dev/null || { echo "not root, and no sudo: run apt-get install ${missing[*]} as root" >&2; exit 1; }
+            as_root=(sudo)
+        fi
+        "${as_root[@]}" apt-get update
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
     fi
-    "${as_root[@]}" apt-get update
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
+    for triple in $cross; do
+        "$(dirname "$0")/tests/cross/setup.sh" "$triple"
+    done
     exit 0
 fi
 

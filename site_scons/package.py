@@ -1,16 +1,15 @@
 """Shared libraries with versioned names, and what `scons install` copies and writes."""
 import glob
 import os
+import re
 import subprocess
-import sys
 
 from SCons.Script import Action
 
-DARWIN = sys.platform == 'darwin'
-
 
 class Library:
-    """static: the archive; shared: the shared object, then its two symbolic links; needs: Libraries; libs: those of others."""
+    """static: the archive; shared: the shared object, then its two symbolic links, on Windows its import library; needs: Libraries;
+    libs: those of others."""
 
     def __init__(self, name, static, shared, needs, libs):
         self.name, self.static, self.shared, self.needs, self.libs = name, static, shared, needs, libs
@@ -32,8 +31,16 @@ def interface_of(version):
     return major if major != '0' else '0.' + minor
 
 
-def shared_suffix(version):
-    return '.%s.dylib' % version if DARWIN else '.so.%s' % version
+def shared_names(system, name, version):
+    """What a shared library is called: the file, the name that programs ask for, which has the interface's version alone, and the
+    name that the linker looks for. The latter two are links, but on Windows."""
+    prefix, interface = 'lib' + name, interface_of(version)
+    if system.windows:
+        dll = '%s-%s.dll' % (prefix, interface)
+        return dll, dll, prefix + '.dll.a'
+    if system.darwin:
+        return '%s.%s.dylib' % (prefix, version), '%s.%s.dylib' % (prefix, interface), prefix + '.dylib'
+    return '%s.so.%s' % (prefix, version), '%s.so.%s' % (prefix, interface), prefix + '.so'
 
 
 def make_link(target, source, env):
@@ -42,24 +49,45 @@ def make_link(target, source, env):
     os.symlink(os.path.basename(str(source[0])), target[0].abspath)
 
 
-def link_names(name, version):
-    return ['lib%s%s' % (name, shared_suffix(interface_of(version))), 'lib%s%s' % (name, '.dylib' if DARWIN else '.so')]
-
-
-def add_links(env, folder, name, version, shared):
+def add_links(env, system, folder, name, version, shared):
     return [env.Command('%s/%s' % (folder, link), shared, Action(make_link, 'linking $TARGET to $SOURCE'))[0]
-            for link in link_names(name, version)]
+            for link in shared_names(system, name, version)[1:]]
 
 
-def shared_library(env, folder, name, version, objects, needs, libs, sanitized):
-    """lib<name>.so.X.Y.Z, which programs ask for by a soname with the interface's version alone, and the links to it."""
-    soname = link_names(name, version)[0]
-    flags = ['-Wl,-install_name,@rpath/' + soname] if DARWIN else ['-Wl,-soname,' + soname]
-    if not DARWIN and not sanitized:
+HEADERS = {'smoe': ['smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
+
+
+def write_exports(target, source, env):
+    """What a DLL exports: every function that the headers declare. (Marked in the source, it would leave programs that link the
+    static library too.)"""
+    names = []
+    for header in source:
+        names += re.findall(r'^SMOE_API\b[^;(]*\b(smoe_\w+)\s*\(', header.get_text_contents(), re.MULTILINE)
+    with open(target[0].abspath, 'w', encoding='utf-8') as file:
+        file.write('EXPORTS\n' + ''.join('    %s\n' % name for name in sorted(names)))
+
+
+def add_dll(env, system, folder, name, version, objects, needs, libs):
+    dll, _, imports = shared_names(system, name, version)
+    exports = env.Command('%s/%s.def' % (folder, name), ['include/smoe/' + header for header in HEADERS[name]],
+                          Action(write_exports, 'writing $TARGET'))
+    shared = env.SharedLibrary('%s/%s' % (folder, dll), objects + exports, SHLIBPREFIX='', SHLIBSUFFIX='',
+                               LIBS=[need.shared[1] for need in needs] + libs,
+                               LINKFLAGS=env['LINKFLAGS'] + ['-Wl,--out-implib,%s/%s' % (folder, imports)])[0]
+    return [shared] + env.SideEffect('%s/%s' % (folder, imports), shared)
+
+
+def shared_library(env, system, folder, name, version, objects, needs, libs, sanitized):
+    """lib<name>.so.X.Y.Z and the links to it; elsewhere what is there in its place."""
+    if system.windows:
+        return add_dll(env, system, folder, name, version, objects, needs, libs)
+    file, soname, _ = shared_names(system, name, version)
+    flags = ['-Wl,-install_name,@rpath/' + soname] if system.darwin else ['-Wl,-soname,' + soname]
+    if not system.darwin and not sanitized:
         flags.append('-Wl,-z,defs')  # a sanitizer's run-time functions come from the program
-    shared = env.SharedLibrary('%s/lib%s%s' % (folder, name, shared_suffix(version)), objects, SHLIBPREFIX='', SHLIBSUFFIX='',
+    shared = env.SharedLibrary('%s/%s' % (folder, file), objects, SHLIBPREFIX='', SHLIBSUFFIX='',
                                LIBS=[need.shared[0] for need in needs] + libs, LINKFLAGS=env['LINKFLAGS'] + flags)[0]
-    return [shared] + add_links(env, folder, name, version, shared)
+    return [shared] + add_links(env, system, folder, name, version, shared)
 
 
 DESCRIPTIONS = {
@@ -77,11 +105,12 @@ def pkg_config_file(env, folder, library, version):
         '@LIBS_PRIVATE@': ' '.join('-l' + lib for lib in library.libs if lib != 'cjson')})
 
 
-def cmake_files(env, folder, version):
+def cmake_files(env, system, folder, version):
     interface = interface_of(version)
-    values = {'@VERSION@': version, '@INTERFACE_REGEX@': interface.replace('.', '\\\\.'), '@SHARED_PREFIX@': 'lib',
-              '@SHARED_SUFFIX@': shared_suffix(version), '@SONAME_PREFIX@': '@rpath/lib' if DARWIN else 'lib',
-              '@SONAME_SUFFIX@': shared_suffix(interface)}
+    (prefix, suffix), (soname_prefix, soname_suffix) = (name.split('NAME') for name in shared_names(system, 'NAME', version)[:2])
+    values = {'@VERSION@': version, '@INTERFACE_REGEX@': interface.replace('.', '\\\\.'),
+              '@SHARED_PREFIX@': ('bin/' if system.windows else 'lib/') + prefix, '@SHARED_SUFFIX@': suffix,
+              '@SONAME_PREFIX@': ('@rpath/' if system.darwin else '') + soname_prefix, '@SONAME_SUFFIX@': soname_suffix}
     return [env.Substfile('%s/%s' % (folder, name), 'src/package/%s.in' % name, SUBST_DICT=values)[0]
             for name in ('smoeConfig.cmake', 'smoeConfigVersion.cmake')]
 
@@ -91,18 +120,21 @@ def destination(env):
     return env['destdir'] + prefix if env['destdir'] else prefix
 
 
-def metadata(env, folder, version, libraries):
+def metadata(env, system, folder, version, libraries):
     """What tells others how to use the libraries: (pkg-config files, CMake files)."""
-    return [pkg_config_file(env, folder, library, version) for library in libraries], cmake_files(env, folder, version)
+    return [pkg_config_file(env, folder, library, version) for library in libraries], cmake_files(env, system, folder, version)
 
 
-def install(env, root, version, libraries, tools, pkg_config_files, package_files):
+def install(env, root, system, version, libraries, tools, pkg_config_files, package_files):
     """Nodes of everything installed under root. Nothing that is written has root in it: a copy may be moved."""
     files = env.Install(root + '/include/smoe', sorted(glob.glob('include/smoe/*.h')))
     for library in libraries:
         files += env.Install(root + '/lib', library.static)
-        shared = env.Install(root + '/lib', library.shared[0])
-        files += shared + add_links(env, root + '/lib', library.name, version, shared)
+        if system.windows:
+            files += env.Install(root + '/bin', library.shared[0]) + env.Install(root + '/lib', library.shared[1])
+        else:
+            shared = env.Install(root + '/lib', library.shared[0])
+            files += shared + add_links(env, system, root + '/lib', library.name, version, shared)
     files += env.Install(root + '/lib/pkgconfig', pkg_config_files)
     files += env.Install(root + '/lib/cmake/smoe', package_files)
     return files + env.Install(root + '/bin', tools)

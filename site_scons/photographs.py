@@ -22,7 +22,7 @@ def find(folder):
     return path
 
 
-def classify(program, path):
-    """The exit status of smoe-classify."""
+def classify(runner, program, path):
+    """The exit status of smoe-classify; runner: as Target's."""
     sys.stdout.flush()
-    return subprocess.run(command(program, path)).returncode if path else print(HINT) or 0
+    return subprocess.run(runner + command(program, path)).returncode if path else print(HINT) or 0

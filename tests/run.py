@@ -4,7 +4,8 @@ a device, on a driver of tests/drivers, under the newest validation layer, which
 
 A test is a file tests/FOLDER/test_NAME: .c, built to BUILD/tests/FOLDER/test_NAME (cmocka), or .py, or .sh. All of them write
 TAP: `1..N`, then `ok 1 - name`, `not ok 2 - name`, `ok 3 - name # SKIP reason`, anything else between. A C test that skips prints
-the reason before it calls skip(). They run in the root of the project with SMOE_BUILD, SMOE_CC and SMOE_SANITIZE set.
+the reason before it calls skip(). They run in the root of the project with SMOE_BUILD, SMOE_CC and SMOE_SANITIZE set. With --cross the
+programs are another system's: tests/cross/run runs them, and what tests/cross.py says.
 The last line is `N passed, N failed`, with `, N skipped` where there are any; exit status 0 means that none failed.
 """
 import argparse
@@ -20,6 +21,7 @@ import sys
 import time
 import tty
 
+import cross
 import variants
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -141,9 +143,10 @@ def find_runs(driver, arguments):
     runs = []
     paths = [path for suffix in ('c', 'py', 'sh') for path in glob.glob('tests/*/test_*.' + suffix)]
     for path in sorted(paths, key=variants.order):
-        for variant in variants.find(path, arguments.driver or ('sanitize' if arguments.sanitize else '')):
+        for variant in driver.variants(path) if arguments.cross else \
+                variants.find(path, arguments.driver or ('sanitize' if arguments.sanitize else '')):
             run = Run(path, variant, driver, arguments)
-            if arguments.only in run.label:
+            if any(part in run.label for part in arguments.only.split(',')):
                 runs.append(run)
     return runs
 
@@ -154,15 +157,19 @@ def main():
     parser.add_argument('--cc', default='gcc', help='the compiler for tests that compile [gcc]')
     parser.add_argument('--sanitize', default='', help='the sanitizers of the build')
     parser.add_argument('--driver', default='', help='one of %s; tests/drivers/setup.py first' % ', '.join(variants.DRIVERS))
-    parser.add_argument('--only', default='', help='only tests that have this in their path or environment')
+    parser.add_argument('--cross', default='', help='the triple of the system that the programs are for')
+    parser.add_argument('--only', default='', help='only tests that have this, or one of these (joined by commas), in their path')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4), help='tests at the same time')
     parser.add_argument('--timeout', type=int, default=TIMEOUT, help='seconds for one test file [%d]' % TIMEOUT)
     parser.add_argument('--closing-line', help='write the closing line into this file in place of printing it')
     arguments = parser.parse_args()
     arguments.build = os.path.abspath(arguments.build)
     os.chdir(ROOT)
+    if arguments.cross and arguments.driver:
+        parser.error('--cross has a driver of its own: --driver cannot be given too')
     try:
-        driver = variants.find_driver(arguments.driver, arguments.build, arguments.sanitize)
+        driver = cross.Target(arguments.cross, arguments.build) if arguments.cross else \
+            variants.find_driver(arguments.driver, arguments.build, arguments.sanitize)
     except variants.Missing as missing:
         print('tests/run.py: %s' % missing, file=sys.stderr)
         return 2
@@ -172,6 +179,8 @@ def main():
     runs = find_runs(driver, arguments)
     for note in sorted({variants.note(run.variant) for run in runs} - {''}):
         print(note, flush=True)
+    if arguments.cross:
+        driver.print_left_out()
     passed, failed, skipped = 0, [], []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run.execute) for run in runs]):

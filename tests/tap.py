@@ -4,9 +4,12 @@ import subprocess
 import sys
 import traceback
 
+import cross
+
 BUILD = os.environ.get('SMOE_BUILD', os.path.abspath('build'))
 CC = os.environ.get('SMOE_CC', 'gcc')
 SANITIZE = os.environ.get('SMOE_SANITIZE', '')
+CROSS = os.environ.get('SMOE_CROSS', '')  # the triple of the system that the programs are for, '' for this one
 SANITIZE_FLAGS = ['-fsanitize=' + SANITIZE] if SANITIZE else []
 
 
@@ -16,6 +19,8 @@ class Skip(Exception):
 
 def command(*arguments, env=None, status=0):
     """Runs a program and gives its output. Any other exit status fails the test, and shows the output."""
+    if arguments[0].startswith(BUILD + '/'):
+        arguments = cross.runner(CROSS) + list(arguments)
     run = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
                          env={**os.environ, **(env or {})})
     assert run.returncode == status, '%s: exit status %d\n%s' % (' '.join(arguments), run.returncode, run.stdout)

@@ -31,11 +31,11 @@ ON_DEVICE = ['tests/' + name for name in ('analyze', 'checkpoint', 'devices', 'e
 # What runs under what: the environments of each test of a folder, or of one test, one after another. The longest name wins; what is not
 # named does not run. By driver; '' is the system's, `sanitize` the same in a build with sanitizers.
 VARIANTS = {
-    '': {'tests': [{}], **CHECK, 'tests/vision/test_check.py': WIDTHS},
+    '': {'tests': [{}], **CHECK, 'tests/vision/test_check.py': WIDTHS, 'tests/cross': []},
     # The sanitizers see the library's code and not the shaders': one width, and of the table what test_layer has. Nothing new in the rest.
     'sanitize': {'tests': [{}], **{path: [] for path in (
-        'tests/build', 'tests/drivers', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py', 'tests/check/test_masked.c',
-        'tests/check/test_stages.c')}},
+        'tests/build', 'tests/cross', 'tests/drivers', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py',
+        'tests/check/test_masked.c', 'tests/check/test_stages.c')}},
     'lavapipe-22': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
     'lavapipe-26': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
     'swiftshader': {**{path: [{}] for path in ON_DEVICE + ['tests/check']}, 'tests/check/test_layer.c': []},

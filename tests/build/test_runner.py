@@ -1,5 +1,5 @@
-"""What tests/run.py promises of --driver: what runs under what, how programs start there, and what is said where something is missing. In a
-project that consists of the runner and two tests, on a driver that is not there."""
+"""What tests/run.py promises of --driver and --cross: what runs under what, how programs start there, and what is said where something is
+missing. In a project that consists of the runner and a few tests, on drivers and systems that are not there."""
 import os
 import re
 import shutil
@@ -31,7 +31,7 @@ class Project:
         self.folder = tempfile.TemporaryDirectory()
         self.top = os.path.realpath(self.folder.name)
         os.makedirs(self.top + '/tests/drivers')
-        for name in ('run.py', 'variants.py', 'drivers/devices.py'):
+        for name in ('run.py', 'variants.py', 'cross.py', 'drivers/devices.py'):
             shutil.copy('tests/' + name, '%s/tests/%s' % (self.top, name))
         for name in ('check/test_large', 'golden/test_golden', 'unit/test_shape'):
             self.write('tests/%s.py' % name, TEST)
@@ -131,8 +131,30 @@ def hazards_between_ranges_are_left_out_aloud():
         assert {told['VK_LAYER_MESSAGE_ID_FILTER'] for path, told in found if path.endswith('_large.c')} == {''}, output
 
 
+def another_system_s_programs_start_with_what_runs_them():
+    with Project() as project:
+        for name in ('cross/test_programs', 'symbols/test_symbols'):
+            project.write('tests/%s.py' % name, TEST)
+        for name in ('fuzz/test_files_posix', 'unit/test_other'):
+            project.write('tests/%s.c' % name, '')
+        project.write('tests/cross/run', '#!/bin/sh\necho "# program: $*"\necho "# SMOE_BUILD $SMOE_BUILD"\n'
+                                         'echo "1..1"; echo "not ok 1 - told"\n')
+        for triple, left_out in (('aarch64-linux-gnu', []), ('x86_64-w64-mingw32', ['tests/fuzz/test_files_posix.c'])):
+            build = '%s/build/%s' % (project.top, triple)
+            project.write(build + '/bin/smoe-x', PROGRAM)
+            found, output = project.told('--cross', triple, '--build', 'build/' + triple)
+            found = dict(found)
+            wanted = {'unit/test_other.c', 'fuzz/test_files_posix.c', 'cross/test_programs.py', 'symbols/test_symbols.py'}
+            assert set(found) == {'tests/' + path for path in wanted} - set(left_out), output
+            assert found['tests/unit/test_other.c']['program'] == '%s %s/tests/unit/test_other' % (triple, build), output
+            assert all(told['SMOE_BUILD'] == build for told in found.values()), output
+            assert 'left out: all scripts but' in output and all('left out: %s: ' % path in output for path in left_out), output
+
+
 def what_is_missing_is_said():
     with Project() as project:
+        status, output = project.run('--driver', 'swiftshader', '--cross', 'aarch64-linux-gnu')
+        assert status == 2 and '--driver cannot be given too' in output, output
         for arguments, text in ((['--driver', 'nonsense'], 'lavapipe-22, lavapipe-26, swiftshader'),
                                 (['--driver', 'swiftshader'], 'swiftshader.json not found: run '),
                                 (['--driver', 'swiftshader', '--sanitize', 'address'], 'without sanitizers')):
@@ -144,4 +166,5 @@ def what_is_missing_is_said():
 
 
 tap.run([system_runs_everything, driver_runs_what_uses_a_device, programs_start_with_the_driver_s_libraries,
-         hazards_between_ranges_are_left_out_aloud, what_is_missing_is_said])
+         hazards_between_ranges_are_left_out_aloud, another_system_s_programs_start_with_what_runs_them,
+         what_is_missing_is_said])

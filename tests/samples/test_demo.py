@@ -65,7 +65,7 @@ def what_it_runs():
 
 def hint():
     done = subprocess.run([sys.executable, '-c', 'import sys; sys.path.insert(0, "site_scons"); import photographs; '
-                           'sys.exit(photographs.classify("/no/such/program", ""))'], stdout=subprocess.PIPE, encoding='utf-8')
+                           'sys.exit(photographs.classify([], "/no/such/program", ""))'], stdout=subprocess.PIPE, encoding='utf-8')
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1 and 'scons demo photos=FOLDER' in done.stdout, done
 
 

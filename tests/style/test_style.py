@@ -22,7 +22,7 @@ def files(*folders, suffixes=SUFFIXES):
     for top in folders:
         for folder, _, names in sorted(os.walk(top)):
             for name in sorted(names):
-                if name.endswith(suffixes) or top == '.ci':
+                if name.endswith(suffixes) or name == 'run':
                     yield '%s/%s' % (folder, name)
 
 

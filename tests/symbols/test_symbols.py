@@ -9,18 +9,22 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import tap
 
 LIBRARIES = {'smoe': ['smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
+WINDOWS = 'mingw' in tap.CROSS
+TOOLS = tap.CROSS + '-' if tap.CROSS else ''
 BANNED = {'abort', 'exit', '_exit', '_Exit', 'quick_exit', 'atexit', 'raise', 'signal', '__assert_fail', '__assert_rtn', 'printf',
           'vprintf', 'puts', 'putchar', 'perror', '__printf_chk', '__vprintf_chk', 'stdout', 'stderr', '__stdoutp', '__stderrp',
-          'getenv', 'secure_getenv', 'setenv', 'system', 'srand', 'setlocale'}
+          'getenv', 'secure_getenv', 'setenv', 'system', 'srand', 'setlocale', '_assert', '_wassert', '__mingw_printf', '__mingw_vprintf',
+          '__acrt_iob_func', '__iob_func', '_exit', 'OutputDebugStringA', 'GetEnvironmentVariableA', 'GetEnvironmentVariableW'}
 
 
 def names(*arguments):
-    """Names that nm lists, without the underscore that macOS puts before each."""
+    """Names that nm lists, without the underscore that macOS puts before each, and what mingw-w64 puts before pointers to names."""
     found = set()
-    for line in tap.command('nm', '-P', *arguments).splitlines():
+    for line in tap.command(TOOLS + 'nm', '-P', *arguments).splitlines():
         fields = line.split()
         if len(fields) >= 2 and len(fields[1]) == 1:
-            found.add(fields[0][1:] if sys.platform == 'darwin' else fields[0].split('@')[0])
+            name = fields[0][1:] if sys.platform == 'darwin' else fields[0].split('@')[0]
+            found.add(re.sub(r'^(__imp_|\.refptr\.)', '', name) if WINDOWS else name)
     return found
 
 
@@ -29,10 +33,15 @@ def archive(library):
 
 
 def shared(library):
+    if WINDOWS:
+        return glob.glob('%s/lib/lib%s-[0-9]*.dll' % (tap.BUILD, library))[0]
     return '%s/lib/lib%s.%s' % (tap.BUILD, library, 'dylib' if sys.platform == 'darwin' else 'so')
 
 
 def exported(library):
+    if WINDOWS:
+        table = tap.command(TOOLS + 'objdump', '-p', shared(library)).split('[Ordinal/Name Pointer] Table')[1].split('\n\n')[0]
+        return set(re.findall(r'^\s*\[ *\d+\].* (\w+)$', table, re.MULTILINE))
     return names('-gU', shared(library)) if sys.platform == 'darwin' else names('-D', '--defined-only', shared(library))
 
 
@@ -68,7 +77,8 @@ def uses_nothing_banned(library):
 
 
 def every_library_is_known():
-    found = {os.path.basename(path)[len('lib'):-len('.a')] for path in glob.glob(tap.BUILD + '/lib/*.a')}
+    found = {os.path.basename(path)[len('lib'):-len('.a')] for path in glob.glob(tap.BUILD + '/lib/*.a')
+             if not path.endswith('.dll.a')}
     assert found == set(LIBRARIES), 'libraries are %s' % sorted(found)
 
 

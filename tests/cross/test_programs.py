@@ -1,0 +1,126 @@
+"""Programs of a cross build, run as another system's: golden files, digits, the shared libraries in somebody's program, and on
+Windows what its own rules may break. tests/golden and tests/samples do the rest, for this system's programs."""
+import glob
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..'))
+import cross
+import tap
+
+BIN = tap.BUILD + '/bin/'
+CONSUMER = 'tests/install/consumer.c'
+WINDOWS = tap.CROSS == cross.WINDOWS
+# Under qemu lavapipe's compiler takes some ten seconds for the kernels of each file: these have most kinds of them.
+FEW = ('cosine_gmoe', 'gated_swiglu', 'sigmoid_grouped', 'ties_smooth')
+GOLDEN = [path for path in sorted(glob.glob('tests/golden/*.safetensors')) if WINDOWS or any(name in path for name in FEW)]
+VALIDATE = [] if WINDOWS else ['--validate']  # wine shows no layer; tests/cross/run watches the one beneath it
+
+
+def golden():
+    for path in GOLDEN:
+        tap.command(BIN + 'smoe-run', '--check', *VALIDATE, path)
+
+
+def golden_catches():
+    """A file whose last number is another: --check does not pass whatever it is given."""
+    with tempfile.TemporaryDirectory() as folder, open(GOLDEN[0], 'rb') as file:
+        content = bytearray(file.read())
+        content[-2] ^= 0x40  # of an exponent
+        path = folder + '/wrong.safetensors'
+        with open(path, 'wb') as wrong:
+            wrong.write(content)
+        tap.command(BIN + 'smoe-run', '--check', path, status=1)
+
+
+def digits():
+    accuracy = re.search(r'accuracy [\d.]+ \((\d+) of (\d+)\)', tap.command(BIN + 'smoe-digits'))
+    right, all_of_them = map(int, accuracy.groups())
+    assert right > 0.95 * all_of_them, accuracy.group(0)
+
+
+def embed():
+    tap.command(BIN + 'smoe-embed')
+
+
+def run_consumer(program, prefix):
+    """Where shared libraries are found differs: beside the program on Windows, where a variable says elsewhere."""
+    if WINDOWS:
+        for dll in glob.glob(prefix + '/bin/*.dll'):
+            shutil.copy(dll, os.path.dirname(program))
+    path = {'LD_LIBRARY_PATH': prefix + '/lib'}
+    output = tap.command(*cross.runner(tap.CROSS), program, env=path)
+    assert re.search(r'smoe [\d.]+: [1-9]\d* devices \(success\), unreadable', output), output
+    return output
+
+
+def with_prefix(test):
+    def run():
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = folder + '/prefix'
+            shutil.copytree(tap.BUILD + '/stage', prefix, symlinks=True)
+            test(folder, prefix)
+    run.__name__ = test.__name__
+    return run
+
+
+def dependencies(program):
+    text = tap.command(tap.CROSS + '-objdump', '-p', program)
+    return set(re.findall(r'(?:DLL Name:|NEEDED) +(\S+)', text))
+
+
+@with_prefix
+def shared_by_pkg_config(folder, prefix):
+    program, system = folder + '/consumer', 'build/cross/' + tap.CROSS
+    flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', 'smoe-file', 'smoe-device', 'smoe',
+                                    env={'PKG_CONFIG_LIBDIR': '%s/lib/pkgconfig:%s/lib/pkgconfig' % (prefix, system)}))
+    tap.command(tap.CC, '-std=c11', '-isystem', system + '/include', CONSUMER, '-o', program, *flags,
+                *([] if WINDOWS else ['-Wl,-rpath-link,' + system + '/lib']))
+    program += '.exe' if WINDOWS else ''
+    assert len([name for name in dependencies(program) if name.startswith('libsmoe')]) >= 2, dependencies(program)
+    run_consumer(program, prefix)
+
+
+@with_prefix
+def shared_by_cmake(folder, prefix):
+    system = os.path.abspath('build/cross/' + tap.CROSS)
+    tap.command('cmake', '-S', 'tests/install', '-B', folder + '/build', '-DCMAKE_PREFIX_PATH=' + prefix,
+                '-DCMAKE_SYSTEM_NAME=' + ('Windows' if WINDOWS else 'Linux'), '-DCMAKE_C_COMPILER=' + tap.CC,
+                '-DCMAKE_C_FLAGS=-isystem %s/include' % system,
+                *([] if WINDOWS else ['-DCMAKE_EXE_LINKER_FLAGS=-Wl,-rpath-link,%s/lib' % system]))
+    tap.command('cmake', '--build', folder + '/build')
+    run_consumer(folder + '/build/consumer' + ('.exe' if WINDOWS else ''), prefix)
+
+
+def needs_nothing_else():
+    """Of a compiler's own libraries, a program that is copied to another machine has none."""
+    system = {'KERNEL32.dll', 'msvcrt.dll'}
+    files = glob.glob(BIN + '*.exe') + glob.glob(tap.BUILD + '/lib/*.dll')
+    assert len(files) > 5
+    for path in files:
+        others = {name for name in dependencies(path) - system if not name.startswith('libsmoe')}
+        assert not others, '%s needs %s' % (path, others)
+
+
+def no_loader():
+    """A machine without Vulkan: vulkan-1.dll is not there."""
+    output = tap.command(BIN + 'smoe-devices', env={'WINEDLLOVERRIDES': 'vulkan-1='}, status=1)
+    assert 'no Vulkan loader on this system' in output, output
+
+
+def arguments():
+    """Names beyond the code page, from the command line to the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'ε-层 é.safetensors')
+        shutil.copy('tests/golden/one_expert.safetensors', path)
+        tap.command(BIN + 'smoe-run', '--check', path)
+
+
+print('# golden files: %s' % ', '.join(os.path.basename(path) for path in GOLDEN))
+TESTS = [golden, golden_catches, digits, embed, shared_by_pkg_config, shared_by_cmake]
+tap.run(TESTS + ([needs_nothing_else, no_loader, arguments] if WINDOWS else []))
