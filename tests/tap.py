@@ -17,11 +17,11 @@ class Skip(Exception):
     """Raised by a test that cannot run here; its text is the reason."""
 
 
-def command(*arguments, env=None, status=0):
+def command(*arguments, env=None, cwd=None, status=0):
     """Runs a program and gives its output. Any other exit status fails the test, and shows the output."""
     if arguments[0].startswith(BUILD + '/'):
         arguments = cross.runner(CROSS) + list(arguments)
-    run = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+    run = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd=cwd,
                          env={**os.environ, **(env or {})})
     assert run.returncode == status, '%s: exit status %d\n%s' % (' '.join(arguments), run.returncode, run.stdout)
     return run.stdout

@@ -90,6 +90,10 @@ static const char *find_file(char *path, size_t size, const char *program, const
 {
     static const char *const up[] = {"../..", "../../.."};
     const char *slash = strrchr(program, '/');
+#ifdef _WIN32
+    if (!slash)
+        slash = strrchr(program, '\\');
+#endif
     for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
         snprintf(path, size, "%.*s/%s/samples/digits/%s", (int)(slash - program), program, up[i], name);
         FILE *file = fopen(path, "rb");

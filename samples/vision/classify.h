@@ -44,6 +44,11 @@ bool path_list_add_pictures(path_list *list, const char *folder, const classify_
 bool path_is_same(const char *path, const char *other); /* one file by both names; false if either is NULL or not there */
 void path_list_release(path_list *list);
 bool path_is_folder(const char *path);
+#ifdef _WIN32
+#define PATH_SLASHES "/\\"
+#else
+#define PATH_SLASHES "/"
+#endif
 const char *path_name(const char *path); /* after the last slash */
 
 /* The times of many runs. */

@@ -6,11 +6,31 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef _WIN32
+#include <windows.h>
+#endif
+
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
     if (level != SMOE_LOG_INFO)
         vision_fail("%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+}
+
+/* The program's own file, where the system tells; `name` may have come by PATH or a link. */
+static void find_program(char *program, size_t size, const char *name)
+{
+#ifdef _WIN32
+    const DWORD length = GetModuleFileNameA(NULL, program, (DWORD)size);
+    if (length == 0 || length == size)
+        snprintf(program, size, "%s", name);
+#else
+    const ssize_t length = readlink("/proc/self/exe", program, size - 1); /* Linux */
+    if (length > 0)
+        program[length] = '\0';
+    else
+        snprintf(program, size, "%s", name);
+#endif
 }
 
 /* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. NULL after saying
@@ -19,15 +39,11 @@ static const char *find_model(char *path, size_t size, const char *name)
 {
     static const char *const up[] = {"/../../", "/../../../", ""};
     char program[2048], tried[3 * 4096 + 64] = "";
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1); /* Linux; `name` may have come by PATH or a link */
-    if (length > 0)
-        program[length] = '\0';
-    else
-        snprintf(program, sizeof program, "%s", name);
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = '\0';
-    for (uint32_t i = slash ? 0 : 2; i < 3; i++) {
+    find_program(program, sizeof program, name);
+    const size_t folder = (size_t)(path_name(program) - program);
+    if (folder > 0)
+        program[folder - 1] = '\0';
+    for (uint32_t i = folder > 0 ? 0 : 2; i < 3; i++) {
         const size_t used = strlen(tried);
         snprintf(path, size, "%s%ssamples/vision/model.safetensors", i < 2 ? program : "", up[i]);
         if (access(path, R_OK) == 0)

@@ -22,8 +22,11 @@ bool path_is_folder(const char *path)
 
 const char *path_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    const char *name = path;
+    for (; *path; path++)
+        if (strchr(PATH_SLASHES, *path))
+            name = path + 1;
+    return name;
 }
 
 bool path_list_add(path_list *list, const char *folder, const char *name)
@@ -56,7 +59,7 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     const struct dirent *entry;
     bool added = true;
     size_t size = strlen(folder);
-    while (size > 1 && folder[size - 1] == '/')
+    while (size > 1 && strchr(PATH_SLASHES, folder[size - 1]))
         size--;
     char *plain = malloc(size + 1);
     DIR *open = plain ? opendir(folder) : NULL;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Characters that are shown of a name, and of a path. */
 #define NAME_LENGTH 200u
@@ -211,7 +212,7 @@ static void write_totals(report *r)
 static const char *last_two(const char *path)
 {
     const char *at = path_name(path);
-    for (at -= at > path; at > path && at[-1] != '/'; at--)
+    for (at -= at > path; at > path && !strchr(PATH_SLASHES, at[-1]); at--)
         continue;
     return at;
 }

@@ -1,6 +1,7 @@
-"""Programs of a cross build, run as another system's: golden files, digits, the shared libraries in somebody's program, and on
+"""Programs of a cross build, run as another system's: golden files, digits, pictures, the shared libraries in somebody's program, and on
 Windows what its own rules may break. tests/golden and tests/samples do the rest, for this system's programs."""
 import glob
+import json
 import os
 import re
 import shlex
@@ -42,6 +43,14 @@ def digits():
     accuracy = re.search(r'accuracy [\d.]+ \((\d+) of (\d+)\)', tap.command(BIN + 'smoe-digits'))
     right, all_of_them = map(int, accuracy.groups())
     assert right > 0.95 * all_of_them, accuracy.group(0)
+
+
+def digits_from_another_folder():
+    """The model lies beside the sources, seen from where the program is."""
+    program = os.path.abspath(BIN + 'smoe-digits')
+    with tempfile.TemporaryDirectory() as folder:
+        script = 'cd "$1" && shift && exec "$@" --index 3'
+        assert 'digit' in tap.command('bash', '-c', script, 'bash', folder, *cross.runner(tap.CROSS), program)
 
 
 def embed():
@@ -113,6 +122,31 @@ def no_loader():
     assert 'no Vulkan loader on this system' in output, output
 
 
+def pictures():
+    """Bytes that are line ends in text, in files of pictures; the model, seen from another folder; what is written, and what is not written
+    over, by whatever name."""
+    for name in ('rgb.png', 'baseline.jpg'):
+        assert ' %  ' in tap.command(BIN + 'smoe-classify', 'tests/vision/seeds/' + name)
+    tap.command(BIN + 'smoe-classify', '--check', 'tests/vision/check_smooth.safetensors')
+    with tempfile.TemporaryDirectory() as folder:
+        picture, out, report = (os.path.join(folder, name) for name in ('猫.png', 'out.safetensors', 'report.html'))
+        shutil.copy('tests/vision/seeds/rgb.png', picture)
+        for _ in range(2):  # the second time they are there, and the folder's pictures are as many
+            output = tap.command(BIN + 'smoe-classify', '--out', out, '--report', report, folder.replace('/', '\\'), cwd=folder)
+            assert '猫.png' in output and 'could not be read' not in output, output
+        with open(out, 'rb') as file:
+            size = int.from_bytes(file.read(8), 'little')
+            tensors = json.loads(file.read(size))
+            assert os.path.getsize(out) == 8 + size + max(tensors[name]['data_offsets'][1] for name in ('logits', 'images'))
+        with open(report, encoding='utf-8', newline='') as file:
+            page = file.read()
+            assert page.startswith('<!doctype html>') and '猫.png' in page and '\r' not in page
+        before = os.path.getsize(picture)
+        other_case = os.path.join(folder, '猫.PNG')
+        assert 'is one of the pictures' in tap.command(BIN + 'smoe-classify', '--out', other_case, picture, status=2)
+        assert os.path.getsize(picture) == before
+
+
 def arguments():
     """Names beyond the code page, from the command line to the file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -122,5 +156,5 @@ def arguments():
 
 
 print('# golden files: %s' % ', '.join(os.path.basename(path) for path in GOLDEN))
-TESTS = [golden, golden_catches, digits, embed, shared_by_pkg_config, shared_by_cmake]
-tap.run(TESTS + ([needs_nothing_else, no_loader, arguments] if WINDOWS else []))
+TESTS = [golden, golden_catches, digits, digits_from_another_folder, embed, shared_by_pkg_config, shared_by_cmake]
+tap.run(TESTS + ([needs_nothing_else, no_loader, pictures, arguments] if WINDOWS else []))
