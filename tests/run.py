@@ -143,8 +143,8 @@ def find_runs(driver, arguments):
     runs = []
     paths = [path for suffix in ('c', 'py', 'sh') for path in glob.glob('tests/*/test_*.' + suffix)]
     for path in sorted(paths, key=variants.order):
-        for variant in driver.variants(path) if arguments.cross else \
-                variants.find(path, arguments.driver or ('sanitize' if arguments.sanitize else '')):
+        which = arguments.driver or ('sanitize' if arguments.sanitize else '')
+        for variant in driver.variants(path) if arguments.cross else variants.find(path, which, arguments.brief):
             run = Run(path, variant, driver, arguments)
             if any(part in run.label for part in arguments.only.split(',')):
                 runs.append(run)
@@ -158,12 +158,15 @@ def main():
     parser.add_argument('--sanitize', default='', help='the sanitizers of the build')
     parser.add_argument('--driver', default='', help='one of %s; tests/drivers/setup.py first' % ', '.join(variants.DRIVERS))
     parser.add_argument('--cross', default='', help='the triple of the system that the programs are for')
-    parser.add_argument('--only', default='', help='only tests that have this, or one of these (joined by commas), in their path')
+    parser.add_argument('--brief', action='store_true', help='with --driver: the part that CI runs')
+    parser.add_argument('--only', default='', help='only tests that have this, or one of these (joined by commas), in their path or environment')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4), help='tests at the same time')
     parser.add_argument('--timeout', type=int, default=TIMEOUT, help='seconds for one test file [%d]' % TIMEOUT)
     parser.add_argument('--closing-line', help='write the closing line into this file in place of printing it')
     arguments = parser.parse_args()
     arguments.build = os.path.abspath(arguments.build)
+    if arguments.brief and not arguments.driver:
+        parser.error('--brief: needs --driver')
     os.chdir(ROOT)
     if arguments.cross and arguments.driver:
         parser.error('--cross has a driver of its own: --driver cannot be given too')

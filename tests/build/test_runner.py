@@ -114,6 +114,19 @@ def programs_start_with_the_driver_s_libraries():
             assert told['SMOE_BUILD'] != project.top + '/build' and told['program'] == 'launched smoe-x a b', output
 
 
+def brief_is_one_width_of_what_the_driver_can_change():
+    with Project() as project:
+        project.set_up()
+        for name in ('tests/samples/test_demo.py', 'tests/check/test_threads.c'):
+            project.write(name, TEST)
+        for driver, width in (('swiftshader', '256'), ('lavapipe-26', '512')):  # without a variant, what with_shader_cache() sets
+            found, output = project.told('--driver', driver, '--brief')
+            assert sorted((path, told['LP_NATIVE_VECTOR_WIDTH']) for path, told in found) == [
+                (path, width) for path in ('tests/check/test_large.py', 'tests/golden/test_golden.py')], output
+        status, output = project.run('--brief')
+        assert status == 2 and '--brief: needs --driver' in output, output
+
+
 def hazards_between_ranges_are_left_out_aloud():
     with Project() as project:
         project.set_up()
@@ -167,4 +180,4 @@ def what_is_missing_is_said():
 
 tap.run([system_runs_everything, driver_runs_what_uses_a_device, programs_start_with_the_driver_s_libraries,
          hazards_between_ranges_are_left_out_aloud, another_system_s_programs_start_with_what_runs_them,
-         what_is_missing_is_said])
+         brief_is_one_width_of_what_the_driver_can_change, what_is_missing_is_said])
