@@ -27,6 +27,13 @@ def command(*arguments, env=None, cwd=None, status=0):
     return run.stdout
 
 
+def needs_its_own_place(program):
+    """Skips where the program is a script of tests/variants.py."""
+    with open(program, 'rb') as file:
+        if file.read(2) == b'#!':
+            raise Skip('%s is a script, by which another C library loads the program: its place is that of the loader' % program)
+
+
 def run(tests):
     """tests: functions, or (name, function) pairs. Ends the program."""
     tests = [(test.__name__, test) if callable(test) else test for test in tests]

@@ -2,7 +2,6 @@
 import glob
 import os
 import shlex
-import shutil
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -122,14 +121,16 @@ class Driver:
 
     def write_scripts(self, build):
         """Where programs cannot start by themselves, tests find scripts in their places, in a build folder made of those."""
-        shutil.rmtree(self.build, ignore_errors=True)
-        os.makedirs(self.build + '/bin')
-        os.symlink(build + '/lib', self.build + '/lib')
+        os.makedirs(self.build + '/bin', exist_ok=True)
+        new = '%s/%d' % (self.build, os.getpid())  # put in place whole: the tests of another run may be starting the old one
+        os.symlink(build + '/lib', new)
+        os.replace(new, self.build + '/lib')
         for path in glob.glob(build + '/bin/*'):
             script = self.build + path[len(build):]
-            with open(script, 'w', encoding='utf-8') as file:
+            with open(new, 'w', encoding='utf-8') as file:
                 file.write('#!/bin/sh\nexec %s "$@"\n' % ' '.join(map(shlex.quote, self.command([path]))))
-            os.chmod(script, 0o755)
+            os.chmod(new, 0o755)
+            os.replace(new, script)
 
 
 def find_driver(name, build, sanitize):

@@ -91,6 +91,7 @@ def what_lies_beside_pictures():
 
 def default_model():
     """Found through PATH and through a link; where it is missing, the places are named."""
+    tap.needs_its_own_place(CLASSIFY)
     picture = make_picture('c.png')
     os.symlink(CLASSIFY, path_of('classify'))
     for call, path in (('classify', scratch.name), (os.path.basename(CLASSIFY), os.path.dirname(CLASSIFY))):

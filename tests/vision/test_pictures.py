@@ -122,6 +122,7 @@ def band_width():
 
 def default_model():
     """Found by the program's place, wherever it is called from."""
+    tap.needs_its_own_place(CLASSIFY)
     path = make_picture(path_of('default.png'), 3)
     names = [name for name, _, _ in blocks_of(run(path, cwd=scratch.name)[0])[path]]
     assert len(names) == 5 and not any(name.isdigit() for name in names), names
