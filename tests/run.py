@@ -159,7 +159,7 @@ def main():
     parser.add_argument('--driver', default='', help='one of %s; tests/drivers/setup.py first' % ', '.join(variants.DRIVERS))
     parser.add_argument('--cross', default='', help='the triple of the system that the programs are for')
     parser.add_argument('--brief', action='store_true', help='with --driver: the part that CI runs')
-    parser.add_argument('--only', default='', help='only tests that have this, or one of these (joined by commas), in their path or environment')
+    parser.add_argument('--only', default='', help='only tests that have this, or one of these (a,b), in their path or environment')
     parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4), help='tests at the same time')
     parser.add_argument('--timeout', type=int, default=TIMEOUT, help='seconds for one test file [%d]' % TIMEOUT)
     parser.add_argument('--closing-line', help='write the closing line into this file in place of printing it')

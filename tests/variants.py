@@ -46,10 +46,10 @@ for driver in ('lavapipe-22', 'lavapipe-26', 'swiftshader'):
         'vision/test_loader.py', 'vision/test_report_browser.py', 'vision/test_report_files.py')})
 DRIVERS = [kind for kind in VARIANTS if kind not in ('', 'sanitize')]
 # With --brief, as CI runs them: the folders whose outcome hangs on the driver most, at SwiftShader's subgroups of 4 and one width on each
-# lavapipe. Samples, checkpoints and analyses are the same kernels again, as are those that the library's threads record. The system's tests
-# have run all of it on lavapipe 22.3: the newest layer sees the kernels there, and no more.
+# lavapipe: the newer one's has cooperative matrices. Samples, checkpoints and analyses are the same kernels again, as are those that the
+# library's threads record. The system's tests have run all of it on lavapipe 22.3: the newest layer sees the kernels there, and no more.
 KERNELS, PROGRAMS, FILES = ('tests/check/',), ('tests/devices/', 'tests/embed/'), ('tests/golden/',)
-BRIEF = {'swiftshader': (None, KERNELS + PROGRAMS), 'lavapipe-22': ('256', KERNELS), 'lavapipe-26': ('512', KERNELS + PROGRAMS + FILES)}
+BRIEF = {'swiftshader': (None, KERNELS + PROGRAMS), 'lavapipe-22': ('512', KERNELS), 'lavapipe-26': ('256', KERNELS + PROGRAMS + FILES)}
 NOT_BRIEF = ('tests/check/test_layer.c', 'tests/check/test_threads.c')  # the former is a part of test_stages
 # The longest come first, that none is left for the end. Their shaders are the others' too, and are in the cache then.
 FIRST = ['tests/check/test_%s.c' % name for name in ('stages', 'cooperative', 'tiers', 'masked')]
