@@ -53,17 +53,18 @@ static const smoe_tuning software = {
                 BROADCAST(18, 32, 2, 4)},
 };
 
+#define COOPERATIVE(min_rows_, rows_, thread_rows_, thread_columns_)                                                    \
+    {                                                                                                                  \
+        .matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = min_rows_, .rows = rows_, .columns = 64, .depth = 32,           \
+        .thread_rows = thread_rows_, .thread_columns = thread_columns_                                                 \
+    }
+
 /* Matrix units: where the tiled kernels would run. 32 sums per lane at most; 80 bytes of shared memory per row of a tile. */
-static const smoe_tuning cooperative = {
-    .name = "cooperative",
-    .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2),
-                {.matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = 5, .rows = 16, .columns = 64, .depth = 32, .thread_rows = 16,
-                 .thread_columns = 16},
-                {.matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = 24, .rows = 32, .columns = 64, .depth = 32, .thread_rows = 16,
-                 .thread_columns = 32},
-                {.matmul = SMOE_MATMUL_COOPERATIVE, .min_rows = 48, .rows = 64, .columns = 64, .depth = 32, .thread_rows = 32,
-                 .thread_columns = 32}},
-};
+#define COOPERATIVE_REGIMES COOPERATIVE(5, 16, 16, 16), COOPERATIVE(24, 32, 16, 32), COOPERATIVE(48, 64, 32, 32)
+
+static const smoe_tuning cooperative = {.name = "cooperative", .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2), COOPERATIVE_REGIMES}};
+/* With the vector kernels of mali. */
+static const smoe_tuning mali_cooperative = {.name = "cooperative", .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 1), COOPERATIVE_REGIMES}};
 
 /* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
 static bool exact_subgroups(const smoe_device_info *info)
@@ -101,6 +102,6 @@ const smoe_tuning *smoe_tuning_find_experts(const smoe_device_info *info, const 
     const smoe_tuning *plain = smoe_tuning_find(info);
     /* Software drivers take such matrices apart again, which costs many times what the broadcast kernels do. */
     if (desc->mixed_precision && plain != &software && smoe_cooperative_runs(info, desc->weight_type))
-        return &cooperative;
+        return plain == &mali ? &mali_cooperative : &cooperative;
     return plain;
 }

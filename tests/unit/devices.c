@@ -49,6 +49,10 @@ static const corner corners[TEST_DEVICE_COUNT] = {
      {HALF(8, 32, 16), BFLOAT(16, 16, 32)}, 0},
     {"matrices on the floor", VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, SMOE_CAPABILITY_ALL, 16, 16, 128, 16384, 1ull << 27, 64,
      {HALF(16, 16, 16), BFLOAT(16, 16, 16)}, 0},
+    {"Mali with matrices", VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, NO_MATRICES | MATRICES, 16, 16, 1024, 32768, 0xffffffffull, 16,
+     {HALF(16, 16, 16)}, 0x13b5},
+    {"more than 256 outputs", VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, NO_MATRICES | MATRICES, 32, 32, 1024, 49152, 0xffffffffull, 16,
+     {HALF(32, 16, 16), HALF(32, 32, 16)}, 0},
 };
 
 smoe_device_info test_device(uint32_t i)

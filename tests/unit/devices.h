@@ -4,7 +4,7 @@
 
 #include <smoe/smoe.h>
 
-#define TEST_DEVICE_COUNT 18
+#define TEST_DEVICE_COUNT 20
 
 /* device i of TEST_DEVICE_COUNT; its name says what it stands for */
 smoe_device_info test_device(uint32_t i);
