@@ -5,6 +5,7 @@
 #define ANY_VERSION .first_version = 0, .last_version = UINT32_MAX /* no release is known to be free of it */
 #define SUBGROUP_OPERATIONS \
     (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+#define COOPERATIVE_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
 
 #define VENDOR_AMD 0x1002u
 #define VENDOR_INTEL 0x8086u
@@ -14,11 +15,13 @@
 
 static const smoe_quirk_row rows[SMOE_QUIRK_COUNT] = {
     /* A matrix multiplication by shuffles gives garbage on Adreno 640 (512.502.0) and 840 (512.842.19) and is right without subgroup
-     * operations; another one by subgroup sums crashes the compiler of an Adreno 750. Adreno 830 (512.800.64) was right. */
+     * operations; another one by subgroup sums crashes the compiler of an Adreno 750. Adreno 830 (512.800.64) was right. On 840 also
+     * cooperative matrices in buffers of another type, such as our shared memory, are loaded and stored with a wrong stride. */
     {.quirk = {.name = "qualcomm_subgroups",
-               .text = "Qualcomm's driver: matrix multiplications with subgroup operations give wrong results or crash its compiler",
-               .source = "github.com/Tencent/ncnn/issues/6778, github.com/ggml-org/llama.cpp/pull/29165",
-               .masked_capabilities = SUBGROUP_OPERATIONS},
+               .text = "Qualcomm's driver: matrix multiplications with subgroup operations or cooperative matrices give wrong results or "
+                       "crash its compiler",
+               .source = "github.com/Tencent/ncnn/issues/6778, /pull/6972, github.com/ggml-org/llama.cpp/pull/29165",
+               .masked_capabilities = SUBGROUP_OPERATIONS | COOPERATIVE_MATRICES},
      .driver_id = VK_DRIVER_ID_QUALCOMM_PROPRIETARY,
      ANY_VERSION},
     /* The same multiplication under turnip 26.1.2: wrong on Adreno 640 alone, right on 830 and 840. */
@@ -50,7 +53,7 @@ static const smoe_quirk_row rows[SMOE_QUIRK_COUNT] = {
     {.quirk = {.name = "lavapipe_matrices",
                .text = "lavapipe with subgroups of 16 lanes: compiling a kernel with cooperative matrices crashes",
                .source = "Mesa 26.1.6, LP_NATIVE_VECTOR_WIDTH=512 on x86-64",
-               .masked_capabilities = SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16},
+               .masked_capabilities = COOPERATIVE_MATRICES},
      .driver_id = VK_DRIVER_ID_MESA_LLVMPIPE,
      .lanes = 16,
      ANY_VERSION},

@@ -91,6 +91,18 @@ static void test_every_row(void **state)
     assert_null(smoe_device_quirk(&info, 0));
 }
 
+static void test_matrices(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
+        const char *quirk = drivers[i].quirk ? drivers[i].quirk : "";
+        const uint32_t matrices = SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16;
+        smoe_device_info info = made_device(i);
+        smoe_quirks_apply(&info);
+        assert_int_equal(!(info.capabilities & matrices), !strcmp(quirk, "qualcomm_subgroups") || strstr(quirk, "_matrices"));
+    }
+}
+
 /* What is selected for a device with a quirk is what is selected where the capabilities are really missing. */
 static void test_selection(void **state)
 {
@@ -128,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_has_them),
         cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_matrices),
         cmocka_unit_test(test_selection),
     };
     return cmocka_run_group_tests_name("quirks", tests, NULL, NULL);
