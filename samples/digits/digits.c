@@ -91,8 +91,9 @@ static const char *find_file(char *path, size_t size, const char *program, const
     static const char *const up[] = {"../..", "../../.."};
     const char *slash = strrchr(program, '/');
 #ifdef _WIN32
-    if (!slash)
-        slash = strrchr(program, '\\');
+    const char *backslash = strrchr(program, '\\'); /* the last of either kind */
+    if (!slash || (backslash && backslash > slash))
+        slash = backslash;
 #endif
     for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
         snprintf(path, size, "%.*s/%s/samples/digits/%s", (int)(slash - program), program, up[i], name);

@@ -122,6 +122,19 @@ def no_loader():
     assert 'no Vulkan loader on this system' in output, output
 
 
+def validation_is_watched():
+    """tests/cross/run, with something in wine's place: a message of the layer fails, and so does a layer that is not there."""
+    with tempfile.TemporaryDirectory() as folder:
+        wine = folder + '/wine'
+        with open(wine, 'w', encoding='utf-8') as file:
+            file.write('#!/bin/sh\necho "$2"\n')
+        os.chmod(wine, 0o755)
+        env = {'PATH': folder + os.pathsep + os.environ['PATH'], 'DISPLAY': ':none', 'SMOE_TEST_VALIDATION': 'outside'}
+        for text, layer, status in (('all is well', 'VK_LAYER_KHRONOS_validation', 0), ('all is well', 'VK_LAYER_NO_such', 1),
+                                    ('Validation Error: [ VUID-x ]', 'VK_LAYER_KHRONOS_validation', 1)):
+            tap.command(*cross.runner(tap.CROSS), wine, text, env={**env, 'VK_INSTANCE_LAYERS': layer}, status=status)
+
+
 def pictures():
     """Bytes that are line ends in text, in files of pictures; the model, seen from another folder; what is written, and what is not written
     over, by whatever name."""
@@ -157,4 +170,4 @@ def arguments():
 
 print('# golden files: %s' % ', '.join(os.path.basename(path) for path in GOLDEN))
 TESTS = [golden, golden_catches, digits, digits_from_another_folder, embed, shared_by_pkg_config, shared_by_cmake]
-tap.run(TESTS + ([needs_nothing_else, no_loader, pictures, arguments] if WINDOWS else []))
+tap.run(TESTS + ([needs_nothing_else, no_loader, validation_is_watched, pictures, arguments] if WINDOWS else []))
