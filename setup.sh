@@ -6,7 +6,8 @@
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
-    vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev)
+    vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev
+    debian-archive-keyring)
 debian_ci=(clang cmake make python3-matplotlib python3-pil)
 # Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped.
 if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium); fi

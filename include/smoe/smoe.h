@@ -266,12 +266,13 @@ typedef struct smoe_plan_desc {
     bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
     /* true: the experts' two matrix multiplications, those of the shared one too, may round their inputs (x; the hidden numbers, behind
      * activation and gate) to weight_type, which must be a 16-bit one, so that the device's matrix units can run them. Products are added
-     * up in float32; router, biases, activations and y stay float32. Used where the device has SMOE_CAPABILITY_COOPERATIVE_MATRIX (for
-     * bfloat16 also ..._BFLOAT16) and an expert gets rows enough; smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan
-     * is the one without.
-     * Error: rounding moves an input v by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|, and 0 for what is below 2^-14), 2^-8 |v|
-     * for bfloat16, hence a sum over w_k v_k by at most as large a part of the sum over |w_k v_k|; roundings being independent, by about
-     * that part of the root of the sum of squares.
+     * up in float32, in the device's own order; router, biases, activations and y stay float32. Used where the device has
+     * SMOE_CAPABILITY_COOPERATIVE_MATRIX (for bfloat16 also ..._BFLOAT16) and an expert gets rows enough; smoe_select_kernels then names
+     * expert_up_cooperative. Elsewhere the plan is the one without.
+     * Error: rounding moves an input v by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|), 2^-8 |v| for bfloat16, hence a sum
+     * over w_k v_k by at most as large a part of the sum over |w_k v_k|; roundings being independent, by about that part of the root of
+     * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25, or counts as 0 on devices that have no denormal numbers, and
+     * so do float16 weights below 2^-14 there.
      * Range: an input that float16 does not hold, |v| >= 65520, counts as infinite with its sign. That token's y follows from it, infinite
      * or NaN unless an activation hides it; no other token changes, and the routing and its report are those of float32. bfloat16 has
      * float32's range. */

@@ -1,9 +1,11 @@
 """The devices of build/drivers, and how a program is started on one of them. `tests/drivers/on.py` does it from a shell."""
+import glob
 import json
 import os
 
 FOLDER = 'build/drivers'
-SYSTEM_LAVAPIPE = '/usr/share/vulkan/icd.d/lvp_icd.%s.json' % os.uname().machine
+# lvp_icd.x86_64.json; newer packages of Mesa call it lvp_icd.json
+SYSTEM_LAVAPIPE = (sorted(glob.glob('/usr/share/vulkan/icd.d/lvp_icd*.json')) or ['/usr/share/vulkan/icd.d/lvp_icd.json'])[0]
 
 
 class Missing(Exception):
