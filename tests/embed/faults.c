@@ -93,6 +93,13 @@ bool faults_dies(const char *kind, const void *handle)
       (device, pool, first, count, size, data, stride, flags))
 CALLS(CALL)
 
+/* An extension's: the loader's library has no entry of this name. */
+static VKAPI_ATTR VkResult VKAPI_CALL get_cooperative_matrix_properties(VkPhysicalDevice device, uint32_t *count,
+                                                                        VkCooperativeMatrixPropertiesKHR *out)
+{
+    return faults_fails("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR") ? faults.result : faults.real_get_matrices(device, count, out);
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL unknown_call(void)
 {
     fprintf(stderr, "    faults: a function was called that faults.c neither wraps nor passes on\n");
@@ -130,6 +137,7 @@ static PFN_vkVoidFunction wrapped(const char *name)
 {
     static const faults_function functions[] = {
         CALLS(WRAPPED_CALL) /* clang-format off */
+        {"vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", (PFN_vkVoidFunction)get_cooperative_matrix_properties},
         {"vkGetDeviceProcAddr", (PFN_vkVoidFunction)get_device_proc_addr},
         {"vkGetInstanceProcAddr", (PFN_vkVoidFunction)faults_get_instance_proc_addr}, /* clang-format on */
     };
@@ -162,6 +170,8 @@ PFN_vkVoidFunction VKAPI_CALL faults_get_instance_proc_addr(VkInstance instance,
         faults.real_create_messenger = (PFN_vkCreateDebugUtilsMessengerEXT)real;
     if (!strcmp(name, "vkDestroyDebugUtilsMessengerEXT"))
         faults.real_destroy_messenger = (PFN_vkDestroyDebugUtilsMessengerEXT)real;
+    if (!strcmp(name, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"))
+        faults.real_get_matrices = (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)real;
     return substitute(real, name);
 }
 

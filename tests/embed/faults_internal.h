@@ -3,6 +3,7 @@
 #define EMBED_FAULTS_INTERNAL_H
 
 #include "faults.h"
+#include "vulkan/cooperative_matrix.h"
 
 #define FAULTS_MAX_OBJECTS 4096u
 #define FAULTS_POISON ((uintptr_t)0xbad0bad0u) /* left in a failing call's output, which the specification leaves undefined */
@@ -19,6 +20,7 @@ typedef struct faults_state {
     PFN_vkGetInstanceProcAddr real_get_instance_proc_addr;
     PFN_vkCreateDebugUtilsMessengerEXT real_create_messenger;
     PFN_vkDestroyDebugUtilsMessengerEXT real_destroy_messenger;
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR real_get_matrices;
     faults_memory memory;
     VkDeviceSize allocation_limit;
     uint32_t calls, fail_at;
