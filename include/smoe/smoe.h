@@ -191,9 +191,9 @@ typedef struct smoe_context_desc {
     const char *const *enabled_extensions;             /* the names given to vkCreateDevice */
     uint32_t enabled_extension_count;
     uint32_t masked_capabilities; /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers */
-    /* Choose kernels as on this device, as far as the real one can: its type, ids, name and quirks, the lesser of the limits, the
-     * capabilities of both; subgroup sizes and matrix shapes stay the real ones. For tests of kernels meant for others' devices.
-     * NULL = none */
+    /* Choose kernels as on this device, as far as the real one can: its type, ids and name, its quirks and the real one's, the lesser of
+     * the limits, the capabilities of both; subgroup sizes and matrix shapes stay the real ones. For tests of kernels meant for others'
+     * devices. NULL = none */
     const smoe_device_info *act_as;
     const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
     size_t pipeline_cache_size;   /* device or driver is ignored */

@@ -133,11 +133,22 @@ static smoe_result act_as(const smoe_host *host, const smoe_device_info *as, smo
                : smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "context desc.act_as: %s", reason);
 }
 
-static void apply_quirks(const smoe_host *host, smoe_device_info *info)
+static bool has_quirk(const smoe_device_info *info, const smoe_quirk *wanted)
 {
     const smoe_quirk *quirk;
     for (uint32_t i = 0; (quirk = smoe_device_quirk(info, i)) != NULL; i++)
-        smoe_inform(host, "quirk %s: %s (%s)", quirk->name, quirk->text, quirk->source);
+        if (quirk == wanted)
+            return true;
+    return false;
+}
+
+/* Tells of those that `told`, unless NULL, does not have. */
+static void apply_quirks(const smoe_host *host, const smoe_device_info *told, smoe_device_info *info)
+{
+    const smoe_quirk *quirk;
+    for (uint32_t i = 0; (quirk = smoe_device_quirk(info, i)) != NULL; i++)
+        if (!told || !has_quirk(told, quirk))
+            smoe_inform(host, "quirk %s: %s (%s)", quirk->name, quirk->text, quirk->source);
     smoe_quirks_apply(info);
 }
 
@@ -188,9 +199,13 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return result;
     if (!info.usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
-    if (desc->act_as && (result = act_as(&host, desc->act_as, &info)))
-        return result;
-    apply_quirks(&host, &info);
+    apply_quirks(&host, NULL, &info); /* before act_as: the driver stays what it is under any name */
+    if (desc->act_as) {
+        const smoe_device_info real = info;
+        if ((result = act_as(&host, desc->act_as, &info)))
+            return result;
+        apply_quirks(&host, &real, &info);
+    }
     apply_enabled(desc, &info);
 
     smoe_context *context = smoe_host_alloc(&host, 1, sizeof *context);

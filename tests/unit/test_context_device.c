@@ -1,0 +1,112 @@
+/* What a context makes of the device that Vulkan reports, on one that is not there. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "common/record.h"
+#include "fake_device.h"
+
+#define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+#define BOTH_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
+
+#define RADV 3u /* VkDriverId */
+#define QUALCOMM 8u
+#define LLVMPIPE 13u
+#define MOLTENVK 14u
+#define AMD 0x1002u
+
+static test_record record;
+
+static smoe_device_info described(void)
+{
+    smoe_device_info info;
+    assert_int_equal(smoe_physical_device_info(fake_get_instance_proc_addr, fake_instance(), VK_API_VERSION_1_3, fake_physical_device(),
+                                               &info),
+                     SMOE_SUCCESS);
+    assert_true(info.usable);
+    return info;
+}
+
+static smoe_device_info context_info(const smoe_context_desc *desc)
+{
+    const smoe_log log = test_record_log(&record);
+    smoe_context_desc logged = *desc;
+    smoe_context *context = NULL;
+    logged.log = &log;
+    test_record_clear(&record);
+    assert_int_equal(smoe_context_create(&logged, &context), SMOE_SUCCESS);
+    const smoe_device_info info = *smoe_context_device_info(context);
+    smoe_context_destroy(context);
+    assert_int_equal(test_record_problem_count(&record), 0);
+    return info;
+}
+
+/* How many lines of the log, all of them news, begin so. */
+static uint32_t told(const char *start)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < record.line_count && i < TEST_RECORD_LINES; i++)
+        count += record.levels[i] == SMOE_LOG_INFO && strncmp(record.lines[i], start, strlen(start)) == 0;
+    return count;
+}
+
+static void test_everything_is_there(void **state)
+{
+    (void)state;
+    fake_reset();
+    const smoe_context_desc desc = fake_context_desc();
+    const smoe_device_info info = context_info(&desc);
+    assert_int_equal(info.capabilities, SMOE_CAPABILITY_ALL);
+    assert_int_equal(info.matrix_shape_count, 2);
+    assert_int_equal(record.line_count, 0);
+}
+
+/* What the real driver gets wrong it gets wrong under any name: the quirks of both are applied, and each is told once. */
+static void test_act_as_keeps_quirks(void **state)
+{
+    static const struct {
+        uint32_t driver_id, vendor_id, lanes, as_driver, lost;
+        const char *told[2];
+    } cases[] = {
+        {MOLTENVK, AMD, 32, RADV, SUBGROUPS, {"quirk moltenvk_amd_subgroups:", NULL}},
+        {LLVMPIPE, 0x10005, 16, RADV, BOTH_MATRICES, {"quirk lavapipe_matrices:", NULL}},
+        {RADV, AMD, 32, QUALCOMM, BOTH_MATRICES | SUBGROUPS, {"quirk qualcomm_subgroups:", NULL}},
+        {LLVMPIPE, 0x10005, 16, QUALCOMM, BOTH_MATRICES | SUBGROUPS, {"quirk lavapipe_matrices:", "quirk qualcomm_subgroups:"}},
+        {MOLTENVK, AMD, 32, MOLTENVK, SUBGROUPS, {"quirk moltenvk_amd_subgroups:", NULL}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_reset();
+        smoe_device_info as = described(); /* of a driver without a quirk, so with every capability */
+        as.driver_id = cases[i].as_driver;
+        as.vendor_id = AMD;
+        fake.driver_id = cases[i].driver_id;
+        fake.vendor_id = cases[i].vendor_id;
+        fake.lanes = cases[i].lanes;
+        smoe_context_desc desc = fake_context_desc();
+        desc.act_as = &as;
+        const smoe_device_info info = context_info(&desc);
+        if (info.capabilities != (SMOE_CAPABILITY_ALL & ~cases[i].lost))
+            fail_msg("driver %u as driver %u: capabilities 0x%x", cases[i].driver_id, cases[i].as_driver, info.capabilities);
+        assert_int_equal(info.driver_id, cases[i].as_driver);
+        assert_int_equal(told(cases[i].told[0]), 1);
+        assert_int_equal(cases[i].told[1] ? told(cases[i].told[1]) : 1, 1);
+        assert_int_equal(told("quirk "), cases[i].told[1] ? 2 : 1);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    test_record_init(&record);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything_is_there),
+        cmocka_unit_test(test_act_as_keeps_quirks),
+    };
+    return cmocka_run_group_tests_name("context_device", tests, setup, NULL);
+}
