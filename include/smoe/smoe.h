@@ -145,6 +145,7 @@ typedef struct smoe_device_info {
 } smoe_device_info;
 
 /* Describes a physical device. An unusable one is not an error: `usable` is false and `reason` says why.
+ * Cooperative matrices are not there where the driver fails to list them, nor asked for where a quirk of the driver takes them away.
  * `api_version` is VkApplicationInfo.apiVersion of `instance` (0 means Vulkan 1.0, which no device can be used under).
  * Errors: INVALID_ARGUMENT (a NULL argument, or a function the instance does not have), OUT_OF_HOST_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance,
@@ -159,8 +160,8 @@ typedef struct smoe_quirk {
     uint32_t masked_capabilities; /* SMOE_CAPABILITY_* */
 } smoe_quirk;
 
-/* The index-th quirk of a described device's driver, by its driver id and version, vendor id, name and subgroups; NULL past the last one.
- * Static memory. */
+/* The index-th quirk of a described device's driver, by its driver id and version, vendor id, type, name and subgroups; NULL past the last
+ * one. Static memory. */
 SMOE_API const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index);
 
 /* What to enable in vkCreateDevice, as data to merge into the app's own. Nothing is required beyond Vulkan 1.1.
@@ -190,7 +191,9 @@ typedef struct smoe_context_desc {
     const VkPhysicalDeviceFeatures2 *enabled_features; /* the chain given to vkCreateDevice; NULL = nothing enabled */
     const char *const *enabled_extensions;             /* the names given to vkCreateDevice */
     uint32_t enabled_extension_count;
-    uint32_t masked_capabilities; /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers */
+    /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers: a context does not ask the driver for the shapes of
+     * cooperative matrices that are masked or not enabled */
+    uint32_t masked_capabilities;
     /* Choose kernels as on this device, as far as the real one can: its type, ids and name, its quirks and the real one's, the lesser of
      * the limits, the capabilities of both; subgroup sizes and matrix shapes stay the real ones. For tests of kernels meant for others'
      * devices. NULL = none */

@@ -160,6 +160,13 @@ static bool is_enabled(const smoe_context_desc *desc, const char *extension)
     return false;
 }
 
+/* Whether the app leaves any to smoe: a driver is not asked for what goes unused. */
+static bool wants_matrices(const smoe_context_desc *desc)
+{
+    return is_enabled(desc, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME) &&
+           (smoe_features_capabilities(desc->enabled_features) & ~desc->masked_capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX);
+}
+
 /* Leaves only the capabilities that the app has enabled and not masked. */
 static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
 {
@@ -195,7 +202,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "out: must not be NULL");
     smoe_result result = check_desc(&host, desc);
     if (result || (result = smoe_instance_table_load(&host, desc->get_instance_proc_addr, desc->instance, &instance)) ||
-        (result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, &info)))
+        (result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, wants_matrices(desc), &info)))
         return result;
     if (!info.usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);

@@ -6,6 +6,7 @@
 #include "base/arithmetic.h"
 #include "call.h"
 #include "matrix_shapes.h"
+#include "quirks.h"
 
 static smoe_result list_extensions(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
                                    smoe_extension_list *out)
@@ -163,7 +164,7 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
 }
 
 static smoe_result fill_extended(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
-                                 const smoe_extension_list *extensions, smoe_device_info *out)
+                                 const smoe_extension_list *extensions, bool with_matrices, smoe_device_info *out)
 {
     const bool has_driver = out->api_version >= VK_API_VERSION_1_2 ||
                             smoe_extension_listed(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
@@ -197,7 +198,8 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
     out->subgroup_size = subgroup.subgroupSize;
     out->subgroup_size_min = size_control.minSubgroupSize ? size_control.minSubgroupSize : subgroup.subgroupSize;
     out->subgroup_size_max = size_control.maxSubgroupSize ? size_control.maxSubgroupSize : subgroup.subgroupSize;
-    const bool has_matrices = has_subgroups(&subgroup) && may_have_matrices(table, extensions, out);
+    const bool has_matrices = with_matrices && has_subgroups(&subgroup) && may_have_matrices(table, extensions, out) &&
+                              !(smoe_quirks_masked(out) & SMOE_CAPABILITY_COOPERATIVE_MATRIX);
     out->capabilities |= feature_capabilities(table, physical_device, extensions, has_size_control, has_matrices);
     /* GCN and NVK have size control, yet refuse a required size for compute: requiredSubgroupSizeStages tells. */
     if (!(size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
@@ -206,7 +208,7 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
 }
 
 smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_table *table, uint32_t api_version,
-                                   VkPhysicalDevice physical_device, smoe_device_info *out)
+                                   VkPhysicalDevice physical_device, bool with_matrices, smoe_device_info *out)
 {
     VkPhysicalDeviceProperties properties;
     memset(out, 0, sizeof *out);
@@ -230,7 +232,7 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     smoe_result result = list_extensions(host, table, physical_device, &extensions);
     if (result)
         return result;
-    result = fill_extended(host, table, physical_device, &extensions, out);
+    result = fill_extended(host, table, physical_device, &extensions, with_matrices, out);
     smoe_device_info_mend_subgroups(out);
     check_usable(table, physical_device, out);
     smoe_host_free(host, extensions.properties);
@@ -247,5 +249,5 @@ smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_pro
     memset(out, 0, sizeof *out);
     smoe_host_init(&host, NULL, NULL);
     const smoe_result result = smoe_instance_table_load(&host, get_instance_proc_addr, instance, &table);
-    return result ? result : smoe_device_info_query(&host, &table, api_version, physical_device, out);
+    return result ? result : smoe_device_info_query(&host, &table, api_version, physical_device, true, out);
 }

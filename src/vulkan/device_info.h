@@ -5,9 +5,10 @@
 #include "features.h"
 #include "instance.h"
 
-/* Fills *out; api_version is the instance's. The device's supported capabilities, before enabling and masking. */
+/* Fills *out; api_version is the instance's. The device's supported capabilities, before enabling and masking. The driver is not asked
+ * for cooperative matrices where `with_matrices` is false or a quirk takes them away: there are drivers that crash at the question. */
 smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_table *table, uint32_t api_version,
-                                   VkPhysicalDevice physical_device, smoe_device_info *out);
+                                   VkPhysicalDevice physical_device, bool with_matrices, smoe_device_info *out);
 
 /* ---- device_rules.c: pure functions --------------------------------------------------------------------------------- */
 

@@ -49,6 +49,15 @@ static const smoe_quirk_row rows[SMOE_QUIRK_COUNT] = {
      .driver_id = VK_DRIVER_ID_MOLTENVK,
      .vendor_id = VENDOR_INTEL,
      .last_version = MOLTENVK_VERSION(1, 4, 1)},
+    /* On a Radeon 860M under Windows 11, Adrenalin 26.3.1, driverVersion 2.0.388: the query for the number of shapes gives 4, the one
+     * for the shapes is an access violation. Nothing is known of other versions, and no release that mends it. */
+    {.quirk = {.name = "amd_integrated_matrices",
+               .text = "AMD's proprietary driver on integrated GPUs: the query of cooperative matrices crashes",
+               .source = "github.com/GPUOpen-Drivers/AMDVLK/issues/422, github.com/ggml-org/llama.cpp/pull/22750",
+               .masked_capabilities = COOPERATIVE_MATRICES},
+     .driver_id = VK_DRIVER_ID_AMD_PROPRIETARY,
+     .type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU,
+     ANY_VERSION},
     /* Not those of 8 lanes; with 4 it reports none. Seen here, with kernels of smoe and without. */
     {.quirk = {.name = "lavapipe_matrices",
                .text = "lavapipe with subgroups of 16 lanes: compiling a kernel with cooperative matrices crashes",
@@ -66,17 +75,24 @@ const smoe_quirk_row *smoe_quirk_row_get(uint32_t index)
 
 bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info)
 {
-    return info->driver_id == row->driver_id && (row->vendor_id == 0 || info->vendor_id == row->vendor_id) &&
-           (row->lanes == 0 || info->subgroup_size_min == row->lanes) &&
+    return info->driver_id == row->driver_id && (row->type == VK_PHYSICAL_DEVICE_TYPE_OTHER || info->type == row->type) &&
+           (row->vendor_id == 0 || info->vendor_id == row->vendor_id) && (row->lanes == 0 || info->subgroup_size_min == row->lanes) &&
            (!row->device || strstr(info->name, row->device)) && info->driver_version >= row->first_version &&
            info->driver_version <= row->last_version;
 }
 
-void smoe_quirks_apply(smoe_device_info *info)
+uint32_t smoe_quirks_masked(const smoe_device_info *info)
 {
+    uint32_t masked = 0;
     for (uint32_t i = 0; i < SMOE_QUIRK_COUNT; i++)
         if (smoe_quirk_applies(&rows[i], info))
-            info->capabilities &= ~rows[i].quirk.masked_capabilities;
+            masked |= rows[i].quirk.masked_capabilities;
+    return masked;
+}
+
+void smoe_quirks_apply(smoe_device_info *info)
+{
+    info->capabilities &= ~smoe_quirks_masked(info);
 }
 
 const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index)

@@ -5,12 +5,13 @@
 
 #include <smoe/smoe.h>
 
-#define SMOE_QUIRK_COUNT 5u
+#define SMOE_QUIRK_COUNT 6u
 
 /* Which drivers have it: all conditions must hold. */
 typedef struct smoe_quirk_row {
     smoe_quirk quirk;
     uint32_t driver_id;                    /* VkDriverId */
+    VkPhysicalDeviceType type;             /* VK_PHYSICAL_DEVICE_TYPE_OTHER, 0: any */
     uint32_t vendor_id;                    /* 0: any */
     const char *device;                    /* a part of the device's name; NULL: any */
     uint32_t lanes;                        /* of its smallest subgroup; 0: any */
@@ -20,6 +21,9 @@ typedef struct smoe_quirk_row {
 const smoe_quirk_row *smoe_quirk_row_get(uint32_t index); /* below SMOE_QUIRK_COUNT */
 
 bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info);
+
+/* The SMOE_CAPABILITY_* that the driver's quirks cost; asks for nothing but ids, version, name, type and subgroup_size_min. */
+uint32_t smoe_quirks_masked(const smoe_device_info *info);
 
 /* Takes away what the driver's quirks cost. The second time it changes nothing. */
 void smoe_quirks_apply(smoe_device_info *info);

@@ -9,7 +9,8 @@
 #define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
 #define BOTH_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
 
-#define RADV 3u /* VkDriverId */
+#define AMD_OWN 1u /* VkDriverId */
+#define RADV 3u
 #define QUALCOMM 8u
 #define LLVMPIPE 13u
 #define MOLTENVK 14u
@@ -95,6 +96,49 @@ static void test_act_as_keeps_quirks(void **state)
     }
 }
 
+/* Where cooperative matrices cannot be used the driver is not asked for their shapes: AMD's crashes at that on integrated GPUs. */
+static void test_matrices_unasked(void **state)
+{
+    static const struct {
+        const char *what;
+        uint32_t driver_id, masked, extension_count, features;
+        VkPhysicalDeviceType type;
+        bool described, asked; /* by smoe_physical_device_info, by smoe_context_create */
+    } cases[] = {
+        {"enabled", 0, 0, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, true},
+        {"bfloat16 masked", 0, SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_CPU,
+         true, true},
+        {"masked", 0, SMOE_CAPABILITY_COOPERATIVE_MATRIX, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_CPU, true, false},
+        {"no extension", 0, 0, 0, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, false},
+        {"no feature", 0, 0, 2, SMOE_CAPABILITY_ALL & ~BOTH_MATRICES, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, false},
+        {"AMD, discrete", AMD_OWN, 0, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, true},
+        {"AMD, integrated", AMD_OWN, 0, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_reset();
+        fake.driver_id = cases[i].driver_id;
+        fake.vendor_id = AMD;
+        fake.type = cases[i].type;
+        smoe_device_info info = described();
+        if ((fake.queries > 0) != cases[i].described)
+            fail_msg("%s: %u queries for smoe_physical_device_info", cases[i].what, fake.queries);
+        assert_int_equal(info.capabilities, cases[i].described ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES);
+        assert_int_equal(info.matrix_shape_count, cases[i].described ? 2 : 0);
+        fake.queries = 0;
+        smoe_context_desc desc = fake_context_desc();
+        desc.masked_capabilities = cases[i].masked;
+        desc.enabled_extension_count = cases[i].extension_count;
+        desc.enabled_features = smoe_capability_features(cases[i].features);
+        info = context_info(&desc);
+        if ((fake.queries > 0) != cases[i].asked)
+            fail_msg("%s: %u queries for smoe_context_create", cases[i].what, fake.queries);
+        assert_int_equal(info.capabilities,
+                         (cases[i].asked ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES) & ~cases[i].masked);
+        assert_int_equal(told("quirk amd_integrated_matrices:"), !cases[i].described);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -107,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_there),
         cmocka_unit_test(test_act_as_keeps_quirks),
+        cmocka_unit_test(test_matrices_unasked),
     };
     return cmocka_run_group_tests_name("context_device", tests, setup, NULL);
 }

@@ -28,7 +28,7 @@ static smoe_result query(smoe_device_info *out)
     test_record_clear(&record);
     assert_true(smoe_host_init(&host, NULL, &log));
     assert_int_equal(smoe_instance_table_load(&host, fake_get_instance_proc_addr, fake_instance(), &table), SMOE_SUCCESS);
-    return smoe_device_info_query(&host, &table, VK_API_VERSION_1_3, fake_physical_device(), out);
+    return smoe_device_info_query(&host, &table, VK_API_VERSION_1_3, fake_physical_device(), true, out);
 }
 
 /* Nothing in the log, and the device can be used; what it has besides matrices stays. */

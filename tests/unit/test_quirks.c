@@ -6,7 +6,8 @@
 #include "devices.h"
 #include "vulkan/quirks.h"
 
-#define QUALCOMM 8u  /* VkDriverId */
+#define AMD_OWN 1u /* VkDriverId */
+#define QUALCOMM 8u
 #define MOLTENVK 14u
 #define TURNIP 18u
 #define RADV 3u
@@ -14,27 +15,33 @@
 #define AMD 0x1002u
 #define INTEL 0x8086u
 #define APPLE 0x106bu
+#define INTEGRATED VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU
+#define DISCRETE VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU
 
 /* Drivers as they report themselves. quirk: the one that must apply, NULL for none. */
 static const struct {
     const char *device, *quirk;
     uint32_t driver_id, vendor_id, version, lanes; /* lanes 0: test_device's */
+    VkPhysicalDeviceType type;                     /* 0: test_device's, discrete */
 } drivers[] = {
-    {"Adreno (TM) 640", "qualcomm_subgroups", QUALCOMM, 0x5143, VK_MAKE_API_VERSION(0, 512, 502, 0), 0},
-    {"Adreno (TM) 840", "qualcomm_subgroups", QUALCOMM, 0x5143, VK_MAKE_API_VERSION(0, 512, 842, 19), 0},
-    {"Turnip Adreno (TM) 640", "turnip_a640_subgroups", TURNIP, 0x5143, VK_MAKE_API_VERSION(0, 26, 1, 2), 0},
-    {"Turnip Adreno (TM) 830", NULL, TURNIP, 0x5143, VK_MAKE_API_VERSION(0, 26, 1, 2), 0},
-    {"AMD Radeon Pro 5500M", "moltenvk_amd_subgroups", MOLTENVK, AMD, 10401, 0},
-    {"AMD Radeon RX 570", "moltenvk_amd_subgroups", MOLTENVK, AMD, 10402, 0},
-    {"AMD Radeon Pro 5500M", NULL, RADV, AMD, 10401, 0},
-    {"Intel(R) UHD Graphics 630", "moltenvk_intel_arithmetic", MOLTENVK, INTEL, 10401, 0},
-    {"Intel(R) UHD Graphics 630", "moltenvk_intel_arithmetic", MOLTENVK, INTEL, 10211, 0},
-    {"Intel(R) UHD Graphics 630", NULL, MOLTENVK, INTEL, 10402, 0},
-    {"Apple M2", NULL, MOLTENVK, APPLE, 10401, 0},
-    {"llvmpipe (LLVM 19.1.7, 512 bits)", "lavapipe_matrices", LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 16},
-    {"llvmpipe (LLVM 19.1.7, 256 bits)", NULL, LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 8},
-    {"Intel(R) Graphics (LNL)", NULL, 6, INTEL, VK_MAKE_API_VERSION(0, 26, 1, 6), 16},
-    {"some device", NULL, 0, 0, 0, 0},
+    {"Adreno (TM) 640", "qualcomm_subgroups", QUALCOMM, 0x5143, VK_MAKE_API_VERSION(0, 512, 502, 0), 0, 0},
+    {"Adreno (TM) 840", "qualcomm_subgroups", QUALCOMM, 0x5143, VK_MAKE_API_VERSION(0, 512, 842, 19), 0, 0},
+    {"Turnip Adreno (TM) 640", "turnip_a640_subgroups", TURNIP, 0x5143, VK_MAKE_API_VERSION(0, 26, 1, 2), 0, 0},
+    {"Turnip Adreno (TM) 830", NULL, TURNIP, 0x5143, VK_MAKE_API_VERSION(0, 26, 1, 2), 0, 0},
+    {"AMD Radeon Pro 5500M", "moltenvk_amd_subgroups", MOLTENVK, AMD, 10401, 0, 0},
+    {"AMD Radeon RX 570", "moltenvk_amd_subgroups", MOLTENVK, AMD, 10402, 0, 0},
+    {"AMD Radeon Pro 5500M", NULL, RADV, AMD, 10401, 0, 0},
+    {"Intel(R) UHD Graphics 630", "moltenvk_intel_arithmetic", MOLTENVK, INTEL, 10401, 0, 0},
+    {"Intel(R) UHD Graphics 630", "moltenvk_intel_arithmetic", MOLTENVK, INTEL, 10211, 0, 0},
+    {"Intel(R) UHD Graphics 630", NULL, MOLTENVK, INTEL, 10402, 0, 0},
+    {"Apple M2", NULL, MOLTENVK, APPLE, 10401, 0, 0},
+    {"llvmpipe (LLVM 19.1.7, 512 bits)", "lavapipe_matrices", LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 16, 0},
+    {"llvmpipe (LLVM 19.1.7, 256 bits)", NULL, LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 8, 0},
+    {"Radeon 860M", "amd_integrated_matrices", AMD_OWN, AMD, VK_MAKE_API_VERSION(0, 2, 0, 388), 0, INTEGRATED},
+    {"AMD Radeon RX 7900 XTX", NULL, AMD_OWN, AMD, VK_MAKE_API_VERSION(0, 2, 0, 388), 0, DISCRETE},
+    {"Radeon 860M under RADV", NULL, RADV, AMD, VK_MAKE_API_VERSION(0, 26, 1, 6), 0, INTEGRATED},
+    {"Intel(R) Graphics (LNL)", NULL, 6, INTEL, VK_MAKE_API_VERSION(0, 26, 1, 6), 16, 0},
+    {"some device", NULL, 0, 0, 0, 0, 0},
 };
 
 static smoe_device_info made_device(size_t i)
@@ -44,6 +51,8 @@ static smoe_device_info made_device(size_t i)
     info.driver_id = drivers[i].driver_id;
     info.vendor_id = drivers[i].vendor_id;
     info.driver_version = drivers[i].version;
+    if (drivers[i].type)
+        info.type = drivers[i].type;
     if (drivers[i].lanes)
         info.subgroup_size = info.subgroup_size_min = info.subgroup_size_max = drivers[i].lanes;
     return info;
