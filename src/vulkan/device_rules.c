@@ -95,7 +95,7 @@ void smoe_device_info_mend_subgroups(smoe_device_info *info)
         info->subgroup_size <= info->subgroup_size_max)
         return;
     info->subgroup_size = info->subgroup_size_min = info->subgroup_size_max = 1;
-    info->capabilities = 0;
+    info->capabilities = info->matrix_shape_count = 0;
 }
 
 void smoe_device_info_act_as(smoe_device_info *info, const smoe_device_info *as)

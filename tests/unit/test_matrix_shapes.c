@@ -144,6 +144,20 @@ static void test_one_type_alone(void **state)
     check_shape(&info, 0, SMOE_TYPE_FLOAT16, 16, 16, 16);
 }
 
+/* Impossible subgroups are none, and matrices belong to subgroups. */
+static void test_no_subgroups(void **state)
+{
+    smoe_device_info info;
+    (void)state;
+    fake_reset();
+    fake.lanes = 0;
+    assert_int_equal(query(&info), SMOE_SUCCESS);
+    assert_true(info.usable);
+    assert_int_equal(info.subgroup_size, 1);
+    assert_int_equal(info.capabilities, 0);
+    assert_int_equal(info.matrix_shape_count, 0);
+}
+
 /* A driver that fails is done without, aloud; only missing host memory is an error. */
 static void test_errors(void **state)
 {
@@ -183,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept),           cmocka_unit_test(test_more_than_fit), cmocka_unit_test(test_incomplete),
         cmocka_unit_test(test_none),           cmocka_unit_test(test_one_type_alone), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_no_subgroups),
     };
     return cmocka_run_group_tests_name("matrix_shapes", tests, setup, NULL);
 }
