@@ -33,15 +33,24 @@ bool cooperative_runs(const smoe_device_info *info, smoe_type type)
     return smoe_tuning_find_experts(info, &desc) == smoe_tuning_cooperative();
 }
 
+void cooperative_tell_missing(const smoe_device_info *info, smoe_type type)
+{
+    const bool half = type == SMOE_TYPE_FLOAT16;
+    const char *name = half ? "float16" : "bfloat16";
+
+    if (!(info->capabilities & (half ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)))
+        print_message("%s has no cooperative matrices of %s\n", info->name, name);
+    else
+        print_message("the compiler of this build's shaders knows no cooperative matrices of %s, or the device's shapes are not used\n",
+                      name);
+}
+
 void cooperative_need(const test_device *device)
 {
     const smoe_device_info *info = cooperative_info(device);
 
     if (cooperative_runs(info, SMOE_TYPE_FLOAT16))
         return;
-    if (!(info->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
-        print_message("%s has no cooperative matrices of float16\n", info->name);
-    else
-        print_message("the compiler of this build's shaders knows no cooperative matrices, or the device's shapes are not used\n");
+    cooperative_tell_missing(info, SMOE_TYPE_FLOAT16);
     skip();
 }

@@ -11,6 +11,9 @@ int cooperative_setup(void **state);
 /* Whether plans of the type with mixed precision get cooperative kernels, on a device and in a build that have them. */
 bool cooperative_runs(const smoe_device_info *info, smoe_type type);
 
+/* The reason why they get none for a type, as a message: the device's matrices, its shapes, or the build. */
+void cooperative_tell_missing(const smoe_device_info *info, smoe_type type);
+
 /* Skips the test, after printing why, where they get none for float16. */
 void cooperative_need(const test_device *device);
 

@@ -11,7 +11,7 @@
 #define MOST_TOKENS 4000u
 
 typedef struct case_tally {
-    uint32_t failed, by_tile[SMOE_REGIME_COUNT], shared, few;
+    uint32_t failed, by_tile[SMOE_REGIME_COUNT], bfloat, shared, few;
     check_tally tokens;
 } case_tally;
 
@@ -71,6 +71,7 @@ static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *
     }
     tally->failed += !good;
     tally->by_tile[regime]++;
+    tally->bfloat += shape->weight_type == SMOE_TYPE_BFLOAT16;
     tally->shared += shape->shared_hidden > 0;
     if (chosen)
         stage_run_destroy(&run, gpu);
@@ -114,6 +115,15 @@ static void test_table(void **state)
                   tally.shared, tally.few, MOST_TOKENS, (unsigned long long)tally.tokens.tokens,
                   (unsigned long long)tally.tokens.excused);
     assert_int_equal(tally.failed, 0);
+    for (uint32_t i = 0; i < count; i++)
+        assert_true(tally.by_tile[regimes[i]] > 0);
+    if (cooperative_runs(info, SMOE_TYPE_BFLOAT16)) {
+        assert_true(tally.bfloat > 0);
+    } else {
+        assert_int_equal(tally.bfloat, 0);
+        print_message("float16 in the place of bfloat16: ");
+        cooperative_tell_missing(info, SMOE_TYPE_BFLOAT16);
+    }
     assert_true(tally.shared > 0 && tally.few * 50 <= layer_case_count);
     assert_true(tally.tokens.excused * 200 <= tally.tokens.tokens);
 }

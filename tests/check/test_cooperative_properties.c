@@ -25,8 +25,11 @@ static void for_each_shape(void **state, void (*property)(layer_session *session
     cooperative_need(device);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         layer_session session;
-        if (!cooperative_runs(cooperative_info(device), shapes[i].weight_type))
+        if (!cooperative_runs(cooperative_info(device), shapes[i].weight_type)) {
+            print_message("%s is left out: ", shapes[i].name);
+            cooperative_tell_missing(cooperative_info(device), shapes[i].weight_type);
             continue;
+        }
         session_open(&session, device->device, &shapes[i]);
         property(&session);
         session_close(&session);
