@@ -1,6 +1,7 @@
 """Debian packages without installing them: an apt of its own beside the system's, which downloads what Debian has signed, and dpkg-deb
 to unpack it into a folder."""
 import concurrent.futures
+import functools
 import glob
 import os
 import re
@@ -37,8 +38,21 @@ def find_mirror():
     return 'http://deb.debian.org/debian'
 
 
+def is_version(version, wanted):
+    """Whether a package's version is of the upstream version that is wanted; '' is any."""
+    upstream = re.sub(r'^\d+:', '', version)
+    return not wanted or upstream == wanted or bool(re.match(re.escape(wanted) + r'[-+~.]', upstream))
+
+
+def newest(versions):
+    def order(one, other):
+        return 1 if subprocess.run(['dpkg', '--compare-versions', one, 'gt', other]).returncode == 0 else -1
+    return max(versions, key=functools.cmp_to_key(order))
+
+
 class Apt:
-    """The packages of some of Debian's suites, for one architecture, as if nothing were installed."""
+    """The packages of some of Debian's suites, for one architecture, as if nothing were installed. `with` removes its folder at the end,
+    whatever the end is."""
 
     def __init__(self, folder, mirror, suites, architecture='amd64', release=None):
         if not os.path.isfile(KEYRING):
@@ -58,18 +72,28 @@ class Apt:
                          '-oAPT::Get::AllowUnauthenticated=0', '-oAPT::Architecture=' + architecture,
                          '-oAPT::Architectures=' + architecture, '-oAPT::Default-Release=' + self.release]
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
+
     def call(self, *arguments, **options):
         return run([arguments[0]] + self.options + list(arguments[1:]), **options)
 
     def update(self):
-        self.call('apt-get', 'update')
+        """Left to itself, apt takes a mirror that cannot be reached for a warning, and the packages would seem to be missing."""
+        try:
+            self.call('apt-get', 'update', '-oAPT::Update::Error-Mode=any')
+        except Failure as failure:
+            told = [line[3:] for line in str(failure).splitlines() if line.startswith(('E: ', 'W: '))]
+            raise Failure('%s (%s): %s' % (self.mirror, ', '.join(self.suites), told[0] if told else failure))
 
     def check(self, package, wanted):
         """The version that the mirror has. wanted: the upstream version, or '' for any."""
         found = re.search(r'^ *Candidate: (\S+)', self.call('apt-cache', 'policy', package), re.MULTILINE)
         version = found.group(1) if found else '(none)'
-        upstream = re.sub(r'^\d+:', '', version)
-        if version == '(none)' or not (upstream == wanted or re.match(re.escape(wanted) + r'[-+~.]', upstream) or not wanted):
+        if version == '(none)' or not is_version(version, wanted):
             raise Failure('%s: %s of %s is wanted, %s (%s) has %s' % (
                 package, wanted or 'any version', self.release, self.mirror, ', '.join(self.suites), version.replace('(none)', 'none')))
         return version
@@ -85,25 +109,30 @@ class Apt:
         shutil.rmtree(unfinished, ignore_errors=True)
         os.makedirs(unfinished)
         found = glob.glob(archives + '/*.deb')
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            list(pool.map(lambda path: run(['dpkg-deb', '--extract', path, unfinished]), found))
+        try:
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                list(pool.map(lambda path: run(['dpkg-deb', '--extract', path, unfinished]), found))
+        except Failure:
+            shutil.rmtree(unfinished)
+            raise
         for path in found:
             os.remove(path)
         shutil.rmtree(target, ignore_errors=True)
         os.rename(unfinished, target)
 
-    def source(self, package):
+    def source(self, package, version):
         """The path of a source package's upstream archive."""
-        self.call('apt-get', 'source', '--download-only', package, cwd=self.folder)
+        self.call('apt-get', 'source', '--download-only', '%s=%s' % (package, version), cwd=self.folder)
         found = glob.glob('%s/%s_*.orig.tar.*z' % (self.folder, package))
         if not found:
             raise Failure('%s: its source package has no upstream archive' % package)
         return found[0]
 
     def source_version(self, package, wanted):
+        """The newest version of a source package that the mirror has. wanted: as of check."""
         versions = re.findall(r'^Version: (\S+)', self.call('apt-cache', 'showsrc', package), re.MULTILINE)
-        good = [version for version in versions if re.match(re.escape(wanted) + r'[-+~.]', version)]
+        good = [version for version in versions if is_version(version, wanted)]
         if not good:
-            raise Failure('%s: source %s of %s is wanted, %s has %s' % (package, wanted, self.release, self.mirror,
+            raise Failure('%s: source %s of %s is wanted, %s has %s' % (package, wanted or 'any version', self.release, self.mirror,
                                                                      ', '.join(versions) or 'none'))
-        return good[0]
+        return newest(good)

@@ -29,8 +29,7 @@ BOOKWORM = ('bookworm', 'bookworm-updates', 'bookworm-backports')
 # Upstream versions by part; '' is any. Chromium's change with every security update.
 VERSIONS = {
     'mesa26': {'mesa-vulkan-drivers': '26.1.6', 'libvulkan1': ''},
-    'mesa25': {'mesa-vulkan-drivers': '25.0.7', 'libdrm2': '', 'libdrm-amdgpu1': '', 'libdrm-dev': '', 'python3-mako': '',
-               'python3-markupsafe': ''},
+    'mesa25': {'mesa-vulkan-drivers': '25.0.7', 'libdrm2': '', 'libdrm-dev': '', 'python3-mako': '', 'python3-markupsafe': ''},
     'chromium': {'chromium-common': ''},
     'tools': {'glslang-tools': '16.6.0', 'spirv-tools': '2026.4~rc2'},
     'shims': {'mesa': '25.0.7'},
@@ -43,8 +42,8 @@ LIBRARIES = {'mesa26': 'usr/lib/x86_64-linux-gnu', 'mesa25': 'usr/lib/x86_64-lin
 # part: drivers of it that are used, as in the library's name
 DRIVERS = {
     'mesa26': ('lvp', 'radeon', 'intel', 'nouveau', 'freedreno'),
-    'mesa25': ('lvp', 'radeon'),
-    'arm64': ('lvp', 'panfrost'),
+    'mesa25': ('lvp',),
+    'arm64': ('panfrost',),
 }
 SHIMS = ('amdgpu', 'freedreno', 'nouveau', 'intel')
 
@@ -86,14 +85,23 @@ class Setup:
                 digest.update(file.read())
         return digest.hexdigest()
 
-    def is_done(self, part):
+    def state(self, part):
+        """What `finish` wrote of a part that is there."""
         try:
             with open(self.path('state', part + '.json'), encoding='utf-8') as file:
-                state = json.load(file)
+                return json.load(file) if os.path.isdir(self.path(part)) else None
         except (OSError, ValueError):
+            return None
+
+    def is_done(self, part):
+        """Also after --any-version: what that took need not be what is wanted now."""
+        state = self.state(part)
+        if not state or state['stamp'] != self.stamp(part):
+            return False
+        if not all(debian.is_version(state['versions'].get(package, ''), self.wanted(part, package)) for package in VERSIONS[part]):
             return False
         self.done[part] = state['versions']
-        return state['stamp'] == self.stamp(part) and os.path.isdir(self.path(part))
+        return True
 
     def finish(self, part, versions):
         os.makedirs(self.path('state'), exist_ok=True)
@@ -103,10 +111,12 @@ class Setup:
         self.say('%s: %s' % (part, ', '.join('%s %s' % item for item in sorted(versions.items()))))
 
     def keep_others(self):
-        """Parts of an earlier run are still there."""
+        """Parts of an earlier run are still there, as they were then."""
         for part in VERSIONS:
-            if part not in self.done and not self.is_done(part):
-                self.done.pop(part, None)
+            if part not in self.done and not self.is_done(part) and self.state(part):
+                self.done[part] = self.state(part)['versions']
+                self.say('%s: %s, which is not what is wanted now: --arm64 makes it again' % (
+                    part, ', '.join('%s %s' % item for item in sorted(self.done[part].items()))))
 
     def wanted(self, part, package):
         return '' if self.any_version else VERSIONS[part][package]
@@ -116,22 +126,20 @@ class Setup:
         parts = [part for part in parts if not self.is_done(part)]
         if not parts:
             return
-        apt = Apt(self.path('apt', parts[0]), self.mirror, suites, architecture, release)
-        apt.update()
-        for part in parts:
-            versions = {package: apt.check(package, self.wanted(part, package)) for package in VERSIONS[part]}
-            apt.unpack(list(versions), self.path(part), dependencies)
-            self.finish(part, versions)
-        shutil.rmtree(self.path('apt', parts[0]))
+        with Apt(self.path('apt', parts[0]), self.mirror, suites, architecture, release) as apt:
+            apt.update()
+            for part in parts:
+                versions = {package: apt.check(package, self.wanted(part, package)) for package in VERSIONS[part]}
+                apt.unpack(list(versions), self.path(part), dependencies)
+                self.finish(part, versions)
 
     def source(self):
         """The source that the shims are made of, in the folder `mesa`."""
-        apt = Apt(self.path('apt/source'), self.mirror, TRIXIE[:1])
-        apt.update()
-        version = apt.source_version('mesa', self.wanted('shims', 'mesa'))
-        shutil.rmtree(self.path('mesa'), ignore_errors=True)
-        shims.unpack_source(apt.source('mesa'), self.path('mesa'))
-        shutil.rmtree(self.path('apt/source'))
+        with Apt(self.path('apt/source'), self.mirror, TRIXIE[:1]) as apt:
+            apt.update()
+            version = apt.source_version('mesa', self.wanted('shims', 'mesa'))
+            shutil.rmtree(self.path('mesa'), ignore_errors=True)
+            shims.unpack_source(apt.source('mesa', version), self.path('mesa'))
         return {'mesa': version}
 
     def build_shims(self):
