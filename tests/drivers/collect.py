@@ -1,6 +1,6 @@
 """Runs `compile` on every device and gathers what it says. A driver that crashes takes its process along and nothing else: the pipeline is
 noted, and the rest goes on without it. Results are kept by what they depend on (shader, constants, driver), so that only what has changed
-is compiled again."""
+is compiled again; a crash is not kept, since it may have had another cause."""
 import hashlib
 import json
 import os
@@ -13,6 +13,7 @@ import time
 FORMAT = 1             # of the kept results
 PATIENCE = 900         # seconds that one pipeline may take, under emulation on a busy machine
 MOST_CRASHES = 40      # of one device
+INTERRUPTS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # of the whole process group: no driver's doing
 
 
 def read_json(path):
@@ -45,6 +46,7 @@ def lines_of(process, patience):
     while True:
         if not select.select([process.stdout], [], [], patience)[0]:
             process.kill()
+            yield {'silent': True}
             return
         data = os.read(process.stdout.fileno(), 1 << 16)
         if not data:
@@ -59,9 +61,9 @@ def lines_of(process, patience):
                 yield value
 
 
-def run_once(results, command, environment, kept):
-    """One process over the device. Gives the key that it died with, '' where it went through, None where it failed otherwise."""
-    begun, done, last = '', False, ''
+def run_once(results, command, environment, kept, crashed):
+    """One process over the device, which adds to `kept` and `crashed`. Whether another is to go on behind a crash."""
+    begun, done, silent = '', False, False
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
         for line in lines_of(process, PATIENCE):
@@ -71,7 +73,7 @@ def run_once(results, command, environment, kept):
                 results.rows[line['row']], results.embedded[line['row']] = line['missing'], line['embedded']
             elif 'key' in line:
                 begun = line['key']
-                results.pipelines[begun] = {**line, **kept.get(begun, {})}
+                results.pipelines[begun] = {**line, **kept.get(begun, {}), **crashed.get(begun, {})}
             elif 'compiled' in line:
                 kept[line['compiled']] = {'result': line['result'], 'executables': line['executables']}
                 results.pipelines[line['compiled']].update(kept[line['compiled']])
@@ -80,24 +82,34 @@ def run_once(results, command, environment, kept):
                 results.refused[line['refused']] = line['reason']
             elif 'unusable' in line:
                 results.unusable = line['unusable']
-            done = done or 'done' in line
+            done, silent = done or 'done' in line, silent or 'silent' in line
         status = process.wait()
         errors.seek(0)
         last = errors.read().decode('utf-8', 'replace').strip().splitlines()[-1:]
+    number = -status if status < 0 else status - 128
+    if number in INTERRUPTS:
+        raise KeyboardInterrupt
     if done and status == 0:
-        return ''
-    if not done and begun and begun not in kept:
-        number = -status if status < 0 else status - 128
+        return False
+    if not done and begun and begun not in kept and begun not in crashed:
         what = signal.Signals(number).name if number in signal.Signals._value2member_map_ else 'exit status %d' % status
-        kept[begun] = {'crashed': 'no end after %d s' % PATIENCE if what == 'SIGKILL' else what}
-        results.pipelines[begun].update(kept[begun])
-        return begun
+        crashed[begun] = {'crashed': 'no end after %d s' % PATIENCE if silent else what}
+        results.pipelines[begun].update(crashed[begun])
+        return True
     results.failed = 'exit status %d: %s' % (status, ' '.join(last) or 'nothing on stderr')
-    return None
+    return False
 
 
-def collect(device, folder, program, arguments, kept_in=None):
-    """Every pipeline of a device, from the kept results where nothing has changed. kept_in: the folder of those."""
+def write_kept(path, identity, results, kept):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + '.new', 'w', encoding='utf-8') as file:
+        json.dump({'identity': identity, 'header': results.header, 'pipelines': kept}, file)
+    os.rename(path + '.new', path)
+
+
+def collect(device, folder, program, arguments, kept_in=None, whole=False):
+    """Every pipeline of a device, from the kept results where nothing has changed. kept_in: the folder of those. whole: the arguments list
+    all there is, so that what they do not list is dropped: it is of shaders that are gone. Interrupts raise KeyboardInterrupt."""
     begin, results = time.monotonic(), Results(device)
     path = os.path.join(kept_in or os.path.join(folder, 'results'), device.name + '.json')
     environment = {**os.environ, **device.environment(folder)}
@@ -105,22 +117,23 @@ def collect(device, folder, program, arguments, kept_in=None):
         environment.pop(name, None)
     identity = hashlib.sha256(json.dumps(driver_identity(device, folder), sort_keys=True).encode()).hexdigest()
     stored = read_json(path)
-    kept = stored.get('pipelines', {}) if stored.get('identity') == identity else {}
-    header = stored.get('header')
+    if stored.get('identity') != identity:
+        stored = {}
+    kept, header, crashed = stored.get('pipelines', {}), stored.get('header'), {}
     for _ in range(MOST_CRASHES):
         with tempfile.NamedTemporaryFile('w', suffix='.keys') as known:
-            known.write('\n'.join(kept))
+            known.write('\n'.join([*kept, *crashed]))
             known.flush()
             command = device.command([os.path.abspath(program), '--known', known.name] + arguments, folder)
-            died = run_once(results, command, environment, kept)
-        if header and results.header != header:  # the system's driver has another version
-            header, kept = None, {}
+            again = run_once(results, command, environment, kept, crashed)
+        if header and results.header and results.header != header:  # the system's driver has another version
+            header, kept, crashed, results.failed = None, {}, {}, ''
             results.pipelines.clear()
-        elif not died:
+        elif not again:
             break
+    else:
+        results.failed = 'more than %d crashes' % (MOST_CRASHES - 1)
     results.seconds = time.monotonic() - begin
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + '.new', 'w', encoding='utf-8') as file:
-        json.dump({'identity': identity, 'header': results.header, 'pipelines': kept}, file)
-    os.rename(path + '.new', path)
+    if results.header and not results.failed:
+        write_kept(path, identity, results, {key: value for key, value in kept.items() if not whole or key in results.pipelines})
     return results

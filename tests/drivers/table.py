@@ -84,14 +84,19 @@ def gather(arguments, chosen):
         if not program or not os.path.exists(program):
             raise devices.Missing('%s: %s not found: scons drivers builds it' % (device.name, program or 'the arm64 program'))
         flags = ['--few'] if arguments.few or device.part in FEW else []
-        results = collect.collect(device, arguments.folder, program, flags + arguments.shaders)
+        whole = bool(arguments.shaders) and not arguments.few
+        results = collect.collect(device, arguments.folder, program, flags + arguments.shaders, whole=whole)
         print('%-12s %4d pipelines, %4d compiled, %5.1f s' % (device.name, len(results.pipelines), results.compiled, results.seconds),
               flush=True)
         return results
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         # The emulated ones take longest: first.
         futures = {device.name: pool.submit(one, device) for device in sorted(chosen, key=lambda device: device.part != 'arm64')}
-        return [futures[device.name].result() for device in chosen]
+        try:
+            return [futures[device.name].result() for device in chosen]
+        finally:
+            for future in futures.values():
+                future.cancel()
 
 
 def sections(gathered, versions, tools):
@@ -107,12 +112,15 @@ def sections(gathered, versions, tools):
 def compare(kept, made, name):
     """Prints how two pages differ; whether they do. Sections of other versions are not compared."""
     differ = False
+    if not kept:
+        print('%s: not there' % name)
+        return True
 
     def version_of(text):
         return next((line for line in text.splitlines() if line.startswith('Drivers: ') or 'compiled by' in line), '')
     if version_of(kept.get('', '')) != version_of(made['']):
         print('%s: not compared: "%s", here "%s"' % (name, version_of(kept.get('', '')), version_of(made[''])))
-        return not kept
+        return False
     for group, text in made.items():
         old = kept.get(group, '')
         if old and version_of(old) != version_of(text):
@@ -145,6 +153,9 @@ def main():
     except devices.Missing as missing:
         print('table.py: %s' % missing, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('table.py: interrupted; %s is as it was' % arguments.page, file=sys.stderr)
+        return 130
     wrong = [text for results in gathered for text in page.problems(results)]
     for text in wrong:
         print('WRONG: ' + text)

@@ -103,30 +103,102 @@ def pages_differ_by_their_sections():
     assert differ and '-| a | 64: 44/16 |' in text and '+| a | 64: 40/16 |' in text, text
     differ, text = difference({**made, 'AMD': made['AMD'].replace('Mesa 1', 'Mesa 2').replace('40', '44')}, made)
     assert not differ and 'AMD not compared: there "Drivers: Mesa 2."' in text, text
-    assert difference({}, made)[0] is True
+    assert difference({}, made) == (True, 'page: not there\n')
+
+
+def stand_in(folder, *keys, bad=None, how='kill -SEGV $$', driver='1'):
+    """A `compile` that lists the pipelines `keys` and does `how` at the bad one, unless it is told to leave it."""
+    line = '{"key": "%d", "kernel": "sort", "shape": "odd", "tile": [1, 0, 0], "thread": [0, 0]}'
+    text = '#!/bin/sh\necho \'{"device": "stand-in", "driver_info": "%s"}\'\necho "a driver prints too"\n' % driver
+    for key in keys:
+        what = how if key == bad else 'echo \'{"compiled": "%d", "result": 0, "executables": []}\'' % key
+        text += "echo '%s'\ngrep -qx %d \"$2\" || %s\n" % (line % key, key, what)
+    return script(folder, 'compile', text + 'echo \'{"done": true}\'\n')
+
+
+def kept_in(folder, device):
+    return collect.read_json('%s/results/%s.json' % (folder, device.name))
 
 
 def a_crash_costs_one_pipeline():
-    """The stand-in lists three pipelines and crashes at the second one, until it is told to leave it."""
-    line = '{"key": "%d", "kernel": "sort", "shape": "odd", "tile": [1, 0, 0], "thread": [0, 0]}'
-    text = '#!/bin/sh\necho \'{"device": "stand-in"}\'\necho "a driver prints too"\n'
-    for key in (1, 2, 3):
-        what = 'kill -SEGV $$' if key == 2 else 'echo \'{"compiled": "%d", "result": 0, "executables": []}\'' % key
-        text += "echo '%s'\ngrep -qx %d \"$2\" || %s\n" % (line % key, key, what)
-    text += 'echo \'{"done": true}\'\n'
     with tempfile.TemporaryDirectory() as folder:
-        program = script(folder, 'compile', text)
+        program = stand_in(folder, 1, 2, 3, bad=2)
         device = devices.find('lavapipe-22')
-        results = collect.collect(device, folder, program, [])
-        assert sorted(results.pipelines) == ['1', '2', '3'] and results.compiled == 2 and not results.failed, vars(results)
-        assert results.pipelines['2']['crashed'] == 'SIGSEGV', results.pipelines
-        assert ['crashed' in text for text in page.problems(results)] == [True]
-        assert collect.collect(device, folder, program, []).compiled == 0, 'kept results are used'
+        for compiled in (2, 0):  # in the end kept results are used, and the crash is seen again
+            results = collect.collect(device, folder, program, [])
+            assert sorted(results.pipelines) == ['1', '2', '3'] and not results.failed, vars(results)
+            assert results.compiled == compiled and sorted(kept_in(folder, device)['pipelines']) == ['1', '3'], vars(results)
+            assert results.pipelines['2']['crashed'] == 'SIGSEGV', results.pipelines
+            assert ['crashed' in text for text in page.problems(results)] == [True]
         with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
             json.dump({}, file)
         text = tap.command(sys.executable, HERE + 'table.py', '--folder', folder, '--program', program, '--only', device.name,
                            '--page', folder + '/T.md', '--update', status=1)
         assert 'WRONG: lavapipe-22: sort, odd: the driver crashed: SIGSEGV' in text and '3 pipelines on 1 devices' in text, text
+        assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 1, 'a driver that was only out of luck'
+
+
+def a_driver_that_only_crashes_is_given_up():
+    with tempfile.TemporaryDirectory() as folder:
+        text = '#!/bin/sh\necho \'{"device": "stand-in"}\'\necho "{\\"key\\": \\"$$\\", \\"kernel\\": \\"sort\\"}"\nkill -SEGV $$\n'
+        results = collect.collect(devices.find('lavapipe-22'), folder, script(folder, 'compile', text), [])
+        assert results.failed == 'more than 39 crashes' and not os.path.exists(folder + '/results'), vars(results)
+
+
+def an_interrupt_is_no_crash():
+    device = devices.find('lavapipe-22')
+    for name in ('HUP', 'INT', 'TERM'):
+        with tempfile.TemporaryDirectory() as folder:
+            program = stand_in(folder, 1, 2, 3, bad=2, how='kill -%s $$' % name)
+            with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
+                json.dump({}, file)
+            text = tap.command(sys.executable, HERE + 'table.py', '--folder', folder, '--program', program, '--only', device.name,
+                               '--page', folder + '/T.md', '--update', status=130)
+            assert text.endswith('table.py: interrupted; %s/T.md is as it was\n' % folder), text
+            assert not os.path.exists(folder + '/results') and not os.path.exists(folder + '/T.md')
+
+
+def results_outlive_a_failed_start():
+    device = devices.find('lavapipe-22')
+    with tempfile.TemporaryDirectory() as folder:
+        assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 3
+        for text in ('echo "no such library" >&2\nexit 3\n', 'echo \'{"unusable": "no Vulkan"}\'\necho \'{"done": true}\'\n',
+                     'echo \'{"device": "another"}\'\nexit 1\n'):
+            collect.collect(device, folder, script(folder, 'compile', '#!/bin/sh\n' + text), [])
+        assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 0
+
+
+def results_of_what_is_gone_are_dropped():
+    device = devices.find('lavapipe-22')
+    with tempfile.TemporaryDirectory() as folder:
+        collect.collect(device, folder, stand_in(folder, 1, 2, 3), [])
+        for whole, keys in ((False, ['1', '2', '3']), (True, ['3'])):
+            collect.collect(device, folder, stand_in(folder, 3), [], whole=whole)
+            assert sorted(kept_in(folder, device)['pipelines']) == keys, kept_in(folder, device)
+
+
+def another_driver_compiles_everything_once():
+    device = devices.find('lavapipe-22')
+    with tempfile.TemporaryDirectory() as folder:
+        def compiled(program):
+            with open(folder + '/count', 'w', encoding='utf-8'):
+                pass
+            results = collect.collect(device, folder, program, [])
+            with open(folder + '/count', encoding='utf-8') as file:
+                return results.compiled, len(file.read())
+
+        def program(driver):
+            path = stand_in(folder, 1, 2, driver=driver)
+            with open(path, 'a', encoding='utf-8') as file:
+                file.write('printf x >>%s/count\n' % folder)
+            return path
+        assert compiled(program('1')) == (2, 1)
+        assert compiled(program('2')) == (2, 2), 'the system has another driver, which it says itself'
+        os.mkdir(folder + '/state')
+        device.part = 'mesa25'  # another package
+        with open(folder + '/state/mesa25.json', 'w', encoding='utf-8') as file:
+            json.dump({}, file)
+        assert compiled(program('3')) == (2, 1)
 
 
 def a_program_that_fails_is_said_to():
@@ -152,7 +224,9 @@ def a_missing_driver_is_named():
 
 def tiles_are_checked():
     assert tiles.shared_memory('64x64x16:4x4') == 10240 and tiles.multiply_adds_per_byte('64x128x16:4x8') == 128 / 192
-    assert 'no tile like' in tap.command(sys.executable, HERE + 'tiles.py', '64x64', status=1)
+    for tile in ('64x64', '0x0x0:0x0', '64x64x16:0x4', '64x64x0:4x4', '64x64x16:4x-4'):
+        text = tap.command(sys.executable, HERE + 'tiles.py', tile, status=1)
+        assert text == 'tiles.py: %s: no tile like 64x64x16:4x4\n' % tile, text
 
 
 def a_mirror_with_another_version_is_refused():
@@ -242,6 +316,7 @@ def the_page_is_compared_and_rewritten():
 
 tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, spills_of_other_shaders_are_shown,
          refusals_crashes_and_silence_are_found, cells_say_what_the_driver_said, pages_differ_by_their_sections,
-         a_crash_costs_one_pipeline, a_program_that_fails_is_said_to, a_missing_driver_is_named, tiles_are_checked,
+         a_crash_costs_one_pipeline, a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash, results_outlive_a_failed_start,
+         results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once, a_program_that_fails_is_said_to, a_missing_driver_is_named, tiles_are_checked,
          a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
          a_mirror_out_of_reach_is_said_to_be, a_kernel_that_spills_fails_on_every_vendor, the_page_is_compared_and_rewritten])

@@ -8,7 +8,7 @@ bool tile_parse(const char *text, tile_candidate *out)
 {
     char rest;
     return sscanf(text, "%ux%ux%u:%ux%u%c", &out->rows, &out->columns, &out->depth, &out->thread_rows, &out->thread_columns, &rest) == 5 &&
-           out->thread_rows && out->thread_columns && out->rows % out->thread_rows == 0 && out->columns % out->thread_columns == 0 &&
+           out->rows && out->columns && out->depth && out->thread_rows && out->thread_columns && out->rows % out->thread_rows == 0 && out->columns % out->thread_columns == 0 &&
            out->depth % 4 == 0;
 }
 

@@ -21,9 +21,10 @@ PROGRAMS = {'arm64': 'build/drivers/program-arm64/compile'}
 
 def numbers(tile):
     found = re.match(r'^(\d+)x(\d+)x(\d+):(\d+)x(\d+)$', tile)
-    if not found:
+    sizes = [int(part) for part in found.groups()] if found else [0]
+    if min(sizes) == 0:
         raise devices.Missing('%s: no tile like 64x64x16:4x4' % tile)
-    return [int(part) for part in found.groups()]
+    return sizes
 
 
 def shared_memory(tile):
