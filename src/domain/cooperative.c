@@ -6,6 +6,7 @@
  * are Intel's (and software's), where a lane has 128 registers; the drivers need about as many more for addresses and operands. */
 #define NARROW_LANES 32u
 #define REGISTERS_NARROW 48u
+#define REGISTERS_NARROW_ODD 40u /* of 8 lanes where rows are read element by element: 48 spill with float16 on DG2, not on Xe2 of 16 */
 #define REGISTERS 64u
 #define DEPTH_NARROW 16u /* and where rows are read element by element: each of them has a condition to keep */
 #define MOST_SUBGROUPS 16u
@@ -111,8 +112,9 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
         .thread_columns = smoe_max_u32(tile->thread_columns / matrices, matrix->columns),
         .matrix = *matrix,
     };
+    const uint32_t most = !narrow ? REGISTERS : stage->aligned || lanes > 8 ? REGISTERS_NARROW : REGISTERS_NARROW_ODD;
     fit_columns(info, &config, matrices); /* it does: smoe_cooperative_fits */
-    while (registers(&config, matrices) > (narrow ? REGISTERS_NARROW : REGISTERS)) {
+    while (registers(&config, matrices) > most) {
         smoe_kernel_config next = config;
         if (!halve_part(&next, matrices) || !fit_columns(info, &next, matrices))
             break;
