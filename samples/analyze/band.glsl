@@ -38,7 +38,7 @@ void count_bands(vec4 x[CHUNKS])
     float top[K + ORDERS]; // the largest scores, sorted
     for (uint i = 0; i < K + ORDERS; i++)
         top[i] = -3e38;
-    for (uint e = 0; e < E; e++) {
+    [[dont_unroll]] for (uint e = 0; e < E; e++) { // else RADV holds all of the weights in scalar registers, and spills
         float score = 0;
         for (uint c = 0; c < CHUNKS; c++)
             score += dot(parameters[e * CHUNKS + c], x[c]);

@@ -4,6 +4,7 @@
 // A path is looked at once in each step, at a place in the step that is uniform and the path's own: then the mean of (steps in the
 // band) h is the mean time in the band whatever h is.
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 #include "simulation.glsl"

@@ -1,5 +1,6 @@
 // Inputs drawn from a ball or a Gaussian: how many lie in each band. counters: [ORDERS, BINS].
 #version 450
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 
 #include "simulation.glsl"
