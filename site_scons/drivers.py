@@ -6,6 +6,13 @@ FOLDER = 'build/drivers'
 CROSS = 'aarch64-linux-gnu-'
 
 
+def missing(env):
+    """What `scons drivers` cannot do without here, '' if nothing."""
+    if os.path.isdir(FOLDER + '/arm64') and not env.WhereIs(CROSS + 'gcc'):
+        return '%sgcc not found, for the arm64 part of %s: ./setup.sh --ci installs gcc-aarch64-linux-gnu' % (CROSS, FOLDER)
+    return ''
+
+
 def arm64_program(env, sources):
     """tests/drivers/compile for arm64, nothing where it is not wanted. The headers of Vulkan and volk are the same for every processor."""
     if not os.path.isdir(FOLDER + '/arm64') or not env.WhereIs(CROSS + 'gcc'):
