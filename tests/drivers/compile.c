@@ -1,7 +1,8 @@
 /* compile [--known FILE] [--few | --none | --tile RxCxD:TRxTC] [SPIRV...]: compiles every kernel that selection picks on the device at
  * hand, for a table of layer shapes and with capabilities masked, and the shaders named, and writes what comes out to stdout, one JSON
- * object a line. FILE: keys of pipelines to list only. --few: the shapes that find most, nothing masked; --none: no kernels; --tile:
- * --few's tiled kernels with another tile. Nothing is submitted, so that a driver without its GPU will do.
+ * object a line. FILE: keys of pipelines to list only. --few: the shapes that find most, as the device is and with every capability
+ * masked; --none: no kernels; --tile: the tiled kernels of those shapes, without mixed precision, with another tile. Nothing is
+ * submitted, so that a driver without its GPU will do.
  *
  *   {"device": name, "driver": ..., "capabilities": bits, "subgroup": [min, max], ...}, or "unusable": why
  *   {"row": kernel, "missing": bits, "embedded": whether this build has it}      one for each row of the kernel table
@@ -19,9 +20,11 @@
 #include "shader_file.h"
 #include "statistics.h"
 
+#define MOST_DEVICES 34u /* is_masked: of 32 capabilities at most */
+
 typedef struct shape {
     const char *name;
-    bool first; /* one of the few; also with capabilities masked */
+    bool first; /* one of the few; also with capabilities masked: between them they lead to every kernel of the table */
     smoe_plan_desc desc;
 } shape;
 
@@ -47,8 +50,8 @@ static const shape shapes[] = {
                     .activation = SMOE_ACTIVATION_RELU_SQUARED, .weight_type = SMOE_TYPE_FLOAT16, .shared_hidden = 17}},
     {"most", false, {.d_model = 512, .d_hidden = 64, .expert_count = SMOE_MAX_EXPERTS, .top_k = 32, .max_active = 64, .max_tokens = 4096,
                      .activation = SMOE_ACTIVATION_IDENTITY, .gated = true, .group_count = 32, .top_groups = 32}},
-    {"mixed f16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .mixed_precision = true}},
+    {"mixed f16", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+                         .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .mixed_precision = true}},
     {"mixed bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
                            .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true,
                            .mixed_precision = true}},
@@ -57,6 +60,9 @@ static const shape shapes[] = {
     {"mixed odd", false, {.d_model = 2047, .d_hidden = 1023, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
                           .activation = SMOE_ACTIVATION_GELU_TANH, .weight_type = SMOE_TYPE_BFLOAT16, .shared_hidden = 17,
                           .mixed_precision = true}},
+    {"mixed odd f16", false, {.d_model = 1023, .d_hidden = 511, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
+                              .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .shared_hidden = 17,
+                              .mixed_precision = true}},
 };
 
 static void keep_line(void *user, smoe_log_level level, const char *text)
@@ -82,11 +88,20 @@ static void print_device(const smoe_device_info *info)
     }
 }
 
-static void compile_shapes(const smoe_device *device, bool all, char *line)
+/* Nothing masked, one capability, or all; of --few nothing and all. */
+static bool is_masked(uint32_t masked, const char *which)
+{
+    if (masked == 0 || (masked == SMOE_CAPABILITY_ALL && strcmp(which, "--few") == 0))
+        return true;
+    return which[0] == '\0' && ((masked & (masked - 1)) == 0 || masked == SMOE_CAPABILITY_ALL);
+}
+
+/* tiled: --tile, whose devices should all compile the same; those with matrix units have no tiled kernel for mixed precision. */
+static void compile_shapes(const smoe_device *device, bool all, bool tiled, char *line)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         smoe_plan *plan = NULL;
-        if (!all && !shapes[i].first)
+        if ((!all && !shapes[i].first) || (tiled && shapes[i].desc.mixed_precision))
             continue;
         line[0] = '\0';
         pipelines_name_shape(shapes[i].name);
@@ -104,6 +119,8 @@ int main(int argument_count, char **arguments)
     char line[512] = "";
     const smoe_log log = {keep_line, line};
     const char *known = NULL, *which = "";
+    smoe_device *devices[MOST_DEVICES]; /* kept to the end: panvk of Mesa 26.1.6 crashes in a device made after another's end */
+    uint32_t device_count = 0;
     bool good = true;
 
     argument_count--;
@@ -125,9 +142,8 @@ int main(int argument_count, char **arguments)
     if (!pipelines_open(known))
         return 2;
     for (uint32_t masked = 0; masked <= SMOE_CAPABILITY_ALL; masked++) {
-        const bool alone = (masked & (masked - 1)) == 0; /* nothing, one capability, or all */
         smoe_device *device = NULL;
-        if ((!alone && masked != SMOE_CAPABILITY_ALL) || (masked && which[0]))
+        if (!is_masked(masked, which))
             continue;
         const smoe_device_desc desc = {
             .get_instance_proc_addr = pipelines_get_instance_proc_addr, .masked_capabilities = masked, .log = &log};
@@ -142,11 +158,13 @@ int main(int argument_count, char **arguments)
         if (masked == 0)
             print_device(smoe_context_device_info(smoe_device_context(device)));
         if (strcmp(which, "--none") != 0)
-            compile_shapes(device, masked == 0 && which[0] == '\0', line);
+            compile_shapes(device, masked == 0 && which[0] == '\0', strcmp(which, "--tile") == 0, line);
         for (int i = 0; masked == 0 && i < argument_count; i++)
             good = shader_file_compile(device, arguments[i]) && good;
-        smoe_device_destroy(device);
+        devices[device_count++] = device;
     }
+    while (device_count > 0)
+        smoe_device_destroy(devices[--device_count]);
     printf("{\"done\": true}\n");
     return good ? 0 : 1;
 }

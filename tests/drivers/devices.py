@@ -14,11 +14,12 @@ class Missing(Exception):
 
 class Device:
     """title: for people. part: which folder of build/drivers the driver is of, '' for the system's. executes: work that is submitted runs;
-    on the others, which have no GPU behind them, nothing may be submitted."""
+    on the others, which have no GPU behind them, nothing may be submitted. unusable: how the reason begins for which the library does not
+    use it, '' where it does."""
 
-    def __init__(self, name, title, group, part, manifest, shim='', environment=None, executes=False):
+    def __init__(self, name, title, group, part, manifest, shim='', environment=None, executes=False, unusable=''):
         self.name, self.title, self.group, self.part, self.manifest, self.shim = name, title, group, part, manifest, shim
-        self.variables, self.executes = environment or {}, executes
+        self.variables, self.executes, self.unusable = environment or {}, executes, unusable
 
     def path(self, folder, *parts):
         return os.path.join(os.path.abspath(folder), *parts)
@@ -81,9 +82,10 @@ def table():
     found += mesa26('Adreno', 'freedreno', 'freedreno', 'FD_GPU_ID', [
         ('a' + number, 'Adreno ' + number, number) for number in ('618', '630', '660', '730', '740', '750')])
     found += [Device(name, title, 'Mali', 'arm64', 'arm64-panfrost.json', 'panfrost',
-                     {'PAN_GPU_ID': value, 'PAN_I_WANT_A_BROKEN_VULKAN_DRIVER': '1'})
-              for name, title, value in (('g52', 'Mali-G52 (Bifrost)', '7212'), ('g310', 'Mali-G310 (Valhall)', 'ac74'),
-                                         ('g610', 'Mali-G610 (Valhall)', 'a867'))]
+                     {'PAN_GPU_ID': value, 'PAN_I_WANT_A_BROKEN_VULKAN_DRIVER': '1'}, unusable=unusable)
+              for name, title, value, unusable in (('g52', 'Mali-G52 (Bifrost)', '7212', 'Vulkan 1.0 '),
+                                                   ('g310', 'Mali-G310 (Valhall)', 'ac74', ''),
+                                                   ('g610', 'Mali-G610 (Valhall)', 'a867', ''))]
     return found
 
 

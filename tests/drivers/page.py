@@ -21,7 +21,8 @@ METRICS = {
     'Intel': Metrics('Max live registers', None, 'Workgroup Memory Size', ('Spills', 'Fills', 'Scratch Memory Size'), 'Instructions',
                      'live registers'),
     'NVIDIA': Metrics('Number of GPRs', 'Max warps/SM', None, ('Spills to memory', 'Fills from memory', 'SLM size'), 'Instruction count',
-                      'registers / warps per multiprocessor'),
+                      'registers / warps per multiprocessor. "Spills to reg", a uniform register kept in an ordinary one, is no spill: '
+                      'nothing goes to memory, and the ordinary ones are counted'),
     'Adreno': Metrics('Registers used', 'Max Waves Per Core', None, ('STP Count', 'LDP Count'), 'Instruction Count',
                       'registers of four words / waves per core; a spill is any load or store of private memory'),
     'Mali': Metrics('Registers used', 'Threads', None, ('Spills', 'Fills'), 'Instructions',
@@ -53,6 +54,15 @@ def problems(results):
     device, metrics = results.device, METRICS.get(results.device.group)
     if results.failed:
         yield '%s: failed: %s' % (device.name, results.failed)
+    elif results.unusable and not (device.unusable and results.unusable.startswith(device.unusable)):
+        yield '%s: not used: %s' % (device.name, results.unusable)
+    elif device.unusable and not results.unusable:
+        yield '%s: used, although devices.py says that it is not: %s' % (device.name, device.unusable.strip())
+    elif not results.unusable and not results.pipelines:
+        yield '%s: no pipelines' % device.name
+    for name, reason in results.refused.items():
+        if not name.endswith('.spv'):  # the samples' shaders may ask for what only their programs bind
+            yield '%s: %s: refused: %s' % (device.name, name, reason)
     for pipeline in results.pipelines.values():
         name = '%s: %s, %s' % (device.name, label(pipeline), pipeline['shape'])
         if 'crashed' in pipeline:
@@ -144,8 +154,11 @@ Written by `scons drivers update=yes`; do not edit. README.md says how to read i
 
 LEGEND = '''
 A cell has the subgroup sizes that the driver chose, then what is said below for each group, the worst over all layer shapes and weight
-types. `·`: selection does not choose the kernel there, also with capabilities masked; `no ...`: the kernel table asks for what the device
-has not. Shared memory is bytes per workgroup, the most. Last the shaders of the samples and the benchmark, with their constants' defaults.
+types. Compiled are the layer shapes of compile.c as the device is, those marked `first` also with each capability masked alone and with
+all; on Mali those marked alone, as the device is and with all capabilities masked. `·`: for none of these does selection choose the
+kernel; `no ...`: the kernel table asks for what the device has not. On lavapipe-26 the cooperative kernels are chosen only where a
+capability is masked that the broadcast ones need. Shared memory is bytes per workgroup, the most. Last the shaders of the samples and the
+benchmark, with their constants' defaults; vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers.
 No kernel spills: `scons drivers` fails where one does; where a sample's shader does, its cell says so.
 '''
 

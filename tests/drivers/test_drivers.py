@@ -1,6 +1,7 @@
 """That `scons drivers` finds what it is there to find, and says clearly what is missing. What needs a driver runs on those that
 setup.py has set up in build/drivers."""
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -85,6 +86,23 @@ def refusals_crashes_and_silence_are_found():
     assert len(list(page.problems(failed))) == 1
 
 
+def devices_and_shapes_that_are_not_used_are_found():
+    unused = collect.Results(devices.find('navi31'))
+    assert list(page.problems(unused)) == ['navi31: no pipelines']
+    unused.unusable = 'Vulkan 1.0 under'
+    assert list(page.problems(unused)) == ['navi31: not used: Vulkan 1.0 under']
+    expected = collect.Results(devices.find('g52'))
+    expected.unusable = 'Vulkan 1.0 under'
+    assert list(page.problems(expected)) == []
+    for reason, text in (('no compute queue', 'g52: not used: no compute queue'),
+                         ('', 'g52: used, although devices.py says that it is not: Vulkan 1.0')):
+        expected.unusable = reason
+        assert list(page.problems(expected)) == [text], list(page.problems(expected))
+    refused = results_with()
+    refused.refused = {'odd': 'd_model must be', 'sample.spv': 'texel buffers'}
+    assert list(page.problems(refused)) == ['navi31: odd: refused: d_model must be']
+
+
 def cells_say_what_the_driver_said():
     text = page.section('AMD', [results_with()], 'Mesa 1', [(1, 'arithmetic'), (2, 'shuffle')])
     assert '| expert_up_tiled 16x64x16 | 1024 | 64: 40/16 |' in text, text
@@ -103,6 +121,8 @@ def pages_differ_by_their_sections():
     assert differ and '-| a | 64: 44/16 |' in text and '+| a | 64: 40/16 |' in text, text
     differ, text = difference({**made, 'AMD': made['AMD'].replace('Mesa 1', 'Mesa 2').replace('40', '44')}, made)
     assert not differ and 'AMD not compared: there "Drivers: Mesa 2."' in text, text
+    legend = {**made, 'AMD': made['AMD'].replace('Mesa 1.', 'Mesa 1. Cells: registers.')}
+    assert difference(legend, made)[0], 'the words are compared too'
     assert difference({}, made) == (True, 'page: not there\n')
 
 
@@ -286,6 +306,20 @@ def a_mirror_out_of_reach_is_said_to_be():
         assert os.listdir(folder + '/apt') == [], os.listdir(folder + '/apt')
 
 
+def a_missing_cross_compiler_is_named():
+    spec = importlib.util.spec_from_file_location('scons_drivers', 'site_scons/drivers.py')
+    scons = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scons)
+
+    class Environment:
+        WhereIs = staticmethod(lambda name: None)
+    with tempfile.TemporaryDirectory() as folder:
+        scons.FOLDER = folder
+        assert scons.missing(Environment) == ''
+        os.mkdir(folder + '/arm64')
+        assert 'aarch64-linux-gnu-gcc not found' in scons.missing(Environment) and 'installs gcc-aarch64' in scons.missing(Environment)
+
+
 def a_kernel_that_spills_fails_on_every_vendor():
     names = ('navi31', 'dg2', 'ampere', 'a750')
     need(*names)
@@ -297,6 +331,14 @@ def a_kernel_that_spills_fails_on_every_vendor():
                 pipeline['kernel'] = 'spill'  # as if it were of the library
             found = list(page.problems(results))
             assert found and all('spills: ' in text for text in found), '%s: %s %s' % (name, found, vars(results))
+
+
+def few_shapes_lead_to_every_kernel():
+    need('navi31')
+    results = collect.collect(devices.find('navi31'), devices.FOLDER, PROGRAM, ['--few'])
+    runs = {kernel for kernel, missing in results.rows.items() if not missing and results.embedded[kernel]}
+    left = runs - {pipeline['kernel'] for pipeline in results.pipelines.values()}
+    assert left == {'route_logits_broadcast', 'expert_up_broadcast', 'expert_down_broadcast'}, left  # those are for software
 
 
 def the_page_is_compared_and_rewritten():
@@ -315,8 +357,10 @@ def the_page_is_compared_and_rewritten():
 
 
 tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, spills_of_other_shaders_are_shown,
-         refusals_crashes_and_silence_are_found, cells_say_what_the_driver_said, pages_differ_by_their_sections,
-         a_crash_costs_one_pipeline, a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash, results_outlive_a_failed_start,
-         results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once, a_program_that_fails_is_said_to, a_missing_driver_is_named, tiles_are_checked,
-         a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
-         a_mirror_out_of_reach_is_said_to_be, a_kernel_that_spills_fails_on_every_vendor, the_page_is_compared_and_rewritten])
+         refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found, cells_say_what_the_driver_said,
+         pages_differ_by_their_sections, a_crash_costs_one_pipeline, a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash,
+         results_outlive_a_failed_start, results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once,
+         a_program_that_fails_is_said_to, a_missing_driver_is_named, tiles_are_checked, a_mirror_with_another_version_is_refused,
+         any_version_is_the_newest, what_any_version_took_is_made_again_without_it, a_mirror_out_of_reach_is_said_to_be,
+         a_missing_cross_compiler_is_named, a_kernel_that_spills_fails_on_every_vendor, few_shapes_lead_to_every_kernel,
+         the_page_is_compared_and_rewritten])
