@@ -3,10 +3,12 @@
 #include "stage.h"
 
 /* What a lane may hold through the loop: its sums, and the next depth's elements on their way into shared memory. Subgroups below 32 lanes
- * are Intel's (and software's), where a lane has 128 registers; the drivers need about as many more for addresses and operands. */
+ * are Intel's (and software's), where a lane has 128 registers; the drivers need about as many more for addresses and operands, on DG2,
+ * whose subgroups have 8 lanes, most. Intel's compiler merges loads in an order that hangs on the addresses of its own memory, so that the
+ * same kernel now spills and now does not: these leave room for either. */
 #define NARROW_LANES 32u
+#define REGISTERS_8 40u
 #define REGISTERS_NARROW 48u
-#define REGISTERS_NARROW_ODD 40u /* of 8 lanes where rows are read element by element: 48 spill with float16 on DG2, not on Xe2 of 16 */
 #define REGISTERS 64u
 #define DEPTH_NARROW 16u /* and where rows are read element by element: each of them has a condition to keep */
 #define MOST_SUBGROUPS 16u
@@ -112,7 +114,7 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
         .thread_columns = smoe_max_u32(tile->thread_columns / matrices, matrix->columns),
         .matrix = *matrix,
     };
-    const uint32_t most = !narrow ? REGISTERS : stage->aligned || lanes > 8 ? REGISTERS_NARROW : REGISTERS_NARROW_ODD;
+    const uint32_t most = !narrow ? REGISTERS : lanes > 8 ? REGISTERS_NARROW : REGISTERS_8;
     fit_columns(info, &config, matrices); /* it does: smoe_cooperative_fits */
     while (registers(&config, matrices) > most) {
         smoe_kernel_config next = config;

@@ -75,7 +75,7 @@ def run_once(results, command, environment, kept, crashed):
                 begun = line['key']
                 results.pipelines[begun] = {**line, **kept.get(begun, {}), **crashed.get(begun, {})}
             elif 'compiled' in line:
-                kept[line['compiled']] = {'result': line['result'], 'executables': line['executables']}
+                kept[line['compiled']] = {name: line[name] for name in ('result', 'executables', 'matrix_instructions') if name in line}
                 results.pipelines[line['compiled']].update(kept[line['compiled']])
                 results.compiled += 1
             elif 'refused' in line:

@@ -7,7 +7,7 @@
  *   {"device": name, "driver": ..., "capabilities": bits, "subgroup": [min, max], ...}, or "unusable": why
  *   {"row": kernel, "missing": bits, "embedded": whether this build has it}      one for each row of the kernel table
  *   {"key": ..., "kernel": ..., "shape": ...}     a pipeline, before it is compiled: where the driver crashes, this line is the last
- *   {"compiled": key, "result": VkResult, "executables": [...]}
+ *   {"compiled": key, "result": VkResult, "executables": [...], "matrix_instructions": in a cooperative kernel}
  *   {"refused": shape, "reason": ...}             no pipeline was tried: the shape is beyond a limit of the device
  *   {"done": true} */
 #include <stdio.h>

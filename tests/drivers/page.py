@@ -3,6 +3,9 @@ import re
 
 GROUPS = ('AMD', 'Intel', 'NVIDIA', 'Adreno', 'Mali', 'software')
 
+# Seen with Mesa 26.1.6: in a folder whose name is two letters longer, kernels with shared memory have other numbers.
+IRREPRODUCIBLE = {'Intel': 'its compiler merges loads in an order that hangs on the addresses of its own memory'}
+
 
 class Metrics:
     """The names that a group of drivers gives its statistics. spills: what no kernel may have any of."""
@@ -28,6 +31,10 @@ METRICS = {
     'Mali': Metrics('Registers used', 'Threads', None, ('Spills', 'Fills'), 'Instructions',
                     'registers / threads, 2 where the core holds as many as it can'),
 }
+
+
+def is_cooperative(pipeline):
+    return '_cooperative' in pipeline['kernel']
 
 
 def label(pipeline):
@@ -78,6 +85,8 @@ def problems(results):
             elif not pipeline['kernel'].endswith('.spv'):  # the samples' shaders have not promised it; the page shows theirs
                 for spill in spills_of(pipeline, metrics):
                     yield '%s: spills: %s' % (name, spill)
+                if is_cooperative(pipeline) and not pipeline.get('matrix_instructions'):
+                    yield '%s: no matrix instructions' % name
 
 
 def values(pipelines, name):
@@ -97,6 +106,8 @@ def cell(pipelines, metrics):
     text = '%s: %s' % (','.join(map(str, sizes)), '%d' % max(registers) if registers else '?')
     if waves:
         text += '/%d' % min(waves)
+    if any(map(is_cooperative, pipelines)):
+        text += ' m%d' % min(pipeline.get('matrix_instructions', 0) for pipeline in pipelines)
     return text + ' SPILL' * any(spills_of(pipeline, metrics) for pipeline in pipelines)
 
 
@@ -159,8 +170,14 @@ all; on Mali those marked alone, as the device is and with all capabilities mask
 kernel; `no ...`: the kernel table asks for what the device has not. On lavapipe-26 the cooperative kernels are chosen only where a
 capability is masked that the broadcast ones need. Shared memory is bytes per workgroup, the most. Last the shaders of the samples and the
 benchmark, with their constants' defaults; vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers.
+m4: four instructions that multiply matrices (v_wmma, dpas, HMMA) in the code of a cooperative kernel, the fewest of any.
 No kernel spills: `scons drivers` fails where one does; where a sample's shader does, its cell says so.
 '''
+
+
+def without_numbers(text):
+    """A section's rows and subgroup sizes, without the statistics."""
+    return re.sub(r'^(\| \*instructions\*).*', r'\1', re.sub(r': \d+', ':', text), flags=re.MULTILINE)
 
 
 def split(text):

@@ -10,4 +10,7 @@ void print_json_string(const char *text);
  * VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR. */
 void print_executables(PFN_vkGetDeviceProcAddr get_device_proc_addr, VkDevice device, VkPipeline pipeline);
 
+/* In the machine code of a pipeline that was made with VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR. */
+uint32_t count_matrix_instructions(PFN_vkGetDeviceProcAddr get_device_proc_addr, VkDevice device, VkPipeline pipeline);
+
 #endif

@@ -67,6 +67,14 @@ def every_kind_of_spill_is_found():
     assert 'SPILL' in page.section('AMD', [results_with({'Scratch size': 3})], 'x', [])
 
 
+def cooperative_kernels_have_matrix_instructions():
+    for count, wrong in ((None, True), (0, True), (4, False)):
+        results = results_with(kernel='expert_up_cooperative', **({} if count is None else {'matrix_instructions': count}))
+        found = list(page.problems(results))
+        assert len(found) == wrong and all('no matrix instructions' in text for text in found), found
+        assert '64: 40/16 m%d |' % (count or 0) in page.section('AMD', [results], 'x', [])
+
+
 def spills_of_other_shaders_are_shown():
     results = results_with({'Spilled VGPRs': 3}, kernel='sample.spv')
     assert list(page.problems(results)) == []
@@ -124,6 +132,11 @@ def pages_differ_by_their_sections():
     legend = {**made, 'AMD': made['AMD'].replace('Mesa 1.', 'Mesa 1. Cells: registers.')}
     assert difference(legend, made)[0], 'the words are compared too'
     assert difference({}, made) == (True, 'page: not there\n')
+    made = {'': 'compiled by x\n', 'Intel': '## Intel\n\nDrivers: Mesa 1.\n\n| a | 16: 40 |\n| *instructions* | 7 |\n'}
+    differ, text = difference({**made, 'Intel': made['Intel'].replace('40', '44').replace('7', '8')}, made)
+    assert not differ and 'Intel: other numbers, which is no failure' in text and '-| a | 16: 44 |' in text, text
+    assert difference({**made, 'Intel': made['Intel'].replace('16:', '8:')}, made)[0]
+    assert difference({**made, 'Intel': made['Intel'].replace('| a ', '| b ')}, made)[0]
 
 
 def stand_in(folder, *keys, bad=None, how='kill -SEGV $$', driver='1'):
@@ -356,7 +369,8 @@ def the_page_is_compared_and_rewritten():
         assert '-| combine | 0 | 64: 1' in text and '+| combine | 0 | 64: ' in text, text
 
 
-tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, spills_of_other_shaders_are_shown,
+tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, cooperative_kernels_have_matrix_instructions,
+         spills_of_other_shaders_are_shown,
          refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found, cells_say_what_the_driver_said,
          pages_differ_by_their_sections, a_crash_costs_one_pipeline, a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash,
          results_outlive_a_failed_start, results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once,
