@@ -308,19 +308,20 @@ static void test_no_validation_layer(void **state)
 /* Overwrites a buffer twice with nothing in between: only synchronization validation objects. */
 static void record_hazard(const smoe_device_handles *handles)
 {
-#define DEVICE_FUNCTION(name) const PFN_##name name = (PFN_##name)handles->get_instance_proc_addr(handles->instance, #name)
-    DEVICE_FUNCTION(vkCreateBuffer);
-    DEVICE_FUNCTION(vkDestroyBuffer);
-    DEVICE_FUNCTION(vkGetBufferMemoryRequirements);
-    DEVICE_FUNCTION(vkAllocateMemory);
-    DEVICE_FUNCTION(vkFreeMemory);
-    DEVICE_FUNCTION(vkBindBufferMemory);
-    DEVICE_FUNCTION(vkCreateCommandPool);
-    DEVICE_FUNCTION(vkDestroyCommandPool);
-    DEVICE_FUNCTION(vkAllocateCommandBuffers);
-    DEVICE_FUNCTION(vkBeginCommandBuffer);
-    DEVICE_FUNCTION(vkEndCommandBuffer);
-    DEVICE_FUNCTION(vkCmdFillBuffer);
+/* Without the vk: with it volk.h has declared them, which clang calls shadowing. */
+#define DEVICE_FUNCTION(name) const PFN_vk##name name = (PFN_vk##name)handles->get_instance_proc_addr(handles->instance, "vk" #name)
+    DEVICE_FUNCTION(CreateBuffer);
+    DEVICE_FUNCTION(DestroyBuffer);
+    DEVICE_FUNCTION(GetBufferMemoryRequirements);
+    DEVICE_FUNCTION(AllocateMemory);
+    DEVICE_FUNCTION(FreeMemory);
+    DEVICE_FUNCTION(BindBufferMemory);
+    DEVICE_FUNCTION(CreateCommandPool);
+    DEVICE_FUNCTION(DestroyCommandPool);
+    DEVICE_FUNCTION(AllocateCommandBuffers);
+    DEVICE_FUNCTION(BeginCommandBuffer);
+    DEVICE_FUNCTION(EndCommandBuffer);
+    DEVICE_FUNCTION(CmdFillBuffer);
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = 64,
@@ -337,27 +338,27 @@ static void record_hazard(const smoe_device_handles *handles)
     VkCommandPool pool;
     VkCommandBuffer commands;
 
-    assert_int_equal(vkCreateBuffer(handles->device, &info, NULL, &buffer), VK_SUCCESS);
-    vkGetBufferMemoryRequirements(handles->device, buffer, &needs);
+    assert_int_equal(CreateBuffer(handles->device, &info, NULL, &buffer), VK_SUCCESS);
+    GetBufferMemoryRequirements(handles->device, buffer, &needs);
     VkMemoryAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs.size};
     while (!(needs.memoryTypeBits >> allocate.memoryTypeIndex & 1))
         allocate.memoryTypeIndex++;
-    assert_int_equal(vkAllocateMemory(handles->device, &allocate, NULL, &memory), VK_SUCCESS);
-    assert_int_equal(vkBindBufferMemory(handles->device, buffer, memory, 0), VK_SUCCESS);
-    assert_int_equal(vkCreateCommandPool(handles->device, &pool_info, NULL, &pool), VK_SUCCESS);
+    assert_int_equal(AllocateMemory(handles->device, &allocate, NULL, &memory), VK_SUCCESS);
+    assert_int_equal(BindBufferMemory(handles->device, buffer, memory, 0), VK_SUCCESS);
+    assert_int_equal(CreateCommandPool(handles->device, &pool_info, NULL, &pool), VK_SUCCESS);
     const VkCommandBufferAllocateInfo one = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
         .commandPool = pool,
         .commandBufferCount = 1,
     };
-    assert_int_equal(vkAllocateCommandBuffers(handles->device, &one, &commands), VK_SUCCESS);
-    assert_int_equal(vkBeginCommandBuffer(commands, &begin), VK_SUCCESS);
-    vkCmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, 1);
-    vkCmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, 2);
-    assert_int_equal(vkEndCommandBuffer(commands), VK_SUCCESS);
-    vkDestroyCommandPool(handles->device, pool, NULL);
-    vkDestroyBuffer(handles->device, buffer, NULL);
-    vkFreeMemory(handles->device, memory, NULL);
+    assert_int_equal(AllocateCommandBuffers(handles->device, &one, &commands), VK_SUCCESS);
+    assert_int_equal(BeginCommandBuffer(commands, &begin), VK_SUCCESS);
+    CmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, 1);
+    CmdFillBuffer(commands, buffer, 0, VK_WHOLE_SIZE, 2);
+    assert_int_equal(EndCommandBuffer(commands), VK_SUCCESS);
+    DestroyCommandPool(handles->device, pool, NULL);
+    DestroyBuffer(handles->device, buffer, NULL);
+    FreeMemory(handles->device, memory, NULL);
 }
 
 static void test_validation_counts(void **state)
