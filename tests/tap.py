@@ -1,7 +1,9 @@
 """For tests that are scripts: runs functions as tests and writes TAP."""
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import traceback
 
 import cross
@@ -32,6 +34,26 @@ def needs_its_own_place(program):
     with open(program, 'rb') as file:
         if file.read(2) == b'#!':
             raise Skip('%s is a script, by which another C library loads the program: its place is that of the loader' % program)
+
+
+def script(folder, name, text):
+    """Writes a program, and gives its path."""
+    path = os.path.join(folder, name)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+    return path
+
+
+def with_prefix(test):
+    """Of a function of (folder, prefix) a test in a new folder, where prefix holds a copy of what `scons install` puts there."""
+    def prepare():
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = folder + '/prefix'
+            shutil.copytree(BUILD + '/stage', prefix, symlinks=True)
+            test(folder, prefix)
+    prepare.__name__ = test.__name__
+    return prepare
 
 
 def run(tests):

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cmocka_all.h"
+#include "common/compare.h"
 #include "common/random.h"
 
 void session_expect(const layer_session *session, bool good, const char *what)
@@ -89,4 +90,19 @@ bool session_same_kernels(const layer_session *session, uint32_t token_count, co
                one[stage].subgroup_size == two[stage].subgroup_size && one[stage].tile_rows == two[stage].tile_rows &&
                one[stage].tile_columns == two[stage].tile_columns && one[stage].tile_depth == two[stage].tile_depth;
     return same;
+}
+
+void session_compare_part(const layer_session *session, uint32_t first, uint32_t step, uint32_t count, const float *whole)
+{
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
+    float *x = session_rows(session, count), *y = session_rows(session, count);
+
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(x + (size_t)i * D, session->data.x + (size_t)((first + i * step) % T) * D, D * sizeof *x);
+    session_run(session, NULL, count, x, y, NULL);
+    for (uint32_t i = 0; i < count; i++)
+        session_expect(session, test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,
+                       "a token's bits depend on its batch");
+    free(x);
+    free(y);
 }

@@ -33,4 +33,8 @@ uint32_t session_stride(const layer_session *session);
 /* Whether smoe_select_kernels gives the same kernels for two token counts of the session's plan, or for another plan. */
 bool session_same_kernels(const layer_session *session, uint32_t token_count, const smoe_plan_desc *other, uint32_t other_count);
 
+/* Runs tokens first, first + step, ... of the case, `count` of them, in a batch of their own, and expects the bits of their rows of
+ * `whole`, the y of all of the case. */
+void session_compare_part(const layer_session *session, uint32_t first, uint32_t step, uint32_t count, const float *whole);
+
 #endif

@@ -58,33 +58,17 @@ static void test_same_bits(void **state)
     for_each_shape(state, same_bits);
 }
 
-/* Tokens first, first + step, ... in a batch of their own. */
-static void compare_part(layer_session *session, uint32_t first, uint32_t step, uint32_t count, const float *whole)
-{
-    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
-    float *x = session_rows(session, count), *y = session_rows(session, count);
-
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(x + (size_t)i * D, session->data.x + (size_t)((first + i * step) % T) * D, D * sizeof *x);
-    session_run(session, NULL, count, x, y, NULL);
-    for (uint32_t i = 0; i < count; i++)
-        session_expect(session, test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,
-                       "a token's bits depend on its batch");
-    free(x);
-    free(y);
-}
-
 static void batch_independent(layer_session *session)
 {
     const uint32_t T = session->data.shape->tokens;
     float *whole = session_rows(session, T);
 
     session_run(session, NULL, T, NULL, whole, NULL);
-    compare_part(session, T - 1, T - 1, T, whole); /* backwards */
-    compare_part(session, 3, 0, T, whole);         /* one token, everywhere */
+    session_compare_part(session, T - 1, T - 1, T, whole); /* backwards */
+    session_compare_part(session, 3, 0, T, whole);         /* one token, everywhere */
     for (uint32_t less = 1; less < 10; less += 4)
         if (session_same_kernels(session, T, NULL, T - less))
-            compare_part(session, less, 1, T - less, whole);
+            session_compare_part(session, less, 1, T - less, whole);
     free(whole);
 }
 

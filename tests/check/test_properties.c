@@ -200,22 +200,6 @@ static void test_same_bits_twice(void **state)
     for_each_case(state, same_bits_twice);
 }
 
-/* Tokens `first`, first + step, ... of the case, alone in a batch of their own, against their rows of the whole batch's y. */
-static void compare_part(layer_session *session, uint32_t first, uint32_t step, uint32_t count, const float *whole)
-{
-    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
-    float *x = session_rows(session, count), *y = session_rows(session, count);
-
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(x + (size_t)i * D, session->data.x + (size_t)((first + i * step) % T) * D, D * sizeof *x);
-    session_run(session, NULL, count, x, y, NULL);
-    for (uint32_t i = 0; i < count; i++)
-        session_expect(session, test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,
-                       "a token's bits depend on its batch");
-    free(x);
-    free(y);
-}
-
 static void batch_independent(layer_session *session)
 {
     const uint32_t T = session->data.shape->tokens;
@@ -224,12 +208,12 @@ static void batch_independent(layer_session *session)
     uint32_t compared = 0;
 
     session_run(session, NULL, T, NULL, whole, NULL);
-    compare_part(session, T - 1, T - 1, T, whole); /* the whole batch backwards: always the same kernels */
-    compare_part(session, 0, 0, T, whole);         /* one token, everywhere */
+    session_compare_part(session, T - 1, T - 1, T, whole); /* the whole batch backwards: always the same kernels */
+    session_compare_part(session, 0, 0, T, whole);         /* one token, everywhere */
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         if (counts[i] > 0 && counts[i] < T && session_same_kernels(session, T, NULL, counts[i])) {
-            compare_part(session, T / 2, 1, counts[i], whole);
-            compare_part(session, T - counts[i], 1, counts[i], whole);
+            session_compare_part(session, T / 2, 1, counts[i], whole);
+            session_compare_part(session, T - counts[i], 1, counts[i], whole);
             compared++;
         }
     print_message("\"%s\": %u smaller batches use the kernels of %u tokens\n", session->data.shape->name, compared, T);

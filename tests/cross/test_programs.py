@@ -68,22 +68,12 @@ def run_consumer(program, prefix):
     return output
 
 
-def with_prefix(test):
-    def run():
-        with tempfile.TemporaryDirectory() as folder:
-            prefix = folder + '/prefix'
-            shutil.copytree(tap.BUILD + '/stage', prefix, symlinks=True)
-            test(folder, prefix)
-    run.__name__ = test.__name__
-    return run
-
-
 def dependencies(program):
     text = tap.command(tap.CROSS + '-objdump', '-p', program)
     return set(re.findall(r'(?:DLL Name:|NEEDED) +(\S+)', text))
 
 
-@with_prefix
+@tap.with_prefix
 def shared_by_pkg_config(folder, prefix):
     program, system = folder + '/consumer', 'build/cross/' + tap.CROSS
     flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', 'smoe-file', 'smoe-device', 'smoe',
@@ -95,7 +85,7 @@ def shared_by_pkg_config(folder, prefix):
     run_consumer(program, prefix)
 
 
-@with_prefix
+@tap.with_prefix
 def shared_by_cmake(folder, prefix):
     system = os.path.abspath('build/cross/' + tap.CROSS)
     tap.command('cmake', '-S', 'tests/install', '-B', folder + '/build', '-DCMAKE_PREFIX_PATH=' + prefix,
@@ -125,10 +115,7 @@ def no_loader():
 def validation_is_watched():
     """tests/cross/run, with something in wine's place: a message of the layer fails, and so does a layer that is not there."""
     with tempfile.TemporaryDirectory() as folder:
-        wine = folder + '/wine'
-        with open(wine, 'w', encoding='utf-8') as file:
-            file.write('#!/bin/sh\necho "$2"\n')
-        os.chmod(wine, 0o755)
+        wine = tap.script(folder, 'wine', '#!/bin/sh\necho "$2"\n')
         env = {'PATH': folder + os.pathsep + os.environ['PATH'], 'DISPLAY': ':none', 'SMOE_TEST_VALIDATION': 'outside'}
         for text, layer, status in (('all is well', 'VK_LAYER_KHRONOS_validation', 0), ('all is well', 'VK_LAYER_NO_such', 1),
                                     ('Validation Error: [ VUID-x ]', 'VK_LAYER_KHRONOS_validation', 1)):

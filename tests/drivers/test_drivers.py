@@ -5,7 +5,6 @@ import importlib.util
 import io
 import json
 import os
-import stat
 import sys
 import tempfile
 
@@ -14,10 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tap
 
 import collect
-import debian
 import devices
 import page
-import setup
 import table
 import tiles
 
@@ -46,14 +43,6 @@ def need(*names):
 
 def run_table(*arguments, status=0):
     return tap.command(sys.executable, HERE + 'table.py', '--program', PROGRAM, *arguments, status=status)
-
-
-def script(folder, name, text):
-    path = os.path.join(folder, name)
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(text)
-    os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
-    return path
 
 
 def nothing_is_wrong_with_a_good_kernel():
@@ -146,7 +135,7 @@ def stand_in(folder, *keys, bad=None, how='kill -SEGV $$', driver='1'):
     for key in keys:
         what = how if key == bad else 'echo \'{"compiled": "%d", "result": 0, "executables": []}\'' % key
         text += "echo '%s'\ngrep -qx %d \"$2\" || %s\n" % (line % key, key, what)
-    return script(folder, 'compile', text + 'echo \'{"done": true}\'\n')
+    return tap.script(folder, 'compile', text + 'echo \'{"done": true}\'\n')
 
 
 def kept_in(folder, device):
@@ -174,7 +163,7 @@ def a_crash_costs_one_pipeline():
 def a_driver_that_only_crashes_is_given_up():
     with tempfile.TemporaryDirectory() as folder:
         text = '#!/bin/sh\necho \'{"device": "stand-in"}\'\necho "{\\"key\\": \\"$$\\", \\"kernel\\": \\"sort\\"}"\nkill -SEGV $$\n'
-        results = collect.collect(devices.find('lavapipe-22'), folder, script(folder, 'compile', text), [])
+        results = collect.collect(devices.find('lavapipe-22'), folder, tap.script(folder, 'compile', text), [])
         assert results.failed == 'more than 39 crashes' and not os.path.exists(folder + '/results'), vars(results)
 
 
@@ -197,7 +186,7 @@ def results_outlive_a_failed_start():
         assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 3
         for text in ('echo "no such library" >&2\nexit 3\n', 'echo \'{"unusable": "no Vulkan"}\'\necho \'{"done": true}\'\n',
                      'echo \'{"device": "another"}\'\nexit 1\n'):
-            collect.collect(device, folder, script(folder, 'compile', '#!/bin/sh\n' + text), [])
+            collect.collect(device, folder, tap.script(folder, 'compile', '#!/bin/sh\n' + text), [])
         assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 0
 
 
@@ -236,7 +225,7 @@ def another_driver_compiles_everything_once():
 
 def a_program_that_fails_is_said_to():
     with tempfile.TemporaryDirectory() as folder:
-        program = script(folder, 'compile', '#!/bin/sh\necho "no such library" >&2\nexit 3\n')
+        program = tap.script(folder, 'compile', '#!/bin/sh\necho "no such library" >&2\nexit 3\n')
         results = collect.collect(devices.find('lavapipe-22'), folder, program, [])
         assert results.failed == 'exit status 3: no such library', results.failed
 
@@ -260,63 +249,6 @@ def tiles_are_checked():
     for tile in ('64x64', '0x0x0:0x0', '64x64x16:0x4', '64x64x0:4x4', '64x64x16:4x-4'):
         text = tap.command(sys.executable, HERE + 'tiles.py', tile, status=1)
         assert text == 'tiles.py: %s: no tile like 64x64x16:4x4\n' % tile, text
-
-
-def a_mirror_with_another_version_is_refused():
-    with tempfile.TemporaryDirectory() as folder:
-        script(folder, 'apt-get', '#!/bin/sh\n')
-        script(folder, 'apt-cache', '#!/bin/sh\nprintf "  Candidate: 1:99.1-1\\nVersion: 99.1-1\\n"\n')
-        path = {'PATH': folder + os.pathsep + os.environ['PATH'], 'SMOE_DEBIAN_MIRROR': 'http://mirror.invalid/debian'}
-        text = tap.command(sys.executable, HERE + 'setup.py', folder + '/drivers', env=path, status=1)
-        assert 'is wanted, http://mirror.invalid/debian' in text and '99.1-1' in text, text
-        assert os.listdir(folder + '/drivers/apt') == [], os.listdir(folder + '/drivers/apt')
-        assert not os.path.exists(folder + '/drivers/mesa26') and not os.path.exists(folder + '/drivers/versions.json')
-
-
-@contextlib.contextmanager
-def stand_in_apt(showsrc='', policy=''):
-    """A folder, and in PATH before the system's an apt that has what is said."""
-    with tempfile.TemporaryDirectory() as folder:
-        script(folder, 'apt-get', '#!/bin/sh\n')
-        script(folder, 'apt-cache', '#!/bin/sh\ncase "$*" in *showsrc*) printf "%s";; *) printf "%s";; esac\n' % (showsrc, policy))
-        path = os.environ['PATH']
-        os.environ['PATH'] = folder + os.pathsep + path
-        try:
-            yield folder
-        finally:
-            os.environ['PATH'] = path
-
-
-def any_version_is_the_newest():
-    with stand_in_apt('Version: 99.9-1\\nVersion: 99.10-1\\nVersion: 25.0.7-2\\n', '  Candidate: 1:99.1-1\\n') as folder:
-        apt = debian.Apt(folder + '/apt', 'http://mirror.invalid/debian', ('trixie',))
-        assert apt.source_version('mesa', '') == '99.10-1' and apt.source_version('mesa', '25.0.7') == '25.0.7-2'
-        assert apt.check('glslang-tools', '') == '1:99.1-1' == apt.check('glslang-tools', '99.1')
-        for wanted in ('99', '99.1', '99.9', '25.0.7'):
-            assert debian.is_version(wanted + '-1~bpo', wanted) and not debian.is_version(wanted + '1-1', wanted)
-
-
-def what_any_version_took_is_made_again_without_it():
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
-        os.mkdir(folder + '/tools')
-        wanted = {package: version + '-1' for package, version in setup.VERSIONS['tools'].items()}
-        setup.Setup(folder, False).finish('tools', wanted)
-        assert setup.Setup(folder, False).is_done('tools') and setup.Setup(folder, True).is_done('tools')
-        setup.Setup(folder, True).finish('tools', {**wanted, 'glslang-tools': '99.1-1'})
-        assert setup.Setup(folder, True).is_done('tools')
-        later = setup.Setup(folder, False)
-        assert not later.is_done('tools') and not later.done
-        later.keep_others()
-        assert later.done['tools']['glslang-tools'] == '99.1-1', 'it is there all the same'
-        assert 'glslang-tools 99.1-1, spirv-tools' in out.getvalue() and 'not what is wanted now' in out.getvalue(), out.getvalue()
-
-
-def a_mirror_out_of_reach_is_said_to_be():
-    with tempfile.TemporaryDirectory() as folder:
-        mirror = 'http://127.0.0.1:9/debian'
-        text = tap.command(sys.executable, HERE + 'setup.py', folder, env={'SMOE_DEBIAN_MIRROR': mirror}, status=1)
-        assert 'setup.py: %s (' % mirror in text and '): Failed to fetch ' in text and text.count('\n') == 1, text
-        assert os.listdir(folder + '/apt') == [], os.listdir(folder + '/apt')
 
 
 def a_missing_cross_compiler_is_named():
@@ -370,11 +302,9 @@ def the_page_is_compared_and_rewritten():
 
 
 tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, cooperative_kernels_have_matrix_instructions,
-         spills_of_other_shaders_are_shown,
-         refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found, cells_say_what_the_driver_said,
-         pages_differ_by_their_sections, a_crash_costs_one_pipeline, a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash,
-         results_outlive_a_failed_start, results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once,
-         a_program_that_fails_is_said_to, a_missing_driver_is_named, tiles_are_checked, a_mirror_with_another_version_is_refused,
-         any_version_is_the_newest, what_any_version_took_is_made_again_without_it, a_mirror_out_of_reach_is_said_to_be,
-         a_missing_cross_compiler_is_named, a_kernel_that_spills_fails_on_every_vendor, few_shapes_lead_to_every_kernel,
-         the_page_is_compared_and_rewritten])
+         spills_of_other_shaders_are_shown, refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found,
+         cells_say_what_the_driver_said, pages_differ_by_their_sections, a_crash_costs_one_pipeline,
+         a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash, results_outlive_a_failed_start,
+         results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once, a_program_that_fails_is_said_to,
+         a_missing_driver_is_named, tiles_are_checked, a_missing_cross_compiler_is_named, a_kernel_that_spills_fails_on_every_vendor,
+         few_shapes_lead_to_every_kernel, the_page_is_compared_and_rewritten])

@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
@@ -20,16 +19,6 @@ def version():
     with open('include/smoe/smoe.h', encoding='utf-8') as file:
         lines = [line.split() for line in file if line.startswith('#define SMOE_VERSION_')]
     return '.'.join(line[2] for line in lines)
-
-
-def with_prefix(test):
-    def run():
-        with tempfile.TemporaryDirectory() as folder:
-            prefix = folder + '/prefix'
-            shutil.copytree(tap.BUILD + '/stage', prefix, symlinks=True)
-            test(folder, prefix)
-    run.__name__ = test.__name__
-    return run
 
 
 def drop_shared(prefix):
@@ -62,12 +51,12 @@ def pkg_config(folder, prefix, *options):
     return program
 
 
-@with_prefix
+@tap.with_prefix
 def pkg_config_shared(folder, prefix):
     assert needs_smoe_shared(pkg_config(folder, prefix))
 
 
-@with_prefix
+@tap.with_prefix
 def pkg_config_static(folder, prefix):
     drop_shared(prefix)
     assert not needs_smoe_shared(pkg_config(folder, prefix, '--static'))
@@ -89,17 +78,17 @@ def cmake(folder, prefix, *options):
     return build + '/consumer'
 
 
-@with_prefix
+@tap.with_prefix
 def cmake_shared(folder, prefix):
     assert needs_smoe_shared(cmake(folder, prefix))
 
 
-@with_prefix
+@tap.with_prefix
 def cmake_static(folder, prefix):
     assert not needs_smoe_shared(cmake(folder, prefix, '-Dsmoe_USE_STATIC_LIBS=ON'))
 
 
-@with_prefix
+@tap.with_prefix
 def cmake_refuses_another_interface(folder, prefix):
     need_cmake()
     with open(folder + '/CMakeLists.txt', 'w', encoding='utf-8') as file:
@@ -108,7 +97,7 @@ def cmake_refuses_another_interface(folder, prefix):
     assert 'version: ' + version() in output, output
 
 
-@with_prefix
+@tap.with_prefix
 def every_file_is_there(folder, prefix):
     headers = sorted(os.path.basename(path) for path in glob.glob('include/smoe/*.h'))
     assert sorted(os.listdir(prefix + '/include/smoe')) == headers
