@@ -92,37 +92,27 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_module(VkDevice device, const VkSha
     return DEVICE(device, vkCreateShaderModule)(device, info, callbacks, out);
 }
 
-/* A pipeline of its own: Intel's compiler gives other code, which spills, to those that are to show it. */
-static void print_matrix_instructions(VkDevice device, const VkComputePipelineCreateInfo *asked)
-{
-    VkComputePipelineCreateInfo info = *asked;
-    VkPipeline pipeline = VK_NULL_HANDLE;
-
-    info.flags |= VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
-    if (DEVICE(device, vkCreateComputePipelines)(device, VK_NULL_HANDLE, 1, &info, NULL, &pipeline) == VK_SUCCESS) {
-        printf(", \"matrix_instructions\": %u", count_matrix_instructions(state.get_device_proc_addr, device, pipeline));
-        DEVICE(device, vkDestroyPipeline)(device, pipeline, NULL);
-    }
-}
-
 static VkResult compile(VkDevice device, const VkComputePipelineCreateInfo *asked, uint64_t key)
 {
     VkComputePipelineCreateInfo info = *asked;
     VkPipeline pipeline = VK_NULL_HANDLE;
+    const bool with_code = state.has_statistics && strstr(kernel_name(), "_cooperative") != NULL;
+    uint32_t matrix_instructions = 0;
 
     if (state.has_statistics)
         info.flags |= VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+    if (with_code)
+        info.flags |= VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
     const VkResult result = DEVICE(device, vkCreateComputePipelines)(device, VK_NULL_HANDLE, 1, &info, NULL, &pipeline);
     printf("{\"compiled\": \"%016" PRIx64 "\", \"result\": %d, \"executables\": [", key, (int)result);
     if (result == VK_SUCCESS) {
         if (state.has_statistics)
             print_executables(state.get_device_proc_addr, device, pipeline);
+        if (with_code)
+            matrix_instructions = count_matrix_instructions(state.get_device_proc_addr, device, pipeline);
         DEVICE(device, vkDestroyPipeline)(device, pipeline, NULL);
     }
-    printf("]");
-    if (result == VK_SUCCESS && state.has_statistics && strstr(kernel_name(), "_cooperative"))
-        print_matrix_instructions(device, asked);
-    printf("}\n");
+    printf(with_code ? "], \"matrix_instructions\": %u}\n" : "]}\n", matrix_instructions);
     fflush(stdout);
     return result;
 }
