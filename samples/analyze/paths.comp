@@ -37,18 +37,18 @@ const uint LENGTHS = SCORES + E;
 shared uint local[COUNTERS];
 
 float score[E];
-float before[FACES]; // distances at the step's begin
+float last[E]; // the scores at the step's begin; the distances, of which there are more, are computed anew: kept, they spill
 
 void start()
 {
     for (uint e = 0; e < E; e++)
         score[e] = parameter(SCORES + e);
-    for (uint f = 0; f < FACES; f++)
-        before[f] = (score[f / (E - K)] - score[K + f % (E - K)]) * parameter(LENGTHS + f);
 }
 
 void move(uvec4 counter)
 {
+    for (uint e = 0; e < E; e++)
+        last[e] = score[e];
     for (uint c = 0; c < BLOCKS - 1; c++) {
         const vec4 normals = philox_normals(philox4x32(counter, push.seed));
         counter.z++;
@@ -69,8 +69,8 @@ uint cross(out float product)
         for (uint j = 0; j < E - K; j++) {
             const uint f = i * (E - K) + j;
             const float after = (score[i] - score[K + j]) * parameter(LENGTHS + f);
-            product = min(product, before[f] * after);
-            before[f] = after;
+            const float before = (last[i] - last[K + j]) * parameter(LENGTHS + f);
+            product = min(product, before * after);
             if (after <= 0) {
                 leaves = true;
                 entering[j >> 5] |= 1u << (j & 31u);

@@ -82,7 +82,7 @@ def problems(results):
             missing = {key for executable in pipeline['executables'] for key in metrics.names() if key not in executable['statistics']}
             if missing:
                 yield '%s: the driver no longer tells %s' % (name, ', '.join(sorted(missing)))
-            elif not pipeline['kernel'].endswith('.spv'):  # the samples' shaders have not promised it; the page shows theirs
+            else:
                 for spill in spills_of(pipeline, metrics):
                     yield '%s: spills: %s' % (name, spill)
                 if is_cooperative(pipeline) and not pipeline.get('matrix_instructions'):
@@ -171,7 +171,7 @@ kernel; `no ...`: the kernel table asks for what the device has not. On lavapipe
 capability is masked that the broadcast ones need. Shared memory is bytes per workgroup, the most. Last the shaders of the samples and the
 benchmark, with their constants' defaults; vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers.
 m4: four instructions that multiply matrices (v_wmma, dpas, HMMA) in the code of a cooperative kernel, the fewest of any.
-No kernel spills: `scons drivers` fails where one does; where a sample's shader does, its cell says so.
+None of these spills: `scons drivers` fails where one does.
 '''
 
 

@@ -64,12 +64,6 @@ def cooperative_kernels_have_matrix_instructions():
         assert '64: 40/16 m%d |' % (count or 0) in page.section('AMD', [results], 'x', [])
 
 
-def spills_of_other_shaders_are_shown():
-    results = results_with({'Spilled VGPRs': 3}, kernel='sample.spv')
-    assert list(page.problems(results)) == []
-    assert '| sample.spv | 1024 | 64: 40/16 SPILL |' in page.section('AMD', [results], 'x', [])
-
-
 def refusals_crashes_and_silence_are_found():
     for more, text in (({'result': -13, 'executables': []}, 'VkResult -13'), ({'crashed': 'SIGSEGV', 'executables': []}, 'SIGSEGV'),
                        ({'executables': []}, 'no statistics')):
@@ -265,15 +259,13 @@ def a_missing_cross_compiler_is_named():
         assert 'aarch64-linux-gnu-gcc not found' in scons.missing(Environment) and 'installs gcc-aarch64' in scons.missing(Environment)
 
 
-def a_kernel_that_spills_fails_on_every_vendor():
+def a_shader_that_spills_fails_on_every_vendor():
     names = ('navi31', 'dg2', 'ampere', 'a750')
     need(*names)
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             results = collect.collect(devices.find(name), devices.FOLDER, PROGRAM, ['--none', os.path.abspath(SPILL)], kept_in=folder)
             assert not results.failed and len(results.pipelines) == 1, vars(results)
-            for pipeline in results.pipelines.values():
-                pipeline['kernel'] = 'spill'  # as if it were of the library
             found = list(page.problems(results))
             assert found and all('spills: ' in text for text in found), '%s: %s %s' % (name, found, vars(results))
 
@@ -302,9 +294,9 @@ def the_page_is_compared_and_rewritten():
 
 
 tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, cooperative_kernels_have_matrix_instructions,
-         spills_of_other_shaders_are_shown, refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found,
+         refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found,
          cells_say_what_the_driver_said, pages_differ_by_their_sections, a_crash_costs_one_pipeline,
          a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash, results_outlive_a_failed_start,
          results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once, a_program_that_fails_is_said_to,
-         a_missing_driver_is_named, tiles_are_checked, a_missing_cross_compiler_is_named, a_kernel_that_spills_fails_on_every_vendor,
+         a_missing_driver_is_named, tiles_are_checked, a_missing_cross_compiler_is_named, a_shader_that_spills_fails_on_every_vendor,
          few_shapes_lead_to_every_kernel, the_page_is_compared_and_rewritten])
