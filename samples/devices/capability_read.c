@@ -23,34 +23,6 @@ refuse(char *reason, const char *format, ...)
     return false;
 }
 
-static const struct {
-    const char *name;
-    uint32_t bit;
-} capability_names[] = {
-    {"subgroup_arithmetic", SMOE_CAPABILITY_SUBGROUP_ARITHMETIC},
-    {"subgroup_ballot", SMOE_CAPABILITY_SUBGROUP_BALLOT},
-    {"subgroup_shuffle", SMOE_CAPABILITY_SUBGROUP_SHUFFLE},
-    {"subgroup_size_control", SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL},
-    {"cooperative_matrix", SMOE_CAPABILITY_COOPERATIVE_MATRIX},
-    {"cooperative_matrix_bfloat16", SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16},
-};
-
-const char *capability_name(uint32_t index, uint32_t *bit)
-{
-    if (index >= sizeof capability_names / sizeof capability_names[0])
-        return NULL;
-    *bit = capability_names[index].bit;
-    return capability_names[index].name;
-}
-
-static const char *const type_names[] = {"other", "integrated GPU", "discrete GPU", "virtual GPU", "CPU"}; /* as VkPhysicalDeviceType */
-#define TYPE_COUNT (sizeof type_names / sizeof type_names[0])
-
-const char *device_type_name(VkPhysicalDeviceType type)
-{
-    return (size_t)type < TYPE_COUNT ? type_names[type] : type_names[0];
-}
-
 static bool read_number(const char *key, const cJSON *item, double most, double *out, char *reason)
 {
     if (!cJSON_IsNumber(item))
@@ -120,9 +92,9 @@ static bool read_version(const char *key, const cJSON *item, uint32_t *out, char
 
 static bool read_type(const char *key, const cJSON *item, VkPhysicalDeviceType *out, char *reason)
 {
-    for (size_t i = 0; cJSON_IsString(item) && i < TYPE_COUNT; i++)
-        if (strcmp(item->valuestring, type_names[i]) == 0) {
-            *out = (VkPhysicalDeviceType)i;
+    for (int type = VK_PHYSICAL_DEVICE_TYPE_OTHER; cJSON_IsString(item) && type <= VK_PHYSICAL_DEVICE_TYPE_CPU; type++)
+        if (strcmp(item->valuestring, device_type_name((VkPhysicalDeviceType)type)) == 0) {
+            *out = (VkPhysicalDeviceType)type;
             return true;
         }
     return REFUSE("%s: must be \"other\", \"integrated GPU\", \"discrete GPU\", \"virtual GPU\" or \"CPU\"", key);
