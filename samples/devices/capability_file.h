@@ -19,8 +19,13 @@ bool capability_parse(const char *text, size_t size, smoe_device_info *out, char
 /* path "-" is the standard input. */
 bool capability_read(const char *path, smoe_device_info *out, char reason[CAPABILITY_REASON_SIZE]);
 
-/* False when the stream fails. */
+/* False when the stream fails. The strings are written clean: a driver's may have control characters, which a file may not. */
 bool capability_write(FILE *stream, const smoe_device_info *info);
+
+/* A space for every byte of a control character, escapes and line breaks among them: a terminal would obey it. Qualcomm's driver_info has
+ * four lines. Of one text, false where it had any; of every string of a description. */
+bool capability_text_clean(char *text);
+void capability_clean(smoe_device_info *info);
 
 /* The capability's name in files and listings, NULL past the last one. */
 const char *capability_name(uint32_t index, uint32_t *bit);

@@ -49,7 +49,7 @@ static bool read_text(const capability_field *field, const cJSON *item, char *ou
     if (strlen(item->valuestring) >= field->size)
         return REFUSE("%s: must be shorter than %zu bytes", field->key, field->size);
     strcpy(out, item->valuestring);
-    return true;
+    return capability_text_clean(out) ? true : REFUSE("%s: must have no control characters", field->key);
 }
 
 static bool read_hex(const char *key, const cJSON *item, uint32_t *out, char *reason)
@@ -208,6 +208,31 @@ static bool check_keys(const cJSON *object, char *reason)
     return true;
 }
 
+static bool has_shape(const smoe_device_info *info, smoe_type type)
+{
+    for (uint32_t i = 0; i < info->matrix_shape_count; i++)
+        if (info->matrix_shapes[i].type == type)
+            return true;
+    return false;
+}
+
+/* What smoe.h says that smoe_physical_device_info gives. */
+static bool check_together(const smoe_device_info *info, char *reason)
+{
+    const bool matrices = (info->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX) != 0;
+    if (info->usable && info->reason[0])
+        return REFUSE("reason: must be empty where usable is true");
+    if (!info->usable && !info->reason[0])
+        return REFUSE("reason: must not be empty where usable is false");
+    if (matrices && !has_shape(info, SMOE_TYPE_FLOAT16))
+        return REFUSE("capabilities: cooperative_matrix needs one of matrix_shapes for float16");
+    if ((info->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16) && !(matrices && has_shape(info, SMOE_TYPE_BFLOAT16)))
+        return REFUSE("capabilities: cooperative_matrix_bfloat16 needs cooperative_matrix, and one of matrix_shapes for bfloat16");
+    if (!matrices && info->matrix_shape_count > 0)
+        return REFUSE("matrix_shapes: must be empty without cooperative_matrix among capabilities");
+    return true;
+}
+
 /* What JSON cannot say: the rules of Vulkan, which the library knows, and its floor. */
 static bool check_rules(smoe_device_info *info, char *reason)
 {
@@ -221,6 +246,8 @@ static bool check_rules(smoe_device_info *info, char *reason)
         rest += strlen(prefix) + strspn(rest + strlen(prefix), separators);
     if (result == SMOE_ERROR_INVALID_ARGUMENT)
         return REFUSE("%s", rest);
+    if (!check_together(info, reason))
+        return false;
     if (result != SMOE_SUCCESS && info->usable) {
         info->usable = false;
         snprintf(info->reason, sizeof info->reason, "%s", rest);

@@ -5,13 +5,10 @@ static void write_text(FILE *stream, const char *text)
 {
     fputc('"', stream);
     for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
+        const char c = *text;
         if (c == '"' || c == '\\')
-            fprintf(stream, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(stream, "\\u%04x", c);
-        else
-            fputc(c, stream);
+            fputc('\\', stream);
+        fputc(c, stream);
     }
     fputc('"', stream);
 }
@@ -70,11 +67,13 @@ static void write_value(FILE *stream, const capability_field *field, const void 
 
 bool capability_write(FILE *stream, const smoe_device_info *info)
 {
+    smoe_device_info clean = *info;
+    capability_clean(&clean);
     fprintf(stream, "{\n  \"" CAPABILITY_VERSION_KEY "\": %d", CAPABILITY_FILE_VERSION);
     for (size_t i = 0; i < CAPABILITY_FIELD_COUNT; i++) {
         const capability_field *field = &capability_fields[i];
         fprintf(stream, ",\n  \"%s\": ", field->key);
-        write_value(stream, field, (const char *)info + field->offset);
+        write_value(stream, field, (const char *)&clean + field->offset);
     }
     fputs("\n}\n", stream);
     return fflush(stream) == 0 && !ferror(stream);

@@ -9,16 +9,21 @@
 #include "common/random.h"
 
 #define GOOD DEVICE_FILES_FOLDER "/anv_tgl.json"
+#define WITH_MATRICES DEVICE_FILES_FOLDER "/anv_bmg.json" /* for float16 and bfloat16 */
 
 static char *good;
 static size_t good_size;
+
+typedef struct bad_value {
+    const char *from, *to, *key, *rule;
+} bad_value;
 
 /* The good file with the first `from` replaced; to be freed. */
 static char *changed(const char *from, const char *to)
 {
     const char *at = strstr(good, from);
     if (!at)
-        fail_msg("%s has no %s", GOOD, from);
+        fail_msg("the good file has no %s", from);
     char *text = malloc(good_size + strlen(to) + 1);
     assert_non_null(text);
     const size_t before = (size_t)(at - good);
@@ -45,7 +50,9 @@ static bool parse(const char *text, size_t size, char *reason)
     if (accepted) {
         const smoe_result result = smoe_select_kernels(&info, &desc, 33, choices, NULL);
         assert_true(result == SMOE_SUCCESS || result == SMOE_ERROR_UNSUPPORTED);
-        assert_true(result == SMOE_SUCCESS || info.usable || info.reason[0]);
+        assert_true(info.usable == !info.reason[0]);
+        assert_true(capability_text_clean(info.name) && capability_text_clean(info.driver_name));
+        assert_true(capability_text_clean(info.driver_info) && capability_text_clean(info.reason));
     }
     for (const char *c = reason; *c; c++)
         assert_true(*c >= ' ' && *c <= '~');
@@ -53,11 +60,22 @@ static bool parse(const char *text, size_t size, char *reason)
     return accepted;
 }
 
+static void check_refused(const bad_value *cases, size_t count)
+{
+    char reason[CAPABILITY_REASON_SIZE];
+    assert_true(parse(good, good_size, reason));
+    for (size_t i = 0; i < count; i++) {
+        char *text = changed(cases[i].from, cases[i].to);
+        const bool accepted = parse(text, strlen(text), reason);
+        if (accepted || strncmp(reason, cases[i].key, strlen(cases[i].key)) != 0 || !strstr(reason, cases[i].rule))
+            fail_msg("%s: \"%s\" does not say %s%s", cases[i].to, reason, cases[i].key, cases[i].rule);
+        free(text);
+    }
+}
+
 static void test_bad_values(void **state)
 {
-    static const struct {
-        const char *from, *to, *key, *rule;
-    } cases[] = {
+    static const bad_value cases[] = {
         {"\"smoe_device\": 1", "\"smoe_device\": 2", "smoe_device: ", "version 2"},
         {"\"smoe_device\": 1", "\"smoe_device\": \"1\"", "smoe_device: ", "number"},
         {"\"smoe_device\": 1,", "", "smoe_device: ", "missing"},
@@ -100,6 +118,14 @@ static void test_bad_values(void **state)
         {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x0x8 float16\"]", "matrix_shapes: ", "at least 1"},
         {"\"matrix_shapes\": []", "\"matrix_shapes\": [0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6]", "matrix_shapes: ", "at most 16"},
         {"\"usable\": true", "\"usable\": 1", "usable: ", "true or false"},
+        {"\"usable\": true", "\"usable\": false", "reason: ", "must not be empty"},
+        {"\"reason\": \"\"", "\"reason\": \"none\"", "reason: ", "must be empty"},
+        {"\"reason\": \"\"", "\"reason\": \"\\r\"", "reason: ", "control"},
+        {"\"name\": \"", "\"name\": \"\\u001b[31m", "name: ", "control"},
+        {"\"name\": \"", "\"name\": \"\x1b", "name: ", "control"},
+        {"\"name\": \"", "\"name\": \"\\u009b", "name: ", "control"},
+        {"\"driver_name\": \"", "\"driver_name\": \"\\u007f", "driver_name: ", "control"},
+        {"\"driver_info\": \"", "\"driver_info\": \"a\\nb", "driver_info: ", "control"},
         {"\"min_storage_buffer_offset_alignment\": 4", "\"min_storage_buffer_offset_alignment\": 0",
          "min_storage_buffer_offset_alignment: ", "power of two"},
         {"\"max_storage_buffer_range\": 2147483648", "\"max_storage_buffer_range\": 1e17", "max_storage_buffer_range: ",
@@ -107,16 +133,54 @@ static void test_bad_values(void **state)
         {"\"max_storage_buffer_range\": 2147483648", "\"max_storage_buffer_range\": 0", "max_storage_buffer_range: ", "at least 1"},
         {"\"max_allocation_size\": 2147483648", "\"max_allocation_size\": 9007199254740994", "max_allocation_size: ", "9007199254740992"},
     };
-    char reason[CAPABILITY_REASON_SIZE];
     (void)state;
-    assert_true(parse(good, good_size, reason));
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *text = changed(cases[i].from, cases[i].to);
-        const bool accepted = parse(text, strlen(text), reason);
-        if (accepted || strncmp(reason, cases[i].key, strlen(cases[i].key)) != 0 || !strstr(reason, cases[i].rule))
-            fail_msg("%s: \"%s\" does not say %s%s", cases[i].to, reason, cases[i].key, cases[i].rule);
-        free(text);
-    }
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+}
+
+static void test_bad_matrices(void **state)
+{
+    static const bad_value cases[] = {
+        {"[\"8x16x16 float16\", \"8x16x16 bfloat16\"]", "[]", "capabilities: ", "cooperative_matrix needs"},
+        {"\"8x16x16 float16\", ", "", "capabilities: ", "for float16"},
+        {", \"8x16x16 bfloat16\"", "", "capabilities: ", "for bfloat16"},
+        {" \"cooperative_matrix\",", "", "capabilities: ", "bfloat16 needs cooperative_matrix"},
+        {", \"cooperative_matrix\", \"cooperative_matrix_bfloat16\"", "", "matrix_shapes: ", "must be empty"},
+    };
+    char *without = good, reason[CAPABILITY_REASON_SIZE];
+    const size_t size = good_size;
+    (void)state;
+    good = device_files_text(WITH_MATRICES, &good_size);
+    check_refused(cases, sizeof cases / sizeof cases[0]);
+    char *text = changed(", \"cooperative_matrix_bfloat16\"", ""); /* the shapes are there, the feature need not be */
+    assert_true(parse(text, strlen(text), reason));
+    free(text);
+    free(good);
+    good = without;
+    good_size = size;
+}
+
+/* A driver may report what a file must not hold: Qualcomm's driver_info has line breaks. */
+static void test_control_characters_are_not_written(void **state)
+{
+    char text[CAPABILITY_FILE_MAX_SIZE], reason[CAPABILITY_REASON_SIZE];
+    smoe_device_info info, again;
+    (void)state;
+    assert_true(capability_parse(good, good_size, &info, reason));
+    strcpy(info.name, "\"\\\xc3\xa9\xc2\xa0\xc2\x9b" "31m\x1b[0m\x7f");
+    strcpy(info.driver_name, "\xc2");
+    strcpy(info.driver_info, "Driver Build: 1\nDate: 12/02/2025\r\n");
+    FILE *stream = tmpfile();
+    assert_non_null(stream);
+    assert_true(capability_write(stream, &info));
+    rewind(stream);
+    const size_t size = fread(text, 1, sizeof text - 1, stream);
+    fclose(stream);
+    text[size] = '\0';
+    if (!capability_parse(text, size, &again, reason))
+        fail_msg("%s", reason);
+    assert_string_equal(again.name, "\"\\\xc3\xa9\xc2\xa0  31m [0m ");
+    assert_string_equal(again.driver_name, "\xc2");
+    assert_string_equal(again.driver_info, "Driver Build: 1 Date: 12/02/2025  ");
 }
 
 static void test_every_key_is_needed(void **state)
@@ -172,7 +236,8 @@ static void test_below_the_floor(void **state)
 static void mutate(test_random *random, char *text, size_t *size)
 {
     static const char *const parts[] = {"0",    "-1",  "1e999", "4294967296", "\"\"",   "null",  "[]",         "{}", "[[[[",
-                                        "true", "\\u", ",",     "\"",         "\\u0000", "0x", "9007199254740993", "\n", "}"};
+                                        "true", "\\u", ",",     "\"",         "\\u0000", "0x", "9007199254740993", "\n", "}",
+                                        "false", "\"x\"", "\\u001b"};
     const size_t at = test_random_below(random, (uint32_t)*size);
     const char *part = parts[test_random_below(random, sizeof parts / sizeof parts[0])];
     switch (test_random_below(random, 5)) {
@@ -192,11 +257,12 @@ static void mutate(test_random *random, char *text, size_t *size)
     default: /* another value for a key */ {
         char *colon = memchr(text + at, ':', *size - at);
         char *end = colon ? memchr(colon, '\n', *size - (size_t)(colon - text)) : NULL;
-        if (!end || (size_t)(end - colon) < strlen(part) + 3)
+        if (!end)
             break;
-        memset(colon + 1, ' ', (size_t)(end - colon) - 1);
-        memcpy(colon + 2, part, strlen(part));
-        end[-1] = ',';
+        end -= end[-1] == ',';
+        memmove(colon + 1 + strlen(part), end, *size - (size_t)(end - text));
+        memcpy(colon + 1, part, strlen(part));
+        *size = *size + strlen(part) - (size_t)(end - colon - 1);
     }
     }
 }
@@ -227,8 +293,9 @@ static void test_fuzz(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_values),     cmocka_unit_test(test_every_key_is_needed), cmocka_unit_test(test_not_json),
-        cmocka_unit_test(test_below_the_floor), cmocka_unit_test(test_fuzz),
+        cmocka_unit_test(test_bad_values), cmocka_unit_test(test_bad_matrices),
+        cmocka_unit_test(test_control_characters_are_not_written), cmocka_unit_test(test_every_key_is_needed),
+        cmocka_unit_test(test_not_json), cmocka_unit_test(test_below_the_floor), cmocka_unit_test(test_fuzz),
     };
     good = device_files_text(GOOD, &good_size);
     const int failed = cmocka_run_group_tests_name("capability file", tests, NULL, NULL);
