@@ -8,7 +8,7 @@
 
 #include <smoe/smoe.h>
 
-#define CAPABILITY_FILE_VERSION 1
+#define CAPABILITY_FILE_VERSION 2 /* counts up with every change of the keys or their meaning: 2 has matrix_shapes */
 #define CAPABILITY_FILE_MAX_SIZE 65536u /* bytes */
 #define CAPABILITY_REASON_SIZE 256
 

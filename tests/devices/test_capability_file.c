@@ -76,9 +76,9 @@ static void check_refused(const bad_value *cases, size_t count)
 static void test_bad_values(void **state)
 {
     static const bad_value cases[] = {
-        {"\"smoe_device\": 1", "\"smoe_device\": 2", "smoe_device: ", "version 2"},
-        {"\"smoe_device\": 1", "\"smoe_device\": \"1\"", "smoe_device: ", "number"},
-        {"\"smoe_device\": 1,", "", "smoe_device: ", "missing"},
+        {"\"smoe_device\": 2", "\"smoe_device\": 1", "smoe_device: ", "version 1, this smoe-devices reads 2"},
+        {"\"smoe_device\": 2", "\"smoe_device\": \"1\"", "smoe_device: ", "number"},
+        {"\"smoe_device\": 2,", "", "smoe_device: ", "missing"},
         {"\"subgroup_size\": 32,", "", "subgroup_size: ", "missing"},
         {"\"subgroup_size\": 32", "\"subgroup_size\": \"32\"", "subgroup_size: ", "number"},
         {"\"subgroup_size\": 32", "\"subgroup_size\": 0", "subgroup_size: ", "power of two"},
@@ -205,7 +205,7 @@ static void test_every_key_is_needed(void **state)
 
 static void test_not_json(void **state)
 {
-    static const char *const texts[] = {"", " ", "{", "[]", "7", "\"\"", "null", "{}", "{} {}", "{\"smoe_device\": 1}x", "\xff\xfe"};
+    static const char *const texts[] = {"", " ", "{", "[]", "7", "\"\"", "null", "{}", "{} {}", "{\"smoe_device\": 2}x", "\xff\xfe"};
     char reason[CAPABILITY_REASON_SIZE];
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

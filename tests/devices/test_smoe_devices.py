@@ -89,7 +89,7 @@ def a_bad_file_gets_one_line_that_names_the_key():
     bad = [('subgroup_size_min', good.replace('"subgroup_size_min": 16', '"subgroup_size_min": 0')),
            ('max_workgroup_size_x', good.replace('  "max_workgroup_size_x": 1024,\n', '')),
            ('driver_version', good.replace('"driver_version": "', '"driver_version": "-')),
-           ('smoe_device', good.replace('"smoe_device": 1', '"smoe_device": 1000')),
+           ('smoe_device', good.replace('"smoe_device": 2', '"smoe_device": 1000')),
            ('not JSON', good[:-10]), ('not JSON', ''), ('not JSON', '\0'), ('larger than', ' ' * 70000)]
     for key, text in bad:
         assert text != good, key
