@@ -156,7 +156,7 @@ typedef struct bench_result {
 
 const char *bench_commit(void); /* of the build, "" where it is not known */
 
-void bench_print_device(FILE *out, const bench_result *result);
+void bench_print_device(FILE *out, const bench_options *options, const bench_result *result);
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row);
 void bench_print_summary(FILE *out, const bench_result *result);
 

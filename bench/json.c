@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include "bench_commit.h" /* made by the build */
+#include "capability_file.h"
 
 #include <cjson/cJSON.h>
 
@@ -72,6 +73,12 @@ static void add_device(json *j, cJSON *to, const smoe_device_info *info)
     add_number(j, device, "subgroup_size", info->subgroup_size);
     add_number(j, device, "memory_size", (double)info->device_memory_size);
     add_bool(j, device, "timestamps", info->timestamp_period > 0);
+    cJSON *capabilities = add(j, device, "capabilities", cJSON_CreateArray());
+    const char *name;
+    uint32_t bit;
+    for (uint32_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
+        if (info->capabilities & bit)
+            add_text(j, capabilities, NULL, name);
 }
 
 static void add_peak(json *j, cJSON *to, const bench_peak *peak)

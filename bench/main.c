@@ -174,7 +174,7 @@ static int run_all(bench *b)
         snprintf(b->result.peak.reason, sizeof b->result.peak.reason, "not asked for: --no-peak");
     else if (!bench_measure_peak(b->device, &b->result.peak))
         fprintf(stderr, "smoe-bench: the device's peak: %s\n", b->result.peak.reason);
-    bench_print_device(b->out, &b->result);
+    bench_print_device(b->out, &b->options, &b->result);
     for (size_t i = 0; status == BENCH_OK && i < bench_preset_count; i++) {
         b->presets[i] = bench_presets[i];
         if (b->options.tokens)

@@ -1,6 +1,8 @@
 /* The results as text. */
 #include "bench.h"
 
+#include "capability_file.h"
+
 #include <string.h>
 
 #define MILLI 1e-6 /* of a nanosecond */
@@ -26,7 +28,18 @@ static const char *rate(char text[16], double amount, double nanoseconds)
     return text;
 }
 
-void bench_print_device(FILE *out, const bench_result *result)
+static void print_mask(FILE *out, uint32_t mask)
+{
+    const char *name;
+    uint32_t bit;
+    fprintf(out, "masked:");
+    for (uint32_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
+        if (mask & bit)
+            fprintf(out, " %s", name);
+    fprintf(out, "\n");
+}
+
+void bench_print_device(FILE *out, const bench_options *options, const bench_result *result)
 {
     const smoe_device_info *info = &result->info;
     const bench_peak *peak = &result->peak;
@@ -36,6 +49,8 @@ void bench_print_device(FILE *out, const bench_result *result)
             *commit ? ", commit " : "", commit);
     fprintf(out, "device: %s, %s %s, version 0x%x\n", info->name, info->driver_name[0] ? info->driver_name : "unnamed driver",
             info->driver_info, info->driver_version);
+    if (options->mask)
+        print_mask(out, options->mask);
     if (info->timestamp_period <= 0)
         fprintf(out, "no timestamps on this device: times are the host's\n");
     if (peak->reason[0])

@@ -27,6 +27,8 @@ LAYERS = {
 }
 OF_LAYERS = set().union(*LAYERS.values())
 TYPES = ['f32', 'f16', 'bf16']
+CAPABILITIES = ['subgroup_arithmetic', 'subgroup_ballot', 'subgroup_shuffle', 'subgroup_size_control', 'cooperative_matrix',
+                'cooperative_matrix_bfloat16']  # by bit, as smoe-devices --json names them
 # A matrix of 137 GB: within the floor's 128 MiB an expert, beyond any device's memory.
 HUGE = '1024,1,8192,4096,1'
 
@@ -205,9 +207,23 @@ def mixed_precision_beside_none():
     assert row['mixed_precision'] is False and 'mixed_over_float32_time' not in row, row
 
 
-def masked_capabilities_choose_other_kernels():
-    row, = rows_of('--preset', 'tiny', '--weights', 'f32', '--tokens', '33', '--hard', '--mask', '63')
-    assert row['kernels']['expert_up']['name'] in ('expert_up_tiled', 'expert_up_vector_basic'), row['kernels']
+def run_masked(mask):
+    """The device and the kernels of a row's JSON, and the line of the table's header that says what is masked."""
+    text, table = run('--preset', 'tiny', '--weights', 'f32', '--tokens', '33', '--hard', '--no-peak', '--repeat', '1', '--json', '-',
+                      *(['--mask', str(mask)] if mask else []))
+    result = json.loads(text)
+    return result['device']['capabilities'], result['rows'][0]['kernels'], [line for line in table.splitlines() if 'masked' in line]
+
+
+def masked_capabilities_are_named_and_choose_other_kernels():
+    there, _, lines = run_masked(0)
+    assert len(there) > 1 and there == [name for name in CAPABILITIES if name in there] and not lines, (there, lines)
+    for mask in (1, 6, 63):
+        masked = [name for i, name in enumerate(CAPABILITIES) if mask >> i & 1]
+        left, kernels, lines = run_masked(mask)
+        assert left == [name for name in there if name not in masked], (mask, left)
+        assert lines == ['masked: ' + ' '.join(masked)], (mask, lines)
+    assert kernels['expert_up']['name'] in ('expert_up_tiled', 'expert_up_vector_basic'), kernels
 
 
 def half(value):
@@ -319,6 +335,6 @@ def wrong_command_lines():
 
 
 tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs, mixed_precision_beside_none,
-         masked_capabilities_choose_other_kernels,
+         masked_capabilities_are_named_and_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
          files_and_devices, help_and_list, wrong_command_lines])
