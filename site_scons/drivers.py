@@ -40,4 +40,4 @@ def other_shaders(gen):
 def command(env, python, program, shaders):
     """What compiles everything and compares with the page."""
     return ([python, 'tests/drivers/table.py', '--program', str(program), '--glslang', env['GLSLANG'], '--spirv-opt', env['SPIRV_OPT']]
-            + ['--update'] * bool(env['update']) + shaders)
+            + ['--update'] * bool(env['update']) + ['--only=' + name for name in env['only'].split(',') if name] + shaders)

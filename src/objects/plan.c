@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "../../shaders/common/interface.h"
+#include "base/arithmetic.h"
 #include "vulkan/call.h"
 #include "vulkan/pipeline.h"
 
@@ -45,7 +46,7 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         [SMOE_ID_MATRIX_ROWS] = config->matrix.rows,
         [SMOE_ID_MATRIX_COLUMNS] = config->matrix.columns,
         [SMOE_ID_MATRIX_DEPTH] = config->matrix.depth,
-        [SMOE_ID_SHARED_SIZE] = config->shared_memory_size / 16,
+        [SMOE_ID_SHARED_SIZE] = smoe_divide_up(config->shared_memory_size, 16),
     };
     const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;

@@ -1,6 +1,6 @@
 """Runs `compile` on every device and gathers what it says. A driver that crashes takes its process along and nothing else: the pipeline is
-noted, and the rest goes on without it. Results are kept by what they depend on (shader, constants, driver), so that only what has changed
-is compiled again; a crash is not kept, since it may have had another cause."""
+noted, and the rest goes on without it. Results are kept by what they depend on (shader, constants, driver, SOURCES), so that only what
+has changed is compiled again; a crash or a refusal is not kept, since it may have had another cause."""
 import hashlib
 import json
 import os
@@ -10,7 +10,10 @@ import subprocess
 import tempfile
 import time
 
-FORMAT = 1             # of the kept results
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+# What a result depends on besides the pipeline's key and the driver: what is measured and how, pipelines' layouts, devices' features.
+SOURCES = ('tests/drivers/pipelines.c', 'tests/drivers/pipeline_key.c', 'tests/drivers/statistics.c', 'tests/drivers/shader_file.c',
+           'src/objects/context.c', 'src/vulkan/pipeline.c', 'src/vulkan/features.h', 'src/vulkan/features.c', 'src/device/device.c')
 PATIENCE = 900         # seconds that one pipeline may take, under emulation on a busy machine
 MOST_CRASHES = 40      # of one device
 INTERRUPTS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # of the whole process group: no driver's doing
@@ -24,10 +27,18 @@ def read_json(path):
         return {}
 
 
+def sources_digest():
+    digest = hashlib.sha256()
+    for path in SOURCES:
+        with open(os.path.join(ROOT, path), 'rb') as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
 def driver_identity(device, folder):
     """What a result depends on besides the pipeline; the rest the device tells itself."""
-    parts = [device.part] + (['shims-arm64' if device.part == 'arm64' else 'shims'] if device.shim else [])
-    return [FORMAT, device.name, device.variables] + [read_json(os.path.join(folder, 'state', part + '.json')) for part in parts if part]
+    states = [read_json(os.path.join(folder, 'state', part + '.json')) for part in device.parts()]
+    return [sources_digest(), device.name, device.variables] + states
 
 
 class Results:
@@ -65,7 +76,11 @@ def run_once(results, command, environment, kept, crashed):
     """One process over the device, which adds to `kept` and `crashed`. Whether another is to go on behind a crash."""
     begun, done, silent = '', False, False
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
+        except OSError as error:
+            results.failed = '%s: %s' % (command[0], error.strerror)
+            return False
         for line in lines_of(process, PATIENCE):
             if 'device' in line:
                 results.header = line
@@ -101,6 +116,8 @@ def run_once(results, command, environment, kept, crashed):
 
 
 def write_kept(path, identity, results, kept):
+    """Without the refused: they may have had no memory, for once."""
+    kept = {key: value for key, value in kept.items() if value['result'] == 0}
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + '.new', 'w', encoding='utf-8') as file:
         json.dump({'identity': identity, 'header': results.header, 'pipelines': kept}, file)

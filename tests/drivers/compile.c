@@ -24,7 +24,7 @@
 
 typedef struct shape {
     const char *name;
-    bool first; /* one of the few; also with capabilities masked: between them they lead to every kernel of the table */
+    bool first; /* one of the few; also with capabilities masked: between them they lead to every kernel but those of bfloat16 matrices */
     smoe_plan_desc desc;
 } shape;
 

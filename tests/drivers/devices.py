@@ -4,6 +4,7 @@ import json
 import os
 
 FOLDER = 'build/drivers'
+RUNNERS = ('mesa26', 'arm64')  # parts with a program of their own to start others: bin/run-PART
 # lvp_icd.x86_64.json; newer packages of Mesa call it lvp_icd.json
 SYSTEM_LAVAPIPE = (sorted(glob.glob('/usr/share/vulkan/icd.d/lvp_icd*.json')) or ['/usr/share/vulkan/icd.d/lvp_icd.json'])[0]
 
@@ -24,15 +25,20 @@ class Device:
     def path(self, folder, *parts):
         return os.path.join(os.path.abspath(folder), *parts)
 
+    def parts(self):
+        """The parts that setup.py makes of which this device has something."""
+        return [part for part in (self.part, self.shim and ('shims-arm64' if self.part == 'arm64' else 'shims')) if part]
+
     def manifest_path(self, folder=FOLDER):
         return self.manifest if self.manifest.startswith('/') else self.path(folder, 'icd', self.manifest)
 
     def check(self, folder=FOLDER):
         """Raises Missing where the device has not been set up."""
-        path = self.manifest_path(folder)
-        if os.path.isfile(path) and self.part:
-            path = self.path(folder, self.part)
-        if not os.path.exists(path):
+        needed = [self.manifest_path(folder)] + [self.path(folder, 'state', part + '.json') for part in self.parts()]
+        if self.part in RUNNERS:
+            needed += [path for path in self.command([], folder) if path.startswith('/')]
+        path = next((path for path in needed if not os.path.exists(path)), '')
+        if path:
             how = './setup.sh' if not self.part else 'tests/drivers/setup.py' + (' --arm64' if self.part == 'arm64' else '')
             raise Missing('%s: %s not found: run %s' % (self.name, path, how))
 
@@ -46,12 +52,11 @@ class Device:
 
     def command(self, program, folder=FOLDER):
         """program: a list. Mesa 26.1 needs a newer C library than Debian 12 has, so its programs start with the one it came with."""
-        if self.part not in ('mesa26', 'arm64'):
+        if self.part not in RUNNERS:
             return program
         run = [self.path(folder, 'bin/run-' + self.part)]
         if self.shim:
-            shims = 'shims-arm64' if self.part == 'arm64' else 'shims'
-            run += ['--preload', self.path(folder, shims, 'lib%s_noop_drm_shim.so' % self.shim)]
+            run += ['--preload', self.path(folder, self.parts()[1], 'lib%s_noop_drm_shim.so' % self.shim)]
         return run + program
 
 
@@ -98,8 +103,8 @@ def find(name):
 
 def versions(folder=FOLDER):
     """Of what has been set up: {part: {package: version}}."""
-    path = os.path.join(folder, 'versions.json')
-    if not os.path.isfile(path):
-        raise Missing('%s not found: run tests/drivers/setup.py' % path)
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    found = {}
+    for path in glob.glob(os.path.join(glob.escape(folder), 'state', '*.json')):
+        with open(path, encoding='utf-8') as file:
+            found[os.path.basename(path)[:-len('.json')]] = json.load(file)['versions']
+    return found

@@ -13,7 +13,10 @@ import devices
 
 
 def main():
-    if len(sys.argv) < 3:
+    if len(sys.argv) == 2:
+        print('on.py: %s: no program given' % sys.argv[1], file=sys.stderr)
+        return 2
+    if len(sys.argv) == 1:
         for device in devices.table():
             try:
                 device.check()
@@ -21,7 +24,7 @@ def main():
             except devices.Missing:
                 state = 'not set up'
             print('%-12s %-32s %s' % (device.name, device.title, state))
-        return 0 if len(sys.argv) == 1 else 2
+        return 0
     try:
         device = devices.find(sys.argv[1])
         device.check()

@@ -67,6 +67,9 @@ def problems(results):
         yield '%s: used, although devices.py says that it is not: %s' % (device.name, device.unusable.strip())
     elif not results.unusable and not results.pipelines:
         yield '%s: no pipelines' % device.name
+    for name, missing in results.rows.items():
+        if not missing and not results.embedded.get(name, True):
+            yield '%s: %s: not in this build: its shader tools are too old' % (device.name, name)
     for name, reason in results.refused.items():
         if not name.endswith('.spv'):  # the samples' shaders may ask for what only their programs bind
             yield '%s: %s: refused: %s' % (device.name, name, reason)
@@ -92,6 +95,13 @@ def problems(results):
 def values(pipelines, name):
     return [executable['statistics'][name] for pipeline in pipelines for executable in pipeline.get('executables', ())
             if name and name in executable['statistics']]
+
+
+def shared_memory(pipelines, metrics):
+    """Bytes as the driver tells them or, where it does not, as selection counts them, of the library's kernels alone."""
+    if metrics and metrics.shared:
+        return values(pipelines, metrics.shared)
+    return [pipeline['shared'] for pipeline in pipelines if not pipeline['kernel'].endswith('.spv')]
 
 
 def cell(pipelines, metrics):
@@ -134,24 +144,21 @@ def section(group, gathered, versions, capability_names):
                 rows[kernel] = {}
     order = list(usable[0].rows) if usable else []
     ranked = sorted(rows, key=lambda name: (order.index(name.split(' ')[0]) if name.split(' ')[0] in order else len(order), natural(name)))
-    shared = bool(metrics and metrics.shared)
     lines = ['## ' + group, '', 'Drivers: %s.%s' % (versions, ' Cells: subgroup size: %s.' % metrics.legend if metrics else ''), '']
     lines += ['- %s: %s' % (one.device.name, one.device.title + (': not used: ' + one.unusable if one.unusable else ''))
               for one in gathered]
-    lines += ['', '| kernel and tile |%s %s |' % (' shared |' * shared, ' | '.join(one.device.name for one in usable)),
-              '|---|' + '---|' * (len(usable) + shared)]
+    lines += ['', '| kernel and tile | shared | %s |' % ' | '.join(one.device.name for one in usable),
+              '|---|---|' + '---|' * len(usable)]
     for name in ranked:
         cells = [cell(rows[name][one.device.name], metrics) if one.device.name in rows[name]
                  else without(name.split(' ')[0], one, capability_names) for one in usable]
-        if shared:
-            used = values([pipeline for pipelines in rows[name].values() for pipeline in pipelines], metrics.shared)
-            cells.insert(0, '%d' % max(used) if used else '')
-        lines.append('| %s | %s |' % (name, ' | '.join(cells)))
+        used = shared_memory([pipeline for pipelines in rows[name].values() for pipeline in pipelines], metrics)
+        lines.append('| %s | %s | %s |' % (name, max(used, default=''), ' | '.join(cells)))
     counts = ['%d' % len(one.pipelines) for one in usable]
-    lines.append('| *pipelines* | %s |' % ' | '.join([''] * shared + counts))
+    lines.append('| *pipelines* | | %s |' % ' | '.join(counts))
     if metrics:
         sums = ['%d' % sum(values(one.pipelines.values(), metrics.instructions)) for one in usable]
-        lines.append('| *instructions* | %s |' % ' | '.join([''] * shared + sums))
+        lines.append('| *instructions* | | %s |' % ' | '.join(sums))
     refused = sorted({'- %s: %s: %s' % (one.device.name, name, reason) for one in usable for name, reason in one.refused.items()})
     if refused:
         lines += ['', 'Beyond a limit of the device, or for want of a feature:', ''] + refused
@@ -168,10 +175,11 @@ A cell has the subgroup sizes that the driver chose, then what is said below for
 types. Compiled are the layer shapes of compile.c as the device is, those marked `first` also with each capability masked alone and with
 all; on Mali those marked alone, as the device is and with all capabilities masked. `·`: for none of these does selection choose the
 kernel; `no ...`: the kernel table asks for what the device has not. On lavapipe-26 the cooperative kernels are chosen only where a
-capability is masked that the broadcast ones need. Shared memory is bytes per workgroup, the most. Last the shaders of the samples and the
-benchmark, with their constants' defaults; vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers.
+capability is masked that the broadcast ones need. Shared memory is bytes per workgroup, the most: AMD's and Intel's as the driver tells
+it, the others' as selection counts it, in steps of 16. Last the shaders of the samples and the benchmark, with their constants' defaults;
+vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers.
 m4: four instructions that multiply matrices (v_wmma, dpas, HMMA) in the code of a cooperative kernel, the fewest of any.
-None of these spills: `scons drivers` fails where one does.
+A cell with a spill would say SPILL: `scons drivers` fails on one.
 '''
 
 

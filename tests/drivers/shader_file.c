@@ -12,7 +12,8 @@
 #define MAX_BINDINGS 16u
 #define PUSH_SIZE 128u /* what every device has */
 
-enum { MAGIC = 0x07230203, HEADER_WORDS = 5, OP_CAPABILITY = 17, OP_DECORATE = 71, BINDING = 33, DESCRIPTOR_SET = 34 };
+enum { MAGIC = 0x07230203, HEADER_WORDS = 5, OP_CAPABILITY = 17, OP_VARIABLE = 59, OP_DECORATE = 71 };
+enum { STORAGE_CLASS_UNIFORM = 2, BINDING = 33, DESCRIPTOR_SET = 34 };
 
 typedef struct shader_file {
     uint32_t *words;
@@ -73,20 +74,31 @@ static uint32_t decoration(const shader_file *shader, uint32_t object, uint32_t 
     return missing;
 }
 
-/* One storage buffer for every binding. */
+/* A uniform buffer by its storage class, as SPIR-V 1.3 has it; else a storage buffer. */
+static VkDescriptorType descriptor_type(const shader_file *shader, uint32_t object)
+{
+    for (size_t at = HEADER_WORDS; at < shader->size / 4; at = next(shader, at))
+        if ((shader->words[at] & 0xffff) == OP_VARIABLE && shader->words[at + 2] == object)
+            return shader->words[at + 3] == STORAGE_CLASS_UNIFORM ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
+
 static VkResult create_set_layout(PFN_vkCreateDescriptorSetLayout create, VkDevice device, const shader_file *shader, uint32_t set,
                                   VkDescriptorSetLayout *out)
 {
     VkDescriptorSetLayoutBinding bindings[MAX_BINDINGS];
+    VkDescriptorType types[MAX_BINDINGS];
     uint32_t used = 0, count = 0;
 
     for (size_t at = HEADER_WORDS; at < shader->size / 4; at = next(shader, at))
         if ((shader->words[at] & 0xffff) == OP_DECORATE && shader->words[at + 2] == BINDING && shader->words[at + 3] < MAX_BINDINGS &&
-            decoration(shader, shader->words[at + 1], DESCRIPTOR_SET, 0) == set)
+            decoration(shader, shader->words[at + 1], DESCRIPTOR_SET, 0) == set) {
             used |= 1u << shader->words[at + 3];
+            types[shader->words[at + 3]] = descriptor_type(shader, shader->words[at + 1]);
+        }
     for (uint32_t i = 0; i < MAX_BINDINGS; i++)
         if (used >> i & 1)
-            bindings[count++] = (VkDescriptorSetLayoutBinding){i, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1, VK_SHADER_STAGE_COMPUTE_BIT, NULL};
+            bindings[count++] = (VkDescriptorSetLayoutBinding){i, types[i], 1, VK_SHADER_STAGE_COMPUTE_BIT, NULL};
     const VkDescriptorSetLayoutCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, .bindingCount = count, .pBindings = bindings};
     return create(device, &info, NULL, out);

@@ -19,11 +19,11 @@ import devices
 import page
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FEW = ('arm64',)  # parts whose devices compile the shapes that find most, and nothing masked: emulated, a kernel takes seconds
+FEW = ('arm64',)  # parts whose devices compile the shapes that find most, with nothing and all masked: emulated, a kernel takes seconds
 
 
 def capability_names():
-    with open('include/smoe/smoe.h', encoding='utf-8') as file:
+    with open(os.path.join(collect.ROOT, 'include/smoe/smoe.h'), encoding='utf-8') as file:
         found = re.findall(r'SMOE_CAPABILITY_(\w+) = 1 << (\d+)', file.read())
     return [(1 << int(bit), name.lower().replace('_', ' ')) for name, bit in found]
 
@@ -100,10 +100,10 @@ def gather(arguments, chosen):
 
 
 def sections(gathered, versions, tools):
-    """The page's parts, for the groups all of whose devices are here."""
+    """The page's parts, for the groups all of whose devices are here and told what they had to."""
     parts = {'': page.HEAD % tools + page.LEGEND}
     for group in page.GROUPS:
-        here = [results for results in gathered if results.device.group == group]
+        here = [results for results in gathered if results.device.group == group and not results.failed]
         if len(here) == len([device for device in devices.table() if device.group == group]):
             parts[group] = page.section(group, here, group_versions(group, here, versions), capability_names())
     return parts
@@ -144,9 +144,9 @@ def main():
     parser.add_argument('--glslang', default='glslangValidator')
     parser.add_argument('--spirv-opt', default='spirv-opt')
     parser.add_argument('--update', action='store_true', help='rewrite the page')
-    parser.add_argument('--few', action='store_true', help='the layer shapes that find most alone, nothing masked')
+    parser.add_argument('--few', action='store_true', help='the layer shapes that find most alone, with nothing and all masked')
     parser.add_argument('--only', action='append', default=[], help='a device or group; may be given again')
-    parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1)
+    parser.add_argument('--jobs', type=int, choices=range(1, 257), metavar='N', default=os.cpu_count() or 1)
     parser.add_argument('shaders', nargs='*', help='SPIR-V to compile too, with its constants\' defaults')
     arguments = parser.parse_args()
     begin = time.monotonic()

@@ -3,8 +3,8 @@ setup.py has set up in build/drivers."""
 import contextlib
 import importlib.util
 import io
-import json
 import os
+import shutil
 import sys
 import tempfile
 
@@ -23,7 +23,7 @@ SPILL = os.path.join('build/gen/tests/drivers/drivers_spill.spv')
 PROGRAM = tap.BUILD + '/tests/drivers/compile'
 GOOD = {'VGPRs': 40, 'Subgroups per SIMD': 16, 'LDS size': 1024, 'Spilled VGPRs': 0, 'Scratch size': 0, 'Spilled SGPRs': 0,
         'Instructions': 9}
-KERNEL = {'key': '1', 'kernel': 'expert_up_tiled', 'shape': 'gated', 'tile': [16, 64, 16], 'thread': [2, 4], 'result': 0}
+KERNEL = {'key': '1', 'kernel': 'expert_up_tiled', 'shape': 'gated', 'tile': [16, 64, 16], 'thread': [2, 4], 'shared': 6400, 'result': 0}
 
 
 def results_with(statistics=None, name='navi31', **more):
@@ -72,6 +72,9 @@ def refusals_crashes_and_silence_are_found():
     fewer = results_with()
     del fewer.pipelines['1']['executables'][0]['statistics']['Scratch size']
     assert ['no longer tells Scratch size' in text for text in page.problems(fewer)] == [True]
+    old = results_with()
+    old.embedded = {'expert_up_tiled': True, 'combine': False, 'sort': False}
+    assert list(page.problems(old)) == ['navi31: combine: not in this build: its shader tools are too old']
     failed = results_with()
     failed.failed = 'exit status 1: no driver'
     assert len(list(page.problems(failed))) == 1
@@ -98,6 +101,10 @@ def cells_say_what_the_driver_said():
     text = page.section('AMD', [results_with()], 'Mesa 1', [(1, 'arithmetic'), (2, 'shuffle')])
     assert '| expert_up_tiled 16x64x16 | 1024 | 64: 40/16 |' in text, text
     assert '| combine |  | · |' in text and '| sort |  | no shuffle |' in text, text
+    results = results_with(name='ampere')
+    results.pipelines['1']['executables'][0]['statistics'].update({'Number of GPRs': 64, 'Max warps/SM': 32})
+    text = page.section('NVIDIA', [results], 'Mesa 1', [])
+    assert '| expert_up_tiled 16x64x16 | 6400 | 64: 64/32 |' in text, text
 
 
 def pages_differ_by_their_sections():
@@ -122,120 +129,42 @@ def pages_differ_by_their_sections():
     assert difference({**made, 'Intel': made['Intel'].replace('| a ', '| b ')}, made)[0]
 
 
-def stand_in(folder, *keys, bad=None, how='kill -SEGV $$', driver='1'):
-    """A `compile` that lists the pipelines `keys` and does `how` at the bad one, unless it is told to leave it."""
-    line = '{"key": "%d", "kernel": "sort", "shape": "odd", "tile": [1, 0, 0], "thread": [0, 0]}'
-    text = '#!/bin/sh\necho \'{"device": "stand-in", "driver_info": "%s"}\'\necho "a driver prints too"\n' % driver
-    for key in keys:
-        what = how if key == bad else 'echo \'{"compiled": "%d", "result": 0, "executables": []}\'' % key
-        text += "echo '%s'\ngrep -qx %d \"$2\" || %s\n" % (line % key, key, what)
-    return tap.script(folder, 'compile', text + 'echo \'{"done": true}\'\n')
-
-
-def kept_in(folder, device):
-    return collect.read_json('%s/results/%s.json' % (folder, device.name))
-
-
-def a_crash_costs_one_pipeline():
-    with tempfile.TemporaryDirectory() as folder:
-        program = stand_in(folder, 1, 2, 3, bad=2)
-        device = devices.find('lavapipe-22')
-        for compiled in (2, 0):  # in the end kept results are used, and the crash is seen again
-            results = collect.collect(device, folder, program, [])
-            assert sorted(results.pipelines) == ['1', '2', '3'] and not results.failed, vars(results)
-            assert results.compiled == compiled and sorted(kept_in(folder, device)['pipelines']) == ['1', '3'], vars(results)
-            assert results.pipelines['2']['crashed'] == 'SIGSEGV', results.pipelines
-            assert ['crashed' in text for text in page.problems(results)] == [True]
-        with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
-            json.dump({}, file)
-        text = tap.command(sys.executable, HERE + 'table.py', '--folder', folder, '--program', program, '--only', device.name,
-                           '--page', folder + '/T.md', '--update', status=1)
-        assert 'WRONG: lavapipe-22: sort, odd: the driver crashed: SIGSEGV' in text and '3 pipelines on 1 devices' in text, text
-        assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 1, 'a driver that was only out of luck'
-
-
-def a_driver_that_only_crashes_is_given_up():
-    with tempfile.TemporaryDirectory() as folder:
-        text = '#!/bin/sh\necho \'{"device": "stand-in"}\'\necho "{\\"key\\": \\"$$\\", \\"kernel\\": \\"sort\\"}"\nkill -SEGV $$\n'
-        results = collect.collect(devices.find('lavapipe-22'), folder, tap.script(folder, 'compile', text), [])
-        assert results.failed == 'more than 39 crashes' and not os.path.exists(folder + '/results'), vars(results)
-
-
-def an_interrupt_is_no_crash():
-    device = devices.find('lavapipe-22')
-    for name in ('HUP', 'INT', 'TERM'):
-        with tempfile.TemporaryDirectory() as folder:
-            program = stand_in(folder, 1, 2, 3, bad=2, how='kill -%s $$' % name)
-            with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
-                json.dump({}, file)
-            text = tap.command(sys.executable, HERE + 'table.py', '--folder', folder, '--program', program, '--only', device.name,
-                               '--page', folder + '/T.md', '--update', status=130)
-            assert text.endswith('table.py: interrupted; %s/T.md is as it was\n' % folder), text
-            assert not os.path.exists(folder + '/results') and not os.path.exists(folder + '/T.md')
-
-
-def results_outlive_a_failed_start():
-    device = devices.find('lavapipe-22')
-    with tempfile.TemporaryDirectory() as folder:
-        assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 3
-        for text in ('echo "no such library" >&2\nexit 3\n', 'echo \'{"unusable": "no Vulkan"}\'\necho \'{"done": true}\'\n',
-                     'echo \'{"device": "another"}\'\nexit 1\n'):
-            collect.collect(device, folder, tap.script(folder, 'compile', '#!/bin/sh\n' + text), [])
-        assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 0
-
-
-def results_of_what_is_gone_are_dropped():
-    device = devices.find('lavapipe-22')
-    with tempfile.TemporaryDirectory() as folder:
-        collect.collect(device, folder, stand_in(folder, 1, 2, 3), [])
-        for whole, keys in ((False, ['1', '2', '3']), (True, ['3'])):
-            collect.collect(device, folder, stand_in(folder, 3), [], whole=whole)
-            assert sorted(kept_in(folder, device)['pipelines']) == keys, kept_in(folder, device)
-
-
-def another_driver_compiles_everything_once():
-    device = devices.find('lavapipe-22')
-    with tempfile.TemporaryDirectory() as folder:
-        def compiled(program):
-            with open(folder + '/count', 'w', encoding='utf-8'):
-                pass
-            results = collect.collect(device, folder, program, [])
-            with open(folder + '/count', encoding='utf-8') as file:
-                return results.compiled, len(file.read())
-
-        def program(driver):
-            path = stand_in(folder, 1, 2, driver=driver)
-            with open(path, 'a', encoding='utf-8') as file:
-                file.write('printf x >>%s/count\n' % folder)
-            return path
-        assert compiled(program('1')) == (2, 1)
-        assert compiled(program('2')) == (2, 2), 'the system has another driver, which it says itself'
-        os.mkdir(folder + '/state')
-        device.part = 'mesa25'  # another package
-        with open(folder + '/state/mesa25.json', 'w', encoding='utf-8') as file:
-            json.dump({}, file)
-        assert compiled(program('3')) == (2, 1)
-
-
-def a_program_that_fails_is_said_to():
-    with tempfile.TemporaryDirectory() as folder:
-        program = tap.script(folder, 'compile', '#!/bin/sh\necho "no such library" >&2\nexit 3\n')
-        results = collect.collect(devices.find('lavapipe-22'), folder, program, [])
-        assert results.failed == 'exit status 3: no such library', results.failed
-
-
 def a_missing_driver_is_named():
     with tempfile.TemporaryDirectory() as folder:
-        text = run_table('--folder', folder, status=1)
-        assert 'versions.json not found: run tests/drivers/setup.py' in text, text
-        with open(folder + '/versions.json', 'w', encoding='utf-8') as file:
-            json.dump({}, file)
         text = run_table('--folder', folder, '--only', 'navi31', status=1)
         assert 'navi31: ' in text and 'not found: run tests/drivers/setup.py' in text, text
         text = run_table('--folder', folder, '--only', 'g610', status=1)
         assert 'run tests/drivers/setup.py --arm64' in text, text
     text = tap.command(sys.executable, HERE + 'on.py', 'navi99', 'true', status=1)
     assert 'navi99: no such device; there are lavapipe-22, ' in text, text
+    assert tap.command(sys.executable, HERE + 'on.py', 'navi31', status=2) == 'on.py: navi31: no program given\n'
+
+
+def half_of_a_setup_is_none():
+    need('navi31')
+    device = devices.find('navi31')
+    for path in ('icd/mesa26-radeon.json', 'bin/run-mesa26', 'shims/libamdgpu_noop_drm_shim.so', 'state/mesa26.json', 'state/shims.json'):
+        with tempfile.TemporaryDirectory() as folder:
+            for one in ('icd', 'bin', 'shims', 'state'):
+                shutil.copytree(os.path.join(devices.FOLDER, one), os.path.join(folder, one), symlinks=True)
+            device.check(folder)
+            os.remove(os.path.join(folder, path))
+            try:
+                device.check(folder)
+            except devices.Missing as missing:
+                assert path in str(missing), missing
+            else:
+                raise AssertionError('nothing said without ' + path)
+
+
+def a_page_keeps_what_a_failed_device_had():
+    failed, good = results_with(), results_with()
+    failed.failed = 'exit status 1'
+    count = len([device for device in devices.table() if device.group == 'AMD'])
+    good.header = {'driver_info': ''}
+    versions = {'mesa26': {'mesa-vulkan-drivers': '1'}}
+    assert 'AMD' in table.sections([good] * count, versions, 'x')
+    assert 'AMD' not in table.sections([failed] + [good] * (count - 1), versions, 'x')
 
 
 def tiles_are_checked():
@@ -260,11 +189,14 @@ def a_missing_cross_compiler_is_named():
 
 
 def a_shader_that_spills_fails_on_every_vendor():
-    names = ('navi31', 'dg2', 'ampere', 'a750')
+    names = ['navi31', 'dg2', 'ampere', 'a750']
     need(*names)
+    if os.path.exists(tiles.PROGRAMS['arm64']):
+        names.append('g610')
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            results = collect.collect(devices.find(name), devices.FOLDER, PROGRAM, ['--none', os.path.abspath(SPILL)], kept_in=folder)
+            program = PROGRAM if name != 'g610' else tiles.PROGRAMS['arm64']
+            results = collect.collect(devices.find(name), devices.FOLDER, program, ['--none', os.path.abspath(SPILL)], kept_in=folder)
             assert not results.failed and len(results.pipelines) == 1, vars(results)
             found = list(page.problems(results))
             assert found and all('spills: ' in text for text in found), '%s: %s %s' % (name, found, vars(results))
@@ -294,9 +226,7 @@ def the_page_is_compared_and_rewritten():
 
 
 tap.run([nothing_is_wrong_with_a_good_kernel, every_kind_of_spill_is_found, cooperative_kernels_have_matrix_instructions,
-         refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found,
-         cells_say_what_the_driver_said, pages_differ_by_their_sections, a_crash_costs_one_pipeline,
-         a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash, results_outlive_a_failed_start,
-         results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once, a_program_that_fails_is_said_to,
-         a_missing_driver_is_named, tiles_are_checked, a_missing_cross_compiler_is_named, a_shader_that_spills_fails_on_every_vendor,
+         refusals_crashes_and_silence_are_found, devices_and_shapes_that_are_not_used_are_found, cells_say_what_the_driver_said,
+         pages_differ_by_their_sections, a_missing_driver_is_named, half_of_a_setup_is_none, a_page_keeps_what_a_failed_device_had,
+         tiles_are_checked, a_missing_cross_compiler_is_named, a_shader_that_spills_fails_on_every_vendor,
          few_shapes_lead_to_every_kernel, the_page_is_compared_and_rewritten])

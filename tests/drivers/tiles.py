@@ -62,6 +62,8 @@ def main():
         chosen = [devices.find(name) for name in arguments.device or DEVICES]
         for device in chosen:
             device.check()
+            if device.group not in page.METRICS:
+                raise devices.Missing('%s: its driver tells no statistics' % device.name)
         print('| tile | shared | multiply-adds per byte | %s |' % ' | '.join(device.name for device in chosen))
         print('|---|---|---|' + '---|' * len(chosen))
         for tile in arguments.tiles or TILES:
