@@ -26,16 +26,15 @@ def run(command, **options):
 
 
 def find_mirror():
-    """SMOE_DEBIAN_MIRROR, or on Debian where the system's own packages come from, or Debian's own."""
+    """SMOE_DEBIAN_MIRROR, or where the system's own packages of Debian come from, as apt knows it, or Debian's own."""
     if os.environ.get('SMOE_DEBIAN_MIRROR'):
         return os.environ['SMOE_DEBIAN_MIRROR']
-    for path in sorted(glob.glob('/etc/apt/sources.list.d/*.sources')) + ['/etc/apt/sources.list']:
-        if os.path.isfile(path):
-            with open(path, encoding='utf-8') as file:
-                found = re.search(r'^(?:URIs:|deb(?: \[.*\])?)\s+(\S+/debian)/?\s', file.read(), re.MULTILINE)
-            if found:
-                return found.group(1)
-    return 'http://deb.debian.org/debian'
+    try:
+        told = run(['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Origin: Debian', 'Label: Debian'])
+    except Failure:
+        told = ''
+    found = re.search(r'^(?!cdrom:)[a-z+]+:\S+$', told, re.MULTILINE)
+    return found.group(0).rstrip('/') if found else 'http://deb.debian.org/debian'
 
 
 def is_version(version, wanted):

@@ -1,7 +1,8 @@
-"""What tests/drivers/setup.py promises of versions and of mirrors. Nothing is downloaded."""
+"""What tests/drivers/setup.py promises of versions, mirrors and failures, and of the folder's place. Nothing is downloaded."""
 import contextlib
 import io
 import os
+import shutil
 import sys
 import tempfile
 
@@ -13,33 +14,57 @@ import debian
 import setup
 
 SETUP = 'tests/drivers/setup.py'
+NOWHERE = 'http://mirror.invalid/debian'
+RELEASE = 'Origin: %s\nLabel: %s\nCodename: bookworm\nArchitectures: amd64\nSHA256:\n'
+
+
+def need(*programs, keyring=True):
+    """What only Debian's relatives have."""
+    for program in programs:
+        if not shutil.which(program):
+            raise tap.Skip(program + ' not found')
+    if keyring and not os.path.isfile(debian.KEYRING):
+        raise tap.Skip(debian.KEYRING + ' not found')
 
 
 @contextlib.contextmanager
-def stand_in_apt(showsrc='', policy=''):
-    """A folder, and in PATH before the system's an apt that has what is said."""
-    with tempfile.TemporaryDirectory() as folder:
-        tap.script(folder, 'apt-get', '#!/bin/sh\n')
+def environment(name, value):
+    old = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if old is not None:
+            os.environ[name] = old
+
+
+@contextlib.contextmanager
+def stand_in_apt(showsrc='', policy='', get=''):
+    """A folder, and in PATH before the system's an apt that has what is said. get: what apt-get does, by the shell."""
+    with tempfile.TemporaryDirectory() as folder, environment('PATH', folder + os.pathsep + os.environ['PATH']):
+        tap.script(folder, 'apt-get', '#!/bin/sh\n%s\n' % get)
         tap.script(folder, 'apt-cache', '#!/bin/sh\ncase "$*" in *showsrc*) printf "%s";; *) printf "%s";; esac\n' % (showsrc, policy))
-        path = os.environ['PATH']
-        os.environ['PATH'] = folder + os.pathsep + path
-        try:
-            yield folder
-        finally:
-            os.environ['PATH'] = path
+        yield folder
+
+
+def run_setup(folder, mirror=NOWHERE, status=0):
+    return tap.command(sys.executable, SETUP, folder, env={'SMOE_DEBIAN_MIRROR': mirror}, status=status)
 
 
 def a_mirror_with_another_version_is_refused():
+    need()
     with stand_in_apt('Version: 99.1-1\\n', '  Candidate: 1:99.1-1\\n') as folder:
-        text = tap.command(sys.executable, SETUP, folder + '/drivers', env={'SMOE_DEBIAN_MIRROR': 'http://mirror.invalid/debian'}, status=1)
+        text = run_setup(folder + '/drivers', status=1)
         assert 'is wanted, http://mirror.invalid/debian' in text and '99.1-1' in text, text
         assert os.listdir(folder + '/drivers/apt') == [], os.listdir(folder + '/drivers/apt')
         assert not os.path.exists(folder + '/drivers/mesa26') and not os.path.exists(folder + '/drivers/versions.json')
 
 
 def any_version_is_the_newest():
+    need('dpkg')
     with stand_in_apt('Version: 99.9-1\\nVersion: 99.10-1\\nVersion: 25.0.7-2\\n', '  Candidate: 1:99.1-1\\n') as folder:
-        apt = debian.Apt(folder + '/apt', 'http://mirror.invalid/debian', ('trixie',))
+        apt = debian.Apt(folder + '/apt', NOWHERE, ('trixie',))
         assert apt.source_version('mesa', '') == '99.10-1' and apt.source_version('mesa', '25.0.7') == '25.0.7-2'
         assert apt.check('glslang-tools', '') == '1:99.1-1' == apt.check('glslang-tools', '99.1')
         for wanted in ('99', '99.1', '99.9', '25.0.7'):
@@ -62,12 +87,36 @@ def what_any_version_took_is_made_again_without_it():
 
 
 def a_mirror_out_of_reach_is_said_to_be():
+    need('apt-get')
     with tempfile.TemporaryDirectory() as folder:
         mirror = 'http://127.0.0.1:9/debian'
-        text = tap.command(sys.executable, SETUP, folder, env={'SMOE_DEBIAN_MIRROR': mirror}, status=1)
+        text = run_setup(folder, mirror, status=1)
         assert 'setup.py: %s (' % mirror in text and '): Failed to fetch ' in text and text.count('\n') == 1, text
         assert os.listdir(folder + '/apt') == [], os.listdir(folder + '/apt')
 
 
+def a_mirror_is_of_debian_where_apt_says_so():
+    need('apt-get', keyring=False)
+    with tempfile.TemporaryDirectory() as folder, environment('APT_CONFIG', folder + '/conf'), environment('SMOE_DEBIAN_MIRROR', ''):
+        os.makedirs(folder + '/lists/partial')
+
+        def mirror(*sources):
+            with open(folder + '/conf', 'w', encoding='utf-8') as file:
+                file.write('Dir::Etc::SourceList "%s/sources.list";\nDir::Etc::SourceParts "/dev/null";\n' % folder)
+                file.write('Dir::State::Lists "%s/lists";\nAPT::Architecture "amd64";\n' % folder)
+            with open(folder + '/sources.list', 'w', encoding='utf-8') as file:
+                for place, origin, label in sources:
+                    file.write('deb [arch=amd64] http://%s bookworm main\n' % place)
+                    name = '%s/lists/%s_dists_bookworm_' % (folder, place.replace('/', '_'))
+                    with open(name + 'Release', 'w', encoding='utf-8') as release:
+                        release.write(RELEASE % (origin, label))
+                    open(name + 'main_binary-amd64_Packages', 'w').close()
+            return debian.find_mirror()
+        others = [('docker.test/linux/debian', 'Docker', 'Docker CE'), ('security.test/debian', 'Debian', 'Debian-Security'),
+                  ('another.test/debian', 'Another', 'Debian')]
+        assert mirror(*others) == 'http://deb.debian.org/debian', mirror(*others)
+        assert mirror(*others, ('mirror.test/pub/deb', 'Debian', 'Debian')) == 'http://mirror.test/pub/deb'
+
+
 tap.run([a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
-         a_mirror_out_of_reach_is_said_to_be])
+         a_mirror_out_of_reach_is_said_to_be, a_mirror_is_of_debian_where_apt_says_so])
