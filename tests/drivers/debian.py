@@ -107,7 +107,7 @@ class Apt:
         unfinished = target + '.unfinished'
         shutil.rmtree(unfinished, ignore_errors=True)
         os.makedirs(unfinished)
-        found = glob.glob(archives + '/*.deb')
+        found = glob.glob(glob.escape(archives) + '/*.deb')
         try:
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 list(pool.map(lambda path: run(['dpkg-deb', '--extract', path, unfinished]), found))
@@ -122,7 +122,7 @@ class Apt:
     def source(self, package, version):
         """The path of a source package's upstream archive."""
         self.call('apt-get', 'source', '--download-only', '%s=%s' % (package, version), cwd=self.folder)
-        found = glob.glob('%s/%s_*.orig.tar.*z' % (self.folder, package))
+        found = glob.glob('%s/%s_*.orig.tar.*z' % (glob.escape(self.folder), package))
         if not found:
             raise Failure('%s: its source package has no upstream archive' % package)
         return found[0]

@@ -47,18 +47,21 @@ DRIVERS = {
 }
 SHIMS = ('amdgpu', 'freedreno', 'nouveau', 'intel')
 
-# What a program needs that is started with other libraries than the system's: the loader that came with them.
+# What a program needs that is started with other libraries than the system's: the loader that came with them. It takes a space in a
+# library's path for the end of it, but finds libraries by their names in folders that have one.
 RUN = '''#!/bin/sh
 # run-%(part)s [--preload SHIM] PROGRAM [ARGUMENT...]: the program with the libraries of %(part)s, the C library included
 top=$(dirname "$(dirname "$(readlink -f "$0")")")
-preload=
+libraries=$top/%(part)s/%(libraries)s
+shim=
 if [ "$1" = --preload ]; then
-    preload="--preload $2"
+    libraries=$libraries:$(dirname "$2")
+    shim=$(basename "$2")
     shift 2
 fi
 program=$(command -v "$1") || { echo "$1: not found" >&2; exit 127; }
 shift
-exec %(command)s $preload --library-path "$top/%(part)s/%(libraries)s" "$program" "$@"
+exec %(command)s ${shim:+--preload "$shim"} --library-path "$libraries" "$program" "$@"
 '''
 TOOL = '''#!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/run-tools" "$(dirname "$(dirname "$(readlink -f "$0")")")/tools/usr/bin/%s" "$@"

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tap
 
 import debian
+import devices
 import setup
 
 SETUP = 'tests/drivers/setup.py'
@@ -118,5 +119,37 @@ def a_mirror_is_of_debian_where_apt_says_so():
         assert mirror(*others, ('mirror.test/pub/deb', 'Debian', 'Debian')) == 'http://mirror.test/pub/deb'
 
 
+def in_a_folder_with_a_space(name, told, program, *arguments):
+    """As if the drivers had been set up there: their folders, with scripts and manifests as they are written now."""
+    class SetUp(setup.Setup):
+        def is_done(self, part):
+            return True
+
+    def test():
+        device = devices.find(name)
+        try:
+            devices.versions()
+            device.check()
+        except devices.Missing as missing:
+            raise tap.Skip(str(missing))
+        if not os.path.exists(program):
+            raise tap.Skip('%s not found: run scons drivers' % program)
+        with tempfile.TemporaryDirectory(prefix='two words ') as folder:
+            for part in setup.VERSIONS:
+                os.symlink(os.path.abspath('%s/%s' % (devices.FOLDER, part)), '%s/%s' % (folder, part))
+            moved = SetUp(folder, True)
+            moved.x86_64()
+            if device.part == 'arm64':
+                need('aarch64-linux-gnu-gcc', keyring=False)
+                moved.arm64()
+            text = tap.command(*device.command([program, *arguments], folder), env=device.environment(folder))
+            assert told in text, text
+            assert tap.command(folder + '/bin/spirv-val', '--version') == tap.command(devices.FOLDER + '/bin/spirv-val', '--version')
+    return name + '_in_a_folder_with_a_space', test
+
+
 tap.run([a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
-         a_mirror_out_of_reach_is_said_to_be, a_mirror_is_of_debian_where_apt_says_so])
+         a_mirror_out_of_reach_is_said_to_be,
+         a_mirror_is_of_debian_where_apt_says_so,
+         in_a_folder_with_a_space('navi31', 'RADV NAVI31', tap.BUILD + '/bin/smoe-devices'),
+         in_a_folder_with_a_space('g610', 'Mali-G610', devices.FOLDER + '/program-arm64/compile', '--none')])
