@@ -1,6 +1,7 @@
 """Debian packages without installing them: an apt of its own beside the system's, which downloads what Debian has signed, and dpkg-deb
 to unpack it into a folder."""
 import concurrent.futures
+import contextlib
 import functools
 import glob
 import os
@@ -23,6 +24,21 @@ def run(command, **options):
     if done.returncode != 0:
         raise Failure('%s: exit status %d\n%s' % (' '.join(command), done.returncode, done.stdout.strip()))
     return done.stdout
+
+
+@contextlib.contextmanager
+def all_or_nothing(target):
+    """Gives a new folder, which takes target's place unless an exception leaves `with`."""
+    unfinished = target + '.unfinished'
+    shutil.rmtree(unfinished, ignore_errors=True)
+    os.makedirs(unfinished)
+    try:
+        yield unfinished
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    shutil.rmtree(target, ignore_errors=True)
+    os.rename(unfinished, target)
 
 
 def find_mirror():
@@ -98,26 +114,17 @@ class Apt:
         return version
 
     def unpack(self, packages, target, dependencies=False):
-        """Into target, all at once or not at all."""
+        """Into target, which they replace."""
         archives = os.path.join(self.folder, 'cache/archives')
         if dependencies:
             self.call('apt-get', 'install', '--yes', '--download-only', '--no-install-recommends', *packages)
         else:
             self.call('apt-get', 'download', *packages, cwd=archives)
-        unfinished = target + '.unfinished'
-        shutil.rmtree(unfinished, ignore_errors=True)
-        os.makedirs(unfinished)
         found = glob.glob(glob.escape(archives) + '/*.deb')
-        try:
-            with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                list(pool.map(lambda path: run(['dpkg-deb', '--extract', path, unfinished]), found))
-        except Failure:
-            shutil.rmtree(unfinished)
-            raise
+        with all_or_nothing(target) as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            list(pool.map(lambda path: run(['dpkg-deb', '--extract', path, folder]), found))
         for path in found:
             os.remove(path)
-        shutil.rmtree(target, ignore_errors=True)
-        os.rename(unfinished, target)
 
     def source(self, package, version):
         """The path of a source package's upstream archive."""

@@ -4,8 +4,9 @@
     tests/drivers/setup.py [FOLDER]            build/drivers, unless FOLDER is given
     tests/drivers/setup.py --arm64 [FOLDER]    also panvk for Mali, which Debian has for arm64 alone: runs under qemu-user
 
-Nothing is installed. What is there already is left alone, so a second run takes no time; a part that failed leaves nothing behind. The
-versions are those that TABLE.md was made with; --any-version takes what the mirror has. SMOE_DEBIAN_MIRROR names another mirror.
+Nothing is installed. What is there already is left alone, so a second run takes no time; a part that failed leaves nothing half-made
+behind. The versions are those that TABLE.md was made with; --any-version takes what the mirror has. SMOE_DEBIAN_MIRROR names another
+mirror.
 """
 import argparse
 import concurrent.futures
@@ -195,13 +196,13 @@ class Setup:
         if need_shims:
             self.build_shims()
             self.finish('shims', versions)
-        for part in ('mesa26', 'mesa25', 'chromium'):
-            self.manifests(part)
         self.layer_manifest()
         for part in ('mesa26', 'tools'):
             self.runner(part, '"$top/%s/usr/lib64/ld-linux-x86-64.so.2"' % part)
         for tool in ('glslangValidator', 'spirv-dis', 'spirv-opt', 'spirv-val'):
             self.write('bin/' + tool, TOOL % tool, 0o755)
+        for part in ('mesa26', 'mesa25', 'chromium'):  # last: by them a device counts as set up
+            self.manifests(part)
 
     def arm64(self):
         compiler = 'aarch64-linux-gnu-gcc'
@@ -211,11 +212,11 @@ class Setup:
             qemu = pool.submit(self.packages, ('qemu',), BOOKWORM, 'bookworm')
             self.packages(('arm64',), TRIXIE, 'trixie-backports', True, 'arm64')
             qemu.result()
-        self.manifests('arm64')
         if not self.is_done('shims-arm64'):
             shims.build(self.path('mesa'), self.path('shims-arm64'), self.path('mesa25/usr/include'), ('panfrost',), compiler)
             self.finish('shims-arm64', self.done['shims'])
         self.runner('arm64', '"$top/qemu/usr/bin/qemu-aarch64-static" -L "$top/arm64" "$top/arm64/usr/lib/ld-linux-aarch64.so.1"')
+        self.manifests('arm64')
 
 
 def layer_properties(path):

@@ -5,14 +5,14 @@ shaders as on the real device; work that is submitted to it never runs.
 The shims are of Mesa 25.0 and serve drivers of Mesa 26.1, whose source package the mirrors no longer have. SOURCE_EDITS is what 26.1 asks
 of them beyond 25.0, and a device of their table that 25.0 has not."""
 import concurrent.futures
-import glob
 import os
 import re
 import shutil
 import sys
 import tarfile
+import tempfile
 
-from debian import Failure, run
+from debian import Failure, all_or_nothing, run
 
 SOURCE_FOLDERS = ('src/drm-shim', 'src/util', 'src/c11', 'src/amd/drm-shim', 'src/amd/common', 'src/freedreno/drm-shim', 'src/nouveau',
                   'src/panfrost/drm-shim', 'src/intel/dev', 'src/intel/common', 'src/intel/tools', 'src/intel/isl', 'src/intel/genxml',
@@ -69,6 +69,12 @@ def substitute(text, edits, path):
 
 def unpack_source(archive, target):
     """The part of Mesa that the shims are made of, edited."""
+    with all_or_nothing(target) as folder:
+        extract(archive, folder)
+        edit(folder)
+
+
+def extract(archive, target):
     with tarfile.open(archive) as tar:
         for member in tar:
             path = member.name.partition('/')[2]
@@ -77,8 +83,11 @@ def unpack_source(archive, target):
                 os.makedirs(os.path.dirname(where), exist_ok=True)
                 with tar.extractfile(member) as content, open(where, 'wb') as file:
                     shutil.copyfileobj(content, file)
+
+
+def edit(source):
     for path, edits in SOURCE_EDITS.items():
-        rewrite(os.path.join(target, path), lambda text, edits=edits, path=path: substitute(text, edits, path))
+        rewrite(os.path.join(source, path), lambda text, edits=edits, path=path: substitute(text, edits, path))
     path, like, edits = NEW_DEVICE
 
     def add_device(text):
@@ -86,7 +95,7 @@ def unpack_source(archive, target):
         if not entry:
             raise Failure('%s: no device %s: this Mesa needs other edits (shims.py)' % (path, like))
         return text[:entry.end()] + '\n' + substitute(entry.group(0), edits, path) + text[entry.end():]
-    rewrite(os.path.join(target, path), add_device)
+    rewrite(os.path.join(source, path), add_device)
 
 
 def rewrite(path, change):
@@ -110,26 +119,20 @@ def generate_intel(source, mako):
 
 def build(source, target, drm, names, compiler='gcc', drm_library=None):
     """lib<name>_noop_drm_shim.so in target, for each name. drm: the folder of libdrm's headers."""
-    unfinished = target + '.unfinished'
-    shutil.rmtree(unfinished, ignore_errors=True)
-    os.makedirs(unfinished)
     flags = ['-std=gnu11', '-O1', '-fPIC', '-fvisibility=hidden', '-ffunction-sections', '-fdata-sections', '-w']
     flags += ['-D' + name for name in DEFINES]
     flags += ['-I' + path for path in ('include', 'src', 'src/util', 'src/mesa', 'src/gallium/include', drm, drm + '/libdrm', 'generated')]
 
     def compile_one(job):
         path, includes = job
-        target_path = os.path.join(unfinished, re.sub(r'\W', '_', path) + '.o')
-        run([compiler] + flags + ['-I' + folder for folder in includes] + ['-c', path, '-o', target_path], cwd=source)
+        target_path = os.path.join(objects_folder, re.sub(r'\W', '_', path) + '.o')
+        run([compiler] + flags + ['-I' + include for include in includes] + ['-c', path, '-o', target_path], cwd=source)
         return path, target_path
     jobs = [(path, []) for path in COMMON] + [(path, SHIMS[name][1]) for name in names for path in SHIMS[name][0]]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        objects = dict(pool.map(compile_one, jobs))
-    for name in names:
-        libraries = [drm_library] if name == 'intel' else []
-        run([compiler, '-shared', '-Wl,--gc-sections', '-o', '%s/lib%s_noop_drm_shim.so' % (unfinished, name)]
-            + [objects[path] for path in SHIMS[name][0] + COMMON] + libraries + ['-ldl', '-lpthread', '-lm'])
-    for path in glob.glob(unfinished + '/*.o'):
-        os.remove(path)
-    shutil.rmtree(target, ignore_errors=True)
-    os.rename(unfinished, target)
+    with all_or_nothing(target) as folder, tempfile.TemporaryDirectory(dir=folder) as objects_folder:
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            objects = dict(pool.map(compile_one, jobs))
+        for name in names:
+            libraries = [drm_library] if name == 'intel' else []
+            run([compiler, '-shared', '-Wl,--gc-sections', '-o', '%s/lib%s_noop_drm_shim.so' % (folder, name)]
+                + [objects[path] for path in SHIMS[name][0] + COMMON] + libraries + ['-ldl', '-lpthread', '-lm'])

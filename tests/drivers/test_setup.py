@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import sys
+import tarfile
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -13,6 +14,7 @@ import tap
 import debian
 import devices
 import setup
+import shims
 
 SETUP = 'tests/drivers/setup.py'
 NOWHERE = 'http://mirror.invalid/debian'
@@ -119,6 +121,46 @@ def a_mirror_is_of_debian_where_apt_says_so():
         assert mirror(*others, ('mirror.test/pub/deb', 'Debian', 'Debian')) == 'http://mirror.test/pub/deb'
 
 
+def a_part_that_failed_leaves_nothing_half_made():
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        tap.script(folder, 'false', '#!/bin/sh\nexit 1\n')
+        os.mkdir(folder + '/drivers')
+        os.mkdir(folder + '/source')
+        archive = folder + '/mesa.tar.xz'
+        with tarfile.open(archive, 'w:xz') as tar:
+            tar.add(__file__, 'mesa/src/util/futex.c')
+        for fails in (lambda: shims.unpack_source(archive, folder + '/drivers/mesa'),
+                      lambda: shims.build(folder + '/source', folder + '/drivers/shims', folder, ('panfrost',), folder + '/false')):
+            try:
+                fails()
+                assert False, 'no failure'
+            except (debian.Failure, OSError):
+                assert os.listdir(folder + '/drivers') == [], os.listdir(folder + '/drivers')
+
+
+def what_has_no_shim_yet_is_not_set_up():
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), \
+            environment('PATH', folder + os.pathsep + os.environ['PATH']):
+        tap.script(folder, 'aarch64-linux-gnu-gcc', '#!/bin/sh\nexit 1\n')
+        arm64 = setup.Setup(folder, True)
+        for name in ('arm64/' + setup.LIBRARIES['arm64'], 'qemu', 'mesa'):
+            os.makedirs(arm64.path(name))
+        open(arm64.path('arm64', setup.LIBRARIES['arm64'], 'libvulkan_panfrost.so'), 'w').close()
+        for part in ('arm64', 'qemu'):
+            arm64.finish(part, {})
+        try:
+            arm64.arm64()
+            assert False, 'no failure'
+        except debian.Failure as failure:
+            assert 'exit status 1' in str(failure), failure
+        assert sorted(os.listdir(folder)) == ['aarch64-linux-gnu-gcc', 'arm64', 'mesa', 'qemu', 'state'], os.listdir(folder)
+        try:
+            devices.find('g610').check(folder)
+            assert False, 'g610 counts as set up'
+        except devices.Missing:
+            pass
+
+
 def in_a_folder_with_a_space(name, told, program, *arguments):
     """As if the drivers had been set up there: their folders, with scripts and manifests as they are written now."""
     class SetUp(setup.Setup):
@@ -150,6 +192,6 @@ def in_a_folder_with_a_space(name, told, program, *arguments):
 
 tap.run([a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
          a_mirror_out_of_reach_is_said_to_be,
-         a_mirror_is_of_debian_where_apt_says_so,
+         a_mirror_is_of_debian_where_apt_says_so, a_part_that_failed_leaves_nothing_half_made, what_has_no_shim_yet_is_not_set_up,
          in_a_folder_with_a_space('navi31', 'RADV NAVI31', tap.BUILD + '/bin/smoe-devices'),
          in_a_folder_with_a_space('g610', 'Mali-G610', devices.FOLDER + '/program-arm64/compile', '--none')])
