@@ -2,6 +2,7 @@
 to unpack it into a folder."""
 import concurrent.futures
 import contextlib
+import errno
 import functools
 import glob
 import os
@@ -10,17 +11,24 @@ import shutil
 import subprocess
 
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+# What apt says where it is the mirror's fault, or the network's, unless the rest of the line tells of a disk.
+MIRROR = r'Failed to fetch|have a Release file|Unable to (locate|find)|No packages found|held broken packages'
+DISK = '|'.join(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 
 
 class Failure(Exception):
     """Its text says what is missing, and what to do about it."""
 
 
+class Unavailable(Failure):
+    """The mirror is out of reach, or has no such package: nothing that is wrong here."""
+
+
 def run(command, **options):
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, **options)
     except OSError as error:
-        raise Failure('%s: %s' % (command[0], error))
+        raise Failure('%s: %s' % (command[0], error.strerror))
     if done.returncode != 0:
         raise Failure('%s: exit status %d\n%s' % (' '.join(command), done.returncode, done.stdout.strip()))
     return done.stdout
@@ -94,22 +102,26 @@ class Apt:
         shutil.rmtree(self.folder)
 
     def call(self, *arguments, **options):
-        return run([arguments[0]] + self.options + list(arguments[1:]), **options)
+        """A failure is one line; what apt says is read, and so is not translated."""
+        try:
+            return run([arguments[0]] + self.options + list(arguments[1:]), env={**os.environ, 'LC_ALL': 'C'}, **options)
+        except Failure as failure:
+            told = [line[3:] for line in str(failure).splitlines() if line.startswith(('E: ', 'W: '))]
+            if not told:
+                raise
+            of_mirror = any(re.search(MIRROR, line) for line in told) and not any(re.search(DISK, line) for line in told)
+            raise (Unavailable if of_mirror else Failure)('%s (%s): %s' % (self.mirror, ', '.join(self.suites), told[0]))
 
     def update(self):
         """Left to itself, apt takes a mirror that cannot be reached for a warning, and the packages would seem to be missing."""
-        try:
-            self.call('apt-get', 'update', '-oAPT::Update::Error-Mode=any')
-        except Failure as failure:
-            told = [line[3:] for line in str(failure).splitlines() if line.startswith(('E: ', 'W: '))]
-            raise Failure('%s (%s): %s' % (self.mirror, ', '.join(self.suites), told[0] if told else failure))
+        self.call('apt-get', 'update', '-oAPT::Update::Error-Mode=any')
 
     def check(self, package, wanted):
         """The version that the mirror has. wanted: the upstream version, or '' for any."""
         found = re.search(r'^ *Candidate: (\S+)', self.call('apt-cache', 'policy', package), re.MULTILINE)
         version = found.group(1) if found else '(none)'
         if version == '(none)' or not is_version(version, wanted):
-            raise Failure('%s: %s of %s is wanted, %s (%s) has %s' % (
+            raise Unavailable('%s: %s of %s is wanted, %s (%s) has %s' % (
                 package, wanted or 'any version', self.release, self.mirror, ', '.join(self.suites), version.replace('(none)', 'none')))
         return version
 
@@ -139,6 +151,6 @@ class Apt:
         versions = re.findall(r'^Version: (\S+)', self.call('apt-cache', 'showsrc', package), re.MULTILINE)
         good = [version for version in versions if is_version(version, wanted)]
         if not good:
-            raise Failure('%s: source %s of %s is wanted, %s has %s' % (package, wanted or 'any version', self.release, self.mirror,
-                                                                     ', '.join(versions) or 'none'))
+            raise Unavailable('%s: source %s of %s is wanted, %s has %s' % (package, wanted or 'any version', self.release, self.mirror,
+                                                                         ', '.join(versions) or 'none'))
         return newest(good)

@@ -6,7 +6,7 @@
 
 Nothing is installed. What is there already is left alone, so a second run takes no time; a part that failed leaves nothing half-made
 behind. The versions are those that TABLE.md was made with; --any-version takes what the mirror has. SMOE_DEBIAN_MIRROR names another
-mirror.
+mirror. Exit status 3 means that the mirror is out of reach or has no such package, 1 that anything else went wrong.
 """
 import argparse
 import concurrent.futures
@@ -14,13 +14,14 @@ import ctypes
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
 
 import debian
 import shims
-from debian import Apt, Failure
+from debian import Apt, Failure, Unavailable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTING = ('testing',)  # trixie's glslang knows no bfloat16
@@ -186,16 +187,13 @@ class Setup:
 
     def x86_64(self):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            need_shims = not self.is_done('shims')
-            parts = [pool.submit(self.packages, ('mesa26',), TRIXIE, 'trixie-backports', True),
-                     pool.submit(self.packages, ('tools',), TESTING, 'testing', True),
-                     pool.submit(self.packages, ('mesa25', 'chromium'), BOOKWORM, 'bookworm-backports')]
-            versions = self.source() if need_shims else None
-            for part in parts:
-                part.result()
-        if need_shims:
+            source = None if self.is_done('shims') else pool.submit(self.source)
+            wait_for([pool.submit(self.packages, ('mesa26',), TRIXIE, 'trixie-backports', True),
+                      pool.submit(self.packages, ('tools',), TESTING, 'testing', True),
+                      pool.submit(self.packages, ('mesa25', 'chromium'), BOOKWORM, 'bookworm-backports')] + [source] * bool(source))
+        if source:
             self.build_shims()
-            self.finish('shims', versions)
+            self.finish('shims', source.result())
         self.layer_manifest()
         for part in ('mesa26', 'tools'):
             self.runner(part, '"$top/%s/usr/lib64/ld-linux-x86-64.so.2"' % part)
@@ -209,14 +207,20 @@ class Setup:
         if not shutil.which(compiler):
             raise Failure('%s not found: ./setup.sh --ci installs it' % compiler)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            qemu = pool.submit(self.packages, ('qemu',), BOOKWORM, 'bookworm')
-            self.packages(('arm64',), TRIXIE, 'trixie-backports', True, 'arm64')
-            qemu.result()
+            wait_for([pool.submit(self.packages, ('qemu',), BOOKWORM, 'bookworm'),
+                      pool.submit(self.packages, ('arm64',), TRIXIE, 'trixie-backports', True, 'arm64')])
         if not self.is_done('shims-arm64'):
             shims.build(self.path('mesa'), self.path('shims-arm64'), self.path('mesa25/usr/include'), ('panfrost',), compiler)
             self.finish('shims-arm64', self.done['shims'])
         self.runner('arm64', '"$top/qemu/usr/bin/qemu-aarch64-static" -L "$top/arm64" "$top/arm64/usr/lib/ld-linux-aarch64.so.1"')
         self.manifests('arm64')
+
+
+def wait_for(jobs):
+    """For all of them. What is wrong here is told before what the mirror lacks."""
+    errors = [job.exception() for job in jobs if job.exception()]
+    if errors:
+        raise min(errors, key=lambda error: isinstance(error, Unavailable))
 
 
 def layer_properties(path):
@@ -239,16 +243,20 @@ def main():
     parser.add_argument('--arm64', action='store_true', help='also panvk for Mali, under qemu-user')
     parser.add_argument('--any-version', action='store_true', help='take whatever version the mirror has')
     arguments = parser.parse_args()
-    setup = Setup(arguments.folder, arguments.any_version)
     try:
+        setup = Setup(arguments.folder, arguments.any_version)
         setup.x86_64()
         if arguments.arm64:
             setup.arm64()
         setup.keep_others()
+        setup.write('versions.json', json.dumps(setup.done, indent=1, sort_keys=True) + '\n')
     except Failure as failure:
-        print('setup.py: %s' % failure, file=sys.stderr)
+        disk = re.search(debian.DISK, str(failure))  # tar has a line for each file
+        print('setup.py: %s' % ('%s: %s' % (arguments.folder, disk.group(0)) if disk else failure), file=sys.stderr)
+        return 3 if isinstance(failure, Unavailable) else 1
+    except OSError as error:
+        print('setup.py: %s: %s' % (error.filename or arguments.folder, error.strerror or error), file=sys.stderr)
         return 1
-    setup.write('versions.json', json.dumps(setup.done, indent=1, sort_keys=True) + '\n')
     setup.say('ready: ' + setup.folder)
     return 0
 

@@ -58,7 +58,7 @@ def run_setup(folder, mirror=NOWHERE, status=0):
 def a_mirror_with_another_version_is_refused():
     need()
     with stand_in_apt('Version: 99.1-1\\n', '  Candidate: 1:99.1-1\\n') as folder:
-        text = run_setup(folder + '/drivers', status=1)
+        text = run_setup(folder + '/drivers', status=3)
         assert 'is wanted, http://mirror.invalid/debian' in text and '99.1-1' in text, text
         assert os.listdir(folder + '/drivers/apt') == [], os.listdir(folder + '/drivers/apt')
         assert not os.path.exists(folder + '/drivers/mesa26') and not os.path.exists(folder + '/drivers/versions.json')
@@ -93,9 +93,29 @@ def a_mirror_out_of_reach_is_said_to_be():
     need('apt-get')
     with tempfile.TemporaryDirectory() as folder:
         mirror = 'http://127.0.0.1:9/debian'
-        text = run_setup(folder, mirror, status=1)
+        text = run_setup(folder, mirror, status=3)
         assert 'setup.py: %s (' % mirror in text and '): Failed to fetch ' in text and text.count('\n') == 1, text
         assert os.listdir(folder + '/apt') == [], os.listdir(folder + '/apt')
+
+
+def what_is_wrong_here_is_no_fault_of_the_mirror():
+    need()
+    away, option = 'Failed to fetch http://x  Could not connect', "Command line option 'x' is not understood"
+    full = 'Failed to fetch http://x  Error writing to file - write (28: No space left on device)'
+    for first, others, told, status in ((away, away, away, 3), (option, option, option, 1), (away, option, option, 1),
+                                        (full, full, '', 1), (away, full, '', 1)):
+        text = 'case "$*" in *apt/mesa26*) echo "E: %s";; *) echo "E: %s";; esac; exit 100' % (first, others)
+        with stand_in_apt(get=text) as folder:
+            text = run_setup(folder + '/drivers', status=status)
+            begin, end = ('%s (' % NOWHERE, '): ' + told) if told else (folder + '/drivers: ', 'No space left on device')
+            assert text.startswith('setup.py: ' + begin) and text.endswith(end + '\n') and text.count('\n') == 1, text
+
+
+def a_folder_that_cannot_be_written_is_said_to():
+    need()
+    with tempfile.NamedTemporaryFile() as file:
+        text = run_setup(file.name + '/drivers', status=1)
+        assert text.startswith('setup.py: %s/drivers' % file.name) and text.endswith(': Not a directory\n') and text.count('\n') == 1, text
 
 
 def a_mirror_is_of_debian_where_apt_says_so():
@@ -190,8 +210,22 @@ def in_a_folder_with_a_space(name, told, program, *arguments):
     return name + '_in_a_folder_with_a_space', test
 
 
+def what_ci_makes_of_each_status():
+    for status, end in ((0, '0 passed, 0 failed, 1 skipped'), (3, '0 passed, 0 failed, 2 skipped'), (1, '0 passed, 1 failed, 1 skipped')):
+        with tempfile.TemporaryDirectory() as folder, environment('PATH', folder + os.pathsep + os.environ['PATH']):
+            os.makedirs(folder + '/.ci')
+            os.makedirs(folder + '/tests/drivers')
+            shutil.copy('.ci/run', folder + '/.ci')
+            tap.script(folder, 'setup.sh', '#!/bin/sh\n')
+            tap.script(folder, 'scons', '#!/bin/sh\necho "scons $*"\necho "all is up to date"\n')
+            tap.script(folder, SETUP, '#!/bin/sh\nexit %d\n' % status)
+            text = tap.command(folder + '/.ci/run', status=int(status == 1))
+            assert text.endswith('\n%s\n' % end) and ('driver=swiftshader' in text) == (status == 0), text
+            assert ('skipped: everything on other drivers' in text) == (status == 3), text
+
+
 tap.run([a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
-         a_mirror_out_of_reach_is_said_to_be,
+         a_mirror_out_of_reach_is_said_to_be, what_is_wrong_here_is_no_fault_of_the_mirror, a_folder_that_cannot_be_written_is_said_to,
          a_mirror_is_of_debian_where_apt_says_so, a_part_that_failed_leaves_nothing_half_made, what_has_no_shim_yet_is_not_set_up,
          in_a_folder_with_a_space('navi31', 'RADV NAVI31', tap.BUILD + '/bin/smoe-devices'),
-         in_a_folder_with_a_space('g610', 'Mali-G610', devices.FOLDER + '/program-arm64/compile', '--none')])
+         in_a_folder_with_a_space('g610', 'Mali-G610', devices.FOLDER + '/program-arm64/compile', '--none'), what_ci_makes_of_each_status])
