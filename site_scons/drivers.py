@@ -9,7 +9,8 @@ CROSS = 'aarch64-linux-gnu-'
 def missing(env):
     """What `scons drivers` cannot do without here, '' if nothing."""
     if os.path.isdir(FOLDER + '/arm64') and not env.WhereIs(CROSS + 'gcc'):
-        return '%sgcc not found, for the arm64 part of %s: ./setup.sh --ci installs gcc-aarch64-linux-gnu' % (CROSS, FOLDER)
+        return ('%sgcc not found, for the arm64 part of %s: ./setup.sh --ci installs gcc-aarch64-linux-gnu on Debian\'s amd64; '
+                'elsewhere install it and libc6-dev-arm64-cross by hand' % (CROSS, FOLDER))
     return ''
 
 

@@ -205,7 +205,8 @@ class Setup:
     def arm64(self):
         compiler = 'aarch64-linux-gnu-gcc'
         if not shutil.which(compiler):
-            raise Failure('%s not found: ./setup.sh --ci installs it' % compiler)
+            raise Failure('%s not found: install gcc-aarch64-linux-gnu and libc6-dev-arm64-cross; on Debian\'s amd64 ./setup.sh --ci does'
+                          % compiler)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             wait_for([pool.submit(self.packages, ('qemu',), BOOKWORM, 'bookworm'),
                       pool.submit(self.packages, ('arm64',), TRIXIE, 'trixie-backports', True, 'arm64')])
