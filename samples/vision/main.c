@@ -100,10 +100,11 @@ int main(int count, char **arguments)
                  : options.batch          ? classify_run_batch(&session)
                                           : classify_run_pictures(&session);
     }
+    status = finish(status); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would be lost */
     vision_engine_destroy(session.engine);
     if (session.device && smoe_device_validation_count(session.device) > 0)
         status = status == CLASSIFY_OK ? CLASSIFY_FAILED : status;
     smoe_device_destroy(session.device);
     vision_model_close(&model);
-    return finish(status);
+    return status;
 }
