@@ -250,7 +250,6 @@ def main():
         if arguments.arm64:
             setup.arm64()
         setup.keep_others()
-        setup.write('versions.json', json.dumps(setup.done, indent=1, sort_keys=True) + '\n')
     except Failure as failure:
         disk = re.search(debian.DISK, str(failure))  # tar has a line for each file
         print('setup.py: %s' % ('%s: %s' % (arguments.folder, disk.group(0)) if disk else failure), file=sys.stderr)

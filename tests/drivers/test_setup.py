@@ -61,7 +61,7 @@ def a_mirror_with_another_version_is_refused():
         text = run_setup(folder + '/drivers', status=3)
         assert 'is wanted, http://mirror.invalid/debian' in text and '99.1-1' in text, text
         assert os.listdir(folder + '/drivers/apt') == [], os.listdir(folder + '/drivers/apt')
-        assert not os.path.exists(folder + '/drivers/mesa26') and not os.path.exists(folder + '/drivers/versions.json')
+        assert not os.path.exists(folder + '/drivers/mesa26') and not os.path.exists(folder + '/drivers/state/mesa26.json')
 
 
 def any_version_is_the_newest():
