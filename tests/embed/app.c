@@ -17,10 +17,13 @@ static bool passed(const char *call, VkResult result)
 static VKAPI_ATTR VkBool32 VKAPI_CALL count_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity, VkDebugUtilsMessageTypeFlagsEXT types,
                                                     const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
 {
+    test_app *app = user;
+
     (void)severity;
     if (types & VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT) { /* the loader's own are general */
         fprintf(stderr, "    validation: %s\n", data->pMessage);
-        ((test_app *)user)->message_count++;
+        app->message_count++;
+        snprintf(app->last_message, sizeof app->last_message, "%s", data->pMessage);
     }
     return VK_FALSE;
 }

@@ -46,6 +46,7 @@ typedef struct test_app {
     VkInstance instance;
     VkDebugUtilsMessengerEXT messenger;
     uint32_t message_count; /* of the validation layers, printed as they come */
+    char last_message[256]; /* its beginning */
     uint32_t api_version;
     VkPhysicalDevice physical_device;
     smoe_device_info info;
