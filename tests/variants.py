@@ -79,7 +79,8 @@ def with_shader_cache(environment):
     """Mesa's cache of machine code, one for all configurations of the build, so that those with sanitizers find what others compiled.
     Mesa 22.3's knows shaders apart by their instructions and not by the width of the vectors: each width gets a cache of its own."""
     environment.setdefault('LP_NATIVE_VECTOR_WIDTH', '256')  # what lavapipe itself chooses where there is AVX2
-    environment.setdefault('MESA_SHADER_CACHE_DIR', '%s/build/shader_cache/%s' % (ROOT, environment['LP_NATIVE_VECTOR_WIDTH']))
+    folder = environment.get('MESA_SHADER_CACHE_DIR', ROOT + '/build/shader_cache')  # where there is one, inside it
+    environment['MESA_SHADER_CACHE_DIR'] = '%s/%s' % (folder, environment['LP_NATIVE_VECTOR_WIDTH'])
     os.makedirs(environment['MESA_SHADER_CACHE_DIR'], exist_ok=True)  # of its parents Mesa makes none, and goes without a cache
     return environment
 

@@ -57,16 +57,16 @@ class Project:
         if layers:
             self.write('build/drivers/layers/VkLayer_khronos_validation.json', '{}')
 
-    def run(self, *arguments):
+    def run(self, *arguments, env=None):
         """Exit status and output, without the variables that this test itself runs under."""
-        environment = {name: value for name, value in os.environ.items() if name not in TOLD}
+        environment = {**{name: value for name, value in os.environ.items() if name not in TOLD}, **(env or {})}
         run = subprocess.run([sys.executable, self.top + '/tests/run.py', *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              encoding='utf-8', env=environment, cwd=self.top)
         return run.returncode, run.stdout
 
-    def told(self, *arguments):
+    def told(self, *arguments, env=None):
         """What each test was told: [(label, {variable: value})]."""
-        status, output = self.run('--jobs', '1', *arguments)
+        status, output = self.run('--jobs', '1', *arguments, env=env)
         assert status == 1 and re.search(r'^\d+ passed, [1-9]\d* failed$', output, re.MULTILINE), output
         found = []
         for line in output.splitlines():
@@ -81,6 +81,10 @@ class Project:
 def system_runs_everything():
     with Project() as project:
         found, output = project.told()
+        own_cache = project.top + '/cache'
+        caches = {told['LP_NATIVE_VECTOR_WIDTH']: told['MESA_SHADER_CACHE_DIR']
+                  for _, told in project.told(env={'MESA_SHADER_CACHE_DIR': own_cache})[0]}
+        assert caches == {width: '%s/%s' % (own_cache, width) for width in ('128', '256', '512')}, caches
         paths = [path for path, _ in found]
         assert sorted(paths) == ['tests/check/test_large.py'] * 3 + ['tests/golden/test_golden.py', 'tests/unit/test_shape.py'], output
         for _, told in found:
