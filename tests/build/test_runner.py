@@ -98,8 +98,11 @@ def system_runs_everything():
 def driver_runs_what_uses_a_device():
     with Project() as project:
         project.set_up()
+        for name in ('loader', 'report_browser', 'report_files'):
+            project.write('tests/vision/test_%s.py' % name, TEST)
         found, output = project.told('--driver', 'swiftshader')
-        assert sorted(path for path, _ in found) == ['tests/check/test_large.py', 'tests/golden/test_golden.py'], output
+        paths = ['check/test_large.py', 'golden/test_golden.py', 'vision/test_loader.py', 'vision/test_report_files.py']
+        assert sorted(path for path, _ in found) == ['tests/' + path for path in paths], output
         for _, told in found:
             assert told['VK_DRIVER_FILES'] == project.top + '/build/drivers/icd/swiftshader.json', output
             assert os.path.isfile(told['VK_LAYER_PATH'] + '/VkLayer_khronos_validation.json'), output
@@ -127,6 +130,12 @@ def brief_is_one_width_of_what_the_driver_can_change():
             found, output = project.told('--driver', driver, '--brief')
             assert sorted(path for path, _ in found) == ['tests/' + path for path in paths], output
             assert driver == 'swiftshader' or {told['LP_NATIVE_VECTOR_WIDTH'] for _, told in found} == {'256'}, output
+        project.write('tests/check/test_tiers.c', '')
+        project.write('build/tests/check/test_tiers', '#!/bin/sh\necho "# LP_NATIVE_VECTOR_WIDTH $LP_NATIVE_VECTOR_WIDTH"\n'
+                                                      'echo "1..1"; echo "not ok 1 - told"\n')
+        project.write('build/drivers/bin/run-mesa26', '#!/bin/sh\nexec "$@"\n')
+        found, output = project.told('--driver', 'lavapipe-26', '--brief')
+        assert dict(found)['tests/check/test_tiers.c']['LP_NATIVE_VECTOR_WIDTH'] == '128', output
         status, output = project.run('--brief')
         assert status == 2 and '--brief: needs --driver' in output, output
 
