@@ -4,6 +4,9 @@
 #include <string.h>
 
 #define VALIDATION_LAYER "VK_LAYER_KHRONOS_validation"
+/* Vulkan's own names for these came with headers 1.3.208; Ubuntu 22.04's are older. */
+#define PORTABILITY_ENUMERATION "VK_KHR_portability_enumeration"
+#define ENUMERATE_PORTABILITY_BIT 0x1u
 #define MAX_EXTENSIONS 4u
 
 #ifdef _MSC_VER
@@ -207,12 +210,10 @@ smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const sm
         names[name_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
         names[name_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
     }
-#ifdef VK_KHR_portability_enumeration /* headers of 1.3.208, younger than Ubuntu 22.04's */
-    if (smoe_helper_extension_listed(extensions, extension_count, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
-        names[name_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
-        info.flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR; /* else the loader hides MoltenVK */
+    if (smoe_helper_extension_listed(extensions, extension_count, PORTABILITY_ENUMERATION)) {
+        names[name_count++] = PORTABILITY_ENUMERATION;
+        info.flags |= ENUMERATE_PORTABILITY_BIT; /* else the loader hides MoltenVK */
     }
-#endif
     smoe_helper_release(&instance->allocator, extensions);
 
     application.apiVersion = instance->api_version;
