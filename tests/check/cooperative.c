@@ -30,7 +30,7 @@ bool cooperative_runs(const smoe_device_info *info, smoe_type type)
 {
     const smoe_plan_desc desc = {.weight_type = type, .mixed_precision = true};
 
-    return smoe_tuning_find_experts(info, &desc) == smoe_tuning_cooperative();
+    return smoe_tuning_find_experts(info, &desc) != smoe_tuning_find(info);
 }
 
 void cooperative_tell_missing(const smoe_device_info *info, smoe_type type)

@@ -128,9 +128,25 @@ static void test_table(void **state)
     assert_true(tally.tokens.excused * 200 <= tally.tokens.tokens);
 }
 
+/* Whatever the vendor: Mali's tiles are a table of their own. */
+static void test_vendors(void **state)
+{
+    static const uint32_t vendors[] = {0x1002, 0x10de, 0x13b5, 0x5143, 0x8086};
+    const test_device *device = *state;
+
+    cooperative_need(device);
+    for (size_t i = 0; i < sizeof vendors / sizeof vendors[0]; i++) {
+        smoe_device_info info = *cooperative_info(device);
+        info.vendor_id = vendors[i];
+        if (!cooperative_runs(&info, SMOE_TYPE_FLOAT16))
+            fail_msg("no cooperative kernels for vendor 0x%x", vendors[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_vendors, test_device_check),
         cmocka_unit_test_teardown(test_table, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
