@@ -138,7 +138,7 @@ typedef struct smoe_device_info {
     uint64_t max_allocation_size;                                  /* bytes, 0 = unknown */
     uint64_t device_memory_size;                                   /* bytes in the largest device-local heap */
     float timestamp_period;                                        /* nanoseconds per tick, 0 = no timestamps on compute */
-    uint32_t matrix_shape_count;                                   /* 0 where the device lacks cooperative matrices */
+    uint32_t matrix_shape_count;                                   /* 0 where the device, the real one if it acts as another, has none */
     smoe_matrix_shape matrix_shapes[SMOE_MAX_MATRIX_SHAPES];       /* in the driver's order; those beyond the array are not there */
     bool usable;
     char reason[SMOE_REASON_SIZE];                                 /* why not usable, else empty */
@@ -274,8 +274,8 @@ typedef struct smoe_plan_desc {
      * expert_up_cooperative. Elsewhere the plan is the one without.
      * Error: rounding moves an input v by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|), 2^-8 |v| for bfloat16, hence a sum
      * over w_k v_k by at most as large a part of the sum over |w_k v_k|; roundings being independent, by about that part of the root of
-     * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25, or counts as 0 on devices that have no denormal numbers, and
-     * so do float16 weights below 2^-14 there.
+     * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25 (Vulkan allows 2^-24), or counts as 0 on devices that have
+     * no denormal numbers, and so do float16 weights below 2^-14 there.
      * Range: an input that float16 does not hold, |v| >= 65520, counts as infinite with its sign. That token's y follows from it, infinite
      * or NaN unless an activation hides it; no other token changes, and the routing and its report are those of float32. bfloat16 has
      * float32's range. */

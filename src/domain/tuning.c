@@ -15,8 +15,8 @@
         .thread_rows = thread_rows_, .thread_columns = thread_columns_                                             \
     }
 
-/* 4x4 outputs per invocation: 2 bytes of shared memory per multiply-add, 64 to 108 registers; no compiler that was tried spills, but
- * Mali's (bench/README.md). */
+/* 4x4 outputs per invocation: 2 bytes of shared memory per multiply-add; registers are in tests/drivers/TABLE.md. No compiler that was
+ * tried spills, but Mali's (bench/README.md). */
 #define SMALL_REGIMES VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2), TILED(5, 16, 64, 16, 2, 4), TILED(24, 32, 64, 16, 4, 4)
 #define STANDARD_REGIMES SMALL_REGIMES, TILED(48, 64, 64, 16, 4, 4)
 
@@ -76,7 +76,7 @@ static bool exact_subgroups(const smoe_device_info *info)
 #define VENDOR_NVIDIA 0x10deu
 #define VENDOR_ARM 0x13b5u
 
-/* NVIDIA from Maxwell on, and RDNA: GCN, which has no subgroups of 32, would hold two of 64. */
+/* NVIDIA, where Maxwell and later were compiled for, and RDNA: GCN, which has no subgroups of 32, would hold two of 64. */
 static bool has_wide_registers(const smoe_device_info *info)
 {
     return info->vendor_id == VENDOR_NVIDIA || (info->vendor_id == VENDOR_AMD && info->subgroup_size_min == 32);

@@ -18,7 +18,7 @@ typedef struct smoe_tile {
     smoe_matmul matmul;
     float min_rows; /* used where an expert gets this many rows on average, or more */
     uint16_t rows;
-    uint16_t columns;        /* tiled; of a workgroup. The others: what their lanes come to */
+    uint16_t columns;        /* tiled, cooperative; of a workgroup. The others: what their lanes come to */
     uint16_t depth;          /* tiled, cooperative: elements of K between barriers. vector: the most lanes of a team. broadcast: 16-byte
                                 loads of one weight row per round */
     uint16_t workgroup_size; /* vector. tiled, cooperative: what the tile comes to. broadcast: subgroups */
