@@ -206,14 +206,15 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return result;
     if (!info.usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
-    apply_quirks(&host, NULL, &info); /* before act_as: the driver stays what it is under any name */
+    /* Before act_as: driver and VkDevice stay what they are under any name and version. */
+    apply_quirks(&host, NULL, &info);
+    apply_enabled(desc, &info);
     if (desc->act_as) {
         const smoe_device_info real = info;
         if ((result = act_as(&host, desc->act_as, &info)))
             return result;
         apply_quirks(&host, &real, &info);
     }
-    apply_enabled(desc, &info);
 
     smoe_context *context = smoe_host_alloc(&host, 1, sizeof *context);
     if (!context)

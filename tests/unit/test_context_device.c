@@ -96,6 +96,31 @@ static void test_act_as_keeps_quirks(void **state)
     }
 }
 
+/* What the app has enabled is judged by the real device: size control, core in 1.3, wants no extension there, whatever version the other
+ * one has. */
+static void test_act_as_keeps_enabled(void **state)
+{
+    static const uint32_t versions[] = {VK_API_VERSION_1_1, VK_API_VERSION_1_2, VK_API_VERSION_1_3};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        fake_reset();
+        smoe_device_info as = described();
+        as.api_version = versions[i];
+        smoe_context_desc desc = fake_context_desc();
+        desc.act_as = &as;
+        smoe_device_info info = context_info(&desc);
+        assert_int_equal(info.api_version, versions[i]);
+        assert_int_equal(info.capabilities, SMOE_CAPABILITY_ALL);
+        as.capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+        info = context_info(&desc);
+        assert_int_equal(info.capabilities, SMOE_CAPABILITY_ALL & ~SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL);
+        as.capabilities = SMOE_CAPABILITY_ALL;
+        desc.enabled_features = smoe_capability_features(BOTH_MATRICES);
+        info = context_info(&desc);
+        assert_int_equal(info.capabilities, SMOE_CAPABILITY_ALL & ~SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL);
+    }
+}
+
 /* Where cooperative matrices cannot be used the driver is not asked for their shapes: AMD's crashes at that on integrated GPUs. */
 static void test_matrices_unasked(void **state)
 {
@@ -151,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_there),
         cmocka_unit_test(test_act_as_keeps_quirks),
+        cmocka_unit_test(test_act_as_keeps_enabled),
         cmocka_unit_test(test_matrices_unasked),
     };
     return cmocka_run_group_tests_name("context_device", tests, setup, NULL);
