@@ -171,7 +171,8 @@ SMOE_API const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint3
  * smoe_capability_features gives the part of the recommended features that belongs to capabilities: to those of smoe_physical_device_info
  * it is what the device has of them, ready to be chained into VkDeviceCreateInfo and smoe_context_desc. An app with
  * VkPhysicalDeviceVulkan12Features or ...13Features in its chain sets their members of the same names instead. Whoever enables
- * vulkanMemoryModel must enable vulkanMemoryModelDeviceScope too: kernels use atomics of device scope. */
+ * vulkanMemoryModel must enable vulkanMemoryModelDeviceScope too, or neither where the device lacks the latter: kernels use atomics of
+ * device scope. */
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_required_features(void);
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void);
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_capability_features(uint32_t capabilities);
@@ -205,8 +206,9 @@ typedef struct smoe_context_desc {
 } smoe_context_desc;
 
 /* Makes a context for an app's VkDevice. Compiles nothing: pipelines are made by plans.
- * Errors: INVALID_ARGUMENT (also: act_as has a number that Vulkan does not allow), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, UNSUPPORTED
- * (the device or act_as is below the floor), VULKAN. */
+ * Errors: INVALID_ARGUMENT (also: act_as has a number that Vulkan does not allow, enabled_features have vulkanMemoryModel without
+ * vulkanMemoryModelDeviceScope), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, UNSUPPORTED (the device or act_as is below the floor),
+ * VULKAN. */
 SMOE_API smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out);
 SMOE_API void smoe_context_destroy(smoe_context *context);
 

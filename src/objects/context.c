@@ -79,6 +79,9 @@ static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *de
     for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
         if (!desc->enabled_extensions[i])
             return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.enabled_extensions[%u]: must not be NULL", i);
+    if (smoe_features_lack_device_scope(desc->enabled_features))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "context desc.enabled_features: vulkanMemoryModel must come with vulkanMemoryModelDeviceScope");
     if (desc->masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.masked_capabilities: 0x%x, must be SMOE_CAPABILITY_* bits",
                          desc->masked_capabilities);

@@ -112,3 +112,20 @@ uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain)
     return (control ? SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL : 0u) | (matrices ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : 0u) |
            (matrices && bfloat ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
 }
+
+bool smoe_features_lack_device_scope(const VkPhysicalDeviceFeatures2 *chain)
+{
+    const VkBaseInStructure *link = (const VkBaseInStructure *)(const void *)chain;
+    bool lacks = false;
+    for (; link; link = link->pNext) {
+        const void *found = link;
+        if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES) {
+            const VkPhysicalDeviceVulkan12Features *f = found;
+            lacks = lacks || (f->vulkanMemoryModel && !f->vulkanMemoryModelDeviceScope);
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES) {
+            const VkPhysicalDeviceVulkanMemoryModelFeatures *f = found;
+            lacks = lacks || (f->vulkanMemoryModel && !f->vulkanMemoryModelDeviceScope);
+        }
+    }
+    return lacks;
+}

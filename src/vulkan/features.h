@@ -14,4 +14,8 @@ bool smoe_extension_listed(const smoe_extension_list *list, const char *name);
 /* The SMOE_CAPABILITY_* bits that want features, as far as a chain as given to vkCreateDevice has all of them. */
 uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain);
 
+/* Whether a chain has vulkanMemoryModel without vulkanMemoryModelDeviceScope: Vulkan then forbids atomics of device scope, also to shaders
+ * that do not declare the memory model (VUID-RuntimeSpirv-vulkanMemoryModel-06265). */
+bool smoe_features_lack_device_scope(const VkPhysicalDeviceFeatures2 *chain);
+
 #endif

@@ -123,6 +123,35 @@ static void test_context(void **state)
     assert_null(smoe_context_device_info(NULL));
 }
 
+/* Each of the two structs that have them, alone. */
+static void test_memory_model(void **state)
+{
+    const test_device *device = *state;
+    VkPhysicalDeviceVulkan12Features core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
+    VkPhysicalDeviceFeatures2 chain = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+    test_record record;
+
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    smoe_context_desc desc = plain_context_desc(device->device, &log);
+    desc.enabled_features = &chain;
+    for (uint32_t i = 0; i < 8; i++) {
+        const VkBool32 enabled = i & 1, scope = i >> 1 & 1;
+        smoe_context *context = garbage;
+        chain.pNext = i < 4 ? (void *)&core : (void *)&model;
+        core.vulkanMemoryModel = model.vulkanMemoryModel = enabled;
+        core.vulkanMemoryModelDeviceScope = model.vulkanMemoryModelDeviceScope = scope;
+        if (enabled && !scope) {
+            REFUSED(&record, "enabled_features: vulkanMemoryModel ", smoe_context_create(&desc, &context));
+            assert_null(context);
+        } else {
+            assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+            smoe_context_destroy(context);
+        }
+    }
+}
+
 static void test_pipeline_cache(void **state)
 {
     const test_device *device = *state;
@@ -382,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_features),
         cmocka_unit_test_teardown(test_device_info, test_device_check),
         cmocka_unit_test_teardown(test_context, test_device_check),
+        cmocka_unit_test_teardown(test_memory_model, test_device_check),
         cmocka_unit_test_teardown(test_pipeline_cache, test_device_check),
         cmocka_unit_test_teardown(test_select_kernels, test_device_check),
         cmocka_unit_test_teardown(test_plan, test_device_check),

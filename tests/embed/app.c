@@ -138,6 +138,8 @@ static void enable_everything(test_app *app)
     app->features12.descriptorBindingStorageBufferUpdateAfterBind = VK_FALSE;
     app->features12.descriptorBindingUniformTexelBufferUpdateAfterBind = VK_FALSE;
     app->features12.descriptorBindingStorageTexelBufferUpdateAfterBind = VK_FALSE;
+    if (!app->features12.vulkanMemoryModelDeviceScope) /* smoe.h: both or none */
+        app->features12.vulkanMemoryModel = VK_FALSE;
 }
 
 static bool create_device(test_app *app, app_features features)
