@@ -20,7 +20,7 @@ typedef struct smoe_device_desc {
     const char *selector;
     bool validation;              /* run under VK_LAYER_KHRONOS_validation with synchronization validation; messages go to the log
                                      as errors and warnings and are counted. The layer missing: SMOE_ERROR_UNSUPPORTED */
-    uint32_t masked_capabilities; /* as in smoe_context_desc */
+    uint32_t masked_capabilities; /* as in smoe_context_desc; no driver of the system is asked for masked matrices */
     const smoe_device_info *act_as; /* as in smoe_context_desc */
     const void *pipeline_cache;   /* as in smoe_context_desc */
     size_t pipeline_cache_size;
@@ -32,7 +32,8 @@ typedef struct smoe_device_desc {
 typedef struct smoe_device smoe_device;
 
 /* Lists the physical devices, usable or not. With infos == NULL, *count receives their number; else at most *count are written
- * and *count becomes the number written. get_instance_proc_addr as in smoe_device_desc; log may be NULL.
+ * and *count becomes the number written. get_instance_proc_addr as in smoe_device_desc; log may be NULL. With infos every driver is asked
+ * for its cooperative matrices, but for those with a quirk against it.
  * Errors: INVALID_ARGUMENT, NO_DEVICE (no loader; a loader without devices gives count 0), OUT_OF_HOST_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, const smoe_log *log, uint32_t *count,
                                       smoe_device_info *infos);

@@ -145,11 +145,14 @@ typedef struct smoe_device_info {
 } smoe_device_info;
 
 /* Describes a physical device. An unusable one is not an error: `usable` is false and `reason` says why.
- * Cooperative matrices are not there where the driver fails to list them, nor asked for where a quirk of the driver takes them away.
- * `api_version` is VkApplicationInfo.apiVersion of `instance` (0 means Vulkan 1.0, which no device can be used under).
- * Errors: INVALID_ARGUMENT (a NULL argument, or a function the instance does not have), OUT_OF_HOST_MEMORY, VULKAN. */
+ * Cooperative matrices are not there where the driver fails to list them, nor asked for where they are masked or a quirk of the driver
+ * takes them away. `api_version` is VkApplicationInfo.apiVersion of `instance` (0 means Vulkan 1.0, which no device can be used under).
+ * `masked_capabilities` are those that *out shall lack, as in smoe_context_desc; 0: none.
+ * Errors: INVALID_ARGUMENT (a NULL argument, a mask that is not of SMOE_CAPABILITY_* bits, or a function the instance does not have),
+ * OUT_OF_HOST_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance,
-                                               uint32_t api_version, VkPhysicalDevice physical_device, smoe_device_info *out);
+                                               uint32_t api_version, VkPhysicalDevice physical_device, uint32_t masked_capabilities,
+                                               smoe_device_info *out);
 
 /* A named defect of a driver, and what smoe does without because of it. Contexts and smoe_select_kernels take the masked capabilities
  * away; a context says so in one line of its log, at level info. */
@@ -193,7 +196,7 @@ typedef struct smoe_context_desc {
     const char *const *enabled_extensions;             /* the names given to vkCreateDevice */
     uint32_t enabled_extension_count;
     /* SMOE_CAPABILITY_* to do without, for tests and for distrusted drivers: a context does not ask the driver for the shapes of
-     * cooperative matrices that are masked or not enabled */
+     * cooperative matrices that are masked or not enabled. Mask them in smoe_physical_device_info too */
     uint32_t masked_capabilities;
     /* Choose kernels as on this device, as far as the real one can: its type, ids and name, its quirks and the real one's, the lesser of
      * the limits, the capabilities of both; subgroup sizes and matrix shapes stay the real ones. For tests of kernels meant for others'

@@ -82,7 +82,7 @@ static void create_device(struct app *app, VkPhysicalDeviceFeatures2 *features)
     REQUIRE(vkEnumeratePhysicalDevices(app->instance, &device_count, devices) >= 0); /* VK_INCOMPLETE: 16 are enough */
     for (uint32_t i = 0; i < device_count && !app->info.usable; i++) {
         app->physical_device = devices[i];
-        SMOE(smoe_physical_device_info(vkGetInstanceProcAddr, app->instance, application.apiVersion, devices[i], &app->info));
+        SMOE(smoe_physical_device_info(vkGetInstanceProcAddr, app->instance, application.apiVersion, devices[i], 0, &app->info));
     }
     REQUIRE(app->info.usable);
     vkGetPhysicalDeviceQueueFamilyProperties(app->physical_device, &family_count, families);

@@ -224,7 +224,7 @@ smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out)
         smoe_helper_release(&allocator, device);
         return result;
     }
-    result = smoe_helper_select(&device->instance, desc->selector, &device->physical_device, &device->info);
+    result = smoe_helper_select(&device->instance, desc->selector, desc->masked_capabilities, &device->physical_device, &device->info);
     if (result == SMOE_SUCCESS)
         result = create_vulkan_device(device, desc);
     if (result == SMOE_SUCCESS)

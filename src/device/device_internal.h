@@ -73,9 +73,9 @@ uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);
 /* An array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
 smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out);
 
-/* Finds the device of a selector (device.h) and describes it. */
-smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, VkPhysicalDevice *physical_device,
-                               smoe_device_info *info);
+/* Finds the device of a selector (device.h) and describes it without the masked capabilities; the other devices are looked at so too. */
+smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, uint32_t masked_capabilities,
+                               VkPhysicalDevice *physical_device, smoe_device_info *info);
 
 /* ---- extensions.c ----------------------------------------------------------------------------------------------------------- */
 

@@ -36,10 +36,11 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
     return result;
 }
 
-static smoe_result describe(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, smoe_device_info *out)
+static smoe_result describe(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t masked_capabilities,
+                            smoe_device_info *out)
 {
     const smoe_result result = smoe_physical_device_info(instance->loader.get_instance_proc_addr, instance->handle,
-                                                         instance->api_version, physical_device, out);
+                                                         instance->api_version, physical_device, masked_capabilities, out);
     if (result != SMOE_SUCCESS)
         smoe_helper_fail(&instance->log, result, "smoe_physical_device_info failed: %s", smoe_result_text(result));
     return result;
@@ -65,7 +66,7 @@ smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, c
     if (infos && device_count > capacity)
         device_count = capacity;
     for (uint32_t i = 0; infos && result == SMOE_SUCCESS && i < device_count; i++)
-        result = describe(&instance, devices[i], &infos[i]);
+        result = describe(&instance, devices[i], 0, &infos[i]);
     if (result == SMOE_SUCCESS)
         *count = device_count;
     smoe_helper_release(&instance.allocator, devices);
@@ -161,8 +162,8 @@ static uint32_t find(const smoe_device_info *infos, uint32_t count, const char *
     return found;
 }
 
-smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, VkPhysicalDevice *physical_device,
-                               smoe_device_info *info)
+smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, uint32_t masked_capabilities,
+                               VkPhysicalDevice *physical_device, smoe_device_info *info)
 {
     VkPhysicalDevice *devices = NULL;
     smoe_device_info *infos = NULL;
@@ -177,7 +178,7 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
     if (!infos)
         result = smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)
-        result = describe(instance, devices[i], &infos[i]);
+        result = describe(instance, devices[i], masked_capabilities, &infos[i]);
     if (result == SMOE_SUCCESS) {
         const uint32_t found = find(infos, count, selector);
         if (found == count)

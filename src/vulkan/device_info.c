@@ -240,14 +240,18 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
 }
 
 smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance, uint32_t api_version,
-                                      VkPhysicalDevice physical_device, smoe_device_info *out)
+                                      VkPhysicalDevice physical_device, uint32_t masked_capabilities, smoe_device_info *out)
 {
     smoe_host host;
     smoe_instance_table table;
-    if (!get_instance_proc_addr || !instance || !physical_device || !out)
+    if (!get_instance_proc_addr || !instance || !physical_device || !out || masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
         return SMOE_ERROR_INVALID_ARGUMENT;
     memset(out, 0, sizeof *out);
     smoe_host_init(&host, NULL, NULL);
-    const smoe_result result = smoe_instance_table_load(&host, get_instance_proc_addr, instance, &table);
-    return result ? result : smoe_device_info_query(&host, &table, api_version, physical_device, true, out);
+    smoe_result result = smoe_instance_table_load(&host, get_instance_proc_addr, instance, &table);
+    if (!result)
+        result = smoe_device_info_query(&host, &table, api_version, physical_device,
+                                        !(masked_capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX), out);
+    out->capabilities &= ~masked_capabilities;
+    return result;
 }

@@ -48,15 +48,16 @@ static void test_device_info(void **state)
 
     assert_int_equal(smoe_device_get_handles(device->device, &h), SMOE_SUCCESS);
     const PFN_vkGetInstanceProcAddr load = h.get_instance_proc_addr;
-    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, &info), SMOE_SUCCESS);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, &info), SMOE_SUCCESS);
     assert_true(info.usable);
     assert_string_equal(info.reason, "");
     const smoe_result refused = SMOE_ERROR_INVALID_ARGUMENT;
-    assert_int_equal(smoe_physical_device_info(NULL, h.instance, VK_API_VERSION_1_1, h.physical_device, &info), refused);
-    assert_int_equal(smoe_physical_device_info(load, NULL, VK_API_VERSION_1_1, h.physical_device, &info), refused);
-    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, NULL, &info), refused);
-    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, NULL), refused);
-    assert_int_equal(smoe_physical_device_info(load, h.instance, 0, h.physical_device, &info), SMOE_SUCCESS);
+    assert_int_equal(smoe_physical_device_info(NULL, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, NULL, VK_API_VERSION_1_1, h.physical_device, 0, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, NULL, 0, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, NULL), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 1u << 31, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, 0, h.physical_device, 0, &info), SMOE_SUCCESS);
     assert_false(info.usable);
     assert_string_not_equal(info.reason, "");
 }

@@ -78,7 +78,7 @@ static bool find_device(test_app *app)
         return passed("vkEnumeratePhysicalDevices", listed);
     for (uint32_t i = 0; i < count; i++) {
         app->physical_device = devices[i];
-        if (smoe_physical_device_info(vkGetInstanceProcAddr, app->instance, app->api_version, devices[i], &app->info) == SMOE_SUCCESS &&
+        if (smoe_physical_device_info(vkGetInstanceProcAddr, app->instance, app->api_version, devices[i], 0, &app->info) == SMOE_SUCCESS &&
             app->info.usable && (!wanted || strstr(app->info.name, wanted)))
             break;
         app->physical_device = VK_NULL_HANDLE;

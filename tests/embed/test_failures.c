@@ -172,7 +172,7 @@ static smoe_result describe_physical_device(shared *all, bool *out_null)
     smoe_device_info info;
 
     *out_null = true;
-    return smoe_physical_device_info(faults_get_instance_proc_addr, all->app.instance, all->app.api_version, all->app.physical_device,
+    return smoe_physical_device_info(faults_get_instance_proc_addr, all->app.instance, all->app.api_version, all->app.physical_device, 0,
                                      &info);
 }
 

@@ -9,18 +9,20 @@
 #include "common/cmocka_all.h"
 #include "common/record.h"
 #include "common/system.h"
+#include "vulkan/cooperative_matrix.h"
 #include "smoe/device.h"
 
 #define MAX_DEVICES 4
 #define SIZE_CONTROL VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME
 #define PORTABILITY "VK_KHR_portability_subset"
+#define MATRICES VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME
 
 typedef struct fake_device {
     const char *name; /* NULL ends the list */
     VkPhysicalDeviceType type;
     uint32_t version;
     uint32_t storage_buffers;  /* per stage; below 8 smoe cannot use it */
-    const char *extensions[3]; /* that it lists */
+    const char *extensions[3]; /* that it lists. The first MATRICES: it has their features, too, and then lists no shape */
     bool no_features;
     bool no_compute;
     bool no_lanes; /* reports subgroups of 0, as a Mali-G72 was seen to: github.com/Tencent/ncnn/issues/6457 */
@@ -35,6 +37,7 @@ static struct {
     uint32_t created;            /* the device that vkCreateDevice was called for */
     char extensions[256];        /* what it enabled, each followed by a space */
     bool size_control, features; /* whether its chain held the struct, and any struct */
+    uint32_t matrix_queries;     /* for the shapes of a device's matrices */
 } fake;
 
 static test_record record;
@@ -45,6 +48,11 @@ static test_record record;
 static const fake_device *fake_of(VkPhysicalDevice device)
 {
     return (const fake_device *)(const void *)device;
+}
+
+static bool has_matrices(const fake_device *device)
+{
+    return device->extensions[0] && !strcmp(device->extensions[0], MATRICES);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL enumerate_devices(VkInstance instance, uint32_t *count, VkPhysicalDevice *out)
@@ -87,12 +95,35 @@ static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device, VkPhy
                    VK_UUID_SIZE);
         else if (fake_of(device)->no_lanes && link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES)
             ((VkPhysicalDeviceSubgroupProperties *)(void *)link)->subgroupSize = 0;
+        else if (has_matrices(fake_of(device)) && link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES)
+            ((VkPhysicalDeviceDriverProperties *)(void *)link)->driverID = (VkDriverId)0; /* none with a quirk */
+        else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR)
+            ((VkPhysicalDeviceCooperativeMatrixPropertiesKHR *)(void *)link)->cooperativeMatrixSupportedStages =
+                VK_SHADER_STAGE_COMPUTE_BIT;
 }
 
 static VKAPI_ATTR void VKAPI_CALL get_features2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *out)
 {
     if (!fake_of(device)->no_features)
         REAL(vkGetPhysicalDeviceFeatures2)(fake.real, out);
+    for (VkBaseOutStructure *link = out->pNext; has_matrices(fake_of(device)) && link; link = link->pNext)
+        if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES) {
+            ((VkPhysicalDeviceShaderFloat16Int8Features *)(void *)link)->shaderFloat16 = VK_TRUE;
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES) {
+            VkPhysicalDeviceVulkanMemoryModelFeatures *model = (VkPhysicalDeviceVulkanMemoryModelFeatures *)(void *)link;
+            model->vulkanMemoryModel = model->vulkanMemoryModelDeviceScope = VK_TRUE;
+        } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR) {
+            ((VkPhysicalDeviceCooperativeMatrixFeaturesKHR *)(void *)link)->cooperativeMatrix = VK_TRUE;
+        }
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_matrices(VkPhysicalDevice device, uint32_t *count, VkCooperativeMatrixPropertiesKHR *out)
+{
+    (void)device;
+    (void)out;
+    fake.matrix_queries++;
+    *count = 0;
+    return VK_SUCCESS;
 }
 
 static VKAPI_ATTR void VKAPI_CALL get_memory(VkPhysicalDevice device, VkPhysicalDeviceMemoryProperties *out)
@@ -157,6 +188,7 @@ static PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance instance,
         {"vkGetPhysicalDeviceMemoryProperties", (PFN_vkVoidFunction)get_memory},
         {"vkGetPhysicalDeviceQueueFamilyProperties", (PFN_vkVoidFunction)get_families},
         {"vkEnumerateDeviceExtensionProperties", (PFN_vkVoidFunction)enumerate_extensions},
+        {"vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", (PFN_vkVoidFunction)get_matrices},
         {"vkCreateDevice", (PFN_vkVoidFunction)create_device},
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
@@ -310,6 +342,39 @@ static void test_no_lanes(void **state)
     assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, "route_select_rank");
 }
 
+/* Drivers crash at that question: with a mask no device of the system is asked, be it the one chosen or not. */
+static void test_matrices_unasked(void **state)
+{
+    static const fake_device devices[MAX_DEVICES] = {
+        {"a", DISCRETE, VK_API_VERSION_1_3, 32, {MATRICES, NULL, NULL}, false, false, false},
+        FAKE("b", CPU, 32),
+        {"c", INTEGRATED, VK_API_VERSION_1_3, 32, {MATRICES, NULL, NULL}, false, false, false}};
+    static const uint32_t masks[] = {0, SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, SMOE_CAPABILITY_COOPERATIVE_MATRIX,
+                                     SMOE_CAPABILITY_ALL};
+    smoe_device_info infos[3];
+    uint32_t count = 0;
+
+    (void)state;
+    fake.devices = devices;
+    for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++)
+        for (int chosen = 0; chosen < 2; chosen++) {
+            const smoe_device_desc desc = {.selector = chosen ? "1" : "0",
+                                           .masked_capabilities = masks[i],
+                                           .get_instance_proc_addr = get_instance_proc_addr};
+            smoe_device *device = NULL;
+            fake.matrix_queries = 0;
+            assert_int_equal(smoe_device_create(&desc, &device), SMOE_SUCCESS);
+            smoe_device_destroy(device);
+            assert_int_equal(fake.matrix_queries, masks[i] & SMOE_CAPABILITY_COOPERATIVE_MATRIX ? 0 : 2);
+        }
+    fake.matrix_queries = 0;
+    assert_int_equal(smoe_device_list(get_instance_proc_addr, NULL, &count, NULL), SMOE_SUCCESS);
+    assert_int_equal(fake.matrix_queries, 0);
+    assert_int_equal(smoe_device_list(get_instance_proc_addr, NULL, &count, infos), SMOE_SUCCESS);
+    assert_int_equal(count, 3);
+    assert_int_equal(fake.matrix_queries, 2);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -326,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_enabled),
         cmocka_unit_test(test_too_old),
         cmocka_unit_test(test_no_lanes),
+        cmocka_unit_test(test_matrices_unasked),
     };
 
     return cmocka_run_group_tests_name("select", tests, setup, NULL);

@@ -42,7 +42,7 @@ int main(void)
     const PFN_vkQueueSubmit queue_submit = vkQueueSubmit;
 
     smoe_device_info info;
-    REQUIRE(smoe_physical_device_info(vkGetInstanceProcAddr, instance, VK_API_VERSION_1_1, physical_device, &info) == SMOE_SUCCESS);
+    REQUIRE(smoe_physical_device_info(vkGetInstanceProcAddr, instance, VK_API_VERSION_1_1, physical_device, 0, &info) == SMOE_SUCCESS);
     smoe_device *own_loader = NULL, *app_loader = NULL;
     const smoe_device_desc desc = {.log = &log};
     REQUIRE(smoe_device_create(&desc, &own_loader) == SMOE_SUCCESS);

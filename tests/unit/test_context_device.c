@@ -18,11 +18,11 @@
 
 static test_record record;
 
-static smoe_device_info described(void)
+static smoe_device_info described(uint32_t masked_capabilities)
 {
     smoe_device_info info;
     assert_int_equal(smoe_physical_device_info(fake_get_instance_proc_addr, fake_instance(), VK_API_VERSION_1_3, fake_physical_device(),
-                                               &info),
+                                               masked_capabilities, &info),
                      SMOE_SUCCESS);
     assert_true(info.usable);
     return info;
@@ -78,7 +78,7 @@ static void test_act_as_keeps_quirks(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fake_reset();
-        smoe_device_info as = described(); /* of a driver without a quirk, so with every capability */
+        smoe_device_info as = described(0); /* of a driver without a quirk, so with every capability */
         as.driver_id = cases[i].as_driver;
         as.vendor_id = AMD;
         fake.driver_id = cases[i].driver_id;
@@ -104,7 +104,7 @@ static void test_act_as_keeps_enabled(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
         fake_reset();
-        smoe_device_info as = described();
+        smoe_device_info as = described(0);
         as.api_version = versions[i];
         smoe_context_desc desc = fake_context_desc();
         desc.act_as = &as;
@@ -145,11 +145,17 @@ static void test_matrices_unasked(void **state)
         fake.driver_id = cases[i].driver_id;
         fake.vendor_id = AMD;
         fake.type = cases[i].type;
-        smoe_device_info info = described();
+        smoe_device_info info = described(0);
         if ((fake.queries > 0) != cases[i].described)
             fail_msg("%s: %u queries for smoe_physical_device_info", cases[i].what, fake.queries);
         assert_int_equal(info.capabilities, cases[i].described ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES);
         assert_int_equal(info.matrix_shape_count, cases[i].described ? 2 : 0);
+        fake.queries = 0;
+        info = described(cases[i].masked);
+        const bool masked = (cases[i].masked & SMOE_CAPABILITY_COOPERATIVE_MATRIX) != 0, matrices = cases[i].described && !masked;
+        if ((fake.queries > 0) != matrices)
+            fail_msg("%s: %u queries for smoe_physical_device_info with the mask", cases[i].what, fake.queries);
+        assert_int_equal(info.capabilities, (matrices ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES) & ~cases[i].masked);
         fake.queries = 0;
         smoe_context_desc desc = fake_context_desc();
         desc.masked_capabilities = cases[i].masked;
