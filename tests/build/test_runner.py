@@ -52,6 +52,7 @@ class Project:
         """Drivers as tests/drivers/setup.py leaves them, as far as the runner looks."""
         for name, part in (('mesa26-lvp', 'mesa26'), ('swiftshader', 'chromium')):
             self.write('build/drivers/icd/%s.json' % name, '{}')
+            self.write('build/drivers/state/%s.json' % part, '{}')
             os.makedirs('%s/build/drivers/%s' % (self.top, part), exist_ok=True)
         self.write('build/drivers/bin/run-mesa26', LAUNCHER)
         if layers:

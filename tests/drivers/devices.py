@@ -34,7 +34,8 @@ class Device:
 
     def check(self, folder=FOLDER):
         """Raises Missing where the device has not been set up."""
-        needed = [self.manifest_path(folder)] + [self.path(folder, 'state', part + '.json') for part in self.parts()]
+        needed = [self.manifest_path(folder)]
+        needed += [self.path(folder, name) for part in self.parts() for name in (part, 'state/%s.json' % part)]
         if self.part in RUNNERS:
             needed += [path for path in self.command([], folder) if path.startswith('/')]
         path = next((path for path in needed if not os.path.exists(path)), '')

@@ -147,6 +147,7 @@ def half_of_a_setup_is_none():
         with tempfile.TemporaryDirectory() as folder:
             for one in ('icd', 'bin', 'shims', 'state'):
                 shutil.copytree(os.path.join(devices.FOLDER, one), os.path.join(folder, one), symlinks=True)
+            os.mkdir(folder + '/mesa26')
             device.check(folder)
             os.remove(os.path.join(folder, path))
             try:
