@@ -85,9 +85,33 @@ static VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device, VkPhys
     change_properties(fake_of(device), out);
 }
 
+/* The struct of a type, out of its chain while the real device fills the others: layers may be older than it. */
+typedef struct hidden {
+    VkBaseOutStructure *before, *link; /* NULL where the chain has none */
+} hidden;
+
+static hidden hide(void *chain, VkStructureType type)
+{
+    hidden found = {chain, NULL};
+    while (found.before->pNext && found.before->pNext->sType != type)
+        found.before = found.before->pNext;
+    found.link = found.before->pNext;
+    if (found.link)
+        found.before->pNext = found.link->pNext;
+    return found;
+}
+
+static void show(hidden again)
+{
+    if (again.link)
+        again.before->pNext = again.link;
+}
+
 static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device, VkPhysicalDeviceProperties2 *out)
 {
+    const hidden matrices = hide(out, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR);
     REAL(vkGetPhysicalDeviceProperties2)(fake.real, out);
+    show(matrices);
     change_properties(fake_of(device), &out->properties);
     for (VkBaseOutStructure *link = out->pNext; link; link = link->pNext)
         if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES)
@@ -104,8 +128,10 @@ static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device, VkPhy
 
 static VKAPI_ATTR void VKAPI_CALL get_features2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *out)
 {
+    const hidden matrices = hide(out, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR);
     if (!fake_of(device)->no_features)
         REAL(vkGetPhysicalDeviceFeatures2)(fake.real, out);
+    show(matrices);
     for (VkBaseOutStructure *link = out->pNext; has_matrices(fake_of(device)) && link; link = link->pNext)
         if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES) {
             ((VkPhysicalDeviceShaderFloat16Int8Features *)(void *)link)->shaderFloat16 = VK_TRUE;
