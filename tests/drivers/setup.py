@@ -115,13 +115,13 @@ class Setup:
         self.done[part] = versions
         self.say('%s: %s' % (part, ', '.join('%s %s' % item for item in sorted(versions.items()))))
 
-    def keep_others(self):
+    def tell_others(self):
         """Parts of an earlier run are still there, as they were then."""
         for part in VERSIONS:
-            if part not in self.done and not self.is_done(part) and self.state(part):
-                self.done[part] = self.state(part)['versions']
+            state = self.state(part)
+            if part not in self.done and state and not self.is_done(part):
                 self.say('%s: %s, which is not what is wanted now: --arm64 makes it again' % (
-                    part, ', '.join('%s %s' % item for item in sorted(self.done[part].items()))))
+                    part, ', '.join('%s %s' % item for item in sorted(state['versions'].items()))))
 
     def wanted(self, part, package):
         return '' if self.any_version else VERSIONS[part][package]
@@ -249,7 +249,7 @@ def main():
         setup.x86_64()
         if arguments.arm64:
             setup.arm64()
-        setup.keep_others()
+        setup.tell_others()
     except Failure as failure:
         disk = re.search(debian.DISK, str(failure))  # tar has a line for each file
         print('setup.py: %s' % ('%s: %s' % (arguments.folder, disk.group(0)) if disk else failure), file=sys.stderr)
