@@ -108,6 +108,12 @@ typedef struct bench_run {
     double stage_flop[SMOE_STAGE_COUNT];
 } bench_run;
 
+/* How long smoe_plan_create took, nanoseconds: the first time in this run, and the least of several times after it. A later plan finds its
+ * pipelines in the context; the first one finds those that rows before it have made. */
+typedef struct bench_plan_times {
+    double first, again;
+} bench_plan_times;
+
 /* A row of the benchmark: a preset at a number of tokens and a weight type. */
 typedef struct bench_row {
     const bench_preset *preset;
@@ -115,6 +121,7 @@ typedef struct bench_row {
     uint32_t tokens;
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT]; /* name empty: the row has no such stage */
+    bench_plan_times plan_times;
     bench_run runs[BENCH_ROUTING_COUNT];
     double time_ratio, active_ratio; /* smooth over hard; 0 where one of them is missing */
     double totals_ratio;             /* hard with totals over hard without; 0 without --totals */
@@ -123,6 +130,8 @@ typedef struct bench_row {
 
 /* Median device time where there are timestamps, else median host time; nanoseconds. */
 double bench_run_time(const bench_run *run);
+
+smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *desc, bench_plan_times *out);
 
 /* Measures a row that its layer can run. plain: with --totals or --mixed-precision the same layer without, to compare with; else NULL. */
 smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options, const bench_data *data,

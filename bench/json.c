@@ -195,6 +195,8 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
         return;
     }
     add_kernels(j, object, row);
+    add_number(j, object, "plan_first_ns", row->plan_times.first);
+    add_number(j, object, "plan_again_ns", row->plan_times.again);
     add_run(j, object, "hard", result, row, &row->runs[BENCH_HARD]);
     if (!options->hard_only)
         add_run(j, object, "smooth", result, row, &row->runs[BENCH_SMOOTH]);

@@ -97,17 +97,22 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
 {
     smoe_device_layer *layer = NULL, *plain = NULL;
     char unsupported[BENCH_REASON_SIZE];
+    bench_plan_times plan_times = {0};
     int status = BENCH_OK;
 
     snprintf(unsupported, sizeof unsupported, "%.*s", BENCH_REASON_SIZE - 1, reason);
     if (!unsupported[0]) {
-        const smoe_result result = create_layers(b, plan, &data->weights, &layer, &plain);
+        smoe_result result = bench_measure_plan(b->device, plan, &plan_times);
+        if (result == SMOE_SUCCESS)
+            result = create_layers(b, plan, &data->weights, &layer, &plain);
         if (result != SMOE_SUCCESS && !explain(b, result, unsupported))
             status = fail(b, result);
     }
     for (int i = 0; status == BENCH_OK && i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++) {
         bench_row *row = add_row(b, preset, plan, preset->tokens[i], unsupported);
         smoe_result result = row ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
+        if (row)
+            row->plan_times = plan_times;
         if (!unsupported[0] && row)
             result = select_kernels(b, row);
         if (!unsupported[0] && result == SMOE_SUCCESS)

@@ -10,6 +10,7 @@
 #define MIN_REPEATS 3
 #define MAX_REPEATS 4096
 #define WARM_UP 0.2 /* of the time for a row */
+#define PLAN_REPEATS 8
 
 typedef struct sample {
     double stage[SMOE_STAGE_COUNT], device, host;
@@ -182,6 +183,24 @@ static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *o
     params.group_eps = smooth->group_eps;
     if (result == SMOE_SUCCESS && smooth->eps <= 0)
         result = smoe_device_layer_calibrate(layer, &params, data->x, extra, &smooth->eps, NULL);
+    return result;
+}
+
+smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *desc, bench_plan_times *out)
+{
+    smoe_result result = SMOE_SUCCESS;
+    *out = (bench_plan_times){0};
+    for (int i = 0; i <= PLAN_REPEATS && result == SMOE_SUCCESS; i++) {
+        smoe_plan *plan = NULL;
+        const double begin = now();
+        result = smoe_plan_create(smoe_device_context(device), desc, &plan);
+        const double time = now() - begin;
+        smoe_plan_destroy(plan);
+        if (i == 0)
+            out->first = time;
+        else if (i == 1 || time < out->again)
+            out->again = time;
+    }
     return result;
 }
 

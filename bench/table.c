@@ -132,6 +132,7 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         fprintf(out, "  unsupported: %s\n", row->unsupported);
         return;
     }
+    fprintf(out, "  plan: %.4g ms, again %.4g ms\n", row->plan_times.first / 1e6, row->plan_times.again / 1e6);
     fprintf(out, "  %-34s", "");
     for (int i = 0; i < BENCH_ROUTING_COUNT; i++) {
         const bench_run *run = &row->runs[i];

@@ -5,6 +5,7 @@
 // by memory.
 // input: the experts' rows [R,D], then the shared expert's [T,D]; control in: ACTIVE [T], WEIGHTS [T,A], ROWS [T,A], SHARED_GATE [T];
 // output: y [T,D].
+#define PUSH_BLOCK SMOE_PUSH_COMBINE
 #define CONTROL_ACCESS readonly
 #include "kernel.glsl"
 
@@ -16,29 +17,29 @@ layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffe
 void main() {
     const uint token = gl_WorkGroupID.y;
     const uint column = gl_WorkGroupID.x * WORKGROUP_SIZE + gl_LocalInvocationID.x; // of V columns
-    const uint columns = ALIGNED != 0u ? D_MODEL / 4u : D_MODEL;
+    const uint columns = INPUTS_ALIGNED != 0u ? push.d_model / 4u : push.d_model;
     if (column >= columns)
         return;
-    const uint n = control[AT_ACTIVE + token];
+    const uint n = control[push.active_at + token];
     vec4 sum = vec4(n == 0u ? uintBitsToFloat(0x7fc00000u) : 0.0); // no active expert: a non-finite token
-    for (uint i = token * MAX_ACTIVE; i < token * MAX_ACTIVE + n; i++) {
-        const uint at = control[AT_ROWS + i] * columns + column;
-        const float weight = uintBitsToFloat(control[AT_WEIGHTS + i]);
-        if (ALIGNED != 0u)
+    for (uint i = token * push.active_stride; i < token * push.active_stride + n; i++) {
+        const uint at = control[push.rows_at + i] * columns + column;
+        const float weight = uintBitsToFloat(control[push.weights_at + i]);
+        if (INPUTS_ALIGNED != 0u)
             sum += weight * rows4[at];
         else
             sum.x += weight * rows[at];
     }
-    if (SHARED_HIDDEN > 0u) {
-        const uint start = SMOE_SHARED_START(PASS_TOKENS * MAX_ACTIVE, D_MODEL) / (ALIGNED != 0u ? 4u : 1u);
+    if (SHARED != 0u) {
+        const uint start = push.shared_start / (INPUTS_ALIGNED != 0u ? 4u : 1u);
         const uint at = start + token * columns + column;
-        const float weight = SHARED_GATE != 0u ? sigmoid(uintBitsToFloat(control[AT_SHARED_GATE + token])) : 1.0;
-        if (ALIGNED != 0u)
+        const float weight = SHARED_GATE != 0u ? sigmoid(uintBitsToFloat(control[push.shared_gate_at + token])) : 1.0;
+        if (INPUTS_ALIGNED != 0u)
             sum += weight * rows4[at];
         else
             sum.x += weight * rows[at];
     }
-    if (ALIGNED != 0u)
+    if (INPUTS_ALIGNED != 0u)
         y4[token * columns + column] = sum;
     else
         y[token * columns + column] = sum.x;

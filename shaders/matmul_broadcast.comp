@@ -60,23 +60,23 @@ void main() {
     const uint lane = gl_SubgroupInvocationID;
     const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + lane;
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
-        const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, N - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+        const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, push.columns - 1);
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     [[unroll]] for (uint i = 0; i < TILE_ROWS * LANE_ROWS; i++)
         sum[i] = 0;
     if (HALVES) {
         const bool low = tile.rows <= TILE_ROWS / 2;
-        MULTIPLY(TILE_ROWS / 2, low ? K : 0)
-        MULTIPLY(TILE_ROWS, low ? 0 : K)
+        MULTIPLY(TILE_ROWS / 2, low ? push.depth : 0)
+        MULTIPLY(TILE_ROWS, low ? 0 : push.depth)
     } else {
-        MULTIPLY(TILE_ROWS, K)
+        MULTIPLY(TILE_ROWS, push.depth)
     }
 
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
         const uint column = column0 + i * SUBGROUP_SIZE;
         [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
-            if (r < tile.rows && column < N)
+            if (r < tile.rows && column < push.columns)
                 store(tile.first_row + r, column, tile.expert, sum[r * LANE_ROWS + i],
                       sum[r * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
     }

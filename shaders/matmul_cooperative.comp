@@ -89,15 +89,15 @@ void main() {
     }
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / STEPS;
-        const uint column = min(tile_column + row % TILE_COLUMNS, N - 1);
-        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+        const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
+        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     Sums sums[ROW_BLOCKS * BLOCKS];
     [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++)
         sums[i] = Sums(0.0);
 
     load(index, 0);
-    for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+    for (uint k0 = 0; k0 < push.depth; k0 += TILE_DEPTH) {
         barrier(); // the last depth has been read by all
         [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
             const uint e = index + j * WORKGROUP_SIZE;
@@ -110,7 +110,7 @@ void main() {
                 tiles[WEIGHT_START + e / STEPS * STRIDE + e % STEPS] = weight_next[j];
         }
         barrier();
-        if (k0 + TILE_DEPTH < K)
+        if (k0 + TILE_DEPTH < push.depth)
             load(index, k0 + TILE_DEPTH);
         [[unroll]] for (uint s = 0; s < TILE_DEPTH; s += MATRIX_DEPTH) {
             Inputs a[ROW_BLOCKS];
@@ -135,7 +135,7 @@ void main() {
     barrier();
     [[dont_unroll]] for (uint e = index; e < TILE_ROWS * TILE_COLUMNS; e += WORKGROUP_SIZE) {
         const uint x = e % TILE_COLUMNS, y = e / TILE_COLUMNS, at = y * SUM_STRIDE + x / 4;
-        if (y < tile.rows && tile_column + x < N)
+        if (y < tile.rows && tile_column + x < push.columns)
             store(tile.first_row + y, tile_column + x, tile.expert, uintBitsToFloat(tiles[at][x % 4]),
                   uintBitsToFloat(tiles[at + (MATRICES - 1) * TILE_COLUMNS / 4][x % 4]));
     }

@@ -49,15 +49,15 @@ void main() {
     }
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / WEIGHT_STEPS;
-        const uint column = min(tile_column + row % TILE_COLUMNS, N - 1);
-        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+        const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
+        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     float sum[THREAD_ROWS * LANE_ROWS];
     [[unroll]] for (uint i = 0; i < THREAD_ROWS * LANE_ROWS; i++)
         sum[i] = 0;
 
     load(index, 0);
-    for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+    for (uint k0 = 0; k0 < push.depth; k0 += TILE_DEPTH) {
         barrier(); // the last depth has been read by all
         [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
             const uint e = index + j * WORKGROUP_SIZE;
@@ -71,7 +71,7 @@ void main() {
                     weight_tile[e / WEIGHT_STEPS * STRIDE + e % WEIGHT_STEPS * (LOAD / 4) + p] = weights_part(weight_next[j], p);
         }
         barrier();
-        if (k0 + TILE_DEPTH < K)
+        if (k0 + TILE_DEPTH < push.depth)
             load(index, k0 + TILE_DEPTH);
         [[unroll]] for (uint q = 0; q < QUADS; q++) {
             vec4 a[THREAD_ROWS], w[LANE_ROWS];
@@ -89,7 +89,7 @@ void main() {
         const uint column = tile_column + x + i * THREADS_X;
         [[unroll]] for (uint j = 0; j < THREAD_ROWS; j++) {
             const uint r = y + j * THREADS_Y;
-            if (r < tile.rows && column < N)
+            if (r < tile.rows && column < push.columns)
                 store(tile.first_row + r, column, tile.expert, sum[j * LANE_ROWS + i],
                       sum[j * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
         }

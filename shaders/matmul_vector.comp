@@ -35,15 +35,15 @@ void main() {
     [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
         input_base[r] = input_row(tile.first_row + min(r, tile.rows - 1));
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
-        const uint column = min(column0 + i % THREAD_COLUMNS, N - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * N + column) * K;
+        const uint column = min(column0 + i % THREAD_COLUMNS, push.columns - 1);
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     float sum[SUMS];
     [[unroll]] for (uint i = 0; i < SUMS; i++)
         sum[i] = 0;
 
     // Unrolled, all loads of a row would come first: Adreno's compiler spills hundreds of registers for them.
-    [[dont_unroll]] for (uint k0 = 0; k0 < K; k0 += TILE_DEPTH) {
+    [[dont_unroll]] for (uint k0 = 0; k0 < push.depth; k0 += TILE_DEPTH) {
         const uint k = k0 + lane * LOAD;
         uvec4 loaded[LANE_ROWS];
         [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
@@ -88,7 +88,7 @@ void main() {
         }
 #endif
         const uint o = first + lane, r = o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
-        if (o < OUTPUTS && r < tile.rows && column < N)
+        if (o < OUTPUTS && r < tile.rows && column < push.columns)
             store(tile.first_row + r, column, tile.expert, s, g);
     }
 }

@@ -1,16 +1,17 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 // Which groups of experts a token may choose from, and what a group within the groups' band takes from its experts' scores.
-// Workgroup: TOKENS tokens (as many as their groups fit the invocations, or one). Invocation: groups of them, one after another, with
-// GROUP_SIZE scores read for each; ranks by counting, GROUP_COUNT comparisons per group.
+// Workgroup: TOKENS tokens (as many as their groups fit the invocations, or one). Invocation: slots, one after another, each a group of a
+// token with all scores of the group read; ranks by counting, a comparison with each group. A token has MOST_GROUPS slots; those past the
+// last group are skipped.
 // control in: LOGITS [T,E]; out: GROUPS [T,G+2]; weights: b = selection_bias [E].
+#define PUSH_BLOCK SMOE_PUSH_GROUP
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "score.glsl"
 
-const uint GROUP_SIZE = EXPERT_COUNT / GROUP_COUNT;
 const uint TOKENS = TILE_ROWS;
-const uint SLOTS = TOKENS * GROUP_COUNT;
+const uint SLOTS = TOKENS * MOST_GROUPS;
 
 shared float group_score[SLOTS];
 shared float last_kept[TOKENS], first_left[TOKENS]; // G[g] and G[g+1]
@@ -18,20 +19,24 @@ shared uint taking_part[TOKENS];
 shared uint nonfinite[TOKENS];
 
 float sum_of_two_largest(uint token, uint group) {
-    float first = raw_score(token, group * GROUP_SIZE);
+    float first = raw_score(token, group * push.group_size);
     float second = 0.0;
-    for (uint i = 1u; i < GROUP_SIZE; i++) {
-        const float s = raw_score(token, group * GROUP_SIZE + i);
+    for (uint i = 1u; i < push.group_size; i++) {
+        const float s = raw_score(token, group * push.group_size + i);
         second = i == 1u ? min(s, first) : max(second, min(s, first));
         first = max(s, first);
     }
     return first + second;
 }
 
+bool has_group(uint slot) {
+    return slot % MOST_GROUPS < push.group_count;
+}
+
 uint rank_of(uint slot) {
-    const uint group = slot % GROUP_COUNT, base = slot - group;
+    const uint group = slot % MOST_GROUPS, base = slot - group;
     uint rank = 0u;
-    for (uint other = 0u; other < GROUP_COUNT; other++)
+    for (uint other = 0u; other < push.group_count; other++)
         rank += ranks_before(group_score[base + other], other, group_score[slot], group) ? 1u : 0u;
     return rank;
 }
@@ -47,37 +52,43 @@ void main() {
         nonfinite[t] = 0u;
     }
     barrier();
-    for (uint slot = lane; slot < count * GROUP_COUNT; slot += WORKGROUP_SIZE) {
-        const float score = sum_of_two_largest(first + slot / GROUP_COUNT, slot % GROUP_COUNT);
+    for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE) {
+        if (!has_group(slot))
+            continue;
+        const float score = sum_of_two_largest(first + slot / MOST_GROUPS, slot % MOST_GROUPS);
         group_score[slot] = score;
         if (!is_finite(score))
-            atomicOr(nonfinite[slot / GROUP_COUNT], 1u);
+            atomicOr(nonfinite[slot / MOST_GROUPS], 1u);
     }
     barrier();
-    for (uint slot = lane; slot < count * GROUP_COUNT; slot += WORKGROUP_SIZE) {
+    for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE) {
+        if (!has_group(slot))
+            continue;
         const uint rank = rank_of(slot);
-        if (rank == TOP_GROUPS - 1u)
-            last_kept[slot / GROUP_COUNT] = group_score[slot];
-        if (rank == TOP_GROUPS)
-            first_left[slot / GROUP_COUNT] = group_score[slot];
+        if (rank == push.top_groups - 1u)
+            last_kept[slot / MOST_GROUPS] = group_score[slot];
+        if (rank == push.top_groups)
+            first_left[slot / MOST_GROUPS] = group_score[slot];
     }
     barrier();
-    for (uint slot = lane; slot < count * GROUP_COUNT; slot += WORKGROUP_SIZE) {
-        const uint t = slot / GROUP_COUNT;
+    for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE) {
+        if (!has_group(slot))
+            continue;
+        const uint t = slot / MOST_GROUPS;
         const float distance = last_kept[t] - group_score[slot];
         float taken = SMOE_GROUP_OUT;
-        if (rank_of(slot) < TOP_GROUPS)
+        if (rank_of(slot) < push.top_groups)
             taken = 0.0;
         else if (distance < push.group_eps) // in this order: the quotient neither overflows nor reaches 0
             taken = distance / ((push.group_eps - distance) / push.group_eps);
         if (taken >= 0.0)
             atomicAdd(taking_part[t], 1u);
-        control[AT_GROUPS + (first + t) * SMOE_GROUP_WORDS(GROUP_COUNT) + slot % GROUP_COUNT] = floatBitsToUint(taken);
+        control[groups_of(first + t) + slot % MOST_GROUPS] = floatBitsToUint(taken);
     }
     barrier();
     for (uint t = lane; t < count; t += WORKGROUP_SIZE) {
-        const uint at = AT_GROUPS + (first + t) * SMOE_GROUP_WORDS(GROUP_COUNT) + GROUP_COUNT;
-        const float gap = TOP_GROUPS < GROUP_COUNT ? last_kept[t] - first_left[t] : INFINITY;
+        const uint at = groups_of(first + t) + push.group_count;
+        const float gap = push.top_groups < push.group_count ? last_kept[t] - first_left[t] : INFINITY;
         control[at] = floatBitsToUint(gap);
         control[at + 1u] = nonfinite[t] != 0u ? 0u : taking_part[t];
     }

@@ -5,6 +5,7 @@
 // Invocation: one expert (consecutive invocations, consecutive experts: the reads of S are coalesced) of THREAD_ROWS tokens, so that an
 // element of S is read once for all of them. Workgroup: EXPERTS experts x TOKENS tokens.
 // control in: PROJECTED [T,p]; out: LOGITS [T,E]; weights: w = S [p,E], b = log_scale [1], all float32.
+#define PUSH_BLOCK SMOE_PUSH_COSINE
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 
@@ -24,18 +25,18 @@ bool is_lost(float square) {
 void main() {
     const uint expert = gl_WorkGroupID.x * EXPERTS + gl_LocalInvocationID.x % EXPERTS;
     const uint first = gl_WorkGroupID.y * TOKENS + gl_LocalInvocationID.x / EXPERTS * THREAD_ROWS;
-    if (expert >= EXPERT_COUNT || first >= push.token_count)
+    if (expert >= push.expert_count || first >= push.token_count)
         return;
     uint base[THREAD_ROWS];
     float product[THREAD_ROWS], square[THREAD_ROWS];
     [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++) {
-        base[r] = AT_PROJECTED + min(first + r, push.token_count - 1) * PROJECTION_WIDTH;
+        base[r] = push.projected_at + min(first + r, push.token_count - 1) * push.projection_width;
         product[r] = 0.0;
         square[r] = 0.0;
     }
     float square_s = 0.0;
-    for (uint i = 0; i < PROJECTION_WIDTH; i++) {
-        const float s = similarity[push.w_offset + i * EXPERT_COUNT + expert];
+    for (uint i = 0; i < push.projection_width; i++) {
+        const float s = similarity[push.w_offset + i * push.expert_count + expert];
         square_s = fma(s, s, square_s);
         [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++) {
             const float v = uintBitsToFloat(control[base[r] + i]);
@@ -51,6 +52,6 @@ void main() {
         if (first + r < push.token_count) {
             const float cosine = product[r] / max(sqrt(square[r]), LEAST_NORM) / norm_s;
             const uint z = no_scale || is_lost(square[r]) || is_lost(square_s) ? 0x7fc00000u : floatBitsToUint(scale * cosine); // NaN
-            control[AT_LOGITS + (first + r) * EXPERT_COUNT + expert] = z;
+            control[push.logits_at + (first + r) * push.expert_count + expert] = z;
         }
 }

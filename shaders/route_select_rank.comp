@@ -4,13 +4,14 @@
 // them, E^2 / WORKGROUP_SIZE comparisons, then all see the ranks in shared memory.
 // control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
 // for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
+#define PUSH_BLOCK SMOE_PUSH_SELECT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "route_select.glsl"
 
-shared float scores[EXPERT_COUNT];  // by expert
-shared float ranked[EXPERT_COUNT];  // by rank: the score, later the unnormalised weight of the active ones
-shared uint ranked_ids[EXPERT_COUNT];
+shared float scores[MOST_EXPERTS];  // by expert
+shared float ranked[MOST_EXPERTS];  // by rank: the score, later the unnormalised weight of the active ones
+shared uint ranked_ids[MOST_EXPERTS];
 shared float partial[WORKGROUP_SIZE];
 shared uint nonfinite, tied, active_count;
 
@@ -36,7 +37,7 @@ float reference_logit(uint token, uint n, float s_first) {
         for (uint rank = gl_LocalInvocationID.x; rank < n; rank += WORKGROUP_SIZE)
             largest = max(largest, logit(token, ranked_ids[rank]));
     } else {
-        for (uint e = gl_LocalInvocationID.x; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+        for (uint e = gl_LocalInvocationID.x; e < push.expert_count; e += WORKGROUP_SIZE)
             largest = max(largest, logit(token, e));
     }
     return largest_of_all(largest);
@@ -45,14 +46,14 @@ float reference_logit(uint token, uint n, float s_first) {
 void main() {
     const uint token = gl_WorkGroupID.x;
     const uint lane = gl_LocalInvocationID.x;
-    const bool reporting = (push.flags & SMOE_PUSH_REPORT) != 0u;
+    const bool reporting = (push.flags & SMOE_FLAG_REPORT) != 0u;
     if (lane == 0u) {
-        nonfinite = GROUPED && groups_taking_part(token) == 0u ? 1u : 0u;
+        nonfinite = GROUPED != 0u && groups_taking_part(token) == 0u ? 1u : 0u;
         tied = 0u;
         active_count = 0u;
     }
     barrier();
-    for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) {
+    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) {
         const float raw = raw_score(token, e);
         scores[e] = score(token, e, raw);
         if (!is_finite(raw))
@@ -61,37 +62,37 @@ void main() {
     barrier();
     if (nonfinite != 0u) {
         if (reporting)
-            for (uint rank = lane; rank < MAX_ACTIVE; rank += WORKGROUP_SIZE)
+            for (uint rank = lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
                 write_unused(token, rank);
         if (lane == 0u)
             write_nonfinite(token);
         return;
     }
-    for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) {
+    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) {
         uint rank = 0u;
-        for (uint f = 0u; f < EXPERT_COUNT; f++)
+        for (uint f = 0u; f < push.expert_count; f++)
             rank += ranks_before(scores[f], f, scores[e], e) ? 1u : 0u;
         ranked[rank] = scores[e];
         ranked_ids[rank] = e;
     }
     barrier();
     const float s_first = ranked[0];
-    const float s_k = ranked[TOP_K - 1u];
-    const float eps = push.max_active < EXPERT_COUNT ? band(s_k, ranked[min(push.max_active, EXPERT_COUNT - 1u)]) : push.eps;
-    const float gap = TOP_K < EXPERT_COUNT ? gap_between(s_k, ranked[min(TOP_K, EXPERT_COUNT - 1u)]) : INFINITY;
-    for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+    const float s_k = ranked[push.top_k - 1u];
+    const float eps = push.max_active < push.expert_count ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)]) : push.eps;
+    const float gap = push.top_k < push.expert_count ? gap_between(s_k, ranked[min(push.top_k, push.expert_count - 1u)]) : INFINITY;
+    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
         if (gap <= push.tie_tolerance && is_tied(scores[e], s_k))
             atomicAdd(tied, 1u);
     // Active is decided by the distance, as the spec's u > 0 is, not by a mask that may underflow.
     for (uint rank = lane; rank < push.max_active; rank += WORKGROUP_SIZE)
-        if (rank < TOP_K || (eps > 0.0 && s_k - ranked[rank] < eps))
+        if (rank < push.top_k || (eps > 0.0 && s_k - ranked[rank] < eps))
             atomicMax(active_count, rank + 1u);
     barrier();
     const uint n = active_count; // distances grow with the rank: all before n run
     const float reference = reference_logit(token, n, s_first);
     float total = 0.0;
     if (RENORMALIZE == 0u && GATE == 0u)
-        for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+        for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
             total += gate_value(SCORES_ARE_LOGITS ? scores[e] : logit(token, e), reference);
     partial[lane] = total;
     float largest = LEFT_OUT;
@@ -118,11 +119,11 @@ void main() {
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE)
         write_active(token, rank, ranked_ids[rank], ranked[rank] / sum * push.scale);
     if (reporting)
-        for (uint rank = n + lane; rank < MAX_ACTIVE; rank += WORKGROUP_SIZE)
+        for (uint rank = n + lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
             write_unused(token, rank);
     if (lane == 0u)
         write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n, push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
-    if ((push.flags & SMOE_PUSH_SCORES) != 0u)
-        for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE) // the logits were last read before a barrier
-            control[AT_LOGITS + token * EXPERT_COUNT + e] = floatBitsToUint(scores[e]);
+    if ((push.flags & SMOE_FLAG_SCORES) != 0u)
+        for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) // the logits were last read before a barrier
+            control[push.logits_at + token * push.expert_count + e] = floatBitsToUint(scores[e]);
 }

@@ -9,13 +9,14 @@
 // control reports 32 and may run 8 or 16): lanes are counted, and subgroups stride over the tokens by gl_NumSubgroups.
 // control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
 // for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
+#define PUSH_BLOCK SMOE_PUSH_SELECT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "route_select.glsl"
 
 const uint TOKENS = WORKGROUP_SIZE / SUBGROUP_SIZE;
-const uint OWN = (EXPERT_COUNT + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // experts of a lane at most; 32 at most, the bits of `ranked`
-const uint SLOTS = (MAX_ACTIVE + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // ranks of a lane at most
+const uint OWN = (MOST_EXPERTS + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // experts of a lane at most; 32 at most, the bits of `ranked`
+const uint SLOTS = (MOST_ACTIVE + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // ranks of a lane at most
 const uint NONE = 0xffffffffu;
 
 uint lanes; // live ones of this subgroup
@@ -44,14 +45,14 @@ float next_rank(uint rank) {
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
         if (gl_SubgroupInvocationID + i * lanes == rank) {
             slot_score[i] = score;
-            slot_id[i] = id;
+            slot_id[i] = min(id, push.expert_count - 1u); // no bits lead out of bounds
         }
     return score;
 }
 
 void write_unused_from(uint token, uint rank) {
-    if ((push.flags & SMOE_PUSH_REPORT) != 0u)
-        for (uint i = rank + gl_SubgroupInvocationID; i < MAX_ACTIVE; i += lanes)
+    if ((push.flags & SMOE_FLAG_REPORT) != 0u)
+        for (uint i = rank + gl_SubgroupInvocationID; i < push.active_stride; i += lanes)
             write_unused(token, i);
 }
 
@@ -67,7 +68,7 @@ float reference_logit(uint token, uint n, float s_first) {
             if (gl_SubgroupInvocationID + i * lanes < n)
                 largest = max(largest, logit(token, slot_id[i]));
     } else {
-        for (uint e = gl_SubgroupInvocationID; e < EXPERT_COUNT; e += lanes)
+        for (uint e = gl_SubgroupInvocationID; e < push.expert_count; e += lanes)
             largest = max(largest, logit(token, e));
     }
     return subgroupMax(largest);
@@ -75,12 +76,12 @@ float reference_logit(uint token, uint n, float s_first) {
 
 void select_token(uint token) {
     const uint lane = gl_SubgroupInvocationID;
-    uint nonfinite = GROUPED && groups_taking_part(token) == 0u ? 1u : 0u;
+    uint nonfinite = GROUPED != 0u && groups_taking_part(token) == 0u ? 1u : 0u;
     ranked = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++) {
         const uint e = lane + i * lanes;
         own_score[i] = 0.0;
-        if (e < EXPERT_COUNT) {
+        if (e < push.expert_count) {
             const float raw = raw_score(token, e);
             nonfinite |= is_finite(raw) ? 0u : 1u;
             own_score[i] = score(token, e, raw);
@@ -98,16 +99,16 @@ void select_token(uint token) {
     // Ranks 1 .. k, then on while the band reaches, to A + 1 at most: that one is only looked at.
     float s_first = 0.0, s_k = 0.0, gap = INFINITY, eps = push.eps;
     uint found = 0u;
-    [[dont_unroll]] for (uint rank = 0u; rank < EXPERT_COUNT; rank++) { // Mali's compiler would, and spill
+    [[dont_unroll]] for (uint rank = 0u; rank < push.expert_count; rank++) { // Mali's compiler would, and spill
         const float score = next_rank(rank);
         found = rank + 1u;
         if (rank == 0u)
             s_first = score;
-        if (rank < TOP_K) {
+        if (rank < push.top_k) {
             s_k = score;
             continue;
         }
-        if (rank == TOP_K)
+        if (rank == push.top_k)
             gap = gap_between(s_k, score);
         if (rank == push.max_active)
             eps = band(s_k, score);
@@ -120,7 +121,7 @@ void select_token(uint token) {
     [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
         const uint rank = lane + i * lanes;
         const bool in_band = eps > 0.0 && s_k - slot_score[i] < eps; // as the spec's u > 0; a mask may underflow
-        if (rank < min(found, push.max_active) && (rank < TOP_K || in_band))
+        if (rank < min(found, push.max_active) && (rank < push.top_k || in_band))
             active_count = rank + 1u;
     }
     const uint n = subgroupMax(active_count); // distances grow with the rank: all before n run
@@ -146,7 +147,7 @@ void select_token(uint token) {
         }
     uint tied = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++)
-        if (lane + i * lanes < EXPERT_COUNT) {
+        if (lane + i * lanes < push.expert_count) {
             if (RENORMALIZE == 0u && GATE == 0u)
                 total += gate_value(SCORES_ARE_LOGITS ? own_score[i] : logit(token, lane + i * lanes), reference);
             if (gap <= push.tie_tolerance && is_tied(own_score[i], s_k))
@@ -157,15 +158,15 @@ void select_token(uint token) {
         if (lane + i * lanes < n)
             write_active(token, lane + i * lanes, slot_id[i], slot_score[i] / sum * push.scale);
     write_unused_from(token, n);
-    if ((push.flags & (SMOE_PUSH_REPORT | SMOE_PUSH_TOTALS)) != 0u)
+    if ((push.flags & (SMOE_FLAG_REPORT | SMOE_FLAG_TOTALS)) != 0u)
         tied = subgroupAdd(tied);
     if (lane == 0u)
         write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n, push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
-    if ((push.flags & SMOE_PUSH_SCORES) != 0u) {
+    if ((push.flags & SMOE_FLAG_SCORES) != 0u) {
         subgroupBarrier(); // the logits have been read
         [[unroll]] for (uint i = 0u; i < OWN; i++)
-            if (lane + i * lanes < EXPERT_COUNT)
-                control[AT_LOGITS + token * EXPERT_COUNT + lane + i * lanes] = floatBitsToUint(own_score[i]);
+            if (lane + i * lanes < push.expert_count)
+                control[push.logits_at + token * push.expert_count + lane + i * lanes] = floatBitsToUint(own_score[i]);
     }
 }
 

@@ -4,19 +4,25 @@
 // next to the experts' matrices, and one workgroup needs no second dispatch to see its own counts.
 // control in: ACTIVE [T], IDS [T,A]; out: ROWS [T,A], ROW_TOKENS [R], TILES, TILE_COUNTS, ARGUMENTS.
 // The order of one expert's rows depends on the scheduling of the atomics; no result does, since each row is computed by itself.
+#define PUSH_BLOCK SMOE_PUSH_SORT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 
-shared uint counts[EXPERT_COUNT];          // rows of each expert
-shared uint row_base[EXPERT_COUNT];        // its first row
-shared uint tile_base[EXPERT_COUNT + 1u];  // its first tile; the last entry is the number of tiles
+shared uint counts[MOST_EXPERTS];          // rows of each expert
+shared uint row_base[MOST_EXPERTS];        // its first row
+shared uint tile_base[MOST_EXPERTS + 1u];  // its first tile; the last entry is the number of tiles
 shared uvec2 sums[WORKGROUP_SIZE];
+
+// The expert of a place in IDS. No bits there lead out of bounds.
+uint expert_of(uint i) {
+    return min(control[push.ids_at + i], push.expert_count - 1u);
+}
 
 // Exclusive sums over the experts of rows and tiles: each invocation adds up its consecutive experts, then a Hillis-Steele scan.
 void scan_experts(uint lane) {
-    const uint each = (EXPERT_COUNT + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
-    const uint first = min(lane * each, EXPERT_COUNT);
-    const uint last = min(first + each, EXPERT_COUNT);
+    const uint each = (push.expert_count + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
+    const uint first = min(lane * each, push.expert_count);
+    const uint last = min(first + each, push.expert_count);
     uvec2 own = uvec2(0u);
     for (uint e = first; e < last; e++)
         own += uvec2(counts[e], (counts[e] + TILE_ROWS - 1u) / TILE_ROWS);
@@ -35,13 +41,13 @@ void scan_experts(uint lane) {
         base += uvec2(counts[e], (counts[e] + TILE_ROWS - 1u) / TILE_ROWS);
     }
     if (lane == 0u)
-        tile_base[EXPERT_COUNT] = sums[WORKGROUP_SIZE - 1u].y;
+        tile_base[push.expert_count] = sums[WORKGROUP_SIZE - 1u].y;
     barrier();
 }
 
 // The expert whose tiles include `tile`: the last one with rows whose first tile is not after it.
 uint expert_of_tile(uint tile) {
-    uint low = 0u, high = EXPERT_COUNT - 1u;
+    uint low = 0u, high = push.expert_count - 1u;
     while (low < high) {
         const uint middle = (low + high + 1u) / 2u;
         if (tile_base[middle] <= tile)
@@ -62,38 +68,38 @@ void write_arguments(uint at, uint column_tiles, uint first, uint count) {
 
 void main() {
     const uint lane = gl_LocalInvocationID.x;
-    for (uint e = lane; e < EXPERT_COUNT; e += WORKGROUP_SIZE)
+    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
         counts[e] = 0u;
     barrier();
     for (uint t = lane; t < push.token_count; t += WORKGROUP_SIZE) {
-        const uint n = control[AT_ACTIVE + t];
-        for (uint i = t * MAX_ACTIVE; i < t * MAX_ACTIVE + n; i++)
-            control[AT_ROWS + i] = atomicAdd(counts[control[AT_IDS + i]], 1u); // the place among the expert's rows, for now
+        const uint n = control[push.active_at + t];
+        for (uint i = t * push.active_stride; i < t * push.active_stride + n; i++)
+            control[push.rows_at + i] = atomicAdd(counts[expert_of(i)], 1u); // the place among the expert's rows, for now
     }
     barrier();
     scan_experts(lane);
     for (uint t = lane; t < push.token_count; t += WORKGROUP_SIZE) {
-        const uint n = control[AT_ACTIVE + t];
-        for (uint i = t * MAX_ACTIVE; i < t * MAX_ACTIVE + n; i++) {
-            const uint row = control[AT_ROWS + i] + row_base[control[AT_IDS + i]];
-            control[AT_ROWS + i] = row;
-            control[AT_ROW_TOKENS + row] = t;
+        const uint n = control[push.active_at + t];
+        for (uint i = t * push.active_stride; i < t * push.active_stride + n; i++) {
+            const uint row = control[push.rows_at + i] + row_base[expert_of(i)];
+            control[push.rows_at + i] = row;
+            control[push.row_tokens_at + row] = t;
         }
     }
-    for (uint i = lane; i < tile_base[EXPERT_COUNT]; i += WORKGROUP_SIZE) {
+    for (uint i = lane; i < tile_base[push.expert_count]; i += WORKGROUP_SIZE) {
         const uint e = expert_of_tile(i);
         const uint done = (i - tile_base[e]) * TILE_ROWS;
-        const uint at = AT_TILES + SMOE_TILE_WORDS * i;
+        const uint at = push.tiles_at + SMOE_TILE_WORDS * i;
         control[at] = e;
         control[at + 1u] = row_base[e] + done;
         control[at + 2u] = min(TILE_ROWS, counts[e] - done);
         control[at + 3u] = 0u;
     }
-    for (uint r = lane; r < RANGE_COUNT; r += WORKGROUP_SIZE) {
-        const uint first = tile_base[min(r * RANGE_EXPERTS, EXPERT_COUNT)];
-        const uint count = tile_base[min((r + 1u) * RANGE_EXPERTS, EXPERT_COUNT)] - first;
-        control[AT_TILE_COUNTS + r] = count;
-        write_arguments(SMOE_CONTROL_ARGUMENTS(r), UP_COLUMN_TILES, first, count);
-        write_arguments(SMOE_CONTROL_ARGUMENTS(r) + 4u, DOWN_COLUMN_TILES, first, count);
+    for (uint r = lane; r < push.range_count; r += WORKGROUP_SIZE) {
+        const uint first = tile_base[min(r * push.range_experts, push.expert_count)];
+        const uint count = tile_base[min((r + 1u) * push.range_experts, push.expert_count)] - first;
+        control[push.tile_counts_at + r] = count;
+        write_arguments(SMOE_ARGUMENTS_AT(r, 0u), push.up_column_tiles, first, count);
+        write_arguments(SMOE_ARGUMENTS_AT(r, 1u), push.down_column_tiles, first, count);
     }
 }

@@ -3,6 +3,7 @@
 // Adds a pass's tokens to the totals (report.h). Workgroup: tokens TILE_ROWS * x and on, counted in shared memory first, so that the
 // atomics in global memory are one per count and workgroup. Integers only: the same totals whatever the scheduling.
 // control in: ACTIVE [T], IDS [T,A], NOTES [T,2]; output: totals.
+#define PUSH_BLOCK SMOE_PUSH_TOTALS
 #define CONTROL_ACCESS readonly
 #include "kernel.glsl"
 #include "smoe/report.h"
@@ -10,8 +11,7 @@
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) buffer Totals { uint totals[]; };
 
 // Counts of this workgroup, in the order of the totals from SMOE_TOTALS_TOKENS on; MAX_ACTIVE keeps its place.
-const uint COUNTS = SMOE_TOTALS_WORDS(EXPERT_COUNT) / 2;
-shared uint counts[COUNTS];
+shared uint counts[SMOE_TOTALS_WORDS(MOST_EXPERTS) / 2];
 
 // Bins of a quarter of a power of two by the bits alone, so that every driver sorts alike: the exponent, then the mantissa against
 // the float32 nearest to 2^(1/4), 2^(1/2) and 2^(3/4).
@@ -33,8 +33,8 @@ void add(uint at, uint value) {
 }
 
 void count_token(uint token) {
-    const uint active_count = control[AT_ACTIVE + token];
-    const uint note = control[AT_NOTES + 2u * token + 1u];
+    const uint active_count = control[push.active_at + token];
+    const uint note = control[push.notes_at + 2u * token + 1u];
     const uint flags = note >> 16;
     uint at_max = SMOE_TOTALS_MAX_ACTIVE / 2; // glslang takes the array for shorter than a constant index
     add(SMOE_TOTALS_TOKENS, 1u);
@@ -49,14 +49,15 @@ void count_token(uint token) {
     add(SMOE_TOTALS_ACTIVE, active_count);
     atomicMax(counts[at_max], active_count);
     add(SMOE_TOTALS_ORDER + 2u * min(note & 0xffffu, SMOE_TOTALS_ORDER_COUNT - 1u), 1u);
-    add(SMOE_TOTALS_GAP + 2u * gap_bin(uintBitsToFloat(control[AT_NOTES + 2u * token])), 1u);
-    for (uint i = token * MAX_ACTIVE; i < token * MAX_ACTIVE + active_count; i++)
-        add(SMOE_TOTALS_EXPERTS + 2u * control[AT_IDS + i], 1u);
+    add(SMOE_TOTALS_GAP + 2u * gap_bin(uintBitsToFloat(control[push.notes_at + 2u * token])), 1u);
+    for (uint i = token * push.active_stride; i < token * push.active_stride + active_count; i++)
+        add(SMOE_TOTALS_EXPERTS + 2u * min(control[push.ids_at + i], push.expert_count - 1u), 1u);
 }
 
 void main() {
     const uint lane = gl_LocalInvocationID.x;
-    for (uint i = lane; i < COUNTS; i += WORKGROUP_SIZE)
+    const uint count_of_counts = SMOE_TOTALS_WORDS(push.expert_count) / 2u;
+    for (uint i = lane; i < count_of_counts; i += WORKGROUP_SIZE)
         counts[i] = 0u;
     barrier();
     const uint first = gl_WorkGroupID.x * TILE_ROWS;
@@ -64,7 +65,7 @@ void main() {
     for (uint t = first + lane; t < last; t += WORKGROUP_SIZE)
         count_token(t);
     barrier();
-    for (uint i = lane; i < COUNTS; i += WORKGROUP_SIZE) {
+    for (uint i = lane; i < count_of_counts; i += WORKGROUP_SIZE) {
         const uint count = counts[i];
         if (count == 0u)
             continue;

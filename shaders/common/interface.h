@@ -1,5 +1,6 @@
-/* What C and the shaders must agree on: bindings, constant ids, push constants, the control buffer's layout.
- * Included by GLSL and by C; the report's layout is public and stands in include/smoe/report.h.
+/* What C and the shaders must agree on: bindings, specialisation constants, push constants. Included by GLSL and by C.
+ * The report's layout is public and stands in include/smoe/report.h; the control buffer's regions are laid out by C alone, in
+ * src/domain/control.c, and the kernels get their places by push constants.
  *
  * Every kernel uses one pipeline layout:
  *   set 0, io:      0 input, 1 control, 2 output    (storage buffers, set by the binding and the stage)
@@ -8,7 +9,7 @@
  *   stage           input              control          output
  *   route_project   x [T,D]            projected out    -
  *   route_logits    x [T,D]            projected in, logits out   -
- *     its shared gate  x [T,D]         shared gate out, the part alone   -
+ *     its shared gate  x [T,D]         shared gate out, a part of its own   -
  *   route_group     -                  logits in, groups out   -
  *   route_select    -                  logits and groups in, routing out   report, if flags say so
  *   totals          -                  routing in       totals
@@ -17,8 +18,8 @@
  *   expert_down     hidden, or that    tiles in         expert rows [rows,D], or the shared expert's part [T,D]
  *   combine         expert rows, both  routing in       y [T,D]
  *
- * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one pass, at most
- * PASS_TOKENS; a forward over more takes several passes. rows: one per token and active expert, sorted by expert. */
+ * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one pass; a forward over
+ * more takes several passes. rows: one per token and active expert, sorted by expert. */
 #ifndef SMOE_INTERFACE_H
 #define SMOE_INTERFACE_H
 
@@ -32,115 +33,148 @@
 #define SMOE_BINDING_W_GATE 2
 #define SMOE_BINDING_B_GATE 3
 
-/* Specialisation constants. D, H, E, k, A as in smoe_plan_desc. */
-#define SMOE_ID_WORKGROUP_SIZE 0  /* local_size_x */
-#define SMOE_ID_SUBGROUP_SIZE 1   /* the subgroup size the pipeline requires, or the smallest that the device may choose */
-#define SMOE_ID_D_MODEL 2
-#define SMOE_ID_D_HIDDEN 3
-#define SMOE_ID_EXPERT_COUNT 4
-#define SMOE_ID_TOP_K 5
-#define SMOE_ID_MAX_ACTIVE 6
-#define SMOE_ID_PASS_TOKENS 7     /* the control buffer's capacity in tokens */
-#define SMOE_ID_RANGE_COUNT 8     /* ranges of experts, each with its own weights set and dispatch */
-#define SMOE_ID_RANGE_EXPERTS 9   /* experts per range; the last range may have fewer */
-#define SMOE_ID_WEIGHT_TYPE 10    /* smoe_type */
-#define SMOE_ID_ACTIVATION 11     /* smoe_activation */
-#define SMOE_ID_GATED 12
-#define SMOE_ID_RENORMALIZE 13
-#define SMOE_ID_ALIGNED 14        /* 1: D and H are multiples of 4, rows may be read four elements at a time */
-#define SMOE_ID_TILE_ROWS 15      /* rows of one expert per tile: what sort cuts the rows into */
-#define SMOE_ID_TILE_COLUMNS 16
-#define SMOE_ID_TILE_DEPTH 17
-#define SMOE_ID_THREAD_ROWS 18    /* outputs per invocation; with cooperative matrices per subgroup */
-#define SMOE_ID_THREAD_COLUMNS 19
-#define SMOE_ID_UP_COLUMN_TILES 20   /* ceil(H / tile columns of expert_up): x of its dispatch */
-#define SMOE_ID_DOWN_COLUMN_TILES 21 /* ceil(D / tile columns of expert_down) */
-#define SMOE_ID_PROJECTION_WIDTH 22  /* p; 0: linear router */
-#define SMOE_ID_GATE 23              /* smoe_gate */
-#define SMOE_ID_GROUP_COUNT 24       /* 0: no groups */
-#define SMOE_ID_TOP_GROUPS 25
-#define SMOE_ID_SHARED_HIDDEN 26     /* S; 0: no shared expert */
-#define SMOE_ID_SHARED_GATE 27       /* 1: its weight is a sigmoid */
-#define SMOE_ID_PART 28              /* SMOE_PART_*: what a matrix multiplication computes */
-#define SMOE_ID_MATRIX_ROWS 29       /* of the device's matrix multiplication: M, N and K of a cooperative matrix's shape */
-#define SMOE_ID_MATRIX_COLUMNS 30
-#define SMOE_ID_MATRIX_DEPTH 31
-#define SMOE_ID_SHARED_SIZE 32       /* uvec4s of shared memory, of the kernels with cooperative matrices */
-#define SMOE_ID_COUNT 33
+/* Specialisation constants, all of 32 bits: C(id, name in GLSL, name in C, value where none is given). ids count up from 0.
+ * They follow from the device and from classes of shapes: flags, types, powers of two. Widths and counts are push constants, so that
+ * layers of many shapes share a pipeline. A kernel that does not look at a constant gets 0 for it (smoe_kernel_config). */
+#define SMOE_WORKGROUP_SIZE_ID 0 /* a literal for local_size_x_id */
+#define SMOE_CONSTANTS(C)                                                                                                    \
+    C(0, WORKGROUP_SIZE, workgroup_size, 64)    /* local_size_x */                                                           \
+    C(1, SUBGROUP_SIZE, subgroup_size, 32)      /* what the pipeline requires, or the least that the device may choose */    \
+    C(2, TILE_ROWS, tile_rows, 32)              /* rows of one expert per tile: what sort cuts the rows into */              \
+    C(3, TILE_COLUMNS, tile_columns, 32)                                                                                     \
+    C(4, TILE_DEPTH, tile_depth, 16)                                                                                         \
+    C(5, THREAD_ROWS, thread_rows, 4)           /* outputs per invocation; with cooperative matrices per subgroup */         \
+    C(6, THREAD_COLUMNS, thread_columns, 4)                                                                                  \
+    C(7, WEIGHT_TYPE, weight_type, 0)           /* smoe_type */                                                              \
+    C(8, ACTIVATION, activation, 0)             /* smoe_activation */                                                        \
+    C(9, GATED, gated, 0)                                                                                                    \
+    C(10, INPUTS_ALIGNED, inputs_aligned, 1)    /* 1: rows are multiples of 4 elements, and read four at a time */           \
+    C(11, WEIGHTS_ALIGNED, weights_aligned, 1)  /* 1: rows of weights are multiples of 16 bytes */                           \
+    C(12, DEPTH_ALIGNED, depth_aligned, 1)      /* 1: K is a multiple of TILE_DEPTH */                                       \
+    C(13, SHARED, shared, 0)                    /* 1: of the shared expert; combine: there is one */                         \
+    C(14, SHARED_GATE, shared_gate, 0)          /* 1: its weight is a sigmoid */                                             \
+    C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                             \
+    C(16, MOST_ACTIVE, most_active, 2)          /* likewise of A */                                                          \
+    C(17, MOST_GROUPS, most_groups, 1)          /* likewise of the groups */                                                 \
+    C(18, GROUPED, grouped, 0)                                                                                               \
+    C(19, GATE, gate, 0)                        /* smoe_gate */                                                              \
+    C(20, RENORMALIZE, renormalize, 1)                                                                                       \
+    C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                        \
+    C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                                \
+    C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                                    \
+    C(24, SHARED_SIZE, shared_size, 1024)       /* uvec4s of shared memory, of the kernels with cooperative matrices */
 
-/* Parts of a stage with a pipeline of their own. The first is the stage itself: logits for route_logits, the routed experts for
- * expert_up and expert_down. */
-#define SMOE_PART_MAIN 0
-#define SMOE_PART_PROJECTION 1  /* route_logits' kernels: v = P x + c */
-#define SMOE_PART_SHARED_GATE 2 /* route_logits' kernels: <x, shared_gate> */
-#define SMOE_PART_SHARED 3      /* expert_up, expert_down: the shared expert, over every token */
+/* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is in elements of
+ * the tensor from the start of its binding: the descriptor's offset is rounded down to the device's alignment, and this is the rest. */
 
-/* Push constants: one block for every kernel, 60 bytes. Offsets are in elements of the tensor from the start of its binding:
- * the descriptor's offset is rounded down to the device's alignment, and this is the rest. */
-#define SMOE_PUSH_FIELDS(UINT, FLOAT)                                                                                        \
+/* Matrix multiplications: route_project, route_logits and the shared expert's gate, expert_up, expert_down. */
+#define SMOE_PUSH_MATMUL(UINT, FLOAT)                                                                                        \
     UINT token_count;                                                                                                        \
-    UINT flags; /* SMOE_PUSH_* */                                                                                            \
-    UINT range; /* expert_up, expert_down: which range of experts */                                                         \
-    UINT max_active; /* the cap A of this call */                                                                            \
+    UINT flags;           /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS_GATE */                                                          \
+    UINT depth;           /* K: elements of an input row */                                                                  \
+    UINT columns;         /* N: outputs of a row */                                                                          \
     UINT w_offset;                                                                                                           \
     UINT b_offset;                                                                                                           \
     UINT w_gate_offset;                                                                                                      \
     UINT b_gate_offset;                                                                                                      \
+    UINT output_at;       /* of the router's: LOGITS, PROJECTED, or 0 of a binding that is SHARED_GATE */                    \
+    UINT first_expert;    /* the rest is of the routed experts: the first of this range */                                   \
+    UINT arguments_at;    /* ARGUMENTS of this dispatch */                                                                   \
+    UINT tile_count_at;   /* TILE_COUNTS of this range */                                                                    \
+    UINT tiles_at;                                                                                                           \
+    UINT row_tokens_at;
+
+/* The cosine router's route_logits. */
+#define SMOE_PUSH_COSINE(UINT, FLOAT)                                                                                        \
+    UINT token_count;                                                                                                        \
+    UINT projection_width;                                                                                                   \
+    UINT expert_count;                                                                                                       \
+    UINT projected_at;                                                                                                       \
+    UINT logits_at;                                                                                                          \
+    UINT w_offset;                                                                                                           \
+    UINT b_offset;
+
+/* route_group. */
+#define SMOE_PUSH_GROUP(UINT, FLOAT)                                                                                         \
+    UINT token_count;                                                                                                        \
+    UINT flags;           /* SMOE_FLAG_BIAS */                                                                               \
+    UINT expert_count;                                                                                                       \
+    UINT group_count;                                                                                                        \
+    UINT group_size;      /* experts of a group */                                                                           \
+    UINT top_groups;                                                                                                         \
+    UINT b_offset;        /* of the selection bias */                                                                        \
+    UINT logits_at;                                                                                                          \
+    UINT groups_at;                                                                                                          \
+    FLOAT group_eps;
+
+/* route_select. */
+#define SMOE_PUSH_SELECT(UINT, FLOAT)                                                                                        \
+    UINT token_count;                                                                                                        \
+    UINT flags;           /* SMOE_FLAG_BIAS, _REPORT, _TOTALS, _SCORES */                                                    \
+    UINT expert_count;                                                                                                       \
+    UINT top_k;                                                                                                              \
+    UINT max_active;      /* the cap of this call */                                                                         \
+    UINT active_stride;   /* A, the plan's cap: IDS, WEIGHTS and the report's have so many per token */                      \
+    UINT group_count;                                                                                                        \
+    UINT group_size;                                                                                                         \
+    UINT b_offset;        /* of the selection bias */                                                                        \
+    UINT logits_at;                                                                                                          \
+    UINT groups_at;                                                                                                          \
+    UINT active_at;                                                                                                          \
+    UINT ids_at;                                                                                                             \
+    UINT weights_at;                                                                                                         \
+    UINT notes_at;                                                                                                           \
     FLOAT eps;                                                                                                               \
     FLOAT a;                                                                                                                 \
     FLOAT b;                                                                                                                 \
     FLOAT temperature;                                                                                                       \
     FLOAT tie_tolerance;                                                                                                     \
-    FLOAT scale;                                                                                                             \
-    FLOAT group_eps;
+    FLOAT scale;
 
-#define SMOE_PUSH_BIAS 1      /* binding b holds a bias */
-#define SMOE_PUSH_BIAS_GATE 2 /* binding b_gate holds a bias */
-#define SMOE_PUSH_REPORT 4    /* write the report */
-#define SMOE_PUSH_TOTALS 8    /* leave notes for the totals */
-#define SMOE_PUSH_SCORES 16   /* leave the scores where the logits were */
+#define SMOE_PUSH_SORT(UINT, FLOAT)                                                                                          \
+    UINT token_count;                                                                                                        \
+    UINT expert_count;                                                                                                       \
+    UINT active_stride;                                                                                                      \
+    UINT range_count;     /* ranges of experts, each with its own weights set and dispatch */                                \
+    UINT range_experts;   /* experts per range; the last range may have fewer */                                             \
+    UINT up_column_tiles; /* ceil(H / tile columns of expert_up): x of its dispatch */                                       \
+    UINT down_column_tiles; /* ceil(D / tile columns of expert_down) */                                                      \
+    UINT active_at;                                                                                                          \
+    UINT ids_at;                                                                                                             \
+    UINT rows_at;                                                                                                            \
+    UINT row_tokens_at;                                                                                                      \
+    UINT tiles_at;                                                                                                           \
+    UINT tile_counts_at;
 
-/* The control buffer, in 32-bit words. T = PASS_TOKENS, R = T * A rows at most.
- * ARGUMENTS: per range, 4 words {x, y, z, first tile} for expert_up, then 4 for expert_down: VkDispatchIndirectCommand and the
- *            range's place in the tile list. A workgroup's tile is first + y index + z index * (groups along y); past the range's
- *            tile count (TILE_COUNTS) it has nothing to do.
- * TILES:     SMOE_TILE_WORDS words per tile: expert, first row, rows (1 .. TILE_ROWS), 0. Sorted by expert.
- * ACTIVE:    [T] active experts, 0 for a non-finite token.       IDS, WEIGHTS: [T,A] in rank order.
- * ROWS:      [T,A] the row of each active expert of a token.     ROW_TOKENS: [R] the token of each row.
- * LOGITS:    [T,E] float32.
- * NOTES:     [T,2] gap (float32); order in bits 0..15, SMOE_REPORT_FLAG_* from bit 16. Written for totals only.
- * PROJECTED: [T,p] float32.
- * GROUPS:    [T,G+2]: of each group what it takes from its experts' scores (float32; SMOE_GROUP_OUT: they may not be chosen); the group
- *            gap (float32); how many groups take part, 0 for a token with a group score that is not finite. G = 0: nothing.
- * SHARED_GATE: [T] float32 logits of the shared expert's gate. A part of its own (SMOE_PART_BEGIN). */
-/* Dispatches that nothing orders write parts of one buffer. Each sees its own part alone, so that no driver and no validation layer takes
- * them for dependent: it begins at a multiple of 256 bytes, the most that minStorageBufferOffsetAlignment may be. */
-#define SMOE_PART_BEGIN(words) (((words) + 63) / 64 * 64)
+#define SMOE_PUSH_TOTALS(UINT, FLOAT)                                                                                        \
+    UINT token_count;                                                                                                        \
+    UINT expert_count;                                                                                                       \
+    UINT active_stride;                                                                                                      \
+    UINT active_at;                                                                                                          \
+    UINT ids_at;                                                                                                             \
+    UINT notes_at;
 
-#define SMOE_GROUP_OUT -1.0
-#define SMOE_GROUP_WORDS(G) ((G) > 0 ? (G) + 2 : 0)
-#define SMOE_ARGUMENT_WORDS 8
+#define SMOE_PUSH_COMBINE(UINT, FLOAT)                                                                                       \
+    UINT d_model;                                                                                                            \
+    UINT active_stride;                                                                                                      \
+    UINT active_at;                                                                                                          \
+    UINT weights_at;                                                                                                         \
+    UINT rows_at;                                                                                                            \
+    UINT shared_gate_at;                                                                                                     \
+    UINT shared_start;    /* elements of the expert rows before the shared expert's part */
+
+#define SMOE_FLAG_BIAS 1      /* binding b holds a bias */
+#define SMOE_FLAG_BIAS_GATE 2 /* binding b_gate holds a bias */
+#define SMOE_FLAG_REPORT 4    /* write the report */
+#define SMOE_FLAG_TOTALS 8    /* leave notes for the totals */
+#define SMOE_FLAG_SCORES 16   /* leave the scores where the logits were */
+
+/* Records of the control buffer. ARGUMENTS are at its start: of each range first expert_up's, then expert_down's. */
+#define SMOE_ARGUMENT_WORDS 4
+#define SMOE_ARGUMENTS_AT(range, down) (SMOE_ARGUMENT_WORDS * (2 * (range) + (down)))
 #define SMOE_TILE_WORDS 4
 #define SMOE_MAX_GROUPS_Y 32768 /* below maxComputeWorkGroupCount[1]'s floor of 65535: more tiles than this use z */
-#define SMOE_CONTROL_ARGUMENTS(range) (SMOE_ARGUMENT_WORDS * (range))
-#define SMOE_CONTROL_TILE_COUNTS(ranges) (SMOE_ARGUMENT_WORDS * (ranges))
-#define SMOE_CONTROL_ACTIVE(ranges) ((SMOE_ARGUMENT_WORDS + 1) * (ranges))
-#define SMOE_CONTROL_IDS(ranges, T) (SMOE_CONTROL_ACTIVE(ranges) + (T))
-#define SMOE_CONTROL_WEIGHTS(ranges, T, A) (SMOE_CONTROL_IDS(ranges, T) + (T) * (A))
-#define SMOE_CONTROL_ROWS(ranges, T, A) (SMOE_CONTROL_WEIGHTS(ranges, T, A) + (T) * (A))
-#define SMOE_CONTROL_ROW_TOKENS(ranges, T, A) (SMOE_CONTROL_ROWS(ranges, T, A) + (T) * (A))
-#define SMOE_CONTROL_LOGITS(ranges, T, A) (SMOE_CONTROL_ROW_TOKENS(ranges, T, A) + (T) * (A))
-#define SMOE_CONTROL_TILES(ranges, T, A, E) (SMOE_CONTROL_LOGITS(ranges, T, A) + (T) * (E))
-/* No tile is empty, so there are no more tiles than rows. */
-#define SMOE_CONTROL_NOTES(ranges, T, A, E) (SMOE_CONTROL_TILES(ranges, T, A, E) + SMOE_TILE_WORDS * (T) * (A))
-#define SMOE_CONTROL_PROJECTED(ranges, T, A, E) (SMOE_CONTROL_NOTES(ranges, T, A, E) + 2 * (T))
-#define SMOE_CONTROL_GROUPS(ranges, T, A, E, p) (SMOE_CONTROL_PROJECTED(ranges, T, A, E) + (T) * (p))
-#define SMOE_CONTROL_SHARED_GATE(ranges, T, A, E, p, G) \
-    SMOE_PART_BEGIN(SMOE_CONTROL_GROUPS(ranges, T, A, E, p) + (T) * SMOE_GROUP_WORDS(G))
-/* Words in all. */
-#define SMOE_CONTROL_WORDS(ranges, T, A, E, p, G) (SMOE_CONTROL_SHARED_GATE(ranges, T, A, E, p, G) + (T))
-
-/* Elements before the shared expert's part of hidden and of the expert rows: R rows of the routed experts. */
-#define SMOE_SHARED_START(R, width) SMOE_PART_BEGIN((R) * (width))
+#define SMOE_GROUP_WORDS(groups) ((groups) + 2)
+#define SMOE_GROUP_OUT -1.0
 
 #endif

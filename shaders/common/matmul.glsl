@@ -1,15 +1,17 @@
 // What the matrix multiplications share: C[rows,N] = A[rows,K] B[N,K]^T of one expert, in three stages chosen by -DSTAGE=
 //   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights;
-//                 by PART also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
+//                 also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
 //   STAGE_UP      hidden = act(x W^T + b), gated with (x Wg^T + bg); rows of x through ROW_TOKENS, N = H, K = D
 //   STAGE_DOWN    expert rows = hidden W^T + b; N = D, K = H
-//   PART_SHARED of the last two: the shared expert; rows are tokens, H is SHARED_HIDDEN
+//   SHARED of the last two: the shared expert; rows are tokens, H is its hidden width
+// N and K are push.columns and push.depth.
 // io: input [.,K] float32, output [R,N] float32; weights: w, w_gate [experts of the range,N,K] float32, or float16 or bfloat16, two to a
 // word; b, b_gate [experts of the range,N] float32.
 #extension GL_EXT_control_flow_attributes : require
 #define STAGE_LOGITS 0
 #define STAGE_UP 1
 #define STAGE_DOWN 2
+#define PUSH_BLOCK SMOE_PUSH_MATMUL
 #if STAGE == STAGE_LOGITS
 #define CONTROL_ACCESS
 #else
@@ -17,33 +19,17 @@
 #endif
 #include "kernel.glsl"
 
-const bool SHARED = PART == SMOE_PART_SHARED;
-const uint HIDDEN = SHARED ? SHARED_HIDDEN : D_HIDDEN;
-#if STAGE == STAGE_DOWN
-const uint K = HIDDEN, N = D_MODEL;
-#elif STAGE == STAGE_UP
-const uint K = D_MODEL, N = HIDDEN;
-#else
-const uint K = D_MODEL, N = PART == SMOE_PART_PROJECTION ? PROJECTION_WIDTH : PART == SMOE_PART_SHARED_GATE ? 1 : EXPERT_COUNT;
-const uint OUTPUT_START = PART == SMOE_PART_PROJECTION    ? AT_PROJECTED
-                          : PART == SMOE_PART_SHARED_GATE ? 0 // of a binding that is that part
-                                                          : AT_LOGITS;
-#endif
 #if STAGE == STAGE_UP
-const uint MATRICES = 1 + GATED; // no choice: Adreno 840 gets a shared array wrong whose length hangs on one (ncnn pull request 6972)
+const uint MATRICES = 1 + GATED; // no choice: Adreno 840 gets a shared array wrong whose length depends on one (ncnn pull request 6972)
 #else
 const uint MATRICES = 1;
 #endif
 #if STAGE == STAGE_LOGITS
 const bool HALF = false;
-const bool ROWS_ALIGNED = K % 4 == 0;
 #else
 const bool HALF = WEIGHT_TYPE != 0; // 16 bits
-const bool ROWS_ALIGNED = ALIGNED != 0;
 #endif
-const uint LOAD = HALF ? 8 : 4;                    // weights in one 16-byte load
-const bool INPUT_WIDE = ROWS_ALIGNED;              // rows may be read four at a time
-const bool WEIGHTS_WIDE = ROWS_ALIGNED && K % LOAD == 0;
+const uint LOAD = HALF ? 8 : 4; // weights in one 16-byte load
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input { float input1[]; };
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input4 { vec4 input4[]; };
@@ -60,38 +46,37 @@ struct Tile { uint expert, first_row, rows; }; // expert: of the range
 // The tile of this workgroup; rows is 0 where there is none.
 Tile tile_of_workgroup() {
     const uint i = gl_WorkGroupID.y + gl_WorkGroupID.z * gl_NumWorkGroups.y;
-    if (STAGE == STAGE_LOGITS || SHARED) {
+    if (STAGE == STAGE_LOGITS || SHARED != 0) {
         const uint first = i * TILE_ROWS;
         return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
     }
 #if STAGE != STAGE_LOGITS
-    if (i >= control[AT_TILE_COUNTS + push.range])
+    if (i >= control[push.tile_count_at])
         return Tile(0, 0, 0);
-    const uint first_tile = control[SMOE_CONTROL_ARGUMENTS(push.range) + 4 * (STAGE - STAGE_UP) + 3];
-    const uint at = AT_TILES + SMOE_TILE_WORDS * (first_tile + i);
-    return Tile(control[at] - push.range * RANGE_EXPERTS, control[at + 1], control[at + 2]);
+    const uint at = push.tiles_at + SMOE_TILE_WORDS * (control[push.arguments_at + 3] + i);
+    return Tile(control[at] - push.first_expert, control[at + 1], control[at + 2]);
 #endif
 }
 
 // First element of the input row that belongs to a row of the tile list.
 uint input_row(uint row) {
 #if STAGE == STAGE_UP
-    if (!SHARED)
-        return control[AT_ROW_TOKENS + row] * K;
+    if (SHARED == 0)
+        return control[push.row_tokens_at + row] * push.depth;
 #endif
-    return row * K;
+    return row * push.depth;
 }
 
-// Four inputs from element k of the row that begins at `base`, zero past K. k is below K rounded up to TILE_DEPTH.
+// Four inputs from element k of the row that begins at `base`, zero past the row. k is below K rounded up to TILE_DEPTH.
 vec4 read_input(uint base, uint k) {
-    if (INPUT_WIDE) {
-        if (K % TILE_DEPTH != 0 && k >= K)
+    if (INPUTS_ALIGNED != 0) {
+        if (DEPTH_ALIGNED == 0 && k >= push.depth)
             return vec4(0);
         return input4[(base + k) / 4];
     }
     vec4 v = vec4(0);
     [[unroll]] for (uint i = 0; i < 4; i++)
-        if (k + i < K)
+        if (k + i < push.depth)
             v[i] = input1[base + k + i];
     return v;
 }
@@ -103,16 +88,16 @@ uint read_weight(uint matrix, uint i) {
     return HALF ? bits >> 16 * (i % 2) & 0xffffu : bits;
 }
 
-// LOAD weights from element k of the row that begins at `base`, as they are stored; zero past K.
+// LOAD weights from element k of the row that begins at `base`, as they are stored; zero past the row.
 uvec4 read_weights(uint matrix, uint base, uint k) {
-    if (WEIGHTS_WIDE) {
-        if (K % TILE_DEPTH != 0 && k >= K)
+    if (WEIGHTS_ALIGNED != 0) {
+        if (DEPTH_ALIGNED == 0 && k >= push.depth)
             return uvec4(0);
         return matrix == 0 ? w4[(base + k) / LOAD] : w_gate4[(base + k) / LOAD];
     }
     uvec4 v = uvec4(0);
     [[unroll]] for (uint i = 0; i < LOAD; i++)
-        if (k + i < K) {
+        if (k + i < push.depth) {
             const uint bits = read_weight(matrix, base + k + i);
             if (HALF)
                 v[i / 2] |= bits << 16 * (i % 2);
@@ -174,21 +159,21 @@ float gated_activation(float sum, float sum_gate) {
     return activation(sum) * sum_gate;
 }
 
-// Bias, activation, gate, and the store of one output; column: of the expert's N.
+// Bias, activation, gate, and the store of one output; column: one of the expert's.
 void store(uint row, uint column, uint expert, float sum, float sum_gate) {
-    if ((push.flags & SMOE_PUSH_BIAS) != 0)
-        sum += bias[push.b_offset + expert * N + column];
+    if ((push.flags & SMOE_FLAG_BIAS) != 0)
+        sum += bias[push.b_offset + expert * push.columns + column];
 #if STAGE == STAGE_UP
     if (MATRICES == 2) {
-        if ((push.flags & SMOE_PUSH_BIAS_GATE) != 0)
-            sum_gate += bias_gate[push.b_gate_offset + expert * N + column];
+        if ((push.flags & SMOE_FLAG_BIAS_GATE) != 0)
+            sum_gate += bias_gate[push.b_gate_offset + expert * push.columns + column];
         sum = gated_activation(sum, sum_gate);
     } else
         sum = activation(sum);
 #endif
 #if STAGE == STAGE_LOGITS
-    control[OUTPUT_START + row * N + column] = floatBitsToUint(sum);
+    control[push.output_at + row * push.columns + column] = floatBitsToUint(sum);
 #else
-    output1[row * N + column] = sum;
+    output1[row * push.columns + column] = sum;
 #endif
 }

@@ -4,33 +4,31 @@
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Report { uint report[]; }; // [T, stride]
 
-const bool GROUPED = GROUP_COUNT > 0u;
-const bool SCORES_ARE_LOGITS = GATE == 0u && !GROUPED;
+const bool SCORES_ARE_LOGITS = GATE == 0u && GROUPED == 0u;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
 // From the score before groups.
 float score(uint token, uint expert, float raw) {
-    if (!GROUPED)
+    if (GROUPED == 0u)
         return raw;
-    const uint group = expert / (EXPERT_COUNT / max(GROUP_COUNT, 1u));
-    const float taken = uintBitsToFloat(control[AT_GROUPS + token * SMOE_GROUP_WORDS(GROUP_COUNT) + group]);
+    const float taken = uintBitsToFloat(control[groups_of(token) + expert / push.group_size]);
     return taken < 0.0 ? LEFT_OUT : max(raw - taken, LEFT_OUT);
 }
 
 float gap_between(float s_k, float s_next) {
-    return GROUPED && s_next == LEFT_OUT ? INFINITY : s_k - s_next;
+    return GROUPED != 0u && s_next == LEFT_OUT ? INFINITY : s_k - s_next;
 }
 
 bool is_tied(float s, float s_k) {
-    return abs(s - s_k) <= push.tie_tolerance && !(GROUPED && s == LEFT_OUT);
+    return abs(s - s_k) <= push.tie_tolerance && !(GROUPED != 0u && s == LEFT_OUT);
 }
 
 float group_gap(uint token) {
-    return GROUPED ? uintBitsToFloat(control[AT_GROUPS + token * SMOE_GROUP_WORDS(GROUP_COUNT) + GROUP_COUNT]) : INFINITY;
+    return GROUPED != 0u ? uintBitsToFloat(control[groups_of(token) + push.group_count]) : INFINITY;
 }
 
 uint groups_taking_part(uint token) {
-    return GROUPED ? control[AT_GROUPS + token * SMOE_GROUP_WORDS(GROUP_COUNT) + GROUP_COUNT + 1u] : 0u;
+    return GROUPED != 0u ? control[groups_of(token) + push.group_count + 1u] : 0u;
 }
 
 // mantissa * 2^exponent with mantissa in [1,2): a product of many factors that neither underflows nor loses bits on the way.
@@ -123,40 +121,40 @@ float log_gate(float z, float reference) {
 // Of the expert of that rank; its logarithm where BY_LOGARITHM.
 float unnormalised_weight(uint rank, float z, float reference, float distance, float eps) {
     if (BY_LOGARITHM)
-        return log_gate(z, reference) + (rank < TOP_K ? 0.0 : max(log_mask(distance, eps), LEFT_OUT));
-    return gate_value(z, reference) * (rank < TOP_K ? 1.0 : mask(distance, eps));
+        return log_gate(z, reference) + (rank < push.top_k ? 0.0 : max(log_mask(distance, eps), LEFT_OUT));
+    return gate_value(z, reference) * (rank < push.top_k ? 1.0 : mask(distance, eps));
 }
 
 void write_active(uint token, uint rank, uint expert, float weight) {
-    const uint at = token * MAX_ACTIVE + rank;
-    control[AT_IDS + at] = expert;
-    control[AT_WEIGHTS + at] = floatBitsToUint(weight);
-    if ((push.flags & SMOE_PUSH_REPORT) != 0u) {
-        const uint to = token * SMOE_REPORT_STRIDE(MAX_ACTIVE);
+    const uint at = token * push.active_stride + rank;
+    control[push.ids_at + at] = expert;
+    control[push.weights_at + at] = floatBitsToUint(weight);
+    if ((push.flags & SMOE_FLAG_REPORT) != 0u) {
+        const uint to = token * SMOE_REPORT_STRIDE(push.active_stride);
         report[to + SMOE_REPORT_IDS + rank] = expert;
-        report[to + SMOE_REPORT_WEIGHTS(MAX_ACTIVE) + rank] = floatBitsToUint(weight);
+        report[to + SMOE_REPORT_WEIGHTS(push.active_stride) + rank] = floatBitsToUint(weight);
     }
 }
 
 void write_unused(uint token, uint rank) {
-    const uint to = token * SMOE_REPORT_STRIDE(MAX_ACTIVE);
+    const uint to = token * SMOE_REPORT_STRIDE(push.active_stride);
     report[to + SMOE_REPORT_IDS + rank] = SMOE_REPORT_UNUSED;
-    report[to + SMOE_REPORT_WEIGHTS(MAX_ACTIVE) + rank] = 0u;
+    report[to + SMOE_REPORT_WEIGHTS(push.active_stride) + rank] = 0u;
 }
 
 // All but the ranks: ACTIVE, the report's head and the notes for the totals.
 void write_token(uint token, float gap, float eps, uint order, uint active_count, uint flags) {
     const bool nonfinite = (flags & SMOE_REPORT_FLAG_NONFINITE) != 0u;
     const float between = nonfinite ? NAN : group_gap(token);
-    if (GROUPED && !nonfinite && between <= push.tie_tolerance)
+    if (GROUPED != 0u && !nonfinite && between <= push.tie_tolerance)
         flags |= SMOE_REPORT_FLAG_GROUP_TIE;
-    control[AT_ACTIVE + token] = active_count;
-    if ((push.flags & SMOE_PUSH_TOTALS) != 0u) {
-        control[AT_NOTES + 2u * token] = floatBitsToUint(gap);
-        control[AT_NOTES + 2u * token + 1u] = order | flags << 16;
+    control[push.active_at + token] = active_count;
+    if ((push.flags & SMOE_FLAG_TOTALS) != 0u) {
+        control[push.notes_at + 2u * token] = floatBitsToUint(gap);
+        control[push.notes_at + 2u * token + 1u] = order | flags << 16;
     }
-    if ((push.flags & SMOE_PUSH_REPORT) != 0u) {
-        const uint to = token * SMOE_REPORT_STRIDE(MAX_ACTIVE);
+    if ((push.flags & SMOE_FLAG_REPORT) != 0u) {
+        const uint to = token * SMOE_REPORT_STRIDE(push.active_stride);
         report[to + SMOE_REPORT_GAP] = floatBitsToUint(gap);
         report[to + SMOE_REPORT_EPS] = floatBitsToUint(eps);
         report[to + SMOE_REPORT_ORDER] = order;

@@ -10,7 +10,12 @@ bool is_finite(float z) {
 }
 
 float logit(uint token, uint expert) {
-    return uintBitsToFloat(control[AT_LOGITS + token * EXPERT_COUNT + expert]);
+    return uintBitsToFloat(control[push.logits_at + token * push.expert_count + expert]);
+}
+
+// The first word of a token's groups.
+uint groups_of(uint token) {
+    return push.groups_at + token * SMOE_GROUP_WORDS(push.group_count);
 }
 
 // Before groups.
@@ -19,7 +24,7 @@ float raw_score(uint token, uint expert) {
     if (GATE == 0u)
         return z;
     precise float s = sigmoid(z);
-    if ((push.flags & SMOE_PUSH_BIAS) != 0u)
+    if ((push.flags & SMOE_FLAG_BIAS) != 0u)
         s += selection_bias[push.b_offset + expert];
     return is_finite(z) ? s : z;
 }

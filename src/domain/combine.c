@@ -1,21 +1,23 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-static uint32_t columns(const smoe_shape *shape)
-{
-    return shape->aligned ? shape->desc.d_model / 4 : shape->desc.d_model;
-}
+/* Invocations, of 4 columns each where D allows, else of 1: few, so that a narrow layer leaves few of them idle. */
+#define WORKGROUP_SIZE 64u
 
 smoe_kernel_config smoe_combine_config(const smoe_shape *shape)
 {
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_combine,
-        .workgroup_size = columns(shape) <= 32 ? 32 : columns(shape) <= 64 ? 64 : 128,
+        .workgroup_size = WORKGROUP_SIZE,
         .subgroup_size = 1,
+        .inputs_aligned = shape->desc.d_model % 4 == 0,
+        .shared = shape->desc.shared_hidden > 0,
+        .shared_gate = shape->desc.shared_gate,
     };
 }
 
 smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count)
 {
-    return (smoe_groups){smoe_divide_up(columns(shape), config->workgroup_size), token_count, 1};
+    const uint32_t columns = config->inputs_aligned ? shape->desc.d_model / 4 : shape->desc.d_model;
+    return (smoe_groups){smoe_divide_up(columns, config->workgroup_size), token_count, 1};
 }

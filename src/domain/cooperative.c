@@ -73,10 +73,10 @@ static uint32_t registers(const smoe_kernel_config *config, uint32_t matrices)
 /* Halves the longer side of a subgroup's part; false where it is a single matrix already (two if gated). */
 static bool halve_part(smoe_kernel_config *config, uint32_t matrices)
 {
-    const bool wide = config->thread_columns * matrices >= config->thread_rows || config->thread_rows == config->matrix.rows;
-    if (wide && config->thread_columns > config->matrix.columns)
+    const bool wide = config->thread_columns * matrices >= config->thread_rows || config->thread_rows == config->matrix_rows;
+    if (wide && config->thread_columns > config->matrix_columns)
         config->thread_columns /= 2;
-    else if (config->thread_rows > config->matrix.rows)
+    else if (config->thread_rows > config->matrix_rows)
         config->thread_rows /= 2;
     else
         return false;
@@ -101,7 +101,7 @@ static bool fit_columns(const smoe_device_info *info, smoe_kernel_config *config
 smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
     const smoe_matrix_shape *matrix = smoe_cooperative_shape(info, stage->type);
-    const uint32_t lanes = info->subgroup_size_min, matrices = stage->matrices;
+    const uint32_t lanes = info->subgroup_size_min, matrices = smoe_matmul_matrices(stage);
     const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0, narrow = lanes < NARROW_LANES;
     smoe_kernel_config config = {
         .kernel = stage->cooperative,
@@ -109,10 +109,12 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
         .required_subgroup_size = controlled ? lanes : 0,
         .tile_rows = smoe_max_u32(tile->rows, matrix->rows),
         .tile_columns = smoe_max_u32(tile->columns / matrices, matrix->columns),
-        .tile_depth = smoe_max_u32(narrow || !stage->aligned ? smoe_min_u32(tile->depth, DEPTH_NARROW) : tile->depth, matrix->depth),
+        .tile_depth = smoe_max_u32(narrow || stage->depth % 4 != 0 ? smoe_min_u32(tile->depth, DEPTH_NARROW) : tile->depth, matrix->depth),
         .thread_rows = smoe_max_u32(tile->thread_rows, matrix->rows),
         .thread_columns = smoe_max_u32(tile->thread_columns / matrices, matrix->columns),
-        .matrix = *matrix,
+        .matrix_rows = matrix->rows,
+        .matrix_columns = matrix->columns,
+        .matrix_depth = matrix->depth,
     };
     const uint32_t most = !narrow ? REGISTERS : lanes > 8 ? REGISTERS_NARROW : REGISTERS_8;
     fit_columns(info, &config, matrices); /* it does: smoe_cooperative_fits */
@@ -122,5 +124,6 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
             break;
         config = next;
     }
+    config.shared_size = smoe_divide_up(config.shared_memory_size, 16);
     return config;
 }

@@ -1,6 +1,6 @@
 #include "stage.h"
 
-smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile)
+smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared)
 {
     const smoe_matmul_stage stage = {
         .vector = SMOE_KERNEL_expert_down_vector,
@@ -9,10 +9,9 @@ smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const s
         .broadcast = SMOE_KERNEL_expert_down_broadcast,
         .cooperative = shape->desc.weight_type == SMOE_TYPE_BFLOAT16 ? SMOE_KERNEL_expert_down_cooperative_bfloat16
                                                                      : SMOE_KERNEL_expert_down_cooperative,
-        .matrices = 1,
-        .load = 16 / smoe_shape_weight_size(shape),
+        .depth = shared ? shape->desc.shared_hidden : shape->desc.d_hidden,
         .type = shape->desc.weight_type,
-        .aligned = shape->aligned && (shape->desc.shared_hidden == 0 || shape->shared_aligned),
+        .shared = shared,
     };
     return smoe_matmul_config(info, tile, &stage);
 }

@@ -1,6 +1,6 @@
 #include "stage.h"
 
-smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile)
+smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared)
 {
     const smoe_matmul_stage stage = {
         .vector = SMOE_KERNEL_expert_up_vector,
@@ -9,10 +9,11 @@ smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smo
         .broadcast = SMOE_KERNEL_expert_up_broadcast,
         .cooperative = shape->desc.weight_type == SMOE_TYPE_BFLOAT16 ? SMOE_KERNEL_expert_up_cooperative_bfloat16
                                                                      : SMOE_KERNEL_expert_up_cooperative,
-        .matrices = shape->desc.gated ? 2 : 1,
-        .load = 16 / smoe_shape_weight_size(shape),
+        .depth = shape->desc.d_model,
         .type = shape->desc.weight_type,
-        .aligned = shape->aligned && (shape->desc.shared_hidden == 0 || shape->shared_aligned),
+        .gated = shape->desc.gated,
+        .shared = shared,
+        .activation = shape->desc.activation,
     };
     return smoe_matmul_config(info, tile, &stage);
 }

@@ -50,17 +50,17 @@ static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe
         .workgroup_size = workgroup_size,
         .subgroup_size = shuffle ? info->subgroup_size_min : 1,
         .tile_columns = workgroup_size / team * tile->thread_columns,
-        .tile_depth = team * stage->load,
+        .tile_depth = team * smoe_matmul_load(stage),
         .thread_rows = tile->rows,
         .thread_columns = tile->thread_columns,
-        .shared_memory_size = shuffle ? 0 : 4 * (workgroup_size + 1) * tile->rows * tile->thread_columns * stage->matrices,
+        .shared_memory_size = shuffle ? 0 : 4 * (workgroup_size + 1) * tile->rows * tile->thread_columns * smoe_matmul_matrices(stage),
     };
 }
 
 static smoe_kernel_config tiled_config(const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    const uint32_t columns = tile->columns / stage->matrices;
-    const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / stage->matrices, 1);
+    const uint32_t matrices = smoe_matmul_matrices(stage), columns = tile->columns / matrices;
+    const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / matrices, 1);
     const uint32_t stride = (tile->depth / 4u) | 1u; /* as in matmul_tiled.comp */
     return (smoe_kernel_config){
         .kernel = stage->tiled,
@@ -70,14 +70,14 @@ static smoe_kernel_config tiled_config(const smoe_tile *tile, const smoe_matmul_
         .tile_depth = tile->depth,
         .thread_rows = tile->thread_rows,
         .thread_columns = thread_columns,
-        .shared_memory_size = 16 * stride * (tile->rows + stage->matrices * columns),
+        .shared_memory_size = 16 * stride * (tile->rows + matrices * columns),
     };
 }
 
 static smoe_kernel_config broadcast_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
     const uint32_t lanes = info->subgroup_size_min;
-    const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / stage->matrices, 1);
+    const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / smoe_matmul_matrices(stage), 1);
     const uint32_t workgroup_size = tile->workgroup_size * lanes;
     const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     return (smoe_kernel_config){
@@ -87,19 +87,34 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
         .required_subgroup_size = controlled ? lanes : 0,
         .tile_columns = workgroup_size * thread_columns,
         /* Every lane reads the same whole number of vec4 inputs per round. */
-        .tile_depth = smoe_max_u32(tile->depth * stage->load, 4 * lanes / tile->rows),
+        .tile_depth = smoe_max_u32(tile->depth * smoe_matmul_load(stage), 4 * lanes / tile->rows),
         .thread_rows = tile->rows,
         .thread_columns = thread_columns,
     };
 }
 
+static smoe_kernel_config tile_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+{
+    switch (tile->matmul) {
+    case SMOE_MATMUL_VECTOR: return vector_config(info, tile, stage);
+    case SMOE_MATMUL_TILED: return tiled_config(tile, stage);
+    case SMOE_MATMUL_BROADCAST: return broadcast_config(info, tile, stage);
+    case SMOE_MATMUL_COOPERATIVE: break;
+    }
+    return smoe_cooperative_config(info, tile, stage);
+}
+
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    if (tile->matmul == SMOE_MATMUL_COOPERATIVE)
-        return smoe_cooperative_config(info, tile, stage);
-    smoe_kernel_config config = tile->matmul == SMOE_MATMUL_VECTOR  ? vector_config(info, tile, stage)
-                                : tile->matmul == SMOE_MATMUL_TILED ? tiled_config(tile, stage)
-                                                                    : broadcast_config(info, tile, stage);
-    config.tile_rows = tile->rows;
+    smoe_kernel_config config = tile_config(info, tile, stage);
+    if (config.tile_rows == 0)
+        config.tile_rows = tile->rows;
+    config.weight_type = (uint32_t)stage->type;
+    config.activation = (uint32_t)stage->activation;
+    config.gated = stage->gated;
+    config.shared = stage->shared;
+    config.inputs_aligned = stage->depth % 4 == 0;
+    config.weights_aligned = stage->depth % smoe_matmul_load(stage) == 0;
+    config.depth_aligned = stage->depth % config.tile_depth == 0;
     return config;
 }

@@ -5,13 +5,15 @@
 
 smoe_kernel_config smoe_route_group_config(const smoe_shape *shape)
 {
-    const uint32_t groups = shape->group_count;
+    const uint32_t groups = smoe_power_of_two(shape->group_count);
     const uint32_t tokens = smoe_max_u32(WORKGROUP_SIZE / groups, 1);
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_route_group,
         .workgroup_size = WORKGROUP_SIZE,
         .subgroup_size = 1,
         .tile_rows = tokens,
+        .most_groups = groups,
+        .gate = (uint32_t)shape->desc.gate,
         .shared_memory_size = 4 * tokens * (groups + 4),
     };
 }

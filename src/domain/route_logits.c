@@ -1,14 +1,15 @@
+#include "base/arithmetic.h"
 #include "stage.h"
 
-smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_tile *tile)
+smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile)
 {
     const smoe_matmul_stage stage = {
         .vector = SMOE_KERNEL_route_logits_vector,
         .vector_basic = SMOE_KERNEL_route_logits_vector_basic,
         .tiled = SMOE_KERNEL_route_logits_tiled,
         .broadcast = SMOE_KERNEL_route_logits_broadcast,
-        .matrices = 1,
-        .load = 4,
+        .depth = shape->desc.d_model,
+        .type = SMOE_TYPE_FLOAT32,
     };
     return smoe_matmul_config(info, tile, &stage);
 }
@@ -19,9 +20,7 @@ smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const 
 
 smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape)
 {
-    uint32_t experts = 1;
-    while (experts < shape->desc.expert_count && experts < COSINE_WORKGROUP_SIZE)
-        experts *= 2;
+    const uint32_t experts = smoe_min_u32(smoe_power_of_two(shape->desc.expert_count), COSINE_WORKGROUP_SIZE);
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_route_logits_cosine,
         .workgroup_size = COSINE_WORKGROUP_SIZE,

@@ -1,25 +1,39 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape)
+static smoe_kernel_config subgroup_config(const smoe_device_info *info, const smoe_shape *shape)
 {
-    const uint32_t experts = shape->desc.expert_count;
-    const uint32_t lanes = info->subgroup_size_min;
-    const uint32_t most = smoe_tuning_find(info)->experts_per_lane * lanes; /* beyond, ranking by counting */
-    if (smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info->capabilities) && experts <= most)
-        return (smoe_kernel_config){
-            .kernel = SMOE_KERNEL_route_select_subgroup,
-            .workgroup_size = smoe_max_u32(info->subgroup_size_max, 64),
-            .subgroup_size = lanes,
-        };
+    return (smoe_kernel_config){
+        .kernel = SMOE_KERNEL_route_select_subgroup,
+        .workgroup_size = smoe_max_u32(info->subgroup_size_max, 64),
+        .subgroup_size = info->subgroup_size_min,
+        .most_active = smoe_power_of_two(shape->desc.max_active),
+    };
+}
+
+static smoe_kernel_config rank_config(uint32_t most_experts)
+{
     /* No more invocations than there are experts, in steps that suit every subgroup size. */
-    const uint32_t wanted = experts <= 32 ? 32 : experts <= 64 ? 64 : 128;
+    const uint32_t workgroup_size = most_experts <= 32 ? 32 : most_experts <= 64 ? 64 : 128;
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_route_select_rank,
-        .workgroup_size = wanted,
+        .workgroup_size = workgroup_size,
         .subgroup_size = 1,
-        .shared_memory_size = 12 * experts + 4 * wanted + 12,
+        .shared_memory_size = 12 * most_experts + 4 * workgroup_size + 12,
     };
+}
+
+smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape)
+{
+    const uint32_t experts = smoe_power_of_two(shape->desc.expert_count);
+    const uint32_t most = smoe_tuning_find(info)->experts_per_lane * info->subgroup_size_min; /* beyond, ranking by counting */
+    const bool by_subgroup = smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info->capabilities) && experts <= most;
+    smoe_kernel_config config = by_subgroup ? subgroup_config(info, shape) : rank_config(experts);
+    config.most_experts = experts;
+    config.grouped = shape->group_count > 0;
+    config.gate = (uint32_t)shape->desc.gate;
+    config.renormalize = shape->desc.renormalize;
+    return config;
 }
 
 smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t token_count)

@@ -35,22 +35,25 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
     out->combine = smoe_combine_config(shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         if (tuning->regimes[i].rows > 0)
-            out->router[i] = smoe_route_logits_config(info, &tuning->regimes[i]);
+            out->router[i] = smoe_route_logits_config(info, shape, &tuning->regimes[i]);
         const smoe_tile *tile = &expert_tuning->regimes[i];
         if (tile->rows == 0)
             continue;
         smoe_expert_selection *experts = &out->experts[i];
-        experts->up = smoe_expert_up_config(info, shape, tile);
-        experts->down = smoe_expert_down_config(info, shape, tile);
-        experts->sort = smoe_sort_config(info, shape, &experts->up, &experts->down);
+        experts->up = smoe_expert_up_config(info, shape, tile, false);
+        experts->down = smoe_expert_down_config(info, shape, tile, false);
+        experts->sort = smoe_sort_config(info, shape, experts->up.tile_rows);
+        if (shape->desc.shared_hidden == 0)
+            continue;
+        experts->shared_up = smoe_expert_up_config(info, shape, tile, true);
+        experts->shared_down = smoe_expert_down_config(info, shape, tile, true);
     }
     const uint32_t most = shape->desc.max_tokens < MOST_DISTINCT_TOKENS ? shape->desc.max_tokens : MOST_DISTINCT_TOKENS;
     for (uint32_t tokens = 1; tokens <= most; tokens++) {
         const smoe_regimes regimes = smoe_selection_regimes(out, &shape->desc, tokens);
-        out->logits_used[regimes.logits] |= !cosine;
-        out->project_used[regimes.project] |= cosine;
-        out->shared_gate_used[regimes.shared_gate] |= shape->desc.shared_gate;
-        out->shared_used[regimes.shared] |= shape->desc.shared_hidden > 0;
+        out->router_used[cosine ? regimes.project : regimes.logits] = true;
+        out->router_used[regimes.shared_gate] |= shape->desc.shared_gate;
+        out->experts[regimes.shared].shared_used |= shape->desc.shared_hidden > 0;
         out->experts[regimes.experts].used = true;
     }
 }

@@ -6,8 +6,9 @@
 
 /* Configurations of one regime of the experts: sort, expert_up and expert_down belong together. */
 typedef struct smoe_expert_selection {
-    bool used; /* some token count up to max_tokens leads here */
-    smoe_kernel_config sort, up, down;
+    bool used;        /* some token count up to max_tokens leads here */
+    bool shared_used; /* for the shared expert */
+    smoe_kernel_config sort, up, down, shared_up, shared_down;
 } smoe_expert_selection;
 
 typedef struct smoe_selection {
@@ -16,9 +17,8 @@ typedef struct smoe_selection {
     smoe_kernel_config cosine;  /* cosine router only */
     smoe_kernel_config group;   /* groups only */
     smoe_kernel_config select, totals, combine;
-    smoe_kernel_config router[SMOE_REGIME_COUNT]; /* route_logits' kernels, whichever part they compute */
-    bool logits_used[SMOE_REGIME_COUNT], project_used[SMOE_REGIME_COUNT], shared_gate_used[SMOE_REGIME_COUNT];
-    bool shared_used[SMOE_REGIME_COUNT];           /* expert_up and expert_down over the shared expert */
+    smoe_kernel_config router[SMOE_REGIME_COUNT]; /* route_project, the linear route_logits and the shared expert's gate */
+    bool router_used[SMOE_REGIME_COUNT];
     smoe_expert_selection experts[SMOE_REGIME_COUNT];
 } smoe_selection;
 

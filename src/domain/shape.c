@@ -1,6 +1,5 @@
 #include "shape.h"
 
-#include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
 
 /* Regions of the workspace begin at multiples of this: the largest minStorageBufferOffsetAlignment that Vulkan allows. */
@@ -114,24 +113,16 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
  * gigabytes that an app must find. */
 #define WORKSPACE_BUDGET (512ull << 20)
 
-static uint64_t shared_gate_word(const smoe_shape *shape, uint64_t pass_tokens)
-{
-    return SMOE_CONTROL_SHARED_GATE((uint64_t)shape->range_count, pass_tokens, (uint64_t)shape->desc.max_active,
-                                    (uint64_t)shape->desc.expert_count, (uint64_t)shape->desc.projection_width,
-                                    (uint64_t)shape->group_count);
-}
-
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return SMOE_CONTROL_WORDS((uint64_t)shape->range_count, pass_tokens, (uint64_t)shape->desc.max_active,
-                              (uint64_t)shape->desc.expert_count, (uint64_t)shape->desc.projection_width, (uint64_t)shape->group_count);
+    return smoe_control_layout(&shape->desc, shape->range_count, shape->group_count, pass_tokens).words;
 }
 
 /* Elements of hidden, or of the experts' rows: the routed experts', then the shared expert's. */
 static uint64_t row_elements(const smoe_shape *shape, uint64_t pass_tokens, uint64_t width, uint64_t shared_width)
 {
     const uint64_t routed = pass_tokens * shape->desc.max_active;
-    return shape->desc.shared_hidden ? SMOE_SHARED_START(routed, width) + pass_tokens * shared_width : routed * width;
+    return shape->desc.shared_hidden ? smoe_part_begin(routed * width) + pass_tokens * shared_width : routed * width;
 }
 
 static uint64_t hidden_elements(const smoe_shape *shape, uint64_t pass_tokens)
@@ -199,21 +190,20 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     *out = (smoe_shape){.desc = *desc};
     if (desc->max_active == 0)
         out->desc.max_active = desc->expert_count;
-    out->aligned = desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0;
-    out->shared_aligned = desc->d_model % 4 == 0 && desc->shared_hidden % 4 == 0;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
     if ((result = check_whole(host, info, out)) || (result = split_ranges(host, info, out)) || (result = split_passes(host, info, out)))
         return result;
-    out->control_size = 4 * control_words(out, out->pass_tokens);
+    out->control = smoe_control_layout(&out->desc, out->range_count, out->group_count, out->pass_tokens);
+    out->control_size = 4 * out->control.words;
     out->hidden_offset = smoe_align_up(out->control_size, REGION_ALIGNMENT);
     out->hidden_size = 4 * hidden_elements(out, out->pass_tokens);
     out->rows_offset = smoe_align_up(out->hidden_offset + out->hidden_size, REGION_ALIGNMENT);
     out->rows_size = 4 * output_elements(out, out->pass_tokens);
     const uint64_t routed = (uint64_t)out->pass_tokens * out->desc.max_active;
     const bool shared = desc->shared_hidden > 0;
-    out->shared_gate_offset = 4 * shared_gate_word(out, out->pass_tokens);
-    out->shared_hidden_offset = out->hidden_offset + (shared ? 4 * SMOE_SHARED_START(routed, desc->d_hidden) : out->hidden_size);
-    out->shared_rows_offset = out->rows_offset + (shared ? 4 * SMOE_SHARED_START(routed, desc->d_model) : out->rows_size);
+    out->shared_gate_offset = 4 * out->control.shared_gate;
+    out->shared_hidden_offset = out->hidden_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_hidden) : out->hidden_size);
+    out->shared_rows_offset = out->rows_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_model) : out->rows_size);
     out->workspace_size = out->rows_offset + out->rows_size;
     return SMOE_SUCCESS;
 }

@@ -4,19 +4,20 @@
 #define SMOE_DOMAIN_SHAPE_H
 
 #include "base/host.h"
+#include "control.h"
 
 typedef struct smoe_shape {
     smoe_plan_desc desc;   /* max_active resolved */
     uint32_t pass_tokens;  /* a forward over more tokens takes several passes */
     uint32_t range_count;  /* ranges of experts, each within maxStorageBufferRange */
     uint32_t range_experts;
-    bool aligned;          /* D and H are multiples of 4 */
-    bool shared_aligned;   /* D and the shared expert's hidden width are */
     uint32_t group_count;  /* 0: no groups */
+    smoe_control control;  /* for pass_tokens */
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
     uint64_t hidden_offset, hidden_size;
     uint64_t rows_offset, rows_size;
-    /* Where the parts of them begin that have descriptors of their own: aligned, and the end where the layer has no shared expert. */
+    /* Where the parts of them begin that have descriptors of their own: aligned, and the end where the layer has no shared expert; bytes
+     * from the workspace's start. */
     uint64_t shared_gate_offset, shared_hidden_offset, shared_rows_offset;
     uint64_t workspace_size;
 } smoe_shape;

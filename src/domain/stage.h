@@ -2,21 +2,37 @@
 #ifndef SMOE_DOMAIN_STAGE_H
 #define SMOE_DOMAIN_STAGE_H
 
+#include "../../shaders/common/interface.h"
 #include "kernel_table.h"
 #include "shape.h"
 #include "tuning.h"
 
-/* A kernel with its constants: all that a pipeline is made from, beside the shape. */
+#define SMOE_CONSTANT_ID(id, NAME, name, value) SMOE_ID_##NAME = (id),
+#define SMOE_CONSTANT_FIELD(id, NAME, name, value) uint32_t name;
+
+/* Ids of specialisation constants. */
+enum { SMOE_CONSTANTS(SMOE_CONSTANT_ID) SMOE_CONSTANT_COUNT };
+
+/* A kernel with its constants: all that a pipeline is made from. It depends on the device and on classes of shapes, never on a width, k or
+ * a token count, so that plans share pipelines. Constants that a kernel does not look at are 0: equal pipelines have equal configurations. */
 typedef struct smoe_kernel_config {
     smoe_kernel kernel;
-    uint32_t workgroup_size;
-    uint32_t subgroup_size;          /* SMOE_ID_SUBGROUP_SIZE */
     uint32_t required_subgroup_size; /* for the pipeline; 0 = any */
-    uint32_t tile_rows, tile_columns, tile_depth, thread_rows, thread_columns;
-    uint32_t up_column_tiles, down_column_tiles; /* sort only */
-    smoe_matrix_shape matrix;                    /* cooperative matrices only */
-    uint32_t shared_memory_size;                 /* bytes */
+    uint32_t shared_memory_size;     /* bytes */
+    union {
+        uint32_t constants[SMOE_CONSTANT_COUNT]; /* by id */
+        struct {
+            SMOE_CONSTANTS(SMOE_CONSTANT_FIELD)
+        };
+    };
 } smoe_kernel_config;
+
+#define SMOE_CHECK_CONSTANT(id, NAME, name, value)                                                                                    \
+    _Static_assert(offsetof(smoe_kernel_config, name) == offsetof(smoe_kernel_config, constants) + 4 * (id), "ids count up from 0");
+SMOE_CONSTANTS(SMOE_CHECK_CONSTANT)
+#undef SMOE_CHECK_CONSTANT
+#undef SMOE_CONSTANT_FIELD
+#undef SMOE_CONSTANT_ID
 
 /* Workgroups of a directly dispatched stage over one pass. The routed experts of expert_up and expert_down are dispatched indirectly. */
 typedef struct smoe_groups {
@@ -32,11 +48,23 @@ uint32_t smoe_regime_for_shared(const smoe_tuning *tuning, uint32_t token_count)
 /* What distinguishes the three matrix multiplications from one another. */
 typedef struct smoe_matmul_stage {
     smoe_kernel vector, vector_basic, tiled, broadcast, cooperative;
-    uint32_t matrices; /* 2 for a gated expert_up */
-    uint32_t load;     /* weights in 16 bytes */
-    smoe_type type;    /* of the weights */
-    bool aligned;      /* rows are read several elements at a time, the shared expert's too */
+    uint32_t depth; /* K */
+    smoe_type type; /* of the weights */
+    bool gated;     /* two matrices: expert_up only */
+    bool shared;    /* of the shared expert */
+    smoe_activation activation; /* expert_up only */
 } smoe_matmul_stage;
+
+static inline uint32_t smoe_matmul_matrices(const smoe_matmul_stage *stage)
+{
+    return stage->gated ? 2 : 1;
+}
+
+/* Weights in one load of 16 bytes. */
+static inline uint32_t smoe_matmul_load(const smoe_matmul_stage *stage)
+{
+    return stage->type == SMOE_TYPE_FLOAT32 ? 4 : 8;
+}
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
@@ -49,8 +77,8 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
 /* Of a matrix multiplication with `columns` outputs over all tokens. */
 smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
 
-/* Outputs of route_project and route_logits: p, E. */
-smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_tile *tile);
+/* For route_project, route_logits and the shared expert's gate alike. */
+smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
 
 smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape);
 
@@ -63,12 +91,12 @@ smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t 
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape);
 smoe_groups smoe_totals_groups(const smoe_kernel_config *config, uint32_t token_count);
 
-/* up and down: the configurations whose tiles sort lays out; they have the same tile_rows. */
-smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *up,
-                                    const smoe_kernel_config *down);
+/* tile_rows: those of expert_up and expert_down, whose tiles sort lays out. */
+smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, uint32_t tile_rows);
 
-smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
-smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
+/* shared: over the shared expert. */
+smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
+smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
 
 smoe_kernel_config smoe_combine_config(const smoe_shape *shape);
 smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);

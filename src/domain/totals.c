@@ -8,13 +8,15 @@
 
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape)
 {
+    const uint32_t experts = smoe_power_of_two(shape->desc.expert_count);
     const uint32_t most = smoe_min_u32(smoe_min_u32(info->max_workgroup_invocations, info->max_workgroup_size_x), 256);
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_totals,
         .workgroup_size = most,
         .subgroup_size = 1,
         .tile_rows = TOKENS,
-        .shared_memory_size = 4 * (SMOE_TOTALS_WORDS(shape->desc.expert_count) / 2),
+        .most_experts = experts,
+        .shared_memory_size = 4 * (SMOE_TOTALS_WORDS(experts) / 2),
     };
 }
 

@@ -108,9 +108,9 @@ static void write_weights(const smoe_plan *plan, const tensor tensors[WEIGHTS_BU
         out->offsets[i] = (uint32_t)((begin - aligned) / tensors[i].element_size);
     }
     if (tensors[1].buffer && tensors[1].buffer->buffer)
-        out->flags |= SMOE_PUSH_BIAS;
+        out->flags |= SMOE_FLAG_BIAS;
     if (tensors[3].buffer && tensors[3].buffer->buffer)
-        out->flags |= SMOE_PUSH_BIAS_GATE;
+        out->flags |= SMOE_FLAG_BIAS_GATE;
     smoe_descriptors_write(plan->context, out->set, infos, WEIGHTS_BUFFERS);
 }
 

@@ -1,110 +1,74 @@
 #include "plan.h"
 
-#include "../../shaders/common/interface.h"
-#include "base/arithmetic.h"
 #include "vulkan/call.h"
 #include "vulkan/pipeline.h"
 
-_Static_assert(SMOE_ID_COUNT <= SMOE_PIPELINE_MAX_CONSTANTS, "a pipeline takes every constant");
+_Static_assert(SMOE_CONSTANT_COUNT <= SMOE_PIPELINE_MAX_CONSTANTS, "a pipeline takes every constant");
 
-/* part: SMOE_PART_*. */
-static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, uint32_t part, VkPipeline *out)
+static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, VkPipeline *out)
 {
     const smoe_context *context = plan->context;
-    const smoe_shape *shape = &plan->shape;
     const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
-    const uint32_t constants[SMOE_ID_COUNT] = {
-        [SMOE_ID_WORKGROUP_SIZE] = config->workgroup_size,
-        [SMOE_ID_SUBGROUP_SIZE] = config->subgroup_size,
-        [SMOE_ID_D_MODEL] = shape->desc.d_model,
-        [SMOE_ID_D_HIDDEN] = shape->desc.d_hidden,
-        [SMOE_ID_EXPERT_COUNT] = shape->desc.expert_count,
-        [SMOE_ID_TOP_K] = shape->desc.top_k,
-        [SMOE_ID_MAX_ACTIVE] = shape->desc.max_active,
-        [SMOE_ID_PASS_TOKENS] = shape->pass_tokens,
-        [SMOE_ID_RANGE_COUNT] = shape->range_count,
-        [SMOE_ID_RANGE_EXPERTS] = shape->range_experts,
-        [SMOE_ID_WEIGHT_TYPE] = (uint32_t)shape->desc.weight_type,
-        [SMOE_ID_ACTIVATION] = (uint32_t)shape->desc.activation,
-        [SMOE_ID_GATED] = shape->desc.gated,
-        [SMOE_ID_RENORMALIZE] = shape->desc.renormalize,
-        [SMOE_ID_ALIGNED] = part == SMOE_PART_SHARED ? shape->shared_aligned : shape->aligned,
-        [SMOE_ID_TILE_ROWS] = config->tile_rows,
-        [SMOE_ID_TILE_COLUMNS] = config->tile_columns,
-        [SMOE_ID_TILE_DEPTH] = config->tile_depth,
-        [SMOE_ID_THREAD_ROWS] = config->thread_rows,
-        [SMOE_ID_THREAD_COLUMNS] = config->thread_columns,
-        [SMOE_ID_UP_COLUMN_TILES] = config->up_column_tiles,
-        [SMOE_ID_DOWN_COLUMN_TILES] = config->down_column_tiles,
-        [SMOE_ID_PROJECTION_WIDTH] = shape->desc.projection_width,
-        [SMOE_ID_GATE] = (uint32_t)shape->desc.gate,
-        [SMOE_ID_GROUP_COUNT] = shape->group_count,
-        [SMOE_ID_TOP_GROUPS] = shape->desc.top_groups,
-        [SMOE_ID_SHARED_HIDDEN] = shape->desc.shared_hidden,
-        [SMOE_ID_SHARED_GATE] = shape->desc.shared_gate,
-        [SMOE_ID_PART] = part,
-        [SMOE_ID_MATRIX_ROWS] = config->matrix.rows,
-        [SMOE_ID_MATRIX_COLUMNS] = config->matrix.columns,
-        [SMOE_ID_MATRIX_DEPTH] = config->matrix.depth,
-        [SMOE_ID_SHARED_SIZE] = smoe_divide_up(config->shared_memory_size, 16),
-    };
     const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     const smoe_pipeline_desc desc = {
         .name = row->name,
         .spirv = row->spirv,
         .spirv_size = row->spirv_size,
-        .constants = constants,
-        .constant_count = SMOE_ID_COUNT,
+        .constants = config->constants,
+        .constant_count = SMOE_CONSTANT_COUNT,
         .required_subgroup_size = config->required_subgroup_size,
         .full_subgroups = size_control && config->subgroup_size > 1 && config->workgroup_size % whole == 0,
     };
     return smoe_pipeline_create(&context->host, &context->vk, context->device, context->cache, context->pipeline_layout, &desc, out);
 }
 
-/* The pipelines of one regime, as far as some token count leads to it. */
+/* A pipeline of the plan: whether some token count leads to it, and what it is made from. */
+typedef struct planned {
+    bool used;
+    const smoe_kernel_config *config;
+    VkPipeline *out;
+} planned;
+
+static smoe_result create_used(const smoe_plan *plan, const planned *pipelines, size_t count)
+{
+    smoe_result result = SMOE_SUCCESS;
+    for (size_t i = 0; !result && i < count; i++)
+        if (pipelines[i].used)
+            result = create_pipeline(plan, pipelines[i].config, pipelines[i].out);
+    return result;
+}
+
 static smoe_result create_regime(smoe_plan *plan, uint32_t i)
 {
     const smoe_selection *selection = &plan->selection;
-    const smoe_kernel_config *router = &selection->router[i];
     const smoe_expert_selection *experts = &selection->experts[i];
-    const struct {
-        bool used;
-        const smoe_kernel_config *config;
-        uint32_t part;
-        VkPipeline *out;
-    } pipelines[] = {
-        {selection->logits_used[i], router, SMOE_PART_MAIN, &plan->logits[i]},
-        {selection->project_used[i], router, SMOE_PART_PROJECTION, &plan->project[i]},
-        {selection->shared_gate_used[i], router, SMOE_PART_SHARED_GATE, &plan->shared_gate[i]},
-        {experts->used, &experts->sort, SMOE_PART_MAIN, &plan->experts[i].sort},
-        {experts->used, &experts->up, SMOE_PART_MAIN, &plan->experts[i].up},
-        {experts->used, &experts->down, SMOE_PART_MAIN, &plan->experts[i].down},
-        {selection->shared_used[i], &experts->up, SMOE_PART_SHARED, &plan->shared[i].up},
-        {selection->shared_used[i], &experts->down, SMOE_PART_SHARED, &plan->shared[i].down},
+    smoe_expert_pipelines *out = &plan->experts[i];
+    const planned pipelines[] = {
+        {selection->router_used[i], &selection->router[i], &plan->router[i]},
+        {experts->used, &experts->sort, &out->sort},
+        {experts->used, &experts->up, &out->up},
+        {experts->used, &experts->down, &out->down},
+        {experts->shared_used, &experts->shared_up, &out->shared_up},
+        {experts->shared_used, &experts->shared_down, &out->shared_down},
     };
-    smoe_result result = SMOE_SUCCESS;
-    for (size_t p = 0; !result && p < sizeof pipelines / sizeof pipelines[0]; p++)
-        if (pipelines[p].used)
-            result = create_pipeline(plan, pipelines[p].config, pipelines[p].part, pipelines[p].out);
-    return result;
+    return create_used(plan, pipelines, sizeof pipelines / sizeof pipelines[0]);
 }
 
 static smoe_result create_pipelines(smoe_plan *plan)
 {
     const smoe_selection *selection = &plan->selection;
-    smoe_result result;
-    if ((plan->shape.desc.router == SMOE_ROUTER_COSINE &&
-         (result = create_pipeline(plan, &selection->cosine, SMOE_PART_MAIN, &plan->cosine))) ||
-        (plan->shape.group_count && (result = create_pipeline(plan, &selection->group, SMOE_PART_MAIN, &plan->group))) ||
-        (result = create_pipeline(plan, &selection->select, SMOE_PART_MAIN, &plan->select)) ||
-        (result = create_pipeline(plan, &selection->totals, SMOE_PART_MAIN, &plan->totals)) ||
-        (result = create_pipeline(plan, &selection->combine, SMOE_PART_MAIN, &plan->combine)))
-        return result;
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
-        if ((result = create_regime(plan, i)))
-            return result;
-    return SMOE_SUCCESS;
+    const planned pipelines[] = {
+        {plan->shape.desc.router == SMOE_ROUTER_COSINE, &selection->cosine, &plan->cosine},
+        {plan->shape.group_count > 0, &selection->group, &plan->group},
+        {true, &selection->select, &plan->select},
+        {true, &selection->totals, &plan->totals},
+        {true, &selection->combine, &plan->combine},
+    };
+    smoe_result result = create_used(plan, pipelines, sizeof pipelines / sizeof pipelines[0]);
+    for (uint32_t i = 0; !result && i < SMOE_REGIME_COUNT; i++)
+        result = create_regime(plan, i);
+    return result;
 }
 
 smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out)
@@ -143,8 +107,8 @@ void smoe_plan_destroy(smoe_plan *plan)
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         vk->vkDestroyPipeline(context->device, single[i], NULL);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const VkPipeline regime[] = {plan->logits[i],     plan->project[i],      plan->shared_gate[i], plan->experts[i].sort,
-                                     plan->experts[i].up, plan->experts[i].down, plan->shared[i].up,   plan->shared[i].down};
+        const smoe_expert_pipelines *experts = &plan->experts[i];
+        const VkPipeline regime[] = {plan->router[i], experts->sort, experts->up, experts->down, experts->shared_up, experts->shared_down};
         for (size_t p = 0; p < sizeof regime / sizeof regime[0]; p++)
             vk->vkDestroyPipeline(context->device, regime[p], NULL);
     }
@@ -166,7 +130,7 @@ VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token
     const smoe_shape *shape = plan ? &plan->shape : NULL;
     if (pass_token_count)
         *pass_token_count = shape ? shape->pass_tokens : 0;
-    return shape ? 4 * SMOE_CONTROL_LOGITS((VkDeviceSize)shape->range_count, shape->pass_tokens, shape->desc.max_active) : 0;
+    return shape ? 4 * shape->control.logits : 0;
 }
 
 VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count)

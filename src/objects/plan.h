@@ -8,7 +8,7 @@
 
 /* A pipeline per configuration of the selection; VK_NULL_HANDLE for those no token count leads to. */
 typedef struct smoe_expert_pipelines {
-    VkPipeline sort, up, down;
+    VkPipeline sort, up, down, shared_up, shared_down;
 } smoe_expert_pipelines;
 
 struct smoe_plan {
@@ -16,9 +16,8 @@ struct smoe_plan {
     smoe_shape shape;
     smoe_selection selection;
     VkPipeline cosine, group, select, totals, combine;
-    VkPipeline logits[SMOE_REGIME_COUNT], project[SMOE_REGIME_COUNT], shared_gate[SMOE_REGIME_COUNT];
+    VkPipeline router[SMOE_REGIME_COUNT];
     smoe_expert_pipelines experts[SMOE_REGIME_COUNT];
-    smoe_expert_pipelines shared[SMOE_REGIME_COUNT]; /* without sort */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* The push constants as C sees them. */
+/* The push constants as C sees them: a block for each kind of stage. */
 #ifndef SMOE_OBJECTS_PUSH_H
 #define SMOE_OBJECTS_PUSH_H
 
@@ -6,11 +6,30 @@
 
 #include "../../shaders/common/interface.h"
 
-#define SMOE_PUSH_UINT uint32_t
-#define SMOE_PUSH_FLOAT float
+#define SMOE_DECLARE_PUSH(name, FIELDS) \
+    typedef struct smoe_push_##name {   \
+        FIELDS(uint32_t, float)         \
+    } smoe_push_##name
 
-typedef struct smoe_push {
-    SMOE_PUSH_FIELDS(SMOE_PUSH_UINT, SMOE_PUSH_FLOAT)
+SMOE_DECLARE_PUSH(matmul, SMOE_PUSH_MATMUL);
+SMOE_DECLARE_PUSH(cosine, SMOE_PUSH_COSINE);
+SMOE_DECLARE_PUSH(group, SMOE_PUSH_GROUP);
+SMOE_DECLARE_PUSH(select, SMOE_PUSH_SELECT);
+SMOE_DECLARE_PUSH(sort, SMOE_PUSH_SORT);
+SMOE_DECLARE_PUSH(totals, SMOE_PUSH_TOTALS);
+SMOE_DECLARE_PUSH(combine, SMOE_PUSH_COMBINE);
+
+#undef SMOE_DECLARE_PUSH
+
+/* One range for all of them. */
+typedef union smoe_push {
+    smoe_push_matmul matmul;
+    smoe_push_cosine cosine;
+    smoe_push_group group;
+    smoe_push_select select;
+    smoe_push_sort sort;
+    smoe_push_totals totals;
+    smoe_push_combine combine;
 } smoe_push;
 
 _Static_assert(sizeof(smoe_push) <= 128, "128 bytes of push constants are Vulkan's floor");

@@ -1,77 +1,69 @@
-/* The workspace of a run, as shaders/common/interface.h lays it out. */
+/* The workspace of a run, as src/domain/control.c lays it out. */
 #ifndef STAGE_VIEW_H
 #define STAGE_VIEW_H
 
 #include "check_stages.h"
 #include "common/interface.h"
 
-static inline const uint32_t *stage_words(const stage_run *run, size_t word)
+static inline const uint32_t *stage_words(const stage_run *run, uint64_t word)
 {
     return (const uint32_t *)(const void *)run->workspace.data + word;
 }
 
-/* The layout's T and A are the pass's capacity and the plan's cap, not this call's. */
-static inline size_t stage_capacity(const stage_run *run)
+static inline const float *stage_floats(const stage_run *run, uint64_t word)
 {
-    return run->shape.pass_tokens;
+    return (const float *)(const void *)stage_words(run, word);
 }
 
-static inline size_t stage_cap(const stage_run *run)
+/* The layout's A is the plan's cap, not this call's. */
+static inline uint64_t stage_cap(const stage_run *run)
 {
     return run->shape.desc.max_active;
 }
 
 static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range)
 {
-    return stage_words(run, SMOE_CONTROL_ARGUMENTS(range));
+    return stage_words(run, SMOE_ARGUMENTS_AT(range, 0));
 }
 
 static inline const uint32_t *stage_tile_counts(const stage_run *run)
 {
-    return stage_words(run, SMOE_CONTROL_TILE_COUNTS(run->shape.range_count));
+    return stage_words(run, run->shape.control.tile_counts);
 }
 
 static inline const uint32_t *stage_active(const stage_run *run)
 {
-    return stage_words(run, SMOE_CONTROL_ACTIVE(run->shape.range_count));
+    return stage_words(run, run->shape.control.active);
 }
 
 static inline const uint32_t *stage_ids(const stage_run *run, uint32_t token)
 {
-    return stage_words(run, SMOE_CONTROL_IDS(run->shape.range_count, stage_capacity(run)) + token * stage_cap(run));
+    return stage_words(run, run->shape.control.ids + token * stage_cap(run));
 }
 
 static inline const float *stage_weights(const stage_run *run, uint32_t token)
 {
-    const size_t at = SMOE_CONTROL_WEIGHTS(run->shape.range_count, stage_capacity(run), stage_cap(run));
-
-    return (const float *)(const void *)stage_words(run, at + token * stage_cap(run));
+    return stage_floats(run, run->shape.control.weights + token * stage_cap(run));
 }
 
 static inline const uint32_t *stage_rows(const stage_run *run, uint32_t token)
 {
-    const size_t at = SMOE_CONTROL_ROWS(run->shape.range_count, stage_capacity(run), stage_cap(run));
-
-    return stage_words(run, at + token * stage_cap(run));
+    return stage_words(run, run->shape.control.rows + token * stage_cap(run));
 }
 
 static inline const uint32_t *stage_row_tokens(const stage_run *run)
 {
-    return stage_words(run, SMOE_CONTROL_ROW_TOKENS(run->shape.range_count, stage_capacity(run), stage_cap(run)));
+    return stage_words(run, run->shape.control.row_tokens);
 }
 
 static inline const float *stage_logits(const stage_run *run, uint32_t token)
 {
-    const size_t at = SMOE_CONTROL_LOGITS(run->shape.range_count, stage_capacity(run), stage_cap(run));
-
-    return (const float *)(const void *)stage_words(run, at + (size_t)token * run->shape.desc.expert_count);
+    return stage_floats(run, run->shape.control.logits + (uint64_t)token * run->shape.desc.expert_count);
 }
 
 static inline const uint32_t *stage_tile(const stage_run *run, uint32_t tile)
 {
-    const size_t at = SMOE_CONTROL_TILES(run->shape.range_count, stage_capacity(run), stage_cap(run), run->shape.desc.expert_count);
-
-    return stage_words(run, at + (size_t)tile * SMOE_TILE_WORDS);
+    return stage_words(run, run->shape.control.tiles + (uint64_t)tile * SMOE_TILE_WORDS);
 }
 
 static inline uint32_t stage_row_count(const stage_run *run)
@@ -83,19 +75,10 @@ static inline uint32_t stage_row_count(const stage_run *run)
     return rows;
 }
 
-/* A region behind the tiles: the layout's macro of that name with the run's arguments. */
-#define STAGE_REGION(run, name) \
-    SMOE_CONTROL_##name((run)->shape.range_count, stage_capacity(run), stage_cap(run), (size_t)(run)->shape.desc.expert_count)
-
-static inline const float *stage_floats(const stage_run *run, size_t word)
-{
-    return (const float *)(const void *)stage_words(run, word);
-}
-
 /* [2]: gap; order and flags */
 static inline const uint32_t *stage_notes(const stage_run *run, uint32_t token)
 {
-    return stage_words(run, STAGE_REGION(run, NOTES) + (size_t)token * 2);
+    return stage_words(run, run->shape.control.notes + (uint64_t)token * 2);
 }
 
 /* The logit of the shared expert's gate. */
@@ -107,16 +90,13 @@ static inline float stage_shared_gate(const stage_run *run, uint32_t token)
 /* v [p] */
 static inline const float *stage_projected(const stage_run *run, uint32_t token)
 {
-    return stage_floats(run, STAGE_REGION(run, PROJECTED) + (size_t)token * run->shape.desc.projection_width);
+    return stage_floats(run, run->shape.control.projected + (uint64_t)token * run->shape.desc.projection_width);
 }
 
 /* Penalties [G], the group gap, how many groups take part. */
 static inline const float *stage_groups(const stage_run *run, uint32_t token)
 {
-    const size_t at = SMOE_CONTROL_GROUPS(run->shape.range_count, stage_capacity(run), stage_cap(run),
-                                          (size_t)run->shape.desc.expert_count, (size_t)run->shape.desc.projection_width);
-
-    return stage_floats(run, at + (size_t)token * SMOE_GROUP_WORDS((size_t)run->shape.group_count));
+    return stage_floats(run, run->shape.control.groups + token * SMOE_GROUP_WORDS((uint64_t)run->shape.group_count));
 }
 
 /* hidden [rows,H] and the experts' rows [rows,D] */

@@ -41,20 +41,20 @@ int test_broken_cooperative(const smoe_device_info *info, const smoe_kernel_conf
     RULE(size == 0);
     for (uint32_t i = 0; i < info->matrix_shape_count; i++) {
         const smoe_matrix_shape *shape = &info->matrix_shapes[i];
-        listed = listed || (shape->type == c->matrix.type && shape->rows == c->matrix.rows && shape->columns == c->matrix.columns &&
-                            shape->depth == c->matrix.depth);
+        listed = listed || ((uint32_t)shape->type == c->weight_type && shape->rows == c->matrix_rows && shape->columns == c->matrix_columns &&
+                            shape->depth == c->matrix_depth);
     }
     RULE(listed);
     RULE(c->required_subgroup_size == lanes || (c->required_subgroup_size == 0 && info->subgroup_size_min == info->subgroup_size_max));
     RULE(lanes >= info->subgroup_size_min && lanes <= info->subgroup_size_max);
-    RULE(c->matrix.depth % 8 == 0 && c->tile_depth % c->matrix.depth == 0 && c->matrix.columns % 4 == 0);
-    RULE(c->thread_rows >= 1 && c->thread_rows % c->matrix.rows == 0 && c->tile_rows % c->thread_rows == 0);
-    RULE(c->thread_columns >= 1 && c->thread_columns % c->matrix.columns == 0 && c->tile_columns % c->thread_columns == 0);
+    RULE(c->matrix_depth % 8 == 0 && c->tile_depth % c->matrix_depth == 0 && c->matrix_columns % 4 == 0);
+    RULE(c->thread_rows >= 1 && c->thread_rows % c->matrix_rows == 0 && c->tile_rows % c->thread_rows == 0);
+    RULE(c->thread_columns >= 1 && c->thread_columns % c->matrix_columns == 0 && c->tile_columns % c->thread_columns == 0);
     RULE(c->workgroup_size == c->tile_rows / c->thread_rows * (c->tile_columns / c->thread_columns) * lanes);
     RULE(c->shared_memory_size % 16 == 0 && c->shared_memory_size >= 16 * stride * (c->tile_rows + columns));
     RULE(c->shared_memory_size >= 16 * c->tile_rows * (columns / 4 + 1));
     /* A single matrix cannot be parted; beyond that no lane is to hold more than the registers that are there. */
-    RULE(c->thread_rows * c->thread_columns == c->matrix.rows * c->matrix.columns ||
+    RULE(c->thread_rows * c->thread_columns == c->matrix_rows * c->matrix_columns ||
          c->thread_rows * c->thread_columns * matrices <= 64 * lanes);
     return 0;
 }
@@ -107,10 +107,10 @@ int test_broken_selection(const smoe_device_info *info, const smoe_shape *shape)
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_tile *router = &s.tuning->regimes[i], *tile = &s.expert_tuning->regimes[i];
         const smoe_expert_selection *e = &s.experts[i];
-        RULE(router->rows > 0 || (!s.logits_used[i] && !s.project_used[i] && !s.shared_gate_used[i]));
+        RULE(router->rows > 0 || !s.router_used[i]);
         RULE(router->rows == 0 || (rule = broken_matmul(info, &s.router[i], router->matmul, 1, 4)) == 0);
         RULE(router->matmul != SMOE_MATMUL_COOPERATIVE);
-        RULE(tile->rows > 0 || (!e->used && !s.shared_used[i]));
+        RULE(tile->rows > 0 || (!e->used && !e->shared_used));
         RULE(tile->matmul != SMOE_MATMUL_COOPERATIVE || shape->desc.mixed_precision);
         if (tile->rows == 0)
             continue;
@@ -118,17 +118,19 @@ int test_broken_selection(const smoe_device_info *info, const smoe_shape *shape)
         RULE((rule = broken_matmul(info, &e->down, tile->matmul, 1, load)) == 0);
         RULE((rule = broken_limit(info, &e->sort)) == 0);
         RULE(e->up.tile_rows == e->down.tile_rows && e->sort.tile_rows == e->up.tile_rows);
-        RULE(e->sort.up_column_tiles * e->up.tile_columns >= shape->desc.d_hidden);
-        RULE((e->sort.up_column_tiles - 1) * e->up.tile_columns < shape->desc.d_hidden);
-        RULE(e->sort.down_column_tiles * e->down.tile_columns >= shape->desc.d_model);
-        RULE(e->sort.up_column_tiles <= info->max_workgroup_count[0] && e->sort.down_column_tiles <= info->max_workgroup_count[0]);
+        RULE(smoe_divide_up(shape->desc.d_hidden, e->up.tile_columns) <= info->max_workgroup_count[0]);
+        RULE(smoe_divide_up(shape->desc.d_model, e->down.tile_columns) <= info->max_workgroup_count[0]);
+        if (!shape->desc.shared_hidden)
+            continue;
+        RULE((rule = broken_matmul(info, &e->shared_up, tile->matmul, shape->desc.gated ? 2 : 1, load)) == 0);
+        RULE((rule = broken_matmul(info, &e->shared_down, tile->matmul, 1, load)) == 0);
     }
     for (uint32_t tokens = 1; tokens <= shape->desc.max_tokens; tokens += tokens < 300 ? 1 : tokens / 3) {
         const smoe_regimes regimes = smoe_selection_regimes(&s, &shape->desc, tokens);
         RULE(s.experts[regimes.experts].used);
-        RULE(cosine ? s.project_used[regimes.project] : s.logits_used[regimes.logits]);
-        RULE(!shape->desc.shared_gate || s.shared_gate_used[regimes.shared_gate]);
-        RULE(!shape->desc.shared_hidden || s.shared_used[regimes.shared]);
+        RULE(s.router_used[cosine ? regimes.project : regimes.logits]);
+        RULE(!shape->desc.shared_gate || s.router_used[regimes.shared_gate]);
+        RULE(!shape->desc.shared_hidden || s.experts[regimes.shared].shared_used);
     }
     return 0;
 }
@@ -142,8 +144,8 @@ int test_broken_shape(const smoe_device_info *info, const smoe_plan_desc *desc,
     RULE(A == (desc->max_active ? desc->max_active : desc->expert_count));
     RULE(T >= 1 && T <= desc->max_tokens && T <= SMOE_MAX_PASS_TOKENS);
     const uint64_t shared = desc->shared_hidden, hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model;
-    RULE(s->hidden_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_hidden) + T * shared : hidden) && s->hidden_size <= range);
-    RULE(s->rows_size == 4 * (shared ? SMOE_SHARED_START(T * A, desc->d_model) + T * desc->d_model : rows) && s->rows_size <= range);
+    RULE(s->hidden_size == 4 * (shared ? smoe_part_begin(T * A * desc->d_hidden) + T * shared : hidden) && s->hidden_size <= range);
+    RULE(s->rows_size == 4 * (shared ? smoe_part_begin(T * A * desc->d_model) + T * desc->d_model : rows) && s->rows_size <= range);
     RULE(s->shared_hidden_offset % 256 == 0 || shared == 0);
     RULE(s->shared_hidden_offset >= s->hidden_offset + 4 * hidden);
     RULE(s->shared_hidden_offset + 4 * T * shared == s->hidden_offset + s->hidden_size);
@@ -151,13 +153,13 @@ int test_broken_shape(const smoe_device_info *info, const smoe_plan_desc *desc,
     RULE(s->shared_rows_offset >= s->rows_offset + 4 * rows);
     RULE(s->shared_rows_offset + (shared ? 4 * rows / A : 0) == s->rows_offset + s->rows_size);
     RULE(s->shared_gate_offset % 256 == 0 && s->shared_gate_offset + 4 * T == s->control_size);
-    RULE(s->aligned == (desc->d_model % 4 == 0 && desc->d_hidden % 4 == 0));
-    RULE(s->shared_aligned == (desc->d_model % 4 == 0 && shared % 4 == 0));
     RULE(desc->d_model * shared * smoe_shape_weight_size(s) <= range && 4ull * desc->projection_width * desc->d_model <= range);
     RULE(4ull * desc->projection_width * desc->expert_count <= range);
     RULE(4 * T * SMOE_REPORT_STRIDE(A) <= range);
-    RULE(s->control_size <= range && s->control_size >= 4 * SMOE_CONTROL_WORDS((uint64_t)s->range_count, T, A, desc->expert_count,
-                                                                               desc->projection_width, s->group_count));
+    const uint64_t parts = 9 * s->range_count + T * (1 + 8 * A + desc->expert_count + 2 + desc->projection_width + 1) +
+                           T * (s->group_count ? s->group_count + 2 : 0); /* what the shapes of control.c's regions come to */
+    RULE(s->control_size <= range && s->control_size == 4 * s->control.words);
+    RULE(s->control.words >= parts && s->control.words < parts + 64);
     RULE(s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
     RULE(s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
     RULE(s->workspace_size == s->rows_offset + s->rows_size);

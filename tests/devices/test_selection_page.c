@@ -97,8 +97,8 @@ static void write_layer(FILE *out, const device_layer *layer)
 
 static void write_cooperative(FILE *out, const smoe_device_info *info, smoe_type type, const smoe_tile *tile)
 {
-    for (uint32_t matrices = 2; matrices > 0; matrices--) {
-        const smoe_matmul_stage stage = {.matrices = matrices, .load = 8, .type = type, .aligned = true};
+    for (int gated = 1; gated >= 0; gated--) {
+        const smoe_matmul_stage stage = {.depth = 1024, .type = type, .gated = gated};
         const smoe_kernel_config c = smoe_cooperative_config(info, tile, &stage);
         fprintf(out, " %ux%ux%u in %ux%u @%u, %u bytes |", c.tile_rows, c.tile_columns, c.tile_depth, c.thread_rows, c.thread_columns,
                 c.workgroup_size, c.shared_memory_size);

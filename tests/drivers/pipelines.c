@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../shaders/common/interface.h"
 #include "domain/kernel_table.h"
+#include "domain/stage.h"
 #include "pipeline_key.h"
 #include "statistics.h"
 #include "tile.h"
@@ -61,11 +61,11 @@ static const char *kernel_name(void)
 _Static_assert(SMOE_ID_TILE_DEPTH == SMOE_ID_TILE_ROWS + 2 && SMOE_ID_THREAD_COLUMNS == SMOE_ID_THREAD_ROWS + 1, "printed in a row");
 
 /* `count` constants from `first` on, as a list. */
-static void print_constants(const VkComputePipelineCreateInfo *info, const char *name, uint32_t first, uint32_t count)
+static void print_constants(const VkComputePipelineCreateInfo *info, const char *name, int first, uint32_t count)
 {
     printf(", \"%s\": [", name);
     for (uint32_t i = 0; i < count; i++)
-        printf(i ? ", %u" : "%u", pipeline_constant(info, first + i));
+        printf(i ? ", %u" : "%u", pipeline_constant(info, (uint32_t)first + i));
     printf("]");
 }
 
@@ -131,15 +131,15 @@ static void see(VkDevice device, const VkComputePipelineCreateInfo *info)
 /* A pipeline of a tiled kernel with the tile to be tried. */
 static void see_tiled(VkDevice device, const VkComputePipelineCreateInfo *asked)
 {
-    uint32_t values[SMOE_ID_COUNT];
-    VkSpecializationMapEntry entries[SMOE_ID_COUNT];
-    const VkSpecializationInfo constants = {SMOE_ID_COUNT, entries, sizeof values, values};
+    uint32_t values[SMOE_CONSTANT_COUNT];
+    VkSpecializationMapEntry entries[SMOE_CONSTANT_COUNT];
+    const VkSpecializationInfo constants = {SMOE_CONSTANT_COUNT, entries, sizeof values, values};
     VkComputePipelineCreateInfo info = *asked;
     const char *name = kernel_name();
 
     if (!strstr(name, "_tiled"))
         return;
-    for (uint32_t i = 0; i < SMOE_ID_COUNT; i++) {
+    for (uint32_t i = 0; i < SMOE_CONSTANT_COUNT; i++) {
         entries[i] = (VkSpecializationMapEntry){i, 4 * i, 4};
         values[i] = pipeline_constant(asked, i);
     }

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "../../shaders/common/interface.h"
+#include "domain/stage.h"
 
 bool tile_parse(const char *text, tile_candidate *out)
 {

@@ -78,10 +78,9 @@ static smoe_matmul_stage stage_of(smoe_type type, bool up, bool gated, bool alig
     return (smoe_matmul_stage){
         .cooperative = up ? (bfloat ? SMOE_KERNEL_expert_up_cooperative_bfloat16 : SMOE_KERNEL_expert_up_cooperative)
                           : (bfloat ? SMOE_KERNEL_expert_down_cooperative_bfloat16 : SMOE_KERNEL_expert_down_cooperative),
-        .matrices = gated ? 2 : 1,
-        .load = 8,
+        .depth = aligned ? 1024 : 1023,
         .type = type,
-        .aligned = aligned,
+        .gated = gated,
     };
 }
 
@@ -105,7 +104,7 @@ static void test_configurations(void **state)
                 const smoe_matmul_stage stage = stage_of(type, up, gated, aligned);
                 const smoe_kernel_config config = smoe_matmul_config(&info, tile, &stage);
                 const smoe_matmul_stage other = stage_of(type, !up, false, aligned);
-                const int rule = test_broken_cooperative(&info, &config, stage.matrices);
+                const int rule = test_broken_cooperative(&info, &config, smoe_matmul_matrices(&stage));
                 if (rule)
                     fail_msg("rule at selection_rules.c:%d: %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
                              info.subgroup_size_min, tile->rows, up ? "up" : "down", gated);

@@ -1,0 +1,42 @@
+#include "control.h"
+
+#include "../../shaders/common/interface.h"
+#include "base/arithmetic.h"
+
+uint64_t smoe_part_begin(uint64_t words)
+{
+    return smoe_align_up(words, 64);
+}
+
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count, uint64_t pass_tokens)
+{
+    const uint64_t T = pass_tokens, E = desc->expert_count, rows = T * desc->max_active, ranges = range_count;
+    smoe_control c = {0};
+    const struct {
+        uint64_t *place;
+        uint64_t words;
+    } regions[] = {
+        /* Per range and direction {x, y, z, first tile}: VkDispatchIndirectCommand and the range's place in the tile list. A workgroup's
+         * tile is first + y index + z index * (groups along y); past the range's tile count it has nothing to do. */
+        {&c.arguments, SMOE_ARGUMENTS_AT(ranges, 0)},
+        {&c.tile_counts, ranges},          /* tiles of a range */
+        {&c.active, T},                    /* active experts of a token, 0 if it is not finite */
+        {&c.ids, rows},                    /* [T,A] in rank order */
+        {&c.weights, rows},                /* [T,A] float32 */
+        {&c.rows, rows},                   /* [T,A] the row of each active expert of a token */
+        {&c.row_tokens, rows},             /* the token of each row */
+        {&c.logits, T * E},                /* [T,E] float32 */
+        {&c.tiles, SMOE_TILE_WORDS * rows}, /* {expert, first row, rows, 0} by ascending expert. No tile is empty: no more than rows */
+        {&c.notes, 2 * T},                 /* for the totals: gap (float32); order in bits 0 .. 15, SMOE_REPORT_FLAG_* from bit 16 */
+        {&c.projected, T * desc->projection_width}, /* [T,p] float32 */
+        /* What each group takes from its experts' scores (float32; SMOE_GROUP_OUT: they may not be chosen); the group gap (float32); how
+         * many groups take part, 0 for a token with a group score that is not finite. */
+        {&c.groups, group_count ? T * SMOE_GROUP_WORDS((uint64_t)group_count) : 0},
+        {&c.shared_gate, T}, /* float32 logits of the shared expert's gate: a part of its own */
+    };
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
+        *regions[i].place = regions[i].place == &c.shared_gate ? smoe_part_begin(c.words) : c.words;
+        c.words = *regions[i].place + regions[i].words;
+    }
+    return c;
+}
