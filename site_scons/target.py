@@ -55,6 +55,7 @@ class Target:
         return ['xvfb-run', '--auto-servernum'] if self.windows and self.cross and not os.environ.get('DISPLAY') else []
 
     def libraries(self, *names):
-        """Names of the C library's own libraries, without those that this system has in one piece."""
-        missing = {'darwin': ['dl'], 'windows': ['dl', 'm']}.get(self.system, [])
-        return [name for name in names if name not in missing]
+        """Names of the C library's own libraries, without those that this system has in one piece. threads: what the libraries' own
+        are from; Windows has its own, and pthread there is a library of programs."""
+        missing = {'darwin': ['dl'], 'windows': ['dl', 'm', 'threads']}.get(self.system, [])
+        return ['pthread' if name == 'threads' else name for name in names if name not in missing]

@@ -4,17 +4,19 @@
  * application owns, over buffers that the application owns. It never submits, waits, maps or allocates device memory; it never
  * aborts, prints or reads the environment, and holds no global state. Apps without a Vulkan device of their own use device.h.
  *
- * Objects, in the order they are made: context (one per VkDevice) -> plan (one per layer shape) -> layer (one per set of
- * weights) and binding (one per set of input, output and workspace buffers) -> smoe_forward records layer over binding.
+ * Objects, in the order they are made: context (one per VkDevice, with the pipelines) -> plan (one per layer shape) -> layer (one per
+ * set of weights) and binding (one per set of input, output and workspace buffers) -> smoe_forward records layer over binding.
  *
  * Rules that hold for every function unless its comment says otherwise:
  * - Errors: SMOE_SUCCESS or a negative smoe_result. On failure *out is NULL, nothing is leaked, and one line that names the
  *   argument and the rule it broke goes to the context's log. Passing a description with invalid values is an error, never a crash;
  *   pointers, if not NULL, must point to what their type says.
- * - Thread safety: objects are immutable after creation; every function may be called from any thread on the same objects at
- *   the same time. Only command buffers, as Vulkan demands, are externally synchronised, and an object must outlive its use.
- * - Ownership: a child object does not own its parents; destroy children first. Destroying NULL is legal. Descriptions and the
- *   arrays they point to are only read during the call.
+ * - Thread safety: objects are immutable after creation, as far as a program can see; every function may be called from any thread on
+ *   the same objects at the same time. Only command buffers, as Vulkan demands, are externally synchronised, and an object must outlive
+ *   its use. smoe_plan_create may wait for another thread's smoe_plan_create on the same context, which compiles a pipeline that both
+ *   need. Nothing else waits for another thread, and no thread is kept waiting for one that calls the app's log or allocator.
+ * - Ownership: a child object does not own its parents; destroy children first, and the context, whose pipelines command buffers use,
+ *   last. Destroying NULL is legal. Descriptions and the arrays they point to are only read during the call.
  * - Shapes: T tokens, D model width, E experts, H expert hidden width, k experts chosen, A the cap on active experts.
  *   Matrices are row-major.
  * - Sources: "paper" is arXiv 2606.19036 (Geometric and Stochastic Analysis of Discontinuities in Sparse Mixture-of-Experts);
@@ -81,9 +83,10 @@ typedef struct smoe_log {
     void *user;
 } smoe_log;
 
-/* Host memory for smoe's own objects (Vulkan's objects use the driver's allocator). Both callbacks or neither; both may be
- * called from any thread that calls smoe. `allocate` returns memory aligned for any C type, or NULL, which surfaces as
- * SMOE_ERROR_OUT_OF_HOST_MEMORY. `release` gets only what `allocate` gave, never NULL. The struct is copied. */
+/* Host memory for smoe's own objects (Vulkan's objects use the driver's allocator). Both callbacks or neither; both are called within
+ * a call of smoe, by its thread: by several at once where several threads call. Memory may be released by another thread than the one that
+ * allocated it: what smoe_plan_create keeps for a new pipeline goes with the context. `allocate` returns memory aligned for any C type,
+ * or NULL, which surfaces as SMOE_ERROR_OUT_OF_HOST_MEMORY. `release` gets only what `allocate` gave, never NULL. The struct is copied. */
 typedef struct smoe_allocator {
     void *(*allocate)(void *user, size_t size);
     void (*release)(void *user, void *memory);
@@ -208,7 +211,8 @@ typedef struct smoe_context_desc {
     const smoe_log *log;             /* NULL = none */
 } smoe_context_desc;
 
-/* Makes a context for an app's VkDevice. Compiles nothing: pipelines are made by plans.
+/* Makes a context for an app's VkDevice. Compiles nothing: pipelines are made with plans. They are kept, for other plans too, until the
+ * context is destroyed, which plans, layers and bindings must be before.
  * Errors: INVALID_ARGUMENT (also: act_as has a number that Vulkan does not allow, enabled_features have vulkanMemoryModel without
  * vulkanMemoryModelDeviceScope), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, UNSUPPORTED (the device or act_as is below the floor),
  * VULKAN. */
@@ -321,7 +325,9 @@ SMOE_API smoe_result smoe_select_kernels(const smoe_device_info *info, const smo
 
 typedef struct smoe_plan smoe_plan;
 
-/* Compiles the pipelines for a shape: the slow call (milliseconds to seconds; the pipeline cache shortens it).
+/* Gets the pipelines for a shape from the context, and compiles those that no earlier plan of the context has needed: then it is the slow
+ * call (milliseconds to seconds; the pipeline cache shortens it). What it has compiled stays with the context, also where a later pipeline
+ * fails, and when the plan is destroyed.
  * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, the router or its projection, or the rows of one
  * token exceed the device's maxStorageBufferRange), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);

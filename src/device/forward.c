@@ -1,26 +1,6 @@
 /* Blocking forwards over host arrays, their logits and their times. */
+#include "base/system.h"
 #include "layer_internal.h"
-
-#ifdef _WIN32
-#include <windows.h>
-#else
-#include <time.h>
-#endif
-
-/* Nanoseconds. The wall clock where C11 is all there is: it has no monotonic one. Not all of Windows' C libraries have C11's. */
-static double host_time(void)
-{
-#ifdef _WIN32
-    LARGE_INTEGER ticks = {0}, frequency = {0};
-    QueryPerformanceFrequency(&frequency);
-    QueryPerformanceCounter(&ticks);
-    return (double)ticks.QuadPart * 1e9 / (double)frequency.QuadPart;
-#else
-    struct timespec now = {0};
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-#endif
-}
 
 static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uint32_t query)
 {
@@ -81,11 +61,11 @@ static smoe_result run(smoe_device_layer *layer, bool timed, smoe_timings *timin
 {
     if (timings)
         *timings = (smoe_timings){0};
-    const double begin = host_time();
+    const double begin = smoe_system_time();
     const smoe_result result = smoe_helper_submit(layer->device);
     if (result != SMOE_SUCCESS || !timings)
         return result;
-    timings->host_total = host_time() - begin;
+    timings->host_total = smoe_system_time() - begin;
     return timed ? read_stage_times(layer->device, timings) : SMOE_SUCCESS;
 }
 

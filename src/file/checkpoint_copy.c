@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/system.h"
+
 #define ALIGNMENT 64u
 
 static uint64_t axis_length(const smoe_layer_reading *r, char letter)
@@ -64,7 +66,7 @@ static smoe_result copy_piece(const smoe_layer_reading *r, const smoe_piece *pie
     }
     const uint64_t first = strchr(row->name, '#') ? piece->expert * slot_stride(r, row->slot, 'E') : 0;
     scatter.out = r->out->memory + slot->offset + first * slot->element_size;
-    if (!smoe_file_stream_seek(&shard->stream, shard->headers->data_offset + piece->entry->begin))
+    if (!smoe_system_file_seek(shard->stream.stream, shard->headers->data_offset + piece->entry->begin))
         return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE, "tensor \"%.200s\": the file cannot be read there",
                               piece->entry->tensor.name);
     return smoe_file_scatter(&shard->headers->host, &shard->stream, &scatter, piece->entry->tensor.name);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/system.h"
+
 #define MAX_JSON_SIZE 100000000u /* safetensors' bound of a header: an index has as much to say */
 
 char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const char *name)
@@ -154,7 +156,7 @@ static smoe_result look_for(const smoe_checkpoint *checkpoint, const char *name,
     char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
     if (!path)
         return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
-    FILE *stream = smoe_file_open(path, SMOE_FILE_READ);
+    FILE *stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_READ);
     *there = stream != NULL;
     if (stream)
         fclose(stream);

@@ -66,18 +66,6 @@ typedef struct smoe_file_type {
 smoe_file_type smoe_file_type_by_name(const char *name);
 smoe_file_type smoe_file_type_of(smoe_tensor_type type);
 
-/* ---- files by name ------------------------------------------------------------------------------------------------- */
-
-typedef enum smoe_file_mode {
-    SMOE_FILE_READ,
-    SMOE_FILE_WRITE, /* makes it, or empties what is there */
-    SMOE_FILE_CREATE /* only where there is none */
-} smoe_file_mode;
-
-/* Binary streams; NULL where it cannot be. Names are UTF-8. */
-FILE *smoe_file_open(const char *name, smoe_file_mode mode);
-void smoe_file_remove(const char *name);
-
 /* ---- bytes of a file ----------------------------------------------------------------------------------------------- */
 
 #define SMOE_FILE_UNKNOWN_SIZE UINT64_MAX
@@ -95,7 +83,6 @@ smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_st
 /* Into memory that is there, and past bytes that nobody wants. "what": the tensor's name. */
 smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size, const char *what);
 smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what);
-bool smoe_file_stream_seek(const smoe_file_stream *in, uint64_t offset);
 
 /* ---- safetensors and JSON ------------------------------------------------------------------------------------------ */
 

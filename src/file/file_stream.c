@@ -4,27 +4,22 @@
  * memory grows with the bytes that have really come. */
 #include "file_internal.h"
 
-#include <limits.h>
 #include <string.h>
+
+#include "base/system.h"
 
 #define FIRST_CHUNK 1048576u
 
-/* Leaves the stream at its beginning. */
+/* Leaves the stream at its beginning. Devices and kernel files call themselves empty. */
 static uint64_t stream_size(FILE *stream)
 {
-#ifdef _WIN32
-    const int64_t size = _fseeki64(stream, 0, SEEK_END) == 0 ? _ftelli64(stream) : -1;
-#else
-    const int64_t size = fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;
-#endif
-    clearerr(stream);
-    /* Devices and kernel files call themselves empty. */
-    return size > 0 && fseek(stream, 0, SEEK_SET) == 0 ? (uint64_t)size : SMOE_FILE_UNKNOWN_SIZE;
+    const uint64_t size = smoe_system_file_size(stream);
+    return size > 0 && smoe_system_file_seek(stream, 0) ? size : SMOE_FILE_UNKNOWN_SIZE;
 }
 
 bool smoe_file_stream_open(smoe_file_stream *in, const char *path)
 {
-    in->stream = smoe_file_open(path, SMOE_FILE_READ);
+    in->stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_READ);
     if (!in->stream)
         return false;
     in->size = stream_size(in->stream);
@@ -88,20 +83,4 @@ smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_st
         left -= want;
     }
     return SMOE_SUCCESS;
-}
-
-bool smoe_file_stream_seek(const smoe_file_stream *in, uint64_t offset)
-{
-#ifdef _WIN32
-    return offset <= INT64_MAX && _fseeki64(in->stream, (int64_t)offset, SEEK_SET) == 0;
-#else
-    /* In steps of what a long holds, which is 2^31 - 1 where it has 32 bits. */
-    bool ok = fseek(in->stream, 0, SEEK_SET) == 0;
-    while (ok && offset > 0) {
-        const uint64_t step = offset < (uint64_t)LONG_MAX ? offset : (uint64_t)LONG_MAX;
-        ok = fseek(in->stream, (long)step, SEEK_CUR) == 0;
-        offset -= step;
-    }
-    return ok;
-#endif
 }

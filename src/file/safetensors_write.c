@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/system.h"
+
 /* Text that is measured first (text NULL) and written the second time. */
 typedef struct sink {
     char *text;
@@ -153,18 +155,18 @@ smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, 
     put_header(&out, tensors, tensor_count, metadata, metadata_count);
 
     /* A file that is new may be removed again. One that was there may be a device or somebody's link: it is only emptied. */
-    FILE *stream = smoe_file_open(path, SMOE_FILE_CREATE);
+    FILE *stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_CREATE);
     const bool is_new = stream != NULL;
     if (!stream)
-        stream = smoe_file_open(path, SMOE_FILE_WRITE);
+        stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_WRITE);
     if (stream) {
         bool ok = write_all(stream, out.text, out.size, tensors, tensor_count);
         ok = fclose(stream) == 0 && ok;
         if (!ok) {
             result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be written");
             if (is_new)
-                smoe_file_remove(path);
-            else if ((stream = smoe_file_open(path, SMOE_FILE_WRITE)) != NULL)
+                smoe_system_file_remove(path);
+            else if ((stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_WRITE)) != NULL)
                 fclose(stream);
         }
     } else {

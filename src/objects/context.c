@@ -63,6 +63,12 @@ static smoe_result create_cache(smoe_context *context, const smoe_context_desc *
     return result;
 }
 
+static smoe_result create_store(smoe_context *context)
+{
+    const smoe_pipeline_device device = {&context->vk, context->device, context->cache, context->pipeline_layout};
+    return smoe_pipeline_store_create(&context->host, &device, &context->pipelines);
+}
+
 static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *desc)
 {
     const char *missing = !desc->get_instance_proc_addr ? "get_instance_proc_addr"
@@ -234,7 +240,8 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return result;
     }
     if ((result = create_cache(context, desc)) || (result = create_set_layout(context, 3, &context->io_layout)) ||
-        (result = create_set_layout(context, 4, &context->weights_layout)) || (result = create_pipeline_layout(context)))
+        (result = create_set_layout(context, 4, &context->weights_layout)) || (result = create_pipeline_layout(context)) ||
+        (result = create_store(context)))
         goto fail;
     *out = context;
     return SMOE_SUCCESS;
@@ -248,6 +255,7 @@ void smoe_context_destroy(smoe_context *context)
     if (!context)
         return;
     const struct VolkDeviceTable *vk = &context->vk;
+    smoe_pipeline_store_destroy(context->pipelines);
     vk->vkDestroyPipelineLayout(context->device, context->pipeline_layout, NULL);
     vk->vkDestroyDescriptorSetLayout(context->device, context->weights_layout, NULL);
     vk->vkDestroyDescriptorSetLayout(context->device, context->io_layout, NULL);

@@ -3,6 +3,7 @@
 #define SMOE_OBJECTS_CONTEXT_H
 
 #include "base/host.h"
+#include "vulkan/pipeline_store.h"
 #include "vulkan/volk_table.h"
 
 struct smoe_context {
@@ -14,6 +15,7 @@ struct smoe_context {
     /* One layout for every kernel, see shaders/common/interface.h. */
     VkDescriptorSetLayout io_layout, weights_layout;
     VkPipelineLayout pipeline_layout;
+    smoe_pipeline_store *pipelines; /* grows with the plans, from any thread: of a const context too */
 };
 
 #endif

@@ -1,8 +1,5 @@
 #include "plan.h"
 
-#include "vulkan/call.h"
-#include "vulkan/pipeline.h"
-
 _Static_assert(SMOE_CONSTANT_COUNT <= SMOE_PIPELINE_MAX_CONSTANTS, "a pipeline takes every constant");
 
 static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, VkPipeline *out)
@@ -20,7 +17,7 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
         .required_subgroup_size = config->required_subgroup_size,
         .full_subgroups = size_control && config->subgroup_size > 1 && config->workgroup_size % whole == 0,
     };
-    return smoe_pipeline_create(&context->host, &context->vk, context->device, context->cache, context->pipeline_layout, &desc, out);
+    return smoe_pipeline_store_get(context->pipelines, &desc, out);
 }
 
 /* A pipeline of the plan: whether some token count leads to it, and what it is made from. */
@@ -99,20 +96,8 @@ fail:
 
 void smoe_plan_destroy(smoe_plan *plan)
 {
-    if (!plan)
-        return;
-    const smoe_context *context = plan->context;
-    const struct VolkDeviceTable *vk = &context->vk;
-    const VkPipeline single[] = {plan->cosine, plan->group, plan->select, plan->totals, plan->combine};
-    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
-        vk->vkDestroyPipeline(context->device, single[i], NULL);
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_expert_pipelines *experts = &plan->experts[i];
-        const VkPipeline regime[] = {plan->router[i], experts->sort, experts->up, experts->down, experts->shared_up, experts->shared_down};
-        for (size_t p = 0; p < sizeof regime / sizeof regime[0]; p++)
-            vk->vkDestroyPipeline(context->device, regime[p], NULL);
-    }
-    smoe_host_free(&context->host, plan);
+    if (plan)
+        smoe_host_free(&plan->context->host, plan);
 }
 
 const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan)

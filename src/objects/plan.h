@@ -1,4 +1,4 @@
-/* The plan's inside: the shape, the choices and the pipelines. */
+/* The plan's inside: the shape, the choices and the pipelines, which are the context's. */
 #ifndef SMOE_OBJECTS_PLAN_H
 #define SMOE_OBJECTS_PLAN_H
 

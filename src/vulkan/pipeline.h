@@ -2,12 +2,21 @@
 #ifndef SMOE_VULKAN_PIPELINE_H
 #define SMOE_VULKAN_PIPELINE_H
 
-#include "base/host.h"
+#include <stdbool.h>
+
 #include "volk_table.h"
 
 #define SMOE_PIPELINE_MAX_CONSTANTS 40
 
-/* What a pipeline is made from beside its layout. constants[i] is the constant with id i, a uint32; at most SMOE_PIPELINE_MAX_CONSTANTS. */
+/* What pipelines of one device have in common. */
+typedef struct smoe_pipeline_device {
+    const struct VolkDeviceTable *vk;
+    VkDevice handle;
+    VkPipelineCache cache;
+    VkPipelineLayout layout;
+} smoe_pipeline_device;
+
+/* What a pipeline is made from beside that. constants[i] is the constant with id i, a uint32; at most SMOE_PIPELINE_MAX_CONSTANTS. */
 typedef struct smoe_pipeline_desc {
     const char *name; /* for the log */
     const uint32_t *spirv;
@@ -19,7 +28,7 @@ typedef struct smoe_pipeline_desc {
                             size that is a multiple of the required or largest subgroup size */
 } smoe_pipeline_desc;
 
-smoe_result smoe_pipeline_create(const smoe_host *host, const struct VolkDeviceTable *vk, VkDevice device, VkPipelineCache cache,
-                                 VkPipelineLayout layout, const smoe_pipeline_desc *desc, VkPipeline *out);
+/* Calls nothing of the app's: a failure is the caller's to log. *call, only then: the Vulkan function that failed. */
+VkResult smoe_pipeline_create(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc, VkPipeline *out, const char **call);
 
 #endif

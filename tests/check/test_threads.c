@@ -1,4 +1,5 @@
-/* Threads: two devices in two threads, and two threads on one context. */
+/* Threads: two devices in two threads, and two threads on one context. What the threads of one context may do to one another's pipelines
+ * is tested in tests/unit/test_pipeline_threads.c. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +99,7 @@ static bool check_on_context(test_gpu *gpu, plan_keeper *keeper, const layer_cas
     return good;
 }
 
-/* Plans, layers, bindings and command buffers of its own, on the context that the threads share. */
+/* Plans, layers, bindings and command buffers of its own, on the context that the threads share and that has the pipelines. */
 static void *run_context(void *argument)
 {
     context_thread *self = argument;
@@ -110,6 +111,7 @@ static void *run_context(void *argument)
         return NULL;
     }
     gpu.queue_mutex = self->queue_mutex;
+    self->failed += !check_on_context(&gpu, &keeper, &layer_cases[0]); /* in both threads: with the same pipelines */
     for (uint32_t i = self->number; i < layer_case_count; i += EVERY) {
         self->failed += !check_on_context(&gpu, &keeper, &layer_cases[i]);
         self->checked++;

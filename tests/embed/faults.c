@@ -224,6 +224,15 @@ uint32_t faults_alive_count(void)
     return faults.object_count;
 }
 
+uint32_t faults_alive_pipelines(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < faults.object_count; i++)
+        count += strcmp(faults.objects[i].kind, "Pipeline") == 0;
+    return count;
+}
+
 void faults_print_alive(uint32_t from)
 {
     for (uint32_t i = from; i < faults.object_count; i++)

@@ -33,6 +33,7 @@ void faults_limit_allocation(VkDeviceSize size); /* maxMemoryAllocationSize as t
 
 /* Objects alive that were made through it; prints those from the from-th on. */
 uint32_t faults_alive_count(void);
+uint32_t faults_alive_pipelines(void); /* those among them that are pipelines */
 void faults_print_alive(uint32_t from);
 
 /* Whether something was destroyed that is not alive, or a function called that should be in the list of faults.c and is not; what it

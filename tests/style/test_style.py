@@ -13,6 +13,15 @@ COLUMNS, LINES = 140, 600
 # What a layer of src may include besides itself and the public headers.
 BELOW = {'base': set(), 'vulkan': {'base'}, 'domain': {'base', 'vulkan'}, 'objects': {'base', 'vulkan', 'domain'},
          'device': set(), 'file': set()}
+# The one room where systems differ. Each library has the part that it uses: any layer may include the header.
+SYSTEM = 'src/base/system'
+SYSTEMS = '|'.join((
+    r'\b_WIN(32|64)\b|__(MINGW\w+|APPLE|linux|unix|ANDROID)__|_(POSIX_C|GNU|DEFAULT|DARWIN_C)_SOURCE|_FILE_OFFSET_BITS',
+    r'#\s*include\s*<(unistd|pthread|threads|fcntl|strings|dirent|dlfcn|sched|semaphore|spawn|poll|signal|sys/\w+|mach/\w+)\.h>',
+    r'#\s*include\s*<(windows|io|direct|process|synchapi)\.h>',
+    # Without such a header: what C's own headers and volk's code also declare.
+    r'\b(fseeko|ftello|fileno|fdopen|popen|strn?dup|strtok_r|str(n)?casecmp|realpath|mkstemp|posix_memalign|clock_gettime|nanosleep|'
+    r'localtime_r|gmtime_r|newlocale|uselocale|dlopen|dlsym|dlclose|LoadLibrary\w*|FreeLibrary|GetProcAddress|_w\w+|_\w+i64)\s*\('))
 VENDORS = r'\b0x0*(1002|1010|106b|10de|13b5|14e4|1ae0|5143|8086|10001|10003|10005|10006)\b|VK_VENDOR_ID_|VK_DRIVER_ID_'
 MAY_NAME_VENDORS = ('src/domain/tuning.c', 'src/vulkan/quirks.c')
 VOLK = ('src/vulkan/volk_table.h', 'src/device/volk_device.h')
@@ -70,7 +79,7 @@ def includes_point_down():
             target = name if '/' in name and not name.startswith('.') else os.path.normpath(os.path.join(os.path.dirname(path), name))
             target = target if target.startswith(('src/', 'shaders/')) else 'src/' + target
             other = target.split('/')[1] if target.startswith('src/') else layer
-            if other in BELOW and other != layer and other not in BELOW[layer]:
+            if other in BELOW and other != layer and other not in BELOW[layer] and target != SYSTEM + '.h':
                 found.append('%s: %s includes %s' % (path, layer, name))
     report(found)
 
@@ -84,10 +93,14 @@ def vendors_have_two_files():
     report(matches((path for path in files('src', 'shaders') if path not in MAY_NAME_VENDORS), VENDORS, 'a vendor or driver by name'))
 
 
-def library_has_no_posix():
-    report(matches(files('src', suffixes=('.c', '.h')), r'#\s*include\s*<(unistd|pthread|fcntl|strings|sys/\w+|dirent|errno|assert)\.h>',
-                   'not in the library'))
+def systems_differ_in_one_room():
+    report(matches((path for path in files('src', suffixes=('.c', '.h', '.inc')) if not path.startswith(SYSTEM)), SYSTEMS,
+                   'systems differ in %s*.c' % SYSTEM))
+
+
+def library_does_not_end_the_program():
+    report(matches(files('src', suffixes=('.c', '.h')), r'#\s*include\s*<(errno|assert)\.h>', 'not in the library'))
 
 
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_is_included_under_its_other_name,
-         vendors_have_two_files, library_has_no_posix])
+         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program])

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fake_pipelines.h"
+
 fake_device fake;
 
 static int handle; /* dispatchable handles are pointers that nobody follows here */
@@ -215,7 +217,8 @@ static PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice device, const
     FUNCTION("vkDestroyPipelineCache", destroy_cache);
     FUNCTION("vkDestroyDescriptorSetLayout", destroy_set_layout);
     FUNCTION("vkDestroyPipelineLayout", destroy_pipeline_layout);
-    return (PFN_vkVoidFunction)never_called;
+    const PFN_vkVoidFunction function = fake_pipeline_function(name);
+    return function ? function : (PFN_vkVoidFunction)never_called;
 }
 
 PFN_vkVoidFunction VKAPI_CALL fake_get_instance_proc_addr(VkInstance instance, const char *name)

@@ -1,4 +1,4 @@
-/* A Vulkan device that is not there, as wrong as a driver can be: what it reports is plain data, and it answers vkGet* alone. */
+/* A Vulkan device that is not there, as wrong as a driver can be: what it reports is plain data. */
 #ifndef UNIT_FAKE_DEVICE_H
 #define UNIT_FAKE_DEVICE_H
 
@@ -33,7 +33,7 @@ PFN_vkVoidFunction VKAPI_CALL fake_get_instance_proc_addr(VkInstance instance, c
 VkInstance fake_instance(void);
 VkPhysicalDevice fake_physical_device(void);
 
-/* Its VkDevice with everything enabled; smoe_context_create succeeds with it, and no plan can be made. */
+/* Its VkDevice with everything enabled; contexts and plans can be made with it, and nothing more. Its pipelines: fake_pipelines.h. */
 smoe_context_desc fake_context_desc(void);
 
 #endif

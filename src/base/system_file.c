@@ -1,5 +1,6 @@
-/* Opening and removing files by name. Names are UTF-8 on every system; what C has for them takes others on Windows. */
-#include "file_internal.h"
+#define _POSIX_C_SOURCE 200809L /* fseeko: C11's fseek ends at 2^31 - 1 where long has 32 bits */
+#define _FILE_OFFSET_BITS 64
+#include "system.h"
 
 #ifdef _WIN32
 
@@ -38,22 +39,22 @@ static bool to_system(const char *name, wide_name *out)
     return true;
 }
 
-FILE *smoe_file_open(const char *name, smoe_file_mode mode)
+FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
 {
     wide_name wide;
 
     if (!to_system(name, &wide))
         return NULL;
-    if (mode == SMOE_FILE_CREATE) { /* not all of Windows' C libraries have C11's "wbx" */
+    if (mode == SMOE_SYSTEM_FILE_CREATE) { /* not all of Windows' C libraries have C11's "wbx" */
         const HANDLE file = CreateFileW(wide.text, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
         if (file == INVALID_HANDLE_VALUE)
             return NULL;
         CloseHandle(file);
     }
-    return _wfopen(wide.text, mode == SMOE_FILE_READ ? L"rb" : L"wb");
+    return _wfopen(wide.text, mode == SMOE_SYSTEM_FILE_READ ? L"rb" : L"wb");
 }
 
-void smoe_file_remove(const char *name)
+void smoe_system_file_remove(const char *name)
 {
     wide_name wide;
 
@@ -61,16 +62,52 @@ void smoe_file_remove(const char *name)
         _wremove(wide.text);
 }
 
-#else
-
-FILE *smoe_file_open(const char *name, smoe_file_mode mode)
+static bool seek(FILE *stream, int64_t offset, int origin)
 {
-    return fopen(name, mode == SMOE_FILE_READ ? "rb" : mode == SMOE_FILE_WRITE ? "wb" : "wbx");
+    return _fseeki64(stream, offset, origin) == 0;
 }
 
-void smoe_file_remove(const char *name)
+static int64_t tell(FILE *stream)
+{
+    return _ftelli64(stream);
+}
+
+#else
+
+#include <sys/types.h>
+
+_Static_assert(sizeof(off_t) == sizeof(int64_t), "offsets have 64 bits everywhere");
+
+FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
+{
+    return fopen(name, mode == SMOE_SYSTEM_FILE_READ ? "rb" : mode == SMOE_SYSTEM_FILE_WRITE ? "wb" : "wbx");
+}
+
+void smoe_system_file_remove(const char *name)
 {
     remove(name);
 }
 
+static bool seek(FILE *stream, int64_t offset, int origin)
+{
+    return fseeko(stream, offset, origin) == 0;
+}
+
+static int64_t tell(FILE *stream)
+{
+    return ftello(stream);
+}
+
 #endif
+
+bool smoe_system_file_seek(FILE *stream, uint64_t offset)
+{
+    return offset <= INT64_MAX && seek(stream, (int64_t)offset, SEEK_SET);
+}
+
+uint64_t smoe_system_file_size(FILE *stream)
+{
+    const int64_t size = seek(stream, 0, SEEK_END) ? tell(stream) : -1;
+    clearerr(stream);
+    return size > 0 ? (uint64_t)size : 0;
+}

@@ -1,0 +1,60 @@
+/* Where systems differ: POSIX and Windows. Nothing else under src calls either.
+ *
+ * The library that uses a part has its file, and no other library does: system.c is libsmoe's, system_clock.c and system_loader.c are
+ * libsmoe-device's, system_file.c is libsmoe-file's. The libraries show each other nothing but their headers, and a program may be linked
+ * with all of the three archives, where no name may be defined twice. */
+#ifndef SMOE_BASE_SYSTEM_H
+#define SMOE_BASE_SYSTEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct smoe_host;
+
+/* ---- threads: a mutex, and a condition to wait for under it ----------------------------------------------------------- */
+
+typedef struct smoe_system_monitor smoe_system_monitor;
+
+/* NULL where there is no host memory. */
+smoe_system_monitor *smoe_system_monitor_create(const struct smoe_host *host);
+void smoe_system_monitor_destroy(const struct smoe_host *host, smoe_system_monitor *monitor); /* NULL is legal */
+
+void smoe_system_lock(smoe_system_monitor *monitor);
+void smoe_system_unlock(smoe_system_monitor *monitor);
+
+/* Both by a thread that has the lock. A wait gives the lock up meanwhile, and may end without a wake. */
+void smoe_system_wait(smoe_system_monitor *monitor);
+void smoe_system_wake_all(smoe_system_monitor *monitor);
+
+/* ---- the clock -------------------------------------------------------------------------------------------------------- */
+
+/* Nanoseconds since some moment; never set back. */
+double smoe_system_time(void);
+
+/* ---- Vulkan's loader -------------------------------------------------------------------------------------------------- */
+
+/* Opens the system's Vulkan loader: the library, NULL if there is none, and its vkGetInstanceProcAddr. Safe on many threads at once: the
+ * system counts the references. */
+void *smoe_system_loader_open(void (**get_instance_proc_addr)(void));
+void smoe_system_loader_close(void *library);
+
+/* ---- files by name, of any size --------------------------------------------------------------------------------------- */
+
+typedef enum smoe_system_file_mode {
+    SMOE_SYSTEM_FILE_READ,
+    SMOE_SYSTEM_FILE_WRITE, /* makes it, or empties what is there */
+    SMOE_SYSTEM_FILE_CREATE /* only where there is none */
+} smoe_system_file_mode;
+
+/* Binary streams; NULL where it cannot be. Names are UTF-8 on every system; what C has for them takes others on Windows. */
+FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode);
+void smoe_system_file_remove(const char *name);
+
+/* From the file's beginning. */
+bool smoe_system_file_seek(FILE *stream, uint64_t offset);
+
+/* Bytes of a file; 0 for devices, files of the kernel and pipes. Leaves the stream at its end. */
+uint64_t smoe_system_file_size(FILE *stream);
+
+#endif
