@@ -5,19 +5,53 @@
 #include "vulkan/device_info.h"
 #include "vulkan/quirks.h"
 
-/* 1,024 experts, k = 1 and tiles of 64 rows reach their last regime by then. */
-#define MOST_DISTINCT_TOKENS 65536u
+/* What tokens are to each matrix multiplication. */
+typedef struct smoe_all_rows {
+    smoe_rows logits, project, shared_gate, shared, experts;
+} smoe_all_rows;
+
+static smoe_all_rows rows_of(const smoe_plan_desc *desc)
+{
+    return (smoe_all_rows){
+        .logits = {1, 1, desc->expert_count},
+        .project = {1, 1, desc->projection_width},
+        .shared_gate = {1, 1, 1},
+        .shared = {1, 1, UINT32_MAX},
+        .experts = {desc->top_k, desc->expert_count, UINT32_MAX},
+    };
+}
 
 smoe_regimes smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count)
 {
-    const smoe_tuning *tuning = selection->tuning;
+    const smoe_tuning *tuning = selection->tuning, *expert_tuning = selection->expert_tuning;
+    const smoe_all_rows rows = rows_of(desc);
     return (smoe_regimes){
-        .logits = smoe_regime_for_router(tuning, desc->expert_count, token_count),
-        .project = smoe_regime_for_router(tuning, desc->projection_width, token_count),
-        .shared_gate = smoe_regime_for_router(tuning, 1, token_count),
-        .shared = smoe_regime_for_shared(selection->expert_tuning, token_count),
-        .experts = smoe_regime_for_experts(selection->expert_tuning, desc, token_count),
+        .logits = smoe_regime_for(tuning, &rows.logits, token_count),
+        .project = smoe_regime_for(tuning, &rows.project, token_count),
+        .shared_gate = smoe_regime_for(tuning, &rows.shared_gate, token_count),
+        .shared = smoe_regime_for(expert_tuning, &rows.shared, token_count),
+        .experts = smoe_regime_for(expert_tuning, &rows.experts, token_count),
     };
+}
+
+/* Which regimes some count of first .. last tokens leads to. */
+static void mark_used(const smoe_plan_desc *desc, uint32_t first, uint32_t last, smoe_selection *out)
+{
+    const smoe_tuning *tuning = out->tuning, *expert_tuning = out->expert_tuning;
+    const smoe_all_rows rows = rows_of(desc);
+    const bool cosine = desc->router == SMOE_ROUTER_COSINE;
+    const uint32_t logits = cosine ? 0 : smoe_regimes_for(tuning, &rows.logits, first, last);
+    const uint32_t project = cosine ? smoe_regimes_for(tuning, &rows.project, first, last) : 0;
+    const uint32_t shared_gate = desc->shared_gate ? smoe_regimes_for(tuning, &rows.shared_gate, first, last) : 0;
+    const uint32_t shared = desc->shared_hidden > 0 ? smoe_regimes_for(expert_tuning, &rows.shared, first, last) : 0;
+    const uint32_t experts = smoe_regimes_for(expert_tuning, &rows.experts, first, last);
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        out->logits_used[i] = logits >> i & 1;
+        out->project_used[i] = project >> i & 1;
+        out->shared_gate_used[i] = shared_gate >> i & 1;
+        out->shared_used[i] = shared >> i & 1;
+        out->experts[i].used = experts >> i & 1;
+    }
 }
 
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out)
@@ -44,15 +78,7 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
         experts->down = smoe_expert_down_config(info, shape, tile);
         experts->sort = smoe_sort_config(info, shape, &experts->up, &experts->down);
     }
-    const uint32_t most = shape->desc.max_tokens < MOST_DISTINCT_TOKENS ? shape->desc.max_tokens : MOST_DISTINCT_TOKENS;
-    for (uint32_t tokens = 1; tokens <= most; tokens++) {
-        const smoe_regimes regimes = smoe_selection_regimes(out, &shape->desc, tokens);
-        out->logits_used[regimes.logits] |= !cosine;
-        out->project_used[regimes.project] |= cosine;
-        out->shared_gate_used[regimes.shared_gate] |= shape->desc.shared_gate;
-        out->shared_used[regimes.shared] |= shape->desc.shared_hidden > 0;
-        out->experts[regimes.experts].used = true;
-    }
+    mark_used(&shape->desc, 1, shape->desc.max_tokens, out);
 }
 
 const char *smoe_stage_name(smoe_stage stage)

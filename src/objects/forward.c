@@ -243,8 +243,11 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "binding: must be of the same plan as layer");
     if (timestamps && !timestamps->pool)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "timestamps.pool: must not be VK_NULL_HANDLE");
-    const smoe_result result = check_params(plan, binding, params);
+    smoe_result result = check_params(plan, binding, params);
     if (result || params->token_count == 0)
+        return result;
+    result = smoe_plan_check_pipelines(plan, params->token_count, binding->has_totals, routing_alone);
+    if (result)
         return result;
 
     recording r = {
