@@ -128,7 +128,9 @@ typedef struct smoe_device_info {
     uint32_t vendor_id, device_id, driver_id /* VkDriverId, 0 = unknown */, driver_version, api_version;
     VkPhysicalDeviceType type;
     uint32_t capabilities;                                         /* SMOE_CAPABILITY_* */
-    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;  /* lanes */
+    /* Lanes: what a shader is told without size control, the fewest and the most that a subgroup of a pipeline may have. The fewest is 1
+     * where nobody knows: drivers that list no size control may run fewer than they tell. smoe's kernels do without subgroups there. */
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;
     uint32_t max_workgroup_invocations, max_workgroup_size_x;
     uint32_t max_workgroup_count[3];
     uint32_t max_shared_memory_size;                               /* bytes */

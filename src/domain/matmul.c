@@ -51,7 +51,7 @@ smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t column
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    const bool shuffle = smoe_kernel_runs(stage->vector, info->capabilities);
+    const bool shuffle = smoe_kernel_runs(stage->vector, info);
     const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
     const uint32_t team = smoe_min_u32(tile->depth, most_team);
     /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */

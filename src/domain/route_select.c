@@ -6,7 +6,7 @@ smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const 
     const uint32_t experts = shape->desc.expert_count;
     const uint32_t lanes = info->subgroup_size_min;
     const uint32_t most = smoe_tuning_find(info)->experts_per_lane * lanes; /* beyond, ranking by counting */
-    if (smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info->capabilities) && experts <= most)
+    if (smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info) && experts <= most)
         return (smoe_kernel_config){
             .kernel = SMOE_KERNEL_route_select_subgroup,
             .workgroup_size = smoe_max_u32(info->subgroup_size_max, 64),
