@@ -22,7 +22,7 @@ RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows o
 # cooperative matrices at 8 lanes alone.
 ONE_WIDTH = {'tests/check/test_%s.c' % name: WIDTHS[1:2]
              for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'cooperative', 'cooperative_properties',
-                          'layer', 'recording', 'threads', 'tuning')}
+                          'lanes', 'layer', 'recording', 'threads', 'tuning')}
 CHECK = {'tests/check': WIDTHS, **ONE_WIDTH,
          'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
          # Compiles for minutes. What is left without capabilities knows no subgroups. What is left where one is masked does, and kernels

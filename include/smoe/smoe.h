@@ -131,7 +131,9 @@ typedef struct smoe_device_info {
     uint32_t vendor_id, device_id, driver_id /* VkDriverId, 0 = unknown */, driver_version, api_version;
     VkPhysicalDeviceType type;
     uint32_t capabilities;                                         /* SMOE_CAPABILITY_* */
-    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;  /* lanes */
+    /* Lanes: what a shader is told without size control, the fewest and the most that a subgroup of a pipeline may have. The fewest is 1
+     * where nobody knows: drivers that list no size control may run fewer than they tell. smoe's kernels do without subgroups there. */
+    uint32_t subgroup_size, subgroup_size_min, subgroup_size_max;
     uint32_t max_workgroup_invocations, max_workgroup_size_x;
     uint32_t max_workgroup_count[3];
     uint32_t max_shared_memory_size;                               /* bytes */
@@ -264,6 +266,8 @@ typedef struct smoe_plan_desc {
     uint32_t max_active;   /* A, k .. E; 0 = E. The workspace grows with A, up to about 512 MiB; then forwards take several passes
                               over fewer tokens each. A little more than k is enough for the usual bands */
     uint32_t max_tokens;   /* the most tokens of one forward, 1 .. SMOE_MAX_TOKENS */
+    uint32_t min_tokens;   /* the fewest tokens of one forward, 1 .. max_tokens; 0 = 1. The plan has pipelines for these counts only, and
+                              different counts want different kernels: an app that runs one count waits for a third of the pipelines */
     smoe_router router;
     smoe_gate gate;
     smoe_activation activation;
@@ -418,7 +422,7 @@ SMOE_API void smoe_binding_destroy(smoe_binding *binding);
 
 /* What may change from call to call: plain values, no pipeline is rebuilt. Start from smoe_forward_defaults. */
 typedef struct smoe_forward_params {
-    uint32_t token_count;  /* 0 .. the binding's T; 0 records nothing */
+    uint32_t token_count;  /* the plan's min_tokens .. the binding's T; or 0, which records nothing */
     float eps;             /* epsilon, the band width: 0 = hard routing, else 1e-30 .. 1e30 (paper: the smoothing's epsilon) */
     float a, b;            /* the mask's exponents, above 0 and at most 1024; the paper's code uses 1 and 50 */
     uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */

@@ -76,13 +76,14 @@ static bool can_time(const smoe_device_layer *layer, const smoe_forward_params *
 
 smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call, const smoe_forward_params *params, uint32_t least)
 {
-    const uint32_t most = smoe_plan_get_desc(layer->plan)->max_tokens;
+    const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
+    const uint32_t count = params->token_count, fewest = plan->min_tokens > 1 ? plan->min_tokens : 1;
 
-    if (params->token_count >= least && params->token_count <= most)
+    if ((count >= fewest && count <= plan->max_tokens) || (count == 0 && least == 0))
         return SMOE_SUCCESS;
     return smoe_helper_fail(&layer->device->instance.log, SMOE_ERROR_INVALID_ARGUMENT,
-                            "%s: params.token_count is %u, must be %u .. %u, the plan's max_tokens", call, params->token_count, least,
-                            most);
+                            "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call, count,
+                            least == 0 ? "0 or " : "", fewest, plan->max_tokens);
 }
 
 smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,

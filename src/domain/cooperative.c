@@ -38,10 +38,8 @@ const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, sm
 
 bool smoe_cooperative_fits(const smoe_device_info *info, smoe_type type)
 {
-    const bool one_size = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 ||
-                          info->subgroup_size_min == info->subgroup_size_max;
     /* Two subgroups of 32 rows each, of at most 128 lanes, and the sums of 64 rows by 2 * 32 columns. */
-    return one_size && smoe_cooperative_shape(info, type) && info->max_workgroup_invocations >= 256 &&
+    return smoe_subgroups_are_exact(info) && smoe_cooperative_shape(info, type) && info->max_workgroup_invocations >= 256 &&
            info->max_workgroup_size_x >= 256 && info->max_shared_memory_size >= 32768;
 }
 
@@ -50,7 +48,7 @@ bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type)
     const smoe_kernel kernels[2][2] = {{SMOE_KERNEL_expert_up_cooperative, SMOE_KERNEL_expert_down_cooperative},
                                        {SMOE_KERNEL_expert_up_cooperative_bfloat16, SMOE_KERNEL_expert_down_cooperative_bfloat16}};
     const smoe_kernel *pair = kernels[type == SMOE_TYPE_BFLOAT16];
-    return type != SMOE_TYPE_FLOAT32 && smoe_kernel_runs(pair[0], info->capabilities) && smoe_kernel_runs(pair[1], info->capabilities) &&
+    return type != SMOE_TYPE_FLOAT32 && smoe_kernel_runs(pair[0], info) && smoe_kernel_runs(pair[1], info) &&
            smoe_cooperative_fits(info, type);
 }
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <smoe/smoe.h>
+
 typedef enum smoe_kernel {
 #define SMOE_KERNEL(name, source, arguments, capabilities, feature) SMOE_KERNEL_##name,
 #include "kernel_table.inc"
@@ -22,7 +24,7 @@ typedef struct smoe_kernel_row {
 
 const smoe_kernel_row *smoe_kernel_row_get(smoe_kernel kernel);
 
-/* Whether a device with these capabilities can run it. */
-bool smoe_kernel_runs(smoe_kernel kernel, uint32_t capabilities);
+/* Whether a device can run it: the capabilities are there, and, for a kernel with subgroup operations, so is a least number of lanes. */
+bool smoe_kernel_runs(smoe_kernel kernel, const smoe_device_info *info);
 
 #endif

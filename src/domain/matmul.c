@@ -1,36 +1,47 @@
 /* What route_logits, expert_up and expert_down have in common: regimes and the constants of a matrix multiplication. */
+#include <math.h>
+
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* The last regime whose least rows are reached, and whose tile is not twice as high as any expert's rows can be. */
-static uint32_t regime_for_rows(const smoe_tuning *tuning, double mean_rows, uint32_t most_rows)
+/* The fewest tokens that reach a tile: its least rows on average, and a tile less than twice as high as any matrix's rows can be. */
+static uint32_t least_tokens(const smoe_tile *tile, const smoe_rows *rows)
+{
+    const double reached = ceil((double)tile->min_rows * rows->expert_count / rows->top_k);
+    return smoe_max_u32((uint32_t)reached, tile->rows / 2u + 1);
+}
+
+/* A tile that is mostly past the last column idles: an earlier regime's instead. */
+static uint32_t without_idle_columns(const smoe_tuning *tuning, uint32_t regime, uint32_t columns)
+{
+    while (regime > 0 && tuning->regimes[regime].matmul == SMOE_MATMUL_TILED && columns <= tuning->regimes[regime].columns / 2u)
+        regime--;
+    return regime;
+}
+
+uint32_t smoe_regime_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t token_count)
 {
     uint32_t chosen = 0;
-    for (uint32_t i = 1; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_tile *tile = &tuning->regimes[i];
-        if (tile->rows > 0 && mean_rows >= (double)tile->min_rows && tile->rows < 2 * most_rows)
+    for (uint32_t i = 1; i < SMOE_REGIME_COUNT; i++)
+        if (tuning->regimes[i].rows > 0 && token_count >= least_tokens(&tuning->regimes[i], rows))
             chosen = i;
+    return without_idle_columns(tuning, chosen, rows->columns);
+}
+
+/* Backwards: a regime serves the tokens from its least on, up to the least of a later one. */
+uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t first, uint32_t last)
+{
+    uint32_t set = 0;
+    for (uint32_t i = SMOE_REGIME_COUNT; i-- > 0 && first <= last;) {
+        if (i > 0 && tuning->regimes[i].rows == 0)
+            continue;
+        const uint32_t least = i > 0 ? smoe_max_u32(least_tokens(&tuning->regimes[i], rows), first) : first;
+        if (least > last)
+            continue;
+        set |= 1u << without_idle_columns(tuning, i, rows->columns);
+        last = least - 1;
     }
-    return chosen;
-}
-
-uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count)
-{
-    return regime_for_rows(tuning, (double)token_count * desc->top_k / desc->expert_count, token_count);
-}
-
-uint32_t smoe_regime_for_router(const smoe_tuning *tuning, uint32_t columns, uint32_t token_count)
-{
-    uint32_t chosen = regime_for_rows(tuning, token_count, token_count);
-    /* A tile that is mostly past the last column idles. */
-    while (chosen > 0 && tuning->regimes[chosen].matmul == SMOE_MATMUL_TILED && 2 * columns <= tuning->regimes[chosen].columns)
-        chosen--;
-    return chosen;
-}
-
-uint32_t smoe_regime_for_shared(const smoe_tuning *tuning, uint32_t token_count)
-{
-    return regime_for_rows(tuning, token_count, token_count);
+    return set;
 }
 
 smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
@@ -40,7 +51,7 @@ smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t column
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    const bool shuffle = smoe_kernel_runs(stage->vector, info->capabilities);
+    const bool shuffle = smoe_kernel_runs(stage->vector, info);
     const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
     const uint32_t team = smoe_min_u32(tile->depth, most_team);
     /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */

@@ -2,22 +2,54 @@
 
 #include <stdio.h>
 
+#include "base/arithmetic.h"
 #include "vulkan/device_info.h"
 #include "vulkan/quirks.h"
 
-/* 1,024 experts, k = 1 and tiles of 64 rows reach their last regime by then. */
-#define MOST_DISTINCT_TOKENS 65536u
+/* What tokens are to each matrix multiplication. */
+typedef struct smoe_all_rows {
+    smoe_rows logits, project, shared_gate, shared, experts;
+} smoe_all_rows;
+
+static smoe_all_rows rows_of(const smoe_plan_desc *desc)
+{
+    return (smoe_all_rows){
+        .logits = {1, 1, desc->expert_count},
+        .project = {1, 1, desc->projection_width},
+        .shared_gate = {1, 1, 1},
+        .shared = {1, 1, UINT32_MAX},
+        .experts = {desc->top_k, desc->expert_count, UINT32_MAX},
+    };
+}
 
 smoe_regimes smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count)
 {
-    const smoe_tuning *tuning = selection->tuning;
+    const smoe_tuning *tuning = selection->tuning, *expert_tuning = selection->expert_tuning;
+    const smoe_all_rows rows = rows_of(desc);
     return (smoe_regimes){
-        .logits = smoe_regime_for_router(tuning, desc->expert_count, token_count),
-        .project = smoe_regime_for_router(tuning, desc->projection_width, token_count),
-        .shared_gate = smoe_regime_for_router(tuning, 1, token_count),
-        .shared = smoe_regime_for_shared(selection->expert_tuning, token_count),
-        .experts = smoe_regime_for_experts(selection->expert_tuning, desc, token_count),
+        .logits = smoe_regime_for(tuning, &rows.logits, token_count),
+        .project = smoe_regime_for(tuning, &rows.project, token_count),
+        .shared_gate = smoe_regime_for(tuning, &rows.shared_gate, token_count),
+        .shared = smoe_regime_for(expert_tuning, &rows.shared, token_count),
+        .experts = smoe_regime_for(expert_tuning, &rows.experts, token_count),
     };
+}
+
+/* Which regimes some count of first .. last tokens leads to. */
+static void mark_used(const smoe_plan_desc *desc, uint32_t first, uint32_t last, smoe_selection *out)
+{
+    const smoe_tuning *tuning = out->tuning, *expert_tuning = out->expert_tuning;
+    const smoe_all_rows rows = rows_of(desc);
+    const bool cosine = desc->router == SMOE_ROUTER_COSINE;
+    const uint32_t gate = desc->shared_gate ? smoe_regimes_for(tuning, &rows.shared_gate, first, last) : 0;
+    const uint32_t router = gate | smoe_regimes_for(tuning, cosine ? &rows.project : &rows.logits, first, last);
+    const uint32_t shared = desc->shared_hidden > 0 ? smoe_regimes_for(expert_tuning, &rows.shared, first, last) : 0;
+    const uint32_t experts = smoe_regimes_for(expert_tuning, &rows.experts, first, last);
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        out->router_used[i] = router >> i & 1;
+        out->experts[i].used = experts >> i & 1;
+        out->experts[i].shared_used = shared >> i & 1;
+    }
 }
 
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out)
@@ -48,14 +80,7 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
         experts->shared_up = smoe_expert_up_config(info, shape, tile, true);
         experts->shared_down = smoe_expert_down_config(info, shape, tile, true);
     }
-    const uint32_t most = shape->desc.max_tokens < MOST_DISTINCT_TOKENS ? shape->desc.max_tokens : MOST_DISTINCT_TOKENS;
-    for (uint32_t tokens = 1; tokens <= most; tokens++) {
-        const smoe_regimes regimes = smoe_selection_regimes(out, &shape->desc, tokens);
-        out->router_used[cosine ? regimes.project : regimes.logits] = true;
-        out->router_used[regimes.shared_gate] |= shape->desc.shared_gate;
-        out->experts[regimes.shared].shared_used |= shape->desc.shared_hidden > 0;
-        out->experts[regimes.experts].used = true;
-    }
+    mark_used(&shape->desc, smoe_max_u32(shape->desc.min_tokens, 1), shape->desc.max_tokens, out);
 }
 
 const char *smoe_stage_name(smoe_stage stage)
@@ -119,9 +144,10 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
     const smoe_result result = smoe_shape_init(&host, &mended, desc, &shape);
     if (result)
         return result;
-    if (token_count == 0 || token_count > desc->max_tokens)
-        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be 1 .. desc.max_tokens (%u)", token_count,
-                         desc->max_tokens);
+    const uint32_t least = smoe_max_u32(desc->min_tokens, 1);
+    if (token_count < least || token_count > desc->max_tokens)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be %u .. %u, desc.min_tokens and desc.max_tokens",
+                         token_count, least, desc->max_tokens);
     smoe_selection_init(&mended, &shape, &selection);
     const smoe_regimes regimes = smoe_selection_regimes(&selection, &shape.desc, token_count);
     const smoe_expert_selection *experts = &selection.experts[regimes.experts];

@@ -42,6 +42,7 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         (result = check_number(host, "expert_count", desc->expert_count, 1, SMOE_MAX_EXPERTS)) ||
         (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) ||
         (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) ||
+        (result = check_number(host, "min_tokens", desc->min_tokens, 0, desc->max_tokens)) ||
         (result = check_number(host, "router", (uint32_t)desc->router, SMOE_ROUTER_LINEAR, SMOE_ROUTER_COSINE)) ||
         (result = check_number(host, "gate", (uint32_t)desc->gate, SMOE_GATE_SOFTMAX, SMOE_GATE_SIGMOID)) ||
         (result = check_number(host, "activation", (uint32_t)desc->activation, SMOE_ACTIVATION_IDENTITY,

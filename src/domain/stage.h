@@ -39,11 +39,17 @@ typedef struct smoe_groups {
     uint32_t x, y, z;
 } smoe_groups;
 
-/* The regime of the tuning table for token_count tokens: by the rows an expert gets when tokens choose evenly, or all of them. */
-uint32_t smoe_regime_for_experts(const smoe_tuning *tuning, const smoe_plan_desc *desc, uint32_t token_count);
-/* Likewise where every token is a row of one matrix: the router's with `columns` outputs, the shared expert's. */
-uint32_t smoe_regime_for_router(const smoe_tuning *tuning, uint32_t columns, uint32_t token_count);
-uint32_t smoe_regime_for_shared(const smoe_tuning *tuning, uint32_t token_count);
+/* How tokens become the rows of a matrix. */
+typedef struct smoe_rows {
+    uint32_t top_k, expert_count; /* of expert_count matrices, top_k get each token; 1 and 1: the one matrix gets every token */
+    uint32_t columns;             /* outputs of a matrix, where a tile may be too wide for them; UINT32_MAX: not asked */
+} smoe_rows;
+
+/* The regime of the tuning table for token_count tokens: the last one whose least rows a matrix gets when tokens choose evenly, of those
+ * with tiles that are less than twice as high as any matrix's rows can be and not mostly past the last column. */
+uint32_t smoe_regime_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t token_count);
+/* Those of every count from first to last: bit i for regime i. */
+uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t first, uint32_t last);
 
 /* What distinguishes the three matrix multiplications from one another. */
 typedef struct smoe_matmul_stage {

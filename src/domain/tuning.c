@@ -66,8 +66,7 @@ static const smoe_tuning cooperative = {.name = "cooperative", .regimes = {VECTO
 /* With the vector kernels of mali. */
 static const smoe_tuning mali_cooperative = {.name = "cooperative", .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 1), COOPERATIVE_REGIMES}};
 
-/* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
-static bool exact_subgroups(const smoe_device_info *info)
+bool smoe_subgroups_are_exact(const smoe_device_info *info)
 {
     return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 || info->subgroup_size_min == info->subgroup_size_max;
 }
@@ -84,7 +83,7 @@ static bool has_wide_registers(const smoe_device_info *info)
 
 const smoe_tuning *smoe_tuning_find(const smoe_device_info *info)
 {
-    const bool can_broadcast = smoe_kernel_runs(SMOE_KERNEL_expert_up_broadcast, info->capabilities) && exact_subgroups(info);
+    const bool can_broadcast = smoe_kernel_runs(SMOE_KERNEL_expert_up_broadcast, info) && smoe_subgroups_are_exact(info);
     if (info->type == VK_PHYSICAL_DEVICE_TYPE_CPU && can_broadcast)
         return &software;
     if (info->max_workgroup_invocations < 256 || info->max_workgroup_size_x < 256)

@@ -23,6 +23,9 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
     if (params->token_count > binding->max_tokens)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be at most the binding's %u", params->token_count,
                          binding->max_tokens);
+    if (params->token_count != 0 && params->token_count < desc->min_tokens)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be 0 or at least the plan's min_tokens, %u",
+                         params->token_count, desc->min_tokens);
     if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u", params->max_active, desc->top_k,
                          desc->max_active);
@@ -82,8 +85,11 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "binding: must be of the same plan as layer");
     if (timestamps && !timestamps->pool)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "timestamps.pool: must not be VK_NULL_HANDLE");
-    const smoe_result result = check_params(plan, binding, params);
+    smoe_result result = check_params(plan, binding, params);
     if (result || params->token_count == 0)
+        return result;
+    result = smoe_plan_check_pipelines(plan, params->token_count, binding->has_totals, routing_alone);
+    if (result)
         return result;
 
     smoe_recording r = {

@@ -100,6 +100,38 @@ void smoe_plan_destroy(smoe_plan *plan)
         smoe_host_free(&plan->context->host, plan);
 }
 
+smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, bool has_totals, bool routing_alone)
+{
+    const smoe_regimes regimes = smoe_selection_regimes(&plan->selection, &plan->shape.desc, token_count);
+    const smoe_expert_pipelines *experts = &plan->experts[regimes.experts], *shared = &plan->experts[regimes.shared];
+    const bool cosine = plan->shape.desc.router == SMOE_ROUTER_COSINE, runs_experts = !routing_alone;
+    const bool has_shared = runs_experts && plan->shape.desc.shared_hidden > 0;
+    const struct {
+        smoe_stage stage;
+        bool runs;
+        VkPipeline pipeline;
+    } needs[] = {
+        {SMOE_STAGE_ROUTE_PROJECT, cosine, plan->router[regimes.project]},
+        {SMOE_STAGE_ROUTE_LOGITS, true, cosine ? plan->cosine : plan->router[regimes.logits]},
+        {SMOE_STAGE_ROUTE_LOGITS, runs_experts && plan->shape.desc.shared_gate, plan->router[regimes.shared_gate]},
+        {SMOE_STAGE_ROUTE_GROUP, plan->shape.group_count > 0, plan->group},
+        {SMOE_STAGE_ROUTE_SELECT, true, plan->select},
+        {SMOE_STAGE_TOTALS, has_totals, plan->totals},
+        {SMOE_STAGE_SORT, runs_experts, experts->sort},
+        {SMOE_STAGE_EXPERT_UP, runs_experts, experts->up},
+        {SMOE_STAGE_EXPERT_UP, has_shared, shared->shared_up},
+        {SMOE_STAGE_EXPERT_DOWN, runs_experts, experts->down},
+        {SMOE_STAGE_EXPERT_DOWN, has_shared, shared->shared_down},
+        {SMOE_STAGE_COMBINE, runs_experts, plan->combine},
+    };
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+        if (needs[i].runs && !needs[i].pipeline)
+            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT,
+                             "params.token_count: %u, the plan has no pipeline of %s for it", token_count,
+                             smoe_stage_name(needs[i].stage));
+    return SMOE_SUCCESS;
+}
+
 const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan)
 {
     return plan ? &plan->shape.desc : NULL;

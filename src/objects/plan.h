@@ -20,4 +20,7 @@ struct smoe_plan {
     smoe_expert_pipelines experts[SMOE_REGIME_COUNT];
 };
 
+/* Whether a forward over so many tokens finds every pipeline that it binds. INVALID_ARGUMENT and a log line where one is missing. */
+smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, bool has_totals, bool routing_alone);
+
 #endif

@@ -163,6 +163,18 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
     return SMOE_SUCCESS;
 }
 
+/* Lanes. A driver that lists no size control may run fewer than it reports, and does not tell how few: Intel's, which reports 32, runs 8
+ * (github.com/google/uVkCompute/issues/43). */
+static void fill_subgroups(const VkPhysicalDeviceSubgroupProperties *subgroup,
+                           const VkPhysicalDeviceSubgroupSizeControlProperties *size_control, smoe_device_info *out)
+{
+    const bool told = size_control->minSubgroupSize > 0 && size_control->maxSubgroupSize > 0;
+    const uint32_t least = smoe_driver_has_one_size(out) ? subgroup->subgroupSize : 1;
+    out->subgroup_size = subgroup->subgroupSize;
+    out->subgroup_size_min = told ? size_control->minSubgroupSize : least;
+    out->subgroup_size_max = told ? size_control->maxSubgroupSize : subgroup->subgroupSize;
+}
+
 static smoe_result fill_extended(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
                                  const smoe_extension_list *extensions, bool with_matrices, smoe_device_info *out)
 {
@@ -195,9 +207,7 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
     out->driver_id = (uint32_t)driver.driverID;
     out->max_allocation_size = maintenance3.maxMemoryAllocationSize;
     out->capabilities = subgroup_capabilities(&subgroup);
-    out->subgroup_size = subgroup.subgroupSize;
-    out->subgroup_size_min = size_control.minSubgroupSize ? size_control.minSubgroupSize : subgroup.subgroupSize;
-    out->subgroup_size_max = size_control.maxSubgroupSize ? size_control.maxSubgroupSize : subgroup.subgroupSize;
+    fill_subgroups(&subgroup, &size_control, out);
     const bool has_matrices = with_matrices && has_subgroups(&subgroup) && may_have_matrices(table, extensions, out) &&
                               !(smoe_quirks_masked(out) & SMOE_CAPABILITY_COOPERATIVE_MATRIX);
     out->capabilities |= feature_capabilities(table, physical_device, extensions, has_size_control, has_matrices);

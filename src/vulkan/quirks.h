@@ -28,4 +28,17 @@ uint32_t smoe_quirks_masked(const smoe_device_info *info);
 /* Takes away what the driver's quirks cost. The second time it changes nothing. */
 void smoe_quirks_apply(smoe_device_info *info);
 
+/* Drivers that run every subgroup with the lanes that they report, whether they list size control or not. */
+typedef struct smoe_one_size_row {
+    uint32_t driver_id; /* VkDriverId */
+    const char *source;
+} smoe_one_size_row;
+
+#define SMOE_ONE_SIZE_COUNT 4u
+
+const smoe_one_size_row *smoe_one_size_row_get(uint32_t index); /* below SMOE_ONE_SIZE_COUNT */
+
+/* Whether the device's driver is one of them; asks for nothing but the driver's id. */
+bool smoe_driver_has_one_size(const smoe_device_info *info);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "common/cmocka_all.h"
 #include "common/gpu.h"
+#include "objects/plan.h"
 #include "refusal.h"
 
 static void *const garbage = (void *)(uintptr_t)8; /* what an output must not keep */
@@ -321,6 +322,44 @@ static void refuse_params(parts *p)
     REFUSE_NONFINITE(scale);
 }
 
+/* A plan that lacks a pipeline, as no plan should: each one that a forward binds is asked for before anything is recorded. */
+static void refuse_missing(parts *p)
+{
+    smoe_plan *plan = p->full;
+    smoe_forward_params params = smoe_forward_defaults();
+    params.token_count = 1;
+    const smoe_regimes r = smoe_selection_regimes(&plan->selection, &plan->shape.desc, params.token_count);
+    const struct {
+        VkPipeline *pipeline;
+        const char *stage;
+        bool routes;
+    } needs[] = {
+        {&plan->router[r.project], "route_project", true}, /* the shared gate's too: a software device has one kernel for both */
+        {&plan->cosine, "route_logits", true},
+        {&plan->group, "route_group", true},
+        {&plan->select, "route_select", true},
+        {&plan->totals, "totals", true},
+        {&plan->experts[r.experts].sort, "sort", false},
+        {&plan->experts[r.experts].up, "expert_up", false},
+        {&plan->experts[r.experts].down, "expert_down", false},
+        {&plan->experts[r.shared].shared_up, "expert_up", false},
+        {&plan->experts[r.shared].shared_down, "expert_down", false},
+        {&plan->combine, "combine", false},
+    };
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        const VkPipeline kept = *needs[i].pipeline;
+        assert_true(kept != VK_NULL_HANDLE);
+        *needs[i].pipeline = VK_NULL_HANDLE;
+        REFUSED(&p->record, needs[i].stage, smoe_forward(p->gpu.commands, p->full_layer, p->full_binding, &params, NULL));
+        if (needs[i].routes)
+            REFUSED(&p->record, needs[i].stage, smoe_route(p->gpu.commands, p->full_layer, p->full_binding, &params, NULL));
+        else
+            assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, true, true), SMOE_SUCCESS);
+        *needs[i].pipeline = kept;
+    }
+    assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, true, false), SMOE_SUCCESS);
+}
+
 static void test_forward(void **state)
 {
     const test_device *device = *state;
@@ -338,6 +377,7 @@ static void test_forward(void **state)
     const VkCommandBuffer commands = p.gpu.commands;
     refuse_params(&p);
     refuse_group_eps(&p);
+    refuse_missing(&p);
     params.token_count = 1;
     REFUSED(&p.record, "command_buffer", smoe_forward(NULL, p.layer, p.binding, &params, NULL));
     REFUSED(&p.record, "layer", smoe_forward(commands, NULL, p.binding, &params, NULL));

@@ -74,7 +74,7 @@ static void note_kernels(tier_run *run, const case_data *data)
         assert_true(choices[stage].shared_memory_size <= run->info.max_shared_memory_size);
         for (int kernel = 0; kernel < SMOE_KERNEL_COUNT; kernel++)
             if (strcmp(choices[stage].name, smoe_kernel_row_get((smoe_kernel)kernel)->name) == 0) {
-                assert_true(smoe_kernel_runs((smoe_kernel)kernel, run->info.capabilities));
+                assert_true(smoe_kernel_runs((smoe_kernel)kernel, &run->info));
                 run->used[kernel] = true;
             }
     }

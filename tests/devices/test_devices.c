@@ -110,11 +110,11 @@ static uint32_t check(const device_file *file, const smoe_device_info *info, con
     smoe_shape shape;
     if (smoe_shape_init(&host, info, plan, &shape))
         return 0;
-    int rule = test_broken_shape(info, plan, &shape);
+    const char *rule = test_broken_shape(info, plan, &shape);
     if (!rule)
         rule = test_broken_selection(info, &shape);
     if (rule)
-        fail_msg("rule at selection_rules.c:%d: %s with capabilities 0x%x, D=%u H=%u E=%u k=%u", rule, file->name, info->capabilities,
+        fail_msg("rule \"%s\": %s with capabilities 0x%x, D=%u H=%u E=%u k=%u", rule, file->name, info->capabilities,
                  plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k);
     return 1;
 }

@@ -14,6 +14,7 @@ void fake_reset(void)
     fake = (fake_device){
         .name = "fake",
         .lanes = 32,
+        .api_version = VK_API_VERSION_1_3,
         .type = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU,
         .matrix_stages = VK_SHADER_STAGE_COMPUTE_BIT,
     };
@@ -44,7 +45,7 @@ static VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device, VkPhys
 {
     (void)device;
     *out = (VkPhysicalDeviceProperties){
-        .apiVersion = VK_API_VERSION_1_3,
+        .apiVersion = fake.api_version,
         .driverVersion = fake.driver_version,
         .vendorID = fake.vendor_id,
         .deviceType = fake.type,
@@ -75,7 +76,8 @@ static void get_link(VkBaseOutStructure *link)
         subgroup->supportedOperations = operations;
     } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES) {
         VkPhysicalDeviceSubgroupSizeControlProperties *control = (VkPhysicalDeviceSubgroupSizeControlProperties *)link;
-        control->minSubgroupSize = control->maxSubgroupSize = fake.lanes;
+        control->minSubgroupSize = fake.least_lanes ? fake.least_lanes : fake.lanes;
+        control->maxSubgroupSize = fake.lanes;
         control->requiredSubgroupSizeStages = VK_SHADER_STAGE_COMPUTE_BIT;
     } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR) {
         ((VkPhysicalDeviceCooperativeMatrixPropertiesKHR *)link)->cooperativeMatrixSupportedStages = fake.matrix_stages;

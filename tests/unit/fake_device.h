@@ -11,6 +11,8 @@
 typedef struct fake_device {
     const char *name;
     uint32_t driver_id, vendor_id, driver_version, lanes;
+    uint32_t api_version;
+    uint32_t least_lanes; /* as size control, there from Vulkan 1.3 on, tells; 0: lanes */
     VkPhysicalDeviceType type;
     VkShaderStageFlags matrix_stages;
     VkCooperativeMatrixPropertiesKHR listed[FAKE_MAX_LISTED]; /* what the query of cooperative matrices gives */

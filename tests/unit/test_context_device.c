@@ -5,12 +5,14 @@
 #include "common/cmocka_all.h"
 #include "common/record.h"
 #include "fake_device.h"
+#include "vulkan/quirks.h"
 
 #define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
 #define BOTH_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
 
 #define AMD_OWN 1u /* VkDriverId */
 #define RADV 3u
+#define INTEL_OWN 5u
 #define QUALCOMM 8u
 #define LLVMPIPE 13u
 #define MOLTENVK 14u
@@ -170,6 +172,41 @@ static void test_matrices_unasked(void **state)
     }
 }
 
+/* What is known of the lanes: what size control tells, whether the app enables it or not. Without it nothing is, unless the driver is known
+ * to run one size. */
+static void check_lanes(const char *what, bool enabled, uint32_t least)
+{
+    smoe_context_desc desc = fake_context_desc();
+    if (!enabled)
+        desc.enabled_features = NULL;
+    const smoe_device_info infos[] = {described(0), context_info(&desc)};
+    for (int i = 0; i < 2; i++)
+        if (infos[i].subgroup_size != 32 || infos[i].subgroup_size_min != least || infos[i].subgroup_size_max != 32)
+            fail_msg("%s: %u lanes, from %u to %u", what, infos[i].subgroup_size, infos[i].subgroup_size_min, infos[i].subgroup_size_max);
+}
+
+static void test_lanes(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake.least_lanes = 8;
+    check_lanes("8 to 32", true, 8);
+    check_lanes("8 to 32, not enabled", false, 8);
+    fake.least_lanes = 0;
+    check_lanes("32", false, 32);
+    fake.api_version = VK_API_VERSION_1_2; /* no size control, and no extension for it */
+    check_lanes("an unknown driver", true, 1);
+    fake.driver_id = INTEL_OWN;
+    check_lanes("Intel's driver", true, 1);
+    for (uint32_t i = 0; i < SMOE_ONE_SIZE_COUNT; i++) {
+        fake.driver_id = smoe_one_size_row_get(i)->driver_id;
+        check_lanes(smoe_one_size_row_get(i)->source, true, 32);
+    }
+    fake.api_version = VK_API_VERSION_1_3;
+    fake.least_lanes = 16; /* a driver that tells otherwise is believed */
+    check_lanes("one of them with several sizes", true, 16);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -184,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_act_as_keeps_quirks),
         cmocka_unit_test(test_act_as_keeps_enabled),
         cmocka_unit_test(test_matrices_unasked),
+        cmocka_unit_test(test_lanes),
     };
     return cmocka_run_group_tests_name("context_device", tests, setup, NULL);
 }

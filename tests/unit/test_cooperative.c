@@ -104,9 +104,9 @@ static void test_configurations(void **state)
                 const smoe_matmul_stage stage = stage_of(type, up, gated, aligned);
                 const smoe_kernel_config config = smoe_matmul_config(&info, tile, &stage);
                 const smoe_matmul_stage other = stage_of(type, !up, false, aligned);
-                const int rule = test_broken_cooperative(&info, &config, smoe_matmul_matrices(&stage));
+                const char *rule = test_broken_cooperative(&info, &config, smoe_matmul_matrices(&stage));
                 if (rule)
-                    fail_msg("rule at selection_rules.c:%d: %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
+                    fail_msg("rule \"%s\": %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
                              info.subgroup_size_min, tile->rows, up ? "up" : "down", gated);
                 assert_int_equal(config.kernel, stage.cooperative);
                 assert_int_equal(config.tile_rows, smoe_matmul_config(&info, tile, &other).tile_rows); /* sort has one height */

@@ -100,6 +100,20 @@ static void test_every_row(void **state)
     assert_null(smoe_device_quirk(&info, 0));
 }
 
+/* The drivers that run the lanes they report. The floor of a row: an id, and where it is known from. */
+static void test_one_size(void **state)
+{
+    static const uint32_t others[] = {0, AMD_OWN, RADV, 5 /* Intel's own */, 6 /* ANV */, QUALCOMM, MOLTENVK, TURNIP};
+    (void)state;
+    for (uint32_t i = 0; i < SMOE_ONE_SIZE_COUNT; i++) {
+        const smoe_device_info info = {.driver_id = smoe_one_size_row_get(i)->driver_id};
+        assert_true(info.driver_id != 0 && strlen(smoe_one_size_row_get(i)->source) > 20);
+        assert_true(smoe_driver_has_one_size(&info));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(smoe_driver_has_one_size(&(smoe_device_info){.driver_id = others[i]}));
+}
+
 static void test_matrices(void **state)
 {
     (void)state;
@@ -149,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_has_them),
         cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_one_size),
         cmocka_unit_test(test_matrices),
         cmocka_unit_test(test_selection),
     };

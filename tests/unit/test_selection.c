@@ -7,15 +7,16 @@
 #include "devices.h"
 #include "domain/selection.h"
 
+/* Of every device with every mask a part of the shapes, another part each time. */
 static void test_every_device(void **state)
 {
-    (void)state;
     const uint32_t widths[] = {1, 3, 64, 65, 384, 2048, 65536};
     const uint32_t experts[] = {1, 2, 8, 31, 32, 33, 64, 128, 256, 512, 1024};
     const smoe_host host = {0};
+    (void)state;
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
         for (uint32_t masked = 0; masked <= SMOE_CAPABILITY_ALL; masked++)
-            for (uint32_t j = 0; j < 7 * 11 * 4 && !(masked & ~test_device(i).capabilities); j++) {
+            for (uint32_t j = (i + masked) % 13; j < 7 * 11 * 4 && !(masked & ~test_device(i).capabilities); j += 13) {
                 smoe_device_info info = test_device(i);
                 info.capabilities &= ~masked;
                 smoe_plan_desc desc = {
@@ -38,47 +39,101 @@ static void test_every_device(void **state)
                 smoe_shape shape;
                 if (smoe_shape_init(&host, &info, &desc, &shape))
                     continue; /* beyond the device's range: test_shape's business */
-                const int rule = test_broken_selection(&info, &shape);
+                const char *rule = test_broken_selection(&info, &shape);
                 if (rule)
-                    fail_msg("rule at selection_rules.c:%d: %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d mixed=%d", rule, info.name,
+                    fail_msg("rule \"%s\": %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d mixed=%d", rule, info.name,
                              masked, desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.weight_type, desc.mixed_precision);
             }
 }
 
-/* The tile of the most rows, by device. Others than those named have the standard one. */
-static void test_tuning_by_vendor(void **state)
+/* ---- policy ---------------------------------------------------------------------------------------------------------------- */
+
+/* Which table of tiles, and how 32 experts are ranked, by device; in the order of devices.c. */
+static const struct {
+    const char *device, *tuning, *ranks_by;
+} tables[TEST_DEVICE_COUNT] = {
+    {"the floor", "small", "rank"},
+    {"lavapipe, 4 lanes", "software", "subgroup"},
+    {"lavapipe, 8 lanes", "software", "subgroup"},
+    {"lavapipe, 16 lanes", "software", "subgroup"},
+    {"SwiftShader", "software", "subgroup"},
+    {"Intel", "standard", "subgroup"},
+    {"NVIDIA", "wide", "subgroup"},
+    {"AMD, RDNA", "wide", "subgroup"},
+    {"AMD, GCN", "standard", "subgroup"},
+    {"Mali", "mali", "rank"},
+    {"Adreno", "standard", "subgroup"},
+    {"Xe2", "standard", "subgroup"},
+    {"NVIDIA, no size control, 16x8x16 alone", "standard", "subgroup"}, /* of no known vendor */
+    {"several subgroup sizes, no size control", "standard", "subgroup"},
+    {"odd matrices", "standard", "subgroup"},
+    {"128 lanes, long matrices", "standard", "subgroup"},
+    {"few invocations", "standard", "subgroup"},
+    {"matrices on the floor", "small", "subgroup"},
+    {"Mali with matrices", "mali", "rank"},
+    {"more than 256 outputs", "standard", "subgroup"},
+};
+
+static void choose(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens, smoe_kernel_choice *choices)
 {
+    char reason[SMOE_REASON_SIZE];
+    if (smoe_select_kernels(info, desc, tokens, choices, reason))
+        fail_msg("%s: %s", info->name, reason);
+}
+
+static void test_tables(void **state)
+{
+    const smoe_plan_desc few = {.d_model = 8, .d_hidden = 8, .expert_count = 32, .top_k = 2, .max_tokens = 9};
     (void)state;
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
         smoe_device_info info = test_device(i);
-        const bool is_mali = strncmp(info.name, "Mali", 4) == 0;
-        const bool wide = strcmp(info.name, "NVIDIA") == 0 || strcmp(info.name, "AMD, RDNA") == 0;
-        const char *expected = info.type == VK_PHYSICAL_DEVICE_TYPE_CPU ? "software"
-                               : info.max_workgroup_invocations < 256   ? "small"
-                               : wide                                   ? "wide"
-                               : is_mali                                ? "mali"
-                                                                        : "standard";
-        assert_string_equal(smoe_tuning_find(&info)->name, expected);
-        if (!wide) {
-            const smoe_plan_desc few = {.d_model = 8, .d_hidden = 8, .expert_count = 32, .top_k = 2, .max_tokens = 9};
-            const bool counts = is_mali || !(info.capabilities & SMOE_CAPABILITY_SUBGROUP_ARITHMETIC);
-            smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-            assert_int_equal(smoe_select_kernels(&info, &few, 9, choices, NULL), SMOE_SUCCESS);
-            assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, counts ? "route_select_rank" : "route_select_subgroup");
-            continue;
-        }
-        const smoe_plan_desc desc = {
-            .d_model = 2048, .d_hidden = 1024, .expert_count = 40, .top_k = 2, .max_tokens = 4096, .gated = true};
         smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-        assert_int_equal(smoe_select_kernels(&info, &desc, 20 * 96, choices, NULL), SMOE_SUCCESS);
-        assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 128);
-        assert_int_equal(choices[SMOE_STAGE_EXPERT_UP].tile_columns, 64);     /* of two matrices */
-        assert_int_equal(choices[SMOE_STAGE_ROUTE_LOGITS].tile_columns, 64);  /* most of 128 would idle with 40 experts */
-        assert_int_equal(smoe_select_kernels(&info, &desc, 20 * 96 - 1, choices, NULL), SMOE_SUCCESS);
-        assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 64);
+        assert_string_equal(info.name, tables[i].device);
+        assert_string_equal(smoe_tuning_find(&info)->name, tables[i].tuning);
+        choose(&info, &few, 9, choices);
+        assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name + strlen("route_select_"), tables[i].ranks_by);
         info.max_workgroup_invocations = 128;
-        assert_string_equal(smoe_tuning_find(&info)->name, "small");
+        assert_string_equal(smoe_tuning_find(&info)->name, strcmp(tables[i].tuning, "software") ? "small" : "software");
     }
+}
+
+/* From 96 rows per expert on, tiles of 128 columns, unless most of them would idle. */
+static void test_widest_tiles(void **state)
+{
+    const smoe_plan_desc desc = {.d_model = 2048, .d_hidden = 1024, .expert_count = 40, .top_k = 2, .max_tokens = 4096, .gated = true};
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
+        const smoe_device_info info = test_device(i);
+        smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+        if (strcmp(tables[i].tuning, "wide") != 0)
+            continue;
+        choose(&info, &desc, 20 * 96, choices);
+        assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 128);
+        assert_int_equal(choices[SMOE_STAGE_EXPERT_UP].tile_columns, 64);    /* of two matrices */
+        assert_int_equal(choices[SMOE_STAGE_ROUTE_LOGITS].tile_columns, 64); /* most of 128 would idle with 40 experts */
+        choose(&info, &desc, 20 * 96 - 1, choices);
+        assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 64);
+    }
+}
+
+/* No subgroup operations where nobody knows how few lanes there may be: whatever else the device is, the kernels of the floor. */
+static void test_unknown_lanes(void **state)
+{
+    const smoe_plan_desc desc = {.d_model = 512, .d_hidden = 256, .expert_count = 64, .top_k = 2, .max_tokens = 900,
+                                 .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true};
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
+        for (uint32_t tokens = 1; tokens <= 900; tokens *= 30) {
+            smoe_device_info unknown = test_device(i), without = unknown;
+            smoe_kernel_choice choices[2][SMOE_STAGE_COUNT];
+            unknown.capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;
+            unknown.subgroup_size_min = 1;
+            without.capabilities = 0;
+            choose(&unknown, &desc, tokens, choices[0]);
+            choose(&without, &desc, tokens, choices[1]);
+            for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
+                assert_string_equal(choices[0][stage].name, choices[1][stage].name);
+        }
 }
 
 static void test_public_errors(void **state)
@@ -163,7 +218,8 @@ static void test_impossible_devices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_tuning_by_vendor),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_tables),
+                                       cmocka_unit_test(test_widest_tiles), cmocka_unit_test(test_unknown_lanes),
                                        cmocka_unit_test(test_public_errors), cmocka_unit_test(test_impossible_devices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,11 +61,11 @@ static void test_random_shapes(void **state)
         const smoe_plan_desc desc = random_desc(&random);
         smoe_shape shape;
         const smoe_result result = smoe_shape_init(&host, &info, &desc, &shape);
-        const int rule = result ? 0 : test_broken_shape(&info, &desc, &shape);
+        const char *rule = result ? NULL : test_broken_shape(&info, &desc, &shape);
         if (rule || (result && (result != SMOE_ERROR_UNSUPPORTED || !text[0])))
-            fail_msg("rule at selection_rules.c:%d, result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, "
+            fail_msg("rule \"%s\", result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, "
                      "D=%u H=%u E=%u k=%u A=%u T=%u type=%d",
-                     rule, result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count,
+                     rule ? rule : "", result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count,
                      desc.top_k, desc.max_active, desc.max_tokens, desc.weight_type);
         accepted += !result;
         refused += result != 0;
