@@ -5,7 +5,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WINDOWS = 'x86_64-w64-mingw32'
 
 # The other scripts compile for this system, read its files, or start programs in ways of their own.
-SCRIPTS = ('tests/cross/test_programs.py', 'tests/symbols/test_symbols.py')
+SCRIPTS = ('tests/cross/test_golden.py', 'tests/cross/test_programs.py', 'tests/symbols/test_symbols.py')
 LEFT_OUT = {
     WINDOWS: {'tests/fuzz/test_files_posix.c': 'pipes, devices and limits that POSIX alone has'},
 }

@@ -46,6 +46,16 @@ def everything_is_every_width_on_every_driver():
         assert len(project.told('--everything', '--sanitize', 'address')[0]) == 3, 'sanitizers have one width and no driver'
 
 
+def sanitizers_have_one_width_and_no_layer_in_check():
+    with Project() as project:
+        for arguments, layer in ((('--sanitize', 'address'), 'off'), (('--sanitize', 'address', '--everything'), 'None'), ((), 'None')):
+            found, output = project.told(*arguments)
+            check = [told['SMOE_TEST_VALIDATION'] for path, told in found if path.startswith('tests/check/')]
+            assert check == [layer] * (1 if arguments else 3), output
+            others = [told['SMOE_TEST_VALIDATION'] for path, told in found if not path.startswith('tests/check/')]
+            assert others == ['None'] * 2, output
+
+
 def policy_is_sound():
     """In the project's own tests: each row names something, once, and everything leaves out nothing that the lean set has."""
     for table in (variants.LANES, variants.SANITIZED, variants.DRIVEN):
@@ -154,5 +164,6 @@ def what_is_missing_is_said():
 
 
 tap.run([lean_set_is_one_width_where_lanes_do_not_matter, everything_is_every_width_on_every_driver, policy_is_sound,
+         sanitizers_have_one_width_and_no_layer_in_check,
          driver_runs_what_uses_a_device, programs_start_with_the_driver_s_libraries, lean_set_of_a_driver_is_what_it_can_change,
          hazards_between_ranges_are_left_out_aloud, another_system_s_programs_start_with_what_runs_them, what_is_missing_is_said])
