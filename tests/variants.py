@@ -78,6 +78,9 @@ Driven = collections.namedtuple('Driven', 'path lean everything why')
 DRIVEN = (
     Driven('tests', NONE, NONE, 'no device, or not for its sake'),
     Driven('tests/check', EVERY, EVERY, 'kernels, and hazards between them'),
+    Driven('tests/check/test_arguments.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
+    Driven('tests/check/test_arguments_device.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
+    Driven('tests/check/test_arguments_forward.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
     Driven('tests/check/test_barriers.c', NONE, EVERY, 'looks at recorded commands, which no driver sees'),
     Driven('tests/check/test_calibrate.c', NONE, EVERY, 'bisection on the host; it counts by routings that test_route has'),
     Driven('tests/check/test_continuity.c', NONE, EVERY, 'its smallest jump, 0.02, is far more than test_stages lets a result be wrong'),
