@@ -5,7 +5,8 @@ a device, on a driver of tests/drivers, under the newest validation layer, which
 A test is a file tests/FOLDER/test_NAME: .c, built to BUILD/tests/FOLDER/test_NAME (cmocka), or .py, or .sh. All of them write
 TAP: `1..N`, then `ok 1 - name`, `not ok 2 - name`, `ok 3 - name # SKIP reason`, anything else between. A C test that skips prints
 the reason before it calls skip(). They run in the root of the project with SMOE_BUILD, SMOE_CC and SMOE_SANITIZE set. With --cross the
-programs are another system's: tests/cross/run runs them, and what tests/cross.py says.
+programs are another system's: tests/cross/run runs them, and what tests/cross.py says. With --everything SMOE_TEST_EVERYTHING is set too,
+and tests/variants.py leaves nothing out; docs/testing.md has more.
 The last line is `N passed, N failed`, with `, N skipped` where there are any; exit status 0 means that none failed.
 """
 import argparse
@@ -13,7 +14,6 @@ import concurrent.futures
 import glob
 import os
 import pty
-import re
 import select
 import signal
 import subprocess
@@ -22,24 +22,23 @@ import time
 import tty
 
 import cross
+import environments
+import summary
+import tap_output
 import variants
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIMEOUT = 1800  # seconds; the slowest folder under sanitizers on two slow cores stays far below
 TAIL = 60      # lines shown of a test that failed
 
-PLAN = re.compile(r'^1\.\.(\d+)')
-RESULT = re.compile(r'^(not )?ok\b[ \d]*(?:- )?(.*)$')
-SKIP = re.compile(r'# SKIP\b', re.IGNORECASE)
-
-
 class Run:
     """One test file under one environment."""
 
     def __init__(self, path, variant, driver, arguments):
         self.path, self.variant, self.driver, self.arguments = path, variant, driver, arguments
-        self.label = ' '.join([path] + ['%s=%s' % item for item in sorted(variant.items())])
-        self.passed, self.failed, self.skipped, self.seconds, self.cpu, self.output = 0, [], [], 0.0, 0.0, ''
+        words = ['driver=' + driver.name] * bool(driver.name) + ['%s=%s' % item for item in sorted(variant.items())]
+        self.label = ' '.join([path] + words)
+        self.begin, self.finished, self.seconds, self.cpu, self.output, self.verdict = None, False, 0.0, 0.0, '', None
 
     def command(self):
         stem, suffix = os.path.splitext(self.path)
@@ -49,54 +48,32 @@ class Run:
     def environment(self):
         ours = {**self.driver.environment(), 'SMOE_CC': self.arguments.cc, 'SMOE_SANITIZE': self.arguments.sanitize,
                 'CMOCKA_MESSAGE_OUTPUT': 'TAP', 'PYTHONUNBUFFERED': '1'}
+        if self.arguments.everything:
+            ours['SMOE_TEST_EVERYTHING'] = '1'  # rows of tables that the lean set has no need of
         defaults = {'LSAN_OPTIONS': 'suppressions=%s/tests/lsan.supp:print_suppressions=0' % ROOT,
                     'UBSAN_OPTIONS': 'print_stacktrace=1', 'TSAN_OPTIONS': 'suppressions=%s/tests/tsan.supp' % ROOT}
         preload = self.arguments.build + '/tests/keep_libraries.so'
         if os.path.exists(preload):
             ours['LD_PRELOAD'] = preload
             defaults['ASAN_OPTIONS'] = 'verify_asan_link_order=0'
-        return variants.with_shader_cache({**defaults, **os.environ, **ours, **self.variant})
+        return environments.with_shader_cache({**defaults, **os.environ, **ours, **self.variant})
 
     def execute(self):
-        begin = time.monotonic()
+        self.begin = time.monotonic()
         try:
             self.output, status, self.cpu = capture(self.command(), self.environment(), self.arguments.timeout)
         except OSError as error:
             self.output, status = str(error), 'did not start'
-        self.seconds = time.monotonic() - begin
-        self.judge(status)
+        self.seconds = time.monotonic() - self.begin
+        self.verdict = tap_output.judge(self.output, status)
+        self.finished = True
         return self
 
-    def judge(self, status):
-        planned, lines_since = 0, []
-        for line in self.output.splitlines():
-            plan, result = PLAN.match(line), RESULT.match(line)
-            if plan:
-                planned += int(plan.group(1))
-            elif result:
-                name = result.group(2)
-                if SKIP.search(name):
-                    before, after = (part.strip(' -') for part in SKIP.split(name, 1))
-                    # cmocka: `not ok 3 # SKIP name`, the reason being what the test printed; others: `ok 3 - name # SKIP reason`.
-                    name, reason = (before, after) if before else (after, ' '.join(lines_since))
-                    if reason:
-                        self.skipped.append('%s: %s' % (name, reason))
-                    else:
-                        self.failed.append('%s: skipped without a printed reason' % name)
-                elif result.group(1):
-                    self.failed.append(name)
-                else:
-                    self.passed += 1
-                lines_since = []
-            elif line.strip() and not line.startswith('#'):
-                lines_since.append(line.strip())
-        seen = self.passed + len(self.failed) + len(self.skipped)
-        if not planned and not seen:
-            self.failed.append('no test ran: %s' % (status or 'no TAP in its output'))
-        elif seen < planned:
-            self.failed.append('ended after %d of %d tests: %s' % (seen, planned, status or 'no error'))
-        elif status and not self.failed:
-            self.failed.append(status)
+    def report(self):
+        """A line, and the end of what a failed one printed."""
+        counts = '%d passed' % self.verdict.passed + (', %d failed' % len(self.verdict.failed) if self.verdict.failed else '')
+        lines = ['%-72s %s, %.1f s, %.1f s of processor' % (self.label, counts, self.seconds, self.cpu)]
+        return '\n'.join(lines + ['    ' + line for line in self.output.splitlines()[-TAIL:] if self.verdict.failed])
 
 
 LIVE = set()  # process groups of the tests that run now
@@ -139,64 +116,60 @@ def capture(command, environment, timeout):
     return b''.join(chunks).decode('utf-8', 'replace'), status, usage.ru_utime + usage.ru_stime
 
 
-def find_runs(driver, arguments):
+def find_runs(drivers, arguments, everything):
     runs = []
-    paths = [path for suffix in ('c', 'py', 'sh') for path in glob.glob('tests/*/test_*.' + suffix)]
-    for path in sorted(paths, key=variants.order):
-        which = arguments.driver or ('sanitize' if arguments.sanitize else '')
-        for variant in driver.variants(path) if arguments.cross else variants.find(path, which, arguments.brief):
-            run = Run(path, variant, driver, arguments)
-            if any(part in run.label for part in arguments.only.split(',')):
-                runs.append(run)
+    paths = sorted(path for suffix in ('c', 'py', 'sh') for path in glob.glob('tests/*/test_*.' + suffix))
+    for driver in drivers:
+        for path in paths:
+            for variant in driver.variants(path, everything):
+                run = Run(path, variant, driver, arguments)
+                if any(part in run.label for part in arguments.only.split(',')):
+                    runs.append(run)
     return runs
 
 
-def main():
-    parser = argparse.ArgumentParser(description='Runs every test and counts.')
-    parser.add_argument('--build', default='build', help='the build folder [build]')
-    parser.add_argument('--cc', default='gcc', help='the compiler for tests that compile [gcc]')
-    parser.add_argument('--sanitize', default='', help='the sanitizers of the build')
-    parser.add_argument('--driver', default='', help='one of %s; tests/drivers/setup.py first' % ', '.join(variants.DRIVERS))
-    parser.add_argument('--cross', default='', help='the triple of the system that the programs are for')
-    parser.add_argument('--brief', action='store_true', help='with --driver: the part that CI runs')
-    parser.add_argument('--only', default='', help='only tests that have this, or one of these (a,b), in their path or environment')
-    parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4), help='tests at the same time')
-    parser.add_argument('--timeout', type=int, default=TIMEOUT, help='seconds for one test file [%d]' % TIMEOUT)
-    parser.add_argument('--closing-line', help='write the closing line into this file in place of printing it')
-    arguments = parser.parse_args()
-    arguments.build = os.path.abspath(arguments.build)
-    if arguments.brief and not arguments.driver:
-        parser.error('--brief: needs --driver')
-    os.chdir(ROOT)
-    if arguments.cross and arguments.driver:
-        parser.error('--cross has a driver of its own: --driver cannot be given too')
-    try:
-        driver = cross.Target(arguments.cross, arguments.build) if arguments.cross else \
-            variants.find_driver(arguments.driver, arguments.build, arguments.sanitize)
-    except variants.Missing as missing:
-        print('tests/run.py: %s' % missing, file=sys.stderr)
-        return 2
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    runs = find_runs(driver, arguments)
-    for note in sorted({variants.note(run.variant) for run in runs} - {''}):
-        print(note, flush=True)
+def find_drivers(arguments):
+    """Those to run on, and for each that everything would have and that is not there why."""
     if arguments.cross:
-        driver.print_left_out()
-    passed, failed, skipped = 0, [], []
+        return [cross.Target(arguments.cross, arguments.build)], []
+    drivers, missing = [environments.find_driver(arguments.driver, arguments.build, arguments.sanitize)], []
+    for name in variants.DRIVERS if arguments.everything and not arguments.driver and not arguments.sanitize else ():
+        try:
+            drivers.append(environments.find_driver(name, arguments.build, ''))
+        except environments.Missing as reason:
+            missing.append('driver=%s' % reason)
+    return drivers, missing
+
+
+def print_notes(drivers, runs, arguments):
+    for note in sorted({variants.note(run.variant) for run in runs} - {''}):
+        print(note)
+    if arguments.cross:
+        drivers[0].print_left_out()
+    elif not arguments.everything:
+        rest = len(find_runs(drivers, arguments, True)) - len(runs)
+        if rest:
+            print('lean set: everything=yes has %d more runs of test files here' % rest)
+    sys.stdout.flush()
+
+
+def execute(runs, arguments):
+    """Runs them all, some at a time, and says how each went."""
+    durations = summary.Durations(arguments.build, os.path.join(ROOT, 'build'))
+    status = summary.StatusLine(sys.stdout, runs, durations, arguments.jobs)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(run.execute) for run in runs]):
-            run = done.result()
-            passed += run.passed
-            failed += ['%s: %s' % (run.label, text) for text in run.failed]
-            skipped += ['%s: %s' % (run.label, text) for text in run.skipped]
-            counts = '%d passed' % run.passed + (', %d failed' % len(run.failed) if run.failed else '')
-            print('%-72s %s, %.1f s, %.1f s of processor' % (run.label, counts, run.seconds, run.cpu), flush=True)
-            if run.failed:
-                print('\n'.join('    ' + line for line in run.output.splitlines()[-TAIL:]), flush=True)
-    if not runs:
-        failed.append('no test has "%s" in its path' % arguments.only)
+        waiting = {pool.submit(run.execute) for run in durations.longest_first(runs)}
+        while waiting:
+            status.show()
+            done, waiting = concurrent.futures.wait(waiting, 1, concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                status.print(future.result().report())
+    status.clear()
+    durations.keep(runs)
+
+
+def close(passed, failed, skipped, arguments):
+    """Lists what did not pass, and counts."""
     for kind, texts in (('skipped', skipped), ('FAILED', failed)):
         for text in texts:
             print('%s: %s' % (kind, text))
@@ -207,6 +180,49 @@ def main():
     else:
         print(closing)
     return 1 if failed else 0
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(description='Runs every test and counts.')
+    parser.add_argument('--build', default='build', help='the build folder [build]')
+    parser.add_argument('--cc', default='gcc', help='the compiler for tests that compile [gcc]')
+    parser.add_argument('--sanitize', default='', help='the sanitizers of the build')
+    parser.add_argument('--driver', default='', help='one of %s; tests/drivers/setup.py first' % ', '.join(variants.DRIVERS))
+    parser.add_argument('--cross', default='', help='the triple of the system that the programs are for')
+    parser.add_argument('--everything', action='store_true', help='every width, row and driver, in place of the lean set')
+    parser.add_argument('--only', default='', help='only tests that have this, or one of these (a,b), in their path or environment')
+    parser.add_argument('--jobs', type=int, default=min(os.cpu_count() or 1, 4), help='tests at the same time')
+    parser.add_argument('--timeout', type=int, default=TIMEOUT, help='seconds for one test file [%d]' % TIMEOUT)
+    parser.add_argument('--closing-line', help='write the closing line into this file in place of printing it')
+    arguments = parser.parse_args()
+    arguments.build = os.path.abspath(arguments.build)
+    if arguments.cross and arguments.driver:
+        parser.error('--cross has a driver of its own: --driver cannot be given too')
+    return arguments
+
+
+def main():
+    arguments = read_arguments()
+    os.chdir(ROOT)
+    try:
+        drivers, skipped = find_drivers(arguments)
+    except environments.Missing as missing:
+        print('tests/run.py: %s' % missing, file=sys.stderr)
+        return 2
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+
+    runs = find_runs(drivers, arguments, arguments.everything)
+    print_notes(drivers, runs, arguments)
+    execute(runs, arguments)
+    passed = sum(run.verdict.passed for run in runs)
+    failed = ['%s: %s' % (run.label, text) for run in runs for text in run.verdict.failed]
+    skipped += ['%s: %s' % (run.label, text) for run in runs for text in run.verdict.skipped]
+    if runs:
+        print('\n'.join([*summary.slowest(runs), *summary.by_kind(runs)]))
+    else:
+        failed.append('no test has "%s" in its path' % arguments.only)
+    return close(passed, failed, skipped, arguments)
 
 
 if __name__ == '__main__':

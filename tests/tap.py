@@ -30,7 +30,7 @@ def command(*arguments, env=None, cwd=None, status=0):
 
 
 def needs_its_own_place(program):
-    """Skips where the program is a script of tests/variants.py."""
+    """Skips where the program is a script of tests/environments.py."""
     with open(program, 'rb') as file:
         if file.read(2) == b'#!':
             raise Skip('%s is a script, by which another C library loads the program: its place is that of the loader' % program)

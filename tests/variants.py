@@ -1,16 +1,109 @@
-"""What runs under what: the environments of the tests, and the drivers that they run on."""
-import glob
-import os
-import shlex
-import sys
+"""What runs under what: the policy of the tests, as three tables. Each row has a reason. Of the rows that name a test or a folder around
+it, the longest name wins. The lean set is for every change; everything=yes has what it leaves out (docs/testing.md)."""
+import collections
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT + '/tests/drivers')
-import devices  # noqa: E402
-from devices import Missing  # noqa: E402
+WIDTHS = {4: '128', 8: '256', 16: '512'}  # lanes of a subgroup: bits of lavapipe's vectors
+ALL = (4, 8, 16)
+AS_IS = (None,)  # one run; whatever width the environment has
+NONE = ()
+YES, NO = True, False
+UNWATCHED = 'without the validation layer'
 
-# Lavapipe's vectors of 128, 256 and 512 bits are subgroups of 4, 8 and 16.
-WIDTHS = [{'LP_NATIVE_VECTOR_WIDTH': width} for width in ('128', '256', '512')]
+# At which subgroup sizes. A test whose outcome cannot depend on lanes runs at one.
+Lanes = collections.namedtuple('Lanes', 'path lean everything why')
+LANES = (
+    Lanes('tests', AS_IS, AS_IS, 'no kernel runs, or none that lanes could change'),
+    Lanes('tests/cross', NONE, NONE, 'programs of other systems: scons cross=TRIPLE test'),
+    Lanes('tests/analyze', AS_IS, ALL, 'kernels that tests/check has at every size'),
+    Lanes('tests/checkpoint', AS_IS, ALL, 'kernels that tests/check has at every size'),
+    Lanes('tests/devices', AS_IS, ALL, 'descriptions of devices; few kernels run'),
+    Lanes('tests/devices/test_capability_file.c', AS_IS, AS_IS, 'opens no device'),
+    Lanes('tests/devices/test_kernels.c', AS_IS, AS_IS, 'opens no device'),
+    Lanes('tests/devices/test_selection_page.c', AS_IS, AS_IS, 'opens no device'),
+    Lanes('tests/embed', AS_IS, ALL, 'objects and memory of an app; kernels that tests/check has at every size'),
+    Lanes('tests/golden', AS_IS, ALL, 'kernels that tests/check has at every size'),
+    Lanes('tests/golden/test_refusals.py', AS_IS, AS_IS, 'refused before a kernel runs'),
+    Lanes('tests/samples', AS_IS, ALL, 'kernels that tests/check has at every size'),
+    Lanes('tests/vision', AS_IS, ALL, 'pictures, files and pages'),
+    Lanes('tests/vision/test_check.py', AS_IS, ALL, 'a sample; its one kernel with shuffles has the same loops at every size'),
+    Lanes('tests/vision/test_image_fuzz.c', AS_IS, AS_IS, 'opens no device'),
+    Lanes('tests/vision/test_report_browser.py', AS_IS, AS_IS, 'how a page looks; test_report has the device make it'),
+    Lanes('tests/check', ALL, ALL, 'kernels against the reference: teams, ranks and broadcasts depend on lanes'),
+    Lanes('tests/check/test_arguments.c', (8,), (8,), 'refused before a kernel runs'),
+    Lanes('tests/check/test_arguments_device.c', (8,), (8,), 'refused before a kernel runs'),
+    Lanes('tests/check/test_arguments_forward.c', (8,), (8,), 'refused before a kernel runs'),
+    Lanes('tests/check/test_barriers.c', (8,), (8,), 'looks at recorded commands'),
+    Lanes('tests/check/test_calibrate.c', (8,), ALL, 'bisection on the host; it counts by routings that test_route has'),
+    Lanes('tests/check/test_continuity.c', (8,), ALL, 'its smallest jump, 0.02, is far more than test_stages lets a result be wrong'),
+    Lanes('tests/check/test_cooperative.c', (8,), (8,), 'lavapipe lists cooperative matrices at 8 lanes only'),
+    Lanes('tests/check/test_cooperative_properties.c', (8,), (8,), 'lavapipe lists cooperative matrices at 8 lanes only'),
+    Lanes('tests/check/test_lanes.c', (8,), (8,), 'a driver that tells of 32 lanes and runs 8'),
+    Lanes('tests/check/test_large.c', (8,), ALL, 'ranges and passes are cut by bytes and rows'),
+    Lanes('tests/check/test_layer.c', (8,), (8,), 'rows of test_stages, through device.h'),
+    Lanes('tests/check/test_masked.c', (4,), ALL, 'what is masked most knows no lanes; kernels that nothing else chooses run at 4 only'),
+    Lanes('tests/check/test_recording.c', (8,), (8,), 'the order of forwards in a command buffer'),
+    Lanes('tests/check/test_threads.c', (8,), (8,), 'what threads share has no lanes'),
+    Lanes('tests/check/test_tiers.c', (16,), (4, 16), 'tiles of GPUs, whose subgroups are larger still; test_tuning has 8'),
+    Lanes('tests/check/test_totals.c', (8,), ALL, 'adds up integers of reports, in a kernel without subgroups'),
+    Lanes('tests/check/test_tuning.c', (8,), (8,), 'the tables that test_tiers has at 4 and 16'),
+)
+
+# With sanitizers, once: they see the code of the host and not the shaders'.
+Sanitized = collections.namedtuple('Sanitized', 'path lean everything why')
+SANITIZED = (
+    Sanitized('tests', YES, YES, 'code of the host'),
+    Sanitized('tests/build', NO, NO, 'runs scons and compilers'),
+    Sanitized('tests/cross', NO, NO, 'another compiler'),
+    Sanitized('tests/drivers', NO, NO, 'runs programs of this build without sanitizers'),
+    Sanitized('tests/headers', NO, NO, 'compiles'),
+    Sanitized('tests/style', NO, NO, 'reads'),
+    Sanitized('tests/symbols/test_symbols.py', NO, NO, 'reads'),
+    Sanitized('tests/vision/test_report_browser.py', NO, NO, 'how a page looks; test_report has the tool make it'),
+    Sanitized('tests/check', UNWATCHED, YES, 'code of the host; the build without sanitizers has had the layer see the same calls'),
+    Sanitized('tests/check/test_barriers.c', NO, YES, 'host code of test_recording'),
+    Sanitized('tests/check/test_continuity.c', NO, YES, 'host code of test_layer: only numbers are new'),
+    Sanitized('tests/check/test_masked.c', NO, YES, 'host code of test_layer; tests/unit has selection with capabilities masked'),
+    Sanitized('tests/check/test_nonfinite.c', NO, YES, 'host code of test_layer: only numbers are new'),
+    Sanitized('tests/check/test_properties.c', NO, YES, 'host code of test_layer: only numbers are new'),
+    Sanitized('tests/check/test_stages.c', NO, YES, 'host code of test_layer and test_recording'),
+    Sanitized('tests/check/test_tiers.c', NO, YES, 'host code of test_layer and test_large; tests/devices has selection as other devices'),
+    Sanitized('tests/check/test_tuning.c', NO, YES, 'host code of test_layer; tests/unit has the tables of tiles'),
+)
+
+# Which of the drivers of tests/drivers, under the newest validation layer. The lean set has each lavapipe at one subgroup size: those of
+# the three drivers are 4, 8 and 16. The tests whose only size is another one are left out there.
+LAVAPIPE_22, LAVAPIPE_26, SWIFTSHADER = 'lavapipe-22', 'lavapipe-26', 'swiftshader'
+DRIVERS = {LAVAPIPE_22: 16, LAVAPIPE_26: 8, SWIFTSHADER: None}  # its lanes in the lean set; SwiftShader has 4, and no choice
+EVERY, OTHERS = tuple(DRIVERS), (LAVAPIPE_26, SWIFTSHADER)
+Driven = collections.namedtuple('Driven', 'path lean everything why')
+DRIVEN = (
+    Driven('tests', NONE, NONE, 'no device, or not for its sake'),
+    Driven('tests/check', EVERY, EVERY, 'kernels, and hazards between them'),
+    Driven('tests/check/test_arguments.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
+    Driven('tests/check/test_arguments_device.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
+    Driven('tests/check/test_arguments_forward.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
+    Driven('tests/check/test_barriers.c', NONE, EVERY, 'looks at recorded commands, which no driver sees'),
+    Driven('tests/check/test_calibrate.c', NONE, EVERY, 'bisection on the host; it counts by routings that test_route has'),
+    Driven('tests/check/test_continuity.c', NONE, EVERY, 'its smallest jump, 0.02, is far more than test_stages lets a result be wrong'),
+    Driven('tests/check/test_layer.c', NONE, EVERY, 'rows of test_stages'),
+    Driven('tests/check/test_masked.c', NONE, EVERY, 'kernels that test_tiers has with everything masked, and with subgroups only'),
+    Driven('tests/check/test_threads.c', NONE, EVERY, 'kernels of test_stages; the thread sanitizer looks for what is threads\' own'),
+    Driven('tests/check/test_tuning.c', (LAVAPIPE_26,), EVERY, 'tables of test_tiers, which is not at the size of this driver'),
+    Driven('tests/devices', OTHERS, EVERY, 'what a driver says of itself; lavapipe 22.3 has said it to the system\'s tests'),
+    Driven('tests/devices/test_capability_file.c', NONE, NONE, 'opens no device'),
+    Driven('tests/devices/test_kernels.c', NONE, NONE, 'opens no device'),
+    Driven('tests/devices/test_selection_page.c', NONE, NONE, 'opens no device'),
+    Driven('tests/embed', OTHERS, EVERY, 'objects, features and failures; lavapipe 22.3 has been through them'),
+    Driven('tests/golden', (LAVAPIPE_26,), EVERY, 'kernels of tests/check; the newest driver has the files too'),
+    Driven('tests/golden/test_refusals.py', NONE, NONE, 'refused before a kernel runs'),
+    Driven('tests/analyze', NONE, EVERY, 'kernels of tests/check, and few of its own'),
+    Driven('tests/checkpoint', NONE, EVERY, 'kernels of tests/check'),
+    Driven('tests/samples', NONE, EVERY, 'kernels of tests/check'),
+    Driven('tests/vision', NONE, EVERY, 'kernels of tests/check, and few of its own'),
+    Driven('tests/vision/test_image_fuzz.c', NONE, NONE, 'opens no device'),
+    Driven('tests/vision/test_report_browser.py', NONE, NONE, 'how a page looks; test_report has the device make it'),
+)
+
 # Where the newest validation layer is wrong: the dispatches of a layer's ranges of experts write rows of their own, in turns, of one buffer
 # (src/objects/forward.c), and the layer judges by what their descriptors cover. The tests with such layers go without these messages.
 RANGES = {'VK_LAYER_MESSAGE_ID_FILTER': 'SYNC-HAZARD-WRITE-AFTER-WRITE'}
@@ -18,132 +111,36 @@ WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c')
 RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '
                'for write-after-write hazards')
 
-# The same at every subgroup size: what one run shows, more would not. test_layer has a part of test_stages' table. Lavapipe 26.1 has
-# cooperative matrices at 8 lanes alone.
-ONE_WIDTH = {'tests/check/test_%s.c' % name: WIDTHS[1:2]
-             for name in ('arguments', 'arguments_device', 'arguments_forward', 'barriers', 'cooperative', 'cooperative_properties',
-                          'lanes', 'layer', 'recording', 'threads', 'tuning')}
-CHECK = {'tests/check': WIDTHS, **ONE_WIDTH,
-         'tests/check/test_tiers.c': WIDTHS[::2],  # the tiles of GPUs, at the two ends
-         # Compiles for minutes. What is left without capabilities knows no subgroups. What is left where one is masked does, and kernels
-         # that nothing else chooses are run at 4 lanes alone.
-         'tests/check/test_masked.c': WIDTHS[:1]}
-ON_DEVICE = ['tests/' + name for name in ('analyze', 'checkpoint', 'devices', 'embed', 'golden', 'samples', 'vision')]
-# What runs under what: the environments of each test of a folder, or of one test, one after another. The longest name wins; what is not
-# named does not run. By driver; '' is the system's, `sanitize` the same in a build with sanitizers.
-VARIANTS = {
-    '': {'tests': [{}], **CHECK, 'tests/vision/test_check.py': WIDTHS, 'tests/cross': []},
-    # The sanitizers see the library's code and not the shaders': one width, and of the table what test_layer has. Nothing new in the rest.
-    'sanitize': {'tests': [{}], **{path: [] for path in (
-        'tests/build', 'tests/cross', 'tests/drivers', 'tests/headers', 'tests/style', 'tests/symbols/test_symbols.py',
-        'tests/check/test_masked.c', 'tests/check/test_stages.c')}},
-    'lavapipe-22': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
-    'lavapipe-26': {**{path: WIDTHS for path in ON_DEVICE}, **CHECK},
-    'swiftshader': {**{path: [{}] for path in ON_DEVICE + ['tests/check']}, 'tests/check/test_layer.c': []},
-}
-# No device, or not for its sake: what test_refusals runs ends in a refusal, and test_report_browser is about how a page looks in a browser,
-# which test_report and test_report_files have the device make.
-for driver in ('lavapipe-22', 'lavapipe-26', 'swiftshader'):
-    VARIANTS[driver].update({'tests/' + path: [] for path in (
-        'devices/test_capability_file.c', 'devices/test_kernels.c', 'devices/test_selection_page.c', 'golden/test_refusals.py',
-        'vision/test_report_browser.py')})
-DRIVERS = [kind for kind in VARIANTS if kind not in ('', 'sanitize')]
-# With --brief, as CI runs them: the folders whose outcome hangs on the driver most, at SwiftShader's subgroups of 4 and one width on each
-# lavapipe: the newer one's has cooperative matrices. Samples, checkpoints and analyses are the same kernels again, as are those that the
-# library's threads record. The system's tests have run all of it on lavapipe 22.3: the newest layer sees the kernels there, and no more.
-KERNELS, PROGRAMS, FILES = ('tests/check/',), ('tests/devices/', 'tests/embed/'), ('tests/golden/',)
-BRIEF = {'swiftshader': (None, KERNELS + PROGRAMS), 'lavapipe-22': ('512', KERNELS), 'lavapipe-26': ('256', KERNELS + PROGRAMS + FILES)}
-BRIEF_WIDTH = {('lavapipe-26', 'tests/check/test_tiers.c'): '128'}  # not at 256; the tiers are for every driver
-NOT_BRIEF = ('tests/check/test_layer.c', 'tests/check/test_threads.c')  # the former is a part of test_stages
-# The longest come first, that none is left for the end. Their shaders are the others' too, and are in the cache then.
-FIRST = ['tests/check/test_%s.c' % name for name in ('stages', 'cooperative', 'tiers', 'masked')]
+
+def find_row(table, path):
+    return max((row for row in table if path == row.path or path.startswith(row.path + '/')), key=lambda row: len(row.path))
 
 
-def find(path, kind, brief=False):
-    """The environments of a test; kind: one of VARIANTS."""
-    table = VARIANTS[kind]
-    names = [name for name in table if path == name or path.startswith(name + '/')]
-    found = table[max(names, key=len)] if names else []
-    if brief:
-        width, folders = BRIEF[kind]
-        width = BRIEF_WIDTH.get((kind, path), width)
-        chosen = path.startswith(folders) and path not in NOT_BRIEF
-        found = [variant for variant in found if chosen and variant.get('LP_NATIVE_VECTOR_WIDTH') == width]
-    return [{**variant, **RANGES} for variant in found] if kind in DRIVERS and path in WITH_RANGES else found
+def find_lanes(path, driver, sanitized, everything):
+    """driver: one of DRIVERS, '' for the system's."""
+    def choose(table):
+        row = find_row(table, path)
+        return row.everything if everything else row.lean
+    lanes = choose(LANES)
+    if sanitized:
+        return AS_IS if lanes and choose(SANITIZED) else NONE
+    if not driver:
+        return lanes
+    if not lanes or driver not in choose(DRIVEN):
+        return NONE
+    own = DRIVERS[driver]
+    if own is None:
+        return AS_IS
+    return lanes if everything else (own,) if own in lanes or lanes == AS_IS else NONE
+
+
+def find(path, driver='', sanitized=False, everything=False):
+    """The environments of a test, one after another."""
+    if sanitized and not everything and find_row(SANITIZED, path).lean == UNWATCHED:
+        return [{'SMOE_TEST_VALIDATION': 'off'}]
+    found = [{'LP_NATIVE_VECTOR_WIDTH': WIDTHS[lanes]} if lanes else {} for lanes in find_lanes(path, driver, sanitized, everything)]
+    return [{**variant, **RANGES} for variant in found] if driver and path in WITH_RANGES else found
 
 
 def note(variant):
     return RANGES_NOTE if RANGES.items() <= variant.items() else ''
-
-
-def order(path):
-    return FIRST.index(path) if path in FIRST else len(FIRST), path
-
-
-def with_shader_cache(environment):
-    """Mesa's cache of machine code, one for all configurations of the build, so that those with sanitizers find what others compiled.
-    Mesa 22.3's knows shaders apart by their instructions and not by the width of the vectors: each width gets a cache of its own."""
-    environment.setdefault('LP_NATIVE_VECTOR_WIDTH', '256')  # what lavapipe itself chooses where there is AVX2
-    folder = environment.get('MESA_SHADER_CACHE_DIR', ROOT + '/build/shader_cache')  # where there is one, inside it
-    environment['MESA_SHADER_CACHE_DIR'] = '%s/%s' % (folder, environment['LP_NATIVE_VECTOR_WIDTH'])
-    os.makedirs(environment['MESA_SHADER_CACHE_DIR'], exist_ok=True)  # of its parents Mesa makes none, and goes without a cache
-    return environment
-
-
-class System:
-    """The system's drivers and validation layer."""
-
-    def __init__(self, build):
-        self.build = build
-
-    def command(self, program):
-        return program
-
-    def environment(self):
-        return {'SMOE_BUILD': self.build}
-
-
-class Driver:
-    """A driver of tests/drivers, under the newest validation layer."""
-    LAYERS = os.path.join(ROOT, devices.FOLDER, 'layers')
-
-    def __init__(self, name, build):
-        self.device, self.build = devices.find(name), build
-        self.device.check()
-        if not os.path.isdir(self.LAYERS):
-            raise Missing('%s: %s not found: run tests/drivers/setup.py' % (name, self.LAYERS))
-        if self.command(['program']) != ['program']:
-            self.build = '%s/on/%s' % (build, name)
-            self.write_scripts(build)
-
-    def command(self, program):
-        return self.device.command(program)
-
-    def environment(self):
-        found = self.device.environment()
-        found.pop('MESA_SHADER_CACHE_DISABLE', None)
-        return {**found, 'SMOE_BUILD': self.build, 'VK_LAYER_PATH': self.LAYERS,
-                'VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC': '1'}
-
-    def write_scripts(self, build):
-        """Where programs cannot start by themselves, tests find scripts in their places, in a build folder made of those."""
-        os.makedirs(self.build + '/bin', exist_ok=True)
-        new = '%s/%d' % (self.build, os.getpid())  # put in place whole: the tests of another run may be starting the old one
-        os.symlink(build + '/lib', new)
-        os.replace(new, self.build + '/lib')
-        for path in glob.glob(build + '/bin/*'):
-            script = self.build + path[len(build):]
-            with open(new, 'w', encoding='utf-8') as file:
-                file.write('#!/bin/sh\nexec %s "$@"\n' % ' '.join(map(shlex.quote, self.command([path]))))
-            os.chmod(new, 0o755)
-            os.replace(new, script)
-
-
-def find_driver(name, build, sanitize):
-    if not name:
-        return System(build)
-    if name not in DRIVERS:
-        raise Missing('--driver %s: must be one of %s' % (name, ', '.join(DRIVERS)))
-    if sanitize:
-        raise Missing('--driver %s: must be of a build without sanitizers' % name)
-    return Driver(name, build)

@@ -1,85 +1,17 @@
-"""What tests/run.py promises of --driver and --cross: what runs under what, how programs start there, and what is said where something is
-missing. In a project that consists of the runner and a few tests, on drivers and systems that are not there."""
+"""What tests/run.py promises of what runs under what: the lean set and --everything, how programs start on other drivers and systems, and
+what is said where something is missing."""
+import glob
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import tap
-
-# Tells its environment; as a Python test it also starts a program.
-TOLD = ('LP_NATIVE_VECTOR_WIDTH', 'MESA_SHADER_CACHE_DIR', 'SMOE_BUILD', 'VK_DRIVER_FILES', 'VK_LAYER_PATH', 'VK_LAYER_MESSAGE_ID_FILTER',
-        'VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC')
-TEST = '''
-import os, subprocess
-for name in %r:
-    print('#', name, os.environ.get(name))
-print('# program:', subprocess.run([os.environ['SMOE_BUILD'] + '/bin/smoe-x', 'a b'], stdout=subprocess.PIPE).stdout.decode().strip())
-print('1..1\\nnot ok 1 - told')
-''' % (TOLD,)
-PROGRAM = '#!/bin/sh\necho "program $0 $1"\n'
-LAUNCHER = '#!/bin/sh\necho "launched $(basename "$1") $2"\n'
+import variants
+from runner_project import PROGRAM, TEST, Project
 
 
-class Project:
-    """A copy of the runner, with tests that tell their environment and fail, so that it is shown."""
-
-    def __enter__(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.top = os.path.realpath(self.folder.name)
-        os.makedirs(self.top + '/tests/drivers')
-        for name in ('run.py', 'variants.py', 'cross.py', 'drivers/devices.py'):
-            shutil.copy('tests/' + name, '%s/tests/%s' % (self.top, name))
-        for name in ('check/test_large', 'golden/test_golden', 'unit/test_shape'):
-            self.write('tests/%s.py' % name, TEST)
-        self.write('build/bin/smoe-x', PROGRAM)
-        return self
-
-    def __exit__(self, *_):
-        self.folder.cleanup()
-
-    def write(self, name, text):
-        path = os.path.join(self.top, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(text)
-        os.chmod(path, 0o755)
-
-    def set_up(self, layers=True):
-        """Drivers as tests/drivers/setup.py leaves them, as far as the runner looks."""
-        for name, part in (('mesa26-lvp', 'mesa26'), ('swiftshader', 'chromium')):
-            self.write('build/drivers/icd/%s.json' % name, '{}')
-            self.write('build/drivers/state/%s.json' % part, '{}')
-            os.makedirs('%s/build/drivers/%s' % (self.top, part), exist_ok=True)
-        self.write('build/drivers/bin/run-mesa26', LAUNCHER)
-        if layers:
-            self.write('build/drivers/layers/VkLayer_khronos_validation.json', '{}')
-
-    def run(self, *arguments, env=None):
-        """Exit status and output, without the variables that this test itself runs under."""
-        environment = {**{name: value for name, value in os.environ.items() if name not in TOLD}, **(env or {})}
-        run = subprocess.run([sys.executable, self.top + '/tests/run.py', *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             encoding='utf-8', env=environment, cwd=self.top)
-        return run.returncode, run.stdout
-
-    def told(self, *arguments, env=None):
-        """What each test was told: [(label, {variable: value})]."""
-        status, output = self.run('--jobs', '1', *arguments, env=env)
-        assert status == 1 and re.search(r'^\d+ passed, [1-9]\d* failed$', output, re.MULTILINE), output
-        found = []
-        for line in output.splitlines():
-            if line.startswith('tests/') and ' failed, ' in line:
-                found.append((re.split(' {2,}', line)[0].split()[0], {}))
-            elif re.match(r'    # [\w]+:? ', line):
-                name, value = line[6:].split(' ', 1)
-                found[-1][1][name.rstrip(':')] = value
-        return found, output
-
-
-def system_runs_everything():
+def lean_set_is_one_width_where_lanes_do_not_matter():
     with Project() as project:
         found, output = project.told()
         own_cache = project.top + '/cache'
@@ -88,12 +20,54 @@ def system_runs_everything():
         assert caches == {width: '%s/%s' % (own_cache, width) for width in ('128', '256', '512')}, caches
         paths = [path for path, _ in found]
         assert sorted(paths) == ['tests/check/test_large.py'] * 3 + ['tests/golden/test_golden.py', 'tests/unit/test_shape.py'], output
+        assert 'lean set: everything=yes has 2 more runs' in output, output
         for _, told in found:
             assert told['VK_DRIVER_FILES'] == told['VK_LAYER_PATH'] == told['VK_LAYER_MESSAGE_ID_FILTER'] == 'None', output
             assert told['SMOE_BUILD'] == project.top + '/build' and told['program'].endswith('/build/bin/smoe-x a b'), output
+            assert told['SMOE_TEST_EVERYTHING'] == 'None', output
         caches = {told['LP_NATIVE_VECTOR_WIDTH']: told['MESA_SHADER_CACHE_DIR'] for _, told in found}
         assert sorted(caches) == ['128', '256', '512'] and len(set(caches.values())) == 3, caches
         assert all(os.path.isdir(cache) for cache in caches.values()), caches
+
+
+def everything_is_every_width_on_every_driver():
+    with Project() as project:
+        status, output = project.run('--everything')
+        assert status == 1 and output.splitlines()[-1] == '0 passed, 7 failed, 3 skipped', output
+        assert re.search('^skipped: driver=swiftshader: .*: run tests/drivers/setup.py$', output, re.MULTILINE), output
+        project.set_up()
+        found, output = project.told('--everything')
+        assert all(told['SMOE_TEST_EVERYTHING'] == '1' for _, told in found) and 'lean set' not in output, output
+        runs = re.findall(r'^(tests/\w+)/\S+(?: driver=(\S+))?(?: LP_NATIVE_VECTOR_WIDTH=(\d+))? +0 passed', output, re.MULTILINE)
+        wanted = {(folder, driver, width) for folder in ('tests/check', 'tests/golden') for driver in ('', 'lavapipe-22', 'lavapipe-26')
+                  for width in ('128', '256', '512')}
+        wanted |= {('tests/check', 'swiftshader', ''), ('tests/golden', 'swiftshader', ''), ('tests/unit', '', '')}
+        assert len(runs) == len(wanted) and set(runs) == wanted, output
+        assert len(project.told('--everything', '--sanitize', 'address')[0]) == 3, 'sanitizers have one width and no driver'
+
+
+def sanitizers_have_one_width_and_no_layer_in_check():
+    with Project() as project:
+        for arguments, layer in ((('--sanitize', 'address'), 'off'), (('--sanitize', 'address', '--everything'), 'None'), ((), 'None')):
+            found, output = project.told(*arguments)
+            check = [told['SMOE_TEST_VALIDATION'] for path, told in found if path.startswith('tests/check/')]
+            assert check == [layer] * (1 if arguments else 3), output
+            others = [told['SMOE_TEST_VALIDATION'] for path, told in found if not path.startswith('tests/check/')]
+            assert others == ['None'] * 2, output
+
+
+def policy_is_sound():
+    """In the project's own tests: each row names something, once, and everything leaves out nothing that the lean set has."""
+    for table in (variants.LANES, variants.SANITIZED, variants.DRIVEN):
+        names = [row.path for row in table]
+        assert len(set(names)) == len(names), names
+        assert all(os.path.exists(name) for name in names), [name for name in names if not os.path.exists(name)]
+        assert all(row.why for row in table), table
+    for path in glob.glob('tests/*/test_*'):
+        for where in [('', False), ('', True)] + [(driver, False) for driver in variants.DRIVERS]:
+            lean, everything = (variants.find(path, *where, everything=which) for which in (False, True))
+            assert where[0] or where[1] or lean or path.startswith('tests/cross/'), '%s runs nowhere' % path
+            assert len(lean) <= len(everything), '%s %s: %s, %s with everything' % (path, where, lean, everything)
 
 
 def driver_runs_what_uses_a_device():
@@ -101,7 +75,8 @@ def driver_runs_what_uses_a_device():
         project.set_up()
         for name in ('loader', 'report_browser', 'report_files'):
             project.write('tests/vision/test_%s.py' % name, TEST)
-        found, output = project.told('--driver', 'swiftshader')
+        assert [path for path, _ in project.told('--driver', 'swiftshader')[0]] == ['tests/check/test_large.py']
+        found, output = project.told('--driver', 'swiftshader', '--everything')
         paths = ['check/test_large.py', 'golden/test_golden.py', 'vision/test_loader.py', 'vision/test_report_files.py']
         assert sorted(path for path, _ in found) == ['tests/' + path for path in paths], output
         for _, told in found:
@@ -114,7 +89,7 @@ def driver_runs_what_uses_a_device():
 def programs_start_with_the_driver_s_libraries():
     with Project() as project:
         project.set_up()
-        found, output = project.told('--driver', 'lavapipe-26')
+        found, output = project.told('--driver', 'lavapipe-26', '--everything')
         widths = [(path, told['LP_NATIVE_VECTOR_WIDTH']) for path, told in found]
         assert sorted(widths) == [(path, width) for path in ('tests/check/test_large.py', 'tests/golden/test_golden.py')
                                   for width in ('128', '256', '512')], output
@@ -122,23 +97,19 @@ def programs_start_with_the_driver_s_libraries():
             assert told['SMOE_BUILD'] != project.top + '/build' and told['program'] == 'launched smoe-x a b', output
 
 
-def brief_is_one_width_of_what_the_driver_can_change():
+def lean_set_of_a_driver_is_what_it_can_change():
     with Project() as project:
         project.set_up()
-        for name in ('tests/samples/test_demo.py', 'tests/check/test_threads.c'):
+        for name in ('tests/samples/test_demo.py', 'tests/check/test_threads.c', 'tests/check/test_tiers.c'):
             project.write(name, TEST)
-        for driver, paths in (('swiftshader', ['check/test_large.py']), ('lavapipe-26', ['check/test_large.py', 'golden/test_golden.py'])):
-            found, output = project.told('--driver', driver, '--brief')
+        width = 'echo "# LP_NATIVE_VECTOR_WIDTH $LP_NATIVE_VECTOR_WIDTH"\n'
+        project.write('build/tests/check/test_tiers', '#!/bin/sh\n' + width + 'echo "1..1"; echo "not ok 1 - told"\n')
+        for driver, widths, paths in (('swiftshader', {'256'}, ['check/test_large.py', 'check/test_tiers.c']),
+                                      ('lavapipe-22', {'512'}, ['check/test_large.py', 'check/test_tiers.c']),
+                                      ('lavapipe-26', {'256'}, ['check/test_large.py', 'golden/test_golden.py'])):
+            found, output = project.told('--driver', driver)
             assert sorted(path for path, _ in found) == ['tests/' + path for path in paths], output
-            assert driver == 'swiftshader' or {told['LP_NATIVE_VECTOR_WIDTH'] for _, told in found} == {'256'}, output
-        project.write('tests/check/test_tiers.c', '')
-        project.write('build/tests/check/test_tiers', '#!/bin/sh\necho "# LP_NATIVE_VECTOR_WIDTH $LP_NATIVE_VECTOR_WIDTH"\n'
-                                                      'echo "1..1"; echo "not ok 1 - told"\n')
-        project.write('build/drivers/bin/run-mesa26', '#!/bin/sh\nexec "$@"\n')
-        found, output = project.told('--driver', 'lavapipe-26', '--brief')
-        assert dict(found)['tests/check/test_tiers.c']['LP_NATIVE_VECTOR_WIDTH'] == '128', output
-        status, output = project.run('--brief')
-        assert status == 2 and '--brief: needs --driver' in output, output
+            assert {told['LP_NATIVE_VECTOR_WIDTH'] for _, told in found} == widths, output
 
 
 def hazards_between_ranges_are_left_out_aloud():
@@ -192,6 +163,7 @@ def what_is_missing_is_said():
         assert status == 2 and 'layers not found: run tests/drivers/setup.py' in output, output
 
 
-tap.run([system_runs_everything, driver_runs_what_uses_a_device, programs_start_with_the_driver_s_libraries,
-         hazards_between_ranges_are_left_out_aloud, another_system_s_programs_start_with_what_runs_them,
-         brief_is_one_width_of_what_the_driver_can_change, what_is_missing_is_said])
+tap.run([lean_set_is_one_width_where_lanes_do_not_matter, everything_is_every_width_on_every_driver, policy_is_sound,
+         sanitizers_have_one_width_and_no_layer_in_check,
+         driver_runs_what_uses_a_device, programs_start_with_the_driver_s_libraries, lean_set_of_a_driver_is_what_it_can_change,
+         hazards_between_ranges_are_left_out_aloud, another_system_s_programs_start_with_what_runs_them, what_is_missing_is_said])

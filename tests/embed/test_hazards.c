@@ -1,5 +1,5 @@
-/* That synchronization validation looks into shaders where the runner asks the layer to (tests/variants.py): were the setting no more, or
- * under another name, all the other tests would be quiet for nothing. What is recorded here is never submitted. */
+/* That synchronization validation looks into shaders where the runner asks the layer to (tests/environments.py): were the setting no more,
+ * or under another name, all the other tests would be quiet for nothing. What is recorded here is never submitted. */
 #include <stdlib.h>
 #include <string.h>
 

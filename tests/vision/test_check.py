@@ -1,5 +1,5 @@
 """smoe-classify --check: golden models and small random ones against double precision, batches against single images, and what --check
-would catch. Runs at each of lavapipe's subgroup sizes."""
+would catch. With everything=yes at each of lavapipe's subgroup sizes."""
 import glob
 import math
 import os
