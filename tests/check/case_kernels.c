@@ -1,0 +1,74 @@
+#include "case_kernels.h"
+
+#include <stdio.h>
+
+static uint32_t reader_of(smoe_stage stage)
+{
+    switch (stage) {
+    case SMOE_STAGE_ROUTE_PROJECT:
+    case SMOE_STAGE_ROUTE_LOGITS: return READ_BY_LOGITS;
+    case SMOE_STAGE_ROUTE_GROUP:
+    case SMOE_STAGE_ROUTE_SELECT:
+    case SMOE_STAGE_TOTALS: return READ_BY_CHOICE;
+    case SMOE_STAGE_SORT: return READ_BY_SORT;
+    case SMOE_STAGE_EXPERT_UP: return READ_BY_UP;
+    case SMOE_STAGE_EXPERT_DOWN: return READ_BY_DOWN;
+    case SMOE_STAGE_COMBINE: return READ_BY_COMBINE;
+    case SMOE_STAGE_COUNT: break;
+    }
+    return 0;
+}
+
+static case_kernel kernel_of(const char *part, smoe_stage stage, const smoe_kernel_choice *choice)
+{
+    case_kernel kernel = {.rows = choice->tile_rows, .readers = reader_of(stage)};
+
+    snprintf(kernel.name, sizeof kernel.name, "%s%s", part, choice->name);
+    return kernel;
+}
+
+/* The shared expert and its gate are chosen as a layer of one expert. */
+static smoe_plan_desc shared_desc(const smoe_plan_desc *desc)
+{
+    smoe_plan_desc shared = *desc;
+
+    shared.router = SMOE_ROUTER_LINEAR;
+    shared.projection_width = 0;
+    shared.expert_count = shared.top_k = 1;
+    shared.max_active = shared.group_count = shared.top_groups = 0;
+    shared.d_hidden = desc->shared_hidden;
+    return shared;
+}
+
+static bool select_kernels(const smoe_device_info *device, const smoe_plan_desc *desc, const layer_case *shape,
+                           smoe_kernel_choice choices[SMOE_STAGE_COUNT])
+{
+    char reason[SMOE_REASON_SIZE];
+    const smoe_result result = smoe_select_kernels(device, desc, shape->tokens, choices, reason);
+
+    if (result != SMOE_SUCCESS)
+        fprintf(stderr, "    no kernels for \"%s\" on %s: %s\n", shape->name, device->name, reason);
+    return result == SMOE_SUCCESS;
+}
+
+uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST])
+{
+    const smoe_plan_desc desc = case_plan_desc(shape), shared = shared_desc(&desc);
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    uint32_t count = 0;
+
+    if (!select_kernels(device, &desc, shape, choices))
+        return 0;
+    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
+        if (choices[stage].name[0])
+            kernels[count++] = kernel_of(stage == SMOE_STAGE_ROUTE_PROJECT ? "project " : "", (smoe_stage)stage, &choices[stage]);
+    if (!desc.shared_hidden)
+        return count;
+    if (!select_kernels(device, &shared, shape, choices))
+        return 0;
+    if (desc.shared_gate)
+        kernels[count++] = kernel_of("gate ", SMOE_STAGE_ROUTE_LOGITS, &choices[SMOE_STAGE_ROUTE_LOGITS]);
+    kernels[count++] = kernel_of("shared ", SMOE_STAGE_EXPERT_UP, &choices[SMOE_STAGE_EXPERT_UP]);
+    kernels[count++] = kernel_of("shared ", SMOE_STAGE_EXPERT_DOWN, &choices[SMOE_STAGE_EXPERT_DOWN]);
+    return count;
+}
