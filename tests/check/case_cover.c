@@ -7,8 +7,8 @@
 /* Numbers of pairs: properties, then properties with kernels, properties with devices, kernels with devices. */
 #define FIRST_KERNEL_PAIR CASE_PROPERTIES_MOST
 #define FIRST_DEVICE_PAIR (FIRST_KERNEL_PAIR + CASE_PROPERTIES_MOST * COVER_KERNELS_MOST)
-#define FIRST_KERNEL_DEVICE (FIRST_DEVICE_PAIR + CASE_PROPERTIES_MOST * COVER_DEVICES_MOST)
-#define PAIRS (FIRST_KERNEL_DEVICE + COVER_KERNELS_MOST * COVER_DEVICES_MOST)
+#define FIRST_KERNEL_DEVICE (FIRST_DEVICE_PAIR + CASE_PROPERTIES_MOST * CASE_DEVICES_MOST)
+#define PAIRS (FIRST_KERNEL_DEVICE + COVER_KERNELS_MOST * CASE_DEVICES_MOST)
 
 /* Pairs without repetition. */
 typedef struct pair_list {
@@ -110,7 +110,7 @@ static void list_property(const case_cover *cover, const cover_set *set, uint32_
     const uint32_t kinds = cover->wish.kinds;
 
     list_pair(list, kinds & COVER_PROPERTIES, property);
-    list_pair(list, kinds & COVER_PROPERTY_DEVICES && p->by_lanes, FIRST_DEVICE_PAIR + property * COVER_DEVICES_MOST + set->device);
+    list_pair(list, kinds & COVER_PROPERTY_DEVICES && p->by_lanes, FIRST_DEVICE_PAIR + property * CASE_DEVICES_MOST + set->device);
     for (uint32_t i = 0; i < set->kernel_count; i++)
         if (set->kernels[i] >= cover->known_count && p->readers & cover->kernels[set->kernels[i]].readers)
             list_pair(list, kinds & COVER_PROPERTY_KERNELS, case_cover_pair(property, set->kernels[i]));
@@ -138,7 +138,7 @@ static bool find_pairs(const case_cover *cover, cover_set *set, pair_list *list)
                 list_property(cover, set, p, list);
     for (uint32_t i = 0; i < set->kernel_count; i++)
         list_pair(list, wish->kinds & COVER_KERNEL_DEVICES,
-                  FIRST_KERNEL_DEVICE + any_rows(cover, set->kernels[i]) * COVER_DEVICES_MOST + set->device);
+                  FIRST_KERNEL_DEVICE + any_rows(cover, set->kernels[i]) * CASE_DEVICES_MOST + set->device);
     set->pair_count = list->count;
     set->pairs = calloc(list->count + 1, sizeof *set->pairs);
     if (set->pairs)
@@ -251,7 +251,7 @@ bool case_cover_create(case_cover *cover, const cover_wish *wish)
     const uint32_t most = wish->case_count * wish->device_count;
 
     *cover = (case_cover){.wish = *wish, .pair_count = PAIRS};
-    if (case_property_count > CASE_PROPERTIES_MOST || wish->device_count > COVER_DEVICES_MOST)
+    if (case_property_count > CASE_PROPERTIES_MOST || wish->device_count > CASE_DEVICES_MOST)
         return complain("more properties or devices than there is room for");
     cover->sets = calloc(most, sizeof *cover->sets);
     cover->set_of = calloc(most, sizeof *cover->set_of);
@@ -288,25 +288,5 @@ uint32_t case_cover_count(const case_cover *cover, uint32_t device)
 
     for (uint32_t row = 0; row < cover->wish.case_count; row++)
         count += case_cover_has(cover, device, row);
-    return count;
-}
-
-uint32_t case_cover_devices(const smoe_device_info *info, smoe_device_info devices[COVER_DEVICES_MOST], uint32_t *at)
-{
-    static const uint32_t lanes[] = {4, 8, 16};
-    static const uint32_t count = sizeof lanes / sizeof lanes[0];
-
-    devices[0] = *info;
-    *at = 0;
-    while (*at < count && info->subgroup_size != lanes[*at])
-        (*at)++;
-    if (info->driver_id != VK_DRIVER_ID_MESA_LLVMPIPE || *at == count) {
-        *at = 0;
-        return 1;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        devices[i] = *info;
-        devices[i].subgroup_size = devices[i].subgroup_size_min = devices[i].subgroup_size_max = lanes[i];
-    }
     return count;
 }

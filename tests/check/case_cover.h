@@ -6,8 +6,6 @@
 #include "case_kernels.h"
 
 #define COVER_KERNELS_MOST 192
-#define COVER_DEVICES_MOST 8
-#define COVER_NAME_SIZE 160
 
 /* What must be seen. */
 enum {
@@ -58,10 +56,6 @@ uint32_t case_cover_count(const case_cover *cover, uint32_t device);
 /* Whether the set shows something that no chosen one does; that no other chosen one does. */
 bool case_cover_gains(const case_cover *cover, const cover_set *set);
 bool case_cover_needs(const case_cover *cover, const cover_set *set);
-
-/* The devices that share the table with this one, itself at *at. Lavapipe's tests run once for each of its numbers of lanes; any other
- * device is alone. */
-uint32_t case_cover_devices(const smoe_device_info *info, smoe_device_info devices[COVER_DEVICES_MOST], uint32_t *at);
 
 /* The number of a property with a kernel, for `times`. */
 uint32_t case_cover_pair(uint32_t property, uint32_t kernel);

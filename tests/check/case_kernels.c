@@ -1,6 +1,7 @@
 #include "case_kernels.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static uint32_t reader_of(smoe_stage stage)
 {
@@ -19,11 +20,15 @@ static uint32_t reader_of(smoe_stage stage)
     return 0;
 }
 
+/* The columns of a tile are the table's choice in tiled kernels; elsewhere they follow from lanes. */
 static case_kernel kernel_of(const char *part, smoe_stage stage, const smoe_kernel_choice *choice)
 {
     case_kernel kernel = {.rows = choice->tile_rows, .readers = reader_of(stage)};
 
-    snprintf(kernel.name, sizeof kernel.name, "%s%s", part, choice->name);
+    if (strstr(choice->name, "_tiled"))
+        snprintf(kernel.name, sizeof kernel.name, "%s%s of %u columns,", part, choice->name, choice->tile_columns);
+    else
+        snprintf(kernel.name, sizeof kernel.name, "%s%s", part, choice->name);
     return kernel;
 }
 
@@ -70,5 +75,25 @@ uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *sha
         kernels[count++] = kernel_of("gate ", SMOE_STAGE_ROUTE_LOGITS, &choices[SMOE_STAGE_ROUTE_LOGITS]);
     kernels[count++] = kernel_of("shared ", SMOE_STAGE_EXPERT_UP, &choices[SMOE_STAGE_EXPERT_UP]);
     kernels[count++] = kernel_of("shared ", SMOE_STAGE_EXPERT_DOWN, &choices[SMOE_STAGE_EXPERT_DOWN]);
+    return count;
+}
+
+uint32_t case_devices(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at)
+{
+    static const uint32_t lanes[] = {4, 8, 16};
+    static const uint32_t count = sizeof lanes / sizeof lanes[0];
+
+    devices[0] = *info;
+    *at = 0;
+    while (*at < count && info->subgroup_size != lanes[*at])
+        (*at)++;
+    if (info->driver_id != VK_DRIVER_ID_MESA_LLVMPIPE || *at == count) {
+        *at = 0;
+        return 1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        devices[i] = *info;
+        devices[i].subgroup_size = devices[i].subgroup_size_min = devices[i].subgroup_size_max = lanes[i];
+    }
     return count;
 }

@@ -1,4 +1,4 @@
-/* The kernels that compute a case on a device. */
+/* The kernels that compute a case on a device, and the devices that share the case table. */
 #ifndef CASE_KERNELS_H
 #define CASE_KERNELS_H
 
@@ -15,5 +15,11 @@ typedef struct case_kernel {
 
 /* Gives their number; 0, after printing why, where selection refuses the case. */
 uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST]);
+
+#define CASE_DEVICES_MOST 8
+
+/* The devices that share the table with this one, itself at *at. Lavapipe's tests run once for each of its numbers of lanes; any other
+ * device is alone. */
+uint32_t case_devices(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at);
 
 #endif

@@ -1,6 +1,6 @@
-/* The case table again with capabilities masked: all of them, and each one alone. The masked devices share the table among them: each of
- * their kernels runs on every one that chooses it, and with every property of a case if only masked devices choose it; those of the unmasked
- * device run with every property in test_stages. */
+/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the table: each kernel runs
+ * on every one of them that chooses it. A kernel that the unmasked device does not choose runs with every property of a case too; the
+ * others do so in test_stages. */
 #include <stdlib.h>
 
 #include "case_cover.h"

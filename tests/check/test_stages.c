@@ -1,6 +1,6 @@
 /* The core API against the reference, over the case table. The workspace of one forward is read back, and every stage is judged on
  * what the device's own earlier stages gave it; then y and the report on what the whole layer must give. Of the table, the rows run that
- * the devices of case_cover_devices need to show together what all of it shows. */
+ * the devices of case_devices need to show together what all of it shows. */
 #include <stdio.h>
 
 #include "case_cover.h"
@@ -47,13 +47,13 @@ static void test_table(void **state)
 {
     const test_device *device = *state;
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
-    smoe_device_info devices[COVER_DEVICES_MOST];
+    smoe_device_info devices[CASE_DEVICES_MOST];
     uint32_t at, failed = 0, checked = 0;
     check_tally tally = {0};
     case_cover cover;
     test_gpu gpu;
 
-    const uint32_t device_count = case_cover_devices(smoe_context_device_info(keeper.context), devices, &at);
+    const uint32_t device_count = case_devices(smoe_context_device_info(keeper.context), devices, &at);
     assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = devices,
                                                         .device_count = device_count, .kinds = COVER_ALL, .together = true}));
     assert_true(test_gpu_open(&gpu, device->device));

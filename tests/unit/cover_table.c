@@ -7,7 +7,7 @@
 
 #define LAVAPIPE_8 2 /* of devices.c */
 
-static smoe_device_info devices[COVER_DEVICES_MOST];
+static smoe_device_info devices[CASE_DEVICES_MOST];
 
 smoe_device_info cover_lavapipe(bool driver_id)
 {
@@ -26,7 +26,7 @@ cover_wish cover_table_wish(void)
         .cases = layer_cases,
         .case_count = layer_case_count,
         .devices = devices,
-        .device_count = case_cover_devices(&info, devices, &at),
+        .device_count = case_devices(&info, devices, &at),
         .kinds = COVER_ALL,
         .together = true,
     };

@@ -17,8 +17,8 @@ uint32_t cover_find_kernel(const case_cover *cover, const char *name, uint32_t r
 
 typedef struct cover_seen {
     bool property[CASE_PROPERTIES_MOST][COVER_KERNELS_MOST]; /* with a kernel */
-    bool device[COVER_DEVICES_MOST][COVER_KERNELS_MOST];
-    bool property_device[CASE_PROPERTIES_MOST][COVER_DEVICES_MOST];
+    bool device[CASE_DEVICES_MOST][COVER_KERNELS_MOST];
+    bool property_device[CASE_PROPERTIES_MOST][CASE_DEVICES_MOST];
 } cover_seen;
 
 /* Of the rows chosen, or of all. Free with test_free. */

@@ -17,16 +17,16 @@ static void test_properties(void **state)
 
 static void test_devices(void **state)
 {
-    smoe_device_info found[COVER_DEVICES_MOST], info = cover_lavapipe(false);
+    smoe_device_info found[CASE_DEVICES_MOST], info = cover_lavapipe(false);
     uint32_t at;
     (void)state;
-    assert_int_equal(case_cover_devices(&info, found, &at), 1);
+    assert_int_equal(case_devices(&info, found, &at), 1);
     assert_true(at == 0 && found[0].subgroup_size == 8);
     info = cover_lavapipe(true);
-    assert_int_equal(case_cover_devices(&info, found, &at), 3);
+    assert_int_equal(case_devices(&info, found, &at), 3);
     assert_true(at == 1 && found[0].subgroup_size == 4 && found[1].subgroup_size == 8 && found[2].subgroup_size_min == 16);
     info.subgroup_size = info.subgroup_size_min = info.subgroup_size_max = 32;
-    assert_int_equal(case_cover_devices(&info, found, &at), 1);
+    assert_int_equal(case_devices(&info, found, &at), 1);
 }
 
 static void test_shows_all(void **state)

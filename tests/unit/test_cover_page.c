@@ -41,9 +41,9 @@ static int by_name_and_rows(const void *a, const void *b)
 static void write_page(FILE *out, const case_cover *cover, const cover_seen *all)
 {
     fprintf(out, "# What the case table shows\n\n"
-                 "Written by tests/unit/test_cover_page.c from tests/check/case_table.c, with lavapipe's kernels. The test fails where the table no\n"
-                 "longer shows something, which it names, or shows more, and says how to accept that. Numbers are `tile_rows` of a kernel: the rows of\n"
-                 "its tiles, or what it has in their place.\n\n"
+                 "Written by tests/unit/test_cover_page.c from tests/check/case_table.c, with lavapipe's kernels. Numbers are `tile_rows`\n"
+                 "of a kernel: the rows of its tiles, or what it has in their place. The test fails where the table shows less or more,\n"
+                 "names what is lost, and says how to accept that.\n\n"
                  "## Kernels by the lanes of a subgroup\n\n");
     for (uint32_t device = 0; device < cover->wish.device_count; device++) {
         fprintf(out, "- %u lanes:", cover->wish.devices[device].subgroup_size);
