@@ -85,13 +85,24 @@ static bool make_sets(case_cover *cover)
     return true;
 }
 
+static bool reads(const case_cover *cover, uint32_t kernel, uint32_t property)
+{
+    return (cover->kernels[kernel].readers & case_properties[property].readers) != 0;
+}
+
+/* What all of the table shows on the known device. */
 static bool find_known(case_cover *cover)
 {
     const cover_wish *wish = &cover->wish;
 
-    for (uint32_t i = 0; wish->known && i < wish->case_count; i++)
-        if (!find_kernels(cover, wish->known, &(cover_set){.row = i}))
+    for (uint32_t i = 0; wish->known && i < wish->case_count; i++) {
+        cover_set set = {.row = i};
+        if (!find_kernels(cover, wish->known, &set))
             return false;
+        for (uint32_t p = 0; p < case_property_count; p++)
+            for (uint32_t k = 0; case_properties[p].holds(&wish->cases[i]) && k < set.kernel_count; k++)
+                cover->known[case_cover_pair(p, set.kernels[k])] = true;
+    }
     cover->known_count = cover->kernel_count;
     return true;
 }
@@ -106,14 +117,15 @@ static void list_pair(pair_list *list, bool wanted, uint32_t pair)
 
 static void list_property(const case_cover *cover, const cover_set *set, uint32_t property, pair_list *list)
 {
-    const case_property *p = &case_properties[property];
     const uint32_t kinds = cover->wish.kinds;
 
     list_pair(list, kinds & COVER_PROPERTIES, property);
-    list_pair(list, kinds & COVER_PROPERTY_DEVICES && p->by_lanes, FIRST_DEVICE_PAIR + property * CASE_DEVICES_MOST + set->device);
-    for (uint32_t i = 0; i < set->kernel_count; i++)
-        if (set->kernels[i] >= cover->known_count && p->readers & cover->kernels[set->kernels[i]].readers)
-            list_pair(list, kinds & COVER_PROPERTY_KERNELS, case_cover_pair(property, set->kernels[i]));
+    list_pair(list, kinds & COVER_PROPERTY_DEVICES && case_properties[property].by_lanes,
+              FIRST_DEVICE_PAIR + property * CASE_DEVICES_MOST + set->device);
+    for (uint32_t i = 0; i < set->kernel_count; i++) {
+        const uint32_t pair = case_cover_pair(property, set->kernels[i]);
+        list_pair(list, kinds & COVER_PROPERTY_KERNELS && reads(cover, set->kernels[i], property) && !cover->known[pair], pair);
+    }
 }
 
 /* A known kernel counts as one whatever the rows of its tiles. */
@@ -137,7 +149,7 @@ static bool find_pairs(const case_cover *cover, cover_set *set, pair_list *list)
             if (case_properties[p].holds(&wish->cases[row]))
                 list_property(cover, set, p, list);
     for (uint32_t i = 0; i < set->kernel_count; i++)
-        list_pair(list, wish->kinds & COVER_KERNEL_DEVICES,
+        list_pair(list, wish->kinds & COVER_KERNEL_DEVICES && cover->kernels[set->kernels[i]].by_lanes,
                   FIRST_KERNEL_DEVICE + any_rows(cover, set->kernels[i]) * CASE_DEVICES_MOST + set->device);
     set->pair_count = list->count;
     set->pairs = calloc(list->count + 1, sizeof *set->pairs);
@@ -256,7 +268,8 @@ bool case_cover_create(case_cover *cover, const cover_wish *wish)
     cover->sets = calloc(most, sizeof *cover->sets);
     cover->set_of = calloc(most, sizeof *cover->set_of);
     cover->times = calloc(PAIRS, sizeof *cover->times);
-    if (!cover->sets || !cover->set_of || !cover->times)
+    cover->known = calloc(PAIRS, sizeof *cover->known);
+    if (!cover->sets || !cover->set_of || !cover->times || !cover->known)
         return complain("out of memory");
     if (!find_known(cover) || !make_sets(cover) || !find_all_pairs(cover))
         return false;
@@ -274,19 +287,11 @@ void case_cover_destroy(case_cover *cover)
     free(cover->sets);
     free(cover->set_of);
     free(cover->times);
+    free(cover->known);
     *cover = (case_cover){.sets = NULL};
 }
 
 bool case_cover_has(const case_cover *cover, uint32_t device, uint32_t row)
 {
     return cover->sets[cover->set_of[device * cover->wish.case_count + row]].chosen;
-}
-
-uint32_t case_cover_count(const case_cover *cover, uint32_t device)
-{
-    uint32_t count = 0;
-
-    for (uint32_t row = 0; row < cover->wish.case_count; row++)
-        count += case_cover_has(cover, device, row);
-    return count;
 }

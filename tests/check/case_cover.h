@@ -12,7 +12,7 @@ enum {
     COVER_PROPERTIES = 1,       /* each property */
     COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it */
     COVER_PROPERTY_DEVICES = 4, /* each on every device, where lanes can make a difference to it */
-    COVER_KERNEL_DEVICES = 8,   /* each kernel on every device, a known one with tiles of any size */
+    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device, a known one with tiles of any size */
     COVER_ALL = 15
 };
 
@@ -23,7 +23,7 @@ typedef struct cover_wish {
     uint32_t device_count;
     uint32_t kinds;                /* COVER_* */
     bool together;                 /* rows that differ in values only run together: their pipelines are there */
-    const smoe_device_info *known; /* NULL, or a device whose kernels another test runs with every property */
+    const smoe_device_info *known; /* NULL, or a device where another test shows all that the table shows of properties with kernels */
 } cover_wish;
 
 /* Rows that run together on one of the devices. */
@@ -36,12 +36,13 @@ typedef struct cover_set {
 
 typedef struct case_cover {
     cover_wish wish;
-    case_kernel kernels[COVER_KERNELS_MOST]; /* the known ones come first */
+    case_kernel kernels[COVER_KERNELS_MOST]; /* the known device's come first */
     uint32_t kernel_count, known_count;
     cover_set *sets;
     uint32_t set_count;
     uint32_t *set_of; /* [device_count,case_count] */
     uint32_t *times;  /* [pair_count]: how many of the chosen sets show it */
+    bool *known;      /* [pair_count]: the known device shows it */
     uint32_t pair_count;
 } case_cover;
 
@@ -49,9 +50,8 @@ typedef struct case_cover {
 bool case_cover_create(case_cover *cover, const cover_wish *wish);
 void case_cover_destroy(case_cover *cover);
 
-/* Whether the row is chosen for the device; how many are. */
+/* Whether the row is chosen for the device. */
 bool case_cover_has(const case_cover *cover, uint32_t device, uint32_t row);
-uint32_t case_cover_count(const case_cover *cover, uint32_t device);
 
 /* Whether the set shows something that no chosen one does; that no other chosen one does. */
 bool case_cover_gains(const case_cover *cover, const cover_set *set);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "domain/kernel_table.h"
+
 static uint32_t reader_of(smoe_stage stage)
 {
     switch (stage) {
@@ -20,10 +22,18 @@ static uint32_t reader_of(smoe_stage stage)
     return 0;
 }
 
+static bool uses_subgroups(const char *name)
+{
+    for (int kernel = 0; kernel < SMOE_KERNEL_COUNT; kernel++)
+        if (strcmp(smoe_kernel_row_get((smoe_kernel)kernel)->name, name) == 0)
+            return smoe_kernel_row_get((smoe_kernel)kernel)->capabilities != 0;
+    return false;
+}
+
 /* The columns of a tile are the table's choice in tiled kernels; elsewhere they follow from lanes. */
 static case_kernel kernel_of(const char *part, smoe_stage stage, const smoe_kernel_choice *choice)
 {
-    case_kernel kernel = {.rows = choice->tile_rows, .readers = reader_of(stage)};
+    case_kernel kernel = {.rows = choice->tile_rows, .readers = reader_of(stage), .by_lanes = uses_subgroups(choice->name)};
 
     if (strstr(choice->name, "_tiled"))
         snprintf(kernel.name, sizeof kernel.name, "%s%s of %u columns,", part, choice->name, choice->tile_columns);

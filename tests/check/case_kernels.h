@@ -9,6 +9,7 @@ typedef struct case_kernel {
     char name[56]; /* "expert_up_broadcast", "shared expert_up_broadcast" */
     uint32_t rows;
     uint32_t readers; /* READ_BY_*: its stage */
+    bool by_lanes;    /* it uses subgroups: to others the number of lanes makes no difference */
 } case_kernel;
 
 #define CASE_KERNELS_MOST (SMOE_STAGE_COUNT + 3)

@@ -132,11 +132,11 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(group_hard, "hard groups, band of the experts", LANES, CHOICE, c->group_count > 1 && c->group_eps == 0 && c->eps > 0)        \
     PROPERTY(group_band_end, "groups' band of 1e-30 or 1e30", ONE, CHOICE,                                                                \
              c->group_count > 1 && (c->group_eps > 1e20f || (c->group_eps > 0 && c->group_eps < 1e-20f)))                                 \
-    PROPERTY(group_one, "groups of one expert", LANES, CHOICE, group_size(c) == 1)                                                        \
-    PROPERTY(group_all, "every group kept", LANES, CHOICE, c->group_count > 1 && c->group_count == c->top_groups)                         \
-    PROPERTY(group_best, "one group kept", LANES, CHOICE, c->group_count > 1 && c->top_groups == 1)                                       \
-    PROPERTY(group_k, "k of the k experts of a group", LANES, CHOICE, group_size(c) == c->top_k && c->top_groups == 1)                    \
-    PROPERTY(group_none, "one group", LANES, CHOICE, c->group_count == 1)                                                                 \
+    PROPERTY(group_one, "groups of one expert", ONE, CHOICE, group_size(c) == 1)                                                          \
+    PROPERTY(group_all, "every group kept", ONE, CHOICE, c->group_count > 1 && c->group_count == c->top_groups)                           \
+    PROPERTY(group_best, "one group kept", ONE, CHOICE, c->group_count > 1 && c->top_groups == 1)                                         \
+    PROPERTY(group_k, "k of the k experts of a group", ONE, CHOICE, group_size(c) == c->top_k && c->top_groups == 1)                      \
+    PROPERTY(group_none, "one group", ONE, CHOICE, c->group_count == 1)                                                                   \
     PROPERTY(shared, "shared", LANES, SHARED, c->shared_hidden > 0 && !c->shared_gate)                                                    \
     PROPERTY(shared_gate, "shared, gate", LANES, SHARED | READ_BY_LOGITS, c->shared_gate)                                                 \
     PROPERTY(shared_odd, "shared, S odd", LANES, EXPERTS, c->shared_hidden % 2 == 1)                                                      \

@@ -1,6 +1,6 @@
-/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the table: each kernel runs
- * on every one of them that chooses it. A kernel that the unmasked device does not choose runs with every property of a case too; the
- * others do so in test_stages. */
+/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the table: a kernel with
+ * subgroups runs on every one of them that chooses it, and any kernel with every property of a case that it does not meet on the unmasked
+ * device, in test_stages. */
 #include <stdlib.h>
 
 #include "case_cover.h"

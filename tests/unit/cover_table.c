@@ -58,7 +58,7 @@ static void see(const case_cover *cover, uint32_t device, uint32_t row, cover_se
 
     for (uint32_t k = 0; k < count; k++) {
         const uint32_t at = cover_find_kernel(cover, kernels[k].name, kernels[k].rows);
-        seen->device[device][at] = true;
+        seen->device[device][at] = kernels[k].by_lanes;
         for (uint32_t p = 0; p < case_property_count; p++)
             if (case_properties[p].readers & kernels[k].readers && case_properties[p].holds(shape))
                 seen->property[p][at] = true;

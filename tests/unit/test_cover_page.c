@@ -44,7 +44,7 @@ static void write_page(FILE *out, const case_cover *cover, const cover_seen *all
                  "Written by tests/unit/test_cover_page.c from tests/check/case_table.c, with lavapipe's kernels. Numbers are `tile_rows`\n"
                  "of a kernel: the rows of its tiles, or what it has in their place. The test fails where the table shows less or more,\n"
                  "names what is lost, and says how to accept that.\n\n"
-                 "## Kernels by the lanes of a subgroup\n\n");
+                 "## Kernels with subgroups, by their lanes\n\n");
     for (uint32_t device = 0; device < cover->wish.device_count; device++) {
         fprintf(out, "- %u lanes:", cover->wish.devices[device].subgroup_size);
         write_kernels(out, cover, all->device[device]);
