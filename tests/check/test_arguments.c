@@ -208,6 +208,8 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(max_tokens, 0);
     BAD_PLAN(max_tokens, SMOE_MAX_TOKENS + 1);
     BAD_PLAN(max_tokens, UINT32_MAX);
+    BAD_PLAN(min_tokens, 10);
+    BAD_PLAN(min_tokens, UINT32_MAX);
     BAD_PLAN(router, (smoe_router)2);
     BAD_PLAN(router, (smoe_router)-1);
     BAD_PLAN(gate, (smoe_gate)2);

@@ -76,7 +76,8 @@ static void full_parts_create(parts *p, VkDeviceSize *used)
 
 static void parts_create(parts *p, const smoe_device *device)
 {
-    const smoe_plan_desc desc = plain_plan_desc();
+    smoe_plan_desc desc = plain_plan_desc();
+    desc.min_tokens = 2;
     const VkDeviceSize T = desc.max_tokens, D = desc.d_model, H = desc.d_hidden, E = desc.expert_count;
     smoe_plan_desc ungated = desc;
     VkDeviceSize used = 0;
@@ -298,6 +299,7 @@ static void refuse_params(parts *p)
     REFUSE_VALUE(field, -INFINITY)
     REFUSE_VALUE(token_count, smoe_plan_get_desc(p->plan)->max_tokens + 1);
     REFUSE_VALUE(token_count, UINT32_MAX);
+    REFUSE_VALUE(token_count, 1); /* below min_tokens */
     REFUSE_VALUE(eps, -1e-6f);
     REFUSE_VALUE(eps, 0.9e-30f);
     REFUSE_VALUE(eps, 1.1e30f);

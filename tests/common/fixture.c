@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmocka_all.h"
 #include "system.h"
@@ -34,6 +35,13 @@ bool test_device_open_selected(test_device *device, const char *selector, uint32
 bool test_device_open_as(test_device *device, const smoe_device_info *as)
 {
     return open_device(device, (smoe_device_desc){.selector = getenv("SMOE_TEST_DEVICE"), .act_as = as});
+}
+
+bool test_everything(void)
+{
+    const char *everything = getenv("SMOE_TEST_EVERYTHING");
+
+    return everything && strcmp(everything, "1") == 0;
 }
 
 bool test_device_is_quiet(test_device *device)

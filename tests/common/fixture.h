@@ -25,6 +25,9 @@ bool test_device_open_as(test_device *device, const smoe_device_info *as); /* sm
 bool test_device_is_quiet(test_device *device);
 bool test_device_close(test_device *device); /* false, with the messages printed, when that gave any */
 
+/* SMOE_TEST_EVERYTHING=1: tests run all that they can, not only the part that shows as much. */
+bool test_everything(void);
+
 /* cmocka: *state is a test_device. A check fails the test that made the device complain. */
 int test_device_setup(void **state);
 int test_device_check(void **state);

@@ -306,6 +306,31 @@ static void test_calibrate_arguments(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
+/* A plan with pipelines for PROBLEM_TOKENS only: fewer are refused, except none at all. */
+static void test_fewest_tokens(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->problem;
+    const smoe_result invalid = SMOE_ERROR_INVALID_ARGUMENT;
+    smoe_plan_desc plan = problem->plan;
+    smoe_forward_params params = problem->params;
+    smoe_device_layer *layer = NULL;
+    float y[PROBLEM_ROWS], eps;
+
+    plan.min_tokens = PROBLEM_TOKENS;
+    assert_int_equal(smoe_device_layer_create(fixture->device, &plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_true(problem_is_solved(problem, y, NULL));
+    assert_int_equal(smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, NULL), SMOE_SUCCESS);
+    params.token_count = PROBLEM_TOKENS - 1;
+    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "token_count");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, NULL), invalid, "token_count");
+    params.token_count = 0;
+    assert_int_equal(smoe_device_layer_forward(layer, &params, NULL, NULL, NULL, NULL), SMOE_SUCCESS);
+    smoe_device_layer_destroy(layer);
+    assert_int_equal(test_record_problem_count(&fixture->record), 0);
+}
+
 /* A Vulkan error means the same to both libraries. */
 static void test_errors_agree(void **state)
 {
@@ -427,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_routing_alone),
         cmocka_unit_test(test_scores),
         cmocka_unit_test(test_calibrate_arguments),
+        cmocka_unit_test(test_fewest_tokens),
         cmocka_unit_test(test_errors_agree),
         cmocka_unit_test(test_discrete_memory),
         cmocka_unit_test(test_incoherent_memory),

@@ -1,0 +1,63 @@
+/* Which rows of the case table a test runs on which devices, so that these show what the whole table shows on all of them, in pairs: a
+ * property of a case with a kernel of a stage that reads it, and so on. Pure functions: nothing is run, and the same is chosen always. */
+#ifndef CASE_COVER_H
+#define CASE_COVER_H
+
+#include "case_kernels.h"
+
+#define COVER_KERNELS_MOST 192
+
+/* What must be seen. */
+enum {
+    COVER_PROPERTIES = 1,       /* each property */
+    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it */
+    COVER_PROPERTY_DEVICES = 4, /* each on every device, where lanes can make a difference to it */
+    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device, a known one with tiles of any size */
+    COVER_ALL = 15
+};
+
+typedef struct cover_wish {
+    const layer_case *cases;
+    uint32_t case_count;
+    const smoe_device_info *devices;
+    uint32_t device_count;
+    uint32_t kinds;                /* COVER_* */
+    bool together;                 /* rows that differ in values only run together: their pipelines are there */
+    const smoe_device_info *known; /* NULL, or a device where another test shows all that the table shows of properties with kernels */
+} cover_wish;
+
+/* Rows that run together on one of the devices. */
+typedef struct cover_set {
+    uint32_t device, row;                                /* the first */
+    uint32_t kernels[CASE_KERNELS_MOST], kernel_count;
+    uint32_t *pairs, pair_count;                         /* what they show */
+    bool chosen;
+} cover_set;
+
+typedef struct case_cover {
+    cover_wish wish;
+    case_kernel kernels[COVER_KERNELS_MOST]; /* the known device's come first */
+    uint32_t kernel_count, known_count;
+    cover_set *sets;
+    uint32_t set_count;
+    uint32_t *set_of; /* [device_count,case_count] */
+    uint32_t *times;  /* [pair_count]: how many of the chosen sets show it */
+    bool *known;      /* [pair_count]: the known device shows it */
+    uint32_t pair_count;
+} case_cover;
+
+/* False after printing why. What the wish points to must live as long as the cover, which is to be destroyed in any case. */
+bool case_cover_create(case_cover *cover, const cover_wish *wish);
+void case_cover_destroy(case_cover *cover);
+
+/* Whether the row is chosen for the device. */
+bool case_cover_has(const case_cover *cover, uint32_t device, uint32_t row);
+
+/* Whether the set shows something that no chosen one does; that no other chosen one does. */
+bool case_cover_gains(const case_cover *cover, const cover_set *set);
+bool case_cover_needs(const case_cover *cover, const cover_set *set);
+
+/* The number of a property with a kernel, for `times`. */
+uint32_t case_cover_pair(uint32_t property, uint32_t kernel);
+
+#endif
