@@ -1,0 +1,140 @@
+/* Pipelines depend on classes of shapes, not on shapes: a second plan of the same classes compiles nothing. */
+#include <string.h>
+
+#include "common/cmocka_all.h"
+#include "devices.h"
+#include "domain/selection.h"
+#include "fake_device.h"
+#include "fake_pipelines.h"
+
+/* Tokens enough for every regime of every tuning table. */
+#define MANY_TOKENS 65536u
+
+static const smoe_plan_desc first = {
+    .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = MANY_TOKENS,
+    .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .renormalize = true,
+    .group_count = 8, .top_groups = 4, .gate = SMOE_GATE_SIGMOID, .shared_hidden = 2048, .shared_gate = true,
+};
+
+/* How another plan differs, and whether it is of the same classes. A kernel that needs a constant of the shape would be a row here. */
+typedef struct change {
+    const char *text;
+    smoe_plan_desc desc;
+    bool compiles;
+} change;
+
+#define SET(text_, compiles_, ...) changes[count++] = (change){text_, first, compiles_}, __VA_ARGS__
+#define NEW changes[count - 1].desc
+
+static uint32_t make_changes(change changes[16])
+{
+    uint32_t count = 0;
+    SET("the same", false, (void)0);
+    SET("widths", false, NEW.d_model = 512, NEW.d_hidden = 4096, NEW.shared_hidden = 256);
+    SET("experts", false, NEW.expert_count = 40, NEW.group_count = 5);
+    SET("experts chosen", false, NEW.top_k = 3, NEW.max_active = 9, NEW.top_groups = 2);
+    SET("tokens", false, NEW.max_tokens = SMOE_MAX_TOKENS);
+    SET("all of it", false, NEW.d_model = 768, NEW.d_hidden = 256, NEW.expert_count = 35, NEW.group_count = 7, NEW.top_k = 1,
+        NEW.top_groups = 3, NEW.max_active = 16, NEW.shared_hidden = 1536);
+    SET("one count of tokens", false, NEW.min_tokens = NEW.max_tokens = 7);
+    SET("a width that is no multiple of 4", true, NEW.d_model = 2047);
+    SET("a width that is no multiple of a tile's depth", true, NEW.shared_hidden = 36);
+    SET("more experts", true, NEW.expert_count = 128);
+    SET("a higher cap", true, NEW.max_active = 17);
+    SET("more groups", true, NEW.group_count = 16);
+    SET("another activation", true, NEW.activation = SMOE_ACTIVATION_RELU);
+    SET("another weight type", true, NEW.weight_type = SMOE_TYPE_FLOAT32);
+    SET("softmax", true, NEW.gate = SMOE_GATE_SOFTMAX);
+    return count;
+}
+
+static void test_plans(void **state)
+{
+    change changes[16];
+    const uint32_t count = make_changes(changes);
+    (void)state;
+    for (uint32_t i = 0; i < count; i++) {
+        smoe_context *context;
+        smoe_plan *plan, *other;
+        fake_reset();
+        fake_pipelines_reset();
+        const smoe_context_desc desc = fake_context_desc();
+        assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+        assert_int_equal(smoe_plan_create(context, &first, &plan), SMOE_SUCCESS);
+        const uint32_t created = fake_pipelines_count().created;
+        assert_int_equal(smoe_plan_create(context, &changes[i].desc, &other), SMOE_SUCCESS);
+        const uint32_t more = fake_pipelines_count().created - created;
+        if ((more > 0) != changes[i].compiles)
+            fail_msg("%s: %u pipelines, then %u more", changes[i].text, created, more);
+        smoe_plan_destroy(other);
+        smoe_plan_destroy(plan);
+        smoe_context_destroy(context);
+    }
+}
+
+static bool has(const smoe_kernel_config *configs, uint32_t count, const smoe_kernel_config *config)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (memcmp(&configs[i], config, sizeof *config) == 0)
+            return true;
+    return false;
+}
+
+#define MOST_CONFIGS (5 + 6 * SMOE_REGIME_COUNT)
+
+/* Every configuration that a plan makes a pipeline from. */
+static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *desc, smoe_kernel_config configs[MOST_CONFIGS])
+{
+    const smoe_host host = {0};
+    smoe_shape shape;
+    smoe_selection s;
+    uint32_t count = 0;
+    if (smoe_shape_init(&host, info, desc, &shape))
+        return 0; /* beyond the device's range */
+    smoe_selection_init(info, &shape, &s);
+    configs[count++] = s.select;
+    configs[count++] = s.totals;
+    configs[count++] = s.combine;
+    configs[count++] = s.group;
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        const smoe_expert_selection *experts = &s.experts[i];
+        const smoe_kernel_config *const of_regime[] = {&experts->sort, &experts->up, &experts->down};
+        if (s.router_used[i])
+            configs[count++] = s.router[i];
+        for (size_t k = 0; k < 3 && experts->used; k++)
+            configs[count++] = *of_regime[k];
+        if (experts->shared_used) {
+            configs[count++] = experts->shared_up;
+            configs[count++] = experts->shared_down;
+        }
+    }
+    return count;
+}
+
+/* On every device, whatever its tiles. */
+static void test_configurations(void **state)
+{
+    change changes[16];
+    const uint32_t change_count = make_changes(changes);
+    uint32_t compared = 0;
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
+        const smoe_device_info info = test_device(i);
+        smoe_kernel_config own[MOST_CONFIGS], others[MOST_CONFIGS];
+        const uint32_t own_count = configs_of(&info, &first, own);
+        for (uint32_t c = 0; c < change_count; c++) {
+            const uint32_t count = configs_of(&info, &changes[c].desc, others);
+            for (uint32_t k = 0; k < count && own_count > 0 && !changes[c].compiles; k++, compared++)
+                if (!has(own, own_count, &others[k]))
+                    fail_msg("%s, %s: another configuration of %s", info.name, changes[c].text,
+                             smoe_kernel_row_get(others[k].kernel)->name);
+        }
+    }
+    assert_true(compared > 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans), cmocka_unit_test(test_configurations)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
