@@ -1,4 +1,5 @@
 """For tests that are scripts: runs functions as tests and writes TAP."""
+import functools
 import os
 import shutil
 import subprocess
@@ -27,6 +28,25 @@ def command(*arguments, env=None, cwd=None, status=0):
                          env={**os.environ, **(env or {})})
     assert run.returncode == status, '%s: exit status %d\n%s' % (' '.join(arguments), run.returncode, run.stdout)
     return run.stdout
+
+
+def once(function):
+    """Remembers what a function gives or raises: tests that share a run of a program share its failure too, and do not run it again."""
+    outcomes = {}
+
+    @functools.wraps(function)
+    def remembered(*arguments, **named):
+        key = arguments, tuple(sorted(named.items()))
+        if key not in outcomes:
+            try:
+                outcomes[key] = function(*arguments, **named), None
+            except Exception as error:
+                outcomes[key] = None, error
+        result, error = outcomes[key]
+        if error:
+            raise error
+        return result
+    return remembered
 
 
 def needs_its_own_place(program):

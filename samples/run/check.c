@@ -65,7 +65,7 @@ static const void *find(const run *r, const char *name, smoe_tensor_type type, u
     if (tensor && tensor->type == type && tensor->rank == rank && tensor->shape[0] == r->params.token_count &&
         (!width || tensor->shape[1] == width))
         return tensor->data;
-    fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", run_source(r), name,
+    fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", r->source.path, name,
             tensor ? "not of the type and shape that the layer's results have" : "missing");
     return NULL;
 }

@@ -11,7 +11,7 @@
 
 int run_refuse(const run *r, const char *text)
 {
-    fprintf(stderr, "smoe-run: %s: %s\n", run_source(r), text);
+    fprintf(stderr, "smoe-run: %s: %s\n", r->source.path, text);
     return RUN_REFUSED;
 }
 
@@ -52,15 +52,15 @@ static void name_options(void *user, smoe_log_level level, const char *text)
 
 static int load_checkpoint(run *r)
 {
-    const run_options *given = &r->options;
+    const run_options *given = r->options;
     const smoe_checkpoint_options options = {given->top_k == RUN_NONE ? 0 : given->top_k,
                                              given->has_activation ? &given->activation : NULL};
     const smoe_log log = {name_options, &r->log};
     smoe_checkpoint *checkpoint;
-    smoe_result result = smoe_checkpoint_open(given->checkpoint, NULL, &log, &checkpoint);
+    smoe_result result = smoe_checkpoint_open(r->source.path, NULL, &log, &checkpoint);
     if (result != SMOE_SUCCESS)
         return file_status(result);
-    result = smoe_checkpoint_read(checkpoint, given->layer, &options, &r->checkpoint_layer);
+    result = smoe_checkpoint_read(checkpoint, r->source.layer, &options, &r->checkpoint_layer);
     r->format = smoe_checkpoint_format(checkpoint);
     smoe_checkpoint_close(checkpoint);
     if (result == SMOE_SUCCESS)
@@ -70,7 +70,7 @@ static int load_checkpoint(run *r)
 
 static int load_file(run *r)
 {
-    smoe_result result = smoe_layer_file_open(r->options.file, NULL, &r->log, &r->file);
+    smoe_result result = smoe_layer_file_open(r->source.path, NULL, &r->log, &r->file);
     if (result == SMOE_SUCCESS)
         result = smoe_layer_file_layer(r->file, &r->plan, &r->params, &r->weights);
     if (result != SMOE_SUCCESS)
@@ -84,7 +84,7 @@ static int load_file(run *r)
 
 static int load_x(run *r)
 {
-    const char *path = r->options.x;
+    const char *path = r->options->x;
     const smoe_result result = smoe_layer_file_open(path, NULL, &r->log, &r->x_file);
     if (result != SMOE_SUCCESS)
         return file_status(result);
@@ -113,10 +113,10 @@ static double next_uniform(uint64_t *state)
 static int make_x(run *r)
 {
     const double turn = 6.283185307179586;
-    r->plan.max_tokens = r->options.tokens == RUN_NONE ? DEFAULT_TOKENS : r->options.tokens;
-    r->options.seed = r->options.seed == RUN_NONE ? 1 : r->options.seed;
+    r->plan.max_tokens = r->options->tokens == RUN_NONE ? DEFAULT_TOKENS : r->options->tokens;
+    r->seed = r->options->seed == RUN_NONE ? 1 : r->options->seed;
     const size_t count = (size_t)r->plan.max_tokens * r->plan.d_model;
-    uint64_t state = r->options.seed;
+    uint64_t state = r->seed;
     r->random_x = malloc(count * sizeof *r->random_x);
     if (!r->random_x) {
         fprintf(stderr, "smoe-run: no host memory for %u tokens\n", r->plan.max_tokens);
@@ -134,11 +134,11 @@ static int make_x(run *r)
 
 static int load_inputs(run *r)
 {
-    const bool make = r->options.tokens != RUN_NONE || r->options.seed != RUN_NONE;
+    const bool make = r->options->tokens != RUN_NONE || r->options->seed != RUN_NONE;
     int status = RUN_OK;
-    if (r->options.x)
+    if (r->options->x)
         status = load_x(r);
-    else if (make || r->options.checkpoint)
+    else if (make || r->options->checkpoint)
         status = make_x(r);
     else if (!r->x)
         return run_refuse(r, "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
@@ -156,7 +156,7 @@ static void override_number(double given, float *value)
 
 static void override_file(run *r)
 {
-    const run_options *options = &r->options;
+    const run_options *options = r->options;
     override_number(options->eps, &r->params.eps);
     override_number(options->group_eps, &r->params.group_eps);
     override_number(options->a, &r->params.a);
@@ -176,7 +176,7 @@ static int check_overrides(const run *r, smoe_type own_type)
 {
     const smoe_plan_desc *plan = &r->plan;
     const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
-    if (r->options.check && plan->weight_type != own_type && plan->weight_type != SMOE_TYPE_FLOAT32)
+    if (r->options->check && plan->weight_type != own_type && plan->weight_type != SMOE_TYPE_FLOAT32)
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
     if (plan->mixed_precision && plan->weight_type == SMOE_TYPE_FLOAT32)
         return run_refuse(r, "--mixed-precision needs 16-bit weights: --weights f16 or bf16");
@@ -188,9 +188,9 @@ static int check_overrides(const run *r, smoe_type own_type)
         return run_refuse(r, "--max-active must lie between k and the layer's number of experts");
     if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
         return run_refuse(r, "--activation swiglu_clamped needs gated experts");
-    if (!isnan(r->options.group_eps) && !plan->group_count)
+    if (!isnan(r->options->group_eps) && !plan->group_count)
         return run_refuse(r, "--group-eps: the layer has no groups of experts");
-    if (r->options.check && plan->group_count && r->params.group_eps > 0.0f)
+    if (r->options->check && plan->group_count && r->params.group_eps > 0.0f)
         return run_refuse(r, "--check: expected results are for hard groups, metadata group_eps must be 0");
     return RUN_OK;
 }
@@ -212,7 +212,7 @@ static int allocate(run *r)
 
 int run_load(run *r)
 {
-    int status = r->options.checkpoint ? load_checkpoint(r) : load_file(r);
+    int status = r->options->checkpoint ? load_checkpoint(r) : load_file(r);
     const smoe_type own_type = r->plan.weight_type;
     if (status == RUN_OK)
         status = load_inputs(r);

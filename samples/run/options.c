@@ -11,19 +11,19 @@ void run_print_help(void)
 {
     puts("Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's checkpoint.\n"
          "\n"
-         "usage: smoe-run [options] FILE.safetensors\n"
-         "       smoe-run [options] --checkpoint DIR --layer N\n"
+         "usage: smoe-run [options] FILE.safetensors...\n"
+         "       smoe-run [options] --checkpoint DIR... --layer N,...\n"
          "\n"
          "  --checkpoint DIR       folder with config.json and model.safetensors or its shards, or one .safetensors file\n"
-         "  --layer N              which of the model's layers, from 0\n"
+         "  --layer N,...          which of the model's layers, from 0\n"
          "  --x FILE               inputs: tensor x [T,d_model] of a safetensors file\n"
          "  --tokens N, --seed N   inputs of N tokens of normal random numbers instead [64, 1]; the default with --checkpoint\n"
          "  --device N|NAME|UUID   which device; smoe-devices lists them [best]\n"
          "  --validate             run under the validation layers; any message fails\n"
          "  --check                compare with the file's expected.* tensors\n"
          "  --calibrate X          choose the largest eps that runs at most X extra experts on average over the inputs\n"
-         "  --out FILE             write y and the boundary report as safetensors\n"
-         "  --write FILE           write the layer and its inputs as a layer file\n"
+         "  --out FILE             write y and the boundary report as safetensors; of several layers, into a folder\n"
+         "  --write FILE           write the layer and its inputs as a layer file; likewise\n"
          "  --repeat N             time N more runs\n"
          "\n"
          "in place of what the file says:\n"
@@ -39,7 +39,12 @@ void run_print_help(void)
          "  --weights f32|f16|bf16 what the experts' weights are converted to\n"
          "  --mixed-precision      round the inputs of experts with 16-bit weights too, for the device's matrix units\n"
          "\n"
-         "Exit status: 0; 1 if the check, validation or the device failed; 2 for a wrong command line or file.");
+         "Several files run one after another on one device, with the same options, and so do several layers of one or more\n"
+         "checkpoints: --checkpoint and --layer add to a list. --out and --write then name a folder that is there, which gets\n"
+         "NAME.out.safetensors and NAME.layer.safetensors for NAME.safetensors, NAME.N.out.safetensors for a checkpoint's layer N.\n"
+         "\n"
+         "Exit status: 0; 1 if the check, validation or the device failed; 2 for a wrong command line or file. A file that is\n"
+         "refused does not keep the others from running; of several layers the largest status counts.");
 }
 
 static bool refuse(const char *option, const char *value, const char *rule)
@@ -52,7 +57,7 @@ static bool refuse(const char *option, const char *value, const char *rule)
 
 typedef struct option {
     const char *name;
-    enum { FLAG, TEXT, COUNT, NUMBER, WEIGHTS, ACTIVATION } kind;
+    enum { FLAG, TEXT, CHECKPOINT, LAYERS, COUNT, NUMBER, WEIGHTS, ACTIVATION } kind;
     size_t offset; /* in run_options */
     double least, largest;
     bool zero;    /* is allowed, whatever least is */
@@ -68,12 +73,12 @@ static const option options_known[] = {
     OPTION("--validate", FLAG, validate, 0, 0, false, false, NULL),
     OPTION("--help", FLAG, help, 0, 0, false, false, NULL),
     OPTION("--mixed-precision", FLAG, mixed_precision, 0, 0, false, true, NULL),
-    OPTION("--checkpoint", TEXT, checkpoint, 0, 0, false, false, NULL),
+    OPTION("--checkpoint", CHECKPOINT, checkpoint, 0, 0, false, false, NULL),
     OPTION("--device", TEXT, device, 0, 0, false, false, NULL),
     OPTION("--out", TEXT, out, 0, 0, false, false, NULL),
     OPTION("--write", TEXT, write, 0, 0, false, false, NULL),
     OPTION("--x", TEXT, x, 0, 0, false, true, NULL),
-    OPTION("--layer", COUNT, layer, 0, 65535, true, false, NULL),
+    OPTION("--layer", LAYERS, layers, 0, 65535, true, false, "must be a whole number from 0 to 65535, or several with commas between"),
     OPTION("--tokens", COUNT, tokens, 1, SMOE_MAX_TOKENS, false, true, NULL),
     OPTION("--seed", COUNT, seed, 0, 999999999, true, true, NULL),
     OPTION("--repeat", COUNT, repeat, 1, 100000, false, false, NULL),
@@ -119,12 +124,36 @@ static bool parse_number(const option *known, const char *value, double *out)
     return true;
 }
 
-static bool parse_value(const option *known, const char *value, run_options *options)
+static bool parse_layers(const option *known, const char *value, run_options *options)
+{
+    for (const char *at = value;; at++) {
+        char *end;
+        const unsigned long layer = strtoul(at, &end, 10);
+        if (*at < '0' || *at > '9' || end - at > 9 || (*end && *end != ',') || (double)layer > known->largest)
+            return refuse(known->name, value, known->rule);
+        if (options->layer_count == RUN_MAX_LAYERS)
+            return refuse(known->name, value, "more layers than 256");
+        options->layers[options->layer_count++] = (uint32_t)layer;
+        if (!*end)
+            return true;
+        at = end;
+    }
+}
+
+static void add_path(run_options *options, char *path, const char **first)
+{
+    *first = *first ? *first : path;
+    options->paths[options->path_count++] = path;
+}
+
+static bool parse_value(const option *known, char *value, run_options *options)
 {
     void *member = (char *)options + known->offset;
     switch (known->kind) {
     case FLAG: break;
     case TEXT: memcpy(member, &value, sizeof value); return true;
+    case CHECKPOINT: add_path(options, value, &options->checkpoint); return true;
+    case LAYERS: return parse_layers(known, value, options);
     case COUNT: return parse_count(known, value, member);
     case NUMBER: return parse_number(known, value, member);
     case WEIGHTS:
@@ -155,9 +184,9 @@ static bool check_together(const run_options *options)
 {
     if (options->checkpoint && options->file)
         return refuse(options->file, "", "either a layer file or --checkpoint");
-    if (options->checkpoint && options->layer == RUN_NONE)
+    if (options->checkpoint && options->layer_count == 0)
         return refuse("--checkpoint", "", "needs --layer N");
-    if (!options->checkpoint && options->layer != RUN_NONE)
+    if (!options->checkpoint && options->layer_count > 0)
         return refuse("--layer", "", "needs --checkpoint DIR");
     if (!options->checkpoint && !options->file)
         return refuse("FILE.safetensors", "", "is missing; --help tells the rest");
@@ -169,26 +198,25 @@ static bool check_together(const run_options *options)
         return refuse("--check", "", "compares with a layer file's expected results; checkpoints have none");
     if (options->check && options->changed)
         return refuse("--check", "", "compares with what the file expects; options that change the result exclude it");
-    return true;
+    return run_check_outputs(options);
 }
 
 static const run_options none = {
-    .layer = RUN_NONE, .tokens = RUN_NONE, .seed = RUN_NONE, .repeat = RUN_NONE, .top_k = RUN_NONE, .max_active = RUN_NONE, .eps = NAN,
+    .tokens = RUN_NONE, .seed = RUN_NONE, .repeat = RUN_NONE, .top_k = RUN_NONE, .max_active = RUN_NONE, .eps = NAN,
     .group_eps = NAN, .a = NAN, .b = NAN, .temperature = NAN, .tie_tolerance = NAN, .scale = NAN, .calibrate = NAN,
 };
 
 bool run_parse_options(int count, char **arguments, run_options *options)
 {
     *options = none;
+    options->paths = arguments + 1;
     for (int i = 1; i < count; i++) {
-        const char *argument = arguments[i];
+        char *argument = arguments[i];
         if (argument[0] != '-') {
-            if (options->file)
-                return refuse(argument, "", "one file at a time");
-            options->file = argument;
+            add_path(options, argument, &options->file);
             continue;
         }
-        const char *equals = strchr(argument, '=');
+        char *equals = strchr(argument, '=');
         const option *known = find_option(argument, equals ? (size_t)(equals - argument) : strlen(argument));
         if (!known)
             return refuse(argument, "", "no such option; --help lists them");

@@ -33,8 +33,8 @@ static void print_layer(const run *r)
 {
     static const char *const types[] = {"float32", "float16", "bfloat16"};
     const smoe_plan_desc *plan = &r->plan;
-    if (r->options.checkpoint)
-        printf("checkpoint    %s, layer %u\n", r->format, r->options.layer);
+    if (r->options->checkpoint)
+        printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
     printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model, plan->d_hidden,
            plan->expert_count, plan->top_k, plan->max_active, run_activation_name(plan->activation), plan->gated ? " gated" : "",
            types[plan->weight_type]);
@@ -62,12 +62,12 @@ static void print_precision(const run *r)
 static void print_inputs(const run *r)
 {
     if (r->random_x)
-        printf("input         %u tokens of normal random numbers, seed %u\n", r->params.token_count, r->options.seed);
+        printf("input         %u tokens of normal random numbers, seed %u\n", r->params.token_count, r->seed);
     else
-        printf("input         %u tokens of tensor x in %s\n", r->params.token_count, r->options.x ? r->options.x : r->options.file);
-    if (!isnan(r->options.calibrate))
+        printf("input         %u tokens of tensor x in %s\n", r->params.token_count, r->options->x ? r->options->x : r->source.path);
+    if (!isnan(r->options->calibrate))
         printf("calibration   eps %.9g: %.6f extra experts on average, wanted at most %g\n", (double)r->params.eps, r->calibrated_extra,
-               r->options.calibrate);
+               r->options->calibrate);
 }
 
 /* The totals that the device has added up. */
@@ -97,6 +97,16 @@ static void print_totals(const run *r)
         printf("groups        %" PRIu64 " tokens where groups tie\n", totals->group_ties);
     printf("experts       busiest %u with %" PRIu64 " tokens, idlest %u with %" PRIu64 "\n", busiest, r->expert_tokens[busiest], idlest,
            r->expert_tokens[idlest]);
+}
+
+void run_print_heading(const run *r)
+{
+    if (run_source_count(r->options) == 1)
+        return;
+    printf("file          %s", r->source.path);
+    if (r->options->checkpoint)
+        printf(", layer %u", r->source.layer);
+    printf("\n");
 }
 
 void run_print_summary(const run *r)

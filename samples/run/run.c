@@ -1,10 +1,9 @@
-/* smoe-run FILE.safetensors: one layer through device.h, layer_file.h and checkpoint.h. README.md says what it prints. */
+/* smoe-run FILE.safetensors...: layers, one after another, through device.h, layer_file.h and checkpoint.h. */
 #include "run.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
@@ -23,14 +22,29 @@ int run_status(smoe_result result)
     }
 }
 
+/* What the runs of one command share. */
+typedef struct session {
+    run_options options;
+    smoe_log log;
+    smoe_device *device; /* NULL until a layer is ready to run */
+    bool lost;           /* there is no such device, and no layer can run */
+} session;
+
+static int open_device(session *s)
+{
+    const smoe_device_desc desc = {.selector = s->options.device, .validation = s->options.validate, .log = &s->log};
+    const smoe_result result = s->device ? SMOE_SUCCESS : smoe_device_create(&desc, &s->device);
+    s->lost = result != SMOE_SUCCESS;
+    if (s->lost)
+        fprintf(stderr, "smoe-run: %s\n", smoe_result_text(result));
+    return run_status(result);
+}
+
 static int run_layer(run *r)
 {
-    const smoe_device_desc desc = {.selector = r->options.device, .validation = r->options.validate, .log = &r->log};
-    smoe_result result = smoe_device_create(&desc, &r->device);
-    if (result == SMOE_SUCCESS)
-        result = smoe_device_layer_create(r->device, &r->plan, &r->weights, &r->layer);
-    if (result == SMOE_SUCCESS && !isnan(r->options.calibrate))
-        result = smoe_device_layer_calibrate(r->layer, &r->params, r->x, r->options.calibrate, &r->params.eps, &r->calibrated_extra);
+    smoe_result result = smoe_device_layer_create(r->device, &r->plan, &r->weights, &r->layer);
+    if (result == SMOE_SUCCESS && !isnan(r->options->calibrate))
+        result = smoe_device_layer_calibrate(r->layer, &r->params, r->x, r->options->calibrate, &r->params.eps, &r->calibrated_extra);
     if (result == SMOE_SUCCESS)
         result = smoe_device_layer_reset_totals(r->layer);
     if (result == SMOE_SUCCESS)
@@ -38,49 +52,42 @@ static int run_layer(run *r)
     if (result == SMOE_SUCCESS)
         result = smoe_device_layer_totals(r->layer, &r->totals, r->expert_tokens);
     if (result != SMOE_SUCCESS)
-        fprintf(stderr, "smoe-run: %s\n", smoe_result_text(result));
+        run_refuse(r, smoe_result_text(result));
     return run_status(result);
 }
 
-static int run_all(run *r)
+static void keep_first(int *status, int next)
 {
-    run_expected expected;
-    int status = run_load(r);
-    if (status == RUN_OK && r->options.check && !run_find_expected(r, &expected))
-        status = RUN_REFUSED;
-    if (status == RUN_OK)
-        status = run_layer(r);
-    if (status != RUN_OK)
-        return status;
+    *status = *status == RUN_OK ? next : *status;
+}
+
+/* All that is said and written of a layer that has run. */
+static int show(run *r, const run_expected *expected)
+{
+    int status = RUN_OK;
     run_print_summary(r);
-    if (r->options.check)
-        status = run_check(r, &expected);
-    if (r->options.repeat != RUN_NONE) {
-        const int timed = run_time(r);
-        status = status == RUN_OK ? timed : status;
-    }
-    if (r->options.out) {
-        const int written = run_write_results(r);
-        status = written == RUN_OK ? status : written;
-    }
-    if (r->options.write) {
-        const int written = run_write_layer(r);
-        status = written == RUN_OK ? status : written;
-    }
+    if (r->options->check)
+        status = run_check(r, expected);
+    if (r->options->repeat != RUN_NONE)
+        keep_first(&status, run_time(r));
+    if (r->options->out)
+        keep_first(&status, run_write_results(r));
+    if (r->options->write)
+        keep_first(&status, run_write_layer(r));
     return status;
 }
 
 /* The layer's end is part of what validation watches; the device's own end is reported through the log. */
-static int finish(run *r, int status)
+static int finish(run *r, uint32_t messages_before, int status)
 {
     smoe_device_layer_destroy(r->layer);
-    if (r->options.validate && r->device) {
-        const uint32_t messages = smoe_device_validation_count(r->device);
+    if (r->options->validate && r->device) {
+        const uint32_t messages = smoe_device_validation_count(r->device) - messages_before;
         printf("validation    %u messages\n", messages);
-        if (messages > 0 && status == RUN_OK)
-            status = RUN_FAILED;
+        keep_first(&status, messages > 0 ? RUN_FAILED : RUN_OK);
     }
-    smoe_device_destroy(r->device);
+    if (r->device && run_source_count(r->options) > 1)
+        printf("\n");
     smoe_layer_file_close(r->file);
     smoe_layer_file_close(r->x_file);
     smoe_checkpoint_layer_destroy(r->checkpoint_layer);
@@ -91,17 +98,47 @@ static int finish(run *r, int status)
     return status;
 }
 
+static int run_one(session *s, run_source source)
+{
+    const uint32_t messages = s->device ? smoe_device_validation_count(s->device) : 0;
+    run r = {.options = &s->options, .source = source, .log = s->log};
+    run_expected expected;
+    int status = run_load(&r);
+    if (status == RUN_OK && r.options->check && !run_find_expected(&r, &expected))
+        status = RUN_REFUSED;
+    if (status == RUN_OK)
+        status = open_device(s);
+    if (status == RUN_OK) {
+        r.device = s->device;
+        run_print_heading(&r);
+        status = run_layer(&r);
+    }
+    if (status == RUN_OK)
+        status = show(&r, &expected);
+    return finish(&r, messages, status);
+}
+
+/* The largest of the layers' exit statuses. What each prints comes out before the next one's errors. */
+static int run_all(session *s)
+{
+    int status = RUN_OK;
+    for (uint32_t i = 0; i < run_source_count(&s->options) && !s->lost; i++) {
+        const int one = run_one(s, run_source_at(&s->options, i));
+        status = one > status ? one : status;
+        if (fflush(stdout) != 0)
+            status = status == RUN_OK ? RUN_FAILED : status;
+    }
+    smoe_device_destroy(s->device);
+    return status;
+}
+
 int main(int count, char **arguments)
 {
-    run r;
-    memset(&r, 0, sizeof r);
-    r.log.message = print_message;
-    if (!run_parse_options(count, arguments, &r.options))
+    session s = {.log = {print_message, NULL}};
+    if (!run_parse_options(count, arguments, &s.options))
         return RUN_REFUSED;
-    if (r.options.help) {
-        run_print_help();
-        return RUN_OK;
-    }
-    const int status = finish(&r, run_all(&r));
-    return fflush(stdout) == 0 ? status : RUN_FAILED;
+    if (!s.options.help)
+        return run_all(&s);
+    run_print_help();
+    return fflush(stdout) == 0 ? RUN_OK : RUN_FAILED;
 }

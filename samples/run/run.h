@@ -1,4 +1,4 @@
-/* smoe-run: runs a layer file or a checkpoint's layer. What its files share. */
+/* smoe-run: runs layer files or layers of checkpoints. What its files share. */
 #ifndef SMOE_RUN_H
 #define SMOE_RUN_H
 
@@ -10,25 +10,49 @@
 enum { RUN_OK = 0, RUN_FAILED = 1 /* the check, validation or the device */, RUN_REFUSED = 2 /* the command line or the file */ };
 
 #define RUN_NONE UINT32_MAX /* a count that was not given */
+#define RUN_MAX_LAYERS 256u /* of --layer */
 
 typedef struct run_options {
-    const char *file, *checkpoint, *device, *out, *write, *x;
+    char **paths; /* [path_count], in the arguments: layer files, or checkpoints */
+    uint32_t path_count, layer_count;
+    uint32_t layers[RUN_MAX_LAYERS]; /* of each checkpoint */
+    const char *file, *checkpoint;   /* the first of either, NULL: none was given */
+    const char *device, *out, *write, *x;
     const char *changed; /* an option that changes the layer's results, NULL if none was given */
     bool check, validate, help, has_weights, has_activation, mixed_precision;
     smoe_type weights;
     smoe_activation activation;
-    uint32_t layer, tokens, seed, repeat, top_k, max_active; /* RUN_NONE: not given */
+    uint32_t tokens, seed, repeat, top_k, max_active; /* RUN_NONE: not given */
     double eps, group_eps, a, b, temperature, tie_tolerance, scale; /* NaN: as the file has it */
     double calibrate; /* NaN: not given */
 } run_options;
 
-/* False, with the reason printed, for a command line that cannot be obeyed. */
+/* False, with the reason printed, for a command line that cannot be obeyed. Moves the paths to the front, after the program's. */
 bool run_parse_options(int count, char **arguments, run_options *options);
 void run_print_help(void);
 
-/* Everything about one run. */
+/* Where one layer lies. */
+typedef struct run_source {
+    const char *path;
+    uint32_t layer; /* of a checkpoint; RUN_NONE: a layer file */
+} run_source;
+
+uint32_t run_source_count(const run_options *options);
+run_source run_source_at(const run_options *options, uint32_t index);
+
+/* Where --out and --write put what comes of a source: with several sources, NAME.ending.safetensors in the folder that `given` names, NAME
+ * being the source's own. False, after printing why, if the path is too long. */
+enum { RUN_PATH_SIZE = 4096 };
+#define RUN_OUT_ENDING ".out"
+#define RUN_WRITE_ENDING ".layer"
+bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending, char path[RUN_PATH_SIZE]);
+/* False, after printing why, where one of several outputs would take another's place, or a source's. */
+bool run_check_outputs(const run_options *options);
+
+/* Everything about one layer's run. */
 typedef struct run {
-    run_options options;
+    const run_options *options;
+    run_source source;
     smoe_log log;
     smoe_layer_file *file, *x_file;
     smoe_checkpoint_layer *checkpoint_layer;
@@ -38,7 +62,8 @@ typedef struct run {
     smoe_host_weights weights;
     const float *x;
     float *random_x; /* NULL unless x is made here */
-    smoe_device *device;
+    uint32_t seed;   /* of random_x */
+    smoe_device *device; /* the same for every run */
     smoe_device_layer *layer;
     double calibrated_extra; /* what the eps that --calibrate chose gives */
     float *y;                /* [T,D] */
@@ -50,12 +75,6 @@ typedef struct run {
 static inline const uint32_t *run_record(const run *r, uint32_t token)
 {
     return r->report + (size_t)token * SMOE_REPORT_STRIDE(r->plan.max_active);
-}
-
-/* The name of the file or the checkpoint, for messages. */
-static inline const char *run_source(const run *r)
-{
-    return r->options.checkpoint ? r->options.checkpoint : r->options.file;
 }
 
 /* Prints "smoe-run: FILE: text". RUN_REFUSED. */
@@ -84,6 +103,7 @@ const char *run_activation_name(smoe_activation activation);
 bool run_find_activation(const char *name, smoe_activation *out);
 const char *run_type_name(smoe_type type); /* "f32", "f16", "bf16" */
 
+void run_print_heading(const run *r); /* which of several layers it is */
 void run_print_summary(const run *r);
 int run_write_results(const run *r); /* --out */
 int run_write_layer(const run *r);   /* --write */

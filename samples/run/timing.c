@@ -20,7 +20,7 @@ static void print_times(const char *name, double *values, uint32_t count)
 
 int run_time(const run *r)
 {
-    const uint32_t count = r->options.repeat;
+    const uint32_t count = r->options->repeat;
     smoe_timings *timings = malloc(count * sizeof *timings);
     double *values = malloc(count * sizeof *values);
     int status = RUN_FAILED;

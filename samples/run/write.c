@@ -1,4 +1,4 @@
-/* --out and --write: results and layers as safetensors files. */
+/* --out and --write: results and layers as safetensors files, and how they are named. */
 #include "run.h"
 
 #include <stdio.h>
@@ -16,6 +16,9 @@ static uint32_t *gather(const run *r, uint32_t first, uint32_t width)
 
 int run_write_results(const run *r)
 {
+    char path[RUN_PATH_SIZE];
+    if (!run_output_path(r->options, &r->source, r->options->out, RUN_OUT_ENDING, path))
+        return RUN_REFUSED;
     const uint32_t most = r->plan.max_active;
     const uint64_t tokens = r->params.token_count;
     const struct {
@@ -57,7 +60,7 @@ int run_write_results(const run *r)
                                     "group_eps", numbers[6], "weights", run_type_name(r->plan.weight_type)};
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     if (have_memory)
-        result = smoe_layer_file_write(r->options.out, tensors, 1 + FIELDS, metadata, sizeof metadata / sizeof *metadata / 2, NULL,
+        result = smoe_layer_file_write(path, tensors, 1 + FIELDS, metadata, sizeof metadata / sizeof *metadata / 2, NULL,
                                        &r->log);
     else
         fprintf(stderr, "smoe-run: no host memory for --out\n");
@@ -70,6 +73,9 @@ int run_write_results(const run *r)
 int run_write_layer(const run *r)
 {
     smoe_plan_desc plan = r->plan;
+    char path[RUN_PATH_SIZE];
+    if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
+        return RUN_REFUSED;
     plan.weight_type = r->weights.weight_type;
-    return run_status(smoe_layer_file_write_layer(r->options.write, &plan, &r->params, &r->weights, r->x, NULL, &r->log));
+    return run_status(smoe_layer_file_write_layer(path, &plan, &r->params, &r->weights, r->x, NULL, &r->log));
 }

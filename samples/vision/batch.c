@@ -259,7 +259,8 @@ int classify_run_batch(classify_session *session)
     const uint32_t classes = session->model->class_count;
     batch b = {.session = session, .progress = isatty(fileno(stderr))};
     const bool listed = list_pictures(&b, session->options->batch);
-    bool done = listed;
+    const int opened = listed ? classify_open_device(session) : CLASSIFY_REFUSED;
+    bool done = opened == CLASSIFY_OK;
     b.cells = done ? malloc(b.pictures.count * sizeof *b.cells) : NULL;
     if (done && !b.cells)
         done = vision_fail("out of memory");
@@ -283,5 +284,5 @@ int classify_run_batch(classify_session *session)
     path_list_release(&b.pictures);
     free(b.labels);
     free(b.cells);
-    return !listed ? CLASSIFY_REFUSED : done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return opened != CLASSIFY_OK ? opened : done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
 }

@@ -1,11 +1,13 @@
-/* --check: the images that a model's file carries, against the logits it expects. */
+/* --check: the images that models' files carry, against the logits they expect. */
 #include "classify.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ALLOWED 1e-4 /* of the largest |logit| */
+#define OUT_PATH_SIZE 4096
 
 typedef struct expected {
     const float *images;
@@ -113,7 +115,17 @@ static double compare(const float *got, const double *right, uint32_t classes, b
     return error;
 }
 
-int classify_run_check(classify_session *session)
+/* Which of several files, as pictures have it. */
+static void print_heading(classify_session *session)
+{
+    if (session->heading_count++ > 0)
+        printf("\n");
+    vision_print(stdout, session->model->path);
+    printf("\n");
+}
+
+/* One file, whose model is open. */
+static int check_model(classify_session *session)
 {
     const vision_model *model = session->model;
     const size_t classes = model->class_count, image_size = 3 * (size_t)model->image_size * model->image_size;
@@ -121,8 +133,13 @@ int classify_run_check(classify_session *session)
     uint32_t agree = 0, last = 0;
     expected want = {0};
 
-    if (!find_expected(model, &want) || !classify_check_out(session, NULL, 0))
+    if (!find_expected(model, &want) || !classify_check_out(session, session->options->pictures, session->options->check_count))
         return CLASSIFY_REFUSED;
+    const int opened = classify_open_device(session);
+    if (opened != CLASSIFY_OK)
+        return opened;
+    if (session->options->check_count > 1)
+        print_heading(session);
     if (!classify_start(session, want.count, true))
         return CLASSIFY_FAILED;
     const uint32_t batch = vision_engine_max_batch(session->engine);
@@ -139,7 +156,7 @@ int classify_run_check(classify_session *session)
     }
     if (done)
         print_active(session, last, &operations);
-    if (done && session->options->out)
+    if (done && session->out)
         done = classify_write(session, want.count, NULL, NULL, logits);
     done = done && repeat(session, want.images + (want.count - last) * image_size, last, operations, logits);
     free(logits);
@@ -150,4 +167,61 @@ int classify_run_check(classify_session *session)
     printf("largest error %.3g of the largest |logit| %.6g, allowed %.3g: %s\n", error / want.largest, want.largest, ALLOWED,
            right ? "ok" : "FAILED");
     return right ? CLASSIFY_OK : CLASSIFY_FAILED;
+}
+
+/* ---- several files ------------------------------------------------------------------------------------------------- */
+
+/* Where one file's results go; with several files NAME.out.safetensors, for NAME.safetensors, in the folder that --out names. */
+static bool name_out(const classify_options *options, uint32_t index, char *path, size_t size)
+{
+    static const char suffix[] = ".safetensors";
+    const char *name = path_name(options->pictures[index]);
+    size_t stem = strlen(name);
+    if (stem >= sizeof suffix && strcmp(name + stem - (sizeof suffix - 1), suffix) == 0)
+        stem -= sizeof suffix - 1;
+    const int length = options->check_count == 1 ? snprintf(path, size, "%s", options->out)
+                                                 : snprintf(path, size, "%s/%.*s.out%s", options->out, (int)stem, name, suffix);
+    return (length > 0 && (size_t)length < size) || vision_fail("--out %s: the path is too long", options->out);
+}
+
+static bool outputs_differ(const classify_options *options)
+{
+    char path[OUT_PATH_SIZE], other[OUT_PATH_SIZE];
+    for (uint32_t i = 0; options->out && i < options->check_count; i++) {
+        if (!name_out(options, i, path, sizeof path))
+            return false;
+        for (uint32_t j = 0; j < i; j++)
+            if (name_out(options, j, other, sizeof other) && strcmp(path, other) == 0)
+                return vision_fail("--out: %s would be written for two of the files", path);
+    }
+    return true;
+}
+
+static int check_file(classify_session *session, uint32_t index)
+{
+    const classify_options *options = session->options;
+    char path[OUT_PATH_SIZE];
+    int status = CLASSIFY_REFUSED;
+    session->out = options->out && name_out(options, index, path, sizeof path) ? path : NULL;
+    if (vision_model_open(session->model, options->pictures[index], session->log))
+        status = check_model(session);
+    vision_engine_destroy(session->engine);
+    session->engine = NULL;
+    session->out = NULL;
+    vision_model_close(session->model);
+    return status;
+}
+
+/* The largest of the files' exit statuses. What is printed of each comes out before the next one's errors. */
+int classify_run_check(classify_session *session)
+{
+    int status = outputs_differ(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
+    const uint32_t count = status == CLASSIFY_OK ? session->options->check_count : 0;
+    for (uint32_t i = 0; i < count && !session->lost; i++) {
+        const int one = check_file(session, i);
+        status = one > status ? one : status;
+        if (i + 1 < count)
+            fflush(stdout); /* an error stays: main looks for it */
+    }
+    return status;
 }

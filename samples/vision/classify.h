@@ -16,9 +16,9 @@ enum {
 };
 
 typedef struct classify_options {
-    const char *model, *check, *batch, *device, *out, *report;
-    char **pictures; /* paths, in the arguments */
-    uint32_t picture_count;
+    const char *model, *batch, *device, *out, *report;
+    char **pictures; /* paths, in the arguments: pictures, or the files of --check */
+    uint32_t picture_count, check_count;
     uint32_t batch_size, repeat;
     float eps; /* NaN: the model's own */
     bool has_weights, validate, no_subgroups, help;
@@ -60,12 +60,19 @@ typedef struct classify_times {
 
 typedef struct classify_session {
     const classify_options *options;
-    const vision_model *model;
+    vision_model *model;
     const smoe_log *log;
+    const char *out; /* where --out writes now */
+    uint32_t heading_count;
+    bool lost; /* there is no such device, and nothing can run */
     smoe_device *device;
+    gpu *gpu;
     vision_engine *engine;
     classify_times times;
 } classify_session;
+
+/* Opens the device that the options ask for, where it is not open yet; once nothing else can be refused. An exit status. */
+int classify_open_device(classify_session *session);
 
 /* Makes the session's engine for batches of at most `count` images. False after printing why not. */
 bool classify_start(classify_session *session, uint32_t count, bool report);
@@ -94,7 +101,7 @@ void classify_rank(const float *logits, uint32_t class_count, uint32_t count, ui
 
 void classify_print_times(const classify_session *session);
 
-/* Before anything runs: false, after printing why, if --out cannot be written, or names the model, the report, a picture of the list or
+/* Before anything runs: false, after printing why, if --out cannot be written, or names the model, the report, a file of the list or
  * something that is no safetensors file. True without --out. */
 bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count);
 

@@ -18,7 +18,7 @@ const char *vision_stage_name(vision_stage stage)
 /* The largest batch, of those asked for, that fits: halved until the shaders can see every part, and the memory holds all. */
 static bool plan_memory(vision_engine *engine)
 {
-    const smoe_device_info *info = engine->gpu.info;
+    const smoe_device_info *info = engine->gpu->info;
     for (;; engine->desc.max_batch /= 2) {
         if (engine->desc.max_batch == 0)
             return vision_fail("one image of this model needs more memory than the device's shaders can see at once, or than it has");
@@ -37,7 +37,7 @@ static bool plan_memory(vision_engine *engine)
 
 static bool allocate_memory(vision_engine *engine)
 {
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     if (!gpu_arena_allocate(g, &engine->weights.arena, GPU_MEMORY_DEVICE, "the model's weights") ||
         !gpu_arena_allocate(g, &engine->activations.arena, GPU_MEMORY_DEVICE, "the activations of a batch") ||
         !gpu_arena_allocate(g, &engine->host, GPU_MEMORY_HOST, "images and logits"))
@@ -53,25 +53,23 @@ static bool allocate_memory(vision_engine *engine)
 
 static bool create_queries(vision_engine *engine)
 {
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                         .queryCount = engine->op_count + 1};
     return g->timestamp_mask == 0 || gpu_check(g->vk.vkCreateQueryPool(g->device, &info, NULL, &engine->query_pool), "vkCreateQueryPool");
 }
 
-bool vision_engine_create(smoe_device *device, const vision_model *model, const vision_engine_desc *desc, vision_engine **out)
+bool vision_engine_create(gpu *g, const vision_model *model, const vision_engine_desc *desc, vision_engine **out)
 {
     vision_engine *engine = calloc(1, sizeof *engine);
     *out = NULL;
     if (!engine)
         return vision_fail("out of memory");
-    engine->device = device;
+    engine->gpu = g;
     engine->model = model;
     engine->desc = *desc;
-    const bool ready = gpu_create(&engine->gpu, device);
-    if (ready)
-        engine_choose_kernels(engine);
-    if (ready && engine_plan_weights(engine) && plan_memory(engine) && allocate_memory(engine) &&
+    engine_choose_kernels(engine);
+    if (engine_plan_weights(engine) && plan_memory(engine) && allocate_memory(engine) &&
         engine_create_pipelines(engine) && engine_create_experts(engine) && engine_plan_work(engine) && create_queries(engine)) {
         *out = engine;
         return true;
@@ -84,21 +82,16 @@ void vision_engine_destroy(vision_engine *engine)
 {
     if (!engine)
         return;
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     engine_destroy_experts(engine);
-    if (g->device) {
-        for (uint32_t i = 0; i < 2 * engine->op_count; i++)
-            g->vk.vkDestroyBufferView(g->device, engine->ops[i / 2].texels[i % 2], NULL);
-        g->vk.vkDestroyQueryPool(g->device, engine->query_pool, NULL);
-        g->vk.vkDestroyDescriptorPool(g->device, engine->descriptor_pool, NULL);
-        for (int i = 0; i < PIPELINE_COUNT; i++)
-            g->vk.vkDestroyPipeline(g->device, engine->pipelines[i], NULL);
-        gpu_arena_destroy(g, &engine->staging);
-        gpu_arena_destroy(g, &engine->host);
-        gpu_arena_destroy(g, &engine->activations.arena);
-        gpu_arena_destroy(g, &engine->weights.arena);
-    }
-    gpu_destroy(g);
+    for (uint32_t i = 0; i < 2 * engine->op_count; i++)
+        g->vk.vkDestroyBufferView(g->device, engine->ops[i / 2].texels[i % 2], NULL);
+    g->vk.vkDestroyQueryPool(g->device, engine->query_pool, NULL);
+    g->vk.vkDestroyDescriptorPool(g->device, engine->descriptor_pool, NULL);
+    gpu_arena_destroy(g, &engine->staging);
+    gpu_arena_destroy(g, &engine->host);
+    gpu_arena_destroy(g, &engine->activations.arena);
+    gpu_arena_destroy(g, &engine->weights.arena);
     free(engine);
 }
 
@@ -111,7 +104,7 @@ uint32_t vision_engine_max_batch(const vision_engine *engine)
 
 static void record_dispatch(vision_engine *engine, const engine_op *op, uint32_t count)
 {
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     engine_op now = *op;
     now.push.rows_now = op->z ? op->rows : op->rows * count;
     const uint32_t groups = (now.push.rows_now + op->group_rows - 1) / op->group_rows;
@@ -123,7 +116,7 @@ static void record_dispatch(vision_engine *engine, const engine_op *op, uint32_t
 
 static bool record(vision_engine *engine, uint32_t count)
 {
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     bool ordered = true; /* after what came before: the submission, or smoe_forward, which sees to it itself */
     if (!gpu_begin(g))
         return false;
@@ -160,7 +153,7 @@ static double now(void)
 
 static bool read_times(vision_engine *engine, vision_times *times)
 {
-    const gpu *g = &engine->gpu;
+    const gpu *g = engine->gpu;
     const double period = (double)g->info->timestamp_period;
     uint64_t ticks[ENGINE_MAX_OPS + 1];
     if (!engine->query_pool)
@@ -182,7 +175,7 @@ bool vision_engine_run(vision_engine *engine, const float *images, uint32_t coun
     const double begin = now();
 
     memcpy(engine->host.mapped + engine->images.offset, images, image_size * count);
-    if (!record(engine, count) || !gpu_submit(&engine->gpu))
+    if (!record(engine, count) || !gpu_submit(engine->gpu))
         return false;
     memcpy(logits, engine->host.mapped + engine->logits.offset, sizeof *logits * count * model->class_count);
     taken.host = now() - begin;

@@ -29,11 +29,17 @@ typedef struct vision_times {
     double device, host;              /* of the whole run; the host's includes copying, recording, submitting and waiting */
 } vision_times;
 
+/* What the engines of one device share: its queue, and pipelines, which do not depend on the model. False after one line that says why;
+ * *out is NULL then. It is destroyed after the engines and before the device. */
+typedef struct gpu gpu;
+bool gpu_create(smoe_device *device, gpu **out);
+void gpu_destroy(gpu *g);
+
 typedef struct vision_engine vision_engine;
 
 /* All device memory is planned and allocated here. The model's files are not needed afterwards, its descriptions are.
  * False after one line that says why; *out is NULL then. */
-bool vision_engine_create(smoe_device *device, const vision_model *model, const vision_engine_desc *desc, vision_engine **out);
+bool vision_engine_create(gpu *g, const vision_model *model, const vision_engine_desc *desc, vision_engine **out);
 void vision_engine_destroy(vision_engine *engine);
 
 /* Images that one run takes at most: what was asked for, or what fits into the device. */

@@ -97,9 +97,8 @@ typedef struct engine_activations {
 } engine_activations;
 
 struct vision_engine {
-    gpu gpu;
+    gpu *gpu;
     const vision_model *model;
-    smoe_device *device;
     vision_engine_desc desc; /* max_batch: as it is */
     engine_weights weights;
     engine_block blocks[VISION_MAX_DEPTH];

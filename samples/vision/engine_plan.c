@@ -67,8 +67,8 @@ bool engine_plan_activations(vision_engine *engine, uint32_t batch)
     taking device = {&a->arena, 0}, host = {&engine->host, 0};
 
     memset(a, 0, sizeof *a);
-    gpu_arena_begin(&a->arena, &engine->gpu);
-    gpu_arena_begin(&engine->host, &engine->gpu);
+    gpu_arena_begin(&a->arena, engine->gpu);
+    gpu_arena_begin(&engine->host, engine->gpu);
     for (uint32_t i = 0; i < model->stem_count; i++) {
         const uint64_t pixels = n * model->stem[i].out_width * model->stem[i].out_width;
         const uint64_t count = pixels * round_up(model->stem[i].convolution.columns);
@@ -92,28 +92,28 @@ bool engine_plan_activations(vision_engine *engine, uint32_t batch)
     plan_expert_memory(engine, (uint32_t)tokens);
     const uint64_t largest = device.largest > host.largest ? device.largest : host.largest;
     return rows <= (uint64_t)engine->tile_rows * ENGINE_MAX_GROUPS && n * model->heads <= ENGINE_MAX_GROUPS &&
-           largest <= engine->gpu.info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
+           largest <= engine->gpu->info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
 }
 
 /* ---- pipelines ----------------------------------------------------------------------------------------------------- */
 
 void engine_choose_kernels(vision_engine *engine)
 {
-    const smoe_device_info *info = engine->gpu.info;
+    const smoe_device_info *info = engine->gpu->info;
     const uint32_t lanes = info->subgroup_size;
     engine->cpu = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     /* matmul_broadcast: subgroups of one size, so that a workgroup of that size is one; and texel buffers of any size that storage buffers
      * may have, texels being four float16 at the least. */
     engine->broadcast = engine->cpu && !engine->desc.no_subgroups && (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) &&
                         info->subgroup_size_min == lanes && info->subgroup_size_max == lanes && lanes <= LANES_MOST &&
-                        engine->gpu.limits.maxTexelBufferElements >= info->max_storage_buffer_range / 8;
+                        engine->gpu->limits.maxTexelBufferElements >= info->max_storage_buffer_range / 8;
     engine->tile_rows = engine->broadcast ? BROADCAST_ROWS : TILED_SIDE;
     engine->tile_columns = engine->broadcast ? lanes * LANE_COLUMNS : TILED_SIDE;
 }
 
 bool engine_create_pipelines(vision_engine *engine)
 {
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     const VkBool32 half = engine->desc.weight_type == SMOE_TYPE_FLOAT16;
     const uint32_t lanes = g->info->subgroup_size, matmul_size = engine->broadcast ? lanes : TILED_THREADS;
     const gpu_constants matmul = {.workgroup_size = matmul_size, .half = half}, activations = {.workgroup_size = matmul_size};
@@ -141,7 +141,7 @@ static engine_op *add_op(vision_engine *engine, vision_stage stage, engine_pipel
     const bool matmul = pipeline <= PIPELINE_MATMUL_TRANSPOSED, reduces = pipeline == PIPELINE_LAYER_NORM || pipeline == PIPELINE_SOFTMAX;
     engine_op *op = &engine->ops[engine->op_count++];
     *op = (engine_op){.stage = stage, .pipeline = pipeline, .rows = rows, .z = z, .column_groups = 1,
-                      .group_rows = matmul ? engine->tile_rows : reduces && engine->cpu ? engine->gpu.info->subgroup_size : 1};
+                      .group_rows = matmul ? engine->tile_rows : reduces && engine->cpu ? engine->gpu->info->subgroup_size : 1};
     return op;
 }
 
@@ -272,13 +272,13 @@ static bool create_views(vision_engine *engine, engine_op *op)
 {
     const bool half = op->pipeline == PIPELINE_MATMUL && engine->desc.weight_type == SMOE_TYPE_FLOAT16;
     const VkFormat format = half ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT;
-    return gpu_view(&engine->gpu, &op->parts[VISION_BINDING_INPUT], VK_FORMAT_R32G32B32A32_SFLOAT, &op->texels[0]) &&
-           gpu_view(&engine->gpu, &op->parts[VISION_BINDING_WEIGHTS], format, &op->texels[1]);
+    return gpu_view(engine->gpu, &op->parts[VISION_BINDING_INPUT], VK_FORMAT_R32G32B32A32_SFLOAT, &op->texels[0]) &&
+           gpu_view(engine->gpu, &op->parts[VISION_BINDING_WEIGHTS], format, &op->texels[1]);
 }
 
 static bool create_sets(vision_engine *engine)
 {
-    gpu *g = &engine->gpu;
+    gpu *g = engine->gpu;
     const VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, engine->op_count * VISION_BINDING_BUFFERS},
                                           {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, engine->op_count * 2}};
     const VkDescriptorPoolCreateInfo info = {VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, engine->op_count, 2, sizes};

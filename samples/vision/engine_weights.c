@@ -21,7 +21,7 @@ static bool plan_linear(vision_engine *engine, const vision_linear *linear, engi
     out->weight = gpu_arena_take(&engine->weights.arena, count * convert_type_size(engine->desc.weight_type));
     if (linear->bias)
         out->bias = take_floats(engine, linear->rows);
-    return out->weight.size <= engine->gpu.info->max_storage_buffer_range ||
+    return out->weight.size <= engine->gpu->info->max_storage_buffer_range ||
            vision_fail("tensor %.200s is larger than the device's shaders can see at once", linear->weight->name);
 }
 
@@ -79,7 +79,7 @@ bool engine_plan_weights(vision_engine *engine)
 {
     const vision_model *model = engine->model;
     engine_weights *weights = &engine->weights;
-    gpu_arena_begin(&weights->arena, &engine->gpu);
+    gpu_arena_begin(&weights->arena, engine->gpu);
     for (uint32_t i = 0; i < model->stem_count; i++)
         if (!plan_linear(engine, &model->stem[i].convolution, &weights->stem[i]))
             return false;
@@ -102,7 +102,7 @@ static bool upload_tensor(vision_engine *engine, const smoe_tensor *tensor, cons
     if (!memory)
         return vision_fail("out of memory");
     convert_tensor(memory, type, stride, tensor, rows, columns);
-    const bool done = gpu_upload(&engine->gpu, &engine->staging, part, memory, size);
+    const bool done = gpu_upload(engine->gpu, &engine->staging, part, memory, size);
     free(memory);
     return done;
 }
@@ -137,7 +137,7 @@ static bool upload_experts(vision_engine *engine, const vision_block *block, con
         if (!memory)
             return vision_fail("out of memory");
         convert_numbers(memory, type, arrays[i].data, from, (size_t)arrays[i].count);
-        const bool done = gpu_upload(&engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);
+        const bool done = gpu_upload(engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);
         free(memory);
         if (!done)
             return false;

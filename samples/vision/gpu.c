@@ -2,6 +2,7 @@
 #include "gpu.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool gpu_check(VkResult result, const char *call)
@@ -40,19 +41,19 @@ static bool create_commands(gpu *g, uint32_t queue_family)
            gpu_check(g->vk.vkCreateFence(g->device, &fence, NULL, &g->fence), "vkCreateFence");
 }
 
-bool gpu_create(gpu *g, smoe_device *device)
+static bool fill(gpu *g, smoe_device *device)
 {
     smoe_device_handles handles;
     VkPhysicalDeviceProperties properties;
     VkQueueFamilyProperties families[32];
     uint32_t family_count = 32;
 
-    memset(g, 0, sizeof *g);
     if (smoe_device_get_handles(device, &handles) != SMOE_SUCCESS)
         return vision_fail("smoe_device_get_handles failed");
     volkInitializeCustom(handles.get_instance_proc_addr);
     volkLoadInstanceOnly(handles.instance);
     volkLoadDeviceTable(&g->vk, handles.device);
+    g->owner = device;
     g->info = smoe_context_device_info(smoe_device_context(device));
     g->device = handles.device;
     g->queue = handles.queue;
@@ -65,14 +66,41 @@ bool gpu_create(gpu *g, smoe_device *device)
     return create_layouts(g) && create_commands(g, handles.queue_family);
 }
 
+bool gpu_create(smoe_device *device, gpu **out)
+{
+    gpu *g = *out = calloc(1, sizeof *g);
+    if (!g)
+        return vision_fail("out of memory");
+    if (fill(g, device))
+        return true;
+    gpu_destroy(g);
+    *out = NULL;
+    return false;
+}
+
+struct gpu_kernel {
+    gpu_kernel *next;
+    const uint32_t *spirv;
+    gpu_constants constants;
+    VkPipeline pipeline;
+};
+
 void gpu_destroy(gpu *g)
 {
-    if (!g->device)
+    if (!g)
         return;
-    g->vk.vkDestroyFence(g->device, g->fence, NULL);
-    g->vk.vkDestroyCommandPool(g->device, g->command_pool, NULL);
-    g->vk.vkDestroyPipelineLayout(g->device, g->layout, NULL);
-    g->vk.vkDestroyDescriptorSetLayout(g->device, g->set_layout, NULL);
+    for (gpu_kernel *kernel = g->kernels, *next; kernel; kernel = next) {
+        next = kernel->next;
+        g->vk.vkDestroyPipeline(g->device, kernel->pipeline, NULL);
+        free(kernel);
+    }
+    if (g->device) {
+        g->vk.vkDestroyFence(g->device, g->fence, NULL);
+        g->vk.vkDestroyCommandPool(g->device, g->command_pool, NULL);
+        g->vk.vkDestroyPipelineLayout(g->device, g->layout, NULL);
+        g->vk.vkDestroyDescriptorSetLayout(g->device, g->set_layout, NULL);
+    }
+    free(g);
 }
 
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
@@ -191,7 +219,7 @@ bool gpu_upload(gpu *g, const gpu_arena *staging, const gpu_part *part, const vo
 
 /* ---- work ---------------------------------------------------------------------------------------------------------- */
 
-bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constants *constants, VkPipeline *out)
+static bool make_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constants *constants, VkPipeline *out)
 {
     static const VkSpecializationMapEntry entries[] = {
         {VISION_ID_WORKGROUP_SIZE, offsetof(gpu_constants, workgroup_size), sizeof(uint32_t)},
@@ -211,6 +239,33 @@ bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constant
     const VkResult result = g->vk.vkCreateComputePipelines(g->device, VK_NULL_HANDLE, 1, &info, NULL, out);
     g->vk.vkDestroyShaderModule(g->device, module, NULL);
     return gpu_check(result, "vkCreateComputePipelines");
+}
+
+static bool is_kernel(const gpu_kernel *kernel, const uint32_t *spirv, const gpu_constants *constants)
+{
+    const gpu_constants *own = &kernel->constants;
+    return kernel->spirv == spirv && own->workgroup_size == constants->workgroup_size && own->half == constants->half &&
+           own->transposed == constants->transposed && own->team == constants->team;
+}
+
+bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constants *constants, VkPipeline *out)
+{
+    gpu_kernel *kernel = g->kernels;
+    while (kernel && !is_kernel(kernel, spirv, constants))
+        kernel = kernel->next;
+    if (!kernel) {
+        kernel = calloc(1, sizeof *kernel);
+        if (!kernel)
+            return vision_fail("out of memory");
+        *kernel = (gpu_kernel){.next = g->kernels, .spirv = spirv, .constants = *constants};
+        if (!make_pipeline(g, spirv, size, constants, &kernel->pipeline)) {
+            free(kernel);
+            return false;
+        }
+        g->kernels = kernel;
+    }
+    *out = kernel->pipeline;
+    return true;
 }
 
 bool gpu_view(gpu *g, const gpu_part *part, VkFormat format, VkBufferView *out)

@@ -6,10 +6,14 @@
 
 #include "smoe/device.h"
 
+#include "engine.h"
 #include "fail.h"
 #include "interface.h"
 
-typedef struct gpu {
+typedef struct gpu_kernel gpu_kernel;
+
+struct gpu {
+    smoe_device *owner;
     const smoe_device_info *info;
     VkDevice device;
     VkQueue queue;
@@ -22,12 +26,10 @@ typedef struct gpu {
     VkCommandBuffer commands;
     VkFence fence;
     uint64_t timestamp_mask; /* 0: no timestamps */
-} gpu;
+    gpu_kernel *kernels;     /* all that gpu_pipeline has made */
+};
 
-/* Each function below that returns bool returns false after printing what failed. A gpu that could not be created must be destroyed all the
- * same. */
-bool gpu_create(gpu *g, smoe_device *device);
-void gpu_destroy(gpu *g);
+/* Each function below that returns bool returns false after printing what failed. */
 
 /* ---- memory: planned first, then allocated once -------------------------------------------------------------------- */
 
@@ -68,7 +70,7 @@ typedef struct gpu_constants {
     uint32_t team; /* interface.h */
 } gpu_constants;
 
-/* size: bytes of the SPIR-V. */
+/* size: bytes of the SPIR-V. The same pipeline for the same SPIR-V and constants; it is the gpu's. */
 bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constants *constants, VkPipeline *out);
 
 /* A part as a uniform texel buffer. */

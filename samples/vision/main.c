@@ -54,6 +54,18 @@ static const char *find_model(char *path, size_t size, const char *name)
     return NULL;
 }
 
+int classify_open_device(classify_session *session)
+{
+    const classify_options *options = session->options;
+    const smoe_device_desc desc = {.selector = options->device, .validation = options->validate, .log = session->log,
+                                   .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
+    const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
+    session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
+    if (result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT)
+        return CLASSIFY_REFUSED; /* --device */
+    return session->lost ? CLASSIFY_FAILED : CLASSIFY_OK;
+}
+
 bool classify_start(classify_session *session, uint32_t count, bool report)
 {
     const classify_options *options = session->options;
@@ -61,7 +73,7 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
     const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
                                      .weight_type = options->has_weights ? options->weights : own, .report = report,
                                      .no_subgroups = options->no_subgroups};
-    return vision_engine_create(session->device, session->model, &desc, &session->engine);
+    return vision_engine_create(session->gpu, session->model, &desc, &session->engine);
 }
 
 /* What could not be written was not done. */
@@ -74,14 +86,24 @@ static int finish(int status)
     return CLASSIFY_FAILED;
 }
 
+static int run(classify_session *session, const char *program)
+{
+    const classify_options *options = session->options;
+    char path[4096];
+    if (options->check_count > 0)
+        return classify_run_check(session);
+    const char *file = options->model ? options->model : find_model(path, sizeof path, program);
+    if (!file || !vision_model_open(session->model, file, session->log))
+        return CLASSIFY_REFUSED;
+    return options->batch ? classify_run_batch(session) : classify_run_pictures(session);
+}
+
 int main(int count, char **arguments)
 {
     static vision_model model;
     const smoe_log log = {print_message, NULL};
-    char path[4096];
     classify_options options;
     classify_session session = {.options = &options, .model = &model, .log = &log};
-    int status = CLASSIFY_REFUSED;
 
     if (!classify_parse_options(count, arguments, &options))
         return CLASSIFY_REFUSED;
@@ -89,19 +111,11 @@ int main(int count, char **arguments)
         classify_print_help();
         return finish(CLASSIFY_OK);
     }
-    const char *file = options.check ? options.check : options.model ? options.model : find_model(path, sizeof path, arguments[0]);
-    if (file && vision_model_open(&model, file, &log)) {
-        const smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log,
-                                       .masked_capabilities = options.no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
-        const smoe_result result = smoe_device_create(&desc, &session.device);
-        status = result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT ? CLASSIFY_REFUSED /* --device */
-                 : result != SMOE_SUCCESS ? CLASSIFY_FAILED
-                 : options.check          ? classify_run_check(&session)
-                 : options.batch          ? classify_run_batch(&session)
-                                          : classify_run_pictures(&session);
-    }
-    status = finish(status); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would be lost */
+    session.out = options.out;
+    int status = finish(run(&session, arguments[0])); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would
+                                                         be lost */
     vision_engine_destroy(session.engine);
+    gpu_destroy(session.gpu);
     if (session.device && smoe_device_validation_count(session.device) > 0)
         status = status == CLASSIFY_OK ? CLASSIFY_FAILED : status;
     smoe_device_destroy(session.device);

@@ -12,20 +12,23 @@ void classify_print_help(void)
          "\n"
          "usage: smoe-classify [options] PICTURE...    each picture's five best classes; a folder stands for the files in it\n"
          "       smoe-classify [options] --batch FOLDER    FOLDER/CLASS/PICTURE: confusion matrix and accuracy\n"
-         "       smoe-classify [options] --check FILE    a model with images and expected.logits: the largest error\n"
+         "       smoe-classify [options] --check FILE    a model with images and expected.logits: the largest error; --check\n"
+         "                                                  FILE again for each further file\n"
          "\n"
          "  --model FILE           safetensors [samples/vision/model.safetensors]\n"
          "  --device N|NAME|UUID   which device; smoe-devices lists them [best]\n"
          "  --weights f32|f16      what the matrices are converted to [f16 if they are f16 in the file]\n"
          "  --eps X                band width of the routing in place of the model's own; 0 = hard routing\n"
          "  --batch-size N         pictures per submission [16]\n"
-         "  --out FILE             write logits, and for pictures the model's inputs, as safetensors; not with --batch\n"
+         "  --out FILE             write logits, and for pictures the model's inputs, as safetensors; not with --batch; for several\n"
+         "                         files of --check a folder, which gets NAME.out.safetensors for NAME.safetensors\n"
          "  --report OUT.html      write a page: each picture, its answer and, laid over it, what the experts did\n"
          "  --repeat N             with --check: time N more runs of the last batch\n"
          "  --no-subgroups         kernels without subgroup operations, smoe's too\n"
          "  --                     what follows are pictures, whatever they begin with\n"
          "  --validate             run under the validation layers; any message fails\n"
          "\n"
+         "A file of --check that is refused does not keep the others from running, and the largest exit status counts.\n"
          "Exit status: 0; 1 if a picture could not be read, or the check, validation or the device failed; 2 for a model or a\n"
          "command line that cannot be followed: files that cannot be written, folders that are no classes, no such device.");
 }
@@ -63,11 +66,11 @@ static bool parse_weights(const char *value, classify_options *options)
     return options->has_weights || vision_fail("--weights must be f32 or f16; it is '%s'", value);
 }
 
-static bool parse_value(const char *name, const char *value, classify_options *options)
+static bool parse_value(const char *name, char *value, classify_options *options)
 {
-    const struct { const char *name; const char **to; } texts[] = {{"--model", &options->model}, {"--check", &options->check},
-                                                                   {"--batch", &options->batch}, {"--device", &options->device},
-                                                                   {"--out", &options->out}, {"--report", &options->report}};
+    const struct { const char *name; const char **to; } texts[] = {{"--model", &options->model}, {"--batch", &options->batch},
+                                                                   {"--device", &options->device}, {"--out", &options->out},
+                                                                   {"--report", &options->report}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0) {
             if (*texts[i].to)
@@ -75,6 +78,11 @@ static bool parse_value(const char *name, const char *value, classify_options *o
             *texts[i].to = value;
             return *value || refuse(name, "needs a value that is not empty");
         }
+    if (strcmp(name, "--check") == 0) {
+        options->check_count++;
+        options->pictures[options->picture_count++] = value;
+        return *value || refuse(name, "needs a value that is not empty");
+    }
     if (strcmp(name, "--weights") == 0)
         return parse_weights(value, options);
     if (strcmp(name, "--eps") == 0)
@@ -120,19 +128,20 @@ bool classify_parse_options(int count, char **arguments, classify_options *optio
     }
     if (options->help)
         return true;
-    const int modes = (options->check != NULL) + (options->batch != NULL) + (options->picture_count > 0);
+    const bool pictures = options->picture_count > options->check_count, check = options->check_count > 0;
+    const int modes = check + (options->batch != NULL) + pictures;
     if (modes != 1)
         return modes == 0 ? refuse("a picture, --batch FOLDER or --check FILE", "is needed; --help lists the options")
                           : refuse("pictures, --batch and --check", "exclude one another");
     if (options->out && options->batch)
         return refuse("--out", "does not go with --batch");
-    if (options->report && options->picture_count == 0)
+    if (options->report && !pictures)
         return refuse("--report", "shows pictures one by one, and goes with neither --batch nor --check");
-    if (options->repeat && !options->check)
+    if (options->repeat && !check)
         return refuse("--repeat", "goes with --check alone");
-    if (options->check && options->model)
+    if (check && options->model)
         return refuse("--check FILE", "is a model itself; --model does not go with it");
-    if (options->check && !isnan(options->eps))
+    if (check && !isnan(options->eps))
         return refuse("--check", "compares with what the file expects; --eps would change the result");
     return true;
 }

@@ -27,7 +27,7 @@ static bool is_safetensors(int file, off_t size)
 /* Whether the open file may be overwritten. */
 static bool allowed(const classify_session *session, int file, char *const *pictures, uint32_t count)
 {
-    const char *path = session->options->out;
+    const char *path = session->out;
     struct stat status;
     if (fstat(file, &status) != 0)
         return vision_fail("--out %s cannot be written: %s", path, strerror(errno));
@@ -41,14 +41,15 @@ static bool allowed(const classify_session *session, int file, char *const *pict
         return vision_fail("--out and --report name the same file, %s", path);
     for (uint32_t i = 0; i < count; i++)
         if (path_is_same(path, pictures[i]))
-            return vision_fail("--out %s is one of the pictures; it is not overwritten", path);
+            return vision_fail("--out %s is one of the %s; it is not overwritten", path,
+                               session->options->check_count > 0 ? "files of --check" : "pictures");
     return status.st_size == 0 || is_safetensors(file, status.st_size) ||
            vision_fail("--out %s is there and is no safetensors file; it is not overwritten", path);
 }
 
 bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count)
 {
-    const char *path = session->options->out;
+    const char *path = session->out;
     if (!path)
         return true;
     /* Neither emptied nor waited for. What was not there is removed again: a run that fails leaves no empty file. */
@@ -134,7 +135,7 @@ bool classify_write(const classify_session *session, uint32_t count, const char 
     const char *const metadata[] = {"paths", list};
     if (paths && !list)
         return vision_fail("out of memory");
-    const smoe_result result = smoe_layer_file_write(session->options->out, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0,
+    const smoe_result result = smoe_layer_file_write(session->out, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0,
                                                      NULL, session->log);
     free(list);
     return result == SMOE_SUCCESS;

@@ -200,10 +200,14 @@ int classify_run_pictures(classify_session *session)
     if (done && list.count == 0)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
-    if (done && (!classify_check_out(session, list.paths, list.count) ||
-                 (options->report && !report_begin(session, list.count, &s.page)))) {
+    int opened = CLASSIFY_REFUSED;
+    if (done && classify_check_out(session, list.paths, list.count))
+        opened = classify_open_device(session);
+    if (opened == CLASSIFY_OK && options->report && !report_begin(session, list.count, &s.page))
+        opened = CLASSIFY_REFUSED;
+    if (done && opened != CLASSIFY_OK) {
         path_list_release(&list);
-        return CLASSIFY_REFUSED;
+        return opened;
     }
     done = done && classify_start(session, list.count, options->report != NULL) && prepare_out(&s, list.count) &&
            classify_pictures(session, list.paths, list.count, show, &s);

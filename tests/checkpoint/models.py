@@ -392,19 +392,26 @@ def draw(model, layer, dtype):
     return tensors
 
 
-def inputs(model, tensors, tokens=9):
-    """x, rows of float32 where no choice is near another, and the layer's y."""
-    rng = random.Random(type(model).__name__)
-    x, y = [], []
+def inputs_of_all(layers, tokens=9):
+    """x, rows of float32 where no choice of any of the layers, (model, tensors), is near another; and each layer's y."""
+    rng = random.Random(type(layers[0][0]).__name__)
+    x, y = [], [[] for _ in layers]
     for _ in range(1000):
-        row = tensor_file.rounded('F32', [rng.gauss(0.0, 1.0) for _ in range(model.D)])
-        out, distance = model.forward(tensors, row)
-        if distance > 1e-3:
+        row = tensor_file.rounded('F32', [rng.gauss(0.0, 1.0) for _ in range(Model.D)])
+        outcomes = [model.forward(tensors, row) for model, tensors in layers]
+        if min(distance for _, distance in outcomes) > 1e-3:
             x.append(row)
-            y.append(out)
+            for rows, (out, _) in zip(y, outcomes):
+                rows.append(out)
         if len(x) == tokens:
             return x, y
     raise AssertionError('no inputs away from ties')
+
+
+def inputs(model, tensors):
+    """The same of one layer."""
+    x, (y,) = inputs_of_all([(model, tensors)])
+    return x, y
 
 
 def all_tensors(model, dtype):

@@ -39,46 +39,91 @@ def compare(y, expected, allowed, what):
     assert worst <= allowed * largest, '%s: y is off by %g of %g' % (what, worst, largest)
 
 
+def write_x(x):
+    tensor_file.write(path_of('x.safetensors'), {'x': Tensor('F32', [len(x), len(x[0])], sum(x, []))}, {})
+    return path_of('x.safetensors')
+
+
+def run_all_on(sources, x, *options, layers=(LAYER,)):
+    """One process for several checkpoints, as what it does before and beside a layer is most of the time: y, the output and the layer that
+    --write wrote, for each layer of each source in turn."""
+    folder = tempfile.mkdtemp(dir=scratch.name)
+    output = run(*(argument for source in sources for argument in ('--checkpoint', source)), '--layer', ','.join(map(str, layers)), '--x',
+                 write_x(x), '--out', folder, '--write', folder, *options)
+    found = []
+    for source, part in zip([(source, layer) for source in sources for layer in layers], ('\n' + output).split('\nfile ')[1:]):
+        assert part.startswith(' ' * 9 + '%s, layer %d\n' % source), part
+        stem = os.path.join(folder, os.path.basename(source[0]).replace('.safetensors', ''))
+        stem += '.%d' % source[1]
+        found.append((tensor_file.read(stem + '.out.safetensors')[0]['y'], part, stem + '.layer.safetensors'))
+    assert len(found) == len(sources) * len(layers), output
+    return found
+
+
 def run_on(source, x, *options, layer=LAYER):
-    """y, and the layer that --write wrote."""
-    tokens, width = len(x), len(x[0])
-    tensor_file.write(path_of('x.safetensors'), {'x': Tensor('F32', [tokens, width], sum(x, []))}, {})
-    output = run('--checkpoint', source, '--layer', str(layer), '--x', path_of('x.safetensors'), '--out', path_of('out.safetensors'),
-                 '--write', path_of('layer.safetensors'), *options)
+    """y and the output."""
+    output = run('--checkpoint', source, '--layer', str(layer), '--x', write_x(x), '--out', path_of('out.safetensors'), *options)
     return tensor_file.read(path_of('out.safetensors'))[0]['y'], output
 
 
 # ---- what is read
 
+CASES = [(kind, dtype, shards) for number, kind in enumerate(MODELS)
+         for dtype, shards in (('F32', 1), ('BF16', 3), ('F16', 1 + number % 2))]
+
+
+@tap.once
+def read_all():
+    """{case: (y, expected y, output, the layer file, y of the layer file)}, with the same inputs for all."""
+    layers, folders, found = [], {}, {}
+    for kind, dtype, shards in CASES:
+        model = kind()
+        layer, tensors = models.all_tensors(model, dtype)
+        folders[kind, dtype, shards] = new_folder('%s-%s' % (kind.__name__, dtype))
+        models.write_folder(folders[kind, dtype, shards], tensors, model.config(), shards)
+        layers.append((model, layer))
+    x, y = models.inputs_of_all(layers)
+    for options in sorted({model.options for model, _ in layers}):
+        cases = [case for case, (model, _) in zip(CASES, layers) if model.options == options]
+        found.update(zip(cases, run_all_on([folders[case] for case in cases], x, '--validate', *options)))
+    again = new_folder('again')
+    os.mkdir(again)
+    files = [found[case][2] for case in CASES if case[1] == 'BF16']
+    run('--out', again, *files)
+    result = {}
+    for case, expected in zip(CASES, y):
+        got, output, file = found[case]
+        copied = os.path.join(again, os.path.basename(file).replace('.safetensors', '.out.safetensors'))
+        result[case] = got, expected, output, file, tensor_file.read(copied)[0]['y'] if case[1] == 'BF16' else None
+    return result
+
+
 def format_is_read(kind, dtype, shards):
-    model = kind()
-    layer, tensors = models.all_tensors(model, dtype)
-    x, y = models.inputs(model, layer)
-    folder = new_folder()
-    models.write_folder(folder, tensors, model.config(), shards)
-    validate = ['--validate'] if shards == 1 else []
-    got, output = run_on(folder, x, *validate, *model.options)
-    compare(got, y, 2e-5, model.model_type)
-    assert 'checkpoint    %s, layer %d\n' % (model.model_type, LAYER) in output, output
-    assert '%d tokens of tensor x' % len(x) in output, output
-    assert not validate or 'validation    0 messages' in output, output
+    got, expected, output, file, again = read_all()[kind, dtype, shards]
+    compare(got, expected, 2e-5, kind.model_type)
+    assert 'checkpoint    %s, layer %d\n' % (kind.model_type, LAYER) in output, output
+    assert '%d tokens of tensor x' % len(expected) in output, output
+    assert 'validation    0 messages' in output, output
     types = {'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16'}
     assert ' %s weights' % types[dtype] in output, output
     if dtype == 'BF16':  # the layer file is the same layer: the same bits come out
-        run('--out', path_of('again.safetensors'), path_of('layer.safetensors'))
-        assert tensor_file.read(path_of('again.safetensors'))[0]['y'].values == got.values
-    assert tensor_file.read(path_of('layer.safetensors'))[0]['experts.w1'].dtype == dtype
+        assert again.values == got.values
+    assert tensor_file.read(file)[0]['experts.w1'].dtype == dtype
 
 
 def other_layer():
-    """Layer 10 is another layer than 1, and counts as a number, not as text."""
+    """Layer 10 is another layer than 1, and counts as a number, not as text. Both in one run, in the order that is asked for."""
     model = models.Mixtral()
-    _, tensors = models.all_tensors(model, 'F32')
-    layer = models.draw(model, models.OTHER, 'F32')
-    x, y = models.inputs(model, layer)
+    layer, tensors = models.all_tensors(model, 'F32')
+    x, expected = models.inputs_of_all([(model, models.draw(model, models.OTHER, 'F32')), (model, layer)])
     folder = new_folder()
     models.write_folder(folder, tensors, model.config())
-    compare(run_on(folder, x, layer=models.OTHER)[0], y, 2e-5, 'layer 10')
+    for (got, _, _), y in zip(run_all_on([folder], x, layers=(models.OTHER, LAYER)), expected):
+        compare(got, y, 2e-5, 'layers 10 and 1')
+    compare(run_on(folder, x, layer=models.OTHER)[0], expected[0], 2e-5, 'layer 10')
+    output = run('--checkpoint', folder, '--layer', '1,2', '--layer', '10', '--tokens', '3', status=2)
+    assert 'layer 2 has no experts' in output and [part.split('\n')[0] for part in ('\n' + output).split('\nfile          ')[1:]] == \
+        ['%s, layer %d' % (folder, layer) for layer in (1, 10)], output
 
 
 def single_file():
@@ -94,12 +139,13 @@ def single_file():
     layer = models.draw(model, 0, 'F32')
     x, y = models.inputs(model, layer)
     bare = {name: tensor_file.tensor('F32', array.shape, array.values) for name, array in layer.items()}
-    tensor_file.write(path_of('tutel.safetensors'), bare, {'k': '1', 'activation': 'relu'})
-    got, output = run_on(path_of('tutel.safetensors'), x, layer=0)
+    files = [path_of('tutel.safetensors'), path_of('renormalized.safetensors')]
+    tensor_file.write(files[0], bare, {'k': '1', 'activation': 'relu'})
+    tensor_file.write(files[1], bare, {'k': '1', 'activation': 'relu', 'renormalize': 'True'})
+    (got, output, _), (_, renormalized, _) = run_all_on(files, x, layers=(0,))
     compare(got, y, 2e-5, 'Tutel')
     assert 'not renormalized' in output, output
-    tensor_file.write(path_of('tutel.safetensors'), bare, {'k': '1', 'activation': 'relu', 'renormalize': 'True'})
-    assert ' renormalized' in run_on(path_of('tutel.safetensors'), x, layer=0)[1].replace('not renormalized', '')
+    assert ' renormalized' in renormalized.replace('not renormalized', ''), renormalized
 
 
 def other_prefix():
@@ -107,10 +153,12 @@ def other_prefix():
     model = models.Mixtral()
     layer, tensors = models.all_tensors(model, 'F32')
     x, y = models.inputs(model, layer)
-    for prefix in ('', 'model.language_model.', 'language_model.model.'):
-        folder = new_folder()
+    prefixes = ('', 'model.language_model.', 'language_model.model.')
+    folders = [new_folder('prefix%d' % number) for number in range(len(prefixes))]
+    for prefix, folder in zip(prefixes, folders):
         models.write_folder(folder, {name.replace('model.', prefix, 1): tensor for name, tensor in tensors.items()}, model.config())
-        compare(run_on(folder, x)[0], y, 2e-5, prefix)
+    for prefix, (got, _, _) in zip(prefixes, run_all_on(folders, x)):
+        compare(got, y, 2e-5, prefix)
 
 
 def mixed_types():
@@ -120,17 +168,14 @@ def mixed_types():
     x, y = models.inputs(model, layer)
     name = model.prefix(LAYER) + 'mlp.experts.3.up_proj.weight'
     values = layer['mlp.experts.3.up_proj.weight'].values
-    folder = new_folder()
-    models.write_folder(folder, {**tensors, name: tensor_file.tensor('F32', tensors[name].shape, values)}, model.config())
-    got, output = run_on(folder, x)
-    compare(got, y, 2e-5, 'mixed')
-    assert 'float32 weights' in output, output
+    folders = [new_folder('mixed'), new_folder('router')]
+    models.write_folder(folders[0], {**tensors, name: tensor_file.tensor('F32', tensors[name].shape, values)}, model.config())
     name = model.prefix(LAYER) + 'mlp.gate.weight'
-    models.write_folder(folder, {**tensors, name: tensor_file.tensor('F32', tensors[name].shape, layer['mlp.gate.weight'].values)},
+    models.write_folder(folders[1], {**tensors, name: tensor_file.tensor('F32', tensors[name].shape, layer['mlp.gate.weight'].values)},
                         model.config())
-    got, output = run_on(folder, x)
-    compare(got, y, 2e-5, 'float32 router')
-    assert 'bfloat16 weights' in output, output
+    for kind, (got, output, _) in zip(('float32', 'bfloat16'), run_all_on(folders, x)):
+        compare(got, y, 2e-5, kind)
+        assert ' %s weights' % kind in output, output
 
 
 def float16_values():
@@ -427,7 +472,13 @@ def command_lines():
     for arguments, text in (
             (['--checkpoint', folder], 'needs --layer'), (['--layer', '1'], 'needs --checkpoint'),
             (['--layer', '1', x], 'needs --checkpoint'),
-            (['--checkpoint', folder, '--layer', '-1'], 'whole number from 0'), (['--checkpoint', folder, '--layer', '1', x], 'either'),
+            (['--checkpoint', folder, '--layer', '-1'], 'whole number from 0'),
+            (['--checkpoint', folder, '--layer', '1,'], 'whole number from 0'), (['--checkpoint', folder, '--layer', ''], 'whole number'),
+            (['--checkpoint', folder, '--layer', '1,x'], 'commas between'), (['--checkpoint', folder, '--layer', '1,65536'], 'to 65535'),
+            (['--checkpoint', folder, '--layer', ','.join(['1'] * 257)], 'more layers than 256'),
+            (['--checkpoint', folder, '--layer', '1', '--layer', '1', '--out', folder], 'would be written for two of the layers'),
+            (['--checkpoint', folder, '--checkpoint', folder + '/', '--layer', '1', '--write', folder], 'for two of the layers'),
+            (['--checkpoint', folder, '--layer', '1', x], 'either'),
             (['--checkpoint', folder, '--layer', '1', '--check'], 'checkpoints have none'),
             (['--checkpoint', folder, '--layer', '1', '--x', x], 'tensor x must be F32 [T,12]'),
             (['--checkpoint', folder, '--layer', '1', '--x', x, '--tokens', '3'], 'excludes --tokens'),
@@ -444,7 +495,6 @@ def command_lines():
 
 FORMATS = [('%s, %s, %s' % (kind.__name__, dtype, 'one file' if shards == 1 else '%d shards' % shards),
             lambda kind=kind, dtype=dtype, shards=shards: format_is_read(kind, dtype, shards))
-           for number, kind in enumerate(MODELS)
-           for dtype, shards in (('F32', 1), ('BF16', 3), ('F16', 1 + number % 2))]
+           for kind, dtype, shards in CASES]
 tap.run(FORMATS + [other_layer, single_file, other_prefix, mixed_types, float16_values, far_offsets, random_inputs, calibration, layers,
                    folders, shards, tensors, settings, command_lines])

@@ -3,6 +3,7 @@ import copy
 import glob
 import math
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -32,6 +33,10 @@ def golden(name):
     return tensor_file.read(os.path.join(FOLDER, name + '.safetensors'))
 
 
+def stem(path):
+    return os.path.basename(path)[:-len('.safetensors')]
+
+
 def output_of(path, *arguments):
     out = os.path.join(scratch.name, 'out.safetensors')
     run(*arguments, '--out', out, path)
@@ -44,13 +49,41 @@ def close(got, expected, allowed, what):
         assert a == b or abs(a - b) <= allowed, '%s[%d]: %r, expected %r, allowed %g' % (what, index, a, b, allowed)
 
 
-single_outputs = {}  # what --out wrote for each golden file
+class Together(dict):
+    def __init__(self, status, messages):
+        super().__init__()
+        self.status, self.messages = status, messages
+
+
+@tap.once
+def together(paths, *arguments):
+    """One process for several files, as what it does before and beside a layer is most of the time: for each file that ran, its lines by
+    their first words, and what --out wrote."""
+    out = tempfile.mkdtemp(dir=scratch.name)
+    done = subprocess.run([RUN, *DEVICE, *arguments, '--out', out, *paths], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          encoding='utf-8')
+    found = Together(done.returncode, done.stderr)
+    for part in ('\n' + done.stdout).split('\nfile ')[1:]:
+        path = part.splitlines()[0].strip()
+        found[path] = rows(part), tensor_file.read(os.path.join(out, stem(path) + '.out.safetensors'))
+    return found
+
+
+CHECKED = ('--check', '--validate')
+
+
+def single(path):
+    """What --out wrote for a golden file as it is."""
+    return together(tuple(FILES), *CHECKED)[path][1]
+
+
+def check_of_all():
+    found = together(tuple(FILES), *CHECKED)
+    assert list(found) == FILES and found.status == 0 and not found.messages, (found.status, found.messages, list(found))
 
 
 def check_passes(path):
-    out = os.path.join(scratch.name, 'single.safetensors')
-    lines = rows(run('--check', '--validate', '--out', out, path))
-    single_outputs[path] = tensor_file.read(out)
+    lines, _ = together(tuple(FILES), *CHECKED)[path]
     for quantity in QUANTITIES:
         assert lines.get(quantity, '').endswith(' ok'), 'no good row for %s in %s' % (quantity, lines)
     assert lines['validation'].split()[1] == '0'
@@ -73,7 +106,7 @@ def dense(metadata, ids, weights, tokens, experts):
 def out_comes_back(path):
     """The file that --out writes, by a reader of its own, against the golden file itself; tolerances are --check's business."""
     tensors, metadata = tensor_file.read(path)
-    written, said = single_outputs[path]
+    written, said = single(path)
     tokens, width = tensors['x'].shape
     experts, most = tensors['expected.logits'].shape[1], int(metadata['max_active'])
     shapes = {'y': ('F32', [tokens, width]), 'report.gap': ('F32', [tokens]), 'report.eps': ('F32', [tokens]),
@@ -96,15 +129,16 @@ def out_comes_back(path):
 def narrow_weights(path, name, allowed):
     """The router stays float32: the report is the same to the bit. y moves by the rounding of the weights and more."""
     tensors, _ = tensor_file.read(path)
-    single, _ = single_outputs[path]
-    half, said = output_of(path, '--weights', name, '--validate')
-    assert said['weights'] == name
-    for field, tensor in single.items():
+    whole, _ = single(path)
+    lines, (half, said) = together(NARROW[name], '--weights', name, '--validate')[path]
+    assert said['weights'] == name and lines['validation'].split()[1] == '0', lines
+    for field, tensor in whole.items():
         if field != 'y':
             assert half[field].values == tensor.values, field
     close(half['y'].values, tensors['expected.y'].values, allowed * max(map(abs, tensors['expected.y'].values)), 'y')
-    assert half['y'].values != single['y'].values, '%s weights changed nothing at all' % name
-    mixed, _ = output_of(path, '--weights', name, '--mixed-precision', '--validate')
+    assert half['y'].values != whole['y'].values, '%s weights changed nothing at all' % name
+    lines, (mixed, _) = together(NARROW[name], '--weights', name, '--mixed-precision', '--validate')[path]
+    assert lines['validation'].split()[1] == '0', lines
     for field, tensor in half.items():
         if field != 'y':
             assert mixed[field].values == tensor.values, 'mixed precision changes %s' % field
@@ -113,19 +147,20 @@ def narrow_weights(path, name, allowed):
 
 def narrow_file(dtype, name):
     """A file whose own weights are float16 or bfloat16 gives the bits that converting on the way gives; the shared expert's too."""
+    halves = {}
     for file in ('smooth_small', 'sigmoid_grouped'):
         tensors, metadata = golden(file)
-        single = os.path.join(scratch.name, 'float32.safetensors')
-        tensor_file.write(single, tensors, metadata)
         for key in [key for key in tensors if key[:-1] in ('experts.w', 'shared.w')]:
             tensors[key] = tensor_file.tensor(dtype, tensors[key].shape, tensors[key].values)
-        half = os.path.join(scratch.name, 'half.safetensors')
+        half = os.path.join(scratch.name, '%s_%s.safetensors' % (file, name))
         tensor_file.write(half, tensors, metadata)
-        converted, _ = output_of(single, '--weights', name)
-        own, said = output_of(half)
+        halves[half] = os.path.join(FOLDER, file + '.safetensors')
+    for half, whole in halves.items():
+        converted, _ = together(NARROW[name], '--weights', name, '--validate')[whole][1]
+        own, said = together(tuple(halves))[half][1]
         assert said['weights'] == name
         assert converted['y'].values == own['y'].values
-        widened, said = output_of(half, '--weights', 'f32')
+        widened, said = together(tuple(halves), '--weights', 'f32')[half][1]
         assert said['weights'] == 'f32'
         close(widened['y'].values, own['y'].values, 1e-4 * max(map(abs, own['y'].values)), 'y')
 
@@ -148,31 +183,37 @@ def overrides():
             assert written['report.order'].values[token] == (near - 1 if gap <= 0.25 else 0), 'token %d' % token
     wide, _ = output_of(path, '--a', '2', '--b', '3')
     assert wide['report.active'].values == tensors['expected.active'].values
-    assert wide['report.weights'].values != output_of(path)[0]['report.weights'].values
+    assert wide['report.weights'].values != single(path)[0]['report.weights'].values
 
 
 def check_catches():
     """One expected value moved by a little more than is allowed fails its row, and its row alone."""
     tensors, metadata = golden('smooth_capped')
-    path = os.path.join(scratch.name, 'moved.safetensors')
+    moved_in = {}  # path: the quantity
+
+    def move(name, index, change):
+        moved = copy.deepcopy(tensors)
+        moved['expected.' + name].values[index] = change(moved['expected.' + name].values[index])
+        path = os.path.join(scratch.name, 'moved_%d.safetensors' % len(moved_in))
+        tensor_file.write(path, moved, metadata)
+        moved_in[path] = name
     for name, step in (('logits', 1e-4), ('gap', 1e-4), ('eps', 1e-4), ('weights', 1e-2), ('y', 1.0), ('order', 1), ('active', 1),
                        ('ids', 1)):
         for index in (0, len(tensors['expected.' + name].values) - 1):
-            moved = copy.deepcopy(tensors)
-            moved['expected.' + name].values[index] += step
-            tensor_file.write(path, moved, metadata)
-            lines = rows(run('--check', path, status=1))
-            for quantity in QUANTITIES:
-                # logits also set the tolerance of what follows; nothing that was right may become wrong by that
-                expected = 'FAILED' if quantity == name else 'ok'
-                assert lines[quantity].endswith(' ' + expected), '%s moved: %s' % (name, lines[quantity])
-            assert lines['check'].endswith('FAILED')
+            move(name, index, lambda value: value + step)
+    finite = len(moved_in)
     for value in (math.nan, math.inf):
         for name in ('logits', 'gap', 'eps', 'weights', 'y'):
-            moved = copy.deepcopy(tensors)
-            moved['expected.' + name].values[1] = value
-            tensor_file.write(path, moved, metadata)
-            assert rows(run('--check', path, status=1))[name].endswith('FAILED'), name
+            move(name, 1, lambda _: value)
+    found = together(tuple(moved_in), '--check')
+    assert list(found) == list(moved_in) and found.status == 1, (found.status, found.messages)
+    for number, (path, name) in enumerate(moved_in.items()):
+        lines, _ = found[path]
+        for quantity in QUANTITIES if number < finite else (name,):
+            # logits also set the tolerance of what follows; nothing that was right may become wrong by that
+            expected = 'FAILED' if quantity == name else 'ok'
+            assert lines[quantity].endswith(' ' + expected), '%s moved: %s' % (name, lines[quantity])
+        assert lines['check'].endswith('FAILED')
 
 
 def repeated(tensors, metadata, times):
@@ -197,23 +238,27 @@ def excuses():
             tied.append((token, same[0]))
     certain = [t for t in range(tokens) if tensors['expected.order'].values[t] == 0 and logits[t][ids[t][0]] > logits[t][ids[t][1]]]
     assert tokens == 240 and len(tied) >= 20 and certain
-    path = os.path.join(scratch.name, 'excuses.safetensors')
+    paths = []
 
-    def outcome(count, name, wrong=0):
+    def add(count, name, wrong=0):
         changed = copy.deepcopy(tensors)
         for token, expert in tied[:count]:
             changed['expected.ids'].values[token * most + 1] = expert
             changed['expected.y'].values[token * 16] += 1.0  # another expert's output
         for token in certain[:wrong]:
             changed['expected.ids'].values[token * most + 1] = 5  # never among the two best where nothing ties
-        tensor_file.write(path, changed, dict(metadata, name=name))
-        return lambda status: rows(run('--check', path, status=status))
+        paths.append(os.path.join(scratch.name, 'excuses_%d.safetensors' % len(paths)))
+        tensor_file.write(paths[-1], changed, dict(metadata, name=name))
 
-    assert outcome(0, 'other')(0)['excused'].split()[1] == '0'
-    assert outcome(1, 'other')(0)['excused'].split()[1] == '1'
-    assert outcome(2, 'other')(1)['excused'].endswith('FAILED')
-    assert outcome(1, 'ties_hard')(1)['ids'].endswith('FAILED')
-    assert '1 without excuse' in outcome(0, 'other', 1)(1)['ids']
+    add(0, 'other'), add(1, 'other'), add(2, 'other'), add(1, 'ties_hard'), add(0, 'other', 1)
+    found = together(tuple(paths), '--check')
+    lines = [found[path][0] for path in paths]
+    assert [one['check'].endswith('passed') for one in lines] == [True, True, False, False, False] and found.status == 1, lines
+    assert lines[0]['excused'].split()[1] == '0'
+    assert lines[1]['excused'].split()[1] == '1'
+    assert lines[2]['excused'].endswith('FAILED')
+    assert lines[3]['ids'].endswith('FAILED')
+    assert '1 without excuse' in lines[4]['ids']
 
 
 def summary():
@@ -222,7 +267,7 @@ def summary():
         tensors, metadata = golden(name)
         active, order, ids = (tensors['expected.' + key].values for key in ('active', 'order', 'ids'))
         eps = tensors['expected.eps'].values
-        lines = rows(run(os.path.join(FOLDER, name + '.safetensors')))
+        lines, _ = together(tuple(FILES), *CHECKED)[os.path.join(FOLDER, name + '.safetensors')]
         capped = sum(value == 0.0 for value in eps) if float(metadata['eps']) > 0 else 0
         assert lines['tokens'].split(': ')[1] == '%.3f experts active on average, %d at most; %d on a boundary, %d capped, 0 non-finite' % (
             sum(active) / len(active), max(active), sum(value > 0 for value in order), capped), lines['tokens']
@@ -232,18 +277,22 @@ def summary():
         busiest, idlest = by_expert.index(max(by_expert)), by_expert.index(min(by_expert))
         assert lines['experts'].split('busiest ')[1] == '%d with %d tokens, idlest %d with %d' % (
             busiest, by_expert[busiest], idlest, by_expert[idlest]), lines['experts']
-    assert 'cosine of width 16, softmax' in run(os.path.join(FOLDER, 'cosine_gmoe.safetensors'))
-    assert 'sigmoid with selection bias, the 3 best of 8 groups, group eps 0\n' in run(os.path.join(FOLDER, 'sigmoid_grouped.safetensors'))
+    for name, router in (('cosine_gmoe', 'cosine of width 16, softmax'),
+                         ('sigmoid_grouped', 'linear, sigmoid with selection bias, the 3 best of 8 groups, group eps 0')):
+        lines, _ = together(tuple(FILES), *CHECKED)[os.path.join(FOLDER, name + '.safetensors')]
+        assert lines['router'] == 'router        ' + router, lines['router']
 
 
 def groups():
     """report.groups and report.group_gap against the expected logits; a band for groups lets more of them in."""
     path = os.path.join(FOLDER, 'sigmoid_grouped.safetensors')
     tensors, metadata = tensor_file.read(path)
-    written, _ = output_of(path)
+    written, _ = single(path)
     bias, band = tensors['router.selection_bias'].values, 0.25
-    smooth, said = output_of(path, '--group-eps', str(band), '--validate')
-    assert float(said['group_eps']) == band and 'group eps 0.25' in run('--group-eps', str(band), path)
+    out = os.path.join(scratch.name, 'smooth_groups.safetensors')
+    lines = rows(run('--group-eps', str(band), '--validate', '--out', out, path))
+    smooth, said = tensor_file.read(out)
+    assert float(said['group_eps']) == band and 'group eps 0.25' in lines['router']
     for token, logits in enumerate(tensors['expected.logits'].rows()):
         scores = [1.0 / (1.0 + math.exp(-z)) + b for z, b in zip(logits, bias)]
         ranks = sorted((sum(sorted(scores[at:at + 8])[-2:]) for at in range(0, 64, 8)), reverse=True)
@@ -261,9 +310,12 @@ def groups():
 
 def write_layer():
     """--write: the file it writes is the same layer with the same inputs, whatever the layer has."""
-    for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature'):
-        path, copied = os.path.join(FOLDER, name + '.safetensors'), os.path.join(scratch.name, 'copied.safetensors')
-        run('--write', copied, path)
+    paths = [os.path.join(FOLDER, name + '.safetensors')
+             for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature')]
+    run('--write', scratch.name, *paths)
+    copies = [os.path.join(scratch.name, stem(path) + '.layer.safetensors') for path in paths]
+    again = together(tuple(copies))
+    for path, copied in zip(paths, copies):
         tensors, metadata = tensor_file.read(path)
         written, said = tensor_file.read(copied)
         assert {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in written.items()} == \
@@ -272,7 +324,7 @@ def write_layer():
             assert said[key] == metadata[key], key
         for key in ('eps', 'a', 'b', 'temperature', 'tie_tolerance', 'scale'):
             assert math.isclose(float(said[key]), float(metadata[key]), rel_tol=1e-7), key
-        assert output_of(copied)[0]['y'].values == output_of(path)[0]['y'].values
+        assert again[copied][1][0]['y'].values == single(path)[0]['y'].values
 
 
 def other_inputs():
@@ -281,14 +333,14 @@ def other_inputs():
     tensors, _ = tensor_file.read(path)
     x = tensors['x']
     tensor_file.write(other, {'x': Tensor('F32', [3, 48], x.values[5 * 48:8 * 48])}, {})
-    assert output_of(path, '--x', other)[0]['y'].values == output_of(path)[0]['y'].values[5 * 48:8 * 48]
+    assert output_of(path, '--x', other)[0]['y'].values == single(path)[0]['y'].values[5 * 48:8 * 48]
     assert output_of(path, '--tokens', '7')[0]['y'].shape == [7, 48]
 
 
 def calibrate():
     """--calibrate is exact: by the expected logits the eps it prints gives what it prints, and a little more breaks the budget."""
-    for name in ('smooth_small', 'cosine_gmoe'):
-        path = os.path.join(FOLDER, name + '.safetensors')
+    paths = tuple(os.path.join(FOLDER, name + '.safetensors') for name in ('smooth_small', 'cosine_gmoe'))
+    for path in paths:
         tensors, metadata = tensor_file.read(path)
         k, distances = int(metadata['k']), []
         for logits in tensors['expected.logits'].rows():
@@ -296,7 +348,7 @@ def calibrate():
             distances += sorted((kth - z for z in logits), reverse=True)[:len(logits) - k]
         tokens = tensors['x'].shape[0]
         for wanted in (0, 0.25, 0.5, 1.0):
-            words = rows(run('--calibrate', str(wanted), path))['calibration'].split()
+            words = together(paths, '--calibrate', str(wanted))[path][0]['calibration'].split()
             eps, extra = float(words[2].rstrip(':')), float(words[3])
             allowed = math.floor(wanted * tokens + 1e-9)
             assert abs(extra - allowed / tokens) < 1e-6, words  # distances all differ
@@ -310,11 +362,13 @@ def timing():
 
 
 assert len(FILES) >= 22, 'only %d golden files in %s' % (len(FILES), FOLDER)
-NAMES = [(path, os.path.basename(path)[:-len('.safetensors')]) for path in FILES]
-tap.run([('%s: --check' % name, lambda path=path: check_passes(path)) for path, name in NAMES] +
+NAMES = [(path, stem(path)) for path in FILES]
+NARROW = {'f16': tuple(FILES), 'bf16': tuple(path for path, name in NAMES if name in (
+    'smooth_small', 'gated_swiglu', 'cosine_gmoe', 'sigmoid_grouped', 'hard_top2_nobias'))}
+tap.run([check_of_all] +
+        [('%s: --check' % name, lambda path=path: check_passes(path)) for path, name in NAMES] +
         [('%s: --out' % name, lambda path=path: out_comes_back(path)) for path, name in NAMES] +
-        [('%s: float16 weights' % name, lambda path=path: narrow_weights(path, 'f16', 0.01)) for path, name in NAMES] +
-        [('%s: bfloat16 weights' % name, lambda path=path: narrow_weights(path, 'bf16', 0.05)) for path, name in NAMES
-         if name in ('smooth_small', 'gated_swiglu', 'cosine_gmoe', 'sigmoid_grouped', 'hard_top2_nobias')] +
+        [('%s: float16 weights' % stem(path), lambda path=path: narrow_weights(path, 'f16', 0.01)) for path in NARROW['f16']] +
+        [('%s: bfloat16 weights' % stem(path), lambda path=path: narrow_weights(path, 'bf16', 0.05)) for path in NARROW['bf16']] +
         [('a float16 file', lambda: narrow_file('F16', 'f16')), ('a bfloat16 file', lambda: narrow_file('BF16', 'bf16'))] +
         [overrides, check_catches, excuses, summary, groups, write_layer, other_inputs, calibrate, timing])

@@ -35,7 +35,7 @@ def refused(*arguments, text='', path=None):
 def command_lines():
     for arguments, text in (
             ([], 'FILE'), (['--check'], 'FILE'), (['--no-such', GOOD], 'no such option'), (['--ep', '1', GOOD], 'no such option'),
-            (['-h', GOOD], 'no such option'), ([GOOD, GOOD], 'one file'), ([GOOD, '--eps'], 'needs a value'),
+            (['-h', GOOD], 'no such option'), ([GOOD, '--eps'], 'needs a value'),
             (['--check=1', GOOD], 'takes no value'), (['--eps', '-1', GOOD], '--eps -1'), (['--eps=nan', GOOD], '--eps nan'),
             (['--eps', '0x1', GOOD], '--eps'), (['--eps', '1e99', GOOD], '--eps'), (['--eps', '', GOOD], '--eps'),
             (['--eps', '1 ', GOOD], '--eps'), (['--eps', '1.2.3', GOOD], '--eps'), (['--a', '0', GOOD], 'above 0'),

@@ -68,6 +68,39 @@ def what_cannot_be_written_is_said_first():
     assert not os.path.exists(fresh)
 
 
+def several_files_are_checked_in_one_run():
+    """A bad one keeps no other from running, the worst exit status counts, and outputs go into a folder, where none takes another's place."""
+    here, folder = os.path.dirname(__file__), path_of('outs')
+    os.mkdir(folder)
+    good = [os.path.join(here, 'gmoe_%s.safetensors' % name) for name in ('linear_top2', 'smooth_top2')]
+    tensors, metadata = tensor_file.read(good[0])
+    tensors['expected.logits'].values[0] += 1
+    wrong, bad = path_of('wrong.safetensors'), write('bad.safetensors', b'no model')
+    tensor_file.write(wrong, tensors, metadata)
+
+    def checks(*paths):
+        return [argument for path in paths for argument in ('--check', path)]
+    alone = [run(*checks(path))[0] for path in good]
+    output, messages = run('--out', folder, *checks(*good))
+    assert output == '\n'.join('%s\n%s' % pair for pair in zip(good, alone)) and not messages, output
+    assert sorted(os.listdir(folder)) == ['gmoe_linear_top2.out.safetensors', 'gmoe_smooth_top2.out.safetensors']
+    output, messages = run(*checks(bad, wrong, good[1], path_of('none.safetensors')), status=2)
+    assert [line for line in output.splitlines() if line.endswith('.safetensors')] == [wrong, good[1]], output
+    assert [line.split(': ')[-1] for line in output.splitlines() if line.startswith('largest')] == ['FAILED', 'ok'], output
+    assert [line.split(': ')[1] for line in messages.splitlines()] == [bad, path_of('none.safetensors')], messages
+    for paths in ((wrong, good[1]), (good[1], wrong)):
+        run(*checks(*paths), status=1)
+    refused('would be written for two of the files', '--out', folder, *checks(good[0], wrong, good[0]))
+    read = shutil.copy(good[1], os.path.join(folder, 'wrong.out.safetensors'))
+    output, messages = run('--out', folder, *checks(wrong, read), status=2)
+    assert messages == 'smoe-classify: --out %s is one of the files of --check; it is not overwritten\n' % read, messages
+    assert output.startswith(read) and content(read) == content(good[1]), output
+    _, messages = run('--out', path_of('nowhere'), *checks(*good), status=2)
+    assert len(messages.splitlines()) == 2 and messages.count(path_of('nowhere/gmoe_')) == 2, messages
+    refused('no such device', '--device', 'no such device', *checks(*good))
+    refused('exclude one another', *checks(*good), make_picture('e.png'))
+
+
 def what_lies_beside_pictures():
     """The run's own files of last time are no pictures, nor is what neither its name nor its content calls one."""
     folder = path_of('folder')
@@ -127,5 +160,5 @@ def rows_have_their_paths():
     assert tensors['logits'].shape[0] == len(paths)
 
 
-tap.run([rows_have_their_paths, arguments, default_model, what_lies_beside_pictures,
+tap.run([several_files_are_checked_in_one_run, rows_have_their_paths, arguments, default_model, what_lies_beside_pictures,
          out_destroys_nothing, what_cannot_be_written_is_said_first])
