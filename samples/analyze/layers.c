@@ -164,6 +164,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
                                  .expert_count = 1,
                                  .top_k = 1,
                                  .max_active = 1,
+                                 .min_tokens = token_count,
                                  .max_tokens = token_count,
                                  .activation = source->plan.activation,
                                  .weight_type = source->plan.weight_type,

@@ -192,7 +192,7 @@ static bool classify(digits_run *run, const digits_options *options, const char 
     const float *head_bias = require_tensor(file, model_path, "head.bias", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, 0);
     if (!embed_weight || !embed_bias || !head_weight || !head_bias)
         goto done;
-    plan->max_tokens = run->params.token_count = run->count;
+    plan->min_tokens = plan->max_tokens = run->params.token_count = run->count;
     plan->max_active = plan->max_active ? plan->max_active : plan->expert_count;
     run->params.eps = options->eps >= 0.0f ? options->eps : run->params.eps;
     x = malloc(sizeof *x * run->count * width);

@@ -143,6 +143,8 @@ static int load_inputs(run *r)
     else if (!r->x)
         return run_refuse(r, "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
     r->params.token_count = r->plan.max_tokens;
+    if (isnan(r->options->calibrate)) /* which routes pass by pass */
+        r->plan.min_tokens = r->plan.max_tokens;
     return status;
 }
 

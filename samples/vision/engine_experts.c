@@ -29,6 +29,7 @@ static bool same_kernels(const vision_engine *engine, const smoe_plan_desc *desc
 static smoe_plan_desc describe(const vision_engine *engine, uint32_t index, uint32_t batch)
 {
     smoe_plan_desc desc = engine->model->blocks[index].plan;
+    desc.min_tokens = engine->model->tokens; /* one image */
     desc.max_tokens = batch * engine->model->tokens;
     desc.weight_type = engine->desc.weight_type;
     return desc;
