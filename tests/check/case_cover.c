@@ -213,9 +213,10 @@ static uint64_t cost_of(const case_cover *cover, const cover_set *set)
 {
     const layer_case *shape = &cover->wish.cases[set->row];
     const uint32_t odd = shape->d_model % 4 || shape->d_hidden % 4 ? 2 : 1;
+    const bool made = cover->wish.made && cover->wish.made[set->row];
     uint64_t cost = 1;
 
-    for (uint32_t i = 0; i < set->kernel_count; i++) {
+    for (uint32_t i = 0; !made && i < set->kernel_count; i++) {
         const case_kernel *kernel = &cover->kernels[set->kernels[i]];
         const uint32_t matrices = kernel->readers & READ_BY_UP && shape->gated ? 2 : 1;
         const uint32_t rows = kernel->readers & (READ_BY_LOGITS | READ_BY_EXPERTS) ? kernel->rows * matrices * odd : 0;

@@ -24,6 +24,7 @@ typedef struct cover_wish {
     uint32_t kinds;                /* COVER_* */
     bool together;                 /* rows that differ in values only run together: their pipelines are there */
     const smoe_device_info *known; /* NULL, or a device where another test shows all that the table shows of properties with kernels */
+    const bool *made;              /* NULL, or [case_count]: another test makes the row's pipelines, and the driver keeps them */
 } cover_wish;
 
 /* Rows that run together on one of the devices. */

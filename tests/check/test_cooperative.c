@@ -1,8 +1,10 @@
 /* Mixed precision on cooperative matrices: the case table with 16-bit weights and rows enough for every tile of the cooperative kernels,
- * stage by stage and the whole layer, within what rounding the inputs may change (tests/ref/ref_bound_mixed.c). */
+ * stage by stage and the whole layer, within what rounding the inputs may change (tests/ref/ref_bound_mixed.c). Of the table, what shows
+ * every property of a case with every cooperative kernel. */
 #include <stdio.h>
 #include <string.h>
 
+#include "case_cover.h"
 #include "common/cmocka_all.h"
 #include "common/random.h"
 #include "cooperative.h"
@@ -11,7 +13,7 @@
 #define MOST_TOKENS 4000u
 
 typedef struct case_tally {
-    uint32_t failed, by_tile[SMOE_REGIME_COUNT], bfloat, shared, few;
+    uint32_t failed, by_tile[SMOE_REGIME_COUNT], bfloat, shared;
     check_tally tokens;
 } case_tally;
 
@@ -78,7 +80,78 @@ static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *
     case_data_destroy(&data);
 }
 
+/* The regimes of the cooperative tiles. */
+static uint32_t find_regimes(uint32_t regimes[SMOE_REGIME_COUNT])
+{
+    const smoe_tuning *tuning = smoe_tuning_cooperative();
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
+        if (tuning->regimes[i].rows > 0 && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE)
+            regimes[count++] = i;
+    return count;
+}
+
+/* The rows of the case table, as far as they can be run, and the regime of each. */
+typedef struct mixed_table {
+    layer_case *cases;
+    uint32_t *regimes, count, few; /* few: left out, too many tokens would be needed */
+} mixed_table;
+
 /* Each plan runs with another tile of the cooperative ones, or the highest that the tokens of 1,024 experts can fill in a test's time. */
+static mixed_table make_table(const smoe_device_info *info)
+{
+    const smoe_tile *tiles = smoe_tuning_cooperative()->regimes;
+    mixed_table table = {.cases = test_calloc(layer_case_count, sizeof *table.cases),
+                         .regimes = test_calloc(layer_case_count, sizeof *table.regimes)};
+    uint32_t regimes[SMOE_REGIME_COUNT], plans = 0;
+    const uint32_t count = find_regimes(regimes);
+
+    for (uint32_t i = 0; i < layer_case_count; i++) {
+        const layer_case *row = &layer_cases[i];
+        plans += i > 0 && !case_plans_equal(row, row - 1);
+        uint32_t which = plans % count;
+        layer_case shape = mixed_case(info, row, plans, &tiles[regimes[which]]);
+        while (which > 0 && shape.tokens > MOST_TOKENS && shape.tokens > row->tokens)
+            shape = mixed_case(info, row, plans, &tiles[regimes[--which]]);
+        if (shape.tokens > MOST_TOKENS && shape.tokens > row->tokens) {
+            table.few++;
+            continue;
+        }
+        table.regimes[table.count] = regimes[which];
+        table.cases[table.count++] = shape;
+    }
+    return table;
+}
+
+/* Every property of a case with every cooperative kernel. Other kernels run with them in test_stages. */
+static case_cover cover_table(const mixed_table *table, const smoe_device_info *info)
+{
+    smoe_device_info without = *info;
+    case_cover cover;
+
+    without.capabilities &= ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases, .case_count = table->count, .devices = info,
+                                                        .device_count = 1, .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
+                                                        .together = true, .known = &without}));
+    return cover;
+}
+
+static void print_tally(const case_tally *tally, const mixed_table *table)
+{
+    uint32_t regimes[SMOE_REGIME_COUNT];
+    const uint32_t count = find_regimes(regimes);
+
+    print_message("cases by tile of ");
+    for (uint32_t i = 0; i < count; i++)
+        print_message("%u rows: %u, ", smoe_tuning_cooperative()->regimes[regimes[i]].rows, tally->by_tile[regimes[i]]);
+    print_message("%u with a shared expert; of %u cases, with %u left out, which need more than %u tokens; %llu tokens, %llu of them "
+                  "excused as ambiguous\n", tally->shared, table->count, table->few, MOST_TOKENS, (unsigned long long)tally->tokens.tokens,
+                  (unsigned long long)tally->tokens.excused);
+    for (uint32_t i = 0; i < count; i++)
+        assert_true(tally->by_tile[regimes[i]] > 0);
+}
+
 static void test_table(void **state)
 {
     const test_device *device = *state;
@@ -88,35 +161,16 @@ static void test_table(void **state)
 
     cooperative_need(device);
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
-    const smoe_tuning *tuning = smoe_tuning_cooperative();
-    uint32_t regimes[SMOE_REGIME_COUNT], count = 0, plans = 0;
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
-        if (tuning->regimes[i].rows > 0 && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE)
-            regimes[count++] = i;
+    const mixed_table table = make_table(info);
+    case_cover cover = cover_table(&table, info);
     assert_true(test_gpu_open(&gpu, device->device));
-    for (uint32_t i = 0; i < layer_case_count; i++) {
-        const layer_case *row = &layer_cases[i];
-        plans += i > 0 && !case_plans_equal(row, row - 1);
-        uint32_t which = plans % count;
-        layer_case shape = mixed_case(info, row, plans, &tuning->regimes[regimes[which]]);
-        while (which > 0 && shape.tokens > MOST_TOKENS && shape.tokens > row->tokens)
-            shape = mixed_case(info, row, plans, &tuning->regimes[regimes[--which]]);
-        if (shape.tokens > MOST_TOKENS && shape.tokens > row->tokens)
-            tally.few++;
-        else
-            check_row(info, &gpu, &keeper, &shape, regimes[which], &tally);
-    }
+    for (uint32_t i = 0; i < table.count; i++)
+        if (test_everything() || case_cover_has(&cover, 0, i))
+            check_row(info, &gpu, &keeper, &table.cases[i], table.regimes[i], &tally);
     plan_keeper_clear(&keeper);
     test_gpu_close(&gpu);
-    print_message("cases by tile of ");
-    for (uint32_t i = 0; i < count; i++)
-        print_message("%u rows: %u, ", tuning->regimes[regimes[i]].rows, tally.by_tile[regimes[i]]);
-    print_message("%u with a shared expert; %u left out, which need more than %u tokens; %llu tokens, %llu of them excused as ambiguous\n",
-                  tally.shared, tally.few, MOST_TOKENS, (unsigned long long)tally.tokens.tokens,
-                  (unsigned long long)tally.tokens.excused);
+    print_tally(&tally, &table);
     assert_int_equal(tally.failed, 0);
-    for (uint32_t i = 0; i < count; i++)
-        assert_true(tally.by_tile[regimes[i]] > 0);
     if (cooperative_runs(info, SMOE_TYPE_BFLOAT16)) {
         assert_true(tally.bfloat > 0);
     } else {
@@ -124,8 +178,11 @@ static void test_table(void **state)
         print_message("float16 in the place of bfloat16: ");
         cooperative_tell_missing(info, SMOE_TYPE_BFLOAT16);
     }
-    assert_true(tally.shared > 0 && tally.few * 50 <= layer_case_count);
+    assert_true(tally.shared > 0 && table.few * 50 <= layer_case_count);
     assert_true(tally.tokens.excused * 200 <= tally.tokens.tokens);
+    case_cover_destroy(&cover);
+    test_free(table.cases);
+    test_free(table.regimes);
 }
 
 /* Whatever the vendor: Mali's tiles are a table of their own. */

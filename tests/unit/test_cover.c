@@ -108,11 +108,34 @@ static void test_known(void **state)
     case_cover_destroy(&cover);
 }
 
+/* Of two rows that show the same, the one whose pipelines are made elsewhere is chosen. */
+static void test_made(void **state)
+{
+    const layer_case cases[] = {layer_cases[0], layer_cases[0], layer_cases[0]};
+    bool made[3] = {false};
+    cover_wish wish = cover_table_wish();
+    (void)state;
+    wish.cases = cases;
+    wish.case_count = 3;
+    wish.device_count = 1;
+    wish.together = false;
+    wish.made = made;
+    for (uint32_t i = 0; i < 3; i++) {
+        made[i] = true;
+        case_cover cover = cover_create(wish);
+        for (uint32_t row = 0; row < 3; row++)
+            assert_int_equal(case_cover_has(&cover, 0, row), row == i);
+        case_cover_destroy(&cover);
+        made[i] = false;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_properties), cmocka_unit_test(test_devices),    cmocka_unit_test(test_shows_all),
         cmocka_unit_test(test_needs_all),  cmocka_unit_test(test_same_twice), cmocka_unit_test(test_known),
+        cmocka_unit_test(test_made),
     };
 
     return cmocka_run_group_tests_name("cover of the case table", tests, NULL, NULL);
