@@ -39,11 +39,14 @@ def run(model, top, status=0, *arguments):
     return done.stdout, done.stderr
 
 
-def answers(model, paths):
+def answers(model, made):
+    """{class folder: its pictures' answers}, in one run."""
     out = path_of('out.safetensors')
-    tap.command(CLASSIFY, *DEVICE, '--model', model, '--out', out, *paths)
-    rows = [list(row) for row in tensor_file.read(out)[0]['logits'].rows()]
-    return [row.index(max(row)) for row in rows]
+    tap.command(CLASSIFY, *DEVICE, '--model', model, '--out', out, *(path for paths in made.values() for path in paths))
+    rows = iter(tensor_file.read(out)[0]['logits'].rows())
+    found = {name: [max(enumerate(next(rows)), key=lambda pair: pair[1])[0] for _ in paths] for name, paths in made.items()}
+    assert not list(rows)
+    return found
 
 
 def columns(line):
@@ -58,8 +61,9 @@ def long_names():
         top, model = 'names%d' % len(names[0]), make_model('names.safetensors', 3, names)
         made = make_folders(top, dict(zip(names, (4, 3, 2))))
         counts = {(r, c): 0 for r in range(3) for c in range(3)}
+        answered = answers(model, made)
         for r, name in enumerate(names):
-            for c in answers(model, made[name]):
+            for c in answered[name]:
                 counts[r, c] += 1
         head, *rows = run(model, top)[0].splitlines()[1:5]
         assert head.split()[:3] == ([name.split()[0][:6] if ' ' not in name[:6] else name.split()[0] for name in names] if named
@@ -74,10 +78,10 @@ def long_names():
 def hundred_classes():
     model = make_model('hundred.safetensors', 100)
     made = make_folders('hundred', {'%02d' % c: c % 4 for c in range(100)})
-    outcomes, right = [], 0
-    for label, paths in enumerate(made.values()):
+    outcomes, right, answered = [], 0, answers(model, made)
+    for label, (name, paths) in enumerate(made.items()):
         if paths:
-            own = answers(model, paths).count(label)
+            own = answered[name].count(label)
             outcomes.append((own / len(paths), label, own, len(paths)))
             right += own
     lines = run(model, 'hundred')[0].splitlines()

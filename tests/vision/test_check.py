@@ -5,88 +5,98 @@ import math
 import os
 import random
 import re
-import sys
-import tempfile
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
+import check_runs  # first: it says where the others are
 import tap
 import tensor_file
 import tiny_model
+from check_runs import CLASSIFY, DEVICE, FOLDER, check, path_of
 from tensor_file import Tensor
 
-CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
 FILES = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))
-DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
 PYTORCH = sorted(glob.glob(FOLDER + '/check_*.safetensors'))  # by samples/vision/make_check.py: PyTorch's logits, in float64
+TRAINED_MODELS = ('model', 'model-hard')
 TRAINED = FOLDER + '/trained.safetensors'  # by samples/vision/make_trained.py: pictures, and PyTorch's logits of the models that come along
-LAST = re.compile(r'^largest error (\S+) of the largest \|logit\| (\S+), allowed 0.0001: (ok|FAILED)$')
 CLOSE = 5e-6  # of the largest |logit|: what float32 should reach for such small models; --check itself allows 1e-4
-# The validation layer leaks, and is unloaded when the leaks are listed: no suppression can name it. Runs without it look.
-QUIET = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
-scratch = tempfile.TemporaryDirectory()
 
 
-def check(path, *arguments, status=0):
-    """The error in the last line."""
-    output = tap.command(CLASSIFY, *DEVICE, '--check', path, *arguments, status=status, env=QUIET if '--validate' in arguments else None)
-    match = LAST.match(output.splitlines()[-1])
-    assert match and (match.group(3) == 'ok') == (status == 0), output
-    return float(match.group(1))
+@tap.once
+def all_models():
+    """What one run of each kind of kernels checks: {path: what it is}."""
+    found = {path: 'golden' for path in FILES}
+    found.update({path: 'pytorch' for path in PYTORCH})
+    for name in TRAINED_MODELS:
+        found[write_trained(name)] = 'trained'
+    for name, shape in SHAPES.items():
+        found[write_tiny(name, SEED, **shape)] = 'seed %d, shape %s' % (SEED, shape)
+    found.update(edges())
+    found.update(random_shapes())
+    return found
 
 
-def logits(path, *arguments):
-    out = os.path.join(scratch.name, 'out.safetensors')
-    check(path, '--out', out, *arguments)
-    tensor = tensor_file.read(out)[0]['logits']
-    assert tensor.dtype == 'F32'
-    return tensor.values
+def of_all(*kernels):
+    """Under validation; a batch holds all images of a file, as the edges of tiles want it."""
+    return check(tuple(all_models()), '--validate', '--batch-size', '64', *kernels)
+
+
+def is_close(path, kernels):
+    one = of_all(*kernels)[path]
+    assert one.error < CLOSE, '%s, %s, %s: error %g' % (os.path.basename(path), all_models()[path], kernels, one.error)
+    return one
+
+
+def close_with_both(path):
+    """Within CLOSE with both matrix multiplications."""
+    for kernels in ((), ('--no-subgroups',)):
+        is_close(path, kernels)
 
 
 def golden(path):
-    assert check(path, '--validate') < CLOSE
-    assert check(path, '--validate', '--no-subgroups') < CLOSE
+    close_with_both(path)
     _, metadata = tensor_file.read(path)
-    blocks = re.findall(r'mean active (\S+)', tap.command(CLASSIFY, *DEVICE, '--check', path))
+    blocks = re.findall(r'mean active (\S+)', '\n'.join(is_close(path, ()).lines))
     assert ' '.join(blocks) == metadata['mean_active'], blocks
 
 
 def pytorch(path):
     """The trained models' architecture: a stem with strides and residuals; smooth and cosine routers, one with float16 weights."""
-    for kernels in ((), ('--no-subgroups',), ('--batch-size', '5')):
-        assert check(path, '--validate', *kernels) < CLOSE, kernels
+    close_with_both(path)
+    error = check(tuple(PYTORCH), '--validate', '--batch-size', '5')[path].error
+    assert error < CLOSE, error
+
+
+def write_trained(name):
+    """A model that comes along, beside made pictures and PyTorch's float64 logits of them."""
+    path = path_of('trained_%s.safetensors' % name)
+    if not os.path.exists(path):
+        tensors, metadata = tensor_file.read('%s/../../samples/vision/%s.safetensors' % (FOLDER, name))
+        extra, _ = tensor_file.read(TRAINED)
+        images = extra['images']
+        tensors['images'] = Tensor('F32', images.shape, [tensor_file.value_of('F16', word) for word in images.values])
+        tensors['expected.logits'] = extra['logits.' + name]
+        tensor_file.write(path, tensors, metadata)
+    return path
 
 
 def trained(name):
-    """A model that comes along, beside made pictures and PyTorch's float64 logits of them."""
-    tensors, metadata = tensor_file.read('%s/../../samples/vision/%s.safetensors' % (FOLDER, name))
-    extra, _ = tensor_file.read(TRAINED)
-    images, path = extra['images'], os.path.join(scratch.name, 'trained.safetensors')
-    tensors['images'] = Tensor('F32', images.shape, [tensor_file.value_of('F16', word) for word in images.values])
-    tensors['expected.logits'] = extra['logits.' + name]
-    tensor_file.write(path, tensors, metadata)
-    for arguments in ((), ('--no-subgroups',), ('--weights', 'f32')):
-        error = check(path, '--validate', *arguments)
-        assert error < CLOSE, '%s: error %g' % (arguments, error)
+    close_with_both(write_trained(name))
+    error = check(tuple(map(write_trained, TRAINED_MODELS)), '--validate', '--weights', 'f32')[write_trained(name)].error
+    assert error < CLOSE, error
 
 
 def batch_equals_one_by_one():
-    for path in FILES:
-        for kernels in ((), ('--no-subgroups',)):
-            single = logits(path, '--batch-size', '1', *kernels)
-            for size in ('2', '5'):
-                assert logits(path, '--batch-size', size, *kernels) == single, '%s: batches of %s, %s' % (path, size, kernels)
-
-
-def tiny(name, seed, **shape):
-    """A random small model within CLOSE of the plain loops, with both matrix multiplications."""
-    path = os.path.join(scratch.name, name + '.safetensors')
-    tensor_file.write(path, *tiny_model.add_expected(*tiny_model.make(seed, **shape)))
     for kernels in ((), ('--no-subgroups',)):
-        error = check(path, '--validate', *kernels)
-        assert error < CLOSE, 'seed %d, shape %s, %s: error %g' % (seed, shape, kernels, error)
-    return path
+        single, *batches = (check(tuple(FILES), '--batch-size', size, *kernels, out=True) for size in ('1', '2', '5'))
+        for path in FILES:
+            for size, batch in zip((2, 5), batches):
+                assert batch[path].logits == single[path].logits, '%s: batches of %d, %s' % (path, size, kernels)
+
+
+def write_tiny(name, seed, **shape):
+    """A random small model, and what the plain loops make of it."""
+    tensor_file.write(path_of(name + '.safetensors'), *tiny_model.add_expected(*tiny_model.make(seed, **shape)))
+    return path_of(name + '.safetensors')
 
 
 SHAPES = {
@@ -108,57 +118,71 @@ SHAPES = {
 }
 
 
-def tile_edges():
+def edges():
     """The head's matrix, images x classes, and the patches', images x width: one below, at and above each side of the tiles (16 and 32
     rows; 16, 32, 64 and 128 columns), in one batch."""
-    path = os.path.join(scratch.name, 'edges.safetensors')
-    for rows, columns in ((15, 31), (16, 32), (17, 33), (31, 63), (32, 64), (33, 65), (15, 127), (32, 128), (17, 129), (33, 15), (31, 16),
-                          (16, 17)):
-        tensor_file.write(path, *tiny_model.add_expected(*tiny_model.make(SEED, patch=8, images=rows, classes=columns, depth=1)))
-        for kernels in ((), ('--no-subgroups',)):
-            error = check(path, '--validate', '--batch-size', '64', *kernels)
-            assert error < CLOSE, '%d images, %d classes, %s: error %g' % (rows, columns, kernels, error)
+    return {write_tiny('edges_%d_%d' % (rows, columns), SEED, patch=8, images=rows, classes=columns, depth=1):
+            '%d images, %d classes' % (rows, columns)
+            for rows, columns in ((15, 31), (16, 32), (17, 33), (31, 63), (32, 64), (33, 65), (15, 127), (32, 128), (17, 129), (33, 15),
+                                  (31, 16), (16, 17))}
 
 
 def random_shapes():
+    found = {}
     for case in range(4):
         seed = SEED * 1000 + case
         pick = random.Random(seed)
         heads = pick.randint(1, 3)
         patch = pick.randint(1, 4)
-        tiny('random', seed, heads=heads, width=4 * heads * pick.randint(1, 4), patch=patch, image_size=patch * pick.randint(1, 4),
-             hidden=4 * pick.randint(1, 10), depth=pick.randint(1, 3), classes=pick.randint(1, 40), images=pick.randint(1, 3),
-             experts=[0] * pick.randint(0, 1), router=pick.choice(('top', 'cosine_top', 'smooth_top')), k=pick.randint(1, 3))
+        shape = dict(heads=heads, width=4 * heads * pick.randint(1, 4), patch=patch, image_size=patch * pick.randint(1, 4),
+                     hidden=4 * pick.randint(1, 10), depth=pick.randint(1, 3), classes=pick.randint(1, 40), images=pick.randint(1, 3),
+                     experts=[0] * pick.randint(0, 1), router=pick.choice(('top', 'cosine_top', 'smooth_top')), k=pick.randint(1, 3))
+        found[write_tiny('random_%d' % case, seed, **shape)] = 'random: seed %d, shape %s' % (seed, shape)
+    return found
+
+
+def close_where(name):
+    """The models whose files begin with the name."""
+    paths = [path for path in all_models() if os.path.basename(path).startswith(name)]
+    assert paths
+    for path in paths:
+        close_with_both(path)
 
 
 def check_catches():
     """One logit moved by a little more than is allowed; an answer that is not finite."""
     tensors, metadata = tensor_file.read(FILES[0])
-    path = os.path.join(scratch.name, 'moved.safetensors')
-    expected = tensors['expected.logits'].values
+    expected, moved = tensors['expected.logits'].values, {}
     largest = max(map(abs, expected))
     for index in (0, 23, len(expected) - 1):
-        for step, status in ((0.8e-4, 0), (1.2e-4, 1), (-1.2e-4, 1)):
+        for step in (0.8e-4, 1.2e-4, -1.2e-4):
             tensors['expected.logits'].values = list(expected)
             tensors['expected.logits'].values[index] += step * largest
+            path = path_of('moved_%d.safetensors' % len(moved))
             tensor_file.write(path, tensors, metadata)
-            error = check(path, status=status)
-            assert abs(error - abs(step)) < 0.1e-4, (index, step, error)
+            moved[path] = index, step
+    for path, one in check(tuple(moved)).items():
+        index, step = moved[path]
+        assert one.ok == (abs(step) < 1e-4) and abs(one.error - abs(step)) < 0.1e-4, (index, step, one)
 
 
 def a_bad_image_changes_no_other():
     tensors, metadata = tensor_file.read(FILES[3])
-    path, out, clean = os.path.join(scratch.name, 'bad.safetensors'), os.path.join(scratch.name, 'bad_out.safetensors'), logits(FILES[3])
+    bad = []
     for value in (math.nan, math.inf):
         tensors['images'].values[3 * 32 * 32] = value  # of the second of five images
-        tensor_file.write(path, tensors, metadata)
-        assert check(path, '--validate', '--out', out, status=1) == math.inf
-        values = tensor_file.read(out)[0]['logits'].values
-        assert values[:10] + values[20:] == clean[:10] + clean[20:] and any(map(math.isnan, values[10:20])), value
+        bad.append(path_of('bad_%s.safetensors' % value))
+        tensor_file.write(bad[-1], tensors, metadata)
+    found = check((FILES[3], *bad), '--validate', out=True)
+    clean = found[FILES[3]].logits
+    for path in bad:
+        values = found[path].logits
+        assert not found[path].ok and found[path].error == math.inf
+        assert values[:10] + values[20:] == clean[:10] + clean[20:] and any(map(math.isnan, values[10:20])), path
 
 
 def no_subgroups_means_the_experts_too():
-    outputs = [tap.command(CLASSIFY, *DEVICE, '--check', FILES[0], *arguments) for arguments in ((), ('--no-subgroups',))]
+    outputs = ['\n'.join(of_all(*arguments)[FILES[0]].lines) for arguments in ((), ('--no-subgroups',))]
     kernels = [re.findall(r'^block \d+: \d+ experts by (\w+),', output, re.MULTILINE) for output in outputs]
     assert len(kernels[1]) == 2 and not any('subgroup' in name or 'broadcast' in name for name in kernels[1]), kernels
     if 'llvmpipe' in tap.command(os.path.join(tap.BUILD, 'bin', 'smoe-devices')):
@@ -173,7 +197,7 @@ def repeated():
 assert len(FILES) == 4 and len(PYTORCH) == 2, FILES + PYTORCH
 tap.run([('golden: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: golden(path)) for path in FILES] +
         [('pytorch: ' + os.path.basename(path)[:-len('.safetensors')], lambda path=path: pytorch(path)) for path in PYTORCH] +
-        [('trained: ' + name, lambda name=name: trained(name)) for name in ('model', 'model-hard')] +
-        [('tiny: ' + name, lambda name=name: tiny(name, SEED, **SHAPES[name])) for name in SHAPES] +
-        [batch_equals_one_by_one, tile_edges, random_shapes, check_catches, a_bad_image_changes_no_other, repeated,
-         no_subgroups_means_the_experts_too])
+        [('trained: ' + name, lambda name=name: trained(name)) for name in TRAINED_MODELS] +
+        [('tiny: ' + name, lambda name=name: close_with_both(path_of(name + '.safetensors'))) for name in SHAPES] +
+        [batch_equals_one_by_one, ('tile_edges', lambda: close_where('edges_')), ('random_shapes', lambda: close_where('random_')),
+         check_catches, a_bad_image_changes_no_other, repeated, no_subgroups_means_the_experts_too])

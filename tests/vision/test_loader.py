@@ -7,30 +7,24 @@ import random
 import re
 import struct
 import subprocess
-import sys
-import tempfile
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
+import check_runs  # first: it says where the others are
 import tap
 import tensor_file
 import tiny_model
+from check_runs import CLASSIFY, DEVICE, FOLDER, path_of
 from tensor_file import Tensor
 
-CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
 FILES = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))
-DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
 SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
 BESIDE = ('images', 'expected.logits')
 tensor_file.CODES['BF16'] = 'H'
-scratch = tempfile.TemporaryDirectory()
-PATH = os.path.join(scratch.name, 'model.safetensors')
+PATH = path_of('model.safetensors')
 
 
-def logits(path, *arguments, status=0):
-    out = os.path.join(scratch.name, 'out.safetensors')
-    tap.command(CLASSIFY, *DEVICE, '--check', path, '--out', out, *arguments, status=status)
-    return tensor_file.read(out)[0]['logits'].values
+def logits(paths, *arguments):
+    """Of several files in one process."""
+    return [one.logits for one in check_runs.run(paths, *arguments, out=True).values()]
 
 
 def refusal(tensors, metadata, *parts):
@@ -123,7 +117,8 @@ def extra():
     tensors['labels'] = Tensor('I32', [5], [0] * 5)  # beside a model there may be more
     tensors['blocks.1.mlp._num_global_experts'] = Tensor('I32', [1], [6])  # Tutel's
     tensor_file.write(PATH, tensors, metadata)
-    assert logits(PATH) == logits(FILES[0])
+    one, plain = logits((PATH, FILES[0]))
+    assert one == plain
 
 
 def wrong_types():
@@ -166,6 +161,7 @@ def contradicting_stem():
 
 def random_damage():
     """Any name, shape or type replaced by another of the file's: refused, or run, and never anything else."""
+    damaged = {}
     for case in range(60):
         seed = SEED * 1000 + case
         pick = random.Random(seed)
@@ -179,16 +175,19 @@ def random_damage():
             tensors[a] = copy.deepcopy(tensors[b])
         else:
             del tensors[a], tensors[b]
-        tensor_file.write(PATH, tensors, metadata)
-        done = subprocess.run([CLASSIFY, *DEVICE, '--check', PATH], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-        refused = done.returncode == 2 and len(done.stderr.splitlines()) == 1
-        ran = done.returncode in (0, 1) and done.stdout.splitlines()[-1].startswith('largest error')
-        assert refused or ran, 'seed %d, %s and %s: %d\n%s%s' % (seed, a, b, done.returncode, done.stdout, done.stderr)
+        path = path_of('damaged_%d.safetensors' % case)
+        tensor_file.write(path, tensors, metadata)
+        damaged[path] = 'seed %d, %s and %s' % (seed, a, b)
+    found = check_runs.run(tuple(damaged))  # which looks at the last lines of those that ran
+    refused = [path for path in damaged if path not in found]
+    assert found and refused and len(found.messages) == len(refused) and found.status == 2, (found.status, found.messages)
+    for path, line in zip(refused, found.messages):
+        assert line.startswith('smoe-classify: ' + path), '%s: %s' % (damaged[path], line)
 
 
 def what_check_needs():
     tensors, metadata = tensor_file.read(FILES[0])
-    expected = 'expected.logits'
+    expected, wrong = 'expected.logits', {}
     for name, tensor in (('images', None), (expected, None), ('images', Tensor('F32', [5, 3, 32, 31], [0.0] * 5 * 3 * 32 * 31)),
                          ('images', Tensor('F64', [5, 3, 32, 32], [0.0] * 5 * 3 * 32 * 32)), (expected, Tensor('F32', [5, 10], [0.0] * 50)),
                          (expected, Tensor('F64', [4, 10], [0.0] * 40)), (expected, Tensor('F64', [5, 10], [0.0] * 50)),
@@ -196,9 +195,13 @@ def what_check_needs():
         changed = {key: value for key, value in tensors.items() if key != name}
         if tensor:
             changed[name] = tensor
-        tensor_file.write(PATH, changed, metadata)
-        done = subprocess.run([CLASSIFY, *DEVICE, '--check', PATH], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-        assert done.returncode == 2 and name in done.stderr and len(done.stderr.splitlines()) == 1, (name, done.returncode, done.stderr)
+        path = path_of('wrong_%d.safetensors' % len(wrong))
+        tensor_file.write(path, changed, metadata)
+        wrong[path] = name
+    found = check_runs.run(tuple(wrong), device=('--device', 'none is opened'))
+    assert found.status == 2 and not found and len(found.messages) == len(wrong), (found.status, found.messages)
+    for (path, name), line in zip(wrong.items(), found.messages):
+        assert path in line and name in line, (name, line)
 
 
 # ---- what must work
@@ -206,12 +209,17 @@ def what_check_needs():
 
 def prefix_of_a_module():
     """Checkpoints of wrapped models: the same bits."""
-    plain, (tensors, metadata) = logits(FILES[-1]), tensor_file.read(FILES[-1])
-    for prefix in ('model.', 'module.', 'network.', 'module.model.', 'network.0.'):
-        tensor_file.write(PATH, {(name if name in BESIDE else prefix + name): t for name, t in tensors.items()}, metadata)
-        assert logits(PATH) == plain, prefix
+    tensors, metadata = tensor_file.read(FILES[-1])
+    prefixes = ('model.', 'module.', 'network.', 'module.model.', 'network.0.')
+    paths = [path_of('prefix_%d.safetensors' % number) for number in range(len(prefixes))]
+    for path, prefix in zip(paths, prefixes):
+        tensor_file.write(path, {(name if name in BESIDE else prefix + name): t for name, t in tensors.items()}, metadata)
         changed = {(name if name in BESIDE else prefix + name): t for name, t in tensors.items() if name != 'norm.bias'}
         refusal(changed, metadata, prefix + 'norm.bias')
+    plain, *others = logits((FILES[-1], *paths))
+    assert len(others) == len(prefixes), 'only %d of them ran' % len(others)
+    for prefix, other in zip(prefixes, others):
+        assert other == plain, prefix
 
 
 def without_metadata():
@@ -223,14 +231,15 @@ def without_metadata():
 
 def repeated_metadata():
     tensors, metadata = tensor_file.read([path for path in FILES if 'smooth' in path][0])
-    plain = logits(FILES[-1])
-    tensor_file.write(PATH, tensors, {**metadata, 'a': '1', 'b': '50.0', 'max_active': '6', 'mean': '0.5,0.5,0.5', 'crop_pct': '1',
+    same, capped, other = (path_of(name + '.safetensors') for name in ('same', 'capped', 'other'))
+    tensor_file.write(same, tensors, {**metadata, 'a': '1', 'b': '50.0', 'max_active': '6', 'mean': '0.5,0.5,0.5', 'crop_pct': '1',
                                       'classes': 'a, b,c,d,e,f,g,h,i,j', 'anything': 'else'})
-    assert logits(PATH) == plain
-    tensor_file.write(PATH, tensors, {**metadata, 'max_active': '2'})  # the cap closes the band
-    assert logits(PATH, status=1) != plain
-    tensor_file.write(PATH, tensors, {**metadata, 'b': '2'})
-    assert logits(PATH, status=1) != plain
+    tensor_file.write(capped, tensors, {**metadata, 'max_active': '2'})  # the cap closes the band
+    tensor_file.write(other, tensors, {**metadata, 'b': '2'})
+    found = check_runs.run((FILES[-1], same, capped, other), out=True)
+    assert [one.ok for one in found.values()] == [True, True, False, False] and found.status == 1, found.messages
+    plain = found[FILES[-1]].logits
+    assert found[same].logits == plain and found[capped].logits != plain and found[other].logits != plain
 
 
 def half(values):
@@ -244,31 +253,39 @@ def bfloat(values):
 def narrow_weights():
     """Numbers that bfloat16 and float16 hold: stored as either they give the bits that float32 gives."""
     tensors, metadata = tiny_model.add_expected(*tiny_model.make(SEED, bits=8, experts=[1], router='smooth_top', k=2, width=24, heads=2))
-    tensor_file.write(PATH, tensors, metadata)
-    single = logits(PATH)
+    paths = [path_of('single.safetensors')]
+    tensor_file.write(paths[0], tensors, metadata)
     own = own_names(tensors)
     for names in ([name for name in own if len(tensors[name].shape) > 1 and 'gates' not in name], own, own[::3]):
         for dtype, convert in (('F16', half), ('BF16', bfloat)):
             narrow = {name: Tensor(dtype, t.shape, convert(t.values)) if name in names else t for name, t in tensors.items()}
-            tensor_file.write(PATH, narrow, metadata)
-            assert logits(PATH) == single and logits(PATH, '--weights', 'f32') == single, '%s, %d tensors' % (dtype, len(names))
+            paths.append(path_of('%s_%d.safetensors' % (dtype, len(names))))
+            tensor_file.write(paths[-1], narrow, metadata)
+    for weights in ((), ('--weights', 'f32')):
+        single, *others = logits(paths, *weights)
+        assert len(others) == 6
+        for path, other in zip(paths[1:], others):
+            assert other == single, '%s, %s' % (path, weights)
 
 
 def float16_on_the_device():
     """Rounding every matrix moves the logits, and not far; a file that holds the rounded numbers gives the same bits."""
-    path = os.path.join(scratch.name, 'rounded.safetensors')
+    path = path_of('rounded.safetensors')
     tensors, metadata = tensor_file.read(FILES[-1])
-    single, rounded = logits(FILES[-1]), logits(FILES[-1], '--weights', 'f16', status=1)
-    largest = max(map(abs, single))
-    others = logits(FILES[-1], '--weights', 'f16', '--no-subgroups', status=1)  # other sums: smoe's kernels change too
-    assert max(abs(a - b) for a, b in zip(others, rounded)) < 1e-5 * largest, (others, rounded)
-    assert single != rounded and max(abs(a - b) for a, b in zip(single, rounded)) < 0.01 * largest
     for name, tensor in tensors.items():
         if len(tensor.shape) > 1 and name.endswith(('weight', '_w')) and 'gates' not in name:
             tensors[name] = Tensor('F16', tensor.shape, half(tensor.values))
     tensor_file.write(path, tensors, metadata)
-    for weights in ((), ('--weights', 'f16'), ('--weights', 'f32')):
-        assert logits(path, *weights, status=1) == rounded, weights
+    found = check_runs.run((FILES[-1], path), out=True)
+    single, own = found[FILES[-1]].logits, found[path].logits
+    assert found[FILES[-1]].ok and not found[path].ok
+    rounded, own_rounded = logits((FILES[-1], path), '--weights', 'f16')
+    largest = max(map(abs, single))
+    others, widened = logits((FILES[-1], path), '--weights', 'f16', '--no-subgroups')[0], logits((path, FILES[-1]), '--weights', 'f32')[0]
+    # other sums: smoe's kernels change too
+    assert max(abs(a - b) for a, b in zip(others, rounded)) < 1e-5 * largest, (others, rounded)
+    assert single != rounded and max(abs(a - b) for a, b in zip(single, rounded)) < 0.01 * largest
+    assert own == rounded and own_rounded == rounded and widened == rounded
 
 
 assert len(FILES) == 4, FILES

@@ -69,7 +69,8 @@ def what_cannot_be_written_is_said_first():
 
 
 def several_files_are_checked_in_one_run():
-    """A bad one keeps no other from running, the worst exit status counts, and outputs go into a folder, where none takes another's place."""
+    """A bad one keeps no other from running, the worst exit status counts, and outputs go into a folder, where none takes the place of
+    another."""
     here, folder = os.path.dirname(__file__), path_of('outs')
     os.mkdir(folder)
     good = [os.path.join(here, 'gmoe_%s.safetensors' % name) for name in ('linear_top2', 'smooth_top2')]

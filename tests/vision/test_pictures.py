@@ -111,7 +111,9 @@ def inputs_and_logits_belong_together():
 
 def one_by_one():
     paths = [make_picture(path_of('%d.png' % seed), seed) for seed in range(5)]
-    assert classify(paths, '--model', GOLDEN) == [classify([path], '--model', GOLDEN)[0] for path in paths]
+    together = classify(paths, '--model', GOLDEN)
+    assert together == classify(paths, '--model', GOLDEN, '--batch-size', '1')
+    assert together[3:4] == classify(paths[3:4], '--model', GOLDEN)
 
 
 def band_width():

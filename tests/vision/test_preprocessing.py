@@ -43,6 +43,7 @@ def path_of(name):
     return os.path.join(scratch.name, name)
 
 
+@tap.once
 def prepared(paths, interpolation, crop_pct):
     """The model's inputs as bytes [side, side, 3], by undoing the normalisation; they must be normalised bytes exactly."""
     tensors, metadata = tensor_file.read(MODEL)
@@ -64,7 +65,7 @@ def prepared(paths, interpolation, crop_pct):
 def made():
     for seed, (width, height) in enumerate(SIZES):
         pictures.write_png(path_of('%02d.png' % seed), width, height, pictures.noise(seed, width, height))
-    return [path_of('%02d.png' % seed) for seed in range(len(SIZES))]
+    return tuple(path_of('%02d.png' % seed) for seed in range(len(SIZES)))
 
 
 def against_plain_loops():
@@ -108,7 +109,7 @@ def large_picture():
     path = path_of('wide.png')
     pixels = ((x * 255 // width, 7 * y, 9) for y in range(height) for x in range(width))
     pictures.write_png(path, width, height, bytes(value for pixel in pixels for value in pixel))
-    got, = prepared([path], 'bicubic', '1.0')
+    got, = prepared((path,), 'bicubic', '1.0')
     assert set(got[0::3]) <= {126, 127, 128} and set(got[2::3]) == {9} and min(got[1::3]) <= 1 and max(got[1::3]) >= 13
 
 
@@ -127,7 +128,7 @@ def jpeg():
     path = path_of('gradient.jpg')
     with open(path, 'wb') as file:
         file.write(base64.b64decode(JPEG))
-    got, = prepared([path], 'bicubic', '1.0')
+    got, = prepared((path,), 'bicubic', '1.0')
     pixels = bytes((6 * x, 8 * y, 255 - 3 * x - 3 * y)[c] for y in range(30) for x in range(40) for c in range(3))
     expected = pictures.resize_and_crop(pixels, 40, 30, SIDE, SIDE, 'bicubic')
     off = [abs(a - b) for a, b in zip(got, expected)]
