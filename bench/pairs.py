@@ -3,10 +3,10 @@
 
     bench/pairs.py OLD NEW [--pairs N] [--seed S] [-- OPTIONS OF SMOE-BENCH]
 
-Each pair runs both programs, one after the other, in an order drawn at random. Prints a Markdown table, a row for each layer, token count,
-weight type and stage: NEW's median time over OLD's in the same pair, the median of these ratios over the pairs, and the interval that the
-true median lies in with 95 % (by the binomial distribution of the signs, which assumes nothing of the times). A row whose whole interval lies
-above 1.02 is marked slower, one whose whole interval lies below 0.98 faster.
+Each pair runs both programs, one after the other, in an order drawn at random. Prints a Markdown table with a row for each layer, token
+count, weight type and stage: the median over the pairs of NEW's median time over OLD's, and the interval that the true median lies in with
+95 % (by the binomial distribution of the signs, which assumes nothing of the times). A row whose whole interval lies above 1.02 is marked
+slower, one whose whole interval lies below 0.98 faster.
 """
 import argparse
 import json

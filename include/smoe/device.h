@@ -103,7 +103,8 @@ typedef struct smoe_timings {
 } smoe_timings;
 
 /* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D], NULL: routing alone, as smoe_route; report: NULL, or
- * SMOE_REPORT_STRIDE(max_active) * T words (report.h); timings: NULL, or filled. T = params->token_count, 0 or the plan's min_tokens .. max_tokens.
+ * SMOE_REPORT_STRIDE(max_active) * T words (report.h); timings: NULL, or filled. T = params->token_count: 0, or the plan's min_tokens ..
+ * max_tokens.
  * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x,
                                                float *y, uint32_t *report, smoe_timings *timings);
@@ -130,7 +131,7 @@ SMOE_API smoe_result smoe_device_layer_reset_totals(smoe_device_layer *layer);
 SMOE_API smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_totals *out, uint64_t *expert_tokens);
 
 /* Chooses eps for an existing model: the largest eps whose extra experts, those beyond the k best, average at most `extra` over the
- * T tokens of x (float32 [T,D], T = params->token_count, the plan's min_tokens .. max_tokens; so many in every pass):
+ * T tokens of x (float32 [T,D], T = params->token_count, the plan's min_tokens .. max_tokens, and no fewer in the last pass):
  *   extra(eps) = mean over t of #{e not among the k best : s[k] - s_e < eps}
  * before any cap (smoe's own; the paper's budget is extra = 0.5, arXiv 2606.19036). Exact on the batch: with the eps returned a forward
  * on this device runs that many extra experts and no more, with the next larger float32 it exceeds the budget. *eps: 0 (hard) where more
@@ -139,7 +140,7 @@ SMOE_API smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_tot
  * not looked at; group_eps is. No expert runs and nothing is added to the totals, but the x and logits of the last forward are lost:
  * smoe_device_layer_logits and _repeat want another one first. A batch of several passes is routed twice, pass by pass, and is exact where
  * smoe_select_kernels gives the same routing kernels for one pass as for T (a pass of few tokens may have others).
- * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY,
+ * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens, or fewer than min_tokens), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY,
  * DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, double extra,
                                                  float *eps, double *mean);

@@ -13,7 +13,6 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .top_k = shape->top_k,
         .max_active = shape->max_active,
         .max_tokens = shape->max_tokens ? shape->max_tokens : shape->tokens,
-        .min_tokens = shape->max_tokens ? 0 : shape->tokens,
         .router = shape->router,
         .gate = shape->gate,
         .activation = shape->activation,

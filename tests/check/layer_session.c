@@ -24,7 +24,6 @@ void session_prepare(layer_session *session, smoe_device *device, const layer_ca
 
 void session_create_layer(layer_session *session)
 {
-    session->data.plan.min_tokens = 0; /* tests run parts of a case's tokens too */
     const smoe_result result = smoe_device_layer_create(session->device, &session->data.plan, &session->data.weights, &session->layer);
 
     session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));

@@ -87,14 +87,15 @@ static bool make_buffers(stage_run *run, test_gpu *gpu)
     return true;
 }
 
-static smoe_result make_objects(stage_run *run, test_gpu *gpu, plan_keeper *keeper)
+/* desc: of the case, or for fewer counts of tokens. */
+static smoe_result make_objects(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const smoe_plan_desc *desc)
 {
     const smoe_host host = {0};
     smoe_layer_desc layer = {0};
-    smoe_result result = smoe_shape_init(&host, smoe_context_device_info(keeper->context), &run->data->plan, &run->shape);
+    smoe_result result = smoe_shape_init(&host, smoe_context_device_info(keeper->context), desc, &run->shape);
 
     if (result == SMOE_SUCCESS)
-        result = keep_plan(keeper, &run->data->plan);
+        result = keep_plan(keeper, desc);
     if (result != SMOE_SUCCESS)
         return result;
     run->plan = keeper->plan;
@@ -135,7 +136,7 @@ bool stage_run_guards_intact(const stage_run *run, const test_gpu *gpu)
 bool stage_run_prepare(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data)
 {
     *run = (stage_run){.data = data};
-    return succeeded(make_objects(run, gpu, keeper));
+    return succeeded(make_objects(run, gpu, keeper, &data->plan));
 }
 
 bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *params, bool routing_alone)
@@ -149,7 +150,12 @@ bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *
 
 bool stage_run_create(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data)
 {
-    return stage_run_prepare(run, gpu, keeper, data) && stage_run_record(run, gpu, &data->params, false) &&
+    smoe_plan_desc desc = data->plan;
+
+    /* Pipelines for this count only; rows of one plan, which have max_tokens, share theirs. */
+    desc.min_tokens = data->shape->max_tokens ? 0 : data->shape->tokens;
+    *run = (stage_run){.data = data};
+    return succeeded(make_objects(run, gpu, keeper, &desc)) && stage_run_record(run, gpu, &data->params, false) &&
            stage_run_guards_intact(run, gpu);
 }
 

@@ -153,10 +153,10 @@ static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_
                 i->max_workgroup_invocations, i->max_workgroup_size_x, i->max_shared_memory_size,
                 (unsigned long long)i->max_storage_buffer_range, (unsigned long long)i->min_storage_buffer_offset_alignment,
                 i->matrix_shape_count);
-    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u type=%d gated=%d router=%d p=%u gate=%d groups=%u/%u shared=%u/%d "
-                "mixed=%d\n",
-                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->weight_type, d->gated,
-                d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden, d->shared_gate,
+    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u type=%d gated=%d router=%d p=%u gate=%d "
+                "groups=%u/%u shared=%u/%d mixed=%d\n",
+                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->weight_type,
+                d->gated, d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden, d->shared_gate,
                 d->mixed_precision);
 }
 
