@@ -332,8 +332,8 @@ typedef struct smoe_plan smoe_plan;
 /* Gets the pipelines for a shape from the context, and compiles those that no earlier plan of the context has needed: then it is the slow
  * call (milliseconds to seconds; the pipeline cache shortens it). What it has compiled stays with the context, also where a later pipeline
  * fails, and when the plan is destroyed. Pipelines depend on the device and on what a shape has in common with others: gate, activation,
- * types and the other choices; whether rows are multiples of 4 elements, of 16 bytes and of a tile's depth; the powers of two above E, A and
- * the groups. They depend on no width, k or token count: layers that differ in those only share them.
+ * types and the other choices; whether rows are multiples of 4 elements, of 16 bytes and of a tile's depth; the least powers of two that
+ * are not below E, A and the groups. They depend on no width, k or token count: layers that differ only in those share them.
  * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, the router or its projection, or the rows of one
  * token exceed the device's maxStorageBufferRange), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);

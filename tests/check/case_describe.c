@@ -32,7 +32,8 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
     return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count && a->top_k == b->top_k &&
            a->max_active == b->max_active && a->max_tokens == b->max_tokens && a->min_tokens == b->min_tokens &&
-           a->router == b->router && a->gate == b->gate && a->activation == b->activation && a->weight_type == b->weight_type && a->gated == b->gated && a->renormalize == b->renormalize &&
+           a->router == b->router && a->gate == b->gate && a->activation == b->activation && a->weight_type == b->weight_type &&
+           a->gated == b->gated && a->renormalize == b->renormalize &&
            a->projection_width == b->projection_width && a->group_count == b->group_count && a->top_groups == b->top_groups &&
            a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate && a->mixed_precision == b->mixed_precision;
 }
