@@ -7,7 +7,6 @@ ALL = (4, 8, 16)
 AS_IS = (None,)  # one run; whatever width the environment has
 NONE = ()
 YES, NO = True, False
-UNWATCHED = 'without the validation layer'
 
 # At which subgroup sizes. A test whose outcome cannot depend on lanes runs at one.
 Lanes = collections.namedtuple('Lanes', 'path lean everything why')
@@ -59,7 +58,6 @@ SANITIZED = (
     Sanitized('tests/style', NO, NO, 'reads'),
     Sanitized('tests/symbols/test_symbols.py', NO, NO, 'reads'),
     Sanitized('tests/vision/test_report_browser.py', NO, NO, 'how a page looks; test_report has the tool make it'),
-    Sanitized('tests/check', UNWATCHED, YES, 'code of the host; the build without sanitizers has had the layer see the same calls'),
     Sanitized('tests/check/test_barriers.c', NO, YES, 'host code of test_recording'),
     Sanitized('tests/check/test_continuity.c', NO, YES, 'host code of test_layer: only numbers are new'),
     Sanitized('tests/check/test_masked.c', NO, YES, 'host code of test_layer; tests/unit has selection with capabilities masked'),
@@ -136,8 +134,6 @@ def find_lanes(path, driver, sanitized, everything):
 
 def find(path, driver='', sanitized=False, everything=False):
     """The environments of a test, one after another."""
-    if sanitized and not everything and find_row(SANITIZED, path).lean == UNWATCHED:
-        return [{'SMOE_TEST_VALIDATION': 'off'}]
     found = [{'LP_NATIVE_VECTOR_WIDTH': WIDTHS[lanes]} if lanes else {} for lanes in find_lanes(path, driver, sanitized, everything)]
     return [{**variant, **RANGES} for variant in found] if driver and path in WITH_RANGES else found
 

@@ -140,8 +140,8 @@ SMOE_API smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_tot
  * not looked at; group_eps is. No expert runs and nothing is added to the totals, but the x and logits of the last forward are lost:
  * smoe_device_layer_logits and _repeat want another one first. A batch of several passes is routed twice, pass by pass, and is exact where
  * smoe_select_kernels gives the same routing kernels for one pass as for T (a pass of few tokens may have others).
- * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens, or fewer than min_tokens), OUT_OF_HOST_MEMORY,
- * OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
+ * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens, or fewer than min_tokens),
+ * OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, double extra,
                                                  float *eps, double *mean);
 

@@ -62,7 +62,7 @@
     C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                        \
     C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                                \
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                                    \
-    C(24, SHARED_SIZE, shared_size, 1024)       /* uvec4s of shared memory, of the kernels with cooperative matrices */
+    C(24, SHARED_SIZE, shared_size, 1024)       /* uvec4s of shared memory. The array of the cooperative kernels; others count their own */
 
 /* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is in elements of
  * the tensor from the start of its binding: the descriptor's offset is rounded down to the device's alignment, and this is the rest. */

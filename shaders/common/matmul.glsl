@@ -45,12 +45,12 @@ struct Tile { uint expert, first_row, rows; }; // expert: of the range
 
 // The tile of this workgroup; rows is 0 where there is none.
 Tile tile_of_workgroup() {
-    const uint i = gl_WorkGroupID.y + gl_WorkGroupID.z * gl_NumWorkGroups.y;
     if (STAGE == STAGE_LOGITS || SHARED != 0) {
-        const uint first = i * TILE_ROWS;
+        const uint first = gl_WorkGroupID.y * TILE_ROWS;
         return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
     }
 #if STAGE != STAGE_LOGITS
+    const uint i = gl_WorkGroupID.y + gl_WorkGroupID.z * gl_NumWorkGroups.y;
     if (i >= control[push.tile_count_at])
         return Tile(0, 0, 0);
     const uint at = push.tiles_at + SMOE_TILE_WORDS * (control[push.arguments_at + 3] + i);

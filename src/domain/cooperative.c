@@ -122,6 +122,5 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
             break;
         config = next;
     }
-    config.shared_size = smoe_divide_up(config.shared_memory_size, 16);
     return config;
 }

@@ -123,20 +123,15 @@ bool test_remove_file(const char *path)
 
 #endif
 
-static bool validation_is(const char *where)
-{
-    const char *value = getenv("SMOE_TEST_VALIDATION");
-    return value && strcmp(value, where) == 0;
-}
-
 bool test_validates(void)
 {
-    return !validation_is("outside") && !validation_is("off");
+    const char *value = getenv("SMOE_TEST_VALIDATION");
+    return !value || strcmp(value, "outside") != 0;
 }
 
 bool test_loader_reads_environment(void)
 {
-    if (!validation_is("outside"))
+    if (test_validates())
         return true;
     printf("wine's Vulkan reads an environment of its own\n");
     return false;

@@ -22,7 +22,7 @@ bool test_file_exists(const char *path);
 bool test_remove_file(const char *path);
 
 /* Whether tests turn the validation layers on themselves. SMOE_TEST_VALIDATION=outside says that the runner has done so, where programs
- * cannot: the runner then looks for their messages in what a test prints; =off, that nobody shall. */
+ * cannot: the runner then looks for their messages in what a test prints. */
 bool test_validates(void);
 
 /* False, and a line that says why, where Vulkan's own loader does not read this process's environment: wine's stands between. */
