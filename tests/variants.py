@@ -103,7 +103,7 @@ DRIVEN = (
 )
 
 # Where the newest validation layer is wrong: the dispatches of a layer's ranges of experts write rows of their own, in turns, of one buffer
-# (src/objects/forward.c), and the layer judges by what their descriptors cover. The tests with such layers go without these messages.
+# (src/objects/record_experts.c), and the layer judges by what their descriptors cover. The tests with such layers go without these messages.
 RANGES = {'VK_LAYER_MESSAGE_ID_FILTER': 'SYNC-HAZARD-WRITE-AFTER-WRITE'}
 WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c')
 RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '
