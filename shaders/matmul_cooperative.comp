@@ -32,8 +32,8 @@ const uint WEIGHT_START = TILE_ROWS * STRIDE;
 const uint SUM_STRIDE = WEIGHT_ROWS / 4 + 1;
 
 // Matrices of 16 bits and of float32 alike: coopMatLoad and coopMatStore take an array's elements as bits, and strides in elements.
-// SHARED_SIZE: the larger of the tiles' (TILE_ROWS + WEIGHT_ROWS) * STRIDE and the sums' TILE_ROWS * SUM_STRIDE.
-shared uvec4 tiles[SHARED_SIZE];
+// SHARED_MEMORY_SIZE / 16: the larger of the tiles' (TILE_ROWS + WEIGHT_ROWS) * STRIDE and the sums' TILE_ROWS * SUM_STRIDE.
+shared uvec4 tiles[SHARED_MEMORY_SIZE / 16];
 
 #define Inputs coopmat<NARROW, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA>
 #define Weights coopmat<NARROW, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB>

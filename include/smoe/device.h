@@ -131,7 +131,7 @@ SMOE_API smoe_result smoe_device_layer_reset_totals(smoe_device_layer *layer);
 SMOE_API smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_totals *out, uint64_t *expert_tokens);
 
 /* Chooses eps for an existing model: the largest eps whose extra experts, those beyond the k best, average at most `extra` over the
- * T tokens of x (float32 [T,D], T = params->token_count, the plan's min_tokens .. max_tokens, and no fewer in the last pass):
+ * T tokens of x (float32 [T,D], T = params->token_count, the plan's min_tokens .. max_tokens; one pass takes min_tokens too):
  *   extra(eps) = mean over t of #{e not among the k best : s[k] - s_e < eps}
  * before any cap (smoe's own; the paper's budget is extra = 0.5, arXiv 2606.19036). Exact on the batch: with the eps returned a forward
  * on this device runs that many extra experts and no more, with the next larger float32 it exceeds the budget. *eps: 0 (hard) where more

@@ -257,7 +257,7 @@ typedef enum smoe_gate {
 #define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
 #define SMOE_MAX_TOKENS 1048576u
 
-/* The shape of a layer. All layers of one shape share a plan: its pipelines and its workspace's size. */
+/* The shape of a layer. All layers of one shape share a plan: its choice of kernels and its workspace's size. */
 typedef struct smoe_plan_desc {
     uint32_t d_model;      /* D, 1 .. SMOE_MAX_WIDTH */
     uint32_t d_hidden;     /* H, 1 .. SMOE_MAX_WIDTH */
@@ -339,7 +339,7 @@ typedef struct smoe_plan smoe_plan;
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);
 SMOE_API void smoe_plan_destroy(smoe_plan *plan);
 
-/* The description with max_active resolved. Owned by the plan; NULL for NULL. */
+/* The description with max_active and min_tokens resolved. Owned by the plan; NULL for NULL. */
 SMOE_API const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan);
 
 /* Bytes of workspace that one binding of the plan needs; 0 for NULL. Workspace contents need no initialisation and mean nothing
@@ -416,7 +416,7 @@ typedef struct smoe_binding_desc {
 typedef struct smoe_binding smoe_binding;
 
 /* T, the most tokens a forward over this binding may take, follows from x.size: the whole rows it holds, at most max_tokens;
- * y and report must hold as many. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+ * it must hold min_tokens. y and report must hold as many as T. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *desc, smoe_binding **out);
 SMOE_API void smoe_binding_destroy(smoe_binding *binding);
 

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT(value) #value
+#define TEXT_OF(value) TEXT(value)
+
 void run_print_help(void)
 {
     puts("Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's checkpoint.\n"
@@ -23,7 +26,7 @@ void run_print_help(void)
          "  --check                compare with the file's expected.* tensors\n"
          "  --calibrate X          choose the largest eps that runs at most X extra experts on average over the inputs\n"
          "  --out FILE             write y and the boundary report as safetensors; of several layers, into a folder\n"
-         "  --write FILE           write the layer and its inputs as a layer file; likewise\n"
+         "  --write FILE           write the layer and its inputs as a layer file; of several layers, into a folder\n"
          "  --repeat N             time N more runs\n"
          "\n"
          "in place of what the file says:\n"
@@ -132,7 +135,7 @@ static bool parse_layers(const option *known, const char *value, run_options *op
         if (*at < '0' || *at > '9' || end - at > 9 || (*end && *end != ',') || (double)layer > known->largest)
             return refuse(known->name, value, known->rule);
         if (options->layer_count == RUN_MAX_LAYERS)
-            return refuse(known->name, value, "more layers than 256");
+            return refuse(known->name, value, "more layers than " TEXT_OF(RUN_MAX_LAYERS));
         options->layers[options->layer_count++] = (uint32_t)layer;
         if (!*end)
             return true;

@@ -10,7 +10,7 @@
 enum { RUN_OK = 0, RUN_FAILED = 1 /* the check, validation or the device */, RUN_REFUSED = 2 /* the command line or the file */ };
 
 #define RUN_NONE UINT32_MAX /* a count that was not given */
-#define RUN_MAX_LAYERS 256u /* of --layer */
+#define RUN_MAX_LAYERS 256 /* of --layer */
 
 typedef struct run_options {
     char **paths; /* [path_count], in the arguments: layer files, or checkpoints */

@@ -84,6 +84,8 @@ static bool check_output(const run_options *options, uint32_t index, const char 
     for (uint32_t i = 0; i < options->path_count; i++)
         if (same_stem(path, options->paths[i]))
             return refuse(option, options->paths[i], "is to be read, and has the name of an output");
+    if (options->x && same_stem(path, options->x))
+        return refuse(option, options->x, "is to be read, and has the name of an output");
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* What C and the shaders must agree on: bindings, specialisation constants, push constants. Included by GLSL and by C.
- * The report's layout is public and stands in include/smoe/report.h; the control buffer's regions are laid out by C alone, in
+ * The report's layout is public and stands in include/smoe/report.h; the control buffer's regions are laid out only by C, in
  * src/domain/control.c, and the kernels get their places by push constants.
  *
  * Every kernel uses one pipeline layout:
@@ -35,7 +35,7 @@
 
 /* Specialisation constants, all of 32 bits: C(id, name in GLSL, name in C, value where none is given). ids count up from 0.
  * They follow from the device and from classes of shapes: flags, types, powers of two. Widths and counts are push constants, so that
- * layers of many shapes share a pipeline. A kernel that does not look at a constant gets 0 for it (smoe_kernel_config). */
+ * layers of many shapes share a pipeline. A constant that a kernel does not look at follows from the others, or is 0. */
 #define SMOE_WORKGROUP_SIZE_ID 0 /* a literal for local_size_x_id */
 #define SMOE_CONSTANTS(C)                                                                                                    \
     C(0, WORKGROUP_SIZE, workgroup_size, 64)    /* local_size_x */                                                           \
@@ -54,15 +54,15 @@
     C(13, SHARED, shared, 0)                    /* 1: of the shared expert; combine: there is one */                         \
     C(14, SHARED_GATE, shared_gate, 0)          /* 1: its weight is a sigmoid */                                             \
     C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                             \
-    C(16, MOST_ACTIVE, most_active, 2)          /* likewise of A */                                                          \
-    C(17, MOST_GROUPS, most_groups, 1)          /* likewise of the groups */                                                 \
+    C(16, MOST_ACTIVE, most_active, 2)          /* the same for A */                                                         \
+    C(17, MOST_GROUPS, most_groups, 1)          /* the same for the groups */                                                \
     C(18, GROUPED, grouped, 0)                                                                                               \
     C(19, GATE, gate, 0)                        /* smoe_gate */                                                              \
     C(20, RENORMALIZE, renormalize, 1)                                                                                       \
     C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                        \
     C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                                \
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                                    \
-    C(24, SHARED_SIZE, shared_size, 1024)       /* uvec4s of shared memory. The array of the cooperative kernels; others count their own */
+    C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels have one array of so many */
 
 /* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is in elements of
  * the tensor from the start of its binding: the descriptor's offset is rounded down to the device's alignment, and this is the rest. */

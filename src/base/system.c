@@ -12,7 +12,12 @@ struct smoe_system_monitor {
     CONDITION_VARIABLE condition;
 };
 
-static const smoe_system_monitor initial = {SRWLOCK_INIT, CONDITION_VARIABLE_INIT};
+static bool create(smoe_system_monitor *monitor)
+{
+    InitializeSRWLock(&monitor->mutex);
+    InitializeConditionVariable(&monitor->condition);
+    return true;
+}
 
 static void destroy(smoe_system_monitor *monitor)
 {
@@ -48,7 +53,15 @@ struct smoe_system_monitor {
     pthread_cond_t condition;
 };
 
-static const smoe_system_monitor initial = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+static bool create(smoe_system_monitor *monitor)
+{
+    if (pthread_mutex_init(&monitor->mutex, NULL) != 0)
+        return false;
+    if (pthread_cond_init(&monitor->condition, NULL) == 0)
+        return true;
+    pthread_mutex_destroy(&monitor->mutex);
+    return false;
+}
 
 static void destroy(smoe_system_monitor *monitor)
 {
@@ -78,12 +91,13 @@ void smoe_system_wake_all(smoe_system_monitor *monitor)
 
 #endif
 
-/* By the systems' initializers, which cannot fail as their functions may. */
 smoe_system_monitor *smoe_system_monitor_create(const smoe_host *host)
 {
     smoe_system_monitor *monitor = smoe_host_alloc(host, 1, sizeof *monitor);
-    if (monitor)
-        *monitor = initial;
+    if (monitor && !create(monitor)) {
+        smoe_host_free(host, monitor);
+        return NULL;
+    }
     return monitor;
 }
 

@@ -210,11 +210,11 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
     if (!(extra >= 0) || isinf(extra))
         return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %g, must be finite and at least 0", call, extra);
     smoe_plan_logits_offset(layer->plan, &pass_tokens);
-    const uint32_t last = params->token_count % pass_tokens ? params->token_count % pass_tokens : pass_tokens;
-    if (last < smoe_plan_get_desc(layer->plan)->min_tokens)
+    const uint32_t fewest = smoe_plan_get_desc(layer->plan)->min_tokens;
+    if (pass_tokens < fewest && pass_tokens < params->token_count)
         return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "%s: params.token_count is %u: its last pass has %u tokens, must have at least the plan's min_tokens", call,
-                                params->token_count, last);
+                                "%s: params.token_count is %u: one pass has %u of them, must have at least the plan's min_tokens, %u", call,
+                                params->token_count, pass_tokens, fewest);
     calibration c = {
         .layer = layer,
         .params = *params,

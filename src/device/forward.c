@@ -77,13 +77,13 @@ static bool can_time(const smoe_device_layer *layer, const smoe_forward_params *
 smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call, const smoe_forward_params *params, uint32_t least)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
-    const uint32_t count = params->token_count, fewest = plan->min_tokens > 1 ? plan->min_tokens : 1;
+    const uint32_t count = params->token_count;
 
-    if ((count >= fewest && count <= plan->max_tokens) || (count == 0 && least == 0))
+    if ((count >= plan->min_tokens && count <= plan->max_tokens) || (count == 0 && least == 0))
         return SMOE_SUCCESS;
     return smoe_helper_fail(&layer->device->instance.log, SMOE_ERROR_INVALID_ARGUMENT,
                             "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call, count,
-                            least == 0 ? "0 or " : "", fewest, plan->max_tokens);
+                            least == 0 ? "0 or " : "", plan->min_tokens, plan->max_tokens);
 }
 
 smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,

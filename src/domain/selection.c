@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/arithmetic.h"
 #include "vulkan/device_info.h"
 #include "vulkan/quirks.h"
 
@@ -80,7 +79,7 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
         experts->shared_up = smoe_expert_up_config(info, shape, tile, true);
         experts->shared_down = smoe_expert_down_config(info, shape, tile, true);
     }
-    mark_used(&shape->desc, smoe_max_u32(shape->desc.min_tokens, 1), shape->desc.max_tokens, out);
+    mark_used(&shape->desc, shape->desc.min_tokens, shape->desc.max_tokens, out);
 }
 
 const char *smoe_stage_name(smoe_stage stage)
@@ -144,10 +143,9 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
     const smoe_result result = smoe_shape_init(&host, &mended, desc, &shape);
     if (result)
         return result;
-    const uint32_t least = smoe_max_u32(desc->min_tokens, 1);
-    if (token_count < least || token_count > desc->max_tokens)
+    if (token_count < shape.desc.min_tokens || token_count > desc->max_tokens)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be %u .. %u, desc.min_tokens and desc.max_tokens",
-                         token_count, least, desc->max_tokens);
+                         token_count, shape.desc.min_tokens, desc->max_tokens);
     smoe_selection_init(&mended, &shape, &selection);
     const smoe_regimes regimes = smoe_selection_regimes(&selection, &shape.desc, token_count);
     const smoe_expert_selection *experts = &selection.experts[regimes.experts];

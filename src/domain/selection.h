@@ -6,7 +6,7 @@
 
 /* Configurations of one regime of the experts: sort, expert_up and expert_down belong together. */
 typedef struct smoe_expert_selection {
-    bool used;        /* some token count up to max_tokens leads here */
+    bool used;        /* some token count from min_tokens to max_tokens leads here */
     bool shared_used; /* for the shared expert */
     smoe_kernel_config sort, up, down, shared_up, shared_down;
 } smoe_expert_selection;

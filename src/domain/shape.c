@@ -189,6 +189,7 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     if (result)
         return result;
     *out = (smoe_shape){.desc = *desc};
+    out->desc.min_tokens = smoe_max_u32(desc->min_tokens, 1);
     if (desc->max_active == 0)
         out->desc.max_active = desc->expert_count;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;

@@ -14,12 +14,11 @@
 enum { SMOE_CONSTANTS(SMOE_CONSTANT_ID) SMOE_CONSTANT_COUNT };
 
 /* A kernel with its constants: all that a pipeline is made from. It depends on the device and on classes of shapes, never on a width, k or
- * a token count, so that plans share pipelines. A constant that the kernel does not look at is 0: equal pipelines have equal
- * configurations. */
+ * a token count, so that plans share pipelines. A constant that the kernel does not look at follows from the others, or is 0: equal
+ * pipelines have equal configurations. */
 typedef struct smoe_kernel_config {
     smoe_kernel kernel;
     uint32_t required_subgroup_size; /* for the pipeline; 0 = any */
-    uint32_t shared_memory_size;     /* bytes */
     union {
         uint32_t constants[SMOE_CONSTANT_COUNT]; /* by id */
         struct {

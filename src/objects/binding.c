@@ -110,7 +110,7 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *de
 {
     const smoe_context *context = plan->context;
     const uint64_t token_size = 4ull * plan->shape.desc.d_model;
-    smoe_result result = smoe_buffer_check(context, "binding desc.x", &desc->x, true, token_size);
+    smoe_result result = smoe_buffer_check(context, "binding desc.x", &desc->x, true, plan->shape.desc.min_tokens * token_size);
     if (result)
         return result;
     const uint64_t tokens = desc->x.size / token_size;

@@ -1,9 +1,5 @@
 #include "plan.h"
 
-#include <string.h>
-
-#include "base/arithmetic.h"
-
 _Static_assert(SMOE_CONSTANT_COUNT <= SMOE_PIPELINE_MAX_CONSTANTS, "a pipeline takes every constant");
 
 static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_config *config, VkPipeline *out)
@@ -12,14 +8,11 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
     const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
     const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
-    uint32_t constants[SMOE_CONSTANT_COUNT];
-    memcpy(constants, config->constants, sizeof constants);
-    constants[SMOE_ID_SHARED_SIZE] = smoe_divide_up(config->shared_memory_size, 16);
     const smoe_pipeline_desc desc = {
         .name = row->name,
         .spirv = row->spirv,
         .spirv_size = row->spirv_size,
-        .constants = constants,
+        .constants = config->constants,
         .constant_count = SMOE_CONSTANT_COUNT,
         .required_subgroup_size = config->required_subgroup_size,
         .full_subgroups = size_control && config->subgroup_size > 1 && config->workgroup_size % whole == 0,

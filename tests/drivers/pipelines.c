@@ -79,7 +79,7 @@ static void list(uint64_t key, const VkComputePipelineCreateInfo *info)
     print_constants(info, "weight_type", SMOE_ID_WEIGHT_TYPE, 1);
     print_constants(info, "tile", SMOE_ID_TILE_ROWS, 3);
     print_constants(info, "thread", SMOE_ID_THREAD_ROWS, 2);
-    printf(", \"shared\": %u}\n", 16 * pipeline_constant(info, SMOE_ID_SHARED_SIZE));
+    printf(", \"shared\": %u}\n", pipeline_constant(info, SMOE_ID_SHARED_MEMORY_SIZE));
     fflush(stdout);
 }
 

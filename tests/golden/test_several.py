@@ -107,6 +107,8 @@ def no_output_takes_another_place():
         for paths in ((OTHER, read), (read, OTHER)):
             output, errors = run(option, scratch.name, *paths, status=2)
             assert not output and errors == ['smoe-run: %s: %s is to be read, and has the name of an output' % (option, read)], errors
+        output, errors = run(option, scratch.name, '--x', read, GOOD, OTHER, status=2)
+        assert not output and errors == ['smoe-run: %s: %s is to be read, and has the name of an output' % (option, read)], errors
     _, errors = run('--out', 'x' * 4090, GOOD, OTHER, status=2)
     assert len(errors) == 1 and 'longer than 4095 bytes' in errors[0], errors
 
