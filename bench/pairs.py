@@ -42,7 +42,7 @@ def measure(program, options):
 
 
 def interval(ratios):
-    """Of the true median: the order statistics that enclose it with 95 % or more."""
+    """A confidence interval of the true median: the order statistics that enclose it with 95 % or more."""
     ordered, count = sorted(ratios), len(ratios)
     below, outside = 0, 0.0  # outside: twice the chance that `below` or fewer of the ratios lie below the median
     while below < (count - 1) // 2 and outside + 2 * math.comb(count, below) / 2 ** count <= 0.05:

@@ -17,7 +17,7 @@ def with_shader_cache(environment):
     environment.setdefault('LP_NATIVE_VECTOR_WIDTH', '256')  # what lavapipe itself chooses where there is AVX2
     folder = environment.get('MESA_SHADER_CACHE_DIR', ROOT + '/build/shader_cache')  # where there is one, inside it
     environment['MESA_SHADER_CACHE_DIR'] = '%s/%s' % (folder, environment['LP_NATIVE_VECTOR_WIDTH'])
-    os.makedirs(environment['MESA_SHADER_CACHE_DIR'], exist_ok=True)  # of its parents Mesa makes none, and goes without a cache
+    os.makedirs(environment['MESA_SHADER_CACHE_DIR'], exist_ok=True)  # Mesa makes no parent folders, and goes without a cache there
     return environment
 
 

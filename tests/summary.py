@@ -33,14 +33,14 @@ class Durations:
         return self.known.get(run.label, self.by_path.get(run.path))
 
     def longest_first(self, runs):
-        """That none of the long ones is left for the end. Unknown ones come first: they may be long."""
+        """The longest run comes first, so that no long one is left for the end. Unknown ones come before it: they may be longer."""
         def key(run):
             expected = self.expect(run)
             return (expected is not None, -(expected or 0.0))
         return sorted(runs, key=key)
 
     def keep(self, runs):
-        """Put in place whole, for another run may be reading; without files that are no more."""
+        """Writes the seconds of all tests whose files still exist. The file is replaced whole, since another run may be reading it."""
         kept = {label: seconds for label, seconds in self.own.items() if os.path.exists(label.split()[0])}
         kept.update((run.label, round(run.seconds, 1)) for run in runs)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)

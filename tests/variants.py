@@ -1,5 +1,6 @@
-"""What runs under what: the policy of the tests, as three tables. Each row has a reason. Of the rows that name a test or a folder around
-it, the longest name wins. The lean set is for every change; everything=yes has what it leaves out (docs/testing.md)."""
+"""What runs under what: the policy of the tests, as three tables. Each row has a reason. A row holds for the test or the folder at
+its path; where several rows hold for a test, the one with the longest path counts. The lean set is for every change. everything=yes also
+has what the lean set leaves out (docs/testing.md)."""
 import collections
 
 WIDTHS = {4: '128', 8: '256', 16: '512'}  # lanes of a subgroup: bits of lavapipe's vectors
@@ -103,7 +104,7 @@ DRIVEN = (
 )
 
 # Where the newest validation layer is wrong: the dispatches of a layer's ranges of experts write rows of their own, in turns, of one buffer
-# (src/objects/record_experts.c), and the layer judges by what their descriptors cover. The tests with such layers go without these messages.
+# (src/objects/record_experts.c), and the layer judges by what their descriptors cover. Tests with such layers go without these messages.
 RANGES = {'VK_LAYER_MESSAGE_ID_FILTER': 'SYNC-HAZARD-WRITE-AFTER-WRITE'}
 WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c')
 RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '

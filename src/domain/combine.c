@@ -1,7 +1,8 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* Invocations, of 4 columns each where D allows, else of 1: few, so that a narrow layer leaves few of them idle. */
+/* An invocation sums 4 columns where D is a multiple of 4, else 1. A workgroup has few invocations, so that a narrow layer leaves few of
+ * them idle. */
 #define WORKGROUP_SIZE 64u
 
 smoe_kernel_config smoe_combine_config(const smoe_shape *shape)

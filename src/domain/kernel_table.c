@@ -23,6 +23,7 @@ const smoe_kernel_row *smoe_kernel_row_get(smoe_kernel kernel)
 bool smoe_kernel_runs(smoe_kernel kernel, const smoe_device_info *info)
 {
     const smoe_kernel_row *row = &rows[kernel];
-    /* Every capability that a kernel needs is one of subgroups. One lane: of an unknown number, or subgroups that are of no use. */
+    /* Every capability that a kernel needs is one of subgroups. subgroup_size_min is 1 where the number of lanes is unknown, and where
+     * subgroups are of no use. */
     return row->spirv_size > 0 && (row->capabilities & ~info->capabilities) == 0 && (row->capabilities == 0 || info->subgroup_size_min > 1);
 }

@@ -16,8 +16,8 @@ typedef struct smoe_shape {
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
     uint64_t hidden_offset, hidden_size;
     uint64_t rows_offset, rows_size;
-    /* Where the parts of them begin that have descriptors of their own: aligned, and the end where the layer has no shared expert; bytes
-     * from the workspace's start. */
+    /* Where the shared expert's parts of control, hidden rows and experts' rows begin, in bytes from the workspace's start. They have
+     * descriptors of their own, so they are aligned. Without a shared expert hidden and rows have no such part: it begins at their end. */
     uint64_t shared_gate_offset, shared_hidden_offset, shared_rows_offset;
     uint64_t workspace_size;
 } smoe_shape;

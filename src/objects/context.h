@@ -15,7 +15,7 @@ struct smoe_context {
     /* One layout for every kernel, see shaders/common/interface.h. */
     VkDescriptorSetLayout io_layout, weights_layout;
     VkPipelineLayout pipeline_layout;
-    smoe_pipeline_store *pipelines; /* grows with the plans, from any thread: of a const context too */
+    smoe_pipeline_store *pipelines; /* grows with the plans, from any thread, though the context is const */
 };
 
 #endif

@@ -26,7 +26,7 @@ static void record_sort(const smoe_recording *r, const smoe_regimes *regimes, Vk
     smoe_record_dispatch(r, (smoe_groups){1, 1, 1});
 }
 
-/* expert_up or expert_down, of the shared expert or of the routed ones. */
+/* expert_up or expert_down, for the shared expert or for the routed ones. */
 typedef struct expert_stage {
     VkPipeline pipeline;
     const smoe_kernel_config *config;

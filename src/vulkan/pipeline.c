@@ -10,7 +10,8 @@ static VkResult create_module(const smoe_pipeline_device *device, const smoe_pip
     return device->vk->vkCreateShaderModule(device->handle, &info, NULL, out);
 }
 
-/* Full subgroups alone would mean subgroupSize lanes: SIMD32 on Intel, whatever the registers say. */
+/* Full subgroups without a varying size would have exactly subgroupSize lanes. Intel's driver would then compile for 32 lanes, even
+ * a kernel that has too few registers for them. */
 static VkPipelineShaderStageCreateFlags stage_flags(const smoe_pipeline_desc *desc)
 {
     VkPipelineShaderStageCreateFlags flags = 0;

@@ -242,7 +242,7 @@ static cover_set *find_best(const case_cover *cover)
     return best;
 }
 
-/* Of the sets that are not needed, since later ones show all that they do, the one that costs the most. */
+/* The chosen set that costs the most among those that are no longer needed: other chosen sets show all that such a set shows. */
 static cover_set *find_superfluous(const case_cover *cover)
 {
     cover_set *found = NULL;

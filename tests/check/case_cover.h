@@ -1,5 +1,6 @@
-/* Which rows of the case table a test runs on which devices, so that these show what the whole table shows on all of them, in pairs: a
- * property of a case with a kernel of a stage that reads it, and so on. Pure functions: nothing is run, and the same is chosen always. */
+/* Which rows of the case table a test runs on which devices, so that these show what the whole table shows on all of them. What a row
+ * shows are pairs: a property of a case with a kernel of a stage that reads it, and so on. Nothing is run here, and the same wish always
+ * gets the same rows. */
 #ifndef CASE_COVER_H
 #define CASE_COVER_H
 
@@ -54,8 +55,9 @@ void case_cover_destroy(case_cover *cover);
 /* Whether the row is chosen for the device. */
 bool case_cover_has(const case_cover *cover, uint32_t device, uint32_t row);
 
-/* Whether the set shows something that no chosen one does; that no other chosen one does. */
+/* Whether the set shows something that no chosen set shows. */
 bool case_cover_gains(const case_cover *cover, const cover_set *set);
+/* Whether the set shows something that no other chosen set shows. */
 bool case_cover_needs(const case_cover *cover, const cover_set *set);
 
 /* The number of a property with a kernel, for `times`. */

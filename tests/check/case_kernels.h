@@ -19,8 +19,8 @@ uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *sha
 
 #define CASE_DEVICES_MOST 8
 
-/* The devices that share the table with this one, itself at *at. Lavapipe's tests run once for each of its numbers of lanes; any other
- * device is alone. */
+/* The devices that share the table with this one, itself at *at. Lavapipe's tests run once for each of its numbers of lanes. Any other
+ * device shares the table with none. */
 uint32_t case_devices(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at);
 
 #endif

@@ -87,7 +87,7 @@ static bool make_buffers(stage_run *run, test_gpu *gpu)
     return true;
 }
 
-/* desc: of the case, or for fewer counts of tokens. */
+/* desc: the case's own, or one for fewer counts of tokens. */
 static smoe_result make_objects(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const smoe_plan_desc *desc)
 {
     const smoe_host host = {0};

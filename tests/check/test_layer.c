@@ -1,6 +1,6 @@
-/* The whole layer through device.h against the reference: y, and every word of the report. Of the case table, rows that show each property
- * of a case and each kernel; properties with kernels are test_stages', and device.h makes a plan for every layer. Rows that test_stages
- * runs with as many lanes are preferred. */
+/* The whole layer through device.h against the reference: y, and every word of the report. Only the rows of the case
+ * table run that show each property of a case and each kernel with subgroups, since device.h makes a plan for every layer. Each property
+ * with every kernel is test_stages' part. Rows that test_stages runs on the same device are chosen first. */
 #include "case_cover.h"
 #include "check_layer.h"
 #include "common/cmocka_all.h"
@@ -8,7 +8,7 @@
 #include "common/fixture.h"
 #include "common/random.h"
 
-/* made: of layer_case_count; whether test_stages runs the row on such a device. */
+/* made[layer_case_count]: whether test_stages runs the row on such a device. */
 static void find_made(const smoe_device_info *info, bool *made)
 {
     smoe_device_info devices[CASE_DEVICES_MOST];

@@ -1,6 +1,6 @@
-/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the table: a kernel with
- * subgroups runs on every one of them that chooses it, and any kernel with every property of a case that it does not meet on the unmasked
- * device, in test_stages. */
+/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the table. A kernel with
+ * subgroups runs on every masked device that chooses it. Every kernel runs with each property of a case that test_stages does not show
+ * with it on the unmasked device. */
 #include <stdlib.h>
 
 #include "case_cover.h"

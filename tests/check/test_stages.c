@@ -1,6 +1,6 @@
 /* The core API against the reference, over the case table. The workspace of one forward is read back, and every stage is judged on
- * what the device's own earlier stages gave it; then y and the report on what the whole layer must give. Of the table, the rows run that
- * the devices of case_devices need to show together what all of it shows. */
+ * what the device's own earlier stages gave it; then y and the report on what the whole layer must give. The devices
+ * of case_devices share the table: each runs only some of its rows, and together they show what the whole table shows. */
 #include <stdio.h>
 
 #include "case_cover.h"

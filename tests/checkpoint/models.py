@@ -409,7 +409,7 @@ def inputs_of_all(layers, tokens=9):
 
 
 def inputs(model, tensors):
-    """The same of one layer."""
+    """The same for one layer."""
     x, (y,) = inputs_of_all([(model, tensors)])
     return x, y
 

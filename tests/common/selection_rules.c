@@ -28,7 +28,7 @@ static const char *broken_limit(const smoe_device_info *info, const smoe_kernel_
     RULE("a kernel of this build", row->spirv_size > 0);
     RULE("a kernel of the device's capabilities", (row->capabilities & ~info->capabilities) == 0);
     RULE("subgroup operations where the least number of lanes is known", row->capabilities == 0 || info->subgroup_size_min > 1);
-    RULE("whole subgroups for subgroup operations alone", (c->subgroup_size > 1) == (row->capabilities != 0));
+    RULE("whole subgroups for subgroup operations only", (c->subgroup_size > 1) == (row->capabilities != 0));
     return broken_size(info, c);
 }
 
@@ -172,7 +172,7 @@ static bool fits(const smoe_device_info *info, smoe_groups groups)
            groups.z >= 1 && groups.z <= info->max_workgroup_count[2];
 }
 
-/* Of one pass of the most tokens. */
+/* The dispatches of one pass with the most tokens. */
 static const char *broken_dispatch(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s)
 {
     const smoe_plan_desc *desc = &shape->desc;

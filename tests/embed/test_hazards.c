@@ -1,5 +1,6 @@
-/* That synchronization validation looks into shaders where the runner asks the layer to (tests/environments.py): were the setting no more,
- * or under another name, all the other tests would be quiet for nothing. What is recorded here is never submitted. */
+/* Synchronization validation finds hazards between shaders where the runner asks the layer to look into them (tests/environments.py). A
+ * layer that no longer knew the setting would stay silent, and the other tests would pass unchecked. What is recorded here is never
+ * submitted. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-"""smoe-run with several layer files in one process: each as if alone, one device for all, and none of them kept from running by another."""
+"""smoe-run with several layer files in one process: each gives what it gives in a run of its own, one device
+serves all, and none keeps another from running."""
 import os
 import shutil
 import subprocess
@@ -96,7 +97,7 @@ def outputs_go_into_a_folder():
 
 
 def no_output_takes_another_place():
-    """Neither that of a second file of the same name, nor that of one that is read."""
+    """No output replaces that of a second file of the same name, or a file that is read."""
     twin = shutil.copy(OTHER, new_folder('twin'))
     for option in ('--out', '--write'):
         folder = new_folder('twins' + option)

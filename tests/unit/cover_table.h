@@ -4,7 +4,7 @@
 
 #include "check/case_cover.h"
 
-/* Of the whole table on lavapipe with 4, 8 and 16 lanes. */
+/* A wish for all that the whole table shows on lavapipe with 4, 8 and 16 lanes. */
 cover_wish cover_table_wish(void);
 
 /* lavapipe with 8 lanes; `driver_id` as the driver says, else 0. */
@@ -12,7 +12,7 @@ smoe_device_info cover_lavapipe(bool driver_id);
 
 case_cover cover_create(cover_wish wish); /* fails the test where that fails */
 
-/* Where the cover has the kernel; its kernel_count if it has not. */
+/* The kernel's index in the cover's kernels; kernel_count if it is not there. */
 uint32_t cover_find_kernel(const case_cover *cover, const char *name, uint32_t rows);
 
 typedef struct cover_seen {
@@ -21,7 +21,7 @@ typedef struct cover_seen {
     bool property_device[CASE_PROPERTIES_MOST][CASE_DEVICES_MOST];
 } cover_seen;
 
-/* Of the rows chosen, or of all. Free with test_free. */
+/* What the chosen rows show, or what all rows show. Free with test_free. */
 cover_seen *cover_see(const case_cover *cover, bool chosen);
 
 #endif

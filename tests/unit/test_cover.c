@@ -48,7 +48,7 @@ static void test_shows_all(void **state)
     case_cover_destroy(&cover);
 }
 
-/* Each chosen set shows something that no other does; a set that is added is not needed. */
+/* Each chosen set shows something that no other chosen set shows, and some sets are left out. */
 static void test_needs_all(void **state)
 {
     case_cover cover = cover_create(cover_table_wish());
@@ -87,8 +87,8 @@ static uint32_t properties_with(const case_cover *cover, uint32_t kernel)
     return count;
 }
 
-/* What the known device shows is shown by another test: all that there is of route_group, which is the same kernel, but of
- * route_select_rank, which it chooses for many experts, only those properties that such cases have. */
+/* What the known device shows is left to another test. It has the same route_group, so nothing is left to do with that kernel. It chooses
+ * route_select_rank for many experts only, so the properties of cases with few experts are left to do with that one. */
 static void test_known(void **state)
 {
     const smoe_device_info usual = cover_lavapipe(true);
@@ -108,7 +108,7 @@ static void test_known(void **state)
     case_cover_destroy(&cover);
 }
 
-/* Of two rows that show the same, the one whose pipelines are made elsewhere is chosen. */
+/* Where several rows show the same, the row whose pipelines another test makes is chosen. */
 static void test_made(void **state)
 {
     const layer_case cases[] = {layer_cases[0], layer_cases[0], layer_cases[0]};

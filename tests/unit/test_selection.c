@@ -7,7 +7,7 @@
 #include "devices.h"
 #include "domain/selection.h"
 
-/* Of every device with every mask a part of the shapes, another part each time. */
+/* Every device with every mask gets a thirteenth of the shapes; the next one gets another thirteenth. */
 static void test_every_device(void **state)
 {
     const uint32_t widths[] = {1, 3, 64, 65, 384, 2048, 65536};

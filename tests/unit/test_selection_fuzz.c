@@ -68,7 +68,7 @@ static smoe_device_info random_device(test_random *random)
     return info;
 }
 
-/* Half of them those of real drivers, with capabilities masked. */
+/* Half of them are made up. The others are those of devices.c, half of these with capabilities masked. */
 static smoe_device_info any_device(test_random *random)
 {
     if (test_random_below(random, 2))

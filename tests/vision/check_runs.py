@@ -54,7 +54,7 @@ def run(paths, *arguments, out=False, device=DEVICE):
 
 @tap.once
 def check(paths, *arguments, out=False):
-    """The same of files that all run, at least two: one has no line with its name."""
+    """As run, for files that must all run. At least two: with one file no line names it."""
     found = run(paths, *arguments, out=out)
     said = '%s: exit status %d, %s' % (arguments, found.status, found.messages)
     assert list(found) == list(paths) and not found.messages, said

@@ -23,7 +23,7 @@ PATH = path_of('model.safetensors')
 
 
 def logits(paths, *arguments):
-    """Of several files in one process."""
+    """The logits of several files, checked in one process."""
     return [one.logits for one in check_runs.run(paths, *arguments, out=True).values()]
 
 
