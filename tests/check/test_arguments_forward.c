@@ -230,7 +230,7 @@ static void test_binding(void **state)
         if (missing)                                                                                                              \
             refuse_binding(&p, p.plan, &bad, #field);                                                                             \
     } while (0)
-    REFUSE_BUFFER(x, true, 4 * (VkDeviceSize)smoe_plan_get_desc(p.plan)->d_model);
+    REFUSE_BUFFER(x, true, 4 * (VkDeviceSize)smoe_plan_get_desc(p.plan)->d_model * smoe_plan_get_desc(p.plan)->min_tokens);
     REFUSE_BUFFER(y, true, p.binding_desc.y.size);
     REFUSE_BUFFER(workspace, true, p.binding_desc.workspace.size);
     REFUSE_BUFFER(report, false, p.binding_desc.report.size);

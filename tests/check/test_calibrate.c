@@ -144,6 +144,13 @@ static void test_passes(void **state)
     check_budget(&session, shape.tokens, 0.5);
     check_budget(&session, pass_tokens < shape.tokens ? pass_tokens + 1 : shape.tokens, 7);
     session_close(&session);
+
+    /* The last pass has as many tokens as the others: it begins before they end. */
+    session_prepare(&session, device->device, &shape);
+    session.data.plan.min_tokens = pass_tokens < shape.tokens ? pass_tokens : shape.tokens;
+    session_create_layer(&session);
+    check_budget(&session, shape.tokens, 0.5);
+    session_close(&session);
 }
 
 enum { END_COUNT = 9 };
