@@ -42,6 +42,14 @@ static uint32_t max_tokens(const bench_preset *preset)
     return most;
 }
 
+static uint32_t min_tokens(const bench_preset *preset)
+{
+    uint32_t least = preset->tokens[0];
+    for (int i = 1; i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++)
+        least = preset->tokens[i] < least ? preset->tokens[i] : least;
+    return least;
+}
+
 static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_desc *plan, uint32_t tokens, const char *unsupported)
 {
     bench_row *rows = realloc(b->result.rows, (b->result.row_count + 1) * sizeof *rows);
@@ -138,6 +146,7 @@ static int run_preset(bench *b, const bench_preset *preset)
     const uint32_t roomy = plan.top_k + extra < plan.expert_count ? plan.top_k + extra : plan.expert_count;
     plan.max_active = b->options.max_active ? b->options.max_active : roomy;
     plan.max_tokens = max_tokens(preset);
+    plan.min_tokens = min_tokens(preset);
     plan.mixed_precision = b->options.mixed_precision;
     bool any = false;
     for (int type = 0; type < BENCH_TYPE_COUNT; type++) {

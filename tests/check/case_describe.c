@@ -28,6 +28,14 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
     };
 }
 
+smoe_plan_desc case_plan_of_one_count(const case_data *data)
+{
+    smoe_plan_desc desc = data->plan;
+
+    desc.min_tokens = data->shape->max_tokens ? 0 : data->shape->tokens;
+    return desc;
+}
+
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
     return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count && a->top_k == b->top_k &&

@@ -77,6 +77,9 @@ typedef struct case_data {
 } case_data;
 
 smoe_plan_desc case_plan_desc(const layer_case *shape);
+/* The same for a plan that runs no other count of tokens: with the pipelines of that one. Rows of one plan, which have max_tokens, share
+ * theirs. */
+smoe_plan_desc case_plan_of_one_count(const case_data *data);
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b);
 bool case_plans_equal(const layer_case *a, const layer_case *b);
 bool case_has_exact_logits(const layer_case *shape);

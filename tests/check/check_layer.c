@@ -155,7 +155,8 @@ bool check_case(smoe_device *device, const layer_case *shape, uint64_t seed, che
         fprintf(stderr, "  \"%s\": out of memory\n", shape->name);
         return false;
     }
-    const smoe_result result = smoe_device_layer_create(device, &data.plan, &data.weights, &layer);
+    const smoe_plan_desc plan = case_plan_of_one_count(&data);
+    const smoe_result result = smoe_device_layer_create(device, &plan, &data.weights, &layer);
     if (result != SMOE_SUCCESS)
         fprintf(stderr, "    smoe_device_layer_create: %s\n", smoe_result_text(result));
     else if (layer_output_create(&output, layer, &data, NULL))

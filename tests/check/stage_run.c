@@ -150,10 +150,8 @@ bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *
 
 bool stage_run_create(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data)
 {
-    smoe_plan_desc desc = data->plan;
+    const smoe_plan_desc desc = case_plan_of_one_count(data);
 
-    /* Pipelines for this count only; rows of one plan, which have max_tokens, share theirs. */
-    desc.min_tokens = data->shape->max_tokens ? 0 : data->shape->tokens;
     *run = (stage_run){.data = data};
     return succeeded(make_objects(run, gpu, keeper, &desc)) && stage_run_record(run, gpu, &data->params, false) &&
            stage_run_guards_intact(run, gpu);
