@@ -1,7 +1,9 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// route_select without subgroup operations. One workgroup per token: every invocation ranks its own experts by counting those before
-// them, E^2 / WORKGROUP_SIZE comparisons, then all see the ranks in shared memory.
+#extension GL_EXT_control_flow_attributes : require
+// route_select without subgroup operations. One workgroup per token ranks the experts in shared memory: lists of a few by counting,
+// then lists merge by pairs, each expert finding its place by bisection. A list keeps A + 1 ranks, so that merges come to less and less;
+// where A is E, they sort all with E log^2 E / (2 WORKGROUP_SIZE) comparisons for each invocation.
 // control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
 // for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
 #define PUSH_BLOCK SMOE_PUSH_SELECT
@@ -10,10 +12,82 @@
 #include "route_select.glsl"
 
 shared float scores[MOST_EXPERTS];  // by expert
-shared float ranked[MOST_EXPERTS];  // by rank: the score, later the unnormalised weight of the active ones
+// By rank, list after list until the merges are done.
+shared float ranked[MOST_EXPERTS];  // the score, later the unnormalised weight of the active ones
 shared uint ranked_ids[MOST_EXPERTS];
 shared float partial[WORKGROUP_SIZE];
 shared uint nonfinite, tied, active_count;
+
+const uint COUNTED_BITS = 4u; // lists of 2^4 experts are ranked by counting: lavapipe does 2^3 as fast with a merge more, 2^5 slower
+const uint OWN = (MOST_EXPERTS + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE; // places of an invocation at most
+const uint DROPPED = 0xffffffffu;
+
+// The expert of a rank. No bits there lead out of bounds.
+uint expert_of(uint rank) {
+    return min(ranked_ids[rank], push.expert_count - 1u);
+}
+
+// Ranks every expert among those of its list.
+void count_lists(uint lane) {
+    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) {
+        const uint first = e >> COUNTED_BITS << COUNTED_BITS;
+        const uint end = min(first + (1u << COUNTED_BITS), push.expert_count);
+        const float s = scores[e];
+        uint place = first;
+        for (uint f = first; f < end; f++)
+            place += ranks_before(scores[f], f, s, e) ? 1u : 0u;
+        ranked[place] = s;
+        ranked_ids[place] = e;
+    }
+    barrier();
+}
+
+// How many of the first `count` of list `list`, which begins at `first`, rank before score s of list `own`. Lists stand in the order of
+// their experts, so at equal scores the list decides.
+uint count_before(uint list, uint first, uint count, float s, uint own) {
+    uint low = 0u, high = count;
+    while (low < high) {
+        const uint middle = (low + high) / 2u;
+        if (ranks_before(ranked[first + middle], list, s, own))
+            low = middle + 1u;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// Where the expert at `from` goes as lists of 2^bits experts merge by pairs: past its own list's and the other's that rank before it.
+uint merged_place(uint from, uint bits, uint kept) {
+    const uint length = 1u << bits;
+    const uint own = from >> bits, other = own ^ 1u;
+    const uint place = from - (own << bits);
+    const uint first = min(other << bits, push.expert_count);
+    const uint count = min(min(length, kept - place), push.expert_count - first);
+    const uint rank = place + count_before(other, first, count, ranked[from], own);
+    return rank < kept ? (min(own, other) << bits) + rank : DROPPED;
+}
+
+// In place: all have read before one writes.
+void merge_lists(uint lane, uint bits, uint kept) {
+    float score[OWN];
+    uint id[OWN], to[OWN];
+    [[unroll]] for (uint i = 0u; i < OWN; i++) {
+        const uint from = lane + i * WORKGROUP_SIZE;
+        to[i] = DROPPED;
+        if (from < push.expert_count && (from & ((1u << bits) - 1u)) < kept) {
+            score[i] = ranked[from];
+            id[i] = ranked_ids[from];
+            to[i] = merged_place(from, bits, kept);
+        }
+    }
+    barrier();
+    [[unroll]] for (uint i = 0u; i < OWN; i++)
+        if (to[i] != DROPPED) {
+            ranked[to[i]] = score[i];
+            ranked_ids[to[i]] = id[i];
+        }
+    barrier();
+}
 
 // The largest `value` of all invocations, to all of them.
 float largest_of_all(float value) {
@@ -35,7 +109,7 @@ float reference_logit(uint token, uint n, float s_first) {
     float largest = LEFT_OUT;
     if (RENORMALIZE != 0u) {
         for (uint rank = gl_LocalInvocationID.x; rank < n; rank += WORKGROUP_SIZE)
-            largest = max(largest, logit(token, ranked_ids[rank]));
+            largest = max(largest, logit(token, expert_of(rank)));
     } else {
         for (uint e = gl_LocalInvocationID.x; e < push.expert_count; e += WORKGROUP_SIZE)
             largest = max(largest, logit(token, e));
@@ -68,14 +142,9 @@ void main() {
             write_nonfinite(token);
         return;
     }
-    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) {
-        uint rank = 0u;
-        for (uint f = 0u; f < push.expert_count; f++)
-            rank += ranks_before(scores[f], f, scores[e], e) ? 1u : 0u;
-        ranked[rank] = scores[e];
-        ranked_ids[rank] = e;
-    }
-    barrier();
+    count_lists(lane);
+    for (uint bits = COUNTED_BITS; 1u << bits < push.expert_count; bits++)
+        merge_lists(lane, bits, push.max_active + 1u); // rank A is looked at
     const float s_first = ranked[0];
     const float s_k = ranked[push.top_k - 1u];
     const float eps = push.max_active < push.expert_count ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)]) : push.eps;
@@ -97,7 +166,7 @@ void main() {
     partial[lane] = total;
     float largest = LEFT_OUT;
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE) {
-        const float z = SCORES_ARE_LOGITS ? ranked[rank] : logit(token, ranked_ids[rank]);
+        const float z = SCORES_ARE_LOGITS ? ranked[rank] : logit(token, expert_of(rank));
         ranked[rank] = unnormalised_weight(rank, z, reference, s_k - ranked[rank], eps);
         largest = max(largest, ranked[rank]);
     }
@@ -117,7 +186,7 @@ void main() {
         for (uint i = 0u; i < WORKGROUP_SIZE; i++)
             sum += partial[i];
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE)
-        write_active(token, rank, ranked_ids[rank], ranked[rank] / sum * push.scale);
+        write_active(token, rank, expert_of(rank), ranked[rank] / sum * push.scale);
     if (reporting)
         for (uint rank = n + lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
             write_unused(token, rank);

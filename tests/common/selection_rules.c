@@ -116,8 +116,12 @@ static const char *broken_matmul(const smoe_device_info *info, const smoe_kernel
 /* The stages without regimes. */
 static const char *broken_single(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s)
 {
-    const smoe_kernel_config *cosine = &s->cosine, *group = &s->group;
-    RULES(broken_limit(info, &s->select));
+    const smoe_kernel_config *select = &s->select, *cosine = &s->cosine, *group = &s->group;
+    RULES(broken_limit(info, select));
+    RULE("select: registers or shared memory for all experts", select->most_experts >= shape->desc.expert_count);
+    RULE("select: shared memory for the ranks",
+         select->kernel != SMOE_KERNEL_route_select_rank ||
+             select->shared_memory_size >= 12 * select->most_experts + 4 * select->workgroup_size + 12);
     RULES(broken_limit(info, &s->combine));
     RULES(broken_limit(info, &s->totals));
     RULE("totals: shared memory", s->totals.shared_memory_size >= 2 * SMOE_TOTALS_WORDS(shape->desc.expert_count));
