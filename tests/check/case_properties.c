@@ -1,13 +1,36 @@
 #include "case_properties.h"
 
+/* Of the plan: the class follows from it, not from the call's. */
+static uint32_t plan_cap_of(const layer_case *c)
+{
+    return c->max_active ? c->max_active : c->expert_count;
+}
+
 static uint32_t cap_of(const layer_case *c)
 {
-    return c->call_active ? c->call_active : c->max_active ? c->max_active : c->expert_count;
+    return c->call_active ? c->call_active : plan_cap_of(c);
 }
 
 static uint32_t group_size(const layer_case *c)
 {
     return c->group_count > 1 ? c->expert_count / c->group_count : 0;
+}
+
+/* Whether it is smaller than its class, the least power of two that is not below it. */
+static bool below_class(uint32_t count)
+{
+    return (count & (count - 1)) != 0;
+}
+
+/* Rows of K weights are whole loads of 16 bytes, but the last of a tile's depth is not whole. */
+static bool ends_in_loads(uint32_t depth, uint32_t load)
+{
+    return depth % load == 0 && depth % 16 != 0;
+}
+
+static uint32_t load_of(const layer_case *c)
+{
+    return c->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 8;
 }
 
 static bool is_whole(float number)
@@ -70,6 +93,11 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->weight_type == SMOE_TYPE_BFLOAT16 && c->d_model % 4 == 0 && c->d_hidden % 4 == 0)                                         \
     PROPERTY(bfloat_odd, "bfloat16, D or H not 0 mod 4", LANES, EXPERTS,                                                                  \
              c->weight_type == SMOE_TYPE_BFLOAT16 && (c->d_model % 4 || c->d_hidden % 4))                                                 \
+    PROPERTY(float_loads_up, "float32, D whole loads, not 0 mod 16", LANES, UP, load_of(c) == 4 && ends_in_loads(c->d_model, 4))          \
+    PROPERTY(float_loads_down, "float32, H whole loads, not 0 mod 16", LANES, DOWN, load_of(c) == 4 && ends_in_loads(c->d_hidden, 4))     \
+    PROPERTY(half_loads_up, "16 bits, D whole loads, not 0 mod 16", LANES, UP, load_of(c) == 8 && ends_in_loads(c->d_model, 8))           \
+    PROPERTY(half_loads_down, "16 bits, H whole loads, not 0 mod 16", LANES, DOWN, load_of(c) == 8 && ends_in_loads(c->d_hidden, 8))      \
+    PROPERTY(router_loads, "D 0 mod 4, not 0 mod 16", LANES, LOGITS, ends_in_loads(c->d_model, 4))                                        \
     PROPERTY(experts_1, "1 expert", LANES, LOGITS | READ_BY_CHOICE | READ_BY_SORT, c->expert_count == 1)                                  \
     PROPERTY(experts_odd, "odd experts", LANES, LOGITS | READ_BY_CHOICE | READ_BY_SORT, c->expert_count % 2 == 1 && c->expert_count > 1)  \
     PROPERTY(experts_16, "2 to 16 experts, even", LANES, LOGITS | READ_BY_CHOICE | READ_BY_SORT,                                          \
@@ -78,6 +106,7 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->expert_count > 16 && c->expert_count <= 128)                                                                              \
     PROPERTY(experts_256, "256 experts or more", LANES, LOGITS | READ_BY_CHOICE | READ_BY_SORT, c->expert_count >= 256)                   \
     PROPERTY(experts_most, "1024 experts", LANES, LOGITS | READ_BY_CHOICE | READ_BY_SORT, c->expert_count == 1024)                        \
+    PROPERTY(experts_below, "experts below their power of two", LANES, CHOICE | READ_BY_SORT, below_class(c->expert_count))               \
     PROPERTY(k_1, "k 1", LANES, ROWS, c->top_k == 1)                                                                                      \
     PROPERTY(k_2, "k 2", LANES, ROWS, c->top_k == 2)                                                                                      \
     PROPERTY(k_odd, "k odd", LANES, ROWS, c->top_k % 2 == 1 && c->top_k > 1)                                                              \
@@ -88,6 +117,7 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(cap_call_k, "A of the call k, with a band", LANES, ROWS, c->call_active == c->top_k && c->eps > 0)                           \
     PROPERTY(cap_call, "A of the call below the plan's, with a band", LANES, ROWS, c->call_active > c->top_k && c->eps > 0)               \
     PROPERTY(cap_none, "a band, A = E", LANES, ROWS, c->eps > 0 && cap_of(c) == c->expert_count)                                          \
+    PROPERTY(cap_below, "A of the plan below its power of two", LANES, CHOICE, below_class(plan_cap_of(c)))                               \
     PROPERTY(hard, "hard", LANES, ROWS, c->eps == 0)                                                                                      \
     PROPERTY(band, "band", LANES, ROWS, c->eps > 0)                                                                                       \
     PROPERTY(band_tiny, "band of 1e-30", ONE, CHOICE, c->eps > 0 && c->eps < 1e-20f)                                                      \
@@ -137,6 +167,7 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(group_best, "one group kept", ONE, CHOICE, c->group_count > 1 && c->top_groups == 1)                                         \
     PROPERTY(group_k, "k of the k experts of a group", ONE, CHOICE, group_size(c) == c->top_k && c->top_groups == 1)                      \
     PROPERTY(group_none, "one group", ONE, CHOICE, c->group_count == 1)                                                                   \
+    PROPERTY(groups_below, "groups below their power of two", ONE, CHOICE, c->group_count > 1 && below_class(c->group_count))             \
     PROPERTY(shared, "shared", LANES, SHARED, c->shared_hidden > 0 && !c->shared_gate)                                                    \
     PROPERTY(shared_gate, "shared, gate", LANES, SHARED | READ_BY_LOGITS, c->shared_gate)                                                 \
     PROPERTY(shared_odd, "shared, S odd", LANES, EXPERTS, c->shared_hidden % 2 == 1)                                                      \
@@ -144,6 +175,8 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->shared_hidden > 0 && c->shared_hidden % 4 == 0 && c->d_model % 4 == 0 && c->d_hidden % 4)                                 \
     PROPERTY(shared_unaligned, "shared not aligned, the others are", LANES, EXPERTS,                                                      \
              c->shared_hidden % 4 && c->d_model % 4 == 0 && c->d_hidden % 4 == 0)                                                         \
+    PROPERTY(shared_loads, "S whole loads, not 0 mod 16", LANES, DOWN,                                                                    \
+             c->shared_hidden > 0 && ends_in_loads(c->shared_hidden, load_of(c)))                                                         \
     PROPERTY(identity, "identity", ONE, UP, ACTS(IDENTITY, false))                                                                        \
     PROPERTY(identity_gated, "identity, gated", ONE, UP, ACTS(IDENTITY, true))                                                            \
     PROPERTY(relu, "relu", ONE, UP, ACTS(RELU, false))                                                                                    \

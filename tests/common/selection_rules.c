@@ -9,6 +9,12 @@ static bool power_of_two(uint32_t value)
     return value != 0 && (value & (value - 1)) == 0;
 }
 
+/* A class of a count: the least power of two that is not below it. */
+static bool is_class(uint32_t most, uint32_t count)
+{
+    return power_of_two(most) && most >= count && most / 2 < count;
+}
+
 /* Without the kernel itself, which may be left out of a build. A kernel with a subgroup_size above 1 counts on whole subgroups. */
 static const char *broken_size(const smoe_device_info *info, const smoe_kernel_config *c)
 {
@@ -99,52 +105,100 @@ static const char *broken_broadcast(const smoe_device_info *info, const smoe_ker
     return broken_exact(info, c);
 }
 
-/* The rules that the comments of the matmul_*.comp state. load: weights in 16 bytes. */
-static const char *broken_matmul(const smoe_device_info *info, const smoe_kernel_config *c, smoe_matmul matmul, uint32_t matrices,
-                                 uint32_t load)
+/* What a matrix multiplication is asked for. */
+typedef struct matmul_need {
+    smoe_matmul matmul;
+    uint32_t matrices;
+    uint32_t load;  /* weights in 16 bytes */
+    uint32_t depth; /* K */
+} matmul_need;
+
+/* The rules that the comments of the matmul_*.comp state. */
+static const char *broken_matmul(const smoe_device_info *info, const smoe_kernel_config *c, const matmul_need *need)
 {
     RULES(broken_limit(info, c));
-    if (matmul == SMOE_MATMUL_COOPERATIVE)
-        return test_broken_cooperative(info, c, matrices);
+    RULE("inputs are read by fours where K allows", c->inputs_aligned == (need->depth % 4 == 0));
+    RULE("weights are read 16 bytes at a time where K allows", c->weights_aligned == (need->depth % need->load == 0));
+    RULE("depth: whole loads", c->tile_depth >= need->load && c->tile_depth % need->load == 0);
+    RULE("the last tile is whole where K allows", c->depth_aligned == (need->depth % c->tile_depth == 0));
     RULE("a tile has outputs", c->tile_rows >= 1 && c->tile_columns >= 1);
-    RULE("depth: whole loads", c->tile_depth >= load && c->tile_depth % load == 0);
-    return matmul == SMOE_MATMUL_VECTOR  ? broken_vector(info, c, load)
-           : matmul == SMOE_MATMUL_TILED ? broken_tiled(c, matrices)
-                                         : broken_broadcast(info, c);
+    switch (need->matmul) {
+    case SMOE_MATMUL_VECTOR: return broken_vector(info, c, need->load);
+    case SMOE_MATMUL_TILED: return broken_tiled(c, need->matrices);
+    case SMOE_MATMUL_BROADCAST: return broken_broadcast(info, c);
+    case SMOE_MATMUL_COOPERATIVE: break;
+    }
+    return test_broken_cooperative(info, c, need->matrices);
+}
+
+static const char *broken_cosine(const smoe_device_info *info, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("cosine: whole rows of experts", c->workgroup_size % c->tile_columns == 0);
+    RULE("cosine: tokens", c->tile_rows == c->workgroup_size / c->tile_columns * c->thread_rows);
+    return NULL;
+}
+
+static const char *broken_group(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("group: room for the groups", is_class(c->most_groups, shape->group_count));
+    RULE("group: tokens, and shared memory for them",
+         c->tile_rows >= 1 && c->shared_memory_size >= 4 * c->tile_rows * (c->most_groups + 4));
+    return NULL;
+}
+
+static const char *broken_select(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("select: room for the experts", is_class(c->most_experts, shape->desc.expert_count));
+    if (c->kernel == SMOE_KERNEL_route_select_subgroup) {
+        RULE("select: room for the active experts", is_class(c->most_active, shape->desc.max_active));
+        RULE("select: a bit for each expert of a lane", smoe_divide_up(c->most_experts, c->subgroup_size) <= 32);
+    } else {
+        RULE("select: shared memory for the ranks", c->shared_memory_size >= 12 * c->most_experts + 4 * c->workgroup_size + 12);
+    }
+    return NULL;
+}
+
+static const char *broken_totals(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("totals: room for the experts", is_class(c->most_experts, shape->desc.expert_count));
+    RULE("totals: shared memory", c->shared_memory_size >= 2 * SMOE_TOTALS_WORDS(c->most_experts));
+    return NULL;
+}
+
+static const char *broken_sort(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("sort: room for the experts", is_class(c->most_experts, shape->desc.expert_count));
+    RULE("sort: shared memory", c->shared_memory_size >= 12 * c->most_experts + 4 + 8 * c->workgroup_size);
+    return NULL;
 }
 
 /* The stages without regimes. */
 static const char *broken_single(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s)
 {
-    const smoe_kernel_config *select = &s->select, *cosine = &s->cosine, *group = &s->group;
-    RULES(broken_limit(info, select));
-    RULE("select: registers or shared memory for all experts", select->most_experts >= shape->desc.expert_count);
-    RULE("select: shared memory for the ranks",
-         select->kernel != SMOE_KERNEL_route_select_rank ||
-             select->shared_memory_size >= 12 * select->most_experts + 4 * select->workgroup_size + 12);
+    if (shape->desc.router == SMOE_ROUTER_COSINE)
+        RULES(broken_cosine(info, &s->cosine));
+    if (shape->group_count)
+        RULES(broken_group(info, shape, &s->group));
+    RULES(broken_select(info, shape, &s->select));
+    RULES(broken_totals(info, shape, &s->totals));
     RULES(broken_limit(info, &s->combine));
-    RULES(broken_limit(info, &s->totals));
-    RULE("totals: shared memory", s->totals.shared_memory_size >= 2 * SMOE_TOTALS_WORDS(shape->desc.expert_count));
-    if (shape->desc.router == SMOE_ROUTER_COSINE) {
-        RULES(broken_limit(info, cosine));
-        RULE("cosine: whole rows of experts", cosine->workgroup_size % cosine->tile_columns == 0);
-        RULE("cosine: tokens", cosine->tile_rows == cosine->workgroup_size / cosine->tile_columns * cosine->thread_rows);
-    }
-    if (shape->group_count) {
-        RULES(broken_limit(info, group));
-        RULE("group: tokens, and shared memory for them",
-             group->tile_rows >= 1 && group->shared_memory_size >= 4 * group->tile_rows * shape->group_count);
-    }
+    RULE("combine: rows are read by fours where D allows", s->combine.inputs_aligned == (shape->desc.d_model % 4 == 0));
     return NULL;
 }
 
-static const char *broken_router(const smoe_device_info *info, const smoe_selection *s, uint32_t i)
+static const char *broken_router(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
 {
     const smoe_tile *tile = &s->tuning->regimes[i];
     const bool used = s->router_used[i];
     RULE("router: no unused regime is led to", tile->rows > 0 || !used);
     RULE("router: inputs stay float32", tile->matmul != SMOE_MATMUL_COOPERATIVE);
-    return tile->rows == 0 ? NULL : broken_matmul(info, &s->router[i], tile->matmul, 1, 4);
+    const matmul_need need = {tile->matmul, 1, 4, shape->desc.d_model};
+    return tile->rows == 0 ? NULL : broken_matmul(info, &s->router[i], &need);
 }
 
 static const char *broken_experts(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
@@ -152,21 +206,25 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     const smoe_tile *tile = &s->expert_tuning->regimes[i];
     const smoe_kernel_config *sort = &s->experts[i].sort, *up = &s->experts[i].up, *down = &s->experts[i].down;
     const uint32_t load = 16 / smoe_shape_weight_size(shape), most_groups = info->max_workgroup_count[0];
+    const matmul_need need_up = {tile->matmul, shape->desc.gated ? 2 : 1, load, shape->desc.d_model};
+    const matmul_need need_down = {tile->matmul, 1, load, shape->desc.d_hidden};
+    const matmul_need need_shared_down = {tile->matmul, 1, load, shape->desc.shared_hidden};
     RULE("experts: no unused regime is led to", tile->rows > 0 || (!s->experts[i].used && !s->experts[i].shared_used));
     RULE("experts: inputs stay float32 unless mixed precision is asked for",
          tile->matmul != SMOE_MATMUL_COOPERATIVE || shape->desc.mixed_precision);
     if (tile->rows == 0)
         return NULL;
-    RULES(broken_matmul(info, up, tile->matmul, shape->desc.gated ? 2 : 1, load));
-    RULES(broken_matmul(info, down, tile->matmul, 1, load));
-    RULES(broken_limit(info, sort));
+    RULES(broken_matmul(info, up, &need_up));
+    RULES(broken_matmul(info, down, &need_down));
+    RULES(broken_sort(info, shape, sort));
+    RULE("expert_up: its activation", up->activation == (uint32_t)shape->desc.activation && up->gated == shape->desc.gated);
     RULE("sort: the tiles' rows", up->tile_rows == down->tile_rows && sort->tile_rows == up->tile_rows);
     RULE("sort: expert_up within the limits", smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_groups);
     RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_groups);
     if (shape->desc.shared_hidden == 0)
         return NULL;
-    RULES(broken_matmul(info, &s->experts[i].shared_up, tile->matmul, shape->desc.gated ? 2 : 1, load));
-    RULES(broken_matmul(info, &s->experts[i].shared_down, tile->matmul, 1, load));
+    RULES(broken_matmul(info, &s->experts[i].shared_up, &need_up));
+    RULES(broken_matmul(info, &s->experts[i].shared_down, &need_shared_down));
     return NULL;
 }
 
@@ -223,7 +281,7 @@ const char *test_broken_selection(const smoe_device_info *info, const smoe_shape
     smoe_selection_init(info, shape, &s);
     RULES(broken_single(info, shape, &s));
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        RULES(broken_router(info, &s, i));
+        RULES(broken_router(info, shape, &s, i));
         RULES(broken_experts(info, shape, &s, i));
     }
     RULES(broken_dispatch(info, shape, &s));

@@ -78,6 +78,16 @@ static smoe_device_info any_device(test_random *random)
     return info;
 }
 
+static void any_groups(test_random *random, smoe_plan_desc *desc)
+{
+    desc->group_count = any_size(random, desc->expert_count);
+    while (desc->expert_count % desc->group_count)
+        desc->group_count--;
+    const uint32_t groups = desc->group_count, size = desc->expert_count / groups;
+    const uint32_t least = groups > 1 ? (desc->top_k + size - 1) / size : 0; /* as many hold k experts */
+    desc->top_groups = least + test_random_below(random, groups - least + 1);
+}
+
 static smoe_plan_desc any_plan(test_random *random)
 {
     smoe_plan_desc desc = {
@@ -85,11 +95,13 @@ static smoe_plan_desc any_plan(test_random *random)
         .d_hidden = any_size(random, SMOE_MAX_WIDTH),
         .expert_count = any_size(random, SMOE_MAX_EXPERTS),
         .max_tokens = any_size(random, SMOE_MAX_TOKENS),
+        .activation = (smoe_activation)test_random_below(random, SMOE_ACTIVATION_SWIGLU_CLAMPED + 1),
         .gate = (smoe_gate)test_random_below(random, 2),
         .weight_type = (smoe_type)test_random_below(random, 3),
         .gated = test_random_below(random, 2) != 0,
         .renormalize = test_random_below(random, 2) != 0,
     };
+    desc.gated |= desc.activation == SMOE_ACTIVATION_SWIGLU_CLAMPED;
     desc.top_k = any_size(random, desc.expert_count);
     desc.max_active = test_random_below(random, 2) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
     desc.mixed_precision = desc.weight_type != SMOE_TYPE_FLOAT32 && test_random_below(random, 2);
@@ -97,12 +109,8 @@ static smoe_plan_desc any_plan(test_random *random)
         desc.router = SMOE_ROUTER_COSINE;
         desc.projection_width = any_size(random, SMOE_MAX_WIDTH);
     }
-    if (test_random_below(random, 3) == 0) {
-        desc.group_count = any_size(random, desc.expert_count);
-        while (desc.expert_count % desc.group_count)
-            desc.group_count--;
-        desc.top_groups = desc.group_count > 1 ? desc.group_count : 0;
-    }
+    if (test_random_below(random, 3) == 0)
+        any_groups(random, &desc);
     if (test_random_below(random, 3) == 0)
         desc.min_tokens = test_random_below(random, desc.max_tokens + 1);
     if (test_random_below(random, 3) == 0) {
@@ -153,10 +161,10 @@ static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_
                 i->max_workgroup_invocations, i->max_workgroup_size_x, i->max_shared_memory_size,
                 (unsigned long long)i->max_storage_buffer_range, (unsigned long long)i->min_storage_buffer_offset_alignment,
                 i->matrix_shape_count);
-    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u type=%d gated=%d router=%d p=%u gate=%d "
+    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u type=%d activation=%d gated=%d router=%d p=%u gate=%d "
                 "groups=%u/%u shared=%u/%d mixed=%d\n",
                 d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->weight_type,
-                d->gated, d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden, d->shared_gate,
+                d->activation, d->gated, d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden, d->shared_gate,
                 d->mixed_precision);
 }
 

@@ -10,11 +10,22 @@
 /* Tokens enough for every regime of every tuning table. */
 #define MANY_TOKENS 65536u
 
-static const smoe_plan_desc first = {
-    .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = MANY_TOKENS,
-    .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .renormalize = true,
-    .group_count = 8, .top_groups = 4, .gate = SMOE_GATE_SIGMOID, .shared_hidden = 2048, .shared_gate = true,
+#define BASE                                                                                                                      \
+    .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = MANY_TOKENS,               \
+    .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .renormalize = true, .group_count = 8,   \
+    .top_groups = 4, .gate = SMOE_GATE_SIGMOID, .shared_hidden = 2048, .shared_gate = true
+
+/* Between them they have every kernel. */
+static const struct {
+    const char *name;
+    smoe_plan_desc desc;
+} firsts[] = {
+    {"linear router", {BASE}},
+    {"cosine router", {BASE, .router = SMOE_ROUTER_COSINE, .projection_width = 256}},
+    {"mixed precision", {BASE, .mixed_precision = true}},
 };
+
+#define FIRST_COUNT (sizeof firsts / sizeof firsts[0])
 
 /* How another plan differs, and whether it is of the same classes. A kernel that needs a constant of the shape would be a row here. */
 typedef struct change {
@@ -23,19 +34,21 @@ typedef struct change {
     bool compiles;
 } change;
 
-#define SET(text_, compiles_, ...) changes[count++] = (change){text_, first, compiles_}, __VA_ARGS__
+#define MOST_CHANGES 16
+#define SET(text_, compiles_, ...) changes[count++] = (change){text_, *first, compiles_}, __VA_ARGS__
 #define NEW changes[count - 1].desc
 
-static uint32_t make_changes(change changes[16])
+/* The width of a projection stays 0 where there is none. */
+static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CHANGES])
 {
     uint32_t count = 0;
     SET("the same", false, (void)0);
-    SET("widths", false, NEW.d_model = 512, NEW.d_hidden = 4096, NEW.shared_hidden = 256);
+    SET("widths", false, NEW.d_model = 512, NEW.d_hidden = 4096, NEW.shared_hidden = 256, NEW.projection_width /= 3);
     SET("experts", false, NEW.expert_count = 40, NEW.group_count = 5);
     SET("experts chosen", false, NEW.top_k = 3, NEW.max_active = 9, NEW.top_groups = 2);
     SET("tokens", false, NEW.max_tokens = SMOE_MAX_TOKENS);
     SET("all of it", false, NEW.d_model = 768, NEW.d_hidden = 256, NEW.expert_count = 35, NEW.group_count = 7, NEW.top_k = 1,
-        NEW.top_groups = 3, NEW.max_active = 16, NEW.shared_hidden = 1536);
+        NEW.top_groups = 3, NEW.max_active = 16, NEW.shared_hidden = 1536, NEW.projection_width *= 2);
     SET("one count of tokens", false, NEW.min_tokens = NEW.max_tokens = 7);
     SET("a width that is no multiple of 4", true, NEW.d_model = 2047);
     SET("a width that is no multiple of a tile's depth", true, NEW.shared_hidden = 36);
@@ -43,32 +56,42 @@ static uint32_t make_changes(change changes[16])
     SET("a higher cap", true, NEW.max_active = 17);
     SET("more groups", true, NEW.group_count = 16);
     SET("another activation", true, NEW.activation = SMOE_ACTIVATION_RELU);
-    SET("another weight type", true, NEW.weight_type = SMOE_TYPE_FLOAT32);
+    SET("another weight type", true, NEW.weight_type = SMOE_TYPE_FLOAT32, NEW.mixed_precision = false);
     SET("softmax", true, NEW.gate = SMOE_GATE_SOFTMAX);
     return count;
 }
 
+static uint32_t created_by(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out)
+{
+    const uint32_t before = fake_pipelines_count().created;
+    assert_int_equal(smoe_plan_create(context, desc, out), SMOE_SUCCESS);
+    return fake_pipelines_count().created - before;
+}
+
+static void check_change(const char *name, const smoe_plan_desc *first, const change *different)
+{
+    smoe_context *context;
+    smoe_plan *plan, *other;
+    fake_reset();
+    fake_pipelines_reset();
+    const smoe_context_desc desc = fake_context_desc();
+    assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+    const uint32_t created = created_by(context, first, &plan), more = created_by(context, &different->desc, &other);
+    if ((more > 0) != different->compiles)
+        fail_msg("%s, %s: %u pipelines, then %u more", name, different->text, created, more);
+    smoe_plan_destroy(other);
+    smoe_plan_destroy(plan);
+    smoe_context_destroy(context);
+}
+
 static void test_plans(void **state)
 {
-    change changes[16];
-    const uint32_t count = make_changes(changes);
+    change changes[MOST_CHANGES];
     (void)state;
-    for (uint32_t i = 0; i < count; i++) {
-        smoe_context *context;
-        smoe_plan *plan, *other;
-        fake_reset();
-        fake_pipelines_reset();
-        const smoe_context_desc desc = fake_context_desc();
-        assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
-        assert_int_equal(smoe_plan_create(context, &first, &plan), SMOE_SUCCESS);
-        const uint32_t created = fake_pipelines_count().created;
-        assert_int_equal(smoe_plan_create(context, &changes[i].desc, &other), SMOE_SUCCESS);
-        const uint32_t more = fake_pipelines_count().created - created;
-        if ((more > 0) != changes[i].compiles)
-            fail_msg("%s: %u pipelines, then %u more", changes[i].text, created, more);
-        smoe_plan_destroy(other);
-        smoe_plan_destroy(plan);
-        smoe_context_destroy(context);
+    for (size_t f = 0; f < FIRST_COUNT; f++) {
+        const uint32_t count = make_changes(&firsts[f].desc, changes);
+        for (uint32_t i = 0; i < count; i++)
+            check_change(firsts[f].name, &firsts[f].desc, &changes[i]);
     }
 }
 
@@ -80,7 +103,22 @@ static bool has(const smoe_kernel_config *configs, uint32_t count, const smoe_ke
     return false;
 }
 
-#define MOST_CONFIGS (5 + 6 * SMOE_REGIME_COUNT)
+#define MOST_CONFIGS (5 + 10 * SMOE_REGIME_COUNT)
+
+/* Those with cooperative matrices too, which the build may have left out. */
+static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_shape *shape, smoe_kernel_config *configs)
+{
+    const smoe_tuning *tuning = smoe_tuning_cooperative();
+    uint32_t count = 0;
+    if (!shape->desc.mixed_precision || !smoe_cooperative_fits(info, shape->desc.weight_type))
+        return 0;
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
+        for (int shared = 0; shared < 2 && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE; shared++) {
+            configs[count++] = smoe_expert_up_config(info, shape, &tuning->regimes[i], shared);
+            configs[count++] = smoe_expert_down_config(info, shape, &tuning->regimes[i], shared);
+        }
+    return count;
+}
 
 /* Every configuration that a plan makes a pipeline from. */
 static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *desc, smoe_kernel_config configs[MOST_CONFIGS])
@@ -96,6 +134,7 @@ static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *d
     configs[count++] = s.totals;
     configs[count++] = s.combine;
     configs[count++] = s.group;
+    configs[count++] = s.cosine;
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_expert_selection *experts = &s.experts[i];
         const smoe_kernel_config *const of_regime[] = {&experts->sort, &experts->up, &experts->down};
@@ -108,29 +147,38 @@ static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *d
             configs[count++] = experts->shared_down;
         }
     }
-    return count;
+    return count + cooperative_configs_of(info, &shape, configs + count);
+}
+
+/* How many configurations were compared. */
+static uint32_t compare_changes(const smoe_device_info *info, const char *name, const smoe_plan_desc *first)
+{
+    change changes[MOST_CHANGES];
+    smoe_kernel_config own[MOST_CONFIGS], others[MOST_CONFIGS];
+    const uint32_t change_count = make_changes(first, changes), own_count = configs_of(info, first, own);
+    uint32_t compared = 0;
+    for (uint32_t c = 0; c < change_count && own_count > 0; c++) {
+        const uint32_t count = changes[c].compiles ? 0 : configs_of(info, &changes[c].desc, others);
+        for (uint32_t k = 0; k < count; k++, compared++)
+            if (!has(own, own_count, &others[k]))
+                fail_msg("%s, %s, %s: another configuration of %s", info->name, name, changes[c].text,
+                         smoe_kernel_row_get(others[k].kernel)->name);
+    }
+    return compared;
 }
 
 /* On every device, whatever its tiles. */
 static void test_configurations(void **state)
 {
-    change changes[16];
-    const uint32_t change_count = make_changes(changes);
-    uint32_t compared = 0;
     (void)state;
-    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
-        const smoe_device_info info = test_device(i);
-        smoe_kernel_config own[MOST_CONFIGS], others[MOST_CONFIGS];
-        const uint32_t own_count = configs_of(&info, &first, own);
-        for (uint32_t c = 0; c < change_count; c++) {
-            const uint32_t count = configs_of(&info, &changes[c].desc, others);
-            for (uint32_t k = 0; k < count && own_count > 0 && !changes[c].compiles; k++, compared++)
-                if (!has(own, own_count, &others[k]))
-                    fail_msg("%s, %s: another configuration of %s", info.name, changes[c].text,
-                             smoe_kernel_row_get(others[k].kernel)->name);
+    for (size_t f = 0; f < FIRST_COUNT; f++) {
+        uint32_t compared = 0;
+        for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
+            const smoe_device_info info = test_device(i);
+            compared += compare_changes(&info, firsts[f].name, &firsts[f].desc);
         }
+        assert_true(compared > 1000);
     }
-    assert_true(compared > 1000);
 }
 
 int main(void)
