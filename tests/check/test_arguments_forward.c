@@ -3,6 +3,7 @@
 
 #include "common/cmocka_all.h"
 #include "common/gpu.h"
+#include "objects/layer.h"
 #include "objects/plan.h"
 #include "refusal.h"
 
@@ -324,42 +325,64 @@ static void refuse_params(parts *p)
     REFUSE_NONFINITE(scale);
 }
 
-/* A plan that lacks a pipeline, as no plan should: each one that a forward binds is asked for before anything is recorded. */
+/* A pipeline of a plan, the stage that needs it, and whether smoe_route does too. */
+typedef struct need {
+    VkPipeline *pipeline;
+    const char *stage;
+    bool routes;
+} need;
+
+static void refuse_without(parts *p, const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
+                           const need *missing)
+{
+    const VkPipeline kept = *missing->pipeline;
+
+    assert_true(kept != VK_NULL_HANDLE);
+    *missing->pipeline = VK_NULL_HANDLE;
+    REFUSED(&p->record, missing->stage, smoe_forward(p->gpu.commands, layer, binding, params, NULL));
+    if (missing->routes)
+        REFUSED(&p->record, missing->stage, smoe_route(p->gpu.commands, layer, binding, params, NULL));
+    else
+        assert_int_equal(smoe_plan_check_pipelines(layer->plan, params->token_count, true, true), SMOE_SUCCESS);
+    *missing->pipeline = kept;
+}
+
+/* Plans that lack a pipeline, as no plan should: each one that a forward binds is asked for before anything is recorded. */
 static void refuse_missing(parts *p)
 {
-    smoe_plan *plan = p->full;
+    smoe_plan *full = p->full, *plain = p->plan;
     smoe_forward_params params = smoe_forward_defaults();
-    params.token_count = 1;
-    const smoe_regimes r = smoe_selection_regimes(&plan->selection, &plan->shape.desc, params.token_count);
-    const struct {
-        VkPipeline *pipeline;
-        const char *stage;
-        bool routes;
-    } needs[] = {
-        {&plan->router[r.project], "route_project", true}, /* the shared gate's too: a software device has one kernel for both */
-        {&plan->cosine, "route_logits", true},
-        {&plan->group, "route_group", true},
-        {&plan->select, "route_select", true},
-        {&plan->totals, "totals", true},
-        {&plan->experts[r.experts].sort, "sort", false},
-        {&plan->experts[r.experts].up, "expert_up", false},
-        {&plan->experts[r.experts].down, "expert_down", false},
-        {&plan->experts[r.shared].shared_up, "expert_up", false},
-        {&plan->experts[r.shared].shared_down, "expert_down", false},
-        {&plan->combine, "combine", false},
+    params.token_count = 2;
+    const smoe_regimes f = smoe_selection_regimes(&full->selection, &full->shape.desc, params.token_count);
+    const smoe_regimes r = smoe_selection_regimes(&plain->selection, &plain->shape.desc, params.token_count);
+    const need of_full[] = {
+        {&full->router[f.project], "route_project", true}, /* the shared gate's too: a software device has one kernel for both */
+        {&full->cosine, "route_logits", true},
+        {&full->group, "route_group", true},
+        {&full->select, "route_select", true},
+        {&full->totals, "totals", true},
+        {&full->experts[f.experts].sort, "sort", false},
+        {&full->experts[f.experts].up, "expert_up", false},
+        {&full->experts[f.experts].down, "expert_down", false},
+        {&full->experts[f.shared].shared_up, "expert_up", false},
+        {&full->experts[f.shared].shared_down, "expert_down", false},
+        {&full->combine, "combine", false},
     };
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
-        const VkPipeline kept = *needs[i].pipeline;
-        assert_true(kept != VK_NULL_HANDLE);
-        *needs[i].pipeline = VK_NULL_HANDLE;
-        REFUSED(&p->record, needs[i].stage, smoe_forward(p->gpu.commands, p->full_layer, p->full_binding, &params, NULL));
-        if (needs[i].routes)
-            REFUSED(&p->record, needs[i].stage, smoe_route(p->gpu.commands, p->full_layer, p->full_binding, &params, NULL));
-        else
-            assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, true, true), SMOE_SUCCESS);
-        *needs[i].pipeline = kept;
-    }
-    assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, true, false), SMOE_SUCCESS);
+    const need of_plain[] = {
+        {&plain->router[r.logits], "route_logits", true},
+        {&plain->select, "route_select", true},
+        {&plain->totals, "totals", true},
+        {&plain->experts[r.experts].sort, "sort", false},
+        {&plain->experts[r.experts].up, "expert_up", false},
+        {&plain->experts[r.experts].down, "expert_down", false},
+        {&plain->combine, "combine", false},
+    };
+    for (size_t i = 0; i < sizeof of_full / sizeof of_full[0]; i++)
+        refuse_without(p, p->full_layer, p->full_binding, &params, &of_full[i]);
+    for (size_t i = 0; i < sizeof of_plain / sizeof of_plain[0]; i++)
+        refuse_without(p, p->layer, p->binding, &params, &of_plain[i]);
+    assert_int_equal(smoe_plan_check_pipelines(full, params.token_count, true, false), SMOE_SUCCESS);
+    assert_int_equal(smoe_plan_check_pipelines(plain, params.token_count, true, false), SMOE_SUCCESS);
 }
 
 static void test_forward(void **state)

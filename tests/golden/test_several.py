@@ -54,12 +54,17 @@ def each_as_if_alone():
 
 
 def one_device_for_all():
-    """The validation layer's count is of each layer; making one device more would show as two."""
+    """The validation layer's count is of each layer; making one device more would show as two. The loader tells of devices in words of its
+    own, which another release may change."""
     output, _ = run('--validate', GOOD, OTHER, GOOD)
     assert output.count('validation    0 messages\n') == 3, output
     listing = subprocess.run([RUN, *DEVICE, GOOD, OTHER, GOOD], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8',
                              env={**os.environ, 'VK_LOADER_DEBUG': 'all'}).stdout
-    assert listing.count('file   ') == 3 and listing.count('vkCreateDevice layer callstack setup') == 1, listing
+    assert listing.count('file   ') == 3, listing
+    devices = listing.count('vkCreateDevice layer callstack setup')
+    if devices == 0:
+        raise tap.Skip('the loader does not say "vkCreateDevice layer callstack setup", by which devices are counted')
+    assert devices == 1, listing
 
 
 def a_bad_file_keeps_no_other_from_running():
