@@ -416,7 +416,8 @@ typedef struct smoe_binding_desc {
 typedef struct smoe_binding smoe_binding;
 
 /* T, the most tokens a forward over this binding may take, follows from x.size: the whole rows it holds, at most max_tokens;
- * it must hold min_tokens. y and report must hold as many as T. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+ * it must hold min_tokens. y and report must hold as many as T. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY,
+ * VULKAN. */
 SMOE_API smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *desc, smoe_binding **out);
 SMOE_API void smoe_binding_destroy(smoe_binding *binding);
 

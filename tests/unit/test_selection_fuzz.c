@@ -164,8 +164,8 @@ static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_
     print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u type=%d activation=%d gated=%d router=%d p=%u gate=%d "
                 "groups=%u/%u shared=%u/%d mixed=%d\n",
                 d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->weight_type,
-                d->activation, d->gated, d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden, d->shared_gate,
-                d->mixed_precision);
+                d->activation, d->gated, d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden,
+                d->shared_gate, d->mixed_precision);
 }
 
 static void test_any_device(void **state)
