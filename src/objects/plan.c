@@ -106,6 +106,7 @@ smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_coun
     const smoe_expert_pipelines *experts = &plan->experts[regimes.experts], *shared = &plan->experts[regimes.shared];
     const bool cosine = plan->shape.desc.router == SMOE_ROUTER_COSINE, runs_experts = !routing_alone;
     const bool has_shared = runs_experts && plan->shape.desc.shared_hidden > 0;
+    /* What record_routing.c and record_experts.c bind; create_pipelines makes them where selection.c's mark_used has found a use. */
     const struct {
         smoe_stage stage;
         bool runs;
