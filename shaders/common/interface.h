@@ -77,8 +77,8 @@
     UINT b_offset;                                                                                                           \
     UINT w_gate_offset;                                                                                                      \
     UINT b_gate_offset;                                                                                                      \
-    UINT output_at;       /* of the router's: LOGITS, PROJECTED, or 0 of a binding that is SHARED_GATE */                    \
-    UINT first_expert;    /* the rest is of the routed experts: the first of this range */                                   \
+    UINT output_at;       /* router only: LOGITS, PROJECTED, or 0 where the binding is SHARED_GATE */                        \
+    UINT first_expert;    /* from here on routed experts only: the first of this range */                                    \
     UINT arguments_at;    /* ARGUMENTS of this dispatch */                                                                   \
     UINT tile_count_at;   /* TILE_COUNTS of this range */                                                                    \
     UINT tiles_at;                                                                                                           \
