@@ -49,13 +49,11 @@ void main() {
         [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
             loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k);
         [[unroll]] for (uint p = 0; p < LOAD / 4; p++) {
-            vec4 a[TILE_ROWS];
-            [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
-                a[r] = read_input(input_base[r], k + 4 * p);
-            [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
-                const vec4 w = weights_part(loaded[i], p);
-                [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
-                    sum[r * LANE_ROWS + i] = multiply_add(a[r], w, sum[r * LANE_ROWS + i]);
+            // A row of inputs at a time: with all of them at hand before the first multiply-add, Volta holds a fourth fewer subgroups.
+            [[unroll]] for (uint r = 0; r < TILE_ROWS; r++) {
+                const vec4 a = read_input(input_base[r], k + 4 * p);
+                [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+                    sum[r * LANE_ROWS + i] = multiply_add(a, weights_part(loaded[i], p), sum[r * LANE_ROWS + i]);
             }
         }
     }
@@ -87,7 +85,8 @@ void main() {
                 g += parts[at + t + THREAD_COLUMNS * STRIDE];
         }
 #endif
-        const uint o = first + lane, r = o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
+        // The one row is 0: said, so that its place stays scalar. Adreno 730 to 750 then hold 12 subgroups of unaligned rows, not 10.
+        const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
         if (o < OUTPUTS && r < tile.rows && column < push.columns)
             store(tile.first_row + r, column, tile.expert, s, g);
     }

@@ -50,10 +50,15 @@ float next_rank(uint rank) {
     return score;
 }
 
+// By slots: with a loop over the ranks Volta holds 16 subgroups where it can hold 20.
 void write_unused_from(uint token, uint rank) {
-    if ((push.flags & SMOE_FLAG_REPORT) != 0u)
-        for (uint i = rank + gl_SubgroupInvocationID; i < push.active_stride; i += lanes)
-            write_unused(token, i);
+    if ((push.flags & SMOE_FLAG_REPORT) == 0u)
+        return;
+    [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
+        const uint own = gl_SubgroupInvocationID + i * lanes;
+        if (own >= rank && own < push.active_stride)
+            write_unused(token, own);
+    }
 }
 
 // The largest logit of those whose gates are added up. n experts run.

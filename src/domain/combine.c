@@ -1,9 +1,9 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* An invocation sums 4 columns where D is a multiple of 4, else 1. A workgroup has few invocations, so that a narrow layer leaves few of
- * them idle. */
-#define WORKGROUP_SIZE 64u
+/* An invocation sums 4 columns where D is a multiple of 4, else 1. Adreno runs subgroups of 128 lanes only where a workgroup has as many:
+ * with 64 it holds half the invocations (tests/drivers/TABLE.md). Those past the last column return at once. */
+#define WORKGROUP_SIZE 128u
 
 smoe_kernel_config smoe_combine_config(const smoe_shape *shape)
 {
