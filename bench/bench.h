@@ -86,7 +86,8 @@ typedef struct bench_peak {
 /* The most bytes per second that any of the three moved. */
 double bench_peak_bytes(const bench_peak *peak);
 
-bool bench_measure_peak(smoe_device *device, bench_peak *peak);
+/* Each of its kernels runs at most so often, 0: as often as a result needs that does not vary. */
+bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *peak);
 
 /* ---- measure.c ------------------------------------------------------------------------------------------------------------- */
 

@@ -186,7 +186,7 @@ static int run_all(bench *b)
     b->result.info = *smoe_context_device_info(smoe_device_context(b->device));
     if (b->options.no_peak)
         snprintf(b->result.peak.reason, sizeof b->result.peak.reason, "not asked for: --no-peak");
-    else if (!bench_measure_peak(b->device, &b->result.peak))
+    else if (!bench_measure_peak(b->device, b->options.repeat, &b->result.peak))
         fprintf(stderr, "smoe-bench: the device's peak: %s\n", b->result.peak.reason);
     bench_print_device(b->out, &b->options, &b->result);
     for (size_t i = 0; status == BENCH_OK && i < bench_preset_count; i++) {

@@ -26,7 +26,7 @@ void bench_print_help(void)
          "how:\n"
          "  --device N|NAME|UUID   which device; smoe-devices lists them [best]\n"
          "  --seconds S            time for each row [1]; three forwards at least\n"
-         "  --repeat N             N forwards each, however long they take\n"
+         "  --repeat N             N forwards each, however long they take; the peak's kernels run N times too, 24 at most\n"
          "  --memory SHARE         the part of the device's memory that may be used [0.6]\n"
          "  --mask BITS            capabilities to do without, SMOE_CAPABILITY_* of smoe.h; 4: subgroup shuffle\n"
          "  --no-peak              do not measure the device's own peak\n"
