@@ -180,7 +180,6 @@ int layers_boundary_mass(analyze *a)
         layers_put(a, &source);
         source.plan.max_active = source.plan.top_k; /* routing alone: the less a record holds the better */
         source.params.max_active = 0;
-        source.plan.min_tokens = source.token_count;
         const smoe_result result = smoe_device_layer_create(a->device, &source.plan, &source.weights, &layer);
         if (result != SMOE_SUCCESS)
             status = analyze_fail_result(a, result);

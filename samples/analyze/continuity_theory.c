@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COARSE = 257, MIDDLE = COARSE / 2 }; /* points on the line; the middle one is the boundary */
+enum { COARSE = PATH_FEWEST, MIDDLE = COARSE / 2 }; /* points on the line; the middle one is the boundary */
 
 /* M, on a grid that is fine at both ends. Infinite for a or b below 1, where it is so at an end. */
 static double steepest(double a, double b)

@@ -54,6 +54,7 @@ static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
                                     .expert_count = experts,
                                     .top_k = k,
                                     .max_active = experts,
+                                    .min_tokens = tokens,
                                     .max_tokens = tokens,
                                     .router = SMOE_ROUTER_LINEAR,
                                     .gate = SMOE_GATE_SOFTMAX,
@@ -91,10 +92,10 @@ static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
     const smoe_tensor *x = smoe_layer_file_tensor(source->file, "x");
     if (x) {
         source->x = x->data;
-        source->token_count = source->plan.max_tokens;
+        source->token_count = source->plan.min_tokens = source->plan.max_tokens;
         return refuse_given(a, "--tokens", "this layer file has inputs of its own");
     }
-    source->token_count = source->plan.max_tokens = drawn_tokens;
+    source->token_count = source->plan.min_tokens = source->plan.max_tokens = drawn_tokens;
     source->x = draw(a, source, 0, (size_t)drawn_tokens * source->plan.d_model, 1.0);
     return source->x ? ANALYZE_OK : ANALYZE_FAILED;
 }

@@ -24,7 +24,7 @@ int layers_boundary_mass(analyze *a);
 /* A layer in host memory. */
 typedef struct layers_source {
     smoe_layer_file *file; /* NULL: drawn */
-    smoe_plan_desc plan;   /* max_active resolved; max_tokens = token_count */
+    smoe_plan_desc plan;   /* max_active resolved; min_tokens = max_tokens = token_count */
     smoe_forward_params params;
     smoe_host_weights weights;
     const float *x;        /* [token_count, D] */

@@ -7,8 +7,9 @@
 
 enum { SCAN = 1025, SEGMENTS = 48, CROSSINGS = 8 };
 
-smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
-                     double to, uint32_t points)
+/* y: NULL for the routing alone. */
+static smoe_result run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
+                       double to, uint32_t points, float *y)
 {
     const uint32_t width = walk->source->plan.d_model;
     for (uint32_t i = 0; i < points; i++)
@@ -16,7 +17,13 @@ smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const d
             walk->x[(size_t)i * width + d] = (float)(start[d] + (from + (to - from) * i / (points - 1)) * direction[d]);
     smoe_forward_params all = *params;
     all.token_count = points;
-    return smoe_device_layer_forward(walk->layer, &all, walk->x, walk->y, walk->report, NULL);
+    return smoe_device_layer_forward(walk->layer, &all, walk->x, y, walk->report, NULL);
+}
+
+smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
+                     double to, uint32_t points)
+{
+    return run(walk, params, start, direction, from, to, points, walk->y);
 }
 
 float path_report_float(const path_walk *walk, uint32_t point, uint32_t word)
@@ -66,7 +73,7 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
     uint32_t at = 0;
     line->crossings = 0;
     for (int round = 0; round < 2; round++) {
-        const smoe_result result = path_run(walk, &hard, start, direction, from, to, SCAN);
+        const smoe_result result = run(walk, &hard, start, direction, from, to, SCAN, NULL);
         if (result != SMOE_SUCCESS)
             return result;
         if (count_crossings(walk, SCAN, &at) == 0)
@@ -84,18 +91,18 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
         line->centre[d] = start[d] + 0.5 * (from + to) * direction[d];
         line->direction[d] = direction[d] / length;
     }
-    /* How fast the gap opens: from a thousandth of the segment away. */
+    /* How fast the gap opens: from a thousandth of the segment away. The points between are not looked at. */
     const double away = 1e-3 * length;
-    smoe_result result = path_run(walk, &hard, line->centre, line->direction, -away, away, 2);
+    smoe_result result = run(walk, &hard, line->centre, line->direction, -away, away, SCAN - 1, NULL);
     if (result != SMOE_SUCCESS)
         return result;
     const uint32_t word = line->groups ? SMOE_REPORT_GROUP_GAP : SMOE_REPORT_GAP;
-    line->gap_slope = fmin(path_report_float(walk, 0, word), path_report_float(walk, 1, word)) / away;
+    line->gap_slope = fmin(path_report_float(walk, 0, word), path_report_float(walk, SCAN - 2, word)) / away;
     line->half_length = reach / line->gap_slope;
     if (!(line->gap_slope > 0 && isfinite(line->half_length)))
         return SMOE_SUCCESS;
     /* An even number: none on the boundary itself. */
-    result = path_run(walk, &hard, line->centre, line->direction, -line->half_length, line->half_length, SCAN - 1);
+    result = run(walk, &hard, line->centre, line->direction, -line->half_length, line->half_length, SCAN - 1, NULL);
     if (result == SMOE_SUCCESS)
         line->crossings = count_crossings(walk, SCAN - 1, NULL);
     return result;
@@ -119,7 +126,7 @@ int path_find(path_walk *walk, bool groups, double reach, path_line *line)
             direction[d] = (double)to[d] - from[d];
         }
         uint32_t places[CROSSINGS], count = 0;
-        result = path_run(walk, &hard, start, direction, 0, 1, SCAN);
+        result = run(walk, &hard, start, direction, 0, 1, SCAN, NULL);
         for (uint32_t i = 0; result == SMOE_SUCCESS && i + 1 < SCAN && count < CROSSINGS; i++)
             if (!same_experts(walk, i, i + 1))
                 places[count++] = i;

@@ -4,6 +4,9 @@
 
 #include "layers.h"
 
+/* Points of a run, at least: the plan's min_tokens, so that it makes the kernels for many tokens only. */
+enum { PATH_FEWEST = 257 };
+
 typedef struct path_walk {
     analyze *a;
     const layers_source *source;

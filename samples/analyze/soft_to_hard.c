@@ -277,7 +277,7 @@ static int open_study(study *s)
     w->shared_w1 = w->shared_w2 = w->shared_w3 = NULL;
     w->shared_b1 = w->shared_b2 = w->shared_b3 = w->shared_gate = NULL;
     layers_put(a, &s->source);
-    s->count = plan->min_tokens = s->source.token_count;
+    s->count = s->source.token_count;
     s->width = plan->d_model;
     s->experts = plan->expert_count;
     const size_t rows = s->count, values = rows * s->width;
