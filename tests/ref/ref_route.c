@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define LOG_SCALE_MOST log(100.0)
 #define NORM_LEAST 1e-12
@@ -122,14 +123,25 @@ void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *
         scores[e] -= groups->penalty[ref_group_of(layer, e)];
 }
 
+typedef struct scored_expert {
+    double score;
+    uint32_t expert;
+} scored_expert;
+
+static int compare_experts(const void *left, const void *right)
+{
+    const scored_expert *a = left, *b = right;
+    return a->score != b->score ? (a->score > b->score ? -1 : 1) : a->expert < b->expert ? -1 : 1;
+}
+
 void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked)
 {
-    for (uint32_t e = 0; e < expert_count; e++) {
-        uint32_t better = 0;
-        for (uint32_t other = 0; other < expert_count; other++)
-            better += scores[other] > scores[e] || (scores[other] == scores[e] && other < e);
-        ranked[better] = e;
-    }
+    scored_expert all[SMOE_MAX_EXPERTS];
+    for (uint32_t e = 0; e < expert_count; e++)
+        all[e] = (scored_expert){scores[e], e};
+    qsort(all, expert_count, sizeof all[0], compare_experts);
+    for (uint32_t r = 0; r < expert_count; r++)
+        ranked[r] = all[r].expert;
 }
 
 /* log(1 + exp(q)) without overflow */
