@@ -41,6 +41,7 @@ LANES = (
     Lanes('tests/check/test_large.c', (8,), ALL, 'ranges and passes are cut by bytes and rows'),
     Lanes('tests/check/test_layer.c', (8,), (8,), 'rows of test_stages, through device.h'),
     Lanes('tests/check/test_masked.c', (4,), ALL, 'what is masked most knows no lanes; kernels that nothing else chooses run at 4 only'),
+    Lanes('tests/check/test_nonfinite.c', (8,), ALL, 'test_stages has non-finite tokens at every size; here are their places and kinds'),
     Lanes('tests/check/test_recording.c', (8,), (8,), 'the order of forwards in a command buffer'),
     Lanes('tests/check/test_threads.c', (8,), (8,), 'what threads share has no lanes'),
     Lanes('tests/check/test_tiers.c', (16,), (4, 16), 'tiles of GPUs, whose subgroups are larger still; test_tuning has 8'),
