@@ -21,6 +21,25 @@ uint32_t case_cover_pair(uint32_t property, uint32_t kernel)
     return FIRST_KERNEL_PAIR + property * COVER_KERNELS_MOST + kernel;
 }
 
+/* The first kernel with the name of this one, whatever the rows of its tiles. */
+static uint32_t any_rows(const case_cover *cover, uint32_t kernel)
+{
+    uint32_t at = 0;
+
+    while (strcmp(cover->kernels[at].name, cover->kernels[kernel].name) != 0)
+        at++;
+    return at;
+}
+
+/* The pair of a property with a kernel. Tiles of any rows show it where rows make no difference to the property, or where the kernel's work
+ * is that of another one, which is seen with each of its rows. */
+static uint32_t pair_of(const case_cover *cover, uint32_t property, uint32_t kernel)
+{
+    const bool by_rows = case_properties[property].by_rows && !cover->kernels[kernel].again;
+
+    return case_cover_pair(property, by_rows ? kernel : any_rows(cover, kernel));
+}
+
 static bool complain(const char *what)
 {
     fprintf(stderr, "    the cover of the case table: %s\n", what);
@@ -39,10 +58,8 @@ static uint32_t keep_kernel(case_cover *cover, const case_kernel *kernel)
     return at;
 }
 
-static bool find_kernels(case_cover *cover, const smoe_device_info *device, cover_set *set)
+static bool find_kernels(case_cover *cover, const smoe_device_info *device, case_kernel kernels[CASE_KERNELS_MOST], cover_set *set)
 {
-    case_kernel kernels[CASE_KERNELS_MOST];
-
     set->kernel_count = case_kernels_find(device, &cover->wish.cases[set->row], kernels);
     for (uint32_t i = 0; i < set->kernel_count; i++)
         if ((set->kernels[i] = keep_kernel(cover, &kernels[i])) == COVER_KERNELS_MOST)
@@ -66,16 +83,33 @@ static bool same_pipelines(const case_cover *cover, const cover_set *a, const co
            same_plan(&cover->wish.cases[a->row], &cover->wish.cases[b->row]);
 }
 
+static void keep_pipelines(case_cover *cover, const case_kernel *kernels, cover_set *set)
+{
+    const case_cover *made = cover->wish.made;
+    const uint32_t lanes = cover->wish.devices[set->device].subgroup_size;
+
+    for (uint32_t i = 0; i < set->kernel_count; i++) {
+        const uint32_t index = case_pipelines_keep(&cover->pipelines, made ? &made->pipelines : NULL, lanes, &kernels[i]);
+        uint32_t at = 0;
+        while (at < set->pipeline_count && set->pipelines[at] != index)
+            at++;
+        if (at == set->pipeline_count)
+            set->pipelines[set->pipeline_count++] = index;
+    }
+}
+
 /* Puts each row on each device into a set. */
 static bool make_sets(case_cover *cover)
 {
     const cover_wish *wish = &cover->wish;
+    case_kernel kernels[CASE_KERNELS_MOST];
 
     for (uint32_t i = 0; i < wish->device_count * wish->case_count; i++) {
         cover_set one = {.device = i / wish->case_count, .row = i % wish->case_count};
         uint32_t set = wish->together ? 0 : cover->set_count;
-        if (!find_kernels(cover, &wish->devices[one.device], &one))
+        if (!find_kernels(cover, &wish->devices[one.device], kernels, &one))
             return false;
+        keep_pipelines(cover, kernels, &one);
         while (set < cover->set_count && !same_pipelines(cover, &cover->sets[set], &one))
             set++;
         if (set == cover->set_count)
@@ -94,14 +128,15 @@ static bool reads(const case_cover *cover, uint32_t kernel, uint32_t property)
 static bool find_known(case_cover *cover)
 {
     const cover_wish *wish = &cover->wish;
+    case_kernel kernels[CASE_KERNELS_MOST];
 
     for (uint32_t i = 0; wish->known && i < wish->case_count; i++) {
         cover_set set = {.row = i};
-        if (!find_kernels(cover, wish->known, &set))
+        if (!find_kernels(cover, wish->known, kernels, &set))
             return false;
         for (uint32_t p = 0; p < case_property_count; p++)
             for (uint32_t k = 0; case_properties[p].holds(&wish->cases[i]) && k < set.kernel_count; k++)
-                cover->known[case_cover_pair(p, set.kernels[k])] = true;
+                cover->known[pair_of(cover, p, set.kernels[k])] = true;
     }
     cover->known_count = cover->kernel_count;
     return true;
@@ -123,19 +158,17 @@ static void list_property(const case_cover *cover, const cover_set *set, uint32_
     list_pair(list, kinds & COVER_PROPERTY_DEVICES && case_properties[property].by_lanes,
               FIRST_DEVICE_PAIR + property * CASE_DEVICES_MOST + set->device);
     for (uint32_t i = 0; i < set->kernel_count; i++) {
-        const uint32_t pair = case_cover_pair(property, set->kernels[i]);
+        const uint32_t pair = pair_of(cover, property, set->kernels[i]);
         list_pair(list, kinds & COVER_PROPERTY_KERNELS && reads(cover, set->kernels[i], property) && !cover->known[pair], pair);
     }
 }
 
-/* A known kernel counts as one whatever the rows of its tiles. */
-static uint32_t any_rows(const case_cover *cover, uint32_t kernel)
+/* A known kernel counts as one whatever the rows of its tiles, and so does one whose work is that of another. */
+static uint32_t any_known_rows(const case_cover *cover, uint32_t kernel)
 {
-    uint32_t at = 0;
+    const uint32_t first = any_rows(cover, kernel);
 
-    while (kernel < cover->known_count && strcmp(cover->kernels[at].name, cover->kernels[kernel].name) != 0)
-        at++;
-    return kernel < cover->known_count ? at : kernel;
+    return first < cover->known_count || cover->kernels[kernel].again ? first : kernel;
 }
 
 static bool find_pairs(const case_cover *cover, cover_set *set, pair_list *list)
@@ -150,7 +183,7 @@ static bool find_pairs(const case_cover *cover, cover_set *set, pair_list *list)
                 list_property(cover, set, p, list);
     for (uint32_t i = 0; i < set->kernel_count; i++)
         list_pair(list, wish->kinds & COVER_KERNEL_DEVICES && cover->kernels[set->kernels[i]].by_lanes,
-                  FIRST_KERNEL_DEVICE + any_rows(cover, set->kernels[i]) * CASE_DEVICES_MOST + set->device);
+                  FIRST_KERNEL_DEVICE + any_known_rows(cover, set->kernels[i]) * CASE_DEVICES_MOST + set->device);
     set->pair_count = list->count;
     set->pairs = calloc(list->count + 1, sizeof *set->pairs);
     if (set->pairs)
@@ -169,96 +202,6 @@ static bool find_all_pairs(case_cover *cover)
     return good;
 }
 
-static void choose(case_cover *cover, cover_set *set, bool chosen)
-{
-    set->chosen = chosen;
-    for (uint32_t i = 0; i < set->pair_count; i++)
-        cover->times[set->pairs[i]] += chosen ? 1 : UINT32_MAX; /* -1 */
-}
-
-static uint32_t pairs_shown(const case_cover *cover, const cover_set *set, uint32_t times)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < set->pair_count; i++)
-        count += cover->times[set->pairs[i]] == times;
-    return count;
-}
-
-bool case_cover_gains(const case_cover *cover, const cover_set *set)
-{
-    return pairs_shown(cover, set, 0) > 0;
-}
-
-bool case_cover_needs(const case_cover *cover, const cover_set *set)
-{
-    return set->chosen && pairs_shown(cover, set, 1) > 0;
-}
-
-/* Whether a chosen set other than this one has the kernel's pipeline. */
-static bool has_pipeline(const case_cover *cover, const cover_set *set, uint32_t kernel)
-{
-    for (uint32_t i = 0; i < cover->set_count; i++) {
-        const cover_set *other = &cover->sets[i];
-        for (uint32_t k = 0; other->chosen && other != set && other->device == set->device && k < other->kernel_count; k++)
-            if (other->kernels[k] == kernel && same_plan(&cover->wish.cases[other->row], &cover->wish.cases[set->row]))
-                return true;
-    }
-    return false;
-}
-
-/* Roughly what compiling costs: drivers unroll the rows of a tile, two matrices take twice as much, and elements that are read one at a
- * time twice as much again. Everything else a run does costs next to nothing. */
-static uint64_t cost_of(const case_cover *cover, const cover_set *set)
-{
-    const layer_case *shape = &cover->wish.cases[set->row];
-    const uint32_t odd = shape->d_model % 4 || shape->d_hidden % 4 ? 2 : 1;
-    const bool made = cover->wish.made && cover->wish.made[set->row];
-    uint64_t cost = 1;
-
-    for (uint32_t i = 0; !made && i < set->kernel_count; i++) {
-        const case_kernel *kernel = &cover->kernels[set->kernels[i]];
-        const uint32_t matrices = kernel->readers & READ_BY_UP && shape->gated ? 2 : 1;
-        const uint32_t rows = kernel->readers & (READ_BY_LOGITS | READ_BY_EXPERTS) ? kernel->rows * matrices * odd : 0;
-        cost += has_pipeline(cover, set, set->kernels[i]) ? 0 : 4 + rows;
-    }
-    return cost;
-}
-
-/* The set that shows the most new pairs for its cost. */
-static cover_set *find_best(const case_cover *cover)
-{
-    uint64_t best_gain = 0, best_cost = 1;
-    cover_set *best = NULL;
-
-    for (uint32_t i = 0; i < cover->set_count; i++) {
-        const uint64_t gain = pairs_shown(cover, &cover->sets[i], 0), cost = gain ? cost_of(cover, &cover->sets[i]) : 1;
-        if (gain * best_cost <= best_gain * cost)
-            continue;
-        best = &cover->sets[i];
-        best_gain = gain;
-        best_cost = cost;
-    }
-    return best;
-}
-
-/* The chosen set that costs the most among those that are no longer needed: other chosen sets show all that such a set shows. */
-static cover_set *find_superfluous(const case_cover *cover)
-{
-    cover_set *found = NULL;
-    uint64_t most = 0;
-
-    for (uint32_t i = 0; i < cover->set_count; i++) {
-        cover_set *set = &cover->sets[i];
-        const uint64_t cost = set->chosen && !case_cover_needs(cover, set) ? cost_of(cover, set) : 0;
-        if (cost <= most)
-            continue;
-        found = set;
-        most = cost;
-    }
-    return found;
-}
-
 bool case_cover_create(case_cover *cover, const cover_wish *wish)
 {
     const uint32_t most = wish->case_count * wish->device_count;
@@ -268,16 +211,14 @@ bool case_cover_create(case_cover *cover, const cover_wish *wish)
         return complain("more properties or devices than there is room for");
     cover->sets = calloc(most, sizeof *cover->sets);
     cover->set_of = calloc(most, sizeof *cover->set_of);
+    cover->pipelines.list = calloc((size_t)most * CASE_KERNELS_MOST, sizeof *cover->pipelines.list);
     cover->times = calloc(PAIRS, sizeof *cover->times);
     cover->known = calloc(PAIRS, sizeof *cover->known);
-    if (!cover->sets || !cover->set_of || !cover->times || !cover->known)
+    if (!cover->sets || !cover->set_of || !cover->pipelines.list || !cover->times || !cover->known)
         return complain("out of memory");
     if (!find_known(cover) || !make_sets(cover) || !find_all_pairs(cover))
         return false;
-    for (cover_set *best; (best = find_best(cover)) != NULL;)
-        choose(cover, best, true);
-    for (cover_set *set; (set = find_superfluous(cover)) != NULL;)
-        choose(cover, set, false);
+    case_cover_choose(cover);
     return true;
 }
 
@@ -287,6 +228,7 @@ void case_cover_destroy(case_cover *cover)
         free(cover->sets[i].pairs);
     free(cover->sets);
     free(cover->set_of);
+    free(cover->pipelines.list);
     free(cover->times);
     free(cover->known);
     *cover = (case_cover){.sets = NULL};

@@ -4,14 +4,14 @@
 #ifndef CASE_COVER_H
 #define CASE_COVER_H
 
-#include "case_kernels.h"
+#include "case_pipelines.h"
 
 #define COVER_KERNELS_MOST 192
 
 /* What must be seen. */
 enum {
     COVER_PROPERTIES = 1,       /* each property */
-    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it */
+    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it; with its tiles of any rows, unless by_lanes */
     COVER_PROPERTY_DEVICES = 4, /* each on every device, where lanes can make a difference to it */
     COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device, a known one with tiles of any size */
     COVER_ALL = 15
@@ -25,15 +25,16 @@ typedef struct cover_wish {
     uint32_t kinds;                /* COVER_* */
     bool together;                 /* rows that differ in values only run together: their pipelines are there */
     const smoe_device_info *known; /* NULL, or a device where another test shows all that the table shows of properties with kernels */
-    const bool *made;              /* NULL, or [case_count]: another test makes the row's pipelines, and the driver keeps them */
+    const struct case_cover *made; /* NULL, or another test's, whose pipelines the driver keeps */
 } cover_wish;
 
 /* Rows that run together on one of the devices. */
 typedef struct cover_set {
     uint32_t device, row;                                /* the first */
     uint32_t kernels[CASE_KERNELS_MOST], kernel_count;
+    uint32_t pipelines[CASE_KERNELS_MOST], pipeline_count;
     uint32_t *pairs, pair_count;                         /* what they show */
-    bool chosen;
+    bool chosen, taken_out;                              /* taken_out: by the exchange that is being tried */
 } cover_set;
 
 typedef struct case_cover {
@@ -43,6 +44,7 @@ typedef struct case_cover {
     cover_set *sets;
     uint32_t set_count;
     uint32_t *set_of; /* [device_count,case_count] */
+    case_pipelines pipelines;
     uint32_t *times;  /* [pair_count]: how many of the chosen sets show it */
     bool *known;      /* [pair_count]: the known device shows it */
     uint32_t pair_count;
@@ -51,6 +53,9 @@ typedef struct case_cover {
 /* False after printing why. What the wish points to must live as long as the cover, which is to be destroyed in any case. */
 bool case_cover_create(case_cover *cover, const cover_wish *wish);
 void case_cover_destroy(case_cover *cover);
+
+/* Chooses sets that show all pairs, at little cost; part of case_cover_create. */
+void case_cover_choose(case_cover *cover);
 
 /* Whether the row is chosen for the device. */
 bool case_cover_has(const case_cover *cover, uint32_t device, uint32_t row);

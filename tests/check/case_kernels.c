@@ -3,89 +3,79 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain/kernel_table.h"
 
-static uint32_t reader_of(smoe_stage stage)
-{
-    switch (stage) {
-    case SMOE_STAGE_ROUTE_PROJECT:
-    case SMOE_STAGE_ROUTE_LOGITS: return READ_BY_LOGITS;
-    case SMOE_STAGE_ROUTE_GROUP:
-    case SMOE_STAGE_ROUTE_SELECT:
-    case SMOE_STAGE_TOTALS: return READ_BY_CHOICE;
-    case SMOE_STAGE_SORT: return READ_BY_SORT;
-    case SMOE_STAGE_EXPERT_UP: return READ_BY_UP;
-    case SMOE_STAGE_EXPERT_DOWN: return READ_BY_DOWN;
-    case SMOE_STAGE_COMBINE: return READ_BY_COMBINE;
-    case SMOE_STAGE_COUNT: break;
-    }
-    return 0;
-}
-
-static bool uses_subgroups(const char *name)
-{
-    for (int kernel = 0; kernel < SMOE_KERNEL_COUNT; kernel++)
-        if (strcmp(smoe_kernel_row_get((smoe_kernel)kernel)->name, name) == 0)
-            return smoe_kernel_row_get((smoe_kernel)kernel)->capabilities != 0;
-    return false;
-}
+typedef struct kernel_list {
+    case_kernel *kernels;
+    uint32_t count;
+} kernel_list;
 
 /* The columns of a tile are the table's choice in tiled kernels; elsewhere they follow from lanes. */
-static case_kernel kernel_of(const char *part, smoe_stage stage, const smoe_kernel_choice *choice)
+static void put(kernel_list *list, const char *part, uint32_t readers, const smoe_kernel_config *config)
 {
-    case_kernel kernel = {.rows = choice->tile_rows, .readers = reader_of(stage), .by_lanes = uses_subgroups(choice->name)};
+    const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
+    case_kernel *kernel = &list->kernels[list->count++];
 
-    if (strstr(choice->name, "_tiled"))
-        snprintf(kernel.name, sizeof kernel.name, "%s%s of %u columns,", part, choice->name, choice->tile_columns);
+    *kernel = (case_kernel){.rows = config->tile_rows, .readers = readers, .by_lanes = row->capabilities != 0, .again = part[0] != 0,
+                            .config = *config};
+    if (strstr(row->name, "_tiled"))
+        snprintf(kernel->name, sizeof kernel->name, "%s%s of %u columns,", part, row->name, config->tile_columns);
     else
-        snprintf(kernel.name, sizeof kernel.name, "%s%s", part, choice->name);
-    return kernel;
+        snprintf(kernel->name, sizeof kernel->name, "%s%s", part, row->name);
 }
 
-/* The shared expert and its gate are chosen as a layer of one expert. */
-static smoe_plan_desc shared_desc(const smoe_plan_desc *desc)
+static void put_router(kernel_list *list, const smoe_selection *s, const smoe_regimes *regimes, const smoe_shape *shape)
 {
-    smoe_plan_desc shared = *desc;
+    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
 
-    shared.router = SMOE_ROUTER_LINEAR;
-    shared.projection_width = 0;
-    shared.expert_count = shared.top_k = 1;
-    shared.max_active = shared.group_count = shared.top_groups = 0;
-    shared.d_hidden = desc->shared_hidden;
-    return shared;
+    if (cosine)
+        put(list, "project ", READ_BY_PROJECT, &s->router[regimes->project]);
+    put(list, "", READ_BY_LOGITS, cosine ? &s->cosine : &s->router[regimes->logits]);
+    if (shape->group_count)
+        put(list, "", READ_BY_CHOICE, &s->group);
+    put(list, "", READ_BY_CHOICE, &s->select);
+    put(list, "", READ_BY_CHOICE, &s->totals);
 }
 
-static bool select_kernels(const smoe_device_info *device, const smoe_plan_desc *desc, const layer_case *shape,
-                           smoe_kernel_choice choices[SMOE_STAGE_COUNT])
+static void put_experts(kernel_list *list, const smoe_selection *s, const smoe_regimes *regimes, const smoe_shape *shape)
 {
-    char reason[SMOE_REASON_SIZE];
-    const smoe_result result = smoe_select_kernels(device, desc, shape->tokens, choices, reason);
+    const smoe_expert_selection *experts = &s->experts[regimes->experts], *shared = &s->experts[regimes->shared];
 
-    if (result != SMOE_SUCCESS)
-        fprintf(stderr, "    no kernels for \"%s\" on %s: %s\n", shape->name, device->name, reason);
-    return result == SMOE_SUCCESS;
+    put(list, "", READ_BY_SORT, &experts->sort);
+    put(list, "", READ_BY_UP, &experts->up);
+    put(list, "", READ_BY_DOWN, &experts->down);
+    put(list, "", READ_BY_COMBINE, &s->combine);
+    if (shape->desc.shared_gate)
+        put(list, "gate ", READ_BY_GATE, &s->router[regimes->shared_gate]);
+    if (!shape->desc.shared_hidden)
+        return;
+    put(list, "shared ", READ_BY_SHARED_UP, &shared->shared_up);
+    put(list, "shared ", READ_BY_SHARED_DOWN, &shared->shared_down);
+}
+
+static void print_reason(void *user, smoe_log_level level, const char *text)
+{
+    const layer_case *shape = user;
+
+    (void)level;
+    fprintf(stderr, "    no kernels for \"%s\": %s\n", shape->name, text);
 }
 
 uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST])
 {
-    const smoe_plan_desc desc = case_plan_desc(shape), shared = shared_desc(&desc);
-    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-    uint32_t count = 0;
+    layer_case named = *shape;
+    const smoe_host host = {.log = {print_reason, &named}};
+    const smoe_plan_desc desc = case_plan_desc(shape);
+    kernel_list list = {.kernels = kernels};
+    smoe_shape whole;
+    smoe_selection selection;
 
-    if (!select_kernels(device, &desc, shape, choices))
+    if (smoe_shape_init(&host, device, &desc, &whole) != SMOE_SUCCESS)
         return 0;
-    for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
-        if (choices[stage].name[0])
-            kernels[count++] = kernel_of(stage == SMOE_STAGE_ROUTE_PROJECT ? "project " : "", (smoe_stage)stage, &choices[stage]);
-    if (!desc.shared_hidden)
-        return count;
-    if (!select_kernels(device, &shared, shape, choices))
-        return 0;
-    if (desc.shared_gate)
-        kernels[count++] = kernel_of("gate ", SMOE_STAGE_ROUTE_LOGITS, &choices[SMOE_STAGE_ROUTE_LOGITS]);
-    kernels[count++] = kernel_of("shared ", SMOE_STAGE_EXPERT_UP, &choices[SMOE_STAGE_EXPERT_UP]);
-    kernels[count++] = kernel_of("shared ", SMOE_STAGE_EXPERT_DOWN, &choices[SMOE_STAGE_EXPERT_DOWN]);
-    return count;
+    smoe_selection_init(device, &whole, &selection);
+    const smoe_regimes regimes = smoe_selection_regimes(&selection, &whole.desc, shape->tokens);
+    put_router(&list, &selection, &regimes, &whole);
+    put_experts(&list, &selection, &regimes, &whole);
+    return list.count;
 }
 
 uint32_t case_devices(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at)

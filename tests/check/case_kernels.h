@@ -3,6 +3,7 @@
 #define CASE_KERNELS_H
 
 #include "case_properties.h"
+#include "domain/selection.h"
 
 /* A part of a layer as one kernel computes it, with tiles of so many rows (0: it has none). */
 typedef struct case_kernel {
@@ -10,6 +11,8 @@ typedef struct case_kernel {
     uint32_t rows;
     uint32_t readers; /* READ_BY_*: its stage */
     bool by_lanes;    /* it uses subgroups: to others the number of lanes makes no difference */
+    bool again;       /* another kernel's work for another part of the layer: the projection, the shared expert, its gate */
+    smoe_kernel_config config; /* its pipeline, for any other case too */
 } case_kernel;
 
 #define CASE_KERNELS_MOST (SMOE_STAGE_COUNT + 3)

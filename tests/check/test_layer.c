@@ -1,6 +1,6 @@
 /* The whole layer through device.h against the reference: y, and every word of the report. Only the rows of the case
  * table run that show each property of a case and each kernel with subgroups, since device.h makes a plan for every layer. Each property
- * with every kernel is test_stages' part. Rows that test_stages runs on the same device are chosen first. */
+ * with every kernel is test_stages' part. Rows whose pipelines test_stages makes are chosen first. */
 #include "case_cover.h"
 #include "check_layer.h"
 #include "common/cmocka_all.h"
@@ -8,34 +8,30 @@
 #include "common/fixture.h"
 #include "common/random.h"
 
-/* made[layer_case_count]: whether test_stages runs the row on such a device. */
-static void find_made(const smoe_device_info *info, bool *made)
+/* What test_stages runs on such a device, and on those that share the table with it. */
+static case_cover cover_stages(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST])
 {
-    smoe_device_info devices[CASE_DEVICES_MOST];
     uint32_t at;
     const uint32_t count = case_devices(info, devices, &at);
     case_cover cover;
 
     assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = devices,
                                                         .device_count = count, .kinds = COVER_ALL, .together = true}));
-    for (uint32_t i = 0; i < layer_case_count; i++)
-        made[i] = case_cover_has(&cover, at, i);
-    case_cover_destroy(&cover);
+    return cover;
 }
 
 static void test_table(void **state)
 {
     const test_device *device = *state;
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device->device));
+    smoe_device_info devices[CASE_DEVICES_MOST];
+    case_cover stages = cover_stages(info, devices), cover;
     check_tally tally = {0};
     uint32_t failed = 0, checked = 0;
-    bool *made = test_calloc(layer_case_count, sizeof *made);
-    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device->device));
-    case_cover cover;
 
-    find_made(info, made);
     assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = info,
                                                         .device_count = 1, .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES,
-                                                        .made = made}));
+                                                        .made = &stages}));
     for (uint32_t i = 0; i < layer_case_count; i++) {
         if (!test_everything() && !case_cover_has(&cover, 0, i))
             continue;
@@ -43,7 +39,7 @@ static void test_table(void **state)
         checked++;
     }
     case_cover_destroy(&cover);
-    test_free(made);
+    case_cover_destroy(&stages);
     print_message("%u of %u cases, the rest is test_stages'; %llu tokens, %llu of them excused as ambiguous\n", checked, layer_case_count,
                   (unsigned long long)tally.tokens, (unsigned long long)tally.excused);
     assert_int_equal(failed, 0);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "case_cover.h"
 #include "common/cmocka_all.h"
 #include "common/compare.h"
 #include "common/fixture.h"
@@ -30,11 +31,42 @@ static const layer_case property_cases[] = {
 
 #define PROPERTY_CASES (sizeof property_cases / sizeof property_cases[0])
 
-/* The device, and a layer of each case, open all the time: plans are slow to make. */
+/* The device, and a layer of each case that runs on it, open all the time: plans are slow to make. */
 typedef struct property_state {
     test_device device; /* first, for test_device_check */
     layer_session sessions[PROPERTY_CASES];
+    uint32_t count;
 } property_state;
+
+/* A case that the cover needs on no device runs on one of them all the same, in turns. */
+static bool runs_on(const case_cover *cover, uint32_t device, uint32_t which)
+{
+    bool needed = false;
+
+    for (uint32_t i = 0; i < cover->wish.device_count; i++)
+        needed |= case_cover_has(cover, i, which);
+    return needed ? case_cover_has(cover, device, which) : device == which % cover->wish.device_count;
+}
+
+/* Devices that share the case table share these cases as well: each runs as many as show every kernel with subgroups, and every case runs
+ * on one of them. */
+static bool open_sessions(property_state *all)
+{
+    smoe_device_info devices[CASE_DEVICES_MOST];
+    uint32_t at;
+    const uint32_t device_count = case_devices(smoe_context_device_info(smoe_device_context(all->device.device)), devices, &at);
+    case_cover cover;
+    const bool good = case_cover_create(&cover, &(cover_wish){.cases = property_cases, .case_count = PROPERTY_CASES, .devices = devices,
+                                                              .device_count = device_count,
+                                                              .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES});
+
+    for (uint32_t i = 0; good && i < PROPERTY_CASES; i++)
+        if (test_everything() || runs_on(&cover, at, i))
+            session_open(&all->sessions[all->count++], all->device.device, &property_cases[i]);
+    case_cover_destroy(&cover);
+    print_message("%u of %u cases\n", all->count, (uint32_t)PROPERTY_CASES);
+    return all->count > 0;
+}
 
 static int setup(void **state)
 {
@@ -42,17 +74,15 @@ static int setup(void **state)
 
     if (!all || !test_device_open(&all->device, 0))
         return -1;
-    for (size_t i = 0; i < PROPERTY_CASES; i++)
-        session_open(&all->sessions[i], all->device.device, &property_cases[i]);
     *state = all;
-    return 0;
+    return open_sessions(all) ? 0 : -1;
 }
 
 static void test_closes(void **state)
 {
     property_state *all = *state;
 
-    for (size_t i = 0; i < PROPERTY_CASES; i++)
+    for (uint32_t i = 0; i < all->count; i++)
         session_close(&all->sessions[i]);
     test_device_closes(state);
 }
@@ -61,7 +91,7 @@ static void for_each_case(void **state, void (*property)(layer_session *session)
 {
     property_state *all = *state;
 
-    for (size_t i = 0; i < PROPERTY_CASES; i++)
+    for (uint32_t i = 0; i < all->count; i++)
         property(&all->sessions[i]);
 }
 

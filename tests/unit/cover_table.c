@@ -49,6 +49,15 @@ uint32_t cover_find_kernel(const case_cover *cover, const char *name, uint32_t r
     return at;
 }
 
+uint32_t cover_find_name(const case_cover *cover, const char *name)
+{
+    uint32_t at = 0;
+
+    while (at < cover->kernel_count && strcmp(cover->kernels[at].name, name) != 0)
+        at++;
+    return at;
+}
+
 /* What a row shows on a device, found without the cover's own lists. */
 static void see(const case_cover *cover, uint32_t device, uint32_t row, cover_seen *seen)
 {

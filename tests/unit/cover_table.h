@@ -15,6 +15,9 @@ case_cover cover_create(cover_wish wish); /* fails the test where that fails */
 /* The kernel's index in the cover's kernels; kernel_count if it is not there. */
 uint32_t cover_find_kernel(const case_cover *cover, const char *name, uint32_t rows);
 
+/* The first with that name, whatever the rows of its tiles. */
+uint32_t cover_find_name(const case_cover *cover, const char *name);
+
 typedef struct cover_seen {
     bool property[CASE_PROPERTIES_MOST][COVER_KERNELS_MOST]; /* with a kernel */
     bool device[CASE_DEVICES_MOST][COVER_KERNELS_MOST];

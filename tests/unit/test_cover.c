@@ -29,19 +29,55 @@ static void test_devices(void **state)
     assert_int_equal(case_devices(&info, found, &at), 1);
 }
 
+static void move(bool *from, bool *to)
+{
+    const bool seen = *from;
+
+    *from = false;
+    *to = *to || seen;
+}
+
+/* Tiles of any rows count as the first of the kernel, where that is enough. */
+static void forget_rows(const case_cover *cover, cover_seen *seen)
+{
+    for (uint32_t k = 0; k < cover->kernel_count; k++) {
+        const uint32_t first = cover_find_name(cover, cover->kernels[k].name);
+        for (uint32_t p = 0; p < case_property_count; p++)
+            if (cover->kernels[k].again || !case_properties[p].by_rows)
+                move(&seen->property[p][k], &seen->property[p][first]);
+        for (uint32_t device = 0; device < cover->wish.device_count && cover->kernels[k].again; device++)
+            move(&seen->device[device][k], &seen->device[device][first]);
+    }
+}
+
+/* Of the pipelines that the chosen rows run with so many lanes. */
+static uint32_t cost_of(const case_cover *cover, uint32_t lanes)
+{
+    uint32_t cost = 0;
+
+    for (uint32_t i = 0; i < cover->pipelines.count; i++) {
+        const case_pipeline *pipeline = &cover->pipelines.list[i];
+        cost += pipeline->lanes == lanes && pipeline->users > 0 ? pipeline->cost : 0;
+    }
+    return cost;
+}
+
 static void test_shows_all(void **state)
 {
     case_cover cover = cover_create(cover_table_wish());
     cover_seen *all = cover_see(&cover, false), *chosen = cover_see(&cover, true);
     (void)state;
+    forget_rows(&cover, all);
+    forget_rows(&cover, chosen);
     assert_memory_equal(chosen, all, sizeof *all);
     for (uint32_t i = 0; i < cover.set_count; i++)
         assert_false(case_cover_gains(&cover, &cover.sets[i]));
     for (uint32_t device = 0; device < cover.wish.device_count; device++) {
+        const uint32_t lanes = cover.wish.devices[device].subgroup_size;
         uint32_t rows = 0;
         for (uint32_t row = 0; row < layer_case_count; row++)
             rows += case_cover_has(&cover, device, row);
-        print_message("%u lanes: %u of %u rows\n", cover.wish.devices[device].subgroup_size, rows, layer_case_count);
+        print_message("%u lanes: %u of %u rows, compiling costs %u\n", lanes, rows, layer_case_count, cost_of(&cover, lanes));
     }
     test_free(all);
     test_free(chosen);
@@ -108,26 +144,56 @@ static void test_known(void **state)
     case_cover_destroy(&cover);
 }
 
+/* Two rows that run the same kernels, in that order. */
+static cover_wish wish_of_two(const layer_case cases[2])
+{
+    cover_wish wish = cover_table_wish();
+
+    wish.cases = cases;
+    wish.case_count = 2;
+    wish.device_count = 1;
+    wish.kinds = COVER_KERNEL_DEVICES;
+    return wish;
+}
+
 /* Where several rows show the same, the row whose pipelines another test makes is chosen. */
 static void test_made(void **state)
 {
-    const layer_case cases[] = {layer_cases[0], layer_cases[0], layer_cases[0]};
-    bool made[3] = {false};
-    cover_wish wish = cover_table_wish();
+    layer_case cases[2] = {layer_cases[0], layer_cases[0]};
     (void)state;
-    wish.cases = cases;
-    wish.case_count = 3;
-    wish.device_count = 1;
-    wish.together = false;
-    wish.made = made;
-    for (uint32_t i = 0; i < 3; i++) {
-        made[i] = true;
+    cases[0].weight_type = SMOE_TYPE_FLOAT32;
+    cases[1].weight_type = SMOE_TYPE_FLOAT16;
+    for (uint32_t i = 0; i < 2; i++) {
+        cover_wish wish = wish_of_two(cases), first = wish;
+        first.cases = &cases[i];
+        first.case_count = 1;
+        case_cover made = cover_create(first);
+        wish.made = &made;
         case_cover cover = cover_create(wish);
-        for (uint32_t row = 0; row < 3; row++)
-            assert_int_equal(case_cover_has(&cover, 0, row), row == i);
+        assert_true(case_cover_has(&cover, 0, i));
+        assert_false(case_cover_has(&cover, 0, 1 - i));
         case_cover_destroy(&cover);
-        made[i] = false;
+        case_cover_destroy(&made);
     }
+}
+
+/* Rows of the same classes count as what they are to the driver: the same pipelines. */
+static void test_shares_pipelines(void **state)
+{
+    layer_case cases[2] = {layer_cases[0], layer_cases[0]};
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        cases[i].d_model = 64 << i;
+        cases[i].d_hidden = 128 >> i;
+    }
+    case_cover same = cover_create(wish_of_two(cases));
+    cases[1].d_model = 65;
+    case_cover other = cover_create(wish_of_two(cases));
+    assert_true(same.set_count == 2 && other.set_count == 2);
+    assert_int_equal(same.pipelines.count, same.sets[0].pipeline_count);
+    assert_true(other.pipelines.count > other.sets[0].pipeline_count);
+    case_cover_destroy(&same);
+    case_cover_destroy(&other);
 }
 
 int main(void)
@@ -135,7 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_properties), cmocka_unit_test(test_devices),    cmocka_unit_test(test_shows_all),
         cmocka_unit_test(test_needs_all),  cmocka_unit_test(test_same_twice), cmocka_unit_test(test_known),
-        cmocka_unit_test(test_made),
+        cmocka_unit_test(test_made),       cmocka_unit_test(test_shares_pipelines),
     };
 
     return cmocka_run_group_tests_name("cover of the case table", tests, NULL, NULL);
