@@ -22,9 +22,11 @@ void main() {
         return;
     const uint n = control[push.active_at + token];
     vec4 sum = vec4(n == 0u ? uintBitsToFloat(0x7fc00000u) : 0.0); // no active expert: a non-finite token
-    for (uint i = token * push.active_stride; i < token * push.active_stride + n; i++) {
-        const uint at = control[push.rows_at + i] * columns + column;
-        const float weight = uintBitsToFloat(control[push.weights_at + i]);
+    // Once: lavapipe would load push constants in every round.
+    const uint rows_at = push.rows_at + token * push.active_stride, weights_at = push.weights_at + token * push.active_stride;
+    for (uint i = 0u; i < n; i++) {
+        const uint at = control[rows_at + i] * columns + column;
+        const float weight = uintBitsToFloat(control[weights_at + i]);
         if (INPUTS_ALIGNED != 0u)
             sum += weight * rows4[at];
         else

@@ -102,22 +102,24 @@ void select_token(uint token) {
     }
 
     // Ranks 1 .. k, then on while the band reaches, to A + 1 at most: that one is only looked at.
-    float s_first = 0.0, s_k = 0.0, gap = INFINITY, eps = push.eps;
+    const uint expert_count = push.expert_count, top_k = push.top_k, most = push.max_active; // lavapipe would load them in every round
+    const float widest = push.eps;
+    float s_first = 0.0, s_k = 0.0, gap = INFINITY, eps = widest;
     uint found = 0u;
-    [[dont_unroll]] for (uint rank = 0u; rank < push.expert_count; rank++) { // Mali's compiler would, and spill
+    [[dont_unroll]] for (uint rank = 0u; rank < expert_count; rank++) { // Mali's compiler would, and spill
         const float score = next_rank(rank);
         found = rank + 1u;
         if (rank == 0u)
             s_first = score;
-        if (rank < push.top_k) {
+        if (rank < top_k) {
             s_k = score;
             continue;
         }
-        if (rank == push.top_k)
+        if (rank == top_k)
             gap = gap_between(s_k, score);
-        if (rank == push.max_active)
+        if (rank == most)
             eps = band(s_k, score);
-        if (rank >= push.max_active || s_k - score >= push.eps)
+        if (rank >= most || s_k - score >= widest)
             break;
     }
 

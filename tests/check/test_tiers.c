@@ -116,8 +116,7 @@ static void check_row(tier_run *run, const char *name)
     case_data_destroy(&data);
 }
 
-/* every_row: not only those that lead to another tile. */
-static void run_as(tier_run *run, const smoe_device_info *as, bool every_row)
+static void run_as(tier_run *run, const smoe_device_info *as)
 {
     *run = (tier_run){.ranges = 0};
     assert_true(test_device_open_as(&run->device, as));
@@ -127,8 +126,7 @@ static void run_as(tier_run *run, const smoe_device_info *as, bool every_row)
     assert_int_equal(run->info.capabilities & ~as->capabilities, 0);
     assert_true(test_gpu_open(&run->gpu, run->device.device));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (every_row || !run->regimes[regime_of(run, find(rows[i]))])
-            check_row(run, rows[i]);
+        check_row(run, rows[i]);
     for (size_t i = 0; i < sizeof rows_of_tiles / sizeof rows_of_tiles[0]; i++)
         if (!run->regimes[regime_of(run, find(rows_of_tiles[i]))])
             check_row(run, rows_of_tiles[i]);
@@ -147,7 +145,7 @@ static void test_floor(void **state)
     const smoe_device_info as = floor_device("the floor");
     tier_run run;
     (void)state;
-    run_as(&run, &as, true);
+    run_as(&run, &as);
     for (int kernel = 0; kernel < SMOE_KERNEL_COUNT; kernel++)
         assert_true(!run.used[kernel] || smoe_kernel_row_get((smoe_kernel)kernel)->capabilities == 0);
     assert_true(run.used[SMOE_KERNEL_route_select_rank] && run.used[SMOE_KERNEL_expert_up_vector_basic]);
@@ -160,7 +158,7 @@ static void test_subgroups(void **state)
     tier_run run;
     (void)state;
     as.capabilities = SUBGROUPS;
-    run_as(&run, &as, true);
+    run_as(&run, &as);
     assert_true(run.used[SMOE_KERNEL_route_select_subgroup] && run.used[SMOE_KERNEL_expert_up_vector]);
     assert_true(run.used[SMOE_KERNEL_expert_down_vector] && run.used[SMOE_KERNEL_route_logits_vector]);
 }
@@ -172,7 +170,7 @@ static void test_small_ranges(void **state)
     tier_run run;
     (void)state;
     as.max_storage_buffer_range = 144 << 10;
-    run_as(&run, &as, true);
+    run_as(&run, &as);
     assert_true(run.ranges > 2 && run.passes > 2);
 }
 
@@ -193,7 +191,7 @@ static void test_every_table_of_tiles(void **state)
         tier_run run;
         done[tables++] = smoe_tuning_find(info);
         print_message("as %s, tiles \"%s\"\n", files[i].name, smoe_tuning_find(info)->name);
-        run_as(&run, info, test_everything());
+        run_as(&run, info);
     }
     assert_true(tables > 0);
 }
