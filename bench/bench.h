@@ -80,6 +80,7 @@ typedef struct bench_peak {
     double copy_command, copy_kernel, read; /* bytes per second, a copy's reads and writes both counted */
     double fma;                             /* float32 operations per second, a multiplication and an addition each one */
     VkDeviceSize buffer_size;
+    uint32_t repeat_count;
     char reason[BENCH_REASON_SIZE];
 } bench_peak;
 

@@ -91,6 +91,7 @@ static void add_peak(json *j, cJSON *to, const bench_peak *peak)
     add_measured(j, object, "copy_kernel_bytes_per_second", peak->copy_kernel);
     add_measured(j, object, "read_bytes_per_second", peak->read);
     add_measured(j, object, "buffer_size", (double)peak->buffer_size);
+    add_measured(j, object, "repeats", peak->repeat_count);
 }
 
 static void add_stages(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)

@@ -95,6 +95,7 @@ bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *
 
     memset(peak, 0, sizeof *peak);
     peak->buffer_size = size;
+    peak->repeat_count = run.repeats;
     const bool done = peak_gpu_create(&run.gpu, device, size) &&
                       measure_bytes(&run, NULL, 0, 2 * (double)size, &peak->copy_command) &&
                       measure_bytes(&run, bench_copy_spirv, sizeof bench_copy_spirv, 2 * (double)size, &peak->copy_kernel) &&

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The shortest line still has the points of a run. */
+enum { LEAST_LEVELS = 8 };
+_Static_assert((1u << LEAST_LEVELS) + 1 >= PATH_FEWEST, "a run has PATH_FEWEST points or more");
+
 static const analyze_option options[] = {
     LAYERS_SHAPE_OPTIONS,
     LAYERS_CHOICE_OPTIONS,
@@ -15,7 +19,7 @@ static const analyze_option options[] = {
     {"--group-eps", "X", NULL, "band width of the groups' scores [the file's, or 0.25]", ANALYZE_NUMBER, 1e-6, 1e6},
     {"--boundary", "KIND", NULL, "what ties on the line: experts or groups [groups where there are any]", ANALYZE_TEXT, 0, 0},
     {"--reach", "X", "1.5", "the line's half length, in band widths of the gap that closes", ANALYZE_NUMBER, 0.1, 100},
-    {"--levels", "N", "14", "the finest input step is the line over 2^N", ANALYZE_COUNT, 8, 18},
+    {"--levels", "N", "14", "the finest input step is the line over 2^N", ANALYZE_COUNT, LEAST_LEVELS, 18},
 };
 
 enum { COARSEST = 3, PICTURE = 513, TOKENS = 64 };

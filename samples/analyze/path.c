@@ -91,7 +91,8 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
         line->centre[d] = start[d] + 0.5 * (from + to) * direction[d];
         line->direction[d] = direction[d] / length;
     }
-    /* How fast the gap opens: from a thousandth of the segment away. The points between are not looked at. */
+    /* How fast the gap opens: from a thousandth of the segment away. The points between are not looked at: two alone would be too few for
+     * the plan. */
     const double away = 1e-3 * length;
     smoe_result result = run(walk, &hard, line->centre, line->direction, -away, away, SCAN - 1, NULL);
     if (result != SMOE_SUCCESS)

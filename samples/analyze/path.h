@@ -24,7 +24,8 @@ typedef struct path_line {
     uint32_t crossings;         /* changes of the chosen experts on the whole line: 1 is what is looked for */
 } path_line;
 
-/* Runs `points` inputs, from x = start + from * direction to start + to * direction in equal steps. params: eps and so on. */
+/* Runs `points` inputs, PATH_FEWEST or more, from x = start + from * direction to start + to * direction in equal steps. params: eps and so
+ * on. */
 smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
                      double to, uint32_t points);
 

@@ -123,25 +123,27 @@ void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *
         scores[e] -= groups->penalty[ref_group_of(layer, e)];
 }
 
-typedef struct scored_expert {
-    double score;
-    uint32_t expert;
-} scored_expert;
+typedef struct scored {
+    double score; /* no NaN */
+    uint32_t index;
+} scored;
 
-static int compare_experts(const void *left, const void *right)
+/* The higher score first; of equal ones the lower index. */
+static int compare_scored(const void *left, const void *right)
 {
-    const scored_expert *a = left, *b = right;
-    return a->score != b->score ? (a->score > b->score ? -1 : 1) : a->expert < b->expert ? -1 : 1;
+    const scored *a = left, *b = right;
+    const int scores = (a->score < b->score) - (a->score > b->score);
+    return scores ? scores : (a->index > b->index) - (a->index < b->index);
 }
 
 void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked)
 {
-    scored_expert all[SMOE_MAX_EXPERTS];
+    scored all[SMOE_MAX_EXPERTS];
     for (uint32_t e = 0; e < expert_count; e++)
-        all[e] = (scored_expert){scores[e], e};
-    qsort(all, expert_count, sizeof all[0], compare_experts);
+        all[e] = (scored){scores[e], e};
+    qsort(all, expert_count, sizeof all[0], compare_scored);
     for (uint32_t r = 0; r < expert_count; r++)
-        ranked[r] = all[r].expert;
+        ranked[r] = all[r].index;
 }
 
 /* log(1 + exp(q)) without overflow */

@@ -159,6 +159,7 @@ def json_of_the_tiny_preset():
         assert name in result['device'], name
     for name in ('fma_flop_per_second', 'copy_command_bytes_per_second', 'copy_kernel_bytes_per_second', 'read_bytes_per_second'):
         assert result['peak'][name] > 0, name
+    assert result['peak']['repeats'] == 5, result['peak']
     found = [(row['layer'], row['weights'], row['tokens']) for row in result['rows']]
     assert found == [('tiny', weights, tokens) for weights in TYPES for tokens in (1, 33)], found
     for row in result['rows']:

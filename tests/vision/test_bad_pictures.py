@@ -30,7 +30,7 @@ def with_checksums(content):
 
 
 def deflated_zeros(blocks):
-    """Of 16 MiB each. All but the first are deflated to the same bytes, as each ends where the window is forgotten."""
+    """Blocks of 16 MiB. All but the first are deflated to the same bytes, as each ends where the window is forgotten."""
     stream, block, checksum = zlib.compressobj(9), bytes(1 << 24), 1
     first, other = (stream.compress(block) + stream.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     for _ in range(blocks):
