@@ -1,5 +1,5 @@
 /* Which rows of the case table a test runs on which devices, so that these show what the whole table shows on all of them. What a row
- * shows are pairs: a property of a case with a kernel of a stage that reads it, and so on. Nothing is run here, and the same wish always
+ * shows are pairs: a property of a case with a kernel that reads it, and so on. Nothing is run here, and the same wish always
  * gets the same rows. */
 #ifndef CASE_COVER_H
 #define CASE_COVER_H
@@ -11,9 +11,9 @@
 /* What must be seen. */
 enum {
     COVER_PROPERTIES = 1,       /* each property */
-    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it; with its tiles of any rows, unless by_lanes */
+    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it; with each of its tiles where by_rows, unless `again` */
     COVER_PROPERTY_DEVICES = 4, /* each on every device, where lanes can make a difference to it */
-    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device, a known one with tiles of any size */
+    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device; a known one, and one `again`, with any tile */
     COVER_ALL = 15
 };
 
@@ -39,7 +39,7 @@ typedef struct cover_set {
 
 typedef struct case_cover {
     cover_wish wish;
-    case_kernel kernels[COVER_KERNELS_MOST]; /* the known device's come first */
+    case_kernel kernels[COVER_KERNELS_MOST]; /* the known device's come first; the config is that of the first case that has it */
     uint32_t kernel_count, known_count;
     cover_set *sets;
     uint32_t set_count;

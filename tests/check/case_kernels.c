@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 typedef struct kernel_list {
     case_kernel *kernels;
     uint32_t count;

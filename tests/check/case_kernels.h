@@ -9,10 +9,10 @@
 typedef struct case_kernel {
     char name[56]; /* "expert_up_broadcast", "shared expert_up_broadcast" */
     uint32_t rows;
-    uint32_t readers; /* READ_BY_*: its stage */
+    uint32_t readers; /* READ_BY_*: its part of the layer */
     bool by_lanes;    /* it uses subgroups: to others the number of lanes makes no difference */
     bool again;       /* another kernel's work for another part of the layer: the projection, the shared expert, its gate */
-    smoe_kernel_config config; /* its pipeline, for any other case too */
+    smoe_kernel_config config; /* for this case */
 } case_kernel;
 
 #define CASE_KERNELS_MOST (SMOE_STAGE_COUNT + 3)

@@ -1,4 +1,4 @@
-/* The pipelines of cases, each once for each number of lanes: what the driver compiles. */
+/* The pipelines that cases run, each once for each number of lanes. */
 #ifndef CASE_PIPELINES_H
 #define CASE_PIPELINES_H
 

@@ -61,7 +61,7 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
 #define ACTS(kind, gated) acts(c, SMOE_ACTIVATION_##kind, gated)
 
 #define LANES true, true
-#define ANY_ROWS true, false /* rows are read, counted and chosen from in the same way, whatever their number in a tile */
+#define ANY_ROWS true, false /* rows make no difference: counts of experts, alignment and type beside the size of weights */
 #define ONE false, false /* the same at every number of lanes and with tiles of any rows: one shows it */
 
 /* PROPERTY(function, name, LANES, ANY_ROWS or ONE, readers, what holds of a case c) */
@@ -94,10 +94,11 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->weight_type == SMOE_TYPE_BFLOAT16 && c->d_model % 4 == 0 && c->d_hidden % 4 == 0)                                         \
     PROPERTY(bfloat_odd, "bfloat16, D or H not 0 mod 4", ANY_ROWS, TYPES,                                                                 \
              c->weight_type == SMOE_TYPE_BFLOAT16 && (c->d_model % 4 || c->d_hidden % 4))                                                 \
+    PROPERTY(half, "16 bits", LANES, TYPES, load_of(c) == 8)                                                                              \
     PROPERTY(float_loads_up, "float32, D whole loads, not 0 mod 16", LANES, UPS, load_of(c) == 4 && ends_in_loads(c->d_model, 4))         \
     PROPERTY(float_loads_down, "float32, H whole loads, not 0 mod 16", LANES, DOWN, load_of(c) == 4 && ends_in_loads(c->d_hidden, 4))     \
-    PROPERTY(half_loads_up, "16 bits, D whole loads, not 0 mod 16", ANY_ROWS, UPS, load_of(c) == 8 && ends_in_loads(c->d_model, 8))       \
-    PROPERTY(half_loads_down, "16 bits, H whole loads, not 0 mod 16", ANY_ROWS, DOWN, load_of(c) == 8 && ends_in_loads(c->d_hidden, 8))   \
+    PROPERTY(half_loads_up, "16 bits, D whole loads, not 0 mod 16", LANES, UPS, load_of(c) == 8 && ends_in_loads(c->d_model, 8))          \
+    PROPERTY(half_loads_down, "16 bits, H whole loads, not 0 mod 16", LANES, DOWN, load_of(c) == 8 && ends_in_loads(c->d_hidden, 8))      \
     PROPERTY(router_loads, "D 0 mod 4, not 0 mod 16", LANES, LOGITS | READ_BY_PROJECT | READ_BY_GATE, ends_in_loads(c->d_model, 4))       \
     PROPERTY(experts_1, "1 expert", ANY_ROWS, COUNTS, c->expert_count == 1)                                                               \
     PROPERTY(experts_odd, "odd experts", ANY_ROWS, COUNTS, c->expert_count % 2 == 1 && c->expert_count > 1)                               \
@@ -178,6 +179,9 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->shared_hidden % 4 && c->d_model % 4 == 0 && c->d_hidden % 4 == 0)                                                         \
     PROPERTY(shared_loads, "S whole loads, not 0 mod 16", LANES, SHARED_DOWN,                                                             \
              c->shared_hidden > 0 && ends_in_loads(c->shared_hidden, load_of(c)))                                                         \
+    PROPERTY(gated, "gated", LANES, UPS, c->gated)                                                                                        \
+    PROPERTY(shared_half, "16 bits, S 0 mod 8", LANES, SHARED_SIZES, load_of(c) == 8 && c->shared_hidden > 0 && c->shared_hidden % 8 == 0)\
+    PROPERTY(shared_half_odd, "16 bits, S not 0 mod 8", LANES, SHARED_SIZES, load_of(c) == 8 && c->shared_hidden % 8 != 0)                \
     PROPERTY(identity, "identity", ONE, UPS, ACTS(IDENTITY, false))                                                                       \
     PROPERTY(identity_gated, "identity, gated", ONE, UPS, ACTS(IDENTITY, true))                                                           \
     PROPERTY(relu, "relu", ONE, UPS, ACTS(RELU, false))                                                                                   \
@@ -192,11 +196,11 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(relu_squared_gated, "relu2, gated", ONE, UPS, ACTS(RELU_SQUARED, true))                                                      \
     PROPERTY(swiglu_clamped, "swiglu_clamped", ONE, UPS, ACTS(SWIGLU_CLAMPED, true))                                                      \
     PROPERTY(bias_none, "no bias", LANES, ALL, c->biases == 0)                                                                            \
-    PROPERTY(bias_router, "bias of the router", ONE, LOGITS | READ_BY_PROJECT, has_bias(c, BIAS_ROUTER, true))                            \
+    PROPERTY(bias_router, "bias of the router", ONE, LOGITS | READ_BY_PROJECT | READ_BY_GATE, has_bias(c, BIAS_ROUTER, true))             \
     PROPERTY(bias_selection, "selection bias", ONE, CHOICE, has_bias(c, BIAS_SELECTION, c->gate == SIGMOID))                              \
-    PROPERTY(bias_1, "b1", ONE, UP, has_bias(c, BIAS_1, true))                                                                            \
-    PROPERTY(bias_3, "b3", ONE, UP, has_bias(c, BIAS_3, c->gated))                                                                        \
-    PROPERTY(bias_2, "b2", ONE, DOWN, has_bias(c, BIAS_2, true))                                                                          \
+    PROPERTY(bias_1, "b1", ONE, UPS, has_bias(c, BIAS_1, true))                                                                           \
+    PROPERTY(bias_3, "b3", ONE, UPS, has_bias(c, BIAS_3, c->gated))                                                                       \
+    PROPERTY(bias_2, "b2", ONE, DOWNS, has_bias(c, BIAS_2, true))                                                                         \
     PROPERTY(bias_1_alone, "b1, not b2", ONE, EXPERTS, (c->biases & (BIAS_1 | BIAS_2)) == BIAS_1)                                         \
     PROPERTY(bias_2_alone, "b2, not b1", ONE, EXPERTS, (c->biases & (BIAS_1 | BIAS_2)) == BIAS_2)                                         \
     PROPERTY(bias_3_alone, "b3, not b1", ONE, UP, c->gated && (c->biases & (BIAS_1 | BIAS_3)) == BIAS_3)                                  \

@@ -192,7 +192,7 @@ const layer_case layer_cases[] = {
     {SHAPE("shared, gate, half", 1, 256, 64, 8, 2), SHARED_GATED(512), ACT(SILU), GATED, HALF},
     {SHAPE("shared, gate, one expert", 31, 20, 12, 1, 1), .max_tokens = 33, SHARED_GATED(4), ACT(RELU), .biases = BIAS_1 | BIAS_2},
     {SHAPE("shared, non-finite tokens", 12, 24, 12, 6, 2), SHARED_GATED(13), ACT(GELU), LOGITS(NONFINITE), ALL_BIASES},
-    /* few tokens, widths of COMMON: cheap to compile, where lanes are all that matters */
+    /* few tokens, widths of COMMON: cheap to compile, where the rows of a tile do not matter */
     {SHAPE("few, cosine, sigmoid, groups, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SIGMOID, GROUPS(4, 2), SHARED_GATED(12), ACT(GELU),
      BAND(0.1f, 5), .group_eps = 0.2f, ALL_BIASES},
     {SHAPE("few, cosine, groups, shared", 3, 24, 31, 16, 2), COSINE(14), GROUPS(4, 2), SHARED(12), ACT(GELU), .eps = 0.25f,
@@ -206,13 +206,14 @@ const layer_case layer_cases[] = {
     {SHAPE("few, gated, b3", 3, 24, 31, 16, 2), ACT(GELU), GATED, .biases = BIAS_3},
     {SHAPE("few, bfloat16, aligned", 3, 24, 24, 16, 2), BFLOAT, ACT(GELU), ALL_BIASES},
     {SHAPE("few, half, loads that are whole", 3, 24, 24, 16, 2), HALF, ACT(GELU), ALL_BIASES},
+    /* many tokens, few rows for each expert */
     {SHAPE("129 tokens, 64 experts", 129, 24, 31, 64, 1), ACT(GELU), LOGITS(EXACT)},
     {SHAPE("129 tokens, 64 experts, cosine, shared, gate", 129, 24, 31, 64, 1), COSINE(14), SHARED_GATED(12), ACT(GELU)},
     /* 35 rows an expert, widths of every kind, and one activation: between them few pipelines of the most rows */
     {SHAPE("35 rows each, 1 and 1", 70, 1, 1, 2, 1), LOGITS(EXACT), ALL_BIASES},
     {SHAPE("35 rows each, 34 and 6", 70, 34, 6, 2, 1)},
     {SHAPE("35 rows each, 20 and 132", 70, 20, 132, 2, 1), ALL_BIASES},
-    {SHAPE("35 rows each, 136 and 16", 69, 136, 16, 2, 1), .max_tokens = 70},
+    {SHAPE("35 rows each, 136 and 16", 70, 136, 16, 2, 1), .biases = BIAS_1},
     /* activations, bfloat16 */
     {SHAPE("relu squared, gated", 34, 24, 20, 6, 2), ACT(RELU_SQUARED), GATED, .eps = 0.5f, ALL_BIASES},
     {SHAPE("clamped swiglu, clamped", 70, 33, 17, 4, 2), ACT(SWIGLU_CLAMPED), GATED, ALL_BIASES, .loud = 8},

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "case_cover.h"
+#include "case_share.h"
 #include "common/cmocka_all.h"
 #include "common/compare.h"
 #include "common/fixture.h"
@@ -38,34 +38,17 @@ typedef struct property_state {
     uint32_t count;
 } property_state;
 
-/* A case that the cover needs on no device runs on one of them all the same, in turns. */
-static bool runs_on(const case_cover *cover, uint32_t device, uint32_t which)
-{
-    bool needed = false;
-
-    for (uint32_t i = 0; i < cover->wish.device_count; i++)
-        needed |= case_cover_has(cover, i, which);
-    return needed ? case_cover_has(cover, device, which) : device == which % cover->wish.device_count;
-}
-
-/* Devices that share the case table share these cases as well: each runs as many as show every kernel with subgroups, and every case runs
- * on one of them. */
 static bool open_sessions(property_state *all)
 {
-    smoe_device_info devices[CASE_DEVICES_MOST];
-    uint32_t at;
-    const uint32_t device_count = case_devices(smoe_context_device_info(smoe_device_context(all->device.device)), devices, &at);
-    case_cover cover;
-    const bool good = case_cover_create(&cover, &(cover_wish){.cases = property_cases, .case_count = PROPERTY_CASES, .devices = devices,
-                                                              .device_count = device_count,
-                                                              .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES});
+    bool runs[PROPERTY_CASES];
 
-    for (uint32_t i = 0; good && i < PROPERTY_CASES; i++)
-        if (test_everything() || runs_on(&cover, at, i))
+    if (!case_share(smoe_context_device_info(smoe_device_context(all->device.device)), property_cases, PROPERTY_CASES, runs))
+        return false;
+    for (uint32_t i = 0; i < PROPERTY_CASES; i++)
+        if (runs[i])
             session_open(&all->sessions[all->count++], all->device.device, &property_cases[i]);
-    case_cover_destroy(&cover);
     print_message("%u of %u cases\n", all->count, (uint32_t)PROPERTY_CASES);
-    return all->count > 0;
+    return true;
 }
 
 static int setup(void **state)

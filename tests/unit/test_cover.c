@@ -1,5 +1,7 @@
 /* The cover of the case table: what tests/check runs shows what the whole table would, and nothing of it could be left out. And the page of
  * what the table shows, which is kept: a row that takes something with it when it goes is missed by name. */
+#include <string.h>
+
 #include "common/cmocka_all.h"
 #include "cover_table.h"
 
@@ -177,6 +179,38 @@ static void test_made(void **state)
     }
 }
 
+/* A made-up set with a pipeline of its own. */
+static void put_set(case_cover *cover, uint32_t at, uint32_t cost, const uint32_t *pairs, uint32_t pair_count)
+{
+    uint32_t *own = test_calloc(pair_count, sizeof *own);
+
+    memcpy(own, pairs, pair_count * sizeof *own);
+    cover->sets[at] = (cover_set){.row = at, .pipelines = {at}, .pipeline_count = 1, .pairs = own, .pair_count = pair_count};
+    cover->pipelines.list[at] = (case_pipeline){.cost = cost};
+}
+
+/* The first three sets each show more for their cost than the last one does by then. Together they cost more, and none of them can be left
+ * out until the last one is there. */
+static void test_exchanges(void **state)
+{
+    static const uint32_t all[] = {0, 1, 2, 3};
+    case_pipeline pipelines[4];
+    cover_set sets[4];
+    uint32_t times[4] = {0};
+    case_cover cover = {.sets = sets, .set_count = 4, .pipelines = {.list = pipelines, .count = 4}, .times = times, .pair_count = 4};
+    (void)state;
+    put_set(&cover, 0, 1, &all[0], 2);
+    put_set(&cover, 1, 2, &all[2], 1);
+    put_set(&cover, 2, 5, &all[3], 1);
+    put_set(&cover, 3, 6, all, 4);
+    case_cover_choose(&cover);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(sets[i].chosen, i == 3);
+        assert_int_equal(times[i], 1);
+        test_free(sets[i].pairs);
+    }
+}
+
 /* Rows of the same classes count as what they are to the driver: the same pipelines. */
 static void test_shares_pipelines(void **state)
 {
@@ -202,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_properties), cmocka_unit_test(test_devices),    cmocka_unit_test(test_shows_all),
         cmocka_unit_test(test_needs_all),  cmocka_unit_test(test_same_twice), cmocka_unit_test(test_known),
         cmocka_unit_test(test_made),       cmocka_unit_test(test_shares_pipelines),
+        cmocka_unit_test(test_exchanges),
     };
 
     return cmocka_run_group_tests_name("cover of the case table", tests, NULL, NULL);

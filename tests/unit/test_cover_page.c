@@ -49,7 +49,7 @@ static void write_page(FILE *out, const case_cover *cover, const cover_seen *all
         fprintf(out, "- %u lanes:", cover->wish.devices[device].subgroup_size);
         write_kernels(out, cover, all->device[device]);
     }
-    fprintf(out, "\n## Kernels by the property of a case that their stage reads\n\n");
+    fprintf(out, "\n## Kernels by the property of a case that they read\n\n");
     for (uint32_t p = 0; p < case_property_count; p++) {
         fprintf(out, "- %s:", case_properties[p].name);
         write_kernels(out, cover, all->property[p]);

@@ -1,0 +1,111 @@
+/* Random bits everywhere: nothing is written outside of the buffers, and ids are experts. */
+#include "case_share.h"
+#include "check_stages.h"
+#include "common/cmocka_all.h"
+#include "common/fixture.h"
+#include "common/random.h"
+
+static const layer_case shapes[] = {
+    {.name = "few", .tokens = 4, .d_model = 37, .d_hidden = 13, .expert_count = 7, .top_k = 2, .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "many", .tokens = 70, .d_model = 64, .d_hidden = 40, .expert_count = 5, .top_k = 1, .max_active = 3, .eps = 1,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "sigmoid, groups, shared", .tokens = 9, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2, .eps = 0.1f,
+     .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.2f, .shared_hidden = 10, .shared_gate = true,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
+    {.name = "cosine, groups, bfloat16", .tokens = 66, .d_model = 24, .d_hidden = 8, .expert_count = 6, .top_k = 1, .max_active = 3,
+     .eps = 0.3f, .router = SMOE_ROUTER_COSINE, .projection_width = 9, .group_count = 3, .top_groups = 2, .group_eps = 0.3f,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_BFLOAT16},
+};
+
+#define SHAPES (sizeof shapes / sizeof shapes[0])
+
+static void random_bits(test_random *random, void *values, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)values)[i] = (unsigned char)(test_random_bits(random) >> 56);
+}
+
+/* const towards the library: case_data_create made these arrays. */
+static void random_weights(test_random *random, const void *values, size_t size)
+{
+    random_bits(random, (void *)(uintptr_t)values, size);
+}
+
+/* More of the input is random in each round: x, the experts, the router, the selection bias. */
+static void spoil(test_random *random, case_data *data, int round)
+{
+    const smoe_host_weights *w = &data->weights;
+    const size_t T = data->shape->tokens, D = data->shape->d_model, H = data->shape->d_hidden, E = data->shape->expert_count;
+    const size_t p = data->shape->projection_width, S = data->shape->shared_hidden, element = case_weight_size(data->shape);
+
+    random_bits(random, data->x, T * D * 4);
+    if (round > 0) {
+        random_weights(random, w->w1, E * H * D * element);
+        random_weights(random, w->w2, E * H * D * element);
+    }
+    if (round > 0 && S) {
+        random_weights(random, w->shared_w1, S * D * element);
+        random_weights(random, w->shared_w2, S * D * element);
+        random_weights(random, w->shared_gate, D * 4);
+    }
+    if (round > 1 && p) {
+        random_weights(random, w->router_projection, p * D * 4);
+        random_weights(random, w->router_similarity, p * E * 4);
+        random_weights(random, w->router_log_scale, 4);
+    }
+    if (round > 1 && !p)
+        random_weights(random, w->router_weight, E * D * 4);
+    if (round > 2 && w->selection_bias)
+        random_weights(random, w->selection_bias, E * 4);
+}
+
+static void expect_experts(const stage_run *run)
+{
+    const layer_output output = stage_run_output(run);
+
+    for (uint32_t t = 0; t < run->data->shape->tokens; t++) {
+        const uint32_t *record = output.report + (size_t)t * output.stride;
+        assert_true(record[SMOE_REPORT_ACTIVE] <= run->shape.desc.max_active);
+        for (uint32_t r = 0; r < record[SMOE_REPORT_ACTIVE]; r++)
+            assert_true(record[SMOE_REPORT_IDS + r] < run->data->shape->expert_count);
+    }
+}
+
+static void test_random_input(void **state)
+{
+    const test_device *device = *state;
+    test_random random = test_random_make(test_seed(), 28);
+    plan_keeper keeper = {.context = smoe_device_context(device->device)};
+    bool runs[SHAPES];
+    test_gpu gpu;
+
+    assert_true(case_share(smoe_context_device_info(keeper.context), shapes, SHAPES, runs));
+    assert_true(test_gpu_open(&gpu, device->device));
+    for (size_t s = 0; s < SHAPES; s++)
+        for (int round = 0; runs[s] && round < 4; round++) {
+            case_data data;
+            stage_run run;
+            assert_true(case_data_create(&data, &shapes[s], test_seed()));
+            spoil(&random, &data, round);
+            const bool good = stage_run_create(&run, &gpu, &keeper, &data);
+            if (!good)
+                case_print(&data);
+            assert_true(good);
+            expect_experts(&run);
+            stage_run_destroy(&run, &gpu);
+            case_data_destroy(&data);
+        }
+    plan_keeper_clear(&keeper);
+    test_gpu_close(&gpu);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_random_input, test_device_check),
+        cmocka_unit_test(test_device_closes),
+    };
+
+    return cmocka_run_group_tests_name("random input", tests, test_device_setup, test_device_teardown);
+}
