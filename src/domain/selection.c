@@ -63,7 +63,7 @@ void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, 
         out->group = smoe_route_group_config(shape);
     out->select = smoe_route_select_config(info, shape);
     out->totals = smoe_totals_config(info, shape);
-    out->combine = smoe_combine_config(shape);
+    out->combine = smoe_combine_config(info, shape);
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         if (tuning->regimes[i].rows > 0)
             out->router[i] = smoe_route_logits_config(info, shape, &tuning->regimes[i]);

@@ -104,7 +104,7 @@ smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_sha
 smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
 smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
 
-smoe_kernel_config smoe_combine_config(const smoe_shape *shape);
+smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape);
 smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
 
 #endif
