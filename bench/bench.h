@@ -87,7 +87,7 @@ typedef struct bench_peak {
 /* The most bytes per second that any of the three moved. */
 double bench_peak_bytes(const bench_peak *peak);
 
-/* Each of its kernels runs at most so often, 0: as often as a result needs that does not vary. */
+/* most_repeats: how often each of its kernels runs at most; 0: as often as peak.c says. */
 bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *peak);
 
 /* ---- measure.c ------------------------------------------------------------------------------------------------------------- */

@@ -223,7 +223,7 @@ static int open_study(continuity *s)
     s->points = (1u << s->levels) + 1;
     smoe_plan_desc *plan = &s->source.plan;
     const size_t width = plan->d_model;
-    s->walk = (path_walk){.a = a, .source = &s->source, .most_points = s->points > 1025 ? s->points : 1025};
+    s->walk = (path_walk){.a = a, .source = &s->source, .most_points = s->points > PATH_SCAN ? s->points : PATH_SCAN};
     plan->min_tokens = PATH_FEWEST;
     plan->max_tokens = s->walk.most_points;
     s->line.centre = layers_allocate(a, width, sizeof *s->line.centre);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCAN = 1025, SEGMENTS = 48, CROSSINGS = 8 };
+enum { SEGMENTS = 48, CROSSINGS = 8 };
 
 /* y: NULL for the routing alone. */
 static smoe_result run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
@@ -73,12 +73,12 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
     uint32_t at = 0;
     line->crossings = 0;
     for (int round = 0; round < 2; round++) {
-        const smoe_result result = run(walk, &hard, start, direction, from, to, SCAN, NULL);
+        const smoe_result result = run(walk, &hard, start, direction, from, to, PATH_SCAN, NULL);
         if (result != SMOE_SUCCESS)
             return result;
-        if (count_crossings(walk, SCAN, &at) == 0)
+        if (count_crossings(walk, PATH_SCAN, &at) == 0)
             return SMOE_SUCCESS; /* lost in rounding */
-        const double step = (to - from) / (SCAN - 1);
+        const double step = (to - from) / (PATH_SCAN - 1);
         from += step * at;
         to = from + step;
     }
@@ -94,18 +94,18 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
     /* How fast the gap opens: from a thousandth of the segment away. The points between are not looked at: two alone would be too few for
      * the plan. */
     const double away = 1e-3 * length;
-    smoe_result result = run(walk, &hard, line->centre, line->direction, -away, away, SCAN - 1, NULL);
+    smoe_result result = run(walk, &hard, line->centre, line->direction, -away, away, PATH_SCAN - 1, NULL);
     if (result != SMOE_SUCCESS)
         return result;
     const uint32_t word = line->groups ? SMOE_REPORT_GROUP_GAP : SMOE_REPORT_GAP;
-    line->gap_slope = fmin(path_report_float(walk, 0, word), path_report_float(walk, SCAN - 2, word)) / away;
+    line->gap_slope = fmin(path_report_float(walk, 0, word), path_report_float(walk, PATH_SCAN - 2, word)) / away;
     line->half_length = reach / line->gap_slope;
     if (!(line->gap_slope > 0 && isfinite(line->half_length)))
         return SMOE_SUCCESS;
     /* An even number: none on the boundary itself. */
-    result = run(walk, &hard, line->centre, line->direction, -line->half_length, line->half_length, SCAN - 1, NULL);
+    result = run(walk, &hard, line->centre, line->direction, -line->half_length, line->half_length, PATH_SCAN - 1, NULL);
     if (result == SMOE_SUCCESS)
-        line->crossings = count_crossings(walk, SCAN - 1, NULL);
+        line->crossings = count_crossings(walk, PATH_SCAN - 1, NULL);
     return result;
 }
 
@@ -127,12 +127,12 @@ int path_find(path_walk *walk, bool groups, double reach, path_line *line)
             direction[d] = (double)to[d] - from[d];
         }
         uint32_t places[CROSSINGS], count = 0;
-        result = run(walk, &hard, start, direction, 0, 1, SCAN, NULL);
-        for (uint32_t i = 0; result == SMOE_SUCCESS && i + 1 < SCAN && count < CROSSINGS; i++)
+        result = run(walk, &hard, start, direction, 0, 1, PATH_SCAN, NULL);
+        for (uint32_t i = 0; result == SMOE_SUCCESS && i + 1 < PATH_SCAN && count < CROSSINGS; i++)
             if (!same_experts(walk, i, i + 1))
                 places[count++] = i;
         for (uint32_t i = 0; result == SMOE_SUCCESS && i < count && line->crossings != 1; i++) {
-            const double step = 1.0 / (SCAN - 1);
+            const double step = 1.0 / (PATH_SCAN - 1);
             result = lay(walk, start, direction, places[i] * step, (places[i] + 1) * step, reach, &tried);
             if (result != SMOE_SUCCESS || tried.groups != groups || tried.crossings == 0 ||
                 (line->crossings && tried.crossings >= line->crossings))

@@ -4,8 +4,9 @@
 
 #include "layers.h"
 
-/* Points of a run, at least: the plan's min_tokens, so that it makes the kernels for many tokens only. */
-enum { PATH_FEWEST = 257 };
+/* Points of a run: at least, which is the plan's min_tokens, so that it makes the kernels for many tokens only; and where path_find looks
+ * for a boundary. */
+enum { PATH_FEWEST = 257, PATH_SCAN = 1025 };
 
 typedef struct path_walk {
     analyze *a;

@@ -1,19 +1,12 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* An invocation sums 4 columns where D is a multiple of 4, else 1; those past the last column return at once. Adreno runs subgroups of 128
- * lanes only where a workgroup has as many: with 64 it holds half the invocations (tests/drivers/TABLE.md). Software runs invocations that
- * return at once as long as others, so it has few: with 128 the stage took 1.2 times as long for D = 64. */
-static uint32_t workgroup_size(const smoe_device_info *info)
-{
-    return info->type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 32 : 128;
-}
-
+/* An invocation sums 4 columns where D is a multiple of 4, else 1; those past the last column return at once. */
 smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape)
 {
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_combine,
-        .workgroup_size = workgroup_size(info),
+        .workgroup_size = smoe_tuning_find(info)->combine_workgroup_size,
         .subgroup_size = 1,
         .inputs_aligned = shape->desc.d_model % 4 == 0,
         .shared = shape->desc.shared_hidden > 0,

@@ -20,23 +20,41 @@
 #define SMALL_REGIMES VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2), TILED(5, 16, 64, 16, 2, 4), TILED(24, 32, 64, 16, 4, 4)
 #define STANDARD_REGIMES SMALL_REGIMES, TILED(48, 64, 64, 16, 4, 4)
 
-static const smoe_tuning standard = {.name = "standard", .experts_per_lane = 32, .regimes = {STANDARD_REGIMES}};
+/* Adreno runs subgroups of 128 lanes only where a workgroup of combine has as many: with 64 it holds half the invocations
+ * (tests/drivers/TABLE.md). */
+#define COMBINE_WORKGROUP_SIZE 128
+
+static const smoe_tuning standard = {
+    .name = "standard",
+    .experts_per_lane = 32,
+    .combine_workgroup_size = COMBINE_WORKGROUP_SIZE,
+    .regimes = {STANDARD_REGIMES},
+};
 
 /* GPUs with registers for 4x8 outputs per invocation at 16 subgroups of 32 lanes, or 8 of 64, per multiprocessor or SIMD: 1.5 bytes of
  * shared memory per multiply-add. min_rows: there are as many workgroups as the tile before has from 48 rows on. */
 static const smoe_tuning wide = {
-    .name = "wide", .experts_per_lane = 32, .regimes = {STANDARD_REGIMES, TILED(96, 64, 128, 16, 4, 8)},
+    .name = "wide",
+    .experts_per_lane = 32,
+    .combine_workgroup_size = COMBINE_WORKGROUP_SIZE,
+    .regimes = {STANDARD_REGIMES, TILED(96, 64, 128, 16, 4, 8)},
 };
 
 /* 64 registers per invocation: 2x4 outputs; where few invocations share the loads of a tile, half the depth. The compiler makes of
  * route_select_subgroup seven times the instructions of others, and spills hundreds of registers even with 4 experts per lane. */
 static const smoe_tuning mali = {
     .name = "mali",
+    .combine_workgroup_size = COMBINE_WORKGROUP_SIZE,
     .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 1), TILED(5, 16, 64, 8, 2, 4), TILED(24, 32, 64, 16, 2, 4)},
 };
 
 /* Workgroups of 128 invocations at most. */
-static const smoe_tuning small = {.name = "small", .experts_per_lane = 32, .regimes = {SMALL_REGIMES}};
+static const smoe_tuning small = {
+    .name = "small",
+    .experts_per_lane = 32,
+    .combine_workgroup_size = COMBINE_WORKGROUP_SIZE,
+    .regimes = {SMALL_REGIMES},
+};
 
 /* Software drivers: a lane is a SIMD lane and every load a loop over lanes, so the algorithm with the fewest loads wins at every
  * number of rows. min_rows: where a tile of this height costs less than the next smaller one, for Poisson-distributed rows. */
@@ -49,6 +67,7 @@ static const smoe_tuning small = {.name = "small", .experts_per_lane = 32, .regi
 static const smoe_tuning software = {
     .name = "software",
     .experts_per_lane = 32,
+    .combine_workgroup_size = 32, /* idle invocations cost as much as others: with 128 it took 1.2 times as long for D = 64 */
     .regimes = {BROADCAST(0, 1, 4, 1), BROADCAST(0.4f, 2, 4, 2), BROADCAST(1.1f, 4, 2, 4), BROADCAST(3.2f, 8, 2, 4), BROADCAST(8, 16, 2, 4),
                 BROADCAST(18, 32, 2, 4)},
 };

@@ -30,6 +30,7 @@ typedef struct smoe_tile {
 typedef struct smoe_tuning {
     const char *name;
     uint32_t experts_per_lane; /* of route_select_subgroup at most, 32 or less: they live in registers. 0: ranking in shared memory */
+    uint32_t combine_workgroup_size;
     smoe_tile regimes[SMOE_REGIME_COUNT]; /* by ascending min_rows; the first has 0; rows == 0: unused */
 } smoe_tuning;
 

@@ -166,9 +166,7 @@ static void list_property(const case_cover *cover, const cover_set *set, uint32_
 /* A known kernel counts as one whatever the rows of its tiles, and so does one whose work is that of another. */
 static uint32_t any_known_rows(const case_cover *cover, uint32_t kernel)
 {
-    const uint32_t first = any_rows(cover, kernel);
-
-    return first < cover->known_count || cover->kernels[kernel].again ? first : kernel;
+    return kernel < cover->known_count || cover->kernels[kernel].again ? any_rows(cover, kernel) : kernel;
 }
 
 static bool find_pairs(const case_cover *cover, cover_set *set, pair_list *list)
@@ -200,6 +198,18 @@ static bool find_all_pairs(case_cover *cover)
         good = find_pairs(cover, &cover->sets[i], list);
     free(list);
     return good;
+}
+
+cover_wish cover_wish_of_table(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at)
+{
+    return (cover_wish){
+        .cases = layer_cases,
+        .case_count = layer_case_count,
+        .devices = devices,
+        .device_count = case_devices(info, devices, at),
+        .kinds = COVER_ALL,
+        .together = true,
+    };
 }
 
 bool case_cover_create(case_cover *cover, const cover_wish *wish)

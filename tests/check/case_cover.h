@@ -11,9 +11,10 @@
 /* What must be seen. */
 enum {
     COVER_PROPERTIES = 1,       /* each property */
-    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it; with each of its tiles where by_rows, unless `again` */
+    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it. A property by_rows: with each of the kernel's tiles,
+                                   except where the kernel is there `again` */
     COVER_PROPERTY_DEVICES = 4, /* each on every device, where lanes can make a difference to it */
-    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device; a known one, and one `again`, with any tile */
+    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device. A known one, or one that is there `again`: with any tile */
     COVER_ALL = 15
 };
 
@@ -27,6 +28,10 @@ typedef struct cover_wish {
     const smoe_device_info *known; /* NULL, or a device where another test shows all that the table shows of properties with kernels */
     const struct case_cover *made; /* NULL, or another test's, whose pipelines the driver keeps */
 } cover_wish;
+
+/* All that the case table shows on this device, itself at *at of the devices, and on those that share the table with it: what test_stages
+ * runs. */
+cover_wish cover_wish_of_table(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at);
 
 /* Rows that run together on one of the devices. */
 typedef struct cover_set {

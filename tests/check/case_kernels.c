@@ -53,23 +53,23 @@ static void put_experts(kernel_list *list, const smoe_selection *s, const smoe_r
 
 static void print_reason(void *user, smoe_log_level level, const char *text)
 {
-    const layer_case *shape = user;
-
+    (void)user;
     (void)level;
-    fprintf(stderr, "    no kernels for \"%s\": %s\n", shape->name, text);
+    fprintf(stderr, "    %s\n", text);
 }
 
 uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST])
 {
-    layer_case named = *shape;
-    const smoe_host host = {.log = {print_reason, &named}};
+    const smoe_host host = {.log = {print_reason, NULL}};
     const smoe_plan_desc desc = case_plan_desc(shape);
     kernel_list list = {.kernels = kernels};
     smoe_shape whole;
     smoe_selection selection;
 
-    if (smoe_shape_init(&host, device, &desc, &whole) != SMOE_SUCCESS)
+    if (smoe_shape_init(&host, device, &desc, &whole) != SMOE_SUCCESS) {
+        fprintf(stderr, "    no kernels for \"%s\" on %s\n", shape->name, device->name);
         return 0;
+    }
     smoe_selection_init(device, &whole, &selection);
     const smoe_regimes regimes = smoe_selection_regimes(&selection, &whole.desc, shape->tokens);
     put_router(&list, &selection, &regimes, &whole);

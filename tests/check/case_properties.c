@@ -61,10 +61,11 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
 #define ACTS(kind, gated) acts(c, SMOE_ACTIVATION_##kind, gated)
 
 #define LANES true, true
-#define ANY_ROWS true, false /* rows make no difference: counts of experts, alignment and type beside the size of weights */
+/* Lanes can make a difference, rows of a tile cannot: the experts' counts; and of weights all that gated and half do not say. */
+#define ANY_ROWS true, false
 #define ONE false, false /* the same at every number of lanes and with tiles of any rows: one shows it */
 
-/* PROPERTY(function, name, LANES, ANY_ROWS or ONE, readers, what holds of a case c) */
+/* PROPERTY(function, name, by_lanes and by_rows, readers, what holds of a case c) */
 #define PROPERTIES(PROPERTY)                                                                                                              \
     PROPERTY(tokens_1, "1 token", LANES, ALL, c->tokens == 1)                                                                             \
     PROPERTY(tokens_odd, "odd tokens", LANES, ALL, c->tokens % 2 == 1 && c->tokens > 1)                                                   \

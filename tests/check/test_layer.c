@@ -8,27 +8,17 @@
 #include "common/fixture.h"
 #include "common/random.h"
 
-/* What test_stages runs on such a device, and on those that share the table with it. */
-static case_cover cover_stages(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST])
-{
-    uint32_t at;
-    const uint32_t count = case_devices(info, devices, &at);
-    case_cover cover;
-
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = devices,
-                                                        .device_count = count, .kinds = COVER_ALL, .together = true}));
-    return cover;
-}
-
 static void test_table(void **state)
 {
     const test_device *device = *state;
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device->device));
     smoe_device_info devices[CASE_DEVICES_MOST];
-    case_cover stages = cover_stages(info, devices), cover;
+    uint32_t at, failed = 0, checked = 0;
+    const cover_wish wish = cover_wish_of_table(info, devices, &at);
     check_tally tally = {0};
-    uint32_t failed = 0, checked = 0;
+    case_cover stages, cover;
 
+    assert_true(case_cover_create(&stages, &wish));
     assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = info,
                                                         .device_count = 1, .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES,
                                                         .made = &stages}));

@@ -3,27 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_stages.h"
 #include "common/cmocka_all.h"
 #include "common/compare.h"
 #include "common/fixture.h"
-#include "common/random.h"
 #include "layer_session.h"
-
-static const layer_case shapes[] = {
-    {.name = "few", .tokens = 4, .d_model = 37, .d_hidden = 13, .expert_count = 7, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "many", .tokens = 70, .d_model = 64, .d_hidden = 40, .expert_count = 5, .top_k = 1, .max_active = 3, .eps = 1,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "sigmoid, groups, shared", .tokens = 9, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2, .eps = 0.1f,
-     .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.2f, .shared_hidden = 10, .shared_gate = true,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "cosine, groups, bfloat16", .tokens = 66, .d_model = 24, .d_hidden = 8, .expert_count = 6, .top_k = 1, .max_active = 3,
-     .eps = 0.3f, .router = SMOE_ROUTER_COSINE, .projection_width = 9, .group_count = 3, .top_groups = 2, .group_eps = 0.3f,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_BFLOAT16},
-};
-
-#define SHAPES (sizeof shapes / sizeof shapes[0])
+#include "spoilt_cases.h"
 
 static void expect_spoilt(const layer_session *session, uint32_t token, const float *y, const uint32_t *report)
 {
@@ -49,10 +33,10 @@ static void test_one_token(void **state)
     const test_device *device = *state;
     const float bad[] = {NAN, INFINITY, -INFINITY};
 
-    for (size_t s = 0; s < SHAPES; s++) {
-        const uint32_t T = shapes[s].tokens, D = shapes[s].d_model, tokens[] = {0, T / 2, T - 1};
+    for (size_t s = 0; s < SPOILT_CASES; s++) {
+        const uint32_t T = spoilt_cases[s].tokens, D = spoilt_cases[s].d_model, tokens[] = {0, T / 2, T - 1};
         layer_session session;
-        session_open(&session, device->device, &shapes[s]);
+        session_open(&session, device->device, &spoilt_cases[s]);
         const uint32_t stride = session_stride(&session);
         float *clean = session_rows(&session, T), *y = session_rows(&session, T), *x = session_rows(&session, T);
         uint32_t *clean_report = session_report(&session, T), *report = session_report(&session, T);
@@ -118,10 +102,10 @@ static void test_router(void **state)
 {
     const test_device *device = *state;
 
-    for (size_t s = 0; s < SHAPES; s++)
+    for (size_t s = 0; s < SPOILT_CASES; s++)
         for (int which = 0, last = 0; !last; which++) {
             layer_session session;
-            session_prepare(&session, device->device, &shapes[s]);
+            session_prepare(&session, device->device, &spoilt_cases[s]);
             last = router_number(&session, which + 1) == NULL;
             *router_number(&session, which) = which % 2 ? NAN : INFINITY;
             session_create_layer(&session);
@@ -166,7 +150,7 @@ static void test_group_score(void **state)
 static void test_norm(void **state)
 {
     const test_device *device = *state;
-    const layer_case *shape = &shapes[3];
+    const layer_case *shape = &spoilt_cases[3];
     layer_session session;
 
     session_open(&session, device->device, shape);
@@ -193,7 +177,7 @@ static void test_scale(void **state)
     const test_device *device = *state;
     layer_session session;
 
-    session_prepare(&session, device->device, &shapes[3]);
+    session_prepare(&session, device->device, &spoilt_cases[3]);
     *(float *)session.data.weights.router_log_scale = NAN;
     session_create_layer(&session);
     float *y = session_rows(&session, 1);
@@ -211,16 +195,16 @@ static void test_shared_expert(void **state)
     const test_device *device = *state;
     layer_session clean, session;
 
-    session_open(&clean, device->device, &shapes[2]);
-    session_prepare(&session, device->device, &shapes[2]);
+    session_open(&clean, device->device, &spoilt_cases[2]);
+    session_prepare(&session, device->device, &spoilt_cases[2]);
     *(float *)session.data.weights.shared_b1 = NAN;
     session_create_layer(&session);
-    const uint32_t T = shapes[2].tokens;
+    const uint32_t T = spoilt_cases[2].tokens;
     float *y = session_rows(&clean, T), *want = session_rows(&clean, T);
     uint32_t *report = session_report(&clean, T), *clean_report = session_report(&clean, T);
     session_run(&clean, NULL, T, NULL, want, clean_report);
     session_run(&session, NULL, T, NULL, y, report);
-    for (uint32_t i = 0; i < T * shapes[2].d_model; i++)
+    for (uint32_t i = 0; i < T * spoilt_cases[2].d_model; i++)
         session_expect(&session, isnan(y[i]) && !isnan(want[i]), "a NaN of the shared expert got lost");
     session_expect(&session, test_compare_bits("report", (size_t)T * session_stride(&clean), report, clean_report) == 0,
                    "the shared expert changed the report");
@@ -247,19 +231,19 @@ static void test_expert(void **state)
 {
     const test_device *device = *state;
 
-    for (size_t s = 0; s < SHAPES; s++)
+    for (size_t s = 0; s < SPOILT_CASES; s++)
         for (int which = 0; which < 2; which++) {
-            const uint32_t T = shapes[s].tokens, D = shapes[s].d_model;
+            const uint32_t T = spoilt_cases[s].tokens, D = spoilt_cases[s].d_model;
             uint32_t reached = 0;
             layer_session clean, session;
-            session_open(&clean, device->device, &shapes[s]);
+            session_open(&clean, device->device, &spoilt_cases[s]);
             float *y = session_rows(&clean, T), *want = session_rows(&clean, T);
             uint32_t *report = session_report(&clean, T);
             session_run(&clean, NULL, T, NULL, want, report);
             const uint32_t expert = report[SMOE_REPORT_IDS]; /* the first token's best */
-            session_prepare(&session, device->device, &shapes[s]);
+            session_prepare(&session, device->device, &spoilt_cases[s]);
             float *bias = (float *)(which ? session.data.weights.b2 : session.data.weights.b1);
-            bias[expert * (which ? D : shapes[s].d_hidden)] = NAN;
+            bias[expert * (which ? D : spoilt_cases[s].d_hidden)] = NAN;
             session_create_layer(&session);
             session_run(&session, NULL, T, NULL, y, report);
             for (uint32_t t = 0; t < T; t++) {

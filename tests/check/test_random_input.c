@@ -4,21 +4,7 @@
 #include "common/cmocka_all.h"
 #include "common/fixture.h"
 #include "common/random.h"
-
-static const layer_case shapes[] = {
-    {.name = "few", .tokens = 4, .d_model = 37, .d_hidden = 13, .expert_count = 7, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "many", .tokens = 70, .d_model = 64, .d_hidden = 40, .expert_count = 5, .top_k = 1, .max_active = 3, .eps = 1,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "sigmoid, groups, shared", .tokens = 9, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2, .eps = 0.1f,
-     .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.2f, .shared_hidden = 10, .shared_gate = true,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "cosine, groups, bfloat16", .tokens = 66, .d_model = 24, .d_hidden = 8, .expert_count = 6, .top_k = 1, .max_active = 3,
-     .eps = 0.3f, .router = SMOE_ROUTER_COSINE, .projection_width = 9, .group_count = 3, .top_groups = 2, .group_eps = 0.3f,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_BFLOAT16},
-};
-
-#define SHAPES (sizeof shapes / sizeof shapes[0])
+#include "spoilt_cases.h"
 
 static void random_bits(test_random *random, void *values, size_t size)
 {
@@ -26,7 +12,7 @@ static void random_bits(test_random *random, void *values, size_t size)
         ((unsigned char *)values)[i] = (unsigned char)(test_random_bits(random) >> 56);
 }
 
-/* const towards the library: case_data_create made these arrays. */
+/* The arrays are const for the library's sake: case_data_create made them. */
 static void random_weights(test_random *random, const void *values, size_t size)
 {
     random_bits(random, (void *)(uintptr_t)values, size);
@@ -77,16 +63,16 @@ static void test_random_input(void **state)
     const test_device *device = *state;
     test_random random = test_random_make(test_seed(), 28);
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
-    bool runs[SHAPES];
+    bool runs[SPOILT_CASES];
     test_gpu gpu;
 
-    assert_true(case_share(smoe_context_device_info(keeper.context), shapes, SHAPES, runs));
+    assert_true(case_share(smoe_context_device_info(keeper.context), spoilt_cases, SPOILT_CASES, runs));
     assert_true(test_gpu_open(&gpu, device->device));
-    for (size_t s = 0; s < SHAPES; s++)
+    for (size_t s = 0; s < SPOILT_CASES; s++)
         for (int round = 0; runs[s] && round < 4; round++) {
             case_data data;
             stage_run run;
-            assert_true(case_data_create(&data, &shapes[s], test_seed()));
+            assert_true(case_data_create(&data, &spoilt_cases[s], test_seed()));
             spoil(&random, &data, round);
             const bool good = stage_run_create(&run, &gpu, &keeper, &data);
             if (!good)

@@ -53,9 +53,8 @@ static void test_table(void **state)
     case_cover cover;
     test_gpu gpu;
 
-    const uint32_t device_count = case_devices(smoe_context_device_info(keeper.context), devices, &at);
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = devices,
-                                                        .device_count = device_count, .kinds = COVER_ALL, .together = true}));
+    const cover_wish wish = cover_wish_of_table(smoe_context_device_info(keeper.context), devices, &at);
+    assert_true(case_cover_create(&cover, &wish));
     assert_true(test_gpu_open(&gpu, device->device));
     for (uint32_t i = 0; i < layer_case_count; i++) {
         if (!test_everything() && !case_cover_has(&cover, at, i))

@@ -22,14 +22,7 @@ cover_wish cover_table_wish(void)
     const smoe_device_info info = cover_lavapipe(true);
     uint32_t at;
 
-    return (cover_wish){
-        .cases = layer_cases,
-        .case_count = layer_case_count,
-        .devices = devices,
-        .device_count = case_devices(&info, devices, &at),
-        .kinds = COVER_ALL,
-        .together = true,
-    };
+    return cover_wish_of_table(&info, devices, &at);
 }
 
 case_cover cover_create(cover_wish wish)

@@ -39,7 +39,7 @@ static void move(bool *from, bool *to)
     *to = *to || seen;
 }
 
-/* Tiles of any rows count as the first of the kernel, where that is enough. */
+/* Counts a kernel's tiles as its first tile where any of them is enough. */
 static void forget_rows(const case_cover *cover, cover_seen *seen)
 {
     for (uint32_t k = 0; k < cover->kernel_count; k++) {
@@ -52,7 +52,7 @@ static void forget_rows(const case_cover *cover, cover_seen *seen)
     }
 }
 
-/* Of the pipelines that the chosen rows run with so many lanes. */
+/* What compiling the pipelines costs which the chosen rows run with so many lanes. */
 static uint32_t cost_of(const case_cover *cover, uint32_t lanes)
 {
     uint32_t cost = 0;
@@ -79,7 +79,8 @@ static void test_shows_all(void **state)
         uint32_t rows = 0;
         for (uint32_t row = 0; row < layer_case_count; row++)
             rows += case_cover_has(&cover, device, row);
-        print_message("%u lanes: %u of %u rows, compiling costs %u\n", lanes, rows, layer_case_count, cost_of(&cover, lanes));
+        print_message("%u lanes: %u of %u rows, compiling costs %u (case_pipelines.c)\n", lanes, rows, layer_case_count,
+                      cost_of(&cover, lanes));
     }
     test_free(all);
     test_free(chosen);

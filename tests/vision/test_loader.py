@@ -82,7 +82,7 @@ def is_optional(name):
 
 
 def read(path):
-    """With values that are written again in a moment, as most of what these tests do is writing them."""
+    """Values are arrays here: these tests write them again and again, and writing a list takes longer."""
     tensors, metadata = tensor_file.read(path)
     for tensor in tensors.values():
         tensor.values = array.array(tensor_file.CODES[tensor.dtype], tensor.values)
