@@ -210,22 +210,39 @@ def in_a_folder_with_a_space(name, told, program, *arguments):
     return name + '_in_a_folder_with_a_space', test
 
 
+def run_ci(scons, setup_status, status):
+    """What .ci/run prints where scons is this shell script and the setup of drivers ends with setup_status."""
+    with tempfile.TemporaryDirectory() as folder, environment('PATH', folder + os.pathsep + os.environ['PATH']):
+        os.makedirs(folder + '/.ci')
+        os.makedirs(folder + '/tests/drivers')
+        shutil.copy('.ci/run', folder + '/.ci')
+        tap.script(folder, 'setup.sh', '#!/bin/sh\n')
+        tap.script(folder, 'scons', '#!/bin/sh\n%s\n' % scons)
+        tap.script(folder, SETUP, '#!/bin/sh\nexit %d\n' % setup_status)
+        return tap.command(folder + '/.ci/run', status=status)
+
+
 def what_ci_makes_of_each_status():
-    for status, end in ((0, '0 passed, 0 failed, 1 skipped'), (3, '0 passed, 0 failed, 2 skipped'), (1, '0 passed, 1 failed, 1 skipped')):
-        with tempfile.TemporaryDirectory() as folder, environment('PATH', folder + os.pathsep + os.environ['PATH']):
-            os.makedirs(folder + '/.ci')
-            os.makedirs(folder + '/tests/drivers')
-            shutil.copy('.ci/run', folder + '/.ci')
-            tap.script(folder, 'setup.sh', '#!/bin/sh\n')
-            tap.script(folder, 'scons', '#!/bin/sh\necho "scons $*"\necho "all is up to date"\n')
-            tap.script(folder, SETUP, '#!/bin/sh\nexit %d\n' % status)
-            text = tap.command(folder + '/.ci/run', status=int(status == 1))
-            assert text.endswith('\n%s\n' % end) and ('driver=swiftshader' in text) == (status == 0), text
-            assert ('skipped: everything on other drivers' in text) == (status == 3), text
+    for status, end in ((0, '0 passed, 0 failed, 1 skipped'), (3, '0 passed, 0 failed, 2 skipped'),
+                        (1, 'FAILED: setup of other drivers: exit status 1\n0 passed, 1 failed, 1 skipped')):
+        text = run_ci('echo "scons $*"; echo "all is up to date"', status, int(status == 1))
+        assert text.endswith('\n%s\n' % end) and ('driver=swiftshader' in text) == (status == 0), text
+        assert ('skipped: everything on other drivers' in text) == (status == 3), text
+        assert ('FAILED' in text) == (status == 1), text
+
+
+def what_failed_in_ci_is_named_at_its_end():
+    text = run_ci("""case "$*" in
+*sanitize=address*) echo "FAILED: tests/a.c: b: c | d"; echo "1 passed, 1 failed"; exit 1 ;;
+*cc=clang*) exit 2 ;;
+*) echo "all is up to date" ;;
+esac""", 3, 1)
+    assert text.endswith('\nFAILED: gcc with sanitizers: tests/a.c: b: c | d\nFAILED: clang: exit status 2\n1 passed, 2 failed, 2 skipped\n'), text
 
 
 tap.run([a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
          a_mirror_out_of_reach_is_said_to_be, what_is_wrong_here_is_no_fault_of_the_mirror, a_folder_that_cannot_be_written_is_said_to,
          a_mirror_is_of_debian_where_apt_says_so, a_part_that_failed_leaves_nothing_half_made, what_has_no_shim_yet_is_not_set_up,
          in_a_folder_with_a_space('navi31', 'RADV NAVI31', tap.BUILD + '/bin/smoe-devices'),
-         in_a_folder_with_a_space('g610', 'Mali-G610', devices.FOLDER + '/program-arm64/compile', '--none'), what_ci_makes_of_each_status])
+         in_a_folder_with_a_space('g610', 'Mali-G610', devices.FOLDER + '/program-arm64/compile', '--none'), what_ci_makes_of_each_status,
+         what_failed_in_ci_is_named_at_its_end])
