@@ -13,13 +13,19 @@ SHADERS = 'build/gen/smoe_spirv.h'  # built last of all that is made of shaders
 
 
 class Copy:
-    """A copy of the project's sources, in which scons has built the shaders."""
+    """A copy of the project's sources; with of=COPY, of that one with what scons has built there."""
 
-    def __enter__(self):
+    def __init__(self, of=None):
         self.folder = tempfile.TemporaryDirectory()
+        if of:
+            shutil.copytree(of.folder.name, self.folder.name, dirs_exist_ok=True)
+            self.left_out = of.left_out
+            return
         for name in ('include', 'shaders', 'site_scons', 'src'):
             shutil.copytree(name, self.path(name), ignore=shutil.ignore_patterns('__pycache__'))
         shutil.copy('SConstruct', self.path('SConstruct'))
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
@@ -39,9 +45,9 @@ class Copy:
     def scons(self, *arguments, status=0):
         return tap.command('scons', '-C', self.folder.name, 'cc=' + tap.CC, *arguments, status=status)
 
-    def compiled(self):
-        """The kernels that scons compiles now."""
-        output = self.scons(SHADERS)
+    def compiled(self, *options):
+        """The kernels that scons compiles now, or with -n would compile."""
+        output = self.scons(*options, SHADERS)
         self.left_out = set(re.findall(r'^kernel (\w+) is left out: ', output, re.MULTILINE))
         return set(re.findall(r'^compiling \S+ to (\w+)$', output, re.MULTILINE))
 
@@ -54,30 +60,37 @@ class Copy:
         return {name for name, source in rows if includes('shaders/' + source)} - self.left_out
 
 
+@tap.once
+def built():
+    """A copy for the tests that begin with everything built, and its kernels."""
+    copy = Copy()
+    return copy, copy.compiled()
+
+
 def touched_include_compiles_its_users_alone():
-    with Copy() as copy:
-        everything = copy.compiled()
+    original, everything = built()
+    with Copy(original) as copy:
         assert everything and not copy.compiled(), 'a second scons compiled again'
         several = 0
         for include in sorted(os.listdir('shaders/common')):
             users = copy.users(include)
             several += len(users) not in (0, len(everything))
-            later = os.path.getmtime(copy.path('shaders/common/' + include)) + 10
-            os.utime(copy.path('shaders/common/' + include), (later, later))
-            compiled = copy.compiled()
+            before = os.path.getmtime(copy.path('shaders/common/' + include))
+            os.utime(copy.path('shaders/common/' + include), (before + 10, before + 10))
+            compiled = copy.compiled('-n')
+            os.utime(copy.path('shaders/common/' + include), (before, before))
             assert compiled == users, '%s: compiled %s, its users are %s' % (include, sorted(compiled), sorted(users))
         assert several, 'every include is used by all kernels or by none: this has shown nothing'
 
 
 def touched_shader_compiles_alone():
-    with Copy() as copy:
-        copy.compiled()
+    with Copy(built()[0]) as copy:
         copy.append('shaders/sort.comp', '// changed\n')
         assert copy.compiled() == {'sort'}
 
 
 def kernel_for_a_newer_compiler_is_left_out():
-    with Copy() as copy:
+    with Copy(built()[0]) as copy:
         copy.append('src/domain/kernel_table.inc',
                     'SMOE_KERNEL(future, "sort.comp", "", 0, "GL_SMOE_no_such_extension")\n'
                     'SMOE_KERNEL(present, "sort.comp", "", 0, "GL_KHR_shader_subgroup_arithmetic")\n')
@@ -108,7 +121,7 @@ def compiler_that_knows_but_the_name_is_found_out():
 
 
 def broken_shader_fails():
-    with Copy() as copy:
+    with Copy(built()[0]) as copy:
         copy.append('shaders/sort.comp', 'no glsl\n')
         copy.scons(SHADERS, status=2)
 
