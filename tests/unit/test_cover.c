@@ -218,7 +218,7 @@ static void test_shares_pipelines(void **state)
     layer_case cases[2] = {layer_cases[0], layer_cases[0]};
     (void)state;
     for (uint32_t i = 0; i < 2; i++) {
-        cases[i].d_model = 64 << i;
+        cases[i].d_model = 64u << i;
         cases[i].d_hidden = 128 >> i;
     }
     case_cover same = cover_create(wish_of_two(cases));
