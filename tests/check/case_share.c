@@ -17,14 +17,16 @@ bool case_share(const smoe_device_info *info, const layer_case *cases, uint32_t 
 {
     smoe_device_info devices[CASE_DEVICES_MOST];
     uint32_t at;
-    const uint32_t device_count = case_devices(info, devices, &at);
-    case_cover cover;
-    const bool good = case_cover_create(&cover, &(cover_wish){.cases = cases, .case_count = count, .devices = devices,
-                                                              .device_count = device_count,
+    const cover_wish table = cover_wish_of_table(info, devices, &at);
+    case_cover stages, cover = {.sets = NULL};
+    const bool good = case_cover_create(&stages, &table) &&
+                      case_cover_create(&cover, &(cover_wish){.cases = cases, .case_count = count, .devices = devices,
+                                                              .device_count = table.device_count, .known = info, .made = &stages,
                                                               .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES});
 
     for (uint32_t i = 0; good && i < count; i++)
         runs[i] = test_everything() || runs_on(&cover, at, i);
     case_cover_destroy(&cover);
+    case_cover_destroy(&stages);
     return good;
 }
