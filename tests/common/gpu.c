@@ -161,6 +161,11 @@ static VkResult submit_locked(test_gpu *gpu, const VkSubmitInfo *submit)
     return result;
 }
 
+bool test_gpu_end(test_gpu *gpu)
+{
+    return passed("vkEndCommandBuffer", gpu->EndCommandBuffer(gpu->commands));
+}
+
 bool test_gpu_submit(test_gpu *gpu)
 {
     const VkDevice device = gpu->handles.device;
@@ -171,8 +176,7 @@ bool test_gpu_submit(test_gpu *gpu)
     };
 
     barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
-    return passed("vkEndCommandBuffer", gpu->EndCommandBuffer(gpu->commands)) &&
-           passed("vkQueueSubmit", submit_locked(gpu, &submit)) &&
+    return test_gpu_end(gpu) && passed("vkQueueSubmit", submit_locked(gpu, &submit)) &&
            passed("vkWaitForFences", gpu->WaitForFences(device, 1, &gpu->fence, VK_TRUE, UINT64_MAX)) &&
            passed("vkResetFences", gpu->ResetFences(device, 1, &gpu->fence));
 }

@@ -41,9 +41,10 @@ bool test_buffer_create(test_gpu *gpu, VkDeviceSize size, const void *contents, 
 void test_buffer_destroy(test_gpu *gpu, test_buffer *buffer);
 bool test_buffer_guards_intact(const test_gpu *gpu, const test_buffer *buffer);
 
-/* Begins the command buffer, with everything the host has written visible to compute shaders; submits it and waits, after which
- * the host sees everything that was written. */
+/* Begins the command buffer, with everything the host has written visible to compute shaders; ends it, unsubmitted; ends and submits it
+ * and waits, after which the host sees everything that was written. */
 bool test_gpu_begin(test_gpu *gpu);
+bool test_gpu_end(test_gpu *gpu);
 bool test_gpu_submit(test_gpu *gpu);
 
 #endif
