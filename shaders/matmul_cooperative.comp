@@ -136,7 +136,7 @@ void main() {
     [[dont_unroll]] for (uint e = index; e < TILE_ROWS * TILE_COLUMNS; e += WORKGROUP_SIZE) {
         const uint x = e % TILE_COLUMNS, y = e / TILE_COLUMNS, at = y * SUM_STRIDE + x / 4;
         if (y < tile.rows && tile_column + x < push.columns)
-            store(tile.first_row + y, tile_column + x, tile.expert, uintBitsToFloat(tiles[at][x % 4]),
+            store(tile.first_row + y, column_of(tile_column + x, tile.expert), uintBitsToFloat(tiles[at][x % 4]),
                   uintBitsToFloat(tiles[at + (MATRICES - 1) * TILE_COLUMNS / 4][x % 4]));
     }
 }

@@ -86,12 +86,14 @@ void main() {
     }
 
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
-        const uint column = tile_column + x + i * THREADS_X;
-        [[unroll]] for (uint j = 0; j < THREAD_ROWS; j++) {
-            const uint r = y + j * THREADS_Y;
-            if (r < tile.rows && column < push.columns)
-                store(tile.first_row + r, column, tile.expert, sum[j * LANE_ROWS + i],
-                      sum[j * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
+        const uint in_row = tile_column + x + i * THREADS_X;
+        if (in_row < push.columns) {
+            const Column column = column_of(in_row, tile.expert);
+            [[unroll]] for (uint j = 0; j < THREAD_ROWS; j++) {
+                const uint r = y + j * THREADS_Y;
+                if (r < tile.rows)
+                    store(tile.first_row + r, column, sum[j * LANE_ROWS + i], sum[j * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
+            }
         }
     }
 }

@@ -88,6 +88,6 @@ void main() {
         // A tile of one row has r = 0 as a constant, so that its place stays scalar: Adreno 730 to 750 hold 12 subgroups, not 10.
         const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
         if (o < OUTPUTS && r < tile.rows && column < push.columns)
-            store(tile.first_row + r, column, tile.expert, s, g);
+            store(tile.first_row + r, column_of(column, tile.expert), s, g);
     }
 }
