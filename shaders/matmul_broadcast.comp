@@ -74,9 +74,9 @@ void main() {
     }
 
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
-        const uint index = column0 + i * SUBGROUP_SIZE;
-        if (index < push.columns) {
-            const Column column = column_of(index, tile.expert);
+        const uint column_index = column0 + i * SUBGROUP_SIZE;
+        if (column_index < push.columns) {
+            const Column column = column_of(column_index, tile.expert);
             [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
                 if (r < tile.rows)
                     store(tile.first_row + r, column, sum[r * LANE_ROWS + i], sum[r * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);

@@ -86,9 +86,9 @@ void main() {
     }
 
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
-        const uint in_row = tile_column + x + i * THREADS_X;
-        if (in_row < push.columns) {
-            const Column column = column_of(in_row, tile.expert);
+        const uint column_index = tile_column + x + i * THREADS_X;
+        if (column_index < push.columns) {
+            const Column column = column_of(column_index, tile.expert);
             [[unroll]] for (uint j = 0; j < THREAD_ROWS; j++) {
                 const uint r = y + j * THREADS_Y;
                 if (r < tile.rows)

@@ -237,7 +237,8 @@ def what_failed_in_ci_is_named_at_its_end():
 *cc=clang*) exit 2 ;;
 *) echo "all is up to date" ;;
 esac""", 3, 1)
-    assert text.endswith('\nFAILED: gcc with sanitizers: tests/a.c: b: c | d\nFAILED: clang: exit status 2\n1 passed, 2 failed, 2 skipped\n'), text
+    assert text.endswith('\nFAILED: gcc with sanitizers: tests/a.c: b: c | d\nFAILED: clang: exit status 2\n'
+                         '1 passed, 2 failed, 2 skipped\n'), text
 
 
 tap.run([a_mirror_with_another_version_is_refused, any_version_is_the_newest, what_any_version_took_is_made_again_without_it,
