@@ -25,7 +25,7 @@ typedef struct cover_wish {
     uint32_t device_count;
     uint32_t kinds;                /* COVER_* */
     bool together;                 /* rows that differ in values only run together: their pipelines are there */
-    const smoe_device_info *known; /* NULL, or a device where another test shows all that the table shows of properties with kernels */
+    const smoe_device_info *known; /* NULL, or a device where another test shows each property with each kernel, and each kernel's tiles */
     const struct case_cover *made; /* NULL, or another test's, whose pipelines the driver keeps */
 } cover_wish;
 

@@ -61,7 +61,7 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
 #define ACTS(kind, gated) acts(c, SMOE_ACTIVATION_##kind, gated)
 
 #define LANES true, true
-/* Lanes can make a difference, rows of a tile cannot: the experts' counts; and of weights all that gated and half do not say. */
+/* Lanes can make a difference, rows of a tile cannot. Rows can where a gate or 16-bit weights change the loop: those are LANES. */
 #define ANY_ROWS true, false
 #define ONE false, false /* the same at every number of lanes and with tiles of any rows: one shows it */
 

@@ -52,7 +52,7 @@ static void forget_rows(const case_cover *cover, cover_seen *seen)
     }
 }
 
-/* What compiling the pipelines costs which the chosen rows run with so many lanes. */
+/* The chosen rows run pipelines with so many lanes: what these cost to compile. */
 static uint32_t cost_of(const case_cover *cover, uint32_t lanes)
 {
     uint32_t cost = 0;
