@@ -8,6 +8,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
+#define BRANCH_PAST_ROW 1
 #include "matmul.glsl"
 
 const uint LANE_ROWS = MATRICES * THREAD_COLUMNS; // weight rows of one team

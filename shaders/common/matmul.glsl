@@ -67,6 +67,13 @@ uint input_row(uint row) {
     return row * push.depth;
 }
 
+// Rows that are not aligned for 16-byte loads are read by words. In tiles of many rows a load past the row reads its last word again and
+// drops it: no branches, so loads lie side by side, and a driver's compiler takes half the time. Kernels that hold few registers define
+// BRANCH_PAST_ROW: there the loads of a lane side by side cost subgroups at a time (Adreno 6xx 6 to 4, Maxwell 32 to 28).
+#ifndef BRANCH_PAST_ROW
+#define BRANCH_PAST_ROW 0
+#endif
+
 // Four inputs from element k of the row that begins at `base`, zero past the row. k is below K rounded up to TILE_DEPTH.
 vec4 read_input(uint base, uint k) {
     if (INPUTS_ALIGNED != 0) {
@@ -76,16 +83,27 @@ vec4 read_input(uint base, uint k) {
     }
     vec4 v = vec4(0);
     [[unroll]] for (uint i = 0; i < 4; i++)
-        if (k + i < push.depth)
+        if (BRANCH_PAST_ROW == 0) {
+            const float x = input1[base + min(k + i, push.depth - 1)];
+            v[i] = k + i < push.depth ? x : 0;
+        } else if (k + i < push.depth)
             v[i] = input1[base + k + i];
     return v;
 }
 
-// Weight i as it is stored, 16 or 32 bits.
-uint read_weight(uint matrix, uint i) {
-    const uint word = HALF ? i / 2 : i;
-    const uint bits = matrix == 0 ? w1[word] : w_gate1[word];
-    return HALF ? bits >> 16 * (i % 2) & 0xffffu : bits;
+// Word i of a row of weights whose last word is `last`; zero past it.
+uint read_word_of_row(uint matrix, uint i, uint last) {
+    if (BRANCH_PAST_ROW != 0 && i > last)
+        return 0;
+    const uint at = BRANCH_PAST_ROW != 0 ? i : min(i, last);
+    const uint word = matrix == 0 ? w1[at] : w_gate1[at];
+    return i <= last ? word : 0;
+}
+
+// Word i of 16-bit weights whose row ends before element `end`; zero past it.
+uint read_halves_of_row(uint matrix, uint i, uint end) {
+    const uint word = read_word_of_row(matrix, i, (end - 1) / 2);
+    return 2 * i + 1 < end ? word : word & 0xffffu;
 }
 
 // LOAD weights from element k of the row that begins at `base`, as they are stored; zero past the row.
@@ -95,15 +113,20 @@ uvec4 read_weights(uint matrix, uint base, uint k) {
             return uvec4(0);
         return matrix == 0 ? w4[(base + k) / LOAD] : w_gate4[(base + k) / LOAD];
     }
-    uvec4 v = uvec4(0);
-    [[unroll]] for (uint i = 0; i < LOAD; i++)
-        if (k + i < push.depth) {
-            const uint bits = read_weight(matrix, base + k + i);
-            if (HALF)
-                v[i / 2] |= bits << 16 * (i % 2);
-            else
-                v[i] = bits;
-        }
+    uvec4 v;
+    if (!HALF) {
+        [[unroll]] for (uint i = 0; i < 4; i++)
+            v[i] = read_word_of_row(matrix, base + k + i, base + push.depth - 1);
+        return v;
+    }
+    // A word is half another row's where a row begins or ends at an odd element.
+    const uint first = base + k, end = base + push.depth;
+    uint word = read_halves_of_row(matrix, first / 2, end);
+    [[unroll]] for (uint i = 0; i < 4; i++) {
+        const uint next = read_halves_of_row(matrix, first / 2 + i + 1, end);
+        v[i] = first % 2 == 0 ? word : word >> 16 | next << 16;
+        word = next;
+    }
     return v;
 }
 
