@@ -19,10 +19,11 @@ shared uint taking_part[TOKENS];
 shared uint nonfinite[TOKENS];
 
 float sum_of_two_largest(uint token, uint group) {
-    float first = raw_score(token, group * push.group_size);
+    const uint group_size = push.group_size, first_expert = group * group_size; // lavapipe would load it in every round
+    float first = raw_score(token, first_expert);
     float second = 0.0;
-    for (uint i = 1u; i < push.group_size; i++) {
-        const float s = raw_score(token, group * push.group_size + i);
+    for (uint i = 1u; i < group_size; i++) {
+        const float s = raw_score(token, first_expert + i);
         second = i == 1u ? min(s, first) : max(second, min(s, first));
         first = max(s, first);
     }
@@ -35,9 +36,11 @@ bool has_group(uint slot) {
 
 uint rank_of(uint slot) {
     const uint group = slot % MOST_GROUPS, base = slot - group;
+    const uint group_count = push.group_count;
+    const float score = group_score[slot];
     uint rank = 0u;
-    for (uint other = 0u; other < push.group_count; other++)
-        rank += ranks_before(group_score[base + other], other, group_score[slot], group) ? 1u : 0u;
+    for (uint other = 0u; other < group_count; other++)
+        rank += ranks_before(group_score[base + other], other, score, group) ? 1u : 0u;
     return rank;
 }
 
