@@ -87,8 +87,8 @@ void main() {
         }
 #endif
         // A tile of one row has r = 0 as a constant, so that its place stays scalar: Adreno 730 to 750 hold 12 subgroups, not 10.
-        const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS, column = column0 + o % THREAD_COLUMNS;
-        if (o < OUTPUTS && r < tile.rows && column < push.columns)
-            store(tile.first_row + r, column_of(column, tile.expert), s, g);
+        const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS, column_index = column0 + o % THREAD_COLUMNS;
+        if (o < OUTPUTS && r < tile.rows && column_index < push.columns)
+            store(tile.first_row + r, column_of(column_index, tile.expert), s, g);
     }
 }

@@ -19,7 +19,8 @@ shared uint taking_part[TOKENS];
 shared uint nonfinite[TOKENS];
 
 float sum_of_two_largest(uint token, uint group) {
-    const uint group_size = push.group_size, first_expert = group * group_size; // lavapipe would load it in every round
+    // Push constants are read before a loop, here and below: lavapipe would load them in every round.
+    const uint group_size = push.group_size, first_expert = group * group_size;
     float first = raw_score(token, first_expert);
     float second = 0.0;
     for (uint i = 1u; i < group_size; i++) {

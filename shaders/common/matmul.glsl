@@ -67,9 +67,9 @@ uint input_row(uint row) {
     return row * push.depth;
 }
 
-// Rows that are not aligned for 16-byte loads are read by words. In tiles of many rows a load past the row reads its last word again and
-// drops it: no branches, so loads lie side by side, and a driver's compiler takes half the time. Kernels that hold few registers define
-// BRANCH_PAST_ROW: there the loads of a lane side by side cost subgroups at a time (Adreno 6xx 6 to 4, Maxwell 32 to 28).
+// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
+// so loads lie side by side, and drivers compile faster (bench/README.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
+// there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
 #ifndef BRANCH_PAST_ROW
 #define BRANCH_PAST_ROW 0
 #endif
@@ -91,7 +91,7 @@ vec4 read_input(uint base, uint k) {
     return v;
 }
 
-// Word i of a row of weights whose last word is `last`; zero past it.
+// Word i of the weights; zero past `last`, the last word of the row.
 uint read_word_of_row(uint matrix, uint i, uint last) {
     if (BRANCH_PAST_ROW != 0 && i > last)
         return 0;
@@ -100,7 +100,7 @@ uint read_word_of_row(uint matrix, uint i, uint last) {
     return i <= last ? word : 0;
 }
 
-// Word i of 16-bit weights whose row ends before element `end`; zero past it.
+// Word i of 16-bit weights, without what lies past the row; the row ends before element `end`.
 uint read_halves_of_row(uint matrix, uint i, uint end) {
     const uint word = read_word_of_row(matrix, i, (end - 1) / 2);
     return 2 * i + 1 < end ? word : word & 0xffffu;
@@ -121,11 +121,12 @@ uvec4 read_weights(uint matrix, uint base, uint k) {
     }
     // A word is half another row's where a row begins or ends at an odd element.
     const uint first = base + k, end = base + push.depth;
-    uint word = read_halves_of_row(matrix, first / 2, end);
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        const uint next = read_halves_of_row(matrix, first / 2 + i + 1, end);
-        v[i] = first % 2 == 0 ? word : word >> 16 | next << 16;
-        word = next;
+    [[unroll]] for (uint i = 0; i < 5; i++) { // word by word: with two at hand Intel needs 1.4 times the registers
+        const uint word = read_halves_of_row(matrix, first / 2 + i, end);
+        if (i > 0 && first % 2 == 1)
+            v[i - 1] |= word << 16;
+        if (i < 4)
+            v[i] = first % 2 == 0 ? word : word >> 16;
     }
     return v;
 }
@@ -182,11 +183,11 @@ float gated_activation(float sum, float sum_gate) {
     return activation(sum) * sum_gate;
 }
 
-// A column of an expert's outputs: its element of row 0, and what its biases add; -0, which changes no sum, where there is none.
+// A column of an expert's outputs: its element of row 0 and its biases. Where there is no bias it is -0, the neutral element of addition.
 struct Column { uint first; float bias, bias_gate; };
 
-// index: below push.columns. Once for all rows: lavapipe's compiler does not see that these loads are the same in each, and takes twice as
-// long over a tile of 32 rows.
+// index: below push.columns. Callers with several rows call it once: lavapipe's compiler does not see that the loads are the same in each
+// row, and takes twice as long over a tile of 32 rows.
 Column column_of(uint index, uint expert) {
     Column column = Column(index, -0.0, -0.0);
     if ((push.flags & SMOE_FLAG_BIAS) != 0)

@@ -10,7 +10,7 @@
 #define REGISTERS_8 40u
 #define REGISTERS_NARROW 48u
 #define REGISTERS 64u
-#define DEPTH_NARROW 16u /* and where rows are read element by element: each of them has a condition to keep */
+#define DEPTH_NARROW 16u /* and where rows are read by words: each load has a place of its own to keep */
 #define MOST_SUBGROUPS 16u
 
 static bool takes_side(uint32_t side)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Roughly what compiling costs on lavapipe, in hundredths of a second: it unrolls the rows of a tile, 16-bit weights take twice the depth,
- * and elements are read one at a time where they are not aligned. Everything else a run does costs next to nothing. So does a pipeline that
+ * and rows are read word by word where they are not aligned. Everything else a run does costs next to nothing. So does a pipeline that
  * is made and not run, as lavapipe compiles most of it at the first dispatch: those of a plan's other token counts do not count. */
 static uint32_t compiling_cost(const case_kernel *kernel)
 {

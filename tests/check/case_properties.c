@@ -61,7 +61,8 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
 #define ACTS(kind, gated) acts(c, SMOE_ACTIVATION_##kind, gated)
 
 #define LANES true, true
-/* Lanes can make a difference, rows of a tile cannot. Rows can where a gate or 16-bit weights change the loop: those are LANES. */
+/* Lanes can make a difference, rows of a tile cannot. `gated` and `half` are LANES, as they change the loop over a tile's rows; the other
+ * properties of types are seen in any tile. */
 #define ANY_ROWS true, false
 #define ONE false, false /* the same at every number of lanes and with tiles of any rows: one shows it */
 
@@ -95,6 +96,8 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->weight_type == SMOE_TYPE_BFLOAT16 && c->d_model % 4 == 0 && c->d_hidden % 4 == 0)                                         \
     PROPERTY(bfloat_odd, "bfloat16, D or H not 0 mod 4", ANY_ROWS, TYPES,                                                                 \
              c->weight_type == SMOE_TYPE_BFLOAT16 && (c->d_model % 4 || c->d_hidden % 4))                                                 \
+    PROPERTY(half_odd_up, "16 bits, D odd", ANY_ROWS, UPS, load_of(c) == 8 && c->d_model % 2 == 1)                                         \
+    PROPERTY(half_odd_down, "16 bits, H odd", ANY_ROWS, DOWN, load_of(c) == 8 && c->d_hidden % 2 == 1)                                     \
     PROPERTY(half, "16 bits", LANES, TYPES, load_of(c) == 8)                                                                              \
     PROPERTY(float_loads_up, "float32, D whole loads, not 0 mod 16", LANES, UPS, load_of(c) == 4 && ends_in_loads(c->d_model, 4))         \
     PROPERTY(float_loads_down, "float32, H whole loads, not 0 mod 16", LANES, DOWN, load_of(c) == 4 && ends_in_loads(c->d_hidden, 4))     \

@@ -21,7 +21,7 @@ bool case_share(const smoe_device_info *info, const layer_case *cases, uint32_t 
     case_cover stages, cover = {.sets = NULL};
     const bool good = case_cover_create(&stages, &table) &&
                       case_cover_create(&cover, &(cover_wish){.cases = cases, .case_count = count, .devices = devices,
-                                                              .device_count = table.device_count, .known = info, .made = &stages,
+                                                              .device_count = table.device_count, .made = &stages,
                                                               .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES});
 
     for (uint32_t i = 0; good && i < count; i++)

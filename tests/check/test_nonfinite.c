@@ -264,6 +264,100 @@ static void test_expert(void **state)
         }
 }
 
+/* Odd widths: rows of weights begin and end in the middle of a load, and those of 16 bits in the middle of a word. */
+static const layer_case row_cases[] = {
+    {.name = "odd rows of halves", .tokens = 12, .d_model = 37, .d_hidden = 29, .expert_count = 5, .top_k = 2,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "odd rows", .tokens = 40, .d_model = 37, .d_hidden = 29, .expert_count = 5, .top_k = 2, .activation = SMOE_ACTIVATION_SILU},
+};
+
+/* A number of one expert's matrix. In w2 the row is a column of y. */
+typedef struct bad_weight {
+    bool down, infinite;
+    uint32_t expert, row, column;
+} bad_weight;
+
+static void spoil_weight(const layer_session *session, const bad_weight *bad)
+{
+    const layer_case *shape = session->data.shape;
+    const uint32_t rows = bad->down ? shape->d_model : shape->d_hidden, columns = bad->down ? shape->d_hidden : shape->d_model;
+    const size_t at = ((size_t)bad->expert * rows + bad->row) * columns + bad->column;
+    void *const weights = (void *)(uintptr_t)(bad->down ? session->data.weights.w2 : session->data.weights.w1);
+
+    if (shape->weight_type == SMOE_TYPE_FLOAT16)
+        ((uint16_t *)weights)[at] = bad->infinite ? 0x7c00 : 0x7e00;
+    else
+        ((float *)weights)[at] = bad->infinite ? INFINITY : NAN;
+}
+
+static bool is_as_bad(const bad_weight *bad, float y)
+{
+    if (!bad->down)
+        return !isfinite(y); /* an activation may make NaN of an infinity */
+    return bad->infinite ? isinf(y) : isnan(y);
+}
+
+static void expect_one_row(const layer_session *clean, const bad_weight *bad, const float *want, const uint32_t *report)
+{
+    const uint32_t T = clean->data.shape->tokens, D = clean->data.shape->d_model;
+    float *y = session_rows(clean, T);
+    layer_session session;
+
+    session_prepare(&session, clean->device, clean->data.shape);
+    spoil_weight(&session, bad);
+    session_create_layer(&session);
+    session_run(&session, NULL, T, NULL, y, NULL);
+    for (uint32_t i = 0; i < T * D; i++) {
+        const bool reached = runs_expert(&session, report, i / D, bad->expert) && (!bad->down || i % D == bad->row);
+        session_expect(&session, reached ? is_as_bad(bad, y[i]) : test_compare_bits("y", 1, y + i, want + i) == 0,
+                       reached ? "a bad weight got lost" : "a bad weight reached another row's sum");
+    }
+    session_close(&session);
+    free(y);
+}
+
+/* A bad number at either end of an expert's row of weights reaches the sums with that row and no others: what a load takes of the rows
+ * beside it counts as nothing. */
+static void expect_rows_apart(smoe_device *device)
+{
+    for (size_t s = 0; s < sizeof row_cases / sizeof row_cases[0]; s++) {
+        const uint32_t T = row_cases[s].tokens, D = row_cases[s].d_model, H = row_cases[s].d_hidden;
+        layer_session clean;
+        session_open(&clean, device, &row_cases[s]);
+        float *want = session_rows(&clean, T);
+        uint32_t *report = session_report(&clean, T);
+        session_run(&clean, NULL, T, NULL, want, report);
+        const uint32_t expert = report[SMOE_REPORT_IDS];
+        for (int which = 0; which < 8; which++) {
+            const bool down = which / 4 == 1, infinite = which % 2 == 1;
+            const uint32_t rows = down ? D : H, columns = down ? H : D;
+            const bad_weight bad = {.down = down, .infinite = infinite, .expert = expert, .row = which / 2 % 2 ? rows - 1 : 0,
+                                    .column = infinite ? columns - 1 : 0};
+            expect_one_row(&clean, &bad, want, report);
+        }
+        session_close(&clean);
+        free(want);
+        free(report);
+    }
+}
+
+static void test_rows_apart(void **state)
+{
+    const test_device *device = *state;
+
+    expect_rows_apart(device->device);
+}
+
+static void test_rows_apart_without_subgroups(void **state)
+{
+    test_device bare;
+    (void)state;
+    assert_true(test_device_open(&bare, SMOE_CAPABILITY_ALL));
+    expect_rows_apart(bare.device);
+    assert_true(test_device_is_quiet(&bare));
+    assert_true(test_device_close(&bare));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +368,8 @@ int main(void)
         cmocka_unit_test_teardown(test_scale, test_device_check),
         cmocka_unit_test_teardown(test_expert, test_device_check),
         cmocka_unit_test_teardown(test_shared_expert, test_device_check),
+        cmocka_unit_test_teardown(test_rows_apart, test_device_check),
+        cmocka_unit_test_teardown(test_rows_apart_without_subgroups, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

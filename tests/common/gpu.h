@@ -41,10 +41,11 @@ bool test_buffer_create(test_gpu *gpu, VkDeviceSize size, const void *contents, 
 void test_buffer_destroy(test_gpu *gpu, test_buffer *buffer);
 bool test_buffer_guards_intact(const test_gpu *gpu, const test_buffer *buffer);
 
-/* Begins the command buffer, with everything the host has written visible to compute shaders; ends it, unsubmitted; ends and submits it
- * and waits, after which the host sees everything that was written. */
+/* Begins the command buffer. Everything the host has written is visible to compute shaders. */
 bool test_gpu_begin(test_gpu *gpu);
+/* Ends it without submitting it. */
 bool test_gpu_end(test_gpu *gpu);
+/* Ends it, submits it and waits. After that the host sees everything that was written. */
 bool test_gpu_submit(test_gpu *gpu);
 
 #endif
