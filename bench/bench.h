@@ -30,8 +30,6 @@ typedef struct bench_preset {
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
 
-const char *bench_activation_name(smoe_activation activation);
-const char *bench_type_name(smoe_type type);
 
 /* What is not a linear router with softmax gates alone: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives `text`. */
 #define BENCH_ROUTING_SIZE 64

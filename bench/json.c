@@ -162,11 +162,11 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     add_number(j, to, "experts", plan->expert_count);
     add_number(j, to, "top_k", plan->top_k);
     add_number(j, to, "max_active", plan->max_active);
-    add_text(j, to, "router", plan->router == SMOE_ROUTER_COSINE ? "cosine" : "linear");
+    add_text(j, to, "router", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
         add_number(j, to, "projection_width", plan->projection_width);
     add_bool(j, to, "router_bias", preset->router_bias);
-    add_text(j, to, "gate", plan->gate == SMOE_GATE_SIGMOID ? "sigmoid" : "softmax");
+    add_text(j, to, "gate", smoe_gate_name(plan->gate));
     add_bool(j, to, "selection_bias", preset->selection_bias);
     if (plan->group_count > 1) {
         add_number(j, to, "groups", plan->group_count);
@@ -176,7 +176,7 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
         add_number(j, to, "shared_hidden", plan->shared_hidden);
         add_bool(j, to, "shared_gate", plan->shared_gate);
     }
-    add_text(j, to, "activation", bench_activation_name(plan->activation));
+    add_text(j, to, "activation", smoe_activation_name(plan->activation));
     add_bool(j, to, "gated", plan->gated);
     add_bool(j, to, "renormalize", plan->renormalize);
     add_bool(j, to, "biases", preset->biases);
@@ -189,7 +189,7 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
 
     add_layer(j, object, row->preset, plan);
     add_number(j, object, "tokens", row->tokens);
-    add_text(j, object, "weights", bench_type_name(plan->weight_type));
+    add_text(j, object, "weights", smoe_type_short_name(plan->weight_type));
     add_bool(j, object, "mixed_precision", plan->mixed_precision);
     if (row->unsupported[0]) {
         add_text(j, object, "unsupported", row->unsupported);

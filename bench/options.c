@@ -140,13 +140,10 @@ static const char *const value_names[VALUE_COUNT] = {
 
 static bool parse_weights(const char *value, bench_options *options)
 {
-    for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
-        if (strcmp(value, bench_type_name((smoe_type)type)) == 0) {
-            options->weights[type] = true;
-            return true;
-        }
-    }
-    return refuse("--weights", value, "must be f32, f16 or bf16");
+    smoe_type type;
+    if (!smoe_type_find(value, &type))
+        return refuse("--weights", value, "must be f32, f16 or bf16");
+    return options->weights[type] = true;
 }
 
 static bool parse_value(int option, const char *value, bench_options *options)

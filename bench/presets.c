@@ -46,25 +46,6 @@ const bench_preset bench_presets[] = {
 const size_t bench_preset_count = sizeof bench_presets / sizeof *bench_presets;
 _Static_assert(sizeof bench_presets / sizeof *bench_presets <= BENCH_MAX_PRESETS, "bench_options.presets has room for all of them");
 
-const char *bench_activation_name(smoe_activation activation)
-{
-    switch (activation) {
-    case SMOE_ACTIVATION_IDENTITY: return "identity";
-    case SMOE_ACTIVATION_RELU: return "relu";
-    case SMOE_ACTIVATION_GELU: return "gelu";
-    case SMOE_ACTIVATION_GELU_TANH: return "gelu_tanh";
-    case SMOE_ACTIVATION_SILU: return "silu";
-    case SMOE_ACTIVATION_RELU_SQUARED: return "relu_squared";
-    case SMOE_ACTIVATION_SWIGLU_CLAMPED: return "swiglu_clamped";
-    default: return "unknown";
-    }
-}
-
-const char *bench_type_name(smoe_type type)
-{
-    return type == SMOE_TYPE_FLOAT32 ? "f32" : type == SMOE_TYPE_FLOAT16 ? "f16" : "bf16";
-}
-
 const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE])
 {
     char cosine[24] = "", groups[32] = "", shared[32] = "";
@@ -87,7 +68,7 @@ void bench_print_presets(FILE *out)
         const bench_preset *preset = &bench_presets[i];
         const smoe_plan_desc *plan = &preset->plan;
         char activation[32], routing[BENCH_ROUTING_SIZE];
-        snprintf(activation, sizeof activation, "%s%s", plan->gated ? "gated " : "", bench_activation_name(plan->activation));
+        snprintf(activation, sizeof activation, "%s%s", plan->gated ? "gated " : "", smoe_activation_name(plan->activation));
         bench_describe_routing(plan, routing);
         fprintf(out, "%-15s %5u %5u %4u %2u  %-20s %-7s %-36s", preset->name, plan->d_model, plan->d_hidden, plan->expert_count,
                 plan->top_k, activation, preset->biases ? "yes" : "no", routing[0] ? routing : "linear");

@@ -104,7 +104,7 @@ float largest_of_all(float value) {
 float reference_logit(uint token, uint n, float s_first) {
     if (SCORES_ARE_LOGITS)
         return s_first;
-    if (GATE != 0u)
+    if (GATE != GATE_SOFTMAX)
         return 0.0; // a sigmoid needs none
     float largest = LEFT_OUT;
     if (RENORMALIZE != 0u) {
@@ -160,7 +160,7 @@ void main() {
     const uint n = active_count; // distances grow with the rank: all before n run
     const float reference = reference_logit(token, n, s_first);
     float total = 0.0;
-    if (RENORMALIZE == 0u && GATE == 0u)
+    if (RENORMALIZE == 0u && GATE == GATE_SOFTMAX)
         for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
             total += gate_value(SCORES_ARE_LOGITS ? scores[e] : logit(token, e), reference);
     partial[lane] = total;
@@ -180,7 +180,7 @@ void main() {
     if (RENORMALIZE != 0u)
         for (uint rank = 0u; rank < n; rank++)
             sum += ranked[rank];
-    else if (GATE != 0u)
+    else if (GATE != GATE_SOFTMAX)
         sum = 1.0;
     else
         for (uint i = 0u; i < WORKGROUP_SIZE; i++)

@@ -65,7 +65,7 @@ void write_unused_from(uint token, uint rank) {
 float reference_logit(uint token, uint n, float s_first) {
     if (SCORES_ARE_LOGITS)
         return s_first;
-    if (GATE != 0u)
+    if (GATE != GATE_SOFTMAX)
         return 0.0; // a sigmoid needs none
     float largest = LEFT_OUT;
     if (RENORMALIZE != 0u) {
@@ -155,12 +155,12 @@ void select_token(uint token) {
     uint tied = 0u;
     [[unroll]] for (uint i = 0u; i < OWN; i++)
         if (lane + i * lanes < push.expert_count) {
-            if (RENORMALIZE == 0u && GATE == 0u)
+            if (RENORMALIZE == 0u && GATE == GATE_SOFTMAX)
                 total += gate_value(SCORES_ARE_LOGITS ? own_score[i] : logit(token, lane + i * lanes), reference);
             if (gap <= push.tie_tolerance && is_tied(own_score[i], s_k))
                 tied++;
         }
-    const float sum = RENORMALIZE == 0u && GATE != 0u ? 1.0 : subgroupAdd(total);
+    const float sum = RENORMALIZE == 0u && GATE != GATE_SOFTMAX ? 1.0 : subgroupAdd(total);
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
         if (lane + i * lanes < n)
             write_active(token, lane + i * lanes, slot_id[i], slot_score[i] / sum * push.scale);

@@ -3,14 +3,9 @@
 
 #include "capability_file.h"
 
-static const char *type_name(smoe_type type)
-{
-    return type == SMOE_TYPE_FLOAT16 ? "float16" : type == SMOE_TYPE_BFLOAT16 ? "bfloat16" : "float32";
-}
-
 const char *matrix_shape_text(const smoe_matrix_shape *shape, char text[MATRIX_TEXT_SIZE])
 {
-    snprintf(text, MATRIX_TEXT_SIZE, "%ux%ux%u %s", shape->rows, shape->columns, shape->depth, type_name(shape->type));
+    snprintf(text, MATRIX_TEXT_SIZE, "%ux%ux%u %s", shape->rows, shape->columns, shape->depth, smoe_type_name(shape->type));
     return text;
 }
 

@@ -12,7 +12,9 @@
 
 void run_print_help(void)
 {
-    puts("Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's checkpoint.\n"
+    char activations[SMOE_ACTIVATION_LIST_SIZE];
+    smoe_activation_list(activations);
+    printf("Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's checkpoint.\n"
          "\n"
          "usage: smoe-run [options] FILE.safetensors...\n"
          "       smoe-run [options] --checkpoint DIR... --layer N,...\n"
@@ -31,7 +33,7 @@ void run_print_help(void)
          "\n"
          "in place of what the file says:\n"
          "  --k N                  experts chosen\n"
-         "  --activation NAME      identity, relu, gelu, gelu_tanh, silu, relu2 or swiglu_clamped\n"
+         "  --activation NAME      %s\n"
          "  --max-active N         most experts that may run for a token\n"
          "  --eps X                band width; 0 = hard routing\n"
          "  --group-eps X          band width of the groups' scores; 0 = hard groups\n"
@@ -47,7 +49,8 @@ void run_print_help(void)
          "NAME.out.safetensors and NAME.layer.safetensors for NAME.safetensors, NAME.N.out.safetensors for a checkpoint's layer N.\n"
          "\n"
          "Exit status: 0; 1 if the check, validation or the device failed; 2 for a wrong command line or file. A file that is\n"
-         "refused does not keep the others from running; of several layers the largest status counts.");
+         "refused does not keep the others from running; of several layers the largest status counts.\n",
+         activations);
 }
 
 static bool refuse(const char *option, const char *value, const char *rule)
@@ -96,8 +99,7 @@ static const option options_known[] = {
     OPTION("--tie-tolerance", NUMBER, tie_tolerance, 0, FLT_MAX, true, true, "must be a number, 0 or above"),
     OPTION("--scale", NUMBER, scale, -FLT_MAX, FLT_MAX, true, true, "must be a finite number"),
     OPTION("--weights", WEIGHTS, weights, 0, 0, false, false, "must be f32, f16 or bf16"),
-    OPTION("--activation", ACTIVATION, activation, 0, 0, false, true,
-           "must be identity, relu, gelu, gelu_tanh, silu, relu2 or swiglu_clamped"),
+    OPTION("--activation", ACTIVATION, activation, 0, 0, false, true, NULL),
 };
 
 static bool parse_count(const option *known, const char *value, uint32_t *out)
@@ -149,6 +151,14 @@ static void add_path(run_options *options, char *path, const char **first)
     options->paths[options->path_count++] = path;
 }
 
+static bool parse_activation(const option *known, const char *value, run_options *options)
+{
+    char rule[SMOE_ACTIVATION_LIST_SIZE + 8] = "must be ";
+    options->has_activation = smoe_activation_find(value, &options->activation);
+    smoe_activation_list(rule + strlen(rule));
+    return options->has_activation || refuse(known->name, value, rule);
+}
+
 static bool parse_value(const option *known, char *value, run_options *options)
 {
     void *member = (char *)options + known->offset;
@@ -160,13 +170,9 @@ static bool parse_value(const option *known, char *value, run_options *options)
     case COUNT: return parse_count(known, value, member);
     case NUMBER: return parse_number(known, value, member);
     case WEIGHTS:
-        for (int type = SMOE_TYPE_FLOAT32; type <= SMOE_TYPE_BFLOAT16; type++)
-            if (strcmp(value, run_type_name((smoe_type)type)) == 0)
-                return options->weights = (smoe_type)type, options->has_weights = true;
-        return refuse(known->name, value, known->rule);
-    case ACTIVATION:
-        options->has_activation = run_find_activation(value, &options->activation);
-        return options->has_activation || refuse(known->name, value, known->rule);
+        options->has_weights = smoe_type_find(value, &options->weights);
+        return options->has_weights || refuse(known->name, value, known->rule);
+    case ACTIVATION: return parse_activation(known, value, options);
     }
     return true;
 }

@@ -6,42 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const activations[] = {"identity", "relu", "gelu", "gelu_tanh", "silu", "relu2", "swiglu_clamped"};
-
-const char *run_activation_name(smoe_activation activation)
-{
-    return activations[activation];
-}
-
-bool run_find_activation(const char *name, smoe_activation *out)
-{
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
-        if (strcmp(name, activations[i]) == 0) {
-            *out = (smoe_activation)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *run_type_name(smoe_type type)
-{
-    return type == SMOE_TYPE_FLOAT16 ? "f16" : type == SMOE_TYPE_BFLOAT16 ? "bf16" : "f32";
-}
-
 static void print_layer(const run *r)
 {
-    static const char *const types[] = {"float32", "float16", "bfloat16"};
     const smoe_plan_desc *plan = &r->plan;
     if (r->options->checkpoint)
         printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
     printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model, plan->d_hidden,
-           plan->expert_count, plan->top_k, plan->max_active, run_activation_name(plan->activation), plan->gated ? " gated" : "",
-           types[plan->weight_type]);
-    printf("router        %s", plan->router == SMOE_ROUTER_COSINE ? "cosine" : "linear");
+           plan->expert_count, plan->top_k, plan->max_active, smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
+           smoe_type_name(plan->weight_type));
+    printf("router        %s", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
         printf(" of width %u", plan->projection_width);
-    printf(", %s%s", plan->gate == SMOE_GATE_SIGMOID ? "sigmoid" : "softmax", r->weights.selection_bias ? " with selection bias" : "");
+    printf(", %s%s", smoe_gate_name(plan->gate), r->weights.selection_bias ? " with selection bias" : "");
     if (plan->group_count)
         printf(", the %u best of %u groups, group eps %g", plan->top_groups, plan->group_count, (double)r->params.group_eps);
     printf("\n");

@@ -99,10 +99,6 @@ int run_check(const run *r, const run_expected *expected);
 /* Whether a change of each score by less than `change` could change the token's order, active or ids. scores: room for [E]. */
 bool run_is_ambiguous(const run *r, const double *logits, double *scores, double change);
 
-const char *run_activation_name(smoe_activation activation);
-bool run_find_activation(const char *name, smoe_activation *out);
-const char *run_type_name(smoe_type type); /* "f32", "f16", "bf16" */
-
 void run_print_heading(const run *r); /* which of several layers it is */
 void run_print_summary(const run *r);
 int run_write_results(const run *r); /* --out */

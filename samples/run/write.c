@@ -57,7 +57,7 @@ int run_write_results(const run *r)
     const char *const metadata[] = {"device", smoe_context_device_info(smoe_device_context(r->device))->name,
                                     "k", top_k, "max_active", max_active, "eps", numbers[0], "a", numbers[1], "b", numbers[2],
                                     "temperature", numbers[3], "tie_tolerance", numbers[4], "scale", numbers[5],
-                                    "group_eps", numbers[6], "weights", run_type_name(r->plan.weight_type)};
+                                    "group_eps", numbers[6], "weights", smoe_type_short_name(r->plan.weight_type)};
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     if (have_memory)
         result = smoe_layer_file_write(path, tensors, 1 + FIELDS, metadata, sizeof metadata / sizeof *metadata / 2, NULL,

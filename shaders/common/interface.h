@@ -64,6 +64,13 @@
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                                    \
     C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels have one array of so many */
 
+/* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree. */
+#define SMOE_ENUMERATORS(E)                                                                                                  \
+    E(TYPE_FLOAT32, 0) E(TYPE_FLOAT16, 1) E(TYPE_BFLOAT16, 2)                                                                \
+    E(ACTIVATION_IDENTITY, 0) E(ACTIVATION_RELU, 1) E(ACTIVATION_GELU, 2) E(ACTIVATION_GELU_TANH, 3)                         \
+    E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5) E(ACTIVATION_SWIGLU_CLAMPED, 6)                                      \
+    E(GATE_SOFTMAX, 0) E(GATE_SIGMOID, 1)
+
 /* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is in elements of
  * the tensor from the start of its binding: the descriptor's offset is rounded down to the device's alignment, and this is the rest. */
 

@@ -6,6 +6,8 @@
 layout(local_size_x_id = SMOE_WORKGROUP_SIZE_ID) in;
 #define DECLARE_CONSTANT(id, NAME, name, value) layout(constant_id = id) const uint NAME = value;
 SMOE_CONSTANTS(DECLARE_CONSTANT)
+#define DECLARE_ENUMERATOR(NAME, value) const uint NAME = value;
+SMOE_ENUMERATORS(DECLARE_ENUMERATOR)
 
 layout(push_constant) uniform Push {
     PUSH_BLOCK(uint, float)

@@ -27,7 +27,7 @@ const uint MATRICES = 1;
 #if STAGE == STAGE_LOGITS
 const bool HALF = false;
 #else
-const bool HALF = WEIGHT_TYPE != 0; // 16 bits
+const bool HALF = WEIGHT_TYPE != TYPE_FLOAT32; // 16 bits
 #endif
 const uint LOAD = HALF ? 8 : 4; // weights in one 16-byte load
 
@@ -133,7 +133,7 @@ uvec4 read_weights(uint matrix, uint base, uint k) {
 
 // Part p (0, or 0 and 1 for 16-bit weights) of what read_weights gave, four weights.
 vec4 weights_part(uvec4 v, uint p) {
-    if (WEIGHT_TYPE == 2 && HALF) { // bfloat16: the upper half of a float32
+    if (WEIGHT_TYPE == TYPE_BFLOAT16 && HALF) { // bfloat16: the upper half of a float32
         const uvec2 w = uvec2(v[2 * p], v[2 * p + 1]);
         return uintBitsToFloat(uvec4(w.x << 16, w.x & 0xffff0000u, w.y << 16, w.y & 0xffff0000u));
     }
@@ -159,24 +159,24 @@ float erf_approximation(float x) {
 }
 
 float activation(float x) {
-    if (ACTIVATION == 1)
+    if (ACTIVATION == ACTIVATION_RELU)
         return max(x, 0.0);
-    if (ACTIVATION == 2)
+    if (ACTIVATION == ACTIVATION_GELU)
         return 0.5 * x * (1.0 + erf_approximation(x * 0.70710678118654752));
-    if (ACTIVATION == 3) { // x/2 (1 + tanh u) = x (1 - 1 / (exp(2u) + 1)): no overflow into inf/inf
+    if (ACTIVATION == ACTIVATION_GELU_TANH) { // x/2 (1 + tanh u) = x (1 - 1 / (exp(2u) + 1)): no overflow into inf/inf
         const float u = 0.79788456080286536 * (x + 0.044715 * x * x * x);
         return x * (1.0 - 1.0 / (exp(2.0 * u) + 1.0));
     }
-    if (ACTIVATION == 4)
+    if (ACTIVATION == ACTIVATION_SILU)
         return x / (1.0 + exp(-x));
-    if (ACTIVATION == 5)
+    if (ACTIVATION == ACTIVATION_RELU_SQUARED)
         return max(x, 0.0) * max(x, 0.0);
     return x;
 }
 
 // Of the sum and the gating sum, both with their biases.
 float gated_activation(float sum, float sum_gate) {
-    if (ACTIVATION == 6) { // gpt-oss
+    if (ACTIVATION == ACTIVATION_SWIGLU_CLAMPED) { // as in gpt-oss
         const float g = min(sum, 7.0);
         return g / (1.0 + exp(-1.702 * g)) * (clamp(sum_gate, -7.0, 7.0) + 1.0);
     }

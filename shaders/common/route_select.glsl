@@ -4,7 +4,7 @@
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Report { uint report[]; }; // [T, stride]
 
-const bool SCORES_ARE_LOGITS = GATE == 0u && GROUPED == 0u;
+const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && GROUPED == 0u;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
 // From the score before groups.
@@ -107,13 +107,13 @@ const bool BY_LOGARITHM = RENORMALIZE != 0u && !SCORES_ARE_LOGITS;
 // The gate g (2.1) of a logit; of a softmax gate divided by that of `reference`, the largest logit added up, so that it does not overflow.
 // Sigmoids through exp(-|z|), which never overflows: sigmoid(z) = exp(min(z,0)) / (1 + exp(-|z|)).
 float gate_value(float z, float reference) {
-    if (GATE == 0u)
+    if (GATE == GATE_SOFTMAX)
         return exp((z - reference) / push.temperature);
     return exp(min(z, 0.0)) / (1.0 + exp(-abs(z)));
 }
 
 float log_gate(float z, float reference) {
-    if (GATE == 0u)
+    if (GATE == GATE_SOFTMAX)
         return (z - reference) / push.temperature;
     return min(z, 0.0) - log(1.0 + exp(-abs(z)));
 }

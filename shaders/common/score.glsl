@@ -21,7 +21,7 @@ uint groups_of(uint token) {
 // Before groups.
 float raw_score(uint token, uint expert) {
     const float z = logit(token, expert);
-    if (GATE == 0u)
+    if (GATE == GATE_SOFTMAX)
         return z;
     precise float s = sigmoid(z);
     if ((push.flags & SMOE_FLAG_BIAS) != 0u)

@@ -84,6 +84,15 @@ static smoe_result read_scale(smoe_layer_reading *r, const setting *s)
     return SMOE_SUCCESS;
 }
 
+static smoe_result read_activation(smoe_layer_reading *r, const setting *s)
+{
+    char known[SMOE_ACTIVATION_LIST_SIZE];
+    if (smoe_activation_find(s->text, &r->out->plan.activation))
+        return SMOE_SUCCESS;
+    smoe_activation_list(known);
+    return refuse(r, s, SMOE_ERROR_UNSUPPORTED, known);
+}
+
 static smoe_result apply(smoe_layer_reading *r, const smoe_config_row *row, const setting *s)
 {
     smoe_plan_desc *plan = &r->out->plan;
@@ -92,11 +101,9 @@ static smoe_result apply(smoe_layer_reading *r, const smoe_config_row *row, cons
     case SMOE_CONFIG_RENORMALIZE: return read_renormalize(r, s);
     case SMOE_CONFIG_SCALE: return read_scale(r, s);
     case SMOE_CONFIG_ACTIVATION:
-        return smoe_file_activation(s->text, &plan->activation) ? SMOE_SUCCESS
-                                                                : refuse(r, s, SMOE_ERROR_UNSUPPORTED, "one of " SMOE_FILE_ACTIVATIONS);
+        return read_activation(r, s);
     case SMOE_CONFIG_SCORE:
-        plan->gate = strcmp(s->text, "sigmoid") == 0 ? SMOE_GATE_SIGMOID : SMOE_GATE_SOFTMAX;
-        return SMOE_SUCCESS;
+        return smoe_gate_find(s->text, &plan->gate) ? SMOE_SUCCESS : refuse(r, s, SMOE_ERROR_UNSUPPORTED, "softmax or sigmoid");
     case SMOE_CONFIG_GROUPS: return read_count(r, s, SMOE_MAX_EXPERTS, &plan->group_count);
     case SMOE_CONFIG_TOP_GROUPS: return read_count(r, s, SMOE_MAX_EXPERTS, &plan->top_groups);
     case SMOE_CONFIG_EXPERTS: return agree(r, s, r->axes[SMOE_AXIS_E]);

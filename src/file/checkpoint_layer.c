@@ -61,7 +61,7 @@ smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t lay
         return SMOE_ERROR_INVALID_ARGUMENT;
     if (!out)
         return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "out must not be NULL");
-    if (options && options->activation && !smoe_file_activation_name(*options->activation))
+    if (options && options->activation && !smoe_activation_name(*options->activation))
         return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "options.activation must be a smoe_activation");
     smoe_layer_reading r;
     memset(&r, 0, sizeof r);

@@ -122,11 +122,6 @@ const char *smoe_json_scalar(smoe_json_span span);
 /* NULL where no pair has that key. */
 const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t count, const char *key);
 
-/* An activation by its name, and the name that layer files have for it; false, NULL for any other. */
-#define SMOE_FILE_ACTIVATIONS "identity, relu, gelu, gelu_tanh, silu, relu2 and swiglu_clamped"
-bool smoe_file_activation(const char *name, smoe_activation *out);
-const char *smoe_file_activation_name(smoe_activation activation);
-
 /* Groups as smoe_plan_desc has them, named in the log as the file does. */
 smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name, uint32_t experts,
                                    uint32_t groups, uint32_t chosen, uint32_t top_k);

@@ -10,8 +10,10 @@ static void read_activation(smoe_reading *r)
     const char *name = smoe_reading_metadata(r, "activation");
     if (!name)
         return;
-    if (!smoe_file_activation(name, &r->plan.activation))
-        FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata activation is \"%.40s\"; smoe has %s", name, SMOE_FILE_ACTIVATIONS);
+    char known[SMOE_ACTIVATION_LIST_SIZE];
+    smoe_activation_list(known);
+    if (!smoe_activation_find(name, &r->plan.activation))
+        FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata activation is \"%.40s\", but must be %s", name, known);
     else if (r->plan.activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !r->plan.gated)
         FAIL(r, SMOE_ERROR_FILE, "metadata activation is \"%s\", which needs tensor experts.w3", name);
 }

@@ -16,14 +16,15 @@ static void read_kind(smoe_reading *r)
     const char *linear = smoe_reading_find(r, "router.weight") ? "router.weight"
                          : smoe_reading_find(r, "router.bias") ? "router.bias"
                                                                : NULL;
+    const smoe_router found = cosine ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR;
+    smoe_router named = found;
     if (cosine && linear)
         FAIL(r, SMOE_ERROR_FILE, "the tensors are those of a linear and of a cosine router at once: %s and %s", linear, cosine);
-    else if (router && strcmp(router, "linear") != 0 && strcmp(router, "cosine") != 0)
+    else if (router && !smoe_router_find(router, &named))
         FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%.40s\", but must be linear or cosine", router);
-    else if (router && (cosine != NULL) != (strcmp(router, "cosine") == 0))
-        FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%s\", but the tensors are those of a %s router", router,
-             cosine ? "cosine" : "linear");
-    r->plan.router = cosine ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR;
+    else if (router && named != found)
+        FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%s\", but the tensors are those of a %s router", router, smoe_router_name(found));
+    r->plan.router = found;
 }
 
 static void read_linear(smoe_reading *r)
@@ -56,12 +57,11 @@ static void read_gate(smoe_reading *r)
 {
     const char *score = smoe_reading_metadata(r, "score");
     const uint64_t e = r->plan.expert_count;
-    if (score && strcmp(score, "softmax") != 0 && strcmp(score, "sigmoid") != 0)
+    r->plan.gate = SMOE_GATE_SOFTMAX; /* of a file that does not say */
+    if (score && !smoe_gate_find(score, &r->plan.gate))
         FAIL(r, SMOE_ERROR_FILE, "metadata score is \"%.40s\", but must be softmax or sigmoid", score);
-    const bool sigmoid = score && strcmp(score, "sigmoid") == 0;
-    if (!sigmoid && smoe_reading_find(r, "router.selection_bias"))
+    if (r->plan.gate != SMOE_GATE_SIGMOID && smoe_reading_find(r, "router.selection_bias"))
         FAIL(r, SMOE_ERROR_FILE, "tensor router.selection_bias needs metadata score sigmoid");
-    r->plan.gate = sigmoid ? SMOE_GATE_SIGMOID : SMOE_GATE_SOFTMAX;
     r->weights.selection_bias = smoe_reading_float32(r, "router.selection_bias", true, 1, &e);
 }
 

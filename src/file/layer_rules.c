@@ -1,4 +1,4 @@
-/* What layer files and checkpoints share: pairs by their keys, names of activations, rules for groups, shapes as text. */
+/* What layer files and checkpoints share: pairs by their keys, rules for groups, shapes as text. */
 #include "file_internal.h"
 
 #include <string.h>
@@ -8,44 +8,6 @@ const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t 
     for (uint32_t i = 0; i < count; i++)
         if (strcmp(pairs[i].key, key) == 0)
             return &pairs[i];
-    return NULL;
-}
-
-/* smoe's own name first; then those of Hugging Face configurations (ACT2FN of transformers) that mean the same function. */
-static const struct {
-    const char *name;
-    smoe_activation activation;
-} activations[] = {
-    {"identity", SMOE_ACTIVATION_IDENTITY},
-    {"linear", SMOE_ACTIVATION_IDENTITY},
-    {"relu", SMOE_ACTIVATION_RELU},
-    {"gelu", SMOE_ACTIVATION_GELU},
-    {"gelu_tanh", SMOE_ACTIVATION_GELU_TANH},
-    {"gelu_pytorch_tanh", SMOE_ACTIVATION_GELU_TANH},
-    {"gelu_new", SMOE_ACTIVATION_GELU_TANH},
-    {"silu", SMOE_ACTIVATION_SILU},
-    {"swish", SMOE_ACTIVATION_SILU},
-    {"relu2", SMOE_ACTIVATION_RELU_SQUARED},
-    {"relu_squared", SMOE_ACTIVATION_RELU_SQUARED},
-    {"swiglu_clamped", SMOE_ACTIVATION_SWIGLU_CLAMPED},
-};
-
-bool smoe_file_activation(const char *name, smoe_activation *out)
-{
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
-        if (strcmp(activations[i].name, name) == 0) {
-            *out = activations[i].activation;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *smoe_file_activation_name(smoe_activation activation)
-{
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
-        if (activations[i].activation == activation)
-            return activations[i].name;
     return NULL;
 }
 

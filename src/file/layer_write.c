@@ -85,9 +85,9 @@ static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const
 
 static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, const smoe_forward_params *params)
 {
-    add_text(text, "router", plan->router == SMOE_ROUTER_COSINE ? "cosine" : "linear");
-    add_text(text, "score", plan->gate == SMOE_GATE_SIGMOID ? "sigmoid" : "softmax");
-    add_text(text, "activation", smoe_file_activation_name(plan->activation));
+    add_text(text, "router", smoe_router_name(plan->router));
+    add_text(text, "score", smoe_gate_name(plan->gate));
+    add_text(text, "activation", smoe_activation_name(plan->activation));
     add_text(text, "gated", plan->gated ? "True" : "False");
     add_text(text, "renormalize", plan->renormalize ? "True" : "False");
     add_count(text, "shared", plan->shared_hidden > 0);
@@ -117,8 +117,14 @@ smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *
     if (!path || !plan || !params || !weights)
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL",
                               !path ? "path" : !plan ? "plan" : !params ? "params" : "weights");
-    if (!smoe_file_activation_name(plan->activation))
+    if (!smoe_activation_name(plan->activation))
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.activation must be a smoe_activation");
+    if (!smoe_router_name(plan->router))
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.router must be a smoe_router");
+    if (!smoe_gate_name(plan->gate))
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.gate must be a smoe_gate");
+    if (!smoe_type_name(plan->weight_type))
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.weight_type must be a smoe_type");
     if (x && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count is %u, but x must have 1 to %u tokens",
                               params->token_count, SMOE_MAX_TOKENS);

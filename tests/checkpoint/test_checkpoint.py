@@ -406,7 +406,7 @@ def settings():
             (models.Mixtral, 'num_experts_per_tok', None, 'num_experts_per_tok'),
             (models.Mixtral, 'num_experts_per_tok', 7, 'a whole number from 1 to 6'),
             (models.Mixtral, 'num_experts_per_tok', 2.5, 'a whole number from 1 to 6'),
-            (models.Mixtral, 'hidden_act', 'mish', 'hidden_act is "mish", but must be one of identity'),
+            (models.Mixtral, 'hidden_act', 'mish', 'hidden_act is "mish", but must be identity'),
             (models.Mixtral, 'num_experts_per_tok', 2 ** 32 + 2, 'a whole number from 1 to 6'),
             (models.Mixtral, 'num_experts_per_tok', 2 ** 64 + 2, 'a whole number from 1 to 6'),
             (models.Mixtral, 'num_experts_per_tok', 10 ** 4000, 'a whole number from 1 to 6'),

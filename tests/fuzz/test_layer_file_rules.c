@@ -209,7 +209,7 @@ static const change changes[] = {
     META("shared", "-1", BAD, "metadata shared"),
     META("activation", "relu2", OK, ""),
     META("activation", "gelu_pytorch_tanh", OK, ""),
-    META("activation", "mish", UNSUPPORTED, "metadata activation is \"mish\"; smoe has identity, relu"),
+    META("activation", "mish", UNSUPPORTED, "metadata activation is \"mish\", but must be identity, relu"),
     META("activation", "swiglu_clamped", BAD, "which needs tensor experts.w3"),
     TENSOR(false, "x", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
     TENSOR(false, "router.bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
@@ -462,8 +462,13 @@ static void test_write_layer(void **state)
             assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, NULL, NULL, &log), SMOE_SUCCESS);
             remove(path);
         }
-        plan.activation = (smoe_activation)99;
-        assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+        smoe_plan_desc unnamed[] = {plan, plan, plan, plan};
+        unnamed[0].activation = (smoe_activation)99;
+        unnamed[1].gate = (smoe_gate)99;
+        unnamed[2].router = (smoe_router)99;
+        unnamed[3].weight_type = (smoe_type)99;
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(smoe_layer_file_write_layer(path, &unnamed[i], &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
         smoe_layer_file_close(file);
     }
     remove(path);

@@ -52,7 +52,7 @@ def command_lines():
             (['--check', '--k', '1', GOOD], '--check'), (['--check', '--tokens', '3', GOOD], '--check'),
             (['--check', '--calibrate', '0.5', GOOD], '--check'), (['--calibrate', '1025', GOOD], '0 .. 1024'),
             (['--group-eps', '0.1', GOOD], 'no groups'), (['--group-eps', '9e-31', GOOD], '0 or 1e-30'),
-            (['--activation', 'swish', GOOD], 'must be identity'), (['--activation', 'swiglu_clamped', GOOD], 'needs gated'),
+            (['--activation', 'mish', GOOD], 'must be identity'), (['--activation', 'swiglu_clamped', GOOD], 'needs gated'),
             (['--k', '25', GROUPED], 'groups that may be chosen'), (['--x', GROUPED, GOOD], 'tensor x must be'),
             (['--check', '--weights', 'f16', GOOD], '--check'), (['--mixed-precision', GOOD], 'needs 16-bit weights'),
             (['--check', '--mixed-precision', GOOD], '--check'), (['--mixed-precision=1', GOOD], 'takes no value'),

@@ -1,0 +1,124 @@
+/* Names of activations, routers, gates and types: the one list of each. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../../shaders/common/interface.h"
+#include "smoe/smoe.h"
+
+#define SMOE_CHECK_ENUMERATOR(NAME, value) _Static_assert((int)SMOE_##NAME == (value), "interface.h and smoe.h agree");
+SMOE_ENUMERATORS(SMOE_CHECK_ENUMERATOR)
+#undef SMOE_CHECK_ENUMERATOR
+
+typedef struct name_row {
+    const char *name;
+    int value;
+} name_row;
+
+/* smoe's own name comes before others of the same value. */
+static const name_row activations[] = {
+    {"identity", SMOE_ACTIVATION_IDENTITY},
+    {"linear", SMOE_ACTIVATION_IDENTITY},
+    {"relu", SMOE_ACTIVATION_RELU},
+    {"gelu", SMOE_ACTIVATION_GELU},
+    {"gelu_tanh", SMOE_ACTIVATION_GELU_TANH},
+    {"gelu_pytorch_tanh", SMOE_ACTIVATION_GELU_TANH},
+    {"gelu_new", SMOE_ACTIVATION_GELU_TANH},
+    {"silu", SMOE_ACTIVATION_SILU},
+    {"swish", SMOE_ACTIVATION_SILU},
+    {"relu2", SMOE_ACTIVATION_RELU_SQUARED},
+    {"relu_squared", SMOE_ACTIVATION_RELU_SQUARED},
+    {"swiglu_clamped", SMOE_ACTIVATION_SWIGLU_CLAMPED},
+};
+
+static const name_row routers[] = {{"linear", SMOE_ROUTER_LINEAR}, {"cosine", SMOE_ROUTER_COSINE}};
+static const name_row gates[] = {{"softmax", SMOE_GATE_SOFTMAX}, {"sigmoid", SMOE_GATE_SIGMOID}};
+static const name_row types[] = {{"float32", SMOE_TYPE_FLOAT32}, {"float16", SMOE_TYPE_FLOAT16}, {"bfloat16", SMOE_TYPE_BFLOAT16}};
+static const name_row short_types[] = {{"f32", SMOE_TYPE_FLOAT32}, {"f16", SMOE_TYPE_FLOAT16}, {"bf16", SMOE_TYPE_BFLOAT16}};
+
+#define COUNT(rows) (sizeof (rows) / sizeof (rows)[0])
+
+static const char *name_of(const name_row *rows, size_t count, int value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].value == value)
+            return rows[i].name;
+    return NULL;
+}
+
+static const name_row *find(const name_row *rows, size_t count, const char *name)
+{
+    for (size_t i = 0; name && i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+const char *smoe_activation_name(smoe_activation activation)
+{
+    return name_of(activations, COUNT(activations), (int)activation);
+}
+
+const char *smoe_router_name(smoe_router router)
+{
+    return name_of(routers, COUNT(routers), (int)router);
+}
+
+const char *smoe_gate_name(smoe_gate gate)
+{
+    return name_of(gates, COUNT(gates), (int)gate);
+}
+
+const char *smoe_type_name(smoe_type type)
+{
+    return name_of(types, COUNT(types), (int)type);
+}
+
+const char *smoe_type_short_name(smoe_type type)
+{
+    return name_of(short_types, COUNT(short_types), (int)type);
+}
+
+void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE])
+{
+    size_t used = 0;
+    for (int i = 0; smoe_activation_name((smoe_activation)i) && used < SMOE_ACTIVATION_LIST_SIZE; i++) {
+        const bool last = !smoe_activation_name((smoe_activation)(i + 1));
+        const char *separator = i == 0 ? "" : last ? " or " : ", ";
+        const char *name = smoe_activation_name((smoe_activation)i);
+        used += (size_t)snprintf(text + used, SMOE_ACTIVATION_LIST_SIZE - used, "%s%s", separator, name);
+    }
+}
+
+bool smoe_activation_find(const char *name, smoe_activation *out)
+{
+    const name_row *row = find(activations, COUNT(activations), name);
+    if (row)
+        *out = (smoe_activation)row->value;
+    return row != NULL;
+}
+
+bool smoe_router_find(const char *name, smoe_router *out)
+{
+    const name_row *row = find(routers, COUNT(routers), name);
+    if (row)
+        *out = (smoe_router)row->value;
+    return row != NULL;
+}
+
+bool smoe_gate_find(const char *name, smoe_gate *out)
+{
+    const name_row *row = find(gates, COUNT(gates), name);
+    if (row)
+        *out = (smoe_gate)row->value;
+    return row != NULL;
+}
+
+bool smoe_type_find(const char *name, smoe_type *out)
+{
+    const name_row *row = find(types, COUNT(types), name);
+    if (!row)
+        row = find(short_types, COUNT(short_types), name);
+    if (row)
+        *out = (smoe_type)row->value;
+    return row != NULL;
+}

@@ -1,0 +1,91 @@
+/* Names of activations, routers, gates and types: each number has one name, names come back as their numbers, other text is refused. And
+ * the lists that a new activation must be added to have as many. */
+#include <string.h>
+
+#include "../../shaders/common/interface.h"
+#include "common/cmocka_all.h"
+#include "smoe/smoe.h"
+
+#define COUNT_ENUMERATOR(NAME, value) count_enumerator(#NAME, &counts);
+
+typedef struct enumerator_counts {
+    int types, activations, gates;
+} enumerator_counts;
+
+static void count_enumerator(const char *name, enumerator_counts *counts)
+{
+    counts->types += strncmp(name, "TYPE_", 5) == 0;
+    counts->activations += strncmp(name, "ACTIVATION_", 11) == 0;
+    counts->gates += strncmp(name, "GATE_", 5) == 0;
+}
+
+/* Names from 0 on until there is none, which for a number below 0 there is not either. */
+#define CHECK_NAMES(kind, count)                                                                                           \
+    do {                                                                                                                   \
+        int next = 0;                                                                                                      \
+        for (const char *name; (name = smoe_##kind##_name((smoe_##kind)next)) != NULL; next++) {                           \
+            smoe_##kind found = (smoe_##kind)~next;                                                                        \
+            assert_true(smoe_##kind##_find(name, &found));                                                                 \
+            assert_int_equal(found, next);                                                                                 \
+        }                                                                                                                  \
+        assert_int_equal(next, count);                                                                                     \
+        assert_null(smoe_##kind##_name((smoe_##kind)-1));                                                                  \
+        smoe_##kind kept = (smoe_##kind)1;                                                                                 \
+        static const char *const others[] = {"", "Relu", "softmax ", "f", "float", NULL};                                  \
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)                                                      \
+            assert_false(smoe_##kind##_find(others[i], &kept));                                                            \
+        assert_int_equal(kept, 1);                                                                                         \
+    } while (0)
+
+static void test_names(void **state)
+{
+    enumerator_counts counts = {0};
+    (void)state;
+    SMOE_ENUMERATORS(COUNT_ENUMERATOR)
+    CHECK_NAMES(activation, counts.activations);
+    CHECK_NAMES(gate, counts.gates);
+    CHECK_NAMES(type, counts.types);
+    CHECK_NAMES(router, 2); /* no kernel looks at it */
+}
+
+/* What Hugging Face configurations call them, and what smoe's tools call types for short. */
+static void test_other_names(void **state)
+{
+    static const struct {
+        const char *name;
+        smoe_activation activation;
+    } aliases[] = {{"linear", SMOE_ACTIVATION_IDENTITY}, {"gelu_new", SMOE_ACTIVATION_GELU_TANH},
+                   {"gelu_pytorch_tanh", SMOE_ACTIVATION_GELU_TANH}, {"swish", SMOE_ACTIVATION_SILU},
+                   {"relu_squared", SMOE_ACTIVATION_RELU_SQUARED}};
+    (void)state;
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        smoe_activation found;
+        assert_true(smoe_activation_find(aliases[i].name, &found));
+        assert_int_equal(found, aliases[i].activation);
+        assert_string_not_equal(smoe_activation_name(found), aliases[i].name);
+    }
+    for (int type = 0; smoe_type_name((smoe_type)type); type++) {
+        smoe_type found = (smoe_type)~type;
+        assert_true(smoe_type_find(smoe_type_short_name((smoe_type)type), &found));
+        assert_int_equal(found, type);
+    }
+    assert_null(smoe_type_short_name((smoe_type)-1));
+}
+
+static void test_list(void **state)
+{
+    char text[SMOE_ACTIVATION_LIST_SIZE], wanted[2 * SMOE_ACTIVATION_LIST_SIZE] = "";
+    (void)state;
+    smoe_activation_list(text);
+    for (int i = 0; smoe_activation_name((smoe_activation)i); i++) {
+        const char *separator = i == 0 ? "" : smoe_activation_name((smoe_activation)(i + 1)) ? ", " : " or ";
+        strncat(strcat(wanted, separator), smoe_activation_name((smoe_activation)i), SMOE_ACTIVATION_LIST_SIZE / 4);
+    }
+    assert_string_equal(text, wanted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_other_names), cmocka_unit_test(test_list)};
+    return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+}
