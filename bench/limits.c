@@ -27,7 +27,7 @@ static needs device_needs(const smoe_device_info *info, const bench_options *opt
                           const smoe_plan_desc *plan)
 {
     const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens, shared = plan->shared_hidden;
-    const double matrix = e * d * h * (plan->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2), range = (double)info->max_storage_buffer_range;
+    const double matrix = e * d * h * (double)smoe_type_size(plan->weight_type, 1), range = (double)info->max_storage_buffer_range;
     needs sum = {0};
 
     add(&sum, "w1", matrix);

@@ -3,7 +3,7 @@
 
 static double weight_size(const smoe_plan_desc *plan)
 {
-    return plan->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    return (double)smoe_type_size(plan->weight_type, 1);
 }
 
 /* W1, W2 and, if gated, W3. */

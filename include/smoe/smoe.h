@@ -307,6 +307,10 @@ SMOE_API const char *smoe_type_short_name(smoe_type type);
 #define SMOE_ACTIVATION_LIST_SIZE 128
 SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
 
+/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
+ * safe. */
+SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
+
 /* The other way round. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
  * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
 SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);

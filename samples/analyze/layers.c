@@ -151,8 +151,7 @@ static const float *row_of(const float *all, uint32_t row, size_t width)
 
 static const void *matrix_of(const layers_source *source, const void *all, uint32_t expert)
 {
-    const size_t element = source->weights.weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
-    const size_t size = (size_t)source->plan.d_hidden * source->plan.d_model * element;
+    const size_t size = smoe_type_size(source->weights.weight_type, (uint64_t)source->plan.d_hidden * source->plan.d_model);
     return all ? (const char *)all + size * expert : NULL;
 }
 

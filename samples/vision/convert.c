@@ -38,16 +38,11 @@ static uint16_t half_of_float(float value)
     return (uint16_t)(sign | ((size - (112u << 23) + 0xfffu + (size >> 13 & 1u)) >> 13));
 }
 
-size_t convert_type_size(smoe_type type)
-{
-    return type == SMOE_TYPE_FLOAT32 ? 4 : 2;
-}
-
 void convert_numbers(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count)
 {
     const uint16_t *words = from;
     if (to_type == from_type) {
-        memcpy(to, from, count * convert_type_size(to_type));
+        memcpy(to, from, smoe_type_size(to_type, count));
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -66,7 +61,7 @@ void convert_tensor(void *to, smoe_type to_type, size_t stride, const smoe_tenso
     const smoe_type from_type = from->type == SMOE_TENSOR_FLOAT16    ? SMOE_TYPE_FLOAT16
                                 : from->type == SMOE_TENSOR_BFLOAT16 ? SMOE_TYPE_BFLOAT16
                                                                      : SMOE_TYPE_FLOAT32;
-    const size_t from_size = convert_type_size(from_type), to_size = convert_type_size(to_type);
+    const size_t from_size = smoe_type_size(from_type, 1), to_size = smoe_type_size(to_type, 1);
     for (size_t r = 0; r < rows; r++) {
         unsigned char *row = (unsigned char *)to + r * stride * to_size;
         convert_numbers(row, to_type, (const unsigned char *)from->data + r * columns * from_size, from_type, columns);

@@ -4,7 +4,6 @@
 
 #include "smoe/layer_file.h"
 
-size_t convert_type_size(smoe_type type);
 
 /* count numbers; to float32 or float16, rounded to nearest even. */
 void convert_numbers(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);

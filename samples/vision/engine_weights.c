@@ -18,7 +18,7 @@ static bool plan_linear(vision_engine *engine, const vision_linear *linear, engi
     out->columns = linear->columns;
     out->stride = (linear->columns + 7) / 8 * 8;
     const VkDeviceSize count = (VkDeviceSize)out->rows * out->stride;
-    out->weight = gpu_arena_take(&engine->weights.arena, count * convert_type_size(engine->desc.weight_type));
+    out->weight = gpu_arena_take(&engine->weights.arena, smoe_type_size(engine->desc.weight_type, count));
     if (linear->bias)
         out->bias = take_floats(engine, linear->rows);
     return out->weight.size <= engine->gpu->info->max_storage_buffer_range ||
@@ -71,7 +71,7 @@ static bool plan_block(vision_engine *engine, const vision_block *block, engine_
         if (arrays[i].data) /* sizes are counted in whole words */
             out->expert_parts[i] = gpu_arena_take(
                 &engine->weights.arena,
-                (arrays[i].count * convert_type_size(arrays[i].matrix ? engine->desc.weight_type : SMOE_TYPE_FLOAT32) + 3) / 4 * 4);
+                (smoe_type_size(arrays[i].matrix ? engine->desc.weight_type : SMOE_TYPE_FLOAT32, arrays[i].count) + 3) / 4 * 4);
     return true;
 }
 
@@ -97,7 +97,7 @@ bool engine_plan_weights(vision_engine *engine)
 static bool upload_tensor(vision_engine *engine, const smoe_tensor *tensor, const gpu_part *part, smoe_type type, size_t rows,
                           size_t columns, size_t stride)
 {
-    const size_t size = rows * stride * convert_type_size(type);
+    const size_t size = smoe_type_size(type, rows * stride);
     void *memory = malloc(size);
     if (!memory)
         return vision_fail("out of memory");

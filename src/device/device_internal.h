@@ -33,7 +33,6 @@ float smoe_helper_float_from_bfloat(uint16_t bfloat);
 
 /* Copies elements, converting between the types. The arrays must not overlap. */
 void smoe_helper_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
-size_t smoe_helper_type_size(smoe_type type);
 
 /* ---- instance.c: loader, instance, validation ----------------------------------------------------------------------------- */
 

@@ -72,11 +72,6 @@ float smoe_helper_float_from_bfloat(uint16_t bfloat)
     return value;
 }
 
-size_t smoe_helper_type_size(smoe_type type)
-{
-    return type == SMOE_TYPE_FLOAT32 ? 4 : 2;
-}
-
 static float load(const void *from, smoe_type type, size_t i)
 {
     switch (type) {
@@ -98,7 +93,7 @@ static void store(void *to, smoe_type type, size_t i, float value)
 void smoe_helper_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count)
 {
     if (to_type == from_type)
-        memcpy(to, from, count * smoe_helper_type_size(to_type));
+        memcpy(to, from, (size_t)smoe_type_size(to_type, count));
     else /* float32 holds every value of the other types, so that there is one rounding at most */
         for (size_t i = 0; i < count; i++)
             store(to, to_type, i, load(from, from_type, i));

@@ -93,7 +93,7 @@ static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *
         smoe_helper_buffer *buffer = &layer->weights[i];
         if (!w->from)
             continue;
-        result = smoe_helper_buffer_create(layer->device, w->name, w->count * smoe_helper_type_size(w->type),
+        result = smoe_helper_buffer_create(layer->device, w->name, smoe_type_size(w->type, w->count),
                                            VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
         if (result == SMOE_SUCCESS)
             result = smoe_helper_upload(layer->device, buffer, w->type, w->from, w->from_type, (size_t)w->count);

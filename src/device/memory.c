@@ -214,8 +214,8 @@ static VkMappedMemoryRange whole_range(const smoe_helper_buffer *buffer)
 smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
                                smoe_type from_type, size_t count)
 {
-    const size_t to_size = smoe_helper_type_size(buffer_type);
-    const size_t from_size = smoe_helper_type_size(from_type);
+    const size_t to_size = (size_t)smoe_type_size(buffer_type, 1);
+    const size_t from_size = (size_t)smoe_type_size(from_type, 1);
     const size_t chunk = (size_t)STAGING_SIZE / to_size;
 
     if (buffer->mapped) {

@@ -1,4 +1,4 @@
-/* Names of activations, routers, gates and types: the one list of each. */
+/* Activations, routers, gates and types by name, and what a type's elements take: the one list of each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,8 +32,18 @@ static const name_row activations[] = {
 
 static const name_row routers[] = {{"linear", SMOE_ROUTER_LINEAR}, {"cosine", SMOE_ROUTER_COSINE}};
 static const name_row gates[] = {{"softmax", SMOE_GATE_SOFTMAX}, {"sigmoid", SMOE_GATE_SIGMOID}};
-static const name_row types[] = {{"float32", SMOE_TYPE_FLOAT32}, {"float16", SMOE_TYPE_FLOAT16}, {"bfloat16", SMOE_TYPE_BFLOAT16}};
-static const name_row short_types[] = {{"f32", SMOE_TYPE_FLOAT32}, {"f16", SMOE_TYPE_FLOAT16}, {"bf16", SMOE_TYPE_BFLOAT16}};
+
+/* Elements lie in blocks. */
+typedef struct type_row {
+    const char *name, *short_name;
+    uint32_t block_elements, block_size; /* bytes */
+} type_row;
+
+static const type_row types[] = {
+    [SMOE_TYPE_FLOAT32] = {"float32", "f32", 1, 4},
+    [SMOE_TYPE_FLOAT16] = {"float16", "f16", 1, 2},
+    [SMOE_TYPE_BFLOAT16] = {"bfloat16", "bf16", 1, 2},
+};
 
 #define COUNT(rows) (sizeof (rows) / sizeof (rows)[0])
 
@@ -68,14 +78,27 @@ const char *smoe_gate_name(smoe_gate gate)
     return name_of(gates, COUNT(gates), (int)gate);
 }
 
+static bool is_type(smoe_type type)
+{
+    return (uint32_t)type < COUNT(types);
+}
+
 const char *smoe_type_name(smoe_type type)
 {
-    return name_of(types, COUNT(types), (int)type);
+    return is_type(type) ? types[type].name : NULL;
 }
 
 const char *smoe_type_short_name(smoe_type type)
 {
-    return name_of(short_types, COUNT(short_types), (int)type);
+    return is_type(type) ? types[type].short_name : NULL;
+}
+
+uint64_t smoe_type_size(smoe_type type, uint64_t count)
+{
+    if (!is_type(type))
+        return 0;
+    const uint64_t elements = types[type].block_elements;
+    return (count / elements + (count % elements > 0)) * types[type].block_size;
 }
 
 void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE])
@@ -115,10 +138,10 @@ bool smoe_gate_find(const char *name, smoe_gate *out)
 
 bool smoe_type_find(const char *name, smoe_type *out)
 {
-    const name_row *row = find(types, COUNT(types), name);
-    if (!row)
-        row = find(short_types, COUNT(short_types), name);
-    if (row)
-        *out = (smoe_type)row->value;
-    return row != NULL;
+    for (size_t i = 0; name && i < COUNT(types); i++)
+        if (strcmp(types[i].name, name) == 0 || strcmp(types[i].short_name, name) == 0) {
+            *out = (smoe_type)i;
+            return true;
+        }
+    return false;
 }

@@ -80,7 +80,7 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
     } rules[] = {
         {"router", 4 * desc->expert_count * (cosine ? p : model)},
         {"router's projection", 4 * p * model},
-        {"shared expert's matrix", model * hidden * smoe_shape_weight_size(shape)},
+        {"shared expert's matrix", smoe_type_size(desc->weight_type, model * hidden)},
         {"shared expert's bias", hidden ? 4 * (model > hidden ? model : hidden) : 0},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
@@ -95,7 +95,7 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
 {
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
-    const uint64_t matrix_size = (uint64_t)desc->d_model * desc->d_hidden * smoe_shape_weight_size(shape);
+    const uint64_t matrix_size = smoe_type_size(desc->weight_type, (uint64_t)desc->d_model * desc->d_hidden);
     /* A float32 bias is the larger one beside a float16 matrix with one column. */
     const uint64_t bias_size = 4ull * smoe_max_u32(desc->d_model, desc->d_hidden);
     const uint64_t expert_size = matrix_size > bias_size ? matrix_size : bias_size;
@@ -214,11 +214,6 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     out->shared_rows_offset = out->rows_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_model) : out->rows_size);
     out->workspace_size = out->rows_offset + out->rows_size;
     return SMOE_SUCCESS;
-}
-
-uint32_t smoe_shape_weight_size(const smoe_shape *shape)
-{
-    return shape->desc.weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
 }
 
 uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range)

@@ -29,9 +29,6 @@ typedef struct smoe_shape {
  * the log line says which. */
 smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc, smoe_shape *out);
 
-/* Bytes of one element of the experts' matrices. */
-uint32_t smoe_shape_weight_size(const smoe_shape *shape);
-
 /* Experts in a range: range_experts, or fewer in the last. */
 uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range);
 

@@ -30,7 +30,7 @@ static uint64_t slot_stride(const smoe_layer_reading *r, smoe_slot slot, char le
 
 static uint32_t element_size(const smoe_layer_reading *r, smoe_slot slot)
 {
-    return smoe_slot_is_weight(slot) && r->weight_type != SMOE_TYPE_FLOAT32 ? 2 : 4;
+    return (uint32_t)smoe_type_size(smoe_slot_is_weight(slot) ? r->weight_type : SMOE_TYPE_FLOAT32, 1);
 }
 
 static smoe_result allocate(smoe_layer_reading *r)

@@ -61,7 +61,7 @@ static void step(const smoe_scatter *scatter, uint64_t *index, uint64_t *at)
 
 smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter, const char *name)
 {
-    const uint32_t in_size = scatter->from == SMOE_TENSOR_FLOAT32 ? 4 : 2, out_size = scatter->to == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    const uint32_t in_size = scatter->from == SMOE_TENSOR_FLOAT32 ? 4 : 2, out_size = (uint32_t)smoe_type_size(scatter->to, 1);
     uint64_t count = 1, at = 0, index[SMOE_TENSOR_MAX_RANK + 1] = {0};
     for (uint32_t i = 0; i < scatter->rank; i++)
         count *= scatter->lengths[i];

@@ -41,9 +41,8 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_layer_desc *desc
     const char *const of_shared = "the plan has no shared expert";
     const char *const of_shared_gated = shared ? of_gated : of_shared;
     /* A 16-bit matrix is read in words of two elements. */
-    const uint64_t element = smoe_shape_weight_size(&plan->shape);
-    const uint64_t matrix = smoe_align_up(experts * model * hidden * element, 4);
-    const uint64_t shared_matrix = smoe_align_up(model * shared_hidden * element, 4);
+    const uint64_t matrix = smoe_align_up(smoe_type_size(shape->weight_type, experts * model * hidden), 4);
+    const uint64_t shared_matrix = smoe_align_up(smoe_type_size(shape->weight_type, model * shared_hidden), 4);
     const struct {
         const char *name;
         const smoe_buffer *buffer;
@@ -143,24 +142,26 @@ static void write_experts(smoe_layer *layer, const smoe_layer_desc *desc)
     const smoe_plan *plan = layer->plan;
     const smoe_shape *shape = &plan->shape;
     const uint64_t model = shape->desc.d_model, hidden = shape->desc.d_hidden, shared_hidden = shape->desc.shared_hidden;
-    const uint32_t element = smoe_shape_weight_size(shape);
+    const uint32_t element = (uint32_t)smoe_type_size(shape->desc.weight_type, 1);
+    const uint64_t matrix = smoe_type_size(shape->desc.weight_type, model * hidden);
+    const uint64_t shared_matrix = smoe_type_size(shape->desc.weight_type, model * shared_hidden);
     const tensor none = {NULL, 0, 4};
-    const tensor up[] = {{&desc->w1, model * hidden * element, element},
+    const tensor up[] = {{&desc->w1, matrix, element},
                          {&desc->b1, 4 * hidden, 4},
-                         {&desc->w3, model * hidden * element, element},
+                         {&desc->w3, matrix, element},
                          {&desc->b3, 4 * hidden, 4}};
-    const tensor down[] = {{&desc->w2, model * hidden * element, element}, {&desc->b2, 4 * model, 4}, none, none};
+    const tensor down[] = {{&desc->w2, matrix, element}, {&desc->b2, 4 * model, 4}, none, none};
     for (uint32_t r = 0; r < shape->range_count; r++) {
         const uint32_t count = smoe_shape_range_expert_count(shape, r);
         write_weights(plan, up, r * shape->range_experts, count, &layer->ranges[r].up);
         write_weights(plan, down, r * shape->range_experts, count, &layer->ranges[r].down);
     }
-    const tensor shared_up[] = {{&desc->shared_w1, model * shared_hidden * element, element},
+    const tensor shared_up[] = {{&desc->shared_w1, shared_matrix, element},
                                 {&desc->shared_b1, 4 * shared_hidden, 4},
-                                {&desc->shared_w3, model * shared_hidden * element, element},
+                                {&desc->shared_w3, shared_matrix, element},
                                 {&desc->shared_b3, 4 * shared_hidden, 4}};
     const tensor shared_down[] = {
-        {&desc->shared_w2, model * shared_hidden * element, element}, {&desc->shared_b2, 4 * model, 4}, none, none};
+        {&desc->shared_w2, shared_matrix, element}, {&desc->shared_b2, 4 * model, 4}, none, none};
     const tensor shared_gate[] = {{&desc->shared_gate, 4 * model, 4}, none, none, none};
     if (shared_hidden > 0) {
         write_weights(plan, shared_up, 0, 1, &layer->shared_up);

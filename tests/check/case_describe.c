@@ -116,7 +116,7 @@ bool case_has_exact_logits(const layer_case *shape)
 
 uint32_t case_weight_size(const layer_case *shape)
 {
-    return shape->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    return (uint32_t)smoe_type_size(shape->weight_type, 1);
 }
 
 double case_sum_error(uint32_t term_count, double absolute_sum)

@@ -205,7 +205,7 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
 {
     const smoe_tile *tile = &s->expert_tuning->regimes[i];
     const smoe_kernel_config *sort = &s->experts[i].sort, *up = &s->experts[i].up, *down = &s->experts[i].down;
-    const uint32_t load = 16 / smoe_shape_weight_size(shape), most_groups = info->max_workgroup_count[0];
+    const uint32_t load = 16 / (uint32_t)smoe_type_size(shape->desc.weight_type, 1), most_groups = info->max_workgroup_count[0];
     const matmul_need need_up = {tile->matmul, shape->desc.gated ? 2 : 1, load, shape->desc.d_model};
     const matmul_need need_down = {tile->matmul, 1, load, shape->desc.d_hidden};
     const matmul_need need_shared_down = {tile->matmul, 1, load, shape->desc.shared_hidden};

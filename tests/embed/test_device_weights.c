@@ -224,7 +224,7 @@ static void floats_of_matrices(float *to, smoe_type type, const typed_matrices *
 static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host_type, const typed_matrices *matrices, float *y)
 {
     const test_problem *problem = &fixture->cosine;
-    const size_t size = host_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    const size_t size = (size_t)smoe_type_size(host_type, 1);
     const char *at = (const char *)matrices;
     smoe_plan_desc plan = problem->plan;
     smoe_host_weights weights = problem->weights;

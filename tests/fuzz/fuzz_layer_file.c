@@ -30,7 +30,7 @@ static uint64_t read_layer(const smoe_layer_file *file)
     if (smoe_layer_file_layer(file, &plan, &params, &weights) != SMOE_SUCCESS)
         return 0;
     const uint64_t e = plan.expert_count, d = plan.d_model, h = plan.d_hidden, p = plan.projection_width, s = plan.shared_hidden;
-    const uint64_t size = plan.weight_type == SMOE_TYPE_FLOAT32 ? 4 : 2;
+    const uint64_t size = smoe_type_size(plan.weight_type, 1);
     const struct {
         const void *data;
         uint64_t size;

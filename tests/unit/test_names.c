@@ -1,5 +1,5 @@
-/* Names of activations, routers, gates and types: each number has one name, names come back as their numbers, other text is refused. And
- * the lists that a new activation must be added to have as many. */
+/* Names of activations, routers, gates and types: each number has one name, names come back as their numbers, and other text is refused.
+ * The list for GLSL has as many. What elements of each type take. */
 #include <string.h>
 
 #include "../../shaders/common/interface.h"
@@ -72,6 +72,19 @@ static void test_other_names(void **state)
     assert_null(smoe_type_short_name((smoe_type)-1));
 }
 
+static void test_type_sizes(void **state)
+{
+    static const uint64_t sizes[] = {4, 2, 2}; /* of an element, by smoe_type */
+    (void)state;
+    for (int type = 0; smoe_type_name((smoe_type)type); type++) {
+        assert_in_range(type, 0, sizeof sizes / sizeof sizes[0] - 1);
+        assert_int_equal(smoe_type_size((smoe_type)type, 0), 0);
+        assert_int_equal(smoe_type_size((smoe_type)type, 5), 5 * sizes[type]);
+        assert_int_equal(smoe_type_size((smoe_type)type, 1ull << 40), sizes[type] << 40);
+    }
+    assert_int_equal(smoe_type_size((smoe_type)99, 5), 0);
+}
+
 static void test_list(void **state)
 {
     char text[SMOE_ACTIVATION_LIST_SIZE], wanted[2 * SMOE_ACTIVATION_LIST_SIZE] = "";
@@ -86,6 +99,7 @@ static void test_list(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_other_names), cmocka_unit_test(test_list)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_other_names),
+                                       cmocka_unit_test(test_type_sizes), cmocka_unit_test(test_list)};
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
 }
