@@ -307,16 +307,21 @@ SMOE_API const char *smoe_type_short_name(smoe_type type);
 #define SMOE_ACTIVATION_LIST_SIZE 128
 SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
 
-/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
- * safe. */
-SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
-
-/* The other way round. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
+/* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
  * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
 SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);
 SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
 SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
 SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
+
+/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
+ * safe. */
+SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
+
+/* Converts `count` elements, rounded to nearest even. NaN stays NaN, and what is too large becomes infinite. The arrays must not overlap.
+ * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, or NULL for elements), with nothing written and no line
+ * in a log. Thread safe. */
+SMOE_API smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
 
 typedef enum smoe_stage {
     SMOE_STAGE_ROUTE_PROJECT = 0, /* cosine router only: v = P x + c */

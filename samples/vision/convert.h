@@ -4,10 +4,6 @@
 
 #include "smoe/layer_file.h"
 
-
-/* count numbers; to float32 or float16, rounded to nearest even. */
-void convert_numbers(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
-
 /* A tensor of F32, F16 or BF16 as rows of `columns` numbers, each followed by zeros up to the stride. */
 void convert_tensor(void *to, smoe_type to_type, size_t stride, const smoe_tensor *from, size_t rows, size_t columns);
 

@@ -136,7 +136,7 @@ static bool upload_experts(vision_engine *engine, const vision_block *block, con
         void *memory = calloc(1, (size_t)to->expert_parts[i].size);
         if (!memory)
             return vision_fail("out of memory");
-        convert_numbers(memory, type, arrays[i].data, from, (size_t)arrays[i].count);
+        smoe_type_convert(memory, type, arrays[i].data, from, (size_t)arrays[i].count);
         const bool done = gpu_upload(engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);
         free(memory);
         if (!done)

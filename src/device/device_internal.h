@@ -24,16 +24,6 @@ smoe_helper_fail(const smoe_log *log, smoe_result result, const char *format, ..
 /* VK_SUCCESS: SMOE_SUCCESS, nothing logged. Else the smoe_result that fits, and a log line with the call and its VkResult. */
 smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *call);
 
-/* ---- half.c: float16 and bfloat16 ------------------------------------------------------------------------------------- */
-
-uint16_t smoe_helper_half_from_float(float value); /* round to nearest even; NaN stays NaN */
-float smoe_helper_float_from_half(uint16_t half);
-uint16_t smoe_helper_bfloat_from_float(float value); /* likewise */
-float smoe_helper_float_from_bfloat(uint16_t bfloat);
-
-/* Copies elements, converting between the types. The arrays must not overlap. */
-void smoe_helper_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
-
 /* ---- instance.c: loader, instance, validation ----------------------------------------------------------------------------- */
 
 #define SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)                                                                               \

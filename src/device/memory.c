@@ -220,17 +220,18 @@ smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, 
 
     if (buffer->mapped) {
         const VkMappedMemoryRange range = whole_range(buffer);
-        smoe_helper_convert(buffer->mapped, buffer_type, from, from_type, count);
-        return buffer->coherent ? SMOE_SUCCESS
-                                : smoe_helper_check(&device->instance.log,
-                                                    device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
-                                                    "vkFlushMappedMemoryRanges");
+        const smoe_result converted = smoe_type_convert(buffer->mapped, buffer_type, from, from_type, count);
+        if (converted != SMOE_SUCCESS || buffer->coherent)
+            return converted;
+        return smoe_helper_check(&device->instance.log, device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
+                                 "vkFlushMappedMemoryRanges");
     }
     smoe_result result = ensure_staging(device);
     for (size_t at = 0; result == SMOE_SUCCESS && at < count; at += chunk) {
         const size_t now = count - at < chunk ? count - at : chunk;
-        smoe_helper_convert(device->staging.mapped, buffer_type, (const unsigned char *)from + at * from_size, from_type, now);
-        result = copy(device, device->staging.handle, 0, buffer->handle, (VkDeviceSize)at * to_size, (VkDeviceSize)now * to_size);
+        result = smoe_type_convert(device->staging.mapped, buffer_type, (const unsigned char *)from + at * from_size, from_type, now);
+        if (result == SMOE_SUCCESS)
+            result = copy(device, device->staging.handle, 0, buffer->handle, (VkDeviceSize)at * to_size, (VkDeviceSize)now * to_size);
     }
     return result;
 }

@@ -111,87 +111,7 @@ static void test_create_arguments_of_cosine(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
-/* ---- float16 and bfloat16 ----------------------------------------------------------------------------------------------------- */
-
-static bool same_half(uint16_t a, uint16_t b)
-{
-    const bool nan_a = (a & 0x7fffu) > 0x7c00u, nan_b = (b & 0x7fffu) > 0x7c00u;
-    return nan_a || nan_b ? nan_a && nan_b : a == b;
-}
-
-static void check_half_of(float value)
-{
-    const uint16_t got = smoe_helper_half_from_float(value), want = test_half_from_float(value);
-
-    if (!same_half(got, want))
-        print_error("%a: got %04x, want %04x\n", (double)value, got, want);
-    assert_true(same_half(got, want));
-}
-
-/* Every half; the floats in the middle between neighbours, and those next to them; random bits. */
-static void test_half_conversion(void **state)
-{
-    test_random random = test_random_make(test_seed(), 0x16);
-
-    (void)state;
-    for (uint32_t bits = 0; bits < 0x10000u; bits++) {
-        const float value = smoe_helper_float_from_half((uint16_t)bits), want = test_half_to_float((uint16_t)bits);
-        assert_true(isnan(want) ? isnan(value) : value == want && signbit(value) == signbit(want));
-        assert_true(same_half(smoe_helper_half_from_float(value), (uint16_t)bits));
-        if (!isfinite(value))
-            continue;
-        const float next = (bits & 0x7fffu) == 0x7bffu ? copysignf(65536.0f, value) : test_half_to_float((uint16_t)(bits + 1));
-        const float middle = value + (next - value) / 2;
-        check_half_of(middle);
-        check_half_of(nextafterf(middle, INFINITY));
-        check_half_of(nextafterf(middle, -INFINITY));
-    }
-    for (int i = 0; i < 1000000; i++) {
-        const uint32_t bits = (uint32_t)test_random_bits(&random);
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        check_half_of(value);
-    }
-}
-
-static void check_bfloat_of(float value)
-{
-    const uint16_t got = smoe_helper_bfloat_from_float(value), want = test_bfloat16_from_float(value);
-    const bool good = isnan(value) ? (got & 0x7fffu) > 0x7f80u && got >> 15 == want >> 15 : got == want;
-
-    if (!good)
-        print_error("%a: got %04x, want %04x\n", (double)value, got, want);
-    assert_true(good);
-}
-
-static void test_bfloat_conversion(void **state)
-{
-    test_random random = test_random_make(test_seed(), 0xbf16);
-
-    (void)state;
-    for (uint32_t bits = 0; bits < 0x10000u; bits++) {
-        const float value = smoe_helper_float_from_bfloat((uint16_t)bits);
-        const int exponent = (int)(bits >> 7 & 0xffu), fraction = (int)(bits & 0x7fu);
-        const float magnitude = exponent == 255 ? INFINITY
-                                : exponent    ? ldexpf((float)(128 + fraction), exponent - 134)
-                                              : ldexpf((float)fraction, -133);
-        assert_true(exponent == 255 && fraction ? isnan(value) : value == copysignf(magnitude, bits & 0x8000u ? -1.0f : 1.0f));
-        assert_int_equal(signbit(value) != 0, bits >> 15);
-        check_bfloat_of(value);
-        for (uint32_t low = 0x7fff; low <= 0x8001; low++) { /* the middle between neighbours, and what is next to it */
-            const uint32_t near_bits = bits << 16 | low;
-            float near_value;
-            memcpy(&near_value, &near_bits, sizeof near_value);
-            check_bfloat_of(near_value);
-        }
-    }
-    for (int i = 0; i < 1000000; i++) {
-        const uint32_t bits = (uint32_t)test_random_bits(&random);
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        check_bfloat_of(value);
-    }
-}
+/* ---- weights of every type ----------------------------------------------------------------------------------------------- */
 
 enum { TYPE_COUNT = 3, TYPED_COUNT = 3 * PROBLEM_MATRIX + 3 * PROBLEM_SHARED_MATRIX };
 
@@ -305,8 +225,6 @@ int main(void)
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_create_arguments),
         cmocka_unit_test(test_create_arguments_of_cosine),
-        cmocka_unit_test(test_half_conversion),
-        cmocka_unit_test(test_bfloat_conversion),
         cmocka_unit_test(test_weight_types),
         cmocka_unit_test(test_close),
     };
