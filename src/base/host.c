@@ -17,6 +17,8 @@ static void default_release(void *user, void *memory)
     free(memory);
 }
 
+const smoe_host smoe_host_silent = {{default_allocate, default_release, NULL}, {NULL, NULL}};
+
 bool smoe_host_init(smoe_host *host, const smoe_allocator *allocator, const smoe_log *log)
 {
     const smoe_allocator standard = {default_allocate, default_release, NULL};
@@ -48,7 +50,7 @@ void smoe_host_free(const smoe_host *host, void *memory)
 
 static void write_line(const smoe_host *host, smoe_log_level level, const char *format, va_list arguments)
 {
-    char text[512];
+    char text[SMOE_LINE_SIZE];
     if (!host->log.message)
         return;
     vsnprintf(text, sizeof text, format, arguments);

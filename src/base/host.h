@@ -1,4 +1,4 @@
-/* What every object carries from the app: its host memory and its log. */
+/* What every object of the three libraries carries from the app: its host memory and its log. */
 #ifndef SMOE_BASE_HOST_H
 #define SMOE_BASE_HOST_H
 
@@ -8,6 +8,9 @@ typedef struct smoe_host {
     smoe_allocator allocator;
     smoe_log log;
 } smoe_host;
+
+/* malloc and free, and no log: for calls without an object. */
+extern const smoe_host smoe_host_silent;
 
 /* Resolves the optional parts of a description. False, and a log line, for an allocator with only one of its callbacks. */
 bool smoe_host_init(smoe_host *host, const smoe_allocator *allocator, const smoe_log *log);
@@ -22,7 +25,9 @@ void smoe_host_free(const smoe_host *host, void *memory);
 #define SMOE_PRINTF(text, arguments)
 #endif
 
-/* One line to the app's log; cut at 511 characters. Returns `result`, so that a failing path is one statement. */
+#define SMOE_LINE_SIZE 768 /* of a line in the log, with its end; longer ones are cut */
+
+/* One line to the app's log. Returns `result`, so that a failing path is one statement. */
 smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
 
 /* Likewise something that is no error, at level info. */

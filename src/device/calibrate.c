@@ -154,8 +154,8 @@ static smoe_result select_eps(calibration *c, uint64_t allowed, float *eps, uint
         return result;
     const uint32_t lower = find_digit(c, allowed - below_upper, &below_lower);
     if (lower == DIGIT_COUNT)
-        return smoe_helper_fail(&c->layer->device->instance.log, SMOE_ERROR_VULKAN,
-                                "smoe_device_layer_calibrate: the device gave other scores for the same tokens");
+        return smoe_fail(&c->layer->device->instance.host, SMOE_ERROR_VULKAN,
+                         "smoe_device_layer_calibrate: the device gave other scores for the same tokens");
     const uint32_t bits = c->upper << 16 | lower;
     memcpy(&distance, &bits, sizeof distance);
     *eps = distance < EPS_LEAST ? 0 : distance;
@@ -166,24 +166,24 @@ static smoe_result select_eps(calibration *c, uint64_t allowed, float *eps, uint
 static smoe_result calibrate(calibration *c, double extra, float *eps, double *mean)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);
-    const smoe_allocator *allocator = &c->layer->device->instance.allocator;
+    const smoe_host *host = &c->layer->device->instance.host;
     /* A pass is 2^15 tokens and a record 2^11 words at most, give or take: every size fits 32 bits. */
     const size_t score_count = (size_t)c->chunk * plan->expert_count, word_count = (size_t)c->chunk * SMOE_REPORT_STRIDE(plan->max_active);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     uint64_t count = 0;
     float found = 0;
 
-    c->counts = smoe_helper_allocate_zeroed(allocator, DIGIT_COUNT * sizeof *c->counts);
-    c->scores = c->counts ? smoe_helper_allocate_zeroed(allocator, score_count * sizeof *c->scores) : NULL;
-    c->report = c->scores ? smoe_helper_allocate_zeroed(allocator, word_count * sizeof *c->report) : NULL;
+    c->counts = smoe_host_alloc(host, DIGIT_COUNT, sizeof *c->counts);
+    c->scores = c->counts ? smoe_host_alloc(host, score_count, sizeof *c->scores) : NULL;
+    c->report = c->scores ? smoe_host_alloc(host, word_count, sizeof *c->report) : NULL;
     if (c->report)
         result = select_eps(c, allowed_count(plan, c->tokens, extra), &found, &count);
     else
-        smoe_helper_fail(&c->layer->device->instance.log, result, "smoe_device_layer_calibrate: no memory for the scores of %u tokens",
-                         c->chunk);
-    smoe_helper_release(allocator, c->report);
-    smoe_helper_release(allocator, c->scores);
-    smoe_helper_release(allocator, c->counts);
+        smoe_fail(&c->layer->device->instance.host, result, "smoe_device_layer_calibrate: no memory for the scores of %u tokens",
+                  c->chunk);
+    smoe_host_free(host, c->report);
+    smoe_host_free(host, c->scores);
+    smoe_host_free(host, c->counts);
     if (result != SMOE_SUCCESS)
         return result;
     *eps = found;
@@ -196,25 +196,24 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
                                         float *eps, double *mean)
 {
     static const char call[] = "smoe_device_layer_calibrate";
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
     const smoe_forward_params defaults = smoe_forward_defaults();
     uint32_t pass_tokens;
 
     if (!layer || !params || !x || !eps)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
-                                !layer ? "layer" : !params ? "params" : !x ? "x" : "eps");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
+                         !layer ? "layer" : !params ? "params" : !x ? "x" : "eps");
     smoe_result result = smoe_helper_check_tokens(layer, call, params, 1);
     if (result != SMOE_SUCCESS)
         return result;
     if (!(extra >= 0) || isinf(extra))
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %g, must be finite and at least 0", call, extra);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %g, must be finite and at least 0", call, extra);
     smoe_plan_logits_offset(layer->plan, &pass_tokens);
     const uint32_t fewest = smoe_plan_get_desc(layer->plan)->min_tokens;
     if (pass_tokens < fewest && pass_tokens < params->token_count)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "%s: params.token_count is %u: one pass has %u of them, must have at least the plan's min_tokens, %u", call,
-                                params->token_count, pass_tokens, fewest);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "%s: params.token_count is %u: one pass has %u of them, must have at least the plan's min_tokens, %u", call,
+                         params->token_count, pass_tokens, fewest);
     calibration c = {
         .layer = layer,
         .params = *params,

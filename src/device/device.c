@@ -8,7 +8,7 @@ static smoe_result check_table(const smoe_device *device)
 {
 #define FUNCTION(name)                                                                                                         \
     if (!device->table.name)                                                                                                   \
-        return smoe_helper_fail(&device->instance.log, SMOE_ERROR_VULKAN, "the Vulkan device lacks a function of Vulkan 1.0");
+        return smoe_fail(&device->instance.host, SMOE_ERROR_VULKAN, "the Vulkan device lacks a function of Vulkan 1.0");
     FUNCTION(vkDestroyDevice)
     FUNCTION(vkGetDeviceQueue)
     FUNCTION(vkQueueSubmit)
@@ -52,9 +52,9 @@ static smoe_result find_queue_family(smoe_device *device)
     uint32_t count = 0, found = UINT32_MAX;
 
     instance->GetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, NULL);
-    families = smoe_helper_allocate_zeroed(&instance->allocator, (count ? count : 1) * sizeof *families);
+    families = smoe_host_alloc(&instance->host, count ? count : 1, sizeof *families);
     if (!families)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of queue families");
+        return smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of queue families");
     instance->GetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, families);
     for (uint32_t i = 0; i < count; i++) {
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
@@ -64,9 +64,9 @@ static smoe_result find_queue_family(smoe_device *device)
             device->timestamp_bits = families[i].timestampValidBits;
         }
     }
-    smoe_helper_release(&instance->allocator, families);
+    smoe_host_free(&instance->host, families);
     if (found == UINT32_MAX)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the device has no queue with compute");
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "the device has no queue with compute");
     device->queue_family = found;
     return SMOE_SUCCESS;
 }
@@ -87,8 +87,8 @@ static smoe_result create_context(smoe_device *device, const smoe_device_desc *d
         .act_as = desc->act_as,
         .pipeline_cache = desc->pipeline_cache,
         .pipeline_cache_size = desc->pipeline_cache_size,
-        .allocator = &device->instance.allocator,
-        .log = &device->instance.log,
+        .allocator = &device->instance.host.allocator,
+        .log = &device->instance.host.log,
     };
     return smoe_context_create(&info, &device->context);
 }
@@ -122,7 +122,7 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
         .enabledExtensionCount = extension_count,
         .ppEnabledExtensionNames = extensions,
     };
-    result = smoe_helper_check(&instance->log, instance->CreateDevice(device->physical_device, &info, NULL, &handle),
+    result = smoe_helper_check(&instance->host, instance->CreateDevice(device->physical_device, &info, NULL, &handle),
                                "vkCreateDevice");
     if (result == SMOE_SUCCESS) {
         device->handle = handle;
@@ -134,14 +134,14 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
         instance->GetPhysicalDeviceMemoryProperties(device->physical_device, &device->memory);
         result = create_context(device, desc, features, extensions, extension_count);
     }
-    smoe_helper_release(&instance->allocator, extensions);
+    smoe_host_free(&instance->host, extensions);
     return result;
 }
 
 /* What submissions need. Outputs of failing calls are undefined, so that only those of good ones reach the device. */
 static smoe_result create_objects(smoe_device *device)
 {
-    const smoe_log *log = &device->instance.log;
+    const smoe_host *host = &device->instance.host;
     VkCommandPool command_pool = VK_NULL_HANDLE;
     VkFence fence = VK_NULL_HANDLE;
     VkQueryPool query_pool = VK_NULL_HANDLE;
@@ -151,7 +151,7 @@ static smoe_result create_objects(smoe_device *device)
         .queueFamilyIndex = device->queue_family,
     };
     smoe_result result = smoe_helper_check(
-        log, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool), "vkCreateCommandPool");
+        host, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool), "vkCreateCommandPool");
     if (result != SMOE_SUCCESS)
         return result;
     device->command_pool = command_pool;
@@ -162,13 +162,13 @@ static smoe_result create_objects(smoe_device *device)
         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
         .commandBufferCount = 1,
     };
-    result = smoe_helper_check(log, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
+    result = smoe_helper_check(host, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
                                "vkAllocateCommandBuffers");
     if (result != SMOE_SUCCESS)
         return result;
 
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    result = smoe_helper_check(log, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence), "vkCreateFence");
+    result = smoe_helper_check(host, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence), "vkCreateFence");
     if (result != SMOE_SUCCESS)
         return result;
     device->fence = fence;
@@ -180,7 +180,7 @@ static smoe_result create_objects(smoe_device *device)
         .queryType = VK_QUERY_TYPE_TIMESTAMP,
         .queryCount = SMOE_HELPER_QUERY_COUNT,
     };
-    result = smoe_helper_check(log, device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
+    result = smoe_helper_check(host, device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
                                "vkCreateQueryPool");
     if (result == SMOE_SUCCESS)
         device->query_pool = query_pool;
@@ -190,38 +190,37 @@ static smoe_result create_objects(smoe_device *device)
 smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out)
 {
     static const smoe_device_desc best = {0};
-    const smoe_log no_log = {NULL, NULL};
     smoe_device *device = NULL;
     bool no_driver;
 
     if (!desc)
         desc = &best;
-    const smoe_log *log = desc->log ? desc->log : &no_log;
+    if (out)
+        *out = NULL;
+    smoe_host host;
+    if (!smoe_host_init(&host, desc->allocator, desc->log))
+        return SMOE_ERROR_INVALID_ARGUMENT;
     if (!out)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: out must not be NULL");
-    *out = NULL;
-    if (desc->allocator && (!desc->allocator->allocate || !desc->allocator->release))
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: allocator must have both callbacks");
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: out must not be NULL");
     if (desc->selector && !desc->selector[0])
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: selector must not be empty");
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_create: selector must not be empty");
     if (desc->masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_create: masked_capabilities must be SMOE_CAPABILITY_* bits, is 0x%x",
-                                desc->masked_capabilities);
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_create: masked_capabilities must be SMOE_CAPABILITY_* bits, is 0x%x",
+                         desc->masked_capabilities);
     if (!desc->pipeline_cache && desc->pipeline_cache_size)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_create: pipeline_cache must not be NULL where pipeline_cache_size is not 0");
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_create: pipeline_cache must not be NULL where pipeline_cache_size is not 0");
 
-    const smoe_allocator allocator = smoe_helper_allocator(desc->allocator);
-    device = smoe_helper_allocate_zeroed(&allocator, sizeof *device);
+    device = smoe_host_alloc(&host, 1, sizeof *device);
     if (!device)
-        return smoe_helper_fail(log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_create: no memory for the device");
-    smoe_result result = smoe_helper_instance_create(&device->instance, &allocator, desc->log, desc->get_instance_proc_addr,
+        return smoe_fail(&host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_create: no memory for the device");
+    smoe_result result = smoe_helper_instance_create(&device->instance, &host, desc->get_instance_proc_addr,
                                                      desc->validation, &no_driver);
     if (result != SMOE_SUCCESS) {
         if (no_driver)
-            smoe_helper_fail(log, result, "smoe_device_create: there is no Vulkan driver on this system");
-        smoe_helper_release(&allocator, device);
+            smoe_fail(&host, result, "smoe_device_create: there is no Vulkan driver on this system");
+        smoe_host_free(&host, device);
         return result;
     }
     result = smoe_helper_select(&device->instance, desc->selector, desc->masked_capabilities, &device->physical_device, &device->info);
@@ -243,7 +242,7 @@ void smoe_device_destroy(smoe_device *device)
 {
     if (!device)
         return;
-    const smoe_allocator allocator = device->instance.allocator;
+    const smoe_host host = device->instance.host;
     smoe_helper_buffer_destroy(device, &device->staging);
     if (device->query_pool)
         device->table.vkDestroyQueryPool(device->handle, device->query_pool, NULL);
@@ -255,7 +254,7 @@ void smoe_device_destroy(smoe_device *device)
     if (device->handle && device->table.vkDestroyDevice)
         device->table.vkDestroyDevice(device->handle, NULL);
     smoe_helper_instance_destroy(&device->instance);
-    smoe_helper_release(&allocator, device);
+    smoe_host_free(&host, device);
 }
 
 const smoe_context *smoe_device_context(const smoe_device *device)
@@ -265,10 +264,9 @@ const smoe_context *smoe_device_context(const smoe_device *device)
 
 smoe_result smoe_device_get_handles(const smoe_device *device, smoe_device_handles *out)
 {
-    const smoe_log no_log = {NULL, NULL};
     if (!device || !out)
-        return smoe_helper_fail(device ? &device->instance.log : &no_log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_get_handles: device and out must not be NULL");
+        return smoe_fail(device ? &device->instance.host : &smoe_host_silent, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_get_handles: device and out must not be NULL");
     *out = (smoe_device_handles){
         .get_instance_proc_addr = device->instance.loader.get_instance_proc_addr,
         .instance = device->instance.handle,

@@ -1,28 +1,17 @@
 /* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and both may
- * meet in one static link. */
+ * meet in one static link. Only src/base/host.c of libsmoe is used here; the shared library has a hidden copy of it. */
 #ifndef SMOE_DEVICE_INTERNAL_H
 #define SMOE_DEVICE_INTERNAL_H
 
 #include "volk_device.h"
 
+#include "base/host.h"
 #include "smoe/device.h"
 
-/* ---- host.c: host memory, log, results ------------------------------------------------------------------------------ */
-
-/* The app's allocator, or malloc and free for NULL. */
-smoe_allocator smoe_helper_allocator(const smoe_allocator *allocator);
-void *smoe_helper_allocate_zeroed(const smoe_allocator *allocator, size_t size);
-void smoe_helper_release(const smoe_allocator *allocator, void *memory);
-
-/* Logs one line at the level and returns `result`, so that failing calls are one statement. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-smoe_result
-smoe_helper_fail(const smoe_log *log, smoe_result result, const char *format, ...);
+/* ---- check.c: Vulkan's results --------------------------------------------------------------------------------------- */
 
 /* VK_SUCCESS: SMOE_SUCCESS, nothing logged. Else the smoe_result that fits, and a log line with the call and its VkResult. */
-smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *call);
+smoe_result smoe_helper_check(const smoe_host *host, VkResult result, const char *call);
 
 /* ---- instance.c: loader, instance, validation ----------------------------------------------------------------------------- */
 
@@ -37,8 +26,7 @@ smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *
     FUNCTION(GetDeviceProcAddr)
 
 typedef struct smoe_helper_instance {
-    smoe_allocator allocator;
-    smoe_log log;
+    smoe_host host;
     smoe_helper_loader loader;
     uint32_t api_version; /* VkApplicationInfo.apiVersion */
     VkInstance handle;
@@ -52,7 +40,7 @@ typedef struct smoe_helper_instance {
 
 /* On failure everything is undone. The struct must not move while it lives: the messenger points to it. A loader that finds no
  * driver gives SMOE_ERROR_NO_DEVICE, sets *no_driver and logs nothing. */
-smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_allocator *allocator, const smoe_log *log,
+smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_host *host,
                                         PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver);
 void smoe_helper_instance_destroy(smoe_helper_instance *instance);
 uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);

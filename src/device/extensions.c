@@ -22,18 +22,18 @@ smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PF
                                  : of_loader(layer, count, extensions);
         if (status == VK_SUCCESS && (extensions || *count == 0))
             break;
-        smoe_helper_release(&instance->allocator, extensions);
+        smoe_host_free(&instance->host, extensions);
         extensions = NULL;
         if (status == VK_INCOMPLETE) /* more came between the two calls */
             continue;
         if (status != VK_SUCCESS) {
             *count = 0;
-            return smoe_helper_check(&instance->log, status, call);
+            return smoe_helper_check(&instance->host, status, call);
         }
-        extensions = smoe_helper_allocate_zeroed(&instance->allocator, *count * sizeof *extensions);
+        extensions = smoe_host_alloc(&instance->host, *count, sizeof *extensions);
         if (!extensions) {
             *count = 0;
-            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "%s: no memory for the list", call);
+            return smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "%s: no memory for the list", call);
         }
     }
     *out = extensions;
@@ -60,16 +60,16 @@ smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, Vk
     smoe_result result = smoe_helper_extensions_list(instance, NULL, physical_device, NULL, &listed_count, &listed);
     if (result != SMOE_SUCCESS)
         return result;
-    const char **names = smoe_helper_allocate_zeroed(&instance->allocator, (recommended_count + 1) * sizeof *names);
+    const char **names = smoe_host_alloc(&instance->host, recommended_count + 1, sizeof *names);
     if (!names)
-        result = smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the names of device extensions");
+        result = smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the names of device extensions");
     for (uint32_t i = 0; names && i <= recommended_count; i++) {
         /* The specification demands the last one where it is listed. */
         const char *name = i < recommended_count ? recommended[i] : PORTABILITY_SUBSET;
         if (smoe_helper_extension_listed(listed, listed_count, name))
             names[(*count)++] = name;
     }
-    smoe_helper_release(&instance->allocator, listed);
+    smoe_host_free(&instance->host, listed);
     *out = names;
     return result;
 }

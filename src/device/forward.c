@@ -47,7 +47,7 @@ static smoe_result read_stage_times(const smoe_device *device, smoe_timings *tim
     uint64_t ticks[SMOE_HELPER_QUERY_COUNT];
     const VkResult status = device->table.vkGetQueryPoolResults(device->handle, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT,
                                                                 sizeof ticks, ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
-    const smoe_result result = smoe_helper_check(&device->instance.log, status, "vkGetQueryPoolResults");
+    const smoe_result result = smoe_helper_check(&device->instance.host, status, "vkGetQueryPoolResults");
     if (result != SMOE_SUCCESS)
         return result;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
@@ -81,9 +81,9 @@ smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char 
 
     if ((count >= plan->min_tokens && count <= plan->max_tokens) || (count == 0 && least == 0))
         return SMOE_SUCCESS;
-    return smoe_helper_fail(&layer->device->instance.log, SMOE_ERROR_INVALID_ARGUMENT,
-                            "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call, count,
-                            least == 0 ? "0 or " : "", plan->min_tokens, plan->max_tokens);
+    return smoe_fail(&layer->device->instance.host, SMOE_ERROR_INVALID_ARGUMENT,
+                     "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call, count,
+                     least == 0 ? "0 or " : "", plan->min_tokens, plan->max_tokens);
 }
 
 smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,
@@ -119,33 +119,31 @@ smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forwa
                                       uint32_t *report, smoe_timings *timings)
 {
     static const char call[] = "smoe_device_layer_forward";
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
 
     if (!layer || !params || (params->token_count > 0 && !x))
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
-                                !layer ? "layer" : !params ? "params" : "x");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
+                         !layer ? "layer" : !params ? "params" : "x");
     const smoe_result result = smoe_helper_check_tokens(layer, call, params, 0);
     return result == SMOE_SUCCESS ? smoe_helper_forward(layer, params, x, y, report, timings, layer->has_totals) : result;
 }
 
 smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
 {
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
     uint32_t pass_tokens;
 
     if (!layer || !logits)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_logits: %s must not be NULL",
-                                layer ? "logits" : "layer");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_logits: %s must not be NULL",
+                         layer ? "logits" : "layer");
     if (!layer->has_run)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_logits: comes after a smoe_device_layer_forward that succeeded");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_layer_logits: comes after a smoe_device_layer_forward that succeeded");
     const VkDeviceSize offset = smoe_plan_logits_offset(layer->plan, &pass_tokens);
     if (layer->x_tokens > pass_tokens)
-        return smoe_helper_fail(log, SMOE_ERROR_UNSUPPORTED,
-                                "smoe_device_layer_logits: the last forward had %u tokens, more than the %u of one pass", layer->x_tokens,
-                                pass_tokens);
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
+                         "smoe_device_layer_logits: the last forward had %u tokens, more than the %u of one pass", layer->x_tokens,
+                         pass_tokens);
     const size_t row = smoe_plan_get_desc(layer->plan)->expert_count * sizeof *logits;
     /* The forward's last barrier has made the workspace available to copies. */
     return layer->x_tokens == 0 ? SMOE_SUCCESS
@@ -155,19 +153,18 @@ smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
 smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report, uint32_t count,
                                      smoe_timings *timings)
 {
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
 
     if (!layer || !params || !timings)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_repeat: %s must not be NULL",
-                                !layer ? "layer" : !params ? "params" : "timings");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_repeat: %s must not be NULL",
+                         !layer ? "layer" : !params ? "params" : "timings");
     if (!layer->has_run)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_repeat: comes after a smoe_device_layer_forward that succeeded");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_layer_repeat: comes after a smoe_device_layer_forward that succeeded");
     if (params->token_count > layer->x_tokens)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u", params->token_count,
-                                layer->x_tokens);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u", params->token_count,
+                         layer->x_tokens);
     smoe_binding *binding;
     smoe_result result = smoe_helper_binding(
         layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (layer->has_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);

@@ -34,8 +34,9 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL receive_message(VkDebugUtilsMessageSeverit
 
     if (finding)
         atomic_add(&instance->message_count, 1);
-    if (instance->log.message)
-        instance->log.message(instance->log.user, !finding ? SMOE_LOG_INFO : error ? SMOE_LOG_ERROR : SMOE_LOG_WARNING, data->pMessage);
+    if (instance->host.log.message)
+        instance->host.log.message(instance->host.log.user, !finding ? SMOE_LOG_INFO : error ? SMOE_LOG_ERROR : SMOE_LOG_WARNING,
+                                   data->pMessage);
     return VK_FALSE;
 }
 
@@ -55,33 +56,33 @@ static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkE
     smoe_result result;
 
     do {
-        smoe_helper_release(&instance->allocator, layers);
+        smoe_host_free(&instance->host, layers);
         layers = NULL;
         status = enumerate_layers(&count, NULL);
         if (status != VK_SUCCESS || count == 0)
             break;
-        layers = smoe_helper_allocate_zeroed(&instance->allocator, count * sizeof *layers);
+        layers = smoe_host_alloc(&instance->host, count, sizeof *layers);
         if (!layers)
-            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of layers");
+            return smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of layers");
         status = enumerate_layers(&count, layers);
     } while (status == VK_INCOMPLETE);
     for (uint32_t i = 0; status == VK_SUCCESS && i < count; i++)
         found = found || !strcmp(layers[i].layerName, VALIDATION_LAYER);
-    smoe_helper_release(&instance->allocator, layers);
+    smoe_host_free(&instance->host, layers);
     if (status != VK_SUCCESS)
-        return smoe_helper_check(&instance->log, status, "vkEnumerateInstanceLayerProperties");
+        return smoe_helper_check(&instance->host, status, "vkEnumerateInstanceLayerProperties");
     if (!found)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_UNSUPPORTED, "validation: the layer " VALIDATION_LAYER " is not installed");
+        return smoe_fail(&instance->host, SMOE_ERROR_UNSUPPORTED, "validation: the layer " VALIDATION_LAYER " is not installed");
 
     result = smoe_helper_extensions_list(instance, enumerate_extensions, NULL, VALIDATION_LAYER, &count, &extensions);
     if (result != SMOE_SUCCESS)
         return result;
     if (!smoe_helper_extension_listed(extensions, count, VK_EXT_DEBUG_UTILS_EXTENSION_NAME) ||
         !smoe_helper_extension_listed(extensions, count, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
-        result = smoe_helper_fail(&instance->log, SMOE_ERROR_UNSUPPORTED,
-                                  "validation: " VALIDATION_LAYER " lacks " VK_EXT_DEBUG_UTILS_EXTENSION_NAME
-                                  " or " VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
-    smoe_helper_release(&instance->allocator, extensions);
+        result = smoe_fail(&instance->host, SMOE_ERROR_UNSUPPORTED,
+                           "validation: " VALIDATION_LAYER " lacks " VK_EXT_DEBUG_UTILS_EXTENSION_NAME
+                           " or " VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
+    smoe_host_free(&instance->host, extensions);
     return result;
 }
 
@@ -91,7 +92,7 @@ static smoe_result load_functions(smoe_helper_instance *instance)
 #define FUNCTION(name)                                                                                                         \
     instance->name = (PFN_vk##name)load(instance->handle, "vk" #name);                                                         \
     if (!instance->name)                                                                                                       \
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_VULKAN, "the Vulkan instance has no function vk" #name);
+        return smoe_fail(&instance->host, SMOE_ERROR_VULKAN, "the Vulkan instance has no function vk" #name);
     SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)
 #undef FUNCTION
     return SMOE_SUCCESS;
@@ -107,8 +108,8 @@ static smoe_result create_messenger(smoe_helper_instance *instance, const VkDebu
     instance->destroy_messenger =
         (PFN_vkDestroyDebugUtilsMessengerEXT)load(instance->handle, "vkDestroyDebugUtilsMessengerEXT");
     if (!create || !instance->destroy_messenger)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_VULKAN, "the Vulkan instance has no debug messenger functions");
-    const smoe_result result = smoe_helper_check(&instance->log, create(instance->handle, info, NULL, &messenger),
+        return smoe_fail(&instance->host, SMOE_ERROR_VULKAN, "the Vulkan instance has no debug messenger functions");
+    const smoe_result result = smoe_helper_check(&instance->host, create(instance->handle, info, NULL, &messenger),
                                                  "vkCreateDebugUtilsMessengerEXT");
     if (result == SMOE_SUCCESS)
         instance->messenger = messenger;
@@ -130,29 +131,29 @@ static smoe_result open_loader(smoe_helper_instance *instance, PFN_vkGetInstance
     if (load)
         instance->loader.get_instance_proc_addr = load;
     else if (!smoe_helper_loader_open(&instance->loader))
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "no Vulkan loader on this system");
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "no Vulkan loader on this system");
     load = instance->loader.get_instance_proc_addr;
     global->version = (PFN_vkEnumerateInstanceVersion)load(NULL, "vkEnumerateInstanceVersion");
     global->extensions = (PFN_vkEnumerateInstanceExtensionProperties)load(NULL, "vkEnumerateInstanceExtensionProperties");
     global->layers = (PFN_vkEnumerateInstanceLayerProperties)load(NULL, "vkEnumerateInstanceLayerProperties");
     global->create = (PFN_vkCreateInstance)load(NULL, "vkCreateInstance");
     if (!global->version) /* Vulkan 1.1 brought it */
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the Vulkan loader is of version 1.0, smoe needs 1.1");
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "the Vulkan loader is of version 1.0, smoe needs 1.1");
     if (!global->extensions || !global->layers || !global->create)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the Vulkan loader lacks functions of Vulkan 1.0");
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "the Vulkan loader lacks functions of Vulkan 1.0");
 
-    const smoe_result result = smoe_helper_check(&instance->log, global->version(&version), "vkEnumerateInstanceVersion");
+    const smoe_result result = smoe_helper_check(&instance->host, global->version(&version), "vkEnumerateInstanceVersion");
     if (result != SMOE_SUCCESS)
         return result;
     if (version < VK_API_VERSION_1_1)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "the Vulkan loader is of version 1.0, smoe needs 1.1");
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "the Vulkan loader is of version 1.0, smoe needs 1.1");
     instance->api_version = version < VK_API_VERSION_1_3 ? VK_API_VERSION_1_1 : VK_API_VERSION_1_3;
     if (version >= VK_API_VERSION_1_2 && version < VK_API_VERSION_1_3)
         instance->api_version = VK_API_VERSION_1_2;
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_allocator *allocator, const smoe_log *log,
+smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_host *host,
                                         PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver)
 {
     static const char *const layer_name = VALIDATION_LAYER;
@@ -166,9 +167,7 @@ smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const sm
 
     memset(instance, 0, sizeof *instance);
     *no_driver = false;
-    instance->allocator = smoe_helper_allocator(allocator);
-    if (log)
-        instance->log = *log;
+    instance->host = *host;
 
     const VkDebugUtilsMessengerCreateInfoEXT messenger_info = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
@@ -214,7 +213,7 @@ smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const sm
         names[name_count++] = PORTABILITY_ENUMERATION;
         info.flags |= ENUMERATE_PORTABILITY_BIT; /* else the loader hides MoltenVK */
     }
-    smoe_helper_release(&instance->allocator, extensions);
+    smoe_host_free(&instance->host, extensions);
 
     application.apiVersion = instance->api_version;
     info.enabledExtensionCount = name_count;
@@ -224,7 +223,7 @@ smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const sm
         result = SMOE_ERROR_NO_DEVICE;
         goto fail;
     }
-    result = smoe_helper_check(&instance->log, status, "vkCreateInstance");
+    result = smoe_helper_check(&instance->host, status, "vkCreateInstance");
     if (result != SMOE_SUCCESS)
         goto fail;
     instance->handle = handle;

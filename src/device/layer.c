@@ -56,18 +56,18 @@ static void list_weights(const smoe_plan_desc *plan, const smoe_host_weights *ho
         weights[i] = all[i];
 }
 
-static smoe_result check_weights(const smoe_log *log, const weight weights[SMOE_HELPER_WEIGHT_COUNT])
+static smoe_result check_weights(const smoe_host *host, const weight weights[SMOE_HELPER_WEIGHT_COUNT])
 {
     for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++) {
         const weight *w = &weights[i];
         if (w->needed && !w->from)
-            return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL%s%s",
-                                    w->name, w->when ? ": " : "", w->when ? w->when : "");
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL%s%s",
+                             w->name, w->when ? ": " : "", w->when ? w->when : "");
         if (!w->legal && w->from)
-            return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must be NULL unless %s",
-                                    w->name, w->when);
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must be NULL unless %s",
+                             w->name, w->when);
         if (w->from && w->count > SIZE_MAX / 4)
-            return smoe_helper_fail(log, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", w->name);
+            return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", w->name);
     }
     return SMOE_SUCCESS;
 }
@@ -77,17 +77,17 @@ static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
     return (smoe_buffer){buffer->handle, 0, buffer->size};
 }
 
-static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *host)
+static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *given)
 {
-    const smoe_log *log = &layer->device->instance.log;
+    const smoe_host *host = &layer->device->instance.host;
     weight weights[SMOE_HELPER_WEIGHT_COUNT];
     smoe_layer_desc info = {0};
 
-    if ((uint32_t)host->weight_type > SMOE_TYPE_BFLOAT16)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_create: weights.weight_type must be a smoe_type, is %d", (int)host->weight_type);
-    list_weights(plan, host, weights);
-    smoe_result result = check_weights(log, weights);
+    if (!smoe_type_name(given->weight_type))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_layer_create: weights.weight_type must be a smoe_type, is %d", (int)given->weight_type);
+    list_weights(plan, given, weights);
+    smoe_result result = check_weights(host, weights);
     for (int i = 0; result == SMOE_SUCCESS && i < SMOE_HELPER_WEIGHT_COUNT; i++) {
         const weight *w = &weights[i];
         smoe_helper_buffer *buffer = &layer->weights[i];
@@ -165,18 +165,17 @@ smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_bi
 smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
                                      smoe_device_layer **out)
 {
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = device ? &device->instance.log : &no_log;
+    const smoe_host *host = device ? &device->instance.host : &smoe_host_silent;
 
     if (!out)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: out must not be NULL");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: out must not be NULL");
     *out = NULL;
     if (!device || !plan || !weights)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: %s must not be NULL",
-                                !device ? "device" : !plan ? "plan" : "weights");
-    smoe_device_layer *layer = smoe_helper_allocate_zeroed(&device->instance.allocator, sizeof *layer);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: %s must not be NULL",
+                         !device ? "device" : !plan ? "plan" : "weights");
+    smoe_device_layer *layer = smoe_host_alloc(&device->instance.host, 1, sizeof *layer);
     if (!layer)
-        return smoe_helper_fail(log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_layer_create: no memory for the layer");
+        return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_layer_create: no memory for the layer");
     layer->device = device;
     smoe_result result = smoe_plan_create(device->context, plan, &layer->plan);
     if (result == SMOE_SUCCESS)
@@ -206,7 +205,7 @@ void smoe_device_layer_destroy(smoe_device_layer *layer)
     for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++)
         smoe_helper_buffer_destroy(layer->device, &layer->weights[i]);
     smoe_plan_destroy(layer->plan);
-    smoe_helper_release(&layer->device->instance.allocator, layer);
+    smoe_host_free(&layer->device->instance.host, layer);
 }
 
 const smoe_plan *smoe_device_layer_plan(const smoe_device_layer *layer)

@@ -59,7 +59,7 @@ static uint32_t choose_type(const smoe_device *device, uint32_t type_bits, smoe_
 static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t type, VkDeviceSize size, VkMemoryPropertyFlags map_if,
                                smoe_helper_buffer *buffer)
 {
-    const smoe_log *log = &device->instance.log;
+    const smoe_host *host = &device->instance.host;
     const VkMemoryAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .allocationSize = size,
@@ -70,15 +70,15 @@ static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t t
     char call[96];
 
     snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, (unsigned long long)size);
-    smoe_result result = smoe_helper_check(log, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
+    smoe_result result = smoe_helper_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
     if (result != SMOE_SUCCESS)
         return result;
     buffer->memory = memory;
-    result = smoe_helper_check(log, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0), "vkBindBufferMemory");
+    result = smoe_helper_check(host, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0), "vkBindBufferMemory");
     const VkMemoryPropertyFlags properties = device->memory.memoryTypes[type].propertyFlags;
     if (result != SMOE_SUCCESS || !map_if || (properties & map_if) != map_if)
         return result;
-    result = smoe_helper_check(log, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
+    result = smoe_helper_check(host, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
     if (result == SMOE_SUCCESS) {
         buffer->mapped = mapped;
         buffer->coherent = (properties & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) != 0;
@@ -89,7 +89,7 @@ static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t t
 static smoe_result create_handle(smoe_device *device, const char *name, VkDeviceSize size, VkBufferUsageFlags usage,
                                  smoe_helper_buffer *buffer, VkMemoryRequirements *requirements)
 {
-    const smoe_log *log = &device->instance.log;
+    const smoe_host *host = &device->instance.host;
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = (size + SIZE_MULTIPLE - 1) / SIZE_MULTIPLE * SIZE_MULTIPLE,
@@ -99,9 +99,9 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
     VkBuffer handle = VK_NULL_HANDLE;
 
     if (device->info.max_allocation_size && info.size > device->info.max_allocation_size)
-        return smoe_helper_fail(log, SMOE_ERROR_UNSUPPORTED, "%s: %llu bytes, more than the device's maxMemoryAllocationSize of %llu",
-                                name, (unsigned long long)info.size, (unsigned long long)device->info.max_allocation_size);
-    const smoe_result result = smoe_helper_check(log, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle),
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: %llu bytes, more than the device's maxMemoryAllocationSize of %llu",
+                         name, (unsigned long long)info.size, (unsigned long long)device->info.max_allocation_size);
+    const smoe_result result = smoe_helper_check(host, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle),
                                                  "vkCreateBuffer");
     if (result != SMOE_SUCCESS)
         return result;
@@ -124,7 +124,7 @@ smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkD
         goto fail;
     const uint32_t type = choose_type(device, requirements.memoryTypeBits, access);
     if (type == NO_TYPE)
-        result = smoe_helper_fail(&device->instance.log, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it", name);
+        result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it", name);
     else
         result = bind_memory(device, name, type, requirements.size, direct_properties(access), out);
     if (result != SMOE_SUCCESS)
@@ -171,7 +171,7 @@ static smoe_result ensure_staging(smoe_device *device)
     if (result == SMOE_SUCCESS) {
         const uint32_t type = choose_staging_type(device, requirements.memoryTypeBits);
         if (type == NO_TYPE)
-            result = smoe_helper_fail(&device->instance.log, SMOE_ERROR_UNSUPPORTED, "the device has no memory that the host can reach");
+            result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "the device has no memory that the host can reach");
         else
             result = bind_memory(device, "staging buffer", type, requirements.size, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT, &staging);
     }
@@ -223,7 +223,7 @@ smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, 
         const smoe_result converted = smoe_type_convert(buffer->mapped, buffer_type, from, from_type, count);
         if (converted != SMOE_SUCCESS || buffer->coherent)
             return converted;
-        return smoe_helper_check(&device->instance.log, device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
+        return smoe_helper_check(&device->instance.host, device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
                                  "vkFlushMappedMemoryRanges");
     }
     smoe_result result = ensure_staging(device);
@@ -244,7 +244,7 @@ smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer
     if (buffer->mapped) {
         const VkMappedMemoryRange range = whole_range(buffer);
         if (!buffer->coherent)
-            result = smoe_helper_check(&device->instance.log,
+            result = smoe_helper_check(&device->instance.host,
                                        device->table.vkInvalidateMappedMemoryRanges(device->handle, 1, &range),
                                        "vkInvalidateMappedMemoryRanges");
         if (result == SMOE_SUCCESS)

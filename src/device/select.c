@@ -14,21 +14,21 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
     *count = 0;
     *out = NULL;
     do {
-        smoe_helper_release(&instance->allocator, devices);
+        smoe_host_free(&instance->host, devices);
         devices = NULL;
         status = instance->EnumeratePhysicalDevices(instance->handle, count, NULL);
         if (status != VK_SUCCESS || *count == 0)
             break;
-        devices = smoe_helper_allocate_zeroed(&instance->allocator, *count * sizeof *devices);
+        devices = smoe_host_alloc(&instance->host, *count, sizeof *devices);
         if (!devices) {
             *count = 0;
-            return smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
+            return smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
         }
         status = instance->EnumeratePhysicalDevices(instance->handle, count, devices);
     } while (status == VK_INCOMPLETE); /* one came between the two calls */
-    result = smoe_helper_check(&instance->log, status, "vkEnumeratePhysicalDevices");
+    result = smoe_helper_check(&instance->host, status, "vkEnumeratePhysicalDevices");
     if (result != SMOE_SUCCESS || *count == 0) {
-        smoe_helper_release(&instance->allocator, devices);
+        smoe_host_free(&instance->host, devices);
         devices = NULL;
         *count = 0;
     }
@@ -42,24 +42,25 @@ static smoe_result describe(const smoe_helper_instance *instance, VkPhysicalDevi
     const smoe_result result = smoe_physical_device_info(instance->loader.get_instance_proc_addr, instance->handle,
                                                          instance->api_version, physical_device, masked_capabilities, out);
     if (result != SMOE_SUCCESS)
-        smoe_helper_fail(&instance->log, result, "smoe_physical_device_info failed: %s", smoe_result_text(result));
+        smoe_fail(&instance->host, result, "smoe_physical_device_info failed: %s", smoe_result_text(result));
     return result;
 }
 
 smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, const smoe_log *log, uint32_t *count,
                              smoe_device_info *infos)
 {
-    const smoe_log no_log = {NULL, NULL};
+    smoe_host host;
     smoe_helper_instance instance;
     VkPhysicalDevice *devices = NULL;
     uint32_t device_count = 0;
     bool no_driver;
 
+    smoe_host_init(&host, NULL, log);
     if (!count)
-        return smoe_helper_fail(log ? log : &no_log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_list: count must not be NULL");
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_list: count must not be NULL");
     const uint32_t capacity = *count;
     *count = 0;
-    smoe_result result = smoe_helper_instance_create(&instance, NULL, log, get_instance_proc_addr, false, &no_driver);
+    smoe_result result = smoe_helper_instance_create(&instance, &host, get_instance_proc_addr, false, &no_driver);
     if (result != SMOE_SUCCESS)
         return no_driver ? SMOE_SUCCESS : result;
     result = smoe_helper_physical_devices(&instance, &device_count, &devices);
@@ -69,7 +70,7 @@ smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, c
         result = describe(&instance, devices[i], 0, &infos[i]);
     if (result == SMOE_SUCCESS)
         *count = device_count;
-    smoe_helper_release(&instance.allocator, devices);
+    smoe_host_free(&instance.host, devices);
     smoe_helper_instance_destroy(&instance);
     return result;
 }
@@ -173,27 +174,27 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
     if (result != SMOE_SUCCESS)
         return result;
     if (count == 0)
-        return smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "there is no Vulkan device on this system");
-    infos = smoe_helper_allocate_zeroed(&instance->allocator, count * sizeof *infos);
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "there is no Vulkan device on this system");
+    infos = smoe_host_alloc(&instance->host, count, sizeof *infos);
     if (!infos)
-        result = smoe_helper_fail(&instance->log, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
+        result = smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)
         result = describe(instance, devices[i], masked_capabilities, &infos[i]);
     if (result == SMOE_SUCCESS) {
         const uint32_t found = find(infos, count, selector);
         if (found == count)
-            result = smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "selector: \"%s\" matches no device of %u%s",
-                                      selector ? selector : "best", count,
-                                      !selector || !strcmp(selector, "best") ? ": none is usable" : "");
+            result = smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "selector: \"%s\" matches no device of %u%s",
+                               selector ? selector : "best", count,
+                               !selector || !strcmp(selector, "best") ? ": none is usable" : "");
         else if (!infos[found].usable)
-            result = smoe_helper_fail(&instance->log, SMOE_ERROR_NO_DEVICE, "selector: device %u (%s) is not usable: %s", found,
-                                      infos[found].name, infos[found].reason);
+            result = smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "selector: device %u (%s) is not usable: %s", found,
+                               infos[found].name, infos[found].reason);
         else {
             *physical_device = devices[found];
             *info = infos[found];
         }
     }
-    smoe_helper_release(&instance->allocator, infos);
-    smoe_helper_release(&instance->allocator, devices);
+    smoe_host_free(&instance->host, infos);
+    smoe_host_free(&instance->host, devices);
     return result;
 }

@@ -24,10 +24,9 @@ static smoe_result clear(smoe_device_layer *layer)
 
 smoe_result smoe_device_layer_reset_totals(smoe_device_layer *layer)
 {
-    const smoe_log no_log = {NULL, NULL};
 
     if (!layer)
-        return smoe_helper_fail(&no_log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_reset_totals: layer must not be NULL");
+        return smoe_fail(&smoe_host_silent, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_reset_totals: layer must not be NULL");
     layer->has_totals = false;
     smoe_result result = smoe_helper_ensure_totals(layer);
     if (result == SMOE_SUCCESS)
@@ -38,15 +37,14 @@ smoe_result smoe_device_layer_reset_totals(smoe_device_layer *layer)
 
 smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_totals *out, uint64_t *expert_tokens)
 {
-    const smoe_log no_log = {NULL, NULL};
-    const smoe_log *log = layer ? &layer->device->instance.log : &no_log;
+    const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
     uint32_t words[SMOE_TOTALS_WORDS(SMOE_MAX_EXPERTS)];
 
     if (!layer || !out)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_totals: %s must not be NULL", layer ? "out" : "layer");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_totals: %s must not be NULL", layer ? "out" : "layer");
     if (!layer->has_totals)
-        return smoe_helper_fail(log, SMOE_ERROR_INVALID_ARGUMENT,
-                                "smoe_device_layer_totals: comes after a smoe_device_layer_reset_totals that succeeded");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "smoe_device_layer_totals: comes after a smoe_device_layer_reset_totals that succeeded");
     const uint32_t experts = smoe_plan_get_desc(layer->plan)->expert_count;
     const smoe_result result = smoe_helper_download(layer->device, &layer->totals, 0, words, SMOE_TOTALS_WORDS(experts) * sizeof *words);
     return result == SMOE_SUCCESS ? smoe_totals_read(words, experts, out, expert_tokens) : result;

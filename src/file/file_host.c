@@ -1,54 +1,31 @@
-/* Host memory, the log, and the table of types. */
+/* Host memory, log lines with the file's path, and the table of types. */
 #include "file_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void *default_allocate(void *user, size_t size)
-{
-    (void)user;
-    return malloc(size);
-}
-
-static void default_release(void *user, void *memory)
-{
-    (void)user;
-    free(memory);
-}
 
 bool smoe_file_host_init(smoe_file_host *host, const smoe_allocator *allocator, const smoe_log *log, const char *path)
 {
-    const smoe_allocator standard = {default_allocate, default_release, NULL};
-    const smoe_log silent = {NULL, NULL};
-    host->allocator = allocator ? *allocator : standard;
-    host->log = log ? *log : silent;
     host->path = path;
-    if (host->allocator.allocate && host->allocator.release)
-        return true;
-    smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "allocator: both allocate and release must be given, or no allocator at all");
-    return false;
+    return smoe_host_init(&host->base, allocator, log);
 }
 
 void *smoe_file_allocate(const smoe_file_host *host, uint64_t size)
 {
     if (size > SIZE_MAX)
         return NULL;
-    return host->allocator.allocate(host->allocator.user, size ? (size_t)size : 1);
+    return host->base.allocator.allocate(host->base.allocator.user, size ? (size_t)size : 1);
 }
 
 void smoe_file_release(const smoe_file_host *host, void *memory)
 {
-    if (memory)
-        host->allocator.release(host->allocator.user, memory);
+    smoe_host_free(&host->base, memory);
 }
 
 smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...)
 {
-    if (!host->log.message)
-        return result;
-    char text[768];
+    char text[SMOE_LINE_SIZE];
     /* The path's end says more than its beginning. */
     const size_t path_size = strlen(host->path);
     const char *path = path_size > 255 ? host->path + path_size - 255 : host->path;
@@ -61,8 +38,7 @@ smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
-    host->log.message(host->log.user, SMOE_LOG_ERROR, text);
-    return result;
+    return smoe_fail(&host->base, result, "%s", text);
 }
 
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size)

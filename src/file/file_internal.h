@@ -1,5 +1,5 @@
-/* What the files of src/file share. The library stands on the public headers alone: it carries its own host memory and log, so
- * that it also links as a shared object beside libsmoe. */
+/* What the files of src/file share. The library stands on the public headers and on src/base/host.c, of which the shared library has a
+ * hidden copy. */
 #ifndef SMOE_FILE_INTERNAL_H
 #define SMOE_FILE_INTERNAL_H
 
@@ -7,18 +7,13 @@
 
 #include <stdio.h>
 
-#if defined(__GNUC__)
-#define SMOE_FILE_PRINTF(text, arguments) __attribute__((format(printf, text, arguments)))
-#else
-#define SMOE_FILE_PRINTF(text, arguments)
-#endif
+#include "base/host.h"
 
 /* The largest integer up to which every double is exact: cJSON's numbers are doubles. */
 #define SMOE_FILE_MAX_INTEGER 9007199254740991.0
 
 typedef struct smoe_file_host {
-    smoe_allocator allocator;
-    smoe_log log;
+    smoe_host base;
     const char *path; /* for the log lines */
 } smoe_file_host;
 
@@ -53,7 +48,7 @@ void *smoe_file_allocate(const smoe_file_host *host, uint64_t size);
 void smoe_file_release(const smoe_file_host *host, void *memory);
 
 /* One log line "PATH: text" without control characters, whatever the file's names hold. Returns `result`. */
-smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...) SMOE_FILE_PRINTF(3, 4);
+smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size);
 
 /* safetensors' types. size_bits is 0 for a name that safetensors does not have; type means something if readable. */

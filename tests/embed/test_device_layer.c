@@ -334,7 +334,6 @@ static void test_fewest_tokens(void **state)
 /* A Vulkan error means the same to both libraries. */
 static void test_errors_agree(void **state)
 {
-    const smoe_log none = {NULL, NULL};
     smoe_host host;
 
     (void)state;
@@ -342,10 +341,10 @@ static void test_errors_agree(void **state)
     for (int block = 0; block < 700; block++) /* extensions have a thousand values each */
         for (int i = block ? 0 : 1; i < 20; i++) {
             const VkResult result = (VkResult)(-i - (block ? 1000000000 + 1000 * (block - 1) : 0));
-            assert_int_equal(smoe_helper_check(&none, result, ""), smoe_vulkan_check(&host, result, ""));
+            assert_int_equal(smoe_helper_check(&host, result, ""), smoe_vulkan_check(&host, result, ""));
         }
-    assert_int_equal(smoe_helper_check(&none, VK_ERROR_OUT_OF_POOL_MEMORY, ""), SMOE_ERROR_OUT_OF_DEVICE_MEMORY);
-    assert_int_equal(smoe_helper_check(&none, VK_SUCCESS, ""), SMOE_SUCCESS);
+    assert_int_equal(smoe_helper_check(&host, VK_ERROR_OUT_OF_POOL_MEMORY, ""), SMOE_ERROR_OUT_OF_DEVICE_MEMORY);
+    assert_int_equal(smoe_helper_check(&host, VK_SUCCESS, ""), SMOE_SUCCESS);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------------- */

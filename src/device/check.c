@@ -1,55 +1,5 @@
-/* Host memory, the log, and Vulkan's results as smoe's. */
+/* Vulkan's results as smoe's. */
 #include "device_internal.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static void *default_allocate(void *user, size_t size)
-{
-    (void)user;
-    return malloc(size);
-}
-
-static void default_release(void *user, void *memory)
-{
-    (void)user;
-    free(memory);
-}
-
-smoe_allocator smoe_helper_allocator(const smoe_allocator *allocator)
-{
-    return allocator ? *allocator : (smoe_allocator){default_allocate, default_release, NULL};
-}
-
-void *smoe_helper_allocate_zeroed(const smoe_allocator *allocator, size_t size)
-{
-    void *memory = allocator->allocate(allocator->user, size);
-    if (memory)
-        memset(memory, 0, size);
-    return memory;
-}
-
-void smoe_helper_release(const smoe_allocator *allocator, void *memory)
-{
-    if (memory)
-        allocator->release(allocator->user, memory);
-}
-
-smoe_result smoe_helper_fail(const smoe_log *log, smoe_result result, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-
-    if (!log->message)
-        return result;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    log->message(log->user, SMOE_LOG_ERROR, text);
-    return result;
-}
 
 static const char *vulkan_result_text(VkResult result)
 {
@@ -73,7 +23,7 @@ static const char *vulkan_result_text(VkResult result)
     }
 }
 
-smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *call)
+smoe_result smoe_helper_check(const smoe_host *host, VkResult result, const char *call)
 {
     smoe_result mapped = SMOE_ERROR_VULKAN;
     if (result == VK_SUCCESS)
@@ -86,5 +36,5 @@ smoe_result smoe_helper_check(const smoe_log *log, VkResult result, const char *
     case VK_ERROR_DEVICE_LOST: mapped = SMOE_ERROR_DEVICE_LOST; break;
     default: break;
     }
-    return smoe_helper_fail(log, mapped, "%s failed: VkResult %d %s", call, (int)result, vulkan_result_text(result));
+    return smoe_fail(host, mapped, "%s failed: VkResult %d %s", call, (int)result, vulkan_result_text(result));
 }
