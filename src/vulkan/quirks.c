@@ -13,7 +13,7 @@
 /* MoltenVK writes its version in decimal, two digits for each part. */
 #define MOLTENVK_VERSION(major, minor, patch) (10000u * (major) + 100u * (minor) + (patch))
 
-static const smoe_quirk_row rows[SMOE_QUIRK_COUNT] = {
+static const smoe_quirk_row rows[] = {
     /* A matrix multiplication by shuffles gives garbage on Adreno 640 (512.502.0) and 840 (512.842.19) and is right without subgroup
      * operations; another one by subgroup sums crashes the compiler of an Adreno 750. Adreno 830 (512.800.64) was right. On 840 also
      * cooperative matrices in buffers of another type, such as our shared memory, are loaded and stored with a wrong stride. */
@@ -92,7 +92,7 @@ bool smoe_driver_has_one_size(const smoe_device_info *info)
 
 const smoe_quirk_row *smoe_quirk_row_get(uint32_t index)
 {
-    return &rows[index];
+    return index < sizeof rows / sizeof rows[0] ? &rows[index] : NULL;
 }
 
 bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info)
@@ -106,7 +106,7 @@ bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info)
 uint32_t smoe_quirks_masked(const smoe_device_info *info)
 {
     uint32_t masked = 0;
-    for (uint32_t i = 0; i < SMOE_QUIRK_COUNT; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (smoe_quirk_applies(&rows[i], info))
             masked |= rows[i].quirk.masked_capabilities;
     return masked;
@@ -121,7 +121,7 @@ const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index
 {
     if (!info || !memchr(info->name, '\0', sizeof info->name))
         return NULL;
-    for (uint32_t i = 0; i < SMOE_QUIRK_COUNT; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (smoe_quirk_applies(&rows[i], info) && index-- == 0)
             return &rows[i].quirk;
     return NULL;

@@ -5,8 +5,6 @@
 
 #include <smoe/smoe.h>
 
-#define SMOE_QUIRK_COUNT 6u
-
 /* Which drivers have it: all conditions must hold. */
 typedef struct smoe_quirk_row {
     smoe_quirk quirk;
@@ -18,7 +16,7 @@ typedef struct smoe_quirk_row {
     uint32_t first_version, last_version;  /* driverVersion as this driver encodes it; both included */
 } smoe_quirk_row;
 
-const smoe_quirk_row *smoe_quirk_row_get(uint32_t index); /* below SMOE_QUIRK_COUNT */
+const smoe_quirk_row *smoe_quirk_row_get(uint32_t index); /* NULL past the last */
 
 bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info);
 

@@ -86,8 +86,8 @@ static bool tested(const char *name)
 static void test_every_row(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < SMOE_QUIRK_COUNT; i++) {
-        const smoe_quirk_row *row = smoe_quirk_row_get(i);
+    const smoe_quirk_row *row;
+    for (uint32_t i = 0; (row = smoe_quirk_row_get(i)) != NULL; i++) {
         if (!tested(row->quirk.name))
             fail_msg("quirk %s: no driver of this test has it", row->quirk.name);
         assert_true(row->driver_id != 0 && row->first_version <= row->last_version);
@@ -155,7 +155,7 @@ static void test_selection(void **state)
         assert_int_equal(differs, seen);
         changed += quirk != NULL;
     }
-    assert_true(changed >= SMOE_QUIRK_COUNT);
+    assert_true(changed > 0 && !smoe_quirk_row_get(changed)); /* as many as there are rows, or more */
 }
 
 int main(void)
