@@ -30,7 +30,6 @@ typedef struct bench_preset {
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
 
-
 /* What is not a linear router with softmax gates alone: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives `text`. */
 #define BENCH_ROUTING_SIZE 64
 const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE]);

@@ -295,34 +295,6 @@ typedef struct smoe_plan_desc {
     bool mixed_precision;
 } smoe_plan_desc;
 
-/* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
- * Static text; NULL for a number that is not in the enumeration. The short name of a type is "f32", "f16" or "bf16". Thread safe. */
-SMOE_API const char *smoe_activation_name(smoe_activation activation);
-SMOE_API const char *smoe_router_name(smoe_router router);
-SMOE_API const char *smoe_gate_name(smoe_gate gate);
-SMOE_API const char *smoe_type_name(smoe_type type);
-SMOE_API const char *smoe_type_short_name(smoe_type type);
-
-/* The names of all activations, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
-#define SMOE_ACTIVATION_LIST_SIZE 128
-SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
-
-/* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
- * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
-SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);
-SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
-SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
-SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
-
-/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
- * safe. */
-SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
-
-/* Converts `count` elements, rounded to nearest even. NaN stays NaN, and what is too large becomes infinite. The arrays must not overlap.
- * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, or NULL for elements), with nothing written and no line
- * in a log. Thread safe. */
-SMOE_API smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
-
 typedef enum smoe_stage {
     SMOE_STAGE_ROUTE_PROJECT = 0, /* cosine router only: v = P x + c */
     SMOE_STAGE_ROUTE_LOGITS = 1,  /* z, and the logit of the shared expert's gate */
@@ -384,6 +356,36 @@ SMOE_API VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t toke
 
 /* Bytes of the totals (report.h); 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_totals_size(const smoe_plan *plan);
+
+/* ---- names and types of weights ---------------------------------------------------------------------------------- */
+
+/* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
+ * Static text; NULL for a number that is not in the enumeration. The short name of a type is "f32", "f16" or "bf16". Thread safe. */
+SMOE_API const char *smoe_activation_name(smoe_activation activation);
+SMOE_API const char *smoe_router_name(smoe_router router);
+SMOE_API const char *smoe_gate_name(smoe_gate gate);
+SMOE_API const char *smoe_type_name(smoe_type type);
+SMOE_API const char *smoe_type_short_name(smoe_type type);
+
+/* The names of all activations, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
+#define SMOE_ACTIVATION_LIST_SIZE 128
+SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
+
+/* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
+ * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
+SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);
+SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
+SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
+SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
+
+/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
+ * safe. */
+SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
+
+/* Converts `count` elements, rounded to nearest even. NaN stays NaN, and what is too large becomes infinite. The arrays must not overlap.
+ * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, or NULL for elements), with nothing written and no line
+ * in a log. Thread safe. */
+SMOE_API smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
 
 /* ---- layer: weights ------------------------------------------------------------------------------------------------ */
 

@@ -66,6 +66,18 @@ smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *for
     return result;
 }
 
+smoe_result smoe_result_of_vulkan(VkResult error)
+{
+    switch (error) {
+    case VK_ERROR_OUT_OF_HOST_MEMORY: return SMOE_ERROR_OUT_OF_HOST_MEMORY;
+    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+    case VK_ERROR_OUT_OF_POOL_MEMORY:
+    case VK_ERROR_FRAGMENTED_POOL: return SMOE_ERROR_OUT_OF_DEVICE_MEMORY;
+    case VK_ERROR_DEVICE_LOST: return SMOE_ERROR_DEVICE_LOST;
+    default: return SMOE_ERROR_VULKAN;
+    }
+}
+
 void smoe_inform(const smoe_host *host, const char *format, ...)
 {
     va_list arguments;

@@ -25,16 +25,7 @@ static const char *vulkan_result_text(VkResult result)
 
 smoe_result smoe_helper_check(const smoe_host *host, VkResult result, const char *call)
 {
-    smoe_result mapped = SMOE_ERROR_VULKAN;
     if (result == VK_SUCCESS)
         return SMOE_SUCCESS;
-    switch (result) { /* as libsmoe does */
-    case VK_ERROR_OUT_OF_HOST_MEMORY: mapped = SMOE_ERROR_OUT_OF_HOST_MEMORY; break;
-    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
-    case VK_ERROR_OUT_OF_POOL_MEMORY:
-    case VK_ERROR_FRAGMENTED_POOL: mapped = SMOE_ERROR_OUT_OF_DEVICE_MEMORY; break;
-    case VK_ERROR_DEVICE_LOST: mapped = SMOE_ERROR_DEVICE_LOST; break;
-    default: break;
-    }
-    return smoe_fail(host, mapped, "%s failed: VkResult %d %s", call, (int)result, vulkan_result_text(result));
+    return smoe_fail(host, smoe_result_of_vulkan(result), "%s failed: VkResult %d %s", call, (int)result, vulkan_result_text(result));
 }

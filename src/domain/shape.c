@@ -23,10 +23,9 @@ static smoe_result check_router(const smoe_host *host, const smoe_plan_desc *des
 }
 
 /* name: that of the enumerator, NULL where the number is none. */
-static smoe_result check_named(const smoe_host *host, const char *field, uint32_t value, const char *name)
+static smoe_result check_named(const smoe_host *host, const char *field, const char *type, uint32_t value, const char *name)
 {
-    return name ? SMOE_SUCCESS
-                : smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be one of its enumeration in smoe.h", field, value);
+    return name ? SMOE_SUCCESS : smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be a %s", field, value, type);
 }
 
 static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *desc)
@@ -50,10 +49,11 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) ||
         (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) ||
         (result = check_number(host, "min_tokens", desc->min_tokens, 0, desc->max_tokens)) ||
-        (result = check_named(host, "router", (uint32_t)desc->router, smoe_router_name(desc->router))) ||
-        (result = check_named(host, "gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) ||
-        (result = check_named(host, "activation", (uint32_t)desc->activation, smoe_activation_name(desc->activation))) ||
-        (result = check_named(host, "weight_type", (uint32_t)desc->weight_type, smoe_type_name(desc->weight_type))) ||
+        (result = check_named(host, "router", "smoe_router", (uint32_t)desc->router, smoe_router_name(desc->router))) ||
+        (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) ||
+        (result = check_named(host, "activation", "smoe_activation", (uint32_t)desc->activation,
+                              smoe_activation_name(desc->activation))) ||
+        (result = check_named(host, "weight_type", "smoe_type", (uint32_t)desc->weight_type, smoe_type_name(desc->weight_type))) ||
         (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) || (result = check_router(host, desc)) ||
         (result = check_groups(host, desc)))
         return result;
