@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the build and the tests need, on Debian and Ubuntu; elsewhere says what to install. Nothing to do takes no time.
 #   ./setup.sh        for scons, scons test and scons demo
-#   ./setup.sh --ci   also what only .ci/run and the pictures of samples/analyze use: clang, CMake, matplotlib, Pillow, Chromium; and
+#   ./setup.sh --ci   also what only .ci/run and the pictures of src/tools/analyze use: clang, CMake, matplotlib, Pillow, Chromium; and
 #                     on Debian's amd64 what cross builds use (tests/cross/README.md), with build/cross
 set -euo pipefail
 

@@ -32,8 +32,8 @@ def sources(kernels):
 
 
 def other_shaders(gen):
-    """SPIR-V of the samples and the benchmark, as shaders.add_program_shaders names it."""
-    paths = sorted(path for pattern in ('samples/*/*.comp', 'bench/*.comp') for path in glob.glob(pattern))
+    """SPIR-V of the tools, the samples and the benchmark, as shaders.add_program_shaders names it."""
+    paths = sorted(path for pattern in ('src/tools/*/*.comp', 'samples/*/*.comp', 'bench/*.comp') for path in glob.glob(pattern))
     return ['%s/%s/%s_%s.spv' % (gen, folder, os.path.basename(folder), os.path.splitext(name)[0])
             for folder, name in map(os.path.split, paths)]
 

@@ -486,7 +486,7 @@ typedef struct smoe_timestamps {
  *   groups    a group's score G is the sum of its two largest s (of its one, if it has no more). The top_groups best by G, ties to the
  *             lower index, keep their experts; G[g] is the last of those. With d = G[g] - G of another group: its experts are left out
  *             where d >= group_eps, else their s is lowered by d / (1 - d / group_eps), which grows from nothing to infinity over
- *             the band (smoe's own; the derivation is in samples/analyze/README.md). From here on s means these scores.
+ *             the band (smoe's own; the derivation is in src/tools/analyze/README.md). From here on s means these scores.
  *   band      eps_t = min(eps, s[k] - s[A+1]), with s[E+1] = -inf: the band shrinks so that no more than A experts run (the cap is
  *             smoe's own). It is continuous in x_t. Where eps > 0 and eps_t = 0, the k best by rank run alone: `capped`.
  *   mask      m_e = 1 for the k best. For the others, with u = (s_e - s[k] + eps_t) / eps_t: 0 for u <= 0, 1 for u >= 1, else

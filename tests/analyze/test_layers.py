@@ -214,7 +214,7 @@ def mass_of_a_known_router():
 
 def mass_of_the_digits():
     path = os.path.join(FOLDER.name, 'digits.safetensors')
-    tap.command('samples/analyze/digits_layer.py', path)  # as README.md has it
+    tap.command('src/tools/analyze/digits_layer.py', path)  # as README.md has it
     result = Result('digits', 'boundary-mass', path)
     result.check(result.values['tokens'] == 1797 and result.values['totals_off'] == 0, result.values)
     power = result.comparisons['layer_power']
@@ -267,14 +267,14 @@ def pictures():
     pairs = [(path, os.path.join(FOLDER.name, name)) for name, path in WRITTEN.items() if name not in ('bits', 'bands', 'rounding')]
     # As README.md has it; a python3 first in PATH that has matplotlib.
     path = os.path.dirname(python) + os.pathsep + os.environ['PATH']
-    tap.command('samples/analyze/plot.py', *[path for pair in pairs for path in pair], env={'PATH': path})
+    tap.command('src/tools/analyze/plot.py', *[path for pair in pairs for path in pair], env={'PATH': path})
     for _, picture in pairs:
         root = xml.etree.ElementTree.parse(picture + '.svg').getroot()
         assert root.tag.endswith('svg') and len(list(root.iter())) > 100, '%s: an empty picture' % picture
         with open(picture + '.png', 'rb') as file:
             png = file.read()
         assert png[:8] == b'\x89PNG\r\n\x1a\n' and 5000 < len(png) < 60000, '%s: a PNG of %d bytes' % (picture, len(png))
-    tap.command(python, 'samples/analyze/plot.py', WRITTEN['cost'], status=1)
+    tap.command(python, 'src/tools/analyze/plot.py', WRITTEN['cost'], status=1)
 
 
 tap.run([soft_to_hard, continuity_of_experts, continuity_of_groups, bits_outside_the_bands, cost_and_calibration, budgets_at_the_edges,

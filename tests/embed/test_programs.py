@@ -85,7 +85,7 @@ def devices_says_why_not():
         with open(folder + '/list.c', 'w', encoding='utf-8') as file:
             file.write(UNUSABLE)
         tap.command(tap.CC, '-std=c11', *tap.SANITIZE_FLAGS, '-Iinclude', '-Dsmoe_device_list=fake_list', folder + '/list.c',
-                    *sorted(glob.glob('samples/devices/*.c')), tap.BUILD + '/lib/libsmoe.a', '-lcjson', '-lm', '-lpthread',
+                    *sorted(glob.glob('src/tools/devices/*.c')), tap.BUILD + '/lib/libsmoe.a', '-lcjson', '-lm', '-lpthread',
                     '-o', folder + '/devices')
         output = tap.command(folder + '/devices')
     assert '0: Old Chip' in output and re.search(r'^  NOT USABLE +too old for this$', output, re.MULTILINE), output

@@ -12,9 +12,10 @@ COLUMNS, LINES = 140, 600
 
 # What a layer of src may include besides itself and the public headers.
 BELOW = {'base': set(), 'vulkan': {'base'}, 'domain': {'base', 'vulkan'}, 'objects': {'base', 'vulkan', 'domain'},
-         'device': {'base'}, 'file': {'base'}}
+         'device': {'base'}, 'file': {'base'}, 'tools': set()}
 # The one room where systems differ. Each library has the part that it uses: any layer may include the header.
 SYSTEM = 'src/base/system'
+TOOLS = 'src/tools/'  # programs, not libraries
 SYSTEMS = '|'.join((
     r'\b_WIN(32|64)\b|__(MINGW\w+|APPLE|linux|unix|ANDROID)__|_(POSIX_C|GNU|DEFAULT|DARWIN_C)_SOURCE|_FILE_OFFSET_BITS',
     r'#\s*include\s*<(unistd|pthread|threads|fcntl|strings|dirent|dlfcn|sched|semaphore|spawn|poll|signal|sys/\w+|mach/\w+)\.h>',
@@ -33,6 +34,10 @@ def files(*folders, suffixes=SUFFIXES):
             for name in sorted(names):
                 if name.endswith(suffixes) or name == 'run':
                     yield '%s/%s' % (folder, name)
+
+
+def library_files(*suffixes):
+    return (path for path in files('src', suffixes=suffixes or SUFFIXES) if not path.startswith(TOOLS))
 
 
 def all_files():
@@ -85,21 +90,22 @@ def includes_point_down():
 
 
 def volk_is_included_under_its_other_name():
-    report(matches((path for path in files('src', suffixes=('.c', '.h')) if path not in VOLK), r'#\s*include\s*[<"]volk\.',
+    report(matches((path for path in library_files('.c', '.h') if path not in VOLK), r'#\s*include\s*[<"]volk\.',
                    'include volk_table.h'))
 
 
 def vendors_have_two_files():
-    report(matches((path for path in files('src', 'shaders') if path not in MAY_NAME_VENDORS), VENDORS, 'a vendor or driver by name'))
+    report(matches((path for path in (*library_files(), *files('shaders')) if path not in MAY_NAME_VENDORS), VENDORS,
+                   'a vendor or driver by name'))
 
 
 def systems_differ_in_one_room():
-    report(matches((path for path in files('src', suffixes=('.c', '.h', '.inc')) if not path.startswith(SYSTEM)), SYSTEMS,
+    report(matches((path for path in library_files('.c', '.h', '.inc') if not path.startswith(SYSTEM)), SYSTEMS,
                    'systems differ in %s*.c' % SYSTEM))
 
 
 def library_does_not_end_the_program():
-    report(matches(files('src', suffixes=('.c', '.h')), r'#\s*include\s*<(errno|assert)\.h>', 'not in the library'))
+    report(matches(library_files('.c', '.h'), r'#\s*include\s*<(errno|assert)\.h>', 'not in the library'))
 
 
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_is_included_under_its_other_name,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the layer of samples/digits with all of its digits as inputs, embedded, as a layer file: a trained router on its own inputs.
 
-    samples/analyze/digits_layer.py OUT.safetensors
+    src/tools/analyze/digits_layer.py OUT.safetensors
 """
 import array
 import json
@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 
-DIGITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'digits')
+DIGITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', '..', 'samples', 'digits')
 INK = 16.0  # of a pixel
 
 

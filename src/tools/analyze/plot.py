@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws what a subcommand of smoe-analyze wrote with --json. Needs matplotlib (Debian: python3-matplotlib).
 
-    samples/analyze/plot.py RESULT.json PICTURE [RESULT.json PICTURE ...]    writes PICTURE.svg and PICTURE.png
+    src/tools/analyze/plot.py RESULT.json PICTURE [RESULT.json PICTURE ...]    writes PICTURE.svg and PICTURE.png
 
 Measurements are points or solid lines, theory is dashed.
 """
