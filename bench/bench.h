@@ -19,7 +19,7 @@ enum { BENCH_OK = 0, BENCH_FAILED = 1 /* the device or the validation layers */,
 
 typedef struct bench_preset {
     const char *name, *about;
-    smoe_plan_desc plan; /* without max_active, max_tokens and weight_type, which the row decides */
+    smoe_plan_desc plan; /* without max_active, max_tokens and types, which the row decides */
     bool biases;         /* b1, b2 and, if gated, b3, of the shared expert too */
     bool router_bias;    /* with the cosine router its projection's */
     bool selection_bias;
@@ -65,6 +65,8 @@ typedef struct bench_data {
 /* Float32 elements of bench_data.block and bench_data.router. */
 uint64_t bench_block_count(const bench_preset *preset, bool peer_data);
 uint64_t bench_router_count(const bench_preset *preset);
+/* Whether the preset's layer has a tensor of its plan. */
+bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor);
 
 /* False when the host has no memory. peer_data: for layers of --shape alone. */
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);

@@ -50,37 +50,33 @@ uint64_t bench_block_count(const bench_preset *preset, bool peer_data)
     return peer_data ? 3 * routed : (routed > shared ? routed : shared) + (WINDOW_COUNT - 1) * WINDOW_STEP;
 }
 
-/* Takes the next `count` of bench_data.router, or nothing where they are not wanted. *used moves on. */
-static float *take(float *router, bool wanted, uint64_t count, uint64_t *used)
+static bool begins(const char *text, const char *prefix)
 {
-    float *const from = router && wanted ? router + *used : NULL;
-    *used += wanted ? count : 0;
-    return from;
+    return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Lays the arrays of bench_data.router out, without contents, and counts them; router: NULL to count only. */
-static uint64_t lay_out_router(const bench_preset *preset, float *router, smoe_host_weights *weights)
+bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor)
 {
-    const smoe_plan_desc *plan = &preset->plan;
-    const uint64_t d = plan->d_model, e = plan->expert_count, p = plan->projection_width;
-    const bool cosine = plan->router == SMOE_ROUTER_COSINE;
-    uint64_t used = 0;
+    if (tensor->presence != SMOE_PRESENCE_OPTIONAL)
+        return tensor->presence == SMOE_PRESENCE_REQUIRED;
+    if (strcmp(tensor->name, "selection_bias") == 0)
+        return preset->selection_bias;
+    return begins(tensor->file_name, "router.") ? preset->router_bias : preset->biases;
+}
 
-    weights->router_weight = take(router, !cosine, e * d, &used);
-    weights->router_bias = take(router, !cosine && preset->router_bias, e, &used);
-    weights->router_projection = take(router, cosine, p * d, &used);
-    weights->router_projection_bias = take(router, cosine && preset->router_bias, p, &used);
-    weights->router_similarity = take(router, cosine, p * e, &used);
-    weights->router_log_scale = take(router, cosine, 1, &used);
-    weights->selection_bias = take(router, preset->selection_bias, e, &used);
-    weights->shared_gate = take(router, plan->shared_gate, d, &used);
-    return used;
+/* In bench_data.router, not a window into the block. */
+static bool is_routing(const smoe_layer_tensor *tensor)
+{
+    return begins(tensor->file_name, "router.") || strcmp(tensor->name, "shared_gate") == 0;
 }
 
 uint64_t bench_router_count(const bench_preset *preset)
 {
-    smoe_host_weights weights = {0};
-    return lay_out_router(preset, NULL, &weights);
+    smoe_layer_tensor tensor;
+    uint64_t count = 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&preset->plan, i, &tensor); i++)
+        count += is_routing(&tensor) && bench_has_tensor(preset, &tensor) ? tensor.element_count : 0;
+    return count;
 }
 
 static float *allocate(uint64_t count)
@@ -88,27 +84,20 @@ static float *allocate(uint64_t count)
     return count <= SIZE_MAX / sizeof(float) ? malloc((size_t)count * sizeof(float)) : NULL;
 }
 
-/* Windows into the block; `step` elements apart. */
-static void lay_out_experts(const bench_preset *preset, const float *block, uint64_t step, smoe_host_weights *weights)
+/* Each matrix is the block's next window, `step` elements on, whether the layer has it or not; its bias is in the same window. */
+static void lay_out(const bench_preset *preset, const float *block, uint64_t step, const float *router, smoe_host_weights *weights)
 {
-    const bool gated = preset->plan.gated, shared = preset->plan.shared_hidden > 0, biases = preset->biases;
-    const float *w1 = block, *w3 = w1 + step, *w2 = w3 + step;
-
-    weights->w1 = w1;
-    weights->w2 = w2;
-    weights->w3 = gated ? w3 : NULL;
-    weights->b1 = biases ? w1 : NULL;
-    weights->b2 = biases ? w2 : NULL;
-    weights->b3 = biases && gated ? w3 : NULL;
-    if (!shared)
-        return;
-    const float *shared_w1 = w2 + step, *shared_w3 = shared_w1 + step, *shared_w2 = shared_w3 + step;
-    weights->shared_w1 = shared_w1;
-    weights->shared_w2 = shared_w2;
-    weights->shared_w3 = gated ? shared_w3 : NULL;
-    weights->shared_b1 = biases ? shared_w1 : NULL;
-    weights->shared_b2 = biases ? shared_w2 : NULL;
-    weights->shared_b3 = biases && gated ? shared_w3 : NULL;
+    smoe_layer_tensor tensor;
+    uint64_t windows = 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&preset->plan, i, &tensor); i++) {
+        const bool routing = is_routing(&tensor);
+        windows += tensor.matrix;
+        if (!bench_has_tensor(preset, &tensor))
+            continue;
+        const float *data = routing ? router : block + (windows - 1) * step;
+        smoe_host_weights_set(weights, &tensor, (smoe_host_weight){data, SMOE_TYPE_FLOAT32});
+        router += routing ? tensor.element_count : 0;
+    }
 }
 
 /* To write what the weights only read. */
@@ -143,9 +132,7 @@ bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_da
         fill(data->router, router, scale_in, SEED_ROUTER);
         fill(data->x, tokens * d, 1, SEED_X);
     }
-    data->weights.weight_type = SMOE_TYPE_FLOAT32;
-    lay_out_experts(preset, data->block, step, &data->weights);
-    lay_out_router(preset, data->router, &data->weights);
+    lay_out(preset, data->block, step, data->router, &data->weights);
     if (data->weights.router_log_scale)
         *in_router(data, data->weights.router_log_scale) = LOG_SCALE;
     if (data->weights.selection_bias)

@@ -189,8 +189,8 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
 
     add_layer(j, object, row->preset, plan);
     add_number(j, object, "tokens", row->tokens);
-    add_text(j, object, "weights", smoe_type_short_name(plan->weight_type));
-    add_bool(j, object, "mixed_precision", plan->mixed_precision);
+    add_text(j, object, "weights", smoe_type_short_name(plan->types.up));
+    add_bool(j, object, "mixed_precision", plan->precision != SMOE_PRECISION_FLOAT32);
     if (row->unsupported[0]) {
         add_text(j, object, "unsupported", row->unsupported);
         return;

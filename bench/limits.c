@@ -27,17 +27,13 @@ static needs device_needs(const smoe_device_info *info, const bench_options *opt
                           const smoe_plan_desc *plan)
 {
     const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens, shared = plan->shared_hidden;
-    const double matrix = e * d * h * (double)smoe_type_size(plan->weight_type, 1), range = (double)info->max_storage_buffer_range;
+    const double range = (double)info->max_storage_buffer_range;
+    smoe_layer_tensor tensor;
     needs sum = {0};
 
-    add(&sum, "w1", matrix);
-    add(&sum, "w2", matrix);
-    if (plan->gated)
-        add(&sum, "w3", matrix);
-    if (preset->biases)
-        add(&sum, "the biases", 4 * e * (h * (plan->gated ? 2 : 1) + d));
-    add(&sum, "the shared expert", bench_shared_bytes(preset, plan));
-    add(&sum, "the router", bench_router_bytes(preset, plan));
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
+        if (bench_has_tensor(preset, &tensor))
+            add(&sum, tensor.name, (double)tensor.size);
     add(&sum, "x", 4 * tokens * d);
     add(&sum, "y", 4 * tokens * d);
     add(&sum, "the report", 4 * tokens * SMOE_REPORT_STRIDE((double)plan->max_active));
@@ -70,7 +66,7 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
 {
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
     char text[SMOE_REASON_SIZE] = "";
-    const smoe_result result = smoe_select_kernels(info, plan, plan->max_tokens, kernels, text);
+    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens}, kernels, text);
     const needs device = device_needs(info, options, preset, plan);
     const double share = options->memory, device_memory = (double)info->device_memory_size;
     const bool shared = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU || info->type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;

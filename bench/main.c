@@ -83,7 +83,7 @@ static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, con
     smoe_result result = smoe_device_layer_create(b->device, plan, weights, layer);
     if (result == SMOE_SUCCESS && (b->options.totals || b->options.mixed_precision)) {
         smoe_plan_desc without = *plan;
-        without.mixed_precision = false;
+        without.precision = SMOE_PRECISION_FLOAT32;
         result = smoe_device_layer_create(b->device, &without, weights, plain);
     }
     if (result == SMOE_SUCCESS && b->options.totals)
@@ -94,7 +94,7 @@ static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, con
 static smoe_result select_kernels(const bench *b, bench_row *row)
 {
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(b->device));
-    const smoe_result result = smoe_select_kernels(info, &row->plan, row->tokens, row->kernels, NULL);
+    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &row->plan, row->tokens}, row->kernels, NULL);
     if (!b->options.totals)
         row->kernels[SMOE_STAGE_TOTALS].name = ""; /* chosen for every plan, but run only where there are totals */
     return result;
@@ -135,6 +135,12 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
     return status;
 }
 
+static void set_type(smoe_plan_desc *plan, smoe_type type, bool mixed_precision)
+{
+    plan->types = (smoe_matrix_types)SMOE_TYPES(type);
+    plan->precision = mixed_precision ? smoe_type_precision(type) : SMOE_PRECISION_FLOAT32;
+}
+
 static int run_preset(bench *b, const bench_preset *preset)
 {
     char reasons[BENCH_TYPE_COUNT][BENCH_REASON_SIZE] = {"", "", ""};
@@ -147,10 +153,9 @@ static int run_preset(bench *b, const bench_preset *preset)
     plan.max_active = b->options.max_active ? b->options.max_active : roomy;
     plan.max_tokens = max_tokens(preset);
     plan.min_tokens = min_tokens(preset);
-    plan.mixed_precision = b->options.mixed_precision;
     bool any = false;
     for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
-        plan.weight_type = (smoe_type)type;
+        set_type(&plan, (smoe_type)type, b->options.mixed_precision);
         if (b->options.weights[type])
             any = !bench_is_unsupported(&b->result.info, &b->options, preset, &plan, reasons[type]) || any;
     }
@@ -159,7 +164,7 @@ static int run_preset(bench *b, const bench_preset *preset)
             if (!reasons[type][0])
                 snprintf(reasons[type], sizeof reasons[type], "no host memory for the weights");
     for (int type = 0; status == BENCH_OK && type < BENCH_TYPE_COUNT; type++) {
-        plan.weight_type = (smoe_type)type;
+        set_type(&plan, (smoe_type)type, b->options.mixed_precision);
         if (b->options.weights[type])
             status = run_type(b, preset, &data, &plan, reasons[type]);
     }

@@ -67,7 +67,7 @@ static void print_title(FILE *out, const bench_row *row)
     char routing[BENCH_ROUTING_SIZE];
     bench_describe_routing(plan, routing);
     fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s%s%s\n", row->preset->name, row->tokens,
-            smoe_type_short_name(plan->weight_type), plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
+            smoe_type_short_name(plan->types.up), plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
             plan->gated ? "gated " : "", smoe_activation_name(plan->activation), row->preset->biases ? ", biases" : "",
             routing[0] ? ", " : "", routing);
 }
@@ -182,7 +182,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     const double time = bench_run_time(run);
     char text[16], spread[40];
 
-    fprintf(out, "%-15s %5u %-4s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.weight_type),
+    fprintf(out, "%-15s %5u %-4s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.types.up),
             routing_names[routing]);
     if (row->unsupported[0] || run->unsupported[0]) {
         fprintf(out, "  unsupported: %s\n", row->unsupported[0] ? row->unsupported : run->unsupported);

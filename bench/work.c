@@ -1,41 +1,32 @@
 /* What a forward has to do at the least: operations by stage, and bytes. README.md says what is counted. */
 #include "bench.h"
 
-static double weight_size(const smoe_plan_desc *plan)
-{
-    return (double)smoe_type_size(plan->weight_type, 1);
-}
+#include <string.h>
 
-/* W1, W2 and, if gated, W3. */
-static double matrix_count(const smoe_plan_desc *plan)
+/* Of the tensors whose names in files begin so. */
+static double tensor_bytes(const bench_preset *preset, const smoe_plan_desc *plan, const char *prefix)
 {
-    return plan->gated ? 3 : 2;
-}
-
-static double expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan, double hidden)
-{
-    const double d = plan->d_model, matrices = matrix_count(plan);
-    return matrices * d * hidden * weight_size(plan) + (preset->biases ? 4 * (hidden * (matrices - 1) + d) : 0);
+    smoe_layer_tensor tensor;
+    double bytes = 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
+        if (strncmp(tensor.file_name, prefix, strlen(prefix)) == 0 && bench_has_tensor(preset, &tensor))
+            bytes += (double)smoe_type_size(tensor.type, tensor.element_count);
+    return bytes;
 }
 
 double bench_expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
-    return expert_bytes(preset, plan, plan->d_hidden);
+    return tensor_bytes(preset, plan, "experts.") / plan->expert_count;
 }
 
 double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
-    if (plan->shared_hidden == 0)
-        return 0;
-    return expert_bytes(preset, plan, plan->shared_hidden) + (plan->shared_gate ? 4.0 * plan->d_model : 0);
+    return tensor_bytes(preset, plan, "shared.");
 }
 
 double bench_router_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
-    const double d = plan->d_model, e = plan->expert_count, p = plan->projection_width;
-    const bool cosine = plan->router == SMOE_ROUTER_COSINE;
-    const double numbers = (cosine ? p * d + p * e + 1 : e * d) + (preset->router_bias ? (cosine ? p : e) : 0);
-    return 4 * (numbers + (preset->selection_bias ? e : 0));
+    return tensor_bytes(preset, plan, "router.");
 }
 
 /* Active experts in all, and distinct ones. */
@@ -67,7 +58,7 @@ bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *r
 {
     const smoe_plan_desc *plan = &row->plan;
     const double d = plan->d_model, e = plan->expert_count, p = plan->projection_width, tokens = row->tokens;
-    const double ups = matrix_count(plan) - 1, shared_rows = plan->shared_hidden > 0 ? tokens : 0;
+    const double ups = plan->gated ? 2 : 1, shared_rows = plan->shared_hidden > 0 ? tokens : 0;
     double *flop = run->stage_flop;
 
     if (!count_active(row, report, run))

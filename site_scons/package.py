@@ -54,7 +54,7 @@ def add_links(env, system, folder, name, version, shared):
             for link in shared_names(system, name, version)[1:]]
 
 
-HEADERS = {'smoe': ['smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
+HEADERS = {'smoe': ['types.h', 'smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
 
 
 def write_exports(target, source, env):

@@ -62,33 +62,11 @@ SMOE_API uint32_t smoe_device_validation_count(const smoe_device *device);
 
 /* ---- layers on host arrays ----------------------------------------------------------------------------------------- */
 
-/* Weights as host arrays, copied to the device during smoe_device_layer_create and not needed afterwards. Shapes, and which are given
- * when, as in smoe_layer_desc. w1, w2, w3, shared_w1, shared_w2 and shared_w3 are of weight_type; where the plan's type differs they are
- * converted, round to nearest even, NaN to NaN. */
-typedef struct smoe_host_weights {
-    smoe_type weight_type;
-    const float *router_weight, *router_bias;
-    const float *router_projection, *router_projection_bias, *router_similarity, *router_log_scale;
-    const float *selection_bias;
-    const void *w1;
-    const float *b1;
-    const void *w3;
-    const float *b3;
-    const void *w2;
-    const float *b2;
-    const void *shared_w1;
-    const float *shared_b1;
-    const void *shared_w3;
-    const float *shared_b3;
-    const void *shared_w2;
-    const float *shared_b2;
-    const float *shared_gate;
-} smoe_host_weights;
-
 typedef struct smoe_device_layer smoe_device_layer;
 
-/* A plan, a layer and a binding with all their memory. Errors: those of smoe_plan_create and smoe_layer_create; INVALID_ARGUMENT
- * for a missing or superfluous array. */
+/* A plan, a layer and a binding with all their memory. The weights are copied to the device during the call and not needed afterwards.
+ * Matrices whose type is not the plan's are converted, round to nearest even, NaN to NaN. Errors: those of smoe_plan_create and
+ * smoe_layer_create; INVALID_ARGUMENT for a missing or superfluous array. */
 SMOE_API smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
                                               smoe_device_layer **out);
 SMOE_API void smoe_device_layer_destroy(smoe_device_layer *layer);

@@ -33,65 +33,15 @@
 #include <vulkan/vulkan.h>
 
 #include "report.h"
-
-/* On Windows nothing need be defined: the DLLs export by name. SMOE_SHARED makes calls into them shorter. */
-#ifndef SMOE_API
-#if defined(_WIN32)
-#if defined(SMOE_SHARED) && !defined(SMOE_BUILD)
-#define SMOE_API __declspec(dllimport)
-#else
-#define SMOE_API
-#endif
-#elif defined(__GNUC__)
-#define SMOE_API __attribute__((visibility("default")))
-#else
-#define SMOE_API
-#endif
-#endif
+#include "types.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define SMOE_VERSION_MAJOR 0
-#define SMOE_VERSION_MINOR 1
+#define SMOE_VERSION_MINOR 2
 #define SMOE_VERSION_PATCH 0
-
-/* ---- results, log, host memory ------------------------------------------------------------------------------------- */
-
-typedef enum smoe_result {
-    SMOE_SUCCESS = 0,
-    SMOE_ERROR_INVALID_ARGUMENT = -1,     /* the log line names the argument and the rule */
-    SMOE_ERROR_OUT_OF_HOST_MEMORY = -2,   /* the allocator or the driver had no host memory */
-    SMOE_ERROR_OUT_OF_DEVICE_MEMORY = -3, /* the driver had no device memory */
-    SMOE_ERROR_UNSUPPORTED = -4,          /* a legal request that this device cannot serve; the log line names the limit */
-    SMOE_ERROR_DEVICE_LOST = -5,          /* VK_ERROR_DEVICE_LOST */
-    SMOE_ERROR_VULKAN = -6,               /* any other Vulkan error; the log line has the call and its VkResult */
-    SMOE_ERROR_NO_DEVICE = -7,            /* device.h: no Vulkan loader, or no device that matches and is usable */
-    SMOE_ERROR_FILE = -8                  /* layer_file.h: unreadable, damaged or contradictory file */
-} smoe_result;
-
-/* A short English text for a result, never NULL; "unknown result" for any other value. Static memory. */
-SMOE_API const char *smoe_result_text(smoe_result result);
-
-typedef enum smoe_log_level { SMOE_LOG_ERROR = 0, SMOE_LOG_WARNING = 1, SMOE_LOG_INFO = 2 } smoe_log_level;
-
-/* Receives one line of text without a line end, valid during the call. `message` may be called from any thread that calls smoe;
- * NULL discards. The struct is copied. */
-typedef struct smoe_log {
-    void (*message)(void *user, smoe_log_level level, const char *text);
-    void *user;
-} smoe_log;
-
-/* Host memory for smoe's own objects (Vulkan's objects use the driver's allocator). Both callbacks or neither; both are called within
- * a call of smoe, by its thread: by several at once where several threads call. Memory may be released by another thread than the one that
- * allocated it: what smoe_plan_create keeps for a new pipeline goes with the context. `allocate` returns memory aligned for any C type,
- * or NULL, which surfaces as SMOE_ERROR_OUT_OF_HOST_MEMORY. `release` gets only what `allocate` gave, never NULL. The struct is copied. */
-typedef struct smoe_allocator {
-    void *(*allocate)(void *user, size_t size);
-    void (*release)(void *user, void *memory);
-    void *user;
-} smoe_allocator;
 
 /* ---- devices as data ----------------------------------------------------------------------------------------------- */
 
@@ -108,8 +58,6 @@ enum {
     SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 = 1 << 5, /* that, and with VK_KHR_shader_bfloat16 one for bfloat16 */
     SMOE_CAPABILITY_ALL = (1 << 6) - 1
 };
-
-typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1, SMOE_TYPE_BFLOAT16 = 2 } smoe_type;
 
 /* A product that the device's matrix units make of two cooperative matrices of `type`, [rows,depth] and [depth,columns], for one subgroup
  * in compute, with float32 sums: M, N and K of VkCooperativeMatrixPropertiesKHR. */
@@ -230,28 +178,16 @@ SMOE_API smoe_result smoe_context_pipeline_cache(const smoe_context *context, si
 
 /* ---- plan ---------------------------------------------------------------------------------------------------------- */
 
-typedef enum smoe_activation {
-    SMOE_ACTIVATION_IDENTITY = 0,
-    SMOE_ACTIVATION_RELU = 1,
-    SMOE_ACTIVATION_GELU = 2,      /* x/2 (1 + erf(x/sqrt 2)) */
-    SMOE_ACTIVATION_GELU_TANH = 3, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
-    SMOE_ACTIVATION_SILU = 4,      /* x / (1 + exp(-x)) */
-    SMOE_ACTIVATION_RELU_SQUARED = 5, /* max(x, 0)^2 */
-    /* Gated only, as in gpt-oss: with g = min(W1 x + b1, 7) and u = W3 x + b3 held in -7 .. 7: g / (1 + exp(-1.702 g)) (u + 1) */
-    SMOE_ACTIVATION_SWIGLU_CLAMPED = 6
-} smoe_activation;
+/* The types of the experts' matrices. Those of the shared expert are not looked at where there is none. */
+typedef struct smoe_matrix_types {
+    smoe_type up;          /* w1 and w3 */
+    smoe_type down;        /* w2 */
+    smoe_type shared_up;   /* shared_w1 and shared_w3 */
+    smoe_type shared_down; /* shared_w2 */
+} smoe_matrix_types;
 
-typedef enum smoe_router {
-    SMOE_ROUTER_LINEAR = 0, /* z = x W^T + b */
-    /* v = P x + c; z_e = exp(min(log_scale, ln 100)) <v, S_e> / (max(|v|, 1e-12) max(|S_e|, 1e-12)), S_e column e of S (Tutel's
-     * cosine_top, the router of GMoE) */
-    SMOE_ROUTER_COSINE = 1
-} smoe_router;
-
-typedef enum smoe_gate {
-    SMOE_GATE_SOFTMAX = 0, /* select on z, weigh with exp(z / temperature) */
-    SMOE_GATE_SIGMOID = 1  /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3); temperature is not used */
-} smoe_gate;
+/* An initialiser: all four of one type. */
+#define SMOE_TYPES(type) {(type), (type), (type), (type)}
 
 #define SMOE_MAX_EXPERTS 1024u
 #define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
@@ -271,7 +207,7 @@ typedef struct smoe_plan_desc {
     smoe_router router;
     smoe_gate gate;
     smoe_activation activation;
-    smoe_type weight_type; /* of w1, w2 and w3. The router and every bias are float32 */
+    smoe_matrix_types types; /* of the experts' matrices. The router and every bias are float32 */
     bool gated;            /* false: f(x) = W2 act(W1 x + b1) + b2; true: f(x) = W2 (act(W1 x + b1) * (W3 x + b3)) + b2 */
     bool renormalize;      /* weights sum to `scale`; false: w = m g, for softmax gates g = softmax(z / temperature) over all experts */
     uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */
@@ -280,11 +216,11 @@ typedef struct smoe_plan_desc {
     uint32_t shared_hidden; /* hidden width of the shared expert, which every token runs, 1 .. SMOE_MAX_WIDTH; 0: none. Several shared
                               experts are one: their hidden widths, biases b1 and b3 and rows of w1 and w3 one after another, b2 added */
     bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
-    /* true: the experts' two matrix multiplications, those of the shared one too, may round their inputs (x; the hidden numbers, behind
-     * activation and gate) to weight_type, which must be a 16-bit one, so that the device's matrix units can run them. Products are added
-     * up in float32, in the device's own order; router, biases, activations and y stay float32. Used where the device has
-     * SMOE_CAPABILITY_COOPERATIVE_MATRIX (for bfloat16 also ..._BFLOAT16) and an expert gets rows enough; smoe_select_kernels then names
-     * expert_up_cooperative. Elsewhere the plan is the one without.
+    /* Float16 or bfloat16: the experts' two matrix multiplications, those of the shared one too, may round their inputs (x; the hidden
+     * numbers, behind activation and gate) to that type, which must be that of all their matrices, so that the device's matrix units can
+     * run them. Products are added up in float32, in the device's own order; router, biases, activations and y stay float32. Used where
+     * the device has SMOE_CAPABILITY_COOPERATIVE_MATRIX (for bfloat16 also ..._BFLOAT16) and an expert gets rows enough;
+     * smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan is the one of SMOE_PRECISION_FLOAT32.
      * Error: rounding moves an input v by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|), 2^-8 |v| for bfloat16, hence a sum
      * over w_k v_k by at most as large a part of the sum over |w_k v_k|; roundings being independent, by about that part of the root of
      * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25 (Vulkan allows 2^-24), or counts as 0 on devices that have
@@ -292,7 +228,7 @@ typedef struct smoe_plan_desc {
      * Range: an input that float16 does not hold, |v| >= 65520, counts as infinite with its sign. That token's y follows from it, infinite
      * or NaN unless an activation hides it; no other token changes, and the routing and its report are those of float32. bfloat16 has
      * float32's range. */
-    bool mixed_precision;
+    smoe_precision precision;
 } smoe_plan_desc;
 
 typedef enum smoe_stage {
@@ -305,7 +241,7 @@ typedef enum smoe_stage {
     SMOE_STAGE_EXPERT_UP = 6,     /* act(x W1^T + b1), gated with W3; the shared expert's too */
     SMOE_STAGE_EXPERT_DOWN = 7,   /* hidden W2^T + b2; the shared expert's too */
     SMOE_STAGE_COMBINE = 8,       /* y = sum of weighted rows */
-    SMOE_STAGE_COUNT = 9
+    SMOE_STAGE_COUNT = 9          /* later versions may have more; a stage that a forward does not run has no kernel and takes no time */
 } smoe_stage;
 
 /* The stage's name ("route_logits", ...), as in file names, tests and benchmark rows; "unknown" for any other value. */
@@ -320,12 +256,18 @@ typedef struct smoe_kernel_choice {
     uint32_t shared_memory_size;  /* bytes */
 } smoe_kernel_choice;
 
+/* What a choice of kernels depends on, all of it. */
+typedef struct smoe_selection_desc {
+    const smoe_device_info *info; /* may come from anywhere: what contradicts Vulkan's rules is refused by name. Quirks are accounted for */
+    const smoe_plan_desc *plan;
+    uint32_t token_count; /* of the forward, the plan's min_tokens .. max_tokens */
+} smoe_selection_desc;
+
 /* Which kernels a device would run for a shape and token count: a pure function of its arguments, no device needed.
- * info may come from anywhere: what contradicts Vulkan's rules is refused by name. The device's quirks are taken into account.
- * Errors: INVALID_ARGUMENT (info or desc), UNSUPPORTED (info is not usable or below the floor, or the shape exceeds its limits).
- * `reason`, if not NULL, receives the text of an error (there is no context to log to). */
-SMOE_API smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t token_count,
-                                         smoe_kernel_choice choices[SMOE_STAGE_COUNT], char reason[SMOE_REASON_SIZE]);
+ * Errors: INVALID_ARGUMENT (a part of desc, or NULL for desc or choices), UNSUPPORTED (info is not usable or below the floor, or the shape
+ * exceeds its limits). `reason`, if not NULL, receives the text of an error (there is no context to log to). Thread safe. */
+SMOE_API smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_choice choices[SMOE_STAGE_COUNT],
+                                         char reason[SMOE_REASON_SIZE]);
 
 typedef struct smoe_plan smoe_plan;
 
@@ -351,41 +293,15 @@ SMOE_API VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan);
  * tokens that one pass takes. 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token_count);
 
+/* The ranges of consecutive experts that a forward binds one after another; 0 for NULL. One, unless the weights exceed the device's
+ * maxStorageBufferRange. *range_experts, if not NULL, receives the experts of each range but the last, which has the rest. */
+SMOE_API uint32_t smoe_plan_range_count(const smoe_plan *plan, uint32_t *range_experts);
+
 /* Bytes of a report (report.h) of token_count tokens; 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_report_size(const smoe_plan *plan, uint32_t token_count);
 
 /* Bytes of the totals (report.h); 0 for NULL. */
 SMOE_API VkDeviceSize smoe_plan_totals_size(const smoe_plan *plan);
-
-/* ---- names and types of weights ---------------------------------------------------------------------------------- */
-
-/* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
- * Static text; NULL for a number that is not in the enumeration. The short name of a type is "f32", "f16" or "bf16". Thread safe. */
-SMOE_API const char *smoe_activation_name(smoe_activation activation);
-SMOE_API const char *smoe_router_name(smoe_router router);
-SMOE_API const char *smoe_gate_name(smoe_gate gate);
-SMOE_API const char *smoe_type_name(smoe_type type);
-SMOE_API const char *smoe_type_short_name(smoe_type type);
-
-/* The names of all activations, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
-#define SMOE_ACTIVATION_LIST_SIZE 128
-SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
-
-/* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
- * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
-SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);
-SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
-SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
-SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
-
-/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
- * safe. */
-SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
-
-/* Converts `count` elements, rounded to nearest even. NaN stays NaN, and what is too large becomes infinite. The arrays must not overlap.
- * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, or NULL for elements), with nothing written and no line
- * in a log. Thread safe. */
-SMOE_API smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
 
 /* ---- layer: weights ------------------------------------------------------------------------------------------------ */
 
@@ -396,10 +312,16 @@ typedef struct smoe_buffer {
     VkDeviceSize offset, size;
 } smoe_buffer;
 
+/* A matrix of each expert, or of the shared one: `buffer` holds all experts, or each of `ranges` those of one range. */
+typedef struct smoe_weight {
+    smoe_buffer buffer;
+    const smoe_buffer *ranges; /* NULL, or smoe_plan_range_count of them: then buffer must be absent. Never for the shared expert */
+} smoe_weight;
+
 /* The weights, in VkBuffers with usage VK_BUFFER_USAGE_STORAGE_BUFFER_BIT. They may exceed maxStorageBufferRange as a whole:
- * smoe binds them in ranges of whole experts. Float16 is read in words of two: the size of a float16 matrix counts rounded up to a
- * multiple of 4 bytes, and so does a bfloat16 one's. smoe only reads them; they must outlive the layer and be visible to compute shader
- * reads when a forward runs. */
+ * smoe binds them in ranges of whole experts. Float16 is read in words of two: the size of a float16 matrix, or of a range of them, counts
+ * rounded up to a multiple of 4 bytes, and so does a bfloat16 one's. smoe only reads them; they must outlive the layer and be visible to
+ * compute shader reads when a forward runs. smoe_layer_tensor_get has the same list as data. */
 typedef struct smoe_layer_desc {
     smoe_buffer router_weight; /* float32 [E,D]; given exactly with the linear router */
     smoe_buffer router_bias;   /* float32 [E], optional, only with the linear router */
@@ -408,21 +330,85 @@ typedef struct smoe_layer_desc {
     smoe_buffer router_similarity;      /* float32 [p,E] */
     smoe_buffer router_log_scale;       /* float32 [1] */
     smoe_buffer selection_bias;         /* float32 [E], optional, only with the sigmoid gate */
-    smoe_buffer w1;            /* plan's weight_type [E,H,D] */
+    smoe_weight w1;            /* the plan's types.up [E,H,D] */
     smoe_buffer b1;            /* float32 [E,H], optional */
-    smoe_buffer w3;            /* plan's weight_type [E,H,D]; given exactly when the plan is gated */
+    smoe_weight w3;            /* types.up [E,H,D]; given exactly when the plan is gated */
     smoe_buffer b3;            /* float32 [E,H], optional, only when gated */
-    smoe_buffer w2;            /* plan's weight_type [E,D,H] */
+    smoe_weight w2;            /* types.down [E,D,H] */
     smoe_buffer b2;            /* float32 [E,D], optional */
     /* The shared expert, exactly where the plan has one; S = shared_hidden. */
-    smoe_buffer shared_w1;     /* plan's weight_type [S,D] */
+    smoe_weight shared_w1;     /* types.shared_up [S,D] */
     smoe_buffer shared_b1;     /* float32 [S], optional */
-    smoe_buffer shared_w3;     /* plan's weight_type [S,D]; given exactly when the plan is gated */
+    smoe_weight shared_w3;     /* types.shared_up [S,D]; given exactly when the plan is gated */
     smoe_buffer shared_b3;     /* float32 [S], optional, only when gated */
-    smoe_buffer shared_w2;     /* plan's weight_type [D,S] */
+    smoe_weight shared_w2;     /* types.shared_down [D,S] */
     smoe_buffer shared_b2;     /* float32 [D], optional */
     smoe_buffer shared_gate;   /* float32 [D]; given exactly when the plan has shared_gate */
 } smoe_layer_desc;
+
+/* A matrix as a host array. NULL: absent; then its type is not looked at. */
+typedef struct smoe_host_weight {
+    const void *data;
+    smoe_type type;
+} smoe_host_weight;
+
+/* The same weights as host arrays, for device.h and layer_file.h. Shapes, and which are given when, as in smoe_layer_desc. The core does
+ * not read them. */
+typedef struct smoe_host_weights {
+    const float *router_weight, *router_bias;
+    const float *router_projection, *router_projection_bias, *router_similarity, *router_log_scale;
+    const float *selection_bias;
+    smoe_host_weight w1;
+    const float *b1;
+    smoe_host_weight w3;
+    const float *b3;
+    smoe_host_weight w2;
+    const float *b2;
+    smoe_host_weight shared_w1;
+    const float *shared_b1;
+    smoe_host_weight shared_w3;
+    const float *shared_b3;
+    smoe_host_weight shared_w2;
+    const float *shared_b2;
+    const float *shared_gate;
+} smoe_host_weights;
+
+/* Whether a plan's layers have a tensor. */
+typedef enum smoe_presence {
+    SMOE_PRESENCE_REQUIRED = 0,
+    SMOE_PRESENCE_OPTIONAL = 1,
+    SMOE_PRESENCE_FORBIDDEN = 2
+} smoe_presence;
+
+#define SMOE_TENSOR_AXES 3        /* the most that a layer's tensor has */
+#define SMOE_MAX_LAYER_TENSORS 32 /* no layer has more */
+
+/* A tensor of a layer as data: for programs that make, load, measure or store a layer's weights in a loop. Texts are static memory. */
+typedef struct smoe_layer_tensor {
+    const char *name;      /* of the field of smoe_layer_desc and smoe_host_weights: "router_weight" */
+    const char *file_name; /* in layer files: "router.weight" */
+    const char *axes;      /* a letter for each, smoe.h's: "EHD"; p as P; "1" for one number */
+    bool matrix;           /* the fields are a smoe_weight and a smoe_host_weight; else a smoe_buffer and a const float * */
+    smoe_presence presence;
+    const char *condition; /* where the tensor may be given: "the experts are gated"; NULL: everywhere */
+    smoe_type type;        /* the plan's for matrices, else float32 */
+    uint32_t axis_count;
+    uint32_t shape[SMOE_TENSOR_AXES]; /* unused ones are 1 */
+    uint64_t element_count;
+    uint64_t size;         /* bytes of its buffer: rounded up to a multiple of 4 */
+    size_t layer_offset;   /* of the field in smoe_layer_desc, which begins with the smoe_buffer */
+    size_t host_offset;    /* of the field in smoe_host_weights, which begins with the pointer */
+    size_t type_offset;    /* matrices: of the type in smoe_plan_desc; two tensors may share it */
+} smoe_layer_tensor;
+
+/* The index-th tensor of a plan's layers, in the order of smoe_layer_desc's fields. False past the last one, and for NULL. The plan's
+ * numbers are taken as they are: a width that is not known yet may be 0. Thread safe. */
+SMOE_API bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_layer_tensor *out);
+
+/* Reads and writes a tensor's field. Arrays that are no matrices are float32: their type is given so, and not looked at. Thread safe. */
+SMOE_API smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor);
+SMOE_API void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array);
+SMOE_API void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer);
 
 typedef struct smoe_layer smoe_layer;
 

@@ -50,8 +50,10 @@ static const char *expert_kernel(const classify_session *session, uint32_t block
     char reason[SMOE_REASON_SIZE];
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
     plan.max_tokens = tokens;
-    plan.weight_type = options->has_weights ? options->weights : model->weight_type;
-    return smoe_select_kernels(info, &plan, tokens, choices, reason) == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
+    const smoe_type type = options->has_weights ? options->weights : model->weight_type;
+    plan.types = (smoe_matrix_types)SMOE_TYPES(type);
+    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &plan, tokens}, choices, reason);
+    return result == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
 }
 
 /* The experts of the last run, of `count` images; *operations receives the multiply-adds of that run. */

@@ -17,8 +17,8 @@ static const smoe_plan *find_plan(const vision_engine *engine, uint32_t index, c
 static bool same_kernels(const vision_engine *engine, const smoe_plan_desc *desc)
 {
     smoe_kernel_choice one[SMOE_STAGE_COUNT], all[SMOE_STAGE_COUNT];
-    if (smoe_select_kernels(engine->gpu->info, desc, engine->model->tokens, one, NULL) != SMOE_SUCCESS ||
-        smoe_select_kernels(engine->gpu->info, desc, desc->max_tokens, all, NULL) != SMOE_SUCCESS)
+    if (smoe_select_kernels(&(smoe_selection_desc){engine->gpu->info, desc, engine->model->tokens}, one, NULL) != SMOE_SUCCESS ||
+        smoe_select_kernels(&(smoe_selection_desc){engine->gpu->info, desc, desc->max_tokens}, all, NULL) != SMOE_SUCCESS)
         return false;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         if (strcmp(one[i].name, all[i].name) != 0)
@@ -31,7 +31,7 @@ static smoe_plan_desc describe(const vision_engine *engine, uint32_t index, uint
     smoe_plan_desc desc = engine->model->blocks[index].plan;
     desc.min_tokens = engine->model->tokens; /* one image */
     desc.max_tokens = batch * engine->model->tokens;
-    desc.weight_type = engine->desc.weight_type;
+    desc.types = (smoe_matrix_types)SMOE_TYPES(engine->desc.weight_type);
     return desc;
 }
 
@@ -59,21 +59,23 @@ bool engine_plan_experts(vision_engine *engine)
     return true;
 }
 
+static smoe_layer_desc describe_layer(const engine_block *block)
+{
+    smoe_layer_desc layer = {0};
+    smoe_layer_tensor tensor;
+    for (uint32_t i = 0; smoe_layer_tensor_get(smoe_plan_get_desc(block->plan), i, &tensor); i++)
+        smoe_layer_desc_set(&layer, &tensor, gpu_buffer(&block->expert_parts[i]));
+    return layer;
+}
+
 bool engine_create_experts(vision_engine *engine)
 {
     const engine_activations *a = &engine->activations;
     for (uint32_t i = 0; i < engine->model->depth; i++) {
         engine_block *block = &engine->blocks[i];
-        const gpu_part *parts = block->expert_parts;
         if (!block->plan)
             continue;
-        const smoe_layer_desc layer = {.router_weight = gpu_buffer(&parts[EXPERT_ROUTER_WEIGHT]),
-                                       .router_projection = gpu_buffer(&parts[EXPERT_PROJECTION]),
-                                       .router_projection_bias = gpu_buffer(&parts[EXPERT_PROJECTION_BIAS]),
-                                       .router_similarity = gpu_buffer(&parts[EXPERT_SIMILARITY]),
-                                       .router_log_scale = gpu_buffer(&parts[EXPERT_LOG_SCALE]),
-                                       .w1 = gpu_buffer(&parts[EXPERT_W1]), .b1 = gpu_buffer(&parts[EXPERT_B1]),
-                                       .w2 = gpu_buffer(&parts[EXPERT_W2]), .b2 = gpu_buffer(&parts[EXPERT_B2])};
+        const smoe_layer_desc layer = describe_layer(block);
         const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed), .y = gpu_buffer(&a->expert_output),
                                            .workspace = gpu_buffer(&a->workspace), .report = gpu_buffer(&block->report)};
         if (smoe_layer_create(block->plan, &layer, &block->layer) != SMOE_SUCCESS ||

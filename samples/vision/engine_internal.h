@@ -24,16 +24,10 @@ typedef struct engine_norm {
     gpu_part weight, bias;
 } engine_norm;
 
-/* The experts' arrays in the order of smoe_host_weights, without those that a vision transformer's experts do not have. */
-typedef enum engine_expert_array {
-    EXPERT_ROUTER_WEIGHT, EXPERT_PROJECTION, EXPERT_PROJECTION_BIAS, EXPERT_SIMILARITY, EXPERT_LOG_SCALE, EXPERT_W1, EXPERT_B1, EXPERT_W2,
-    EXPERT_B2, EXPERT_ARRAY_COUNT
-} engine_expert_array;
-
 typedef struct engine_block {
     engine_norm norm1, norm2;
     engine_linear qkv, proj, fc1, fc2;
-    gpu_part expert_parts[EXPERT_ARRAY_COUNT];
+    gpu_part expert_parts[SMOE_MAX_LAYER_TENSORS]; /* by smoe_layer_tensor_get's index */
     const smoe_plan *plan; /* of this shape; NULL: a dense block */
     smoe_plan *own_plan;   /* NULL where an earlier block has made it */
     smoe_layer *layer;

@@ -31,47 +31,26 @@ static void plan_norm(vision_engine *engine, engine_norm *out)
     out->bias = take_floats(engine, engine->model->width);
 }
 
-/* How many numbers each array of a block's experts has, and where they are on the host; a pointer of NULL: the block has none. */
-typedef struct expert_array {
-    const void *data;
-    uint64_t count;
-    bool matrix; /* of weight_type; others are float32 */
-} expert_array;
-
-static void list_expert_arrays(const vision_block *block, expert_array arrays[EXPERT_ARRAY_COUNT])
+/* A tensor of a block's experts, as it is on the device. False past the last one. */
+static bool expert_tensor(const vision_engine *engine, const vision_block *block, uint32_t index, smoe_layer_tensor *out)
 {
-    const uint64_t experts = block->plan.expert_count, width = block->plan.d_model, hidden = block->plan.d_hidden;
-    const uint64_t projection = block->plan.projection_width;
-    const smoe_host_weights *host = &block->weights;
-    const expert_array list[EXPERT_ARRAY_COUNT] = {
-        [EXPERT_ROUTER_WEIGHT] = {host->router_weight, experts * width, false},
-        [EXPERT_PROJECTION] = {host->router_projection, projection * width, false},
-        [EXPERT_PROJECTION_BIAS] = {host->router_projection_bias, projection, false},
-        [EXPERT_SIMILARITY] = {host->router_similarity, projection * experts, false},
-        [EXPERT_LOG_SCALE] = {host->router_log_scale, 1, false},
-        [EXPERT_W1] = {host->w1, experts * hidden * width, true},
-        [EXPERT_B1] = {host->b1, experts * hidden, false},
-        [EXPERT_W2] = {host->w2, experts * width * hidden, true},
-        [EXPERT_B2] = {host->b2, experts * width, false},
-    };
-    memcpy(arrays, list, sizeof list);
+    smoe_plan_desc plan = block->plan;
+    plan.types = (smoe_matrix_types)SMOE_TYPES(engine->desc.weight_type);
+    return smoe_layer_tensor_get(&plan, index, out);
 }
 
 static bool plan_block(vision_engine *engine, const vision_block *block, engine_block *out)
 {
-    expert_array arrays[EXPERT_ARRAY_COUNT];
+    smoe_layer_tensor tensor;
     plan_norm(engine, &out->norm1);
     plan_norm(engine, &out->norm2);
     if (!plan_linear(engine, &block->qkv, &out->qkv) || !plan_linear(engine, &block->proj, &out->proj))
         return false;
     if (!block->experts)
         return plan_linear(engine, &block->fc1, &out->fc1) && plan_linear(engine, &block->fc2, &out->fc2);
-    list_expert_arrays(block, arrays);
-    for (int i = 0; i < EXPERT_ARRAY_COUNT; i++)
-        if (arrays[i].data) /* sizes are counted in whole words */
-            out->expert_parts[i] = gpu_arena_take(
-                &engine->weights.arena,
-                (smoe_type_size(arrays[i].matrix ? engine->desc.weight_type : SMOE_TYPE_FLOAT32, arrays[i].count) + 3) / 4 * 4);
+    for (uint32_t i = 0; expert_tensor(engine, block, i, &tensor); i++)
+        if (smoe_host_weights_get(&block->weights, &tensor).data)
+            out->expert_parts[i] = gpu_arena_take(&engine->weights.arena, tensor.size);
     return true;
 }
 
@@ -126,17 +105,15 @@ static bool upload_norm(vision_engine *engine, const vision_norm *norm, const en
 
 static bool upload_experts(vision_engine *engine, const vision_block *block, const engine_block *to)
 {
-    expert_array arrays[EXPERT_ARRAY_COUNT];
-    list_expert_arrays(block, arrays);
-    for (int i = 0; i < EXPERT_ARRAY_COUNT; i++) {
-        const smoe_type from = arrays[i].matrix ? block->weights.weight_type : SMOE_TYPE_FLOAT32;
-        const smoe_type type = arrays[i].matrix ? engine->desc.weight_type : SMOE_TYPE_FLOAT32;
-        if (!arrays[i].data)
+    smoe_layer_tensor tensor;
+    for (uint32_t i = 0; expert_tensor(engine, block, i, &tensor); i++) {
+        const smoe_host_weight from = smoe_host_weights_get(&block->weights, &tensor);
+        if (!from.data)
             continue;
         void *memory = calloc(1, (size_t)to->expert_parts[i].size);
         if (!memory)
             return vision_fail("out of memory");
-        smoe_type_convert(memory, type, arrays[i].data, from, (size_t)arrays[i].count);
+        smoe_type_convert(memory, tensor.type, from.data, from.type, (size_t)tensor.element_count);
         const bool done = gpu_upload(engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);
         free(memory);
         if (!done)

@@ -3,73 +3,30 @@
 
 #include <stddef.h>
 
-/* One array of smoe_host_weights. */
-typedef struct weight {
-    const char *name;
-    size_t part; /* its place in smoe_layer_desc */
-    const void *from;
-    smoe_type from_type, type;
-    uint64_t count;     /* elements: 2^42 at most by smoe.h's limits */
-    bool needed, legal; /* must be given; may be given */
-    const char *when;   /* where; NULL: everywhere */
-} weight;
-
-/* smoe_layer_desc has the rules. */
-static void list_weights(const smoe_plan_desc *plan, const smoe_host_weights *host, weight weights[SMOE_HELPER_WEIGHT_COUNT])
+static smoe_result check_given(const smoe_host *host, const smoe_layer_tensor *tensor, smoe_host_weight from)
 {
-    const uint64_t d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, p = plan->projection_width, s = plan->shared_hidden;
-    const bool linear = plan->router == SMOE_ROUTER_LINEAR, cosine = plan->router == SMOE_ROUTER_COSINE;
-    const bool sigmoid = plan->gate == SMOE_GATE_SIGMOID, gated = plan->gated, shared = s > 0, both = shared && gated;
-    const char *const if_linear = "the plan's router is linear", *const if_cosine = "the plan's router is cosine";
-    const char *const if_sigmoid = "the plan's gate is sigmoid", *const if_gated = "the plan is gated";
-    const char *const if_shared = "the plan has a shared expert", *const if_both = "the plan has a shared expert and is gated";
-    const smoe_type f32 = SMOE_TYPE_FLOAT32, to = plan->weight_type, from = host->weight_type;
-#define WEIGHT(field, ...) {#field, offsetof(smoe_layer_desc, field), host->field, __VA_ARGS__}
-#define NUMBERS(field, ...) WEIGHT(field, f32, f32, __VA_ARGS__)
-#define MATRIX(field, ...) WEIGHT(field, from, to, __VA_ARGS__)
-    const weight all[SMOE_HELPER_WEIGHT_COUNT] = {
-        NUMBERS(router_weight, e * d, linear, linear, if_linear),
-        NUMBERS(router_bias, e, false, linear, if_linear),
-        NUMBERS(router_projection, p * d, cosine, cosine, if_cosine),
-        NUMBERS(router_projection_bias, p, false, cosine, if_cosine),
-        NUMBERS(router_similarity, p * e, cosine, cosine, if_cosine),
-        NUMBERS(router_log_scale, 1, cosine, cosine, if_cosine),
-        NUMBERS(selection_bias, e, false, sigmoid, if_sigmoid),
-        MATRIX(w1, e * h * d, true, true, NULL),
-        NUMBERS(b1, e * h, false, true, NULL),
-        MATRIX(w3, e * h * d, gated, gated, if_gated),
-        NUMBERS(b3, e * h, false, gated, if_gated),
-        MATRIX(w2, e * d * h, true, true, NULL),
-        NUMBERS(b2, e * d, false, true, NULL),
-        MATRIX(shared_w1, s * d, shared, shared, if_shared),
-        NUMBERS(shared_b1, s, false, shared, if_shared),
-        MATRIX(shared_w3, s * d, both, both, if_both),
-        NUMBERS(shared_b3, s, false, both, if_both),
-        MATRIX(shared_w2, d * s, shared, shared, if_shared),
-        NUMBERS(shared_b2, d, false, shared, if_shared),
-        NUMBERS(shared_gate, d, plan->shared_gate, plan->shared_gate, "the plan has shared_gate"),
-    };
-#undef WEIGHT
-#undef NUMBERS
-#undef MATRIX
-    for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++)
-        weights[i] = all[i];
+    const char *const condition = tensor->condition;
+    if (tensor->presence == SMOE_PRESENCE_REQUIRED && !from.data)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL%s%s", tensor->name,
+                         condition ? " where " : "", condition ? condition : "");
+    if (tensor->presence == SMOE_PRESENCE_FORBIDDEN && from.data)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must be NULL unless %s", tensor->name,
+                         condition);
+    if (from.data && !smoe_type_name(from.type))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s.type must be a smoe_type, is %d",
+                         tensor->name, (int)from.type);
+    if (from.data && tensor->element_count > SIZE_MAX / 4)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", tensor->name);
+    return SMOE_SUCCESS;
 }
 
-static smoe_result check_weights(const smoe_host *host, const weight weights[SMOE_HELPER_WEIGHT_COUNT])
+static smoe_result check_weights(const smoe_host *host, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
-    for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++) {
-        const weight *w = &weights[i];
-        if (w->needed && !w->from)
-            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL%s%s",
-                             w->name, w->when ? ": " : "", w->when ? w->when : "");
-        if (!w->legal && w->from)
-            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must be NULL unless %s",
-                             w->name, w->when);
-        if (w->from && w->count > SIZE_MAX / 4)
-            return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", w->name);
-    }
-    return SMOE_SUCCESS;
+    smoe_layer_tensor tensor;
+    smoe_result result = SMOE_SUCCESS;
+    for (uint32_t i = 0; result == SMOE_SUCCESS && smoe_layer_tensor_get(plan, i, &tensor); i++)
+        result = check_given(host, &tensor, smoe_host_weights_get(weights, &tensor));
+    return result;
 }
 
 static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
@@ -77,29 +34,31 @@ static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
     return (smoe_buffer){buffer->handle, 0, buffer->size};
 }
 
-static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *given)
+static smoe_result upload_tensor(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from,
+                                 smoe_helper_buffer *buffer)
+{
+    smoe_result result = smoe_helper_buffer_create(layer->device, tensor->name, tensor->size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+                                                   SMOE_HELPER_ACCESS_WRITE, buffer);
+    if (result == SMOE_SUCCESS)
+        result = smoe_helper_upload(layer->device, buffer, tensor->type, from.data, from.type, (size_t)tensor->element_count);
+    return result;
+}
+
+static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     const smoe_host *host = &layer->device->instance.host;
-    weight weights[SMOE_HELPER_WEIGHT_COUNT];
-    smoe_layer_desc info = {0};
+    smoe_layer_tensor tensor;
+    smoe_layer_desc desc = {0};
+    smoe_result result = check_weights(host, plan, weights);
 
-    if (!smoe_type_name(given->weight_type))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "smoe_device_layer_create: weights.weight_type must be a smoe_type, is %d", (int)given->weight_type);
-    list_weights(plan, given, weights);
-    smoe_result result = check_weights(host, weights);
-    for (int i = 0; result == SMOE_SUCCESS && i < SMOE_HELPER_WEIGHT_COUNT; i++) {
-        const weight *w = &weights[i];
-        smoe_helper_buffer *buffer = &layer->weights[i];
-        if (!w->from)
+    for (uint32_t i = 0; result == SMOE_SUCCESS && smoe_layer_tensor_get(plan, i, &tensor); i++) {
+        const smoe_host_weight from = smoe_host_weights_get(weights, &tensor);
+        if (!from.data)
             continue;
-        result = smoe_helper_buffer_create(layer->device, w->name, smoe_type_size(w->type, w->count),
-                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
-        if (result == SMOE_SUCCESS)
-            result = smoe_helper_upload(layer->device, buffer, w->type, w->from, w->from_type, (size_t)w->count);
-        *(smoe_buffer *)(void *)((char *)&info + w->part) = whole_buffer(buffer);
+        result = upload_tensor(layer, &tensor, from, &layer->weights[i]);
+        smoe_layer_desc_set(&desc, &tensor, whole_buffer(&layer->weights[i]));
     }
-    return result == SMOE_SUCCESS ? smoe_layer_create(layer->plan, &info, &layer->layer) : result;
+    return result == SMOE_SUCCESS ? smoe_layer_create(layer->plan, &desc, &layer->layer) : result;
 }
 
 static smoe_result create_data(smoe_device_layer *layer)
@@ -202,7 +161,7 @@ void smoe_device_layer_destroy(smoe_device_layer *layer)
     smoe_layer_destroy(layer->layer);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         smoe_helper_buffer_destroy(layer->device, buffers[i]);
-    for (int i = 0; i < SMOE_HELPER_WEIGHT_COUNT; i++)
+    for (uint32_t i = 0; i < SMOE_MAX_LAYER_TENSORS; i++)
         smoe_helper_buffer_destroy(layer->device, &layer->weights[i]);
     smoe_plan_destroy(layer->plan);
     smoe_host_free(&layer->device->instance.host, layer);

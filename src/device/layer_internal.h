@@ -4,8 +4,6 @@
 
 #include "device_internal.h"
 
-#define SMOE_HELPER_WEIGHT_COUNT 20 /* the arrays of smoe_host_weights */
-
 /* What a forward does beside its y; the bits number the bindings. */
 enum {
     SMOE_HELPER_WITH_REPORT = 1,
@@ -17,7 +15,7 @@ struct smoe_device_layer {
     smoe_device *device;
     smoe_plan *plan;
     smoe_layer *layer;
-    smoe_helper_buffer weights[SMOE_HELPER_WEIGHT_COUNT];
+    smoe_helper_buffer weights[SMOE_MAX_LAYER_TENSORS]; /* by smoe_layer_tensor_get's index; empty for those that are absent */
     smoe_helper_buffer x, y, workspace;
     smoe_helper_buffer report, totals;                 /* made when first wanted, as the bindings with them are */
     smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */

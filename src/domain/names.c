@@ -37,12 +37,13 @@ static const name_row gates[] = {{"softmax", SMOE_GATE_SOFTMAX}, {"sigmoid", SMO
 typedef struct type_row {
     const char *name, *short_name;
     uint32_t block_elements, block_size; /* bytes */
+    smoe_precision precision;            /* of matrix units that multiply it */
 } type_row;
 
 static const type_row types[] = {
-    [SMOE_TYPE_FLOAT32] = {"float32", "f32", 1, 4},
-    [SMOE_TYPE_FLOAT16] = {"float16", "f16", 1, 2},
-    [SMOE_TYPE_BFLOAT16] = {"bfloat16", "bf16", 1, 2},
+    [SMOE_TYPE_FLOAT32] = {"float32", "f32", 1, 4, SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_FLOAT16] = {"float16", "f16", 1, 2, SMOE_PRECISION_FLOAT16},
+    [SMOE_TYPE_BFLOAT16] = {"bfloat16", "bf16", 1, 2, SMOE_PRECISION_BFLOAT16},
 };
 
 #define COUNT(rows) (sizeof (rows) / sizeof (rows)[0])
@@ -99,6 +100,11 @@ uint64_t smoe_type_size(smoe_type type, uint64_t count)
         return 0;
     const uint64_t elements = types[type].block_elements;
     return (count / elements + (count % elements > 0)) * types[type].block_size;
+}
+
+smoe_precision smoe_type_precision(smoe_type type)
+{
+    return is_type(type) ? types[type].precision : SMOE_PRECISION_FLOAT32;
 }
 
 void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE])

@@ -119,16 +119,19 @@ static void keep_reason(void *user, smoe_log_level level, const char *text)
         snprintf(user, SMOE_REASON_SIZE, "%s", text);
 }
 
-smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t token_count,
-                                smoe_kernel_choice choices[SMOE_STAGE_COUNT], char reason[SMOE_REASON_SIZE])
+smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_choice choices[SMOE_STAGE_COUNT],
+                                char reason[SMOE_REASON_SIZE])
 {
     const smoe_host host = {.log = {keep_reason, reason}};
     smoe_shape shape;
     smoe_selection selection;
     if (reason)
         reason[0] = '\0';
-    if (!info || !desc || !choices)
-        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", !info ? "info" : !desc ? "desc" : "choices");
+    if (!desc || !choices)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", !desc ? "desc" : "choices");
+    const smoe_device_info *info = desc->info;
+    if (!info || !desc->plan)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "desc.%s: must not be NULL", !info ? "info" : "plan");
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         choices[i] = (smoe_kernel_choice){.name = ""};
     char broken[SMOE_REASON_SIZE];
@@ -140,14 +143,15 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", broken);
     smoe_device_info mended = *info;
     smoe_quirks_apply(&mended);
-    const smoe_result result = smoe_shape_init(&host, &mended, desc, &shape);
+    const smoe_result result = smoe_shape_init(&host, &mended, desc->plan, &shape);
     if (result)
         return result;
-    if (token_count < shape.desc.min_tokens || token_count > desc->max_tokens)
-        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be %u .. %u, desc.min_tokens and desc.max_tokens",
-                         token_count, shape.desc.min_tokens, desc->max_tokens);
+    const uint32_t least = shape.desc.min_tokens, most = shape.desc.max_tokens;
+    if (desc->token_count < least || desc->token_count > most)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "desc.token_count: %u, must be %u .. %u, the plan's min_tokens and max_tokens",
+                         desc->token_count, least, most);
     smoe_selection_init(&mended, &shape, &selection);
-    const smoe_regimes regimes = smoe_selection_regimes(&selection, &shape.desc, token_count);
+    const smoe_regimes regimes = smoe_selection_regimes(&selection, &shape.desc, desc->token_count);
     const smoe_expert_selection *experts = &selection.experts[regimes.experts];
     if (shape.desc.router == SMOE_ROUTER_COSINE) {
         choices[SMOE_STAGE_ROUTE_PROJECT] = choice_of(&selection.router[regimes.project]);

@@ -28,6 +28,34 @@ static smoe_result check_named(const smoe_host *host, const char *field, const c
     return name ? SMOE_SUCCESS : smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be a %s", field, value, type);
 }
 
+static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc)
+{
+    const struct {
+        const char *field;
+        smoe_type type;
+        bool used;
+    } types[] = {
+        {"types.up", desc->types.up, true},
+        {"types.down", desc->types.down, true},
+        {"types.shared_up", desc->types.shared_up, desc->shared_hidden > 0},
+        {"types.shared_down", desc->types.shared_down, desc->shared_hidden > 0},
+    };
+    const smoe_precision precision = desc->precision;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (!types[i].used)
+            continue;
+        const char *const name = smoe_type_name(types[i].type);
+        const smoe_result result = check_named(host, types[i].field, "smoe_type", (uint32_t)types[i].type, name);
+        if (result != SMOE_SUCCESS)
+            return result;
+        if (precision != SMOE_PRECISION_FLOAT32 && precision != smoe_type_precision(types[i].type))
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                             "plan desc.precision: %u, must be SMOE_PRECISION_FLOAT32 or the one of every matrix, but %s is %s",
+                             (uint32_t)precision, types[i].field, name);
+    }
+    return SMOE_SUCCESS;
+}
+
 static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *desc)
 {
     const uint32_t groups = desc->group_count;
@@ -53,14 +81,11 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) ||
         (result = check_named(host, "activation", "smoe_activation", (uint32_t)desc->activation,
                               smoe_activation_name(desc->activation))) ||
-        (result = check_named(host, "weight_type", "smoe_type", (uint32_t)desc->weight_type, smoe_type_name(desc->weight_type))) ||
-        (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) || (result = check_router(host, desc)) ||
-        (result = check_groups(host, desc)))
+        (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) ||
+        (result = check_types(host, desc)) || (result = check_router(host, desc)) || (result = check_groups(host, desc)))
         return result;
     if (desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !desc->gated)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
-    if (desc->mixed_precision && desc->weight_type == SMOE_TYPE_FLOAT32)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.mixed_precision: must be false with float32 weights");
     if (desc->shared_gate && desc->shared_hidden == 0)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.shared_gate: must be false where shared_hidden is 0");
     return desc->max_active == 0 ? SMOE_SUCCESS
@@ -80,7 +105,8 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
     } rules[] = {
         {"router", 4 * desc->expert_count * (cosine ? p : model)},
         {"router's projection", 4 * p * model},
-        {"shared expert's matrix", smoe_type_size(desc->weight_type, model * hidden)},
+        {"shared expert's up matrix", smoe_type_size(desc->types.shared_up, model * hidden)},
+        {"shared expert's down matrix", smoe_type_size(desc->types.shared_down, model * hidden)},
         {"shared expert's bias", hidden ? 4 * (model > hidden ? model : hidden) : 0},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
@@ -95,17 +121,19 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
 {
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
-    const uint64_t matrix_size = smoe_type_size(desc->weight_type, (uint64_t)desc->d_model * desc->d_hidden);
+    const uint64_t up_size = smoe_type_size(desc->types.up, (uint64_t)desc->d_model * desc->d_hidden);
+    const uint64_t down_size = smoe_type_size(desc->types.down, (uint64_t)desc->d_model * desc->d_hidden);
     /* A float32 bias is the larger one beside a float16 matrix with one column. */
     const uint64_t bias_size = 4ull * smoe_max_u32(desc->d_model, desc->d_hidden);
+    const uint64_t matrix_size = up_size > down_size ? up_size : down_size;
     const uint64_t expert_size = matrix_size > bias_size ? matrix_size : bias_size;
     if (expert_size * desc->expert_count + 4 <= limit) {
         shape->range_count = 1;
         shape->range_experts = desc->expert_count;
         return SMOE_SUCCESS;
     }
-    const bool aligned = matrix_size % REGION_ALIGNMENT == 0 && 4 * desc->d_model % REGION_ALIGNMENT == 0 &&
-                         4 * desc->d_hidden % REGION_ALIGNMENT == 0;
+    const bool aligned = up_size % REGION_ALIGNMENT == 0 && down_size % REGION_ALIGNMENT == 0 &&
+                         4 * desc->d_model % REGION_ALIGNMENT == 0 && 4 * desc->d_hidden % REGION_ALIGNMENT == 0;
     const uint64_t slack = aligned ? 0 : REGION_ALIGNMENT;
     const uint64_t fitting = limit > slack ? (limit - slack) / expert_size : 0;
     if (fitting == 0)

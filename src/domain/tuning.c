@@ -119,7 +119,7 @@ const smoe_tuning *smoe_tuning_find_experts(const smoe_device_info *info, const 
 {
     const smoe_tuning *plain = smoe_tuning_find(info);
     /* Software drivers take such matrices apart again, which costs many times what the broadcast kernels do. */
-    if (desc->mixed_precision && plain != &software && smoe_cooperative_runs(info, desc->weight_type))
+    if (desc->precision != SMOE_PRECISION_FLOAT32 && plain != &software && smoe_cooperative_runs(info, desc->types.up))
         return plain == &mali ? &mali_cooperative : &cooperative;
     return plain;
 }

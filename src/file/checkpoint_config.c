@@ -170,7 +170,6 @@ smoe_result smoe_layer_configure(smoe_layer_reading *r)
     plan->shared_gate = r->slots[SMOE_SLOT_SHARED_GATE].there;
     plan->gated = r->slots[SMOE_SLOT_W3].there;
     plan->router = r->slots[SMOE_SLOT_SIMILARITY].there ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR;
-    plan->weight_type = r->weight_type;
     plan->max_tokens = 1;
     r->out->params = smoe_forward_defaults();
     r->out->params.token_count = 1;

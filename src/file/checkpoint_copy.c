@@ -23,26 +23,23 @@ static uint64_t count_elements(const smoe_layer_reading *r, const char *axes)
 }
 
 /* Elements from one step along an axis of the slot to the next. */
-static uint64_t slot_stride(const smoe_layer_reading *r, smoe_slot slot, char letter)
+static uint64_t stride_of(const smoe_layer_reading *r, const smoe_layer_tensor *tensor, char letter)
 {
-    return count_elements(r, strchr(smoe_slot_axes(slot), letter) + 1);
-}
-
-static uint32_t element_size(const smoe_layer_reading *r, smoe_slot slot)
-{
-    return (uint32_t)smoe_type_size(smoe_slot_is_weight(slot) ? r->weight_type : SMOE_TYPE_FLOAT32, 1);
+    return count_elements(r, strchr(tensor->axes, letter) + 1);
 }
 
 static smoe_result allocate(smoe_layer_reading *r)
 {
     uint64_t size = 0;
     for (int i = 0; i < SMOE_SLOT_COUNT; i++) {
+        smoe_layer_tensor tensor;
         smoe_slot_memory *slot = &r->slots[i];
         if (!slot->there)
             continue;
-        slot->element_size = element_size(r, (smoe_slot)i);
+        smoe_slot_tensor(r, (smoe_slot)i, &tensor);
+        slot->element_size = (uint32_t)smoe_type_size(tensor.type, 1);
         slot->offset = size;
-        size += count_elements(r, smoe_slot_axes((smoe_slot)i)) * slot->element_size;
+        size += smoe_type_size(tensor.type, tensor.element_count);
         size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     r->out->memory = smoe_file_allocate(&r->checkpoint->host, size);
@@ -54,17 +51,20 @@ static smoe_result copy_piece(const smoe_layer_reading *r, const smoe_piece *pie
     const smoe_tensor_row *row = piece->row;
     const smoe_slot_memory *slot = &r->slots[row->slot];
     const smoe_shard *shard = &r->shards[piece->shard];
-    smoe_scatter scatter = {.from = piece->entry->tensor.type, .to = smoe_slot_is_weight(row->slot) ? r->weight_type : SMOE_TYPE_FLOAT32};
+    smoe_layer_tensor tensor;
+    smoe_slot_tensor(r, row->slot, &tensor);
+    smoe_scatter scatter = {.to = tensor.type};
+    smoe_layer_type(piece->entry, &scatter.from); /* as when the tensors were found */
     for (const char *letter = row->axes; *letter; letter++) {
         uint64_t stride = 0;
         if (*letter == '2') /* the partner's slot lies behind this one; both offsets are multiples of the element's size */
             stride = (r->slots[smoe_slot_partner(row->slot)].offset - slot->offset) / slot->element_size;
         else if (smoe_layer_axis(*letter) >= 0)
-            stride = slot_stride(r, row->slot, *letter);
+            stride = stride_of(r, &tensor, *letter);
         scatter.lengths[scatter.rank] = axis_length(r, *letter);
         scatter.strides[scatter.rank++] = stride;
     }
-    const uint64_t first = strchr(row->name, '#') ? piece->expert * slot_stride(r, row->slot, 'E') : 0;
+    const uint64_t first = strchr(row->name, '#') ? piece->expert * stride_of(r, &tensor, 'E') : 0;
     scatter.out = r->out->memory + slot->offset + first * slot->element_size;
     if (!smoe_system_file_seek(shard->stream.stream, shard->headers->data_offset + piece->entry->begin))
         return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE, "tensor \"%.200s\": the file cannot be read there",
@@ -81,32 +81,13 @@ static int compare_pieces(const void *a, const void *b)
     return left->entry->begin < right->entry->begin ? -1 : left->entry->begin > right->entry->begin;
 }
 
-static const void *slot_data(const smoe_layer_reading *r, smoe_slot slot)
-{
-    return r->slots[slot].there ? r->out->memory + r->slots[slot].offset : NULL;
-}
-
 static void set_weights(smoe_layer_reading *r)
 {
-    smoe_host_weights *weights = &r->out->weights;
-    weights->weight_type = r->weight_type;
-    weights->router_weight = slot_data(r, SMOE_SLOT_ROUTER_WEIGHT);
-    weights->router_bias = slot_data(r, SMOE_SLOT_ROUTER_BIAS);
-    weights->router_projection = slot_data(r, SMOE_SLOT_PROJECTION);
-    weights->router_projection_bias = slot_data(r, SMOE_SLOT_PROJECTION_BIAS);
-    weights->router_similarity = slot_data(r, SMOE_SLOT_SIMILARITY);
-    weights->router_log_scale = slot_data(r, SMOE_SLOT_LOG_SCALE);
-    weights->selection_bias = slot_data(r, SMOE_SLOT_SELECTION_BIAS);
-    weights->w1 = slot_data(r, SMOE_SLOT_W1);
-    weights->b1 = slot_data(r, SMOE_SLOT_B1);
-    weights->w3 = slot_data(r, SMOE_SLOT_W3);
-    weights->b3 = slot_data(r, SMOE_SLOT_B3);
-    weights->w2 = slot_data(r, SMOE_SLOT_W2);
-    weights->b2 = slot_data(r, SMOE_SLOT_B2);
-    weights->shared_w1 = slot_data(r, SMOE_SLOT_SHARED_W1);
-    weights->shared_w3 = slot_data(r, SMOE_SLOT_SHARED_W3);
-    weights->shared_w2 = slot_data(r, SMOE_SLOT_SHARED_W2);
-    weights->shared_gate = slot_data(r, SMOE_SLOT_SHARED_GATE);
+    for (int i = 0; i < SMOE_SLOT_COUNT; i++) {
+        smoe_layer_tensor tensor;
+        if (r->slots[i].there && smoe_slot_tensor(r, (smoe_slot)i, &tensor))
+            smoe_host_weights_set(&r->out->weights, &tensor, (smoe_host_weight){r->out->memory + r->slots[i].offset, tensor.type});
+    }
 }
 
 smoe_result smoe_layer_copy(smoe_layer_reading *r)

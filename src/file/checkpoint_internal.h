@@ -88,6 +88,8 @@ typedef struct smoe_piece {
     const smoe_file_entry *entry;
 } smoe_piece;
 
+#define SMOE_TYPE_FIELDS (sizeof(smoe_matrix_types) / sizeof(smoe_type))
+
 typedef struct smoe_layer_reading {
     const smoe_checkpoint *checkpoint;
     uint32_t layer;
@@ -102,8 +104,7 @@ typedef struct smoe_layer_reading {
     smoe_piece *pieces;
     uint32_t piece_count, piece_capacity;
     smoe_slot_memory slots[SMOE_SLOT_COUNT];
-    bool has_weight, mixed; /* a tensor of weights was seen; they are of several types */
-    smoe_type weight_type;
+    bool typed[SMOE_TYPE_FIELDS], mixed[SMOE_TYPE_FIELDS]; /* of the plan's types: a matrix was seen; they are of several types */
     smoe_checkpoint_layer *out;
 } smoe_layer_reading;
 
@@ -120,18 +121,17 @@ int smoe_layer_axis(char letter);
 bool smoe_layer_type(const smoe_file_entry *entry, smoe_type *out);
 /* prefix + name, with the expert's number in place of #; in r->name, valid until the next call. */
 const char *smoe_layer_name(smoe_layer_reading *r, const char *name, uint32_t expert);
-/* A slot's own axes, and the slot that a fused tensor fills too (SMOE_SLOT_COUNT: none). Only weights keep their type. */
-const char *smoe_slot_axes(smoe_slot slot);
+/* The layer's tensor that a slot is, with the widths and types that are known by now. False for a slot that is none: one number. */
+bool smoe_slot_tensor(const smoe_layer_reading *r, smoe_slot slot, smoe_layer_tensor *out);
+/* The slot that a fused tensor fills too; SMOE_SLOT_COUNT: none. */
 smoe_slot smoe_slot_partner(smoe_slot slot);
-bool smoe_slot_is_weight(smoe_slot slot);
 
 /* Reads a tensor's elements and puts them where their axes ask for: element (i, j, ...) at first + i strides[0] + j strides[1] + ...
  * elements of `out`, as type `to`. */
 typedef struct smoe_scatter {
     uint32_t rank;
     uint64_t lengths[SMOE_TENSOR_MAX_RANK + 1], strides[SMOE_TENSOR_MAX_RANK + 1];
-    smoe_tensor_type from;
-    smoe_type to;
+    smoe_type from, to;
     void *out;
 } smoe_scatter;
 smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter, const char *name);

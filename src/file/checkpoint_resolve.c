@@ -6,44 +6,43 @@
 
 /* ---- slots and axes ------------------------------------------------------------------------------------------------ */
 
+/* The tensor of the layer that a slot is, and the slot that a fused tensor fills too. */
 static const struct {
-    const char *axes;
+    const char *name; /* as smoe_layer_tensor_get has it; NULL: no tensor of the layer */
     smoe_slot partner;
-    bool weight;
 } slots[SMOE_SLOT_COUNT] = {
-    [SMOE_SLOT_ROUTER_WEIGHT] = {"ED", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_ROUTER_BIAS] = {"E", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_PROJECTION] = {"PD", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_PROJECTION_BIAS] = {"P", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_SIMILARITY] = {"PE", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_LOG_SCALE] = {"1", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_BAND] = {"1", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_SELECTION_BIAS] = {"E", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_W1] = {"EHD", SMOE_SLOT_W3, true},
-    [SMOE_SLOT_W3] = {"EHD", SMOE_SLOT_COUNT, true},
-    [SMOE_SLOT_B1] = {"EH", SMOE_SLOT_B3, false},
-    [SMOE_SLOT_B3] = {"EH", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_W2] = {"EDH", SMOE_SLOT_COUNT, true},
-    [SMOE_SLOT_B2] = {"ED", SMOE_SLOT_COUNT, false},
-    [SMOE_SLOT_SHARED_W1] = {"SD", SMOE_SLOT_SHARED_W3, true},
-    [SMOE_SLOT_SHARED_W3] = {"SD", SMOE_SLOT_COUNT, true},
-    [SMOE_SLOT_SHARED_W2] = {"DS", SMOE_SLOT_COUNT, true},
-    [SMOE_SLOT_SHARED_GATE] = {"D", SMOE_SLOT_COUNT, false},
+    [SMOE_SLOT_ROUTER_WEIGHT] = {"router_weight", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_ROUTER_BIAS] = {"router_bias", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_PROJECTION] = {"router_projection", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_PROJECTION_BIAS] = {"router_projection_bias", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_SIMILARITY] = {"router_similarity", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_LOG_SCALE] = {"router_log_scale", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_BAND] = {NULL, SMOE_SLOT_COUNT},
+    [SMOE_SLOT_SELECTION_BIAS] = {"selection_bias", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_W1] = {"w1", SMOE_SLOT_W3},
+    [SMOE_SLOT_W3] = {"w3", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_B1] = {"b1", SMOE_SLOT_B3},
+    [SMOE_SLOT_B3] = {"b3", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_W2] = {"w2", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_B2] = {"b2", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_SHARED_W1] = {"shared_w1", SMOE_SLOT_SHARED_W3},
+    [SMOE_SLOT_SHARED_W3] = {"shared_w3", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_SHARED_W2] = {"shared_w2", SMOE_SLOT_COUNT},
+    [SMOE_SLOT_SHARED_GATE] = {"shared_gate", SMOE_SLOT_COUNT},
 };
 
-const char *smoe_slot_axes(smoe_slot slot)
+bool smoe_slot_tensor(const smoe_layer_reading *r, smoe_slot slot, smoe_layer_tensor *out)
 {
-    return slots[slot].axes;
+    for (uint32_t i = 0; slots[slot].name && smoe_layer_tensor_get(&r->out->plan, i, out); i++)
+        if (strcmp(out->name, slots[slot].name) == 0)
+            return true;
+    *out = (smoe_layer_tensor){.name = "", .axes = "1", .axis_count = 1, .shape = {1, 1, 1}, .element_count = 1};
+    return false;
 }
 
 smoe_slot smoe_slot_partner(smoe_slot slot)
 {
     return slots[slot].partner;
-}
-
-bool smoe_slot_is_weight(smoe_slot slot)
-{
-    return slots[slot].weight;
 }
 
 static const char letters[] = "EDHPS"; /* in the order of SMOE_AXIS_* */
@@ -56,9 +55,7 @@ int smoe_layer_axis(char letter)
 
 bool smoe_layer_type(const smoe_file_entry *entry, smoe_type *out)
 {
-    *out = entry->tensor.type == SMOE_TENSOR_FLOAT16 ? SMOE_TYPE_FLOAT16 : entry->tensor.type == SMOE_TENSOR_BFLOAT16 ? SMOE_TYPE_BFLOAT16
-                                                                                                                      : SMOE_TYPE_FLOAT32;
-    return entry->readable && (*out != SMOE_TYPE_FLOAT32 || entry->tensor.type == SMOE_TENSOR_FLOAT32);
+    return entry->readable && smoe_file_weight_type(entry->tensor.type, out);
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------- */
@@ -202,8 +199,20 @@ static smoe_result check_shape(smoe_layer_reading *r, const smoe_tensor_row *row
                           asked);
 }
 
+/* Matrices that share a type in the plan become float32 where the checkpoint has them in several. */
+static void learn_type(smoe_layer_reading *r, const smoe_layer_tensor *tensor, smoe_type type)
+{
+    const size_t kind = (tensor->type_offset - offsetof(smoe_plan_desc, types)) / sizeof(smoe_type);
+    void *field = (char *)&r->out->plan + tensor->type_offset;
+    smoe_type *known = field;
+    r->mixed[kind] = r->mixed[kind] || (r->typed[kind] && type != *known);
+    r->typed[kind] = true;
+    *known = r->mixed[kind] ? SMOE_TYPE_FLOAT32 : type;
+}
+
 static smoe_result check_type(smoe_layer_reading *r, const smoe_tensor_row *row, const smoe_file_entry *entry)
 {
+    smoe_layer_tensor tensor;
     smoe_type type;
     if (entry->tensor.rank > SMOE_TENSOR_MAX_RANK) /* no row has such a shape, which is what check_shape will say */
         return SMOE_SUCCESS;
@@ -211,11 +220,8 @@ static smoe_result check_type(smoe_layer_reading *r, const smoe_tensor_row *row,
         return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
                               "tensor %.300s is %s: quantised weights are not read, only F32, F16 and BF16", entry->tensor.name,
                               entry->type_name);
-    if (!smoe_slot_is_weight(row->slot))
-        return SMOE_SUCCESS;
-    r->mixed = r->mixed || (r->has_weight && type != r->weight_type);
-    r->has_weight = true;
-    r->weight_type = r->mixed ? SMOE_TYPE_FLOAT32 : type;
+    if (smoe_slot_tensor(r, row->slot, &tensor) && tensor.matrix)
+        learn_type(r, &tensor, type);
     return SMOE_SUCCESS;
 }
 

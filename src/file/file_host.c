@@ -85,3 +85,32 @@ smoe_file_type smoe_file_type_of(smoe_tensor_type type)
             return types[i];
     return (smoe_file_type){"unknown", 0, false, SMOE_TENSOR_UINT8};
 }
+
+static const struct {
+    smoe_tensor_type tensor;
+    smoe_type type;
+} weight_types[] = {
+    {SMOE_TENSOR_FLOAT32, SMOE_TYPE_FLOAT32},
+    {SMOE_TENSOR_FLOAT16, SMOE_TYPE_FLOAT16},
+    {SMOE_TENSOR_BFLOAT16, SMOE_TYPE_BFLOAT16},
+};
+
+bool smoe_file_weight_type(smoe_tensor_type type, smoe_type *out)
+{
+    for (size_t i = 0; i < sizeof weight_types / sizeof *weight_types; i++)
+        if (weight_types[i].tensor == type) {
+            *out = weight_types[i].type;
+            return true;
+        }
+    return false;
+}
+
+bool smoe_file_tensor_type(smoe_type type, smoe_tensor_type *out)
+{
+    for (size_t i = 0; i < sizeof weight_types / sizeof *weight_types; i++)
+        if (weight_types[i].type == type) {
+            *out = weight_types[i].tensor;
+            return true;
+        }
+    return false;
+}

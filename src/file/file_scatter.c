@@ -5,11 +5,6 @@
 
 #define CHUNK 4096u /* elements, of 4 bytes at most */
 
-static smoe_type type_of(smoe_tensor_type type)
-{
-    return type == SMOE_TENSOR_FLOAT16 ? SMOE_TYPE_FLOAT16 : type == SMOE_TENSOR_BFLOAT16 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT32;
-}
-
 /* The tensor stands as it is wanted: one axis after another without gaps. */
 static bool is_contiguous(const smoe_scatter *scatter)
 {
@@ -36,19 +31,18 @@ static void step(const smoe_scatter *scatter, uint64_t *index, uint64_t *at)
 
 smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter, const char *name)
 {
-    const smoe_type from = type_of(scatter->from);
-    const size_t in_size = (size_t)smoe_type_size(from, 1), out_size = (size_t)smoe_type_size(scatter->to, 1);
+    const size_t in_size = (size_t)smoe_type_size(scatter->from, 1), out_size = (size_t)smoe_type_size(scatter->to, 1);
     uint64_t count = 1, at = 0, index[SMOE_TENSOR_MAX_RANK + 1] = {0};
     for (uint32_t i = 0; i < scatter->rank; i++)
         count *= scatter->lengths[i];
-    if (from == scatter->to && is_contiguous(scatter))
+    if (scatter->from == scatter->to && is_contiguous(scatter))
         return smoe_file_stream_read(host, in, scatter->out, count * in_size, name);
     unsigned char chunk[4 * CHUNK], converted[4 * CHUNK], *out = scatter->out;
     while (count > 0) {
         const size_t some = count < CHUNK ? (size_t)count : CHUNK;
         smoe_result result = smoe_file_stream_read(host, in, chunk, some * in_size, name);
         if (result == SMOE_SUCCESS)
-            result = smoe_type_convert(converted, scatter->to, chunk, from, some);
+            result = smoe_type_convert(converted, scatter->to, chunk, scatter->from, some);
         if (result != SMOE_SUCCESS)
             return result;
         for (size_t i = 0; i < some; i++) {

@@ -41,7 +41,7 @@ static void read_input(smoe_reading *r)
         smoe_reading_count(r, "tokens", 0, UINT32_MAX, 0);
         return;
     }
-    smoe_reading_float32(r, "x", false, 2, shape);
+    smoe_reading_float32(r, "x", 2, shape);
     r->plan.max_tokens = smoe_reading_width(r, "x", smoe_reading_find(r, "x"), 0, "tokens:", SMOE_MAX_TOKENS);
     smoe_reading_agree(r, "tokens", r->plan.max_tokens, "x");
 }
@@ -55,9 +55,9 @@ smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *p
     memset(&r, 0, sizeof r);
     r.file = file;
     r.params = smoe_forward_defaults();
-    smoe_reading_router(&r);
-    smoe_reading_experts(&r);
-    smoe_reading_shared(&r);
+    smoe_reading_tensors(&r);
+    smoe_reading_compare(&r);
+    smoe_reading_groups(&r);
     read_choice(&r);
     smoe_reading_params(&r);
     read_input(&r);

@@ -11,7 +11,6 @@ typedef struct smoe_reading {
     smoe_plan_desc plan;
     smoe_forward_params params;
     smoe_host_weights weights;
-    bool bias, all_biases; /* some, every bias of the experts is there */
 } smoe_reading;
 
 #define SMOE_READING_FAIL(r, code, ...) ((r)->result = smoe_file_fail(&(r)->file->host, (code), __VA_ARGS__))
@@ -32,16 +31,20 @@ void smoe_reading_agree(smoe_reading *r, const char *key, uint32_t value, const 
 const smoe_tensor *smoe_reading_find(const smoe_reading *r, const char *name);
 /* A tensor that must be there; lengths of 0 are anything from 1. */
 const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape);
-const float *smoe_reading_float32(smoe_reading *r, const char *name, bool optional, uint32_t rank, const uint64_t *shape);
+/* The same, of float32. */
+const float *smoe_reading_float32(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape);
 /* The length of a tensor's axis; 0 for NULL. */
 uint32_t smoe_reading_width(smoe_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis, const char *what,
                             uint32_t largest);
 
-/* ---- the layer's parts, in the order they are read: later ones need the sizes that earlier ones have found ------------ */
+/* ---- the layer's parts, in the order they are read: later ones need what earlier ones have found ---------------------- */
 
-void smoe_reading_router(smoe_reading *r);  /* expert_count, d_model; the gate and the groups */
-void smoe_reading_experts(smoe_reading *r); /* d_hidden, gated */
-void smoe_reading_shared(smoe_reading *r);
+/* The tensors of the layer, by smoe_layer_tensor_get, and what they show of the plan: the router, whether the experts are gated, the shared
+ * expert, the widths, the types. */
+void smoe_reading_tensors(smoe_reading *r);
+/* Metadata that repeats what the tensors say. */
+void smoe_reading_compare(smoe_reading *r);
+void smoe_reading_groups(smoe_reading *r);
 void smoe_reading_params(smoe_reading *r);
 
 #endif

@@ -28,10 +28,8 @@ const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t
     return right ? tensor : NULL;
 }
 
-const float *smoe_reading_float32(smoe_reading *r, const char *name, bool optional, uint32_t rank, const uint64_t *shape)
+const float *smoe_reading_float32(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
 {
-    if (optional && !smoe_reading_find(r, name))
-        return NULL;
     const smoe_tensor *tensor = smoe_reading_take(r, name, rank, shape);
     if (tensor && tensor->type != SMOE_TENSOR_FLOAT32) {
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s; smoe reads it as F32 only", name, smoe_file_type_of(tensor->type).name);

@@ -8,167 +8,161 @@
 
 #define WEIGHTS_BUFFERS 4u
 
-/* One tensor [E, ...] of the description: expert_size bytes per expert, element_size bytes per element. */
-typedef struct tensor {
-    const smoe_buffer *buffer;
-    uint64_t expert_size;
-    uint32_t element_size;
-} tensor;
+#define NONE SIZE_MAX
+#define FIELD(name) offsetof(smoe_layer_desc, name)
 
-/* Whether a buffer of the description must, may or must not be given. */
-typedef enum presence { REQUIRED, OPTIONAL, FORBIDDEN } presence;
+/* The tensors of a set, as places in smoe_layer_desc: w, b, w_gate, b_gate. */
+typedef size_t set_fields[WEIGHTS_BUFFERS];
 
-static presence required_if(bool condition)
+static const set_fields linear_fields = {FIELD(router_weight), FIELD(router_bias), NONE, NONE};
+static const set_fields project_fields = {FIELD(router_projection), FIELD(router_projection_bias), NONE, NONE};
+static const set_fields cosine_fields = {FIELD(router_similarity), FIELD(router_log_scale), NONE, NONE};
+/* w is there to make the set whole: nothing reads it. */
+static const set_fields select_linear_fields = {FIELD(router_weight), FIELD(selection_bias), NONE, NONE};
+static const set_fields select_cosine_fields = {FIELD(router_similarity), FIELD(selection_bias), NONE, NONE};
+static const set_fields up_fields = {FIELD(w1), FIELD(b1), FIELD(w3), FIELD(b3)};
+static const set_fields down_fields = {FIELD(w2), FIELD(b2), NONE, NONE};
+static const set_fields shared_up_fields = {FIELD(shared_w1), FIELD(shared_b1), FIELD(shared_w3), FIELD(shared_b3)};
+static const set_fields shared_down_fields = {FIELD(shared_w2), FIELD(shared_b2), NONE, NONE};
+static const set_fields shared_gate_fields = {FIELD(shared_gate), NONE, NONE, NONE};
+
+static const smoe_buffer *buffer_of(const smoe_layer_desc *desc, const smoe_layer_tensor *tensor)
 {
-    return condition ? REQUIRED : FORBIDDEN;
+    return (const smoe_buffer *)(const void *)((const char *)desc + tensor->layer_offset);
 }
 
-static presence optional_if(bool condition)
+/* NULL for a tensor in one buffer. */
+static const smoe_buffer *ranges_of(const smoe_layer_desc *desc, const smoe_layer_tensor *tensor)
 {
-    return condition ? OPTIONAL : FORBIDDEN;
+    return tensor->matrix ? ((const smoe_weight *)(const void *)buffer_of(desc, tensor))->ranges : NULL;
+}
+
+static bool is_by_expert(const smoe_layer_tensor *tensor)
+{
+    return tensor->axes[0] == 'E';
+}
+
+/* Bytes of some experts of a tensor [E, ...]. */
+static uint64_t experts_size(const smoe_layer_tensor *tensor, uint64_t count)
+{
+    return smoe_type_size(tensor->type, count * (tensor->element_count / tensor->shape[0]));
+}
+
+static smoe_result check_ranges(const smoe_plan *plan, const char *name, const smoe_buffer *ranges, const smoe_layer_tensor *tensor)
+{
+    smoe_result result = SMOE_SUCCESS;
+    for (uint32_t r = 0; result == SMOE_SUCCESS && r < plan->shape.range_count; r++) {
+        char part[80];
+        snprintf(part, sizeof part, "%s.ranges[%u]", name, r);
+        const uint64_t size = experts_size(tensor, smoe_shape_range_expert_count(&plan->shape, r));
+        result = smoe_buffer_check(plan->context, part, &ranges[r], true, smoe_align_up(size, 4));
+    }
+    return result;
+}
+
+static smoe_result check_tensor(const smoe_plan *plan, const smoe_layer_desc *desc, const smoe_layer_tensor *tensor)
+{
+    const smoe_host *host = &plan->context->host;
+    const smoe_buffer *buffer = buffer_of(desc, tensor), *ranges = ranges_of(desc, tensor);
+    char name[48];
+    snprintf(name, sizeof name, "layer desc.%s", tensor->name);
+    if (tensor->presence == SMOE_PRESENCE_FORBIDDEN && (buffer->buffer || ranges))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s.%s unless %s", name,
+                         ranges ? "ranges: must be NULL" : "buffer: must be VK_NULL_HANDLE", tensor->condition);
+    if (!ranges)
+        return smoe_buffer_check(plan->context, name, buffer, tensor->presence == SMOE_PRESENCE_REQUIRED, tensor->size);
+    if (buffer->buffer || !is_by_expert(tensor))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s.ranges: must be NULL %s", name,
+                         buffer->buffer ? "where buffer is given" : "for the shared expert");
+    return check_ranges(plan, name, ranges, tensor);
 }
 
 static smoe_result check_desc(const smoe_plan *plan, const smoe_layer_desc *desc)
 {
-    const smoe_context *context = plan->context;
-    const smoe_plan_desc *shape = &plan->shape.desc;
-    const uint64_t experts = shape->expert_count, model = shape->d_model, hidden = shape->d_hidden;
-    const uint64_t projection = shape->projection_width, shared_hidden = shape->shared_hidden;
-    const bool cosine = shape->router == SMOE_ROUTER_COSINE, shared = shared_hidden > 0, gated = shape->gated;
-    const char *const of_router = cosine ? "the plan's router is cosine" : "the plan's router is linear";
-    const char *const of_gate = "the plan's gate is not sigmoid";
-    const char *const of_gated = "the plan is not gated";
-    const char *const of_shared = "the plan has no shared expert";
-    const char *const of_shared_gated = shared ? of_gated : of_shared;
-    /* A 16-bit matrix is read in words of two elements. */
-    const uint64_t matrix = smoe_align_up(smoe_type_size(shape->weight_type, experts * model * hidden), 4);
-    const uint64_t shared_matrix = smoe_align_up(smoe_type_size(shape->weight_type, model * shared_hidden), 4);
-    const struct {
-        const char *name;
-        const smoe_buffer *buffer;
-        presence presence;
-        uint64_t size;
-        const char *reason; /* for being forbidden */
-    } rules[] = {
-        {"router_weight", &desc->router_weight, required_if(!cosine), 4 * experts * model, of_router},
-        {"router_bias", &desc->router_bias, optional_if(!cosine), 4 * experts, of_router},
-        {"router_projection", &desc->router_projection, required_if(cosine), 4 * projection * model, of_router},
-        {"router_projection_bias", &desc->router_projection_bias, optional_if(cosine), 4 * projection, of_router},
-        {"router_similarity", &desc->router_similarity, required_if(cosine), 4 * projection * experts, of_router},
-        {"router_log_scale", &desc->router_log_scale, required_if(cosine), 4, of_router},
-        {"selection_bias", &desc->selection_bias, optional_if(shape->gate == SMOE_GATE_SIGMOID), 4 * experts, of_gate},
-        {"w1", &desc->w1, REQUIRED, matrix, NULL},
-        {"b1", &desc->b1, OPTIONAL, 4 * experts * hidden, NULL},
-        {"w3", &desc->w3, required_if(gated), matrix, of_gated},
-        {"b3", &desc->b3, optional_if(gated), 4 * experts * hidden, of_gated},
-        {"w2", &desc->w2, REQUIRED, matrix, NULL},
-        {"b2", &desc->b2, OPTIONAL, 4 * experts * model, NULL},
-        {"shared_w1", &desc->shared_w1, required_if(shared), shared_matrix, of_shared},
-        {"shared_b1", &desc->shared_b1, optional_if(shared), 4 * shared_hidden, of_shared},
-        {"shared_w3", &desc->shared_w3, required_if(shared && gated), shared_matrix, of_shared_gated},
-        {"shared_b3", &desc->shared_b3, optional_if(shared && gated), 4 * shared_hidden, of_shared_gated},
-        {"shared_w2", &desc->shared_w2, required_if(shared), shared_matrix, of_shared},
-        {"shared_b2", &desc->shared_b2, optional_if(shared), 4 * model, of_shared},
-        {"shared_gate", &desc->shared_gate, required_if(shape->shared_gate), 4 * model, "the plan has no shared_gate"},
-    };
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        char name[48];
-        snprintf(name, sizeof name, "layer desc.%s", rules[i].name);
-        if (rules[i].presence == FORBIDDEN && rules[i].buffer->buffer)
-            return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.buffer: must be VK_NULL_HANDLE, %s", name, rules[i].reason);
-        const smoe_result result =
-            smoe_buffer_check(context, name, rules[i].buffer, rules[i].presence == REQUIRED, rules[i].size);
-        if (result)
-            return result;
-    }
-    return SMOE_SUCCESS;
+    smoe_layer_tensor tensor;
+    smoe_result result = SMOE_SUCCESS;
+    for (uint32_t i = 0; result == SMOE_SUCCESS && smoe_layer_tensor_get(&plan->shape.desc, i, &tensor); i++)
+        result = check_tensor(plan, desc, &tensor);
+    return result;
 }
 
-/* Writes one weights set over `count` experts from expert `first` on. tensors: w, b, w_gate, b_gate; where a buffer is absent the
- * binding repeats w, since every binding of a set must be valid, and the flags keep the kernel from reading it. */
-static void write_weights(const smoe_plan *plan, const tensor tensors[WEIGHTS_BUFFERS], uint32_t first, uint32_t count,
-                          smoe_weights_set *out)
+/* The part of a tensor that a set binds: whole, or the experts of a range. */
+typedef struct part {
+    VkBuffer buffer; /* VK_NULL_HANDLE: absent */
+    uint64_t begin, size;
+    uint32_t element_size;
+} part;
+
+#define WHOLE UINT32_MAX
+
+static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t field, uint32_t range)
 {
+    smoe_layer_tensor tensor;
+    for (uint32_t i = 0; field != NONE && smoe_layer_tensor_get(&plan->shape.desc, i, &tensor); i++) {
+        if (tensor.layer_offset != field)
+            continue;
+        const smoe_buffer *ranges = ranges_of(desc, &tensor), *buffer = ranges ? &ranges[range] : buffer_of(desc, &tensor);
+        const bool split = range != WHOLE && is_by_expert(&tensor);
+        const uint64_t first = split && !ranges ? (uint64_t)range * plan->shape.range_experts : 0;
+        return (part){
+            .buffer = buffer->buffer,
+            .begin = buffer->offset + (split ? experts_size(&tensor, first) : 0),
+            .size = split ? experts_size(&tensor, smoe_shape_range_expert_count(&plan->shape, range)) : tensor.size,
+            .element_size = (uint32_t)smoe_type_size(tensor.type, 1),
+        };
+    }
+    return (part){.buffer = VK_NULL_HANDLE};
+}
+
+/* Writes one weights set. Where a tensor is absent the binding repeats w, since every binding of a set must be valid, and the flags keep
+ * the kernel from reading it. */
+static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const set_fields fields, uint32_t range, smoe_weights_set *out)
+{
+    static const uint32_t flags[WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS_GATE};
     const uint64_t alignment = plan->context->info.min_storage_buffer_offset_alignment;
     VkDescriptorBufferInfo infos[WEIGHTS_BUFFERS];
     for (uint32_t i = 0; i < WEIGHTS_BUFFERS; i++) {
-        const bool present = tensors[i].buffer && tensors[i].buffer->buffer;
-        if (!present) {
+        const part bound = find_part(plan, desc, fields[i], range);
+        if (!bound.buffer) {
             infos[i] = infos[0];
             continue;
         }
-        const uint64_t begin = tensors[i].buffer->offset + first * tensors[i].expert_size;
-        const uint64_t aligned = smoe_align_down(begin, alignment);
+        const uint64_t aligned = smoe_align_down(bound.begin, alignment);
         infos[i] = (VkDescriptorBufferInfo){
-            .buffer = tensors[i].buffer->buffer,
+            .buffer = bound.buffer,
             .offset = aligned,
-            .range = smoe_align_up(begin - aligned + count * tensors[i].expert_size, 4),
+            .range = smoe_align_up(bound.begin - aligned + bound.size, 4),
         };
-        out->offsets[i] = (uint32_t)((begin - aligned) / tensors[i].element_size);
+        out->offsets[i] = (uint32_t)((bound.begin - aligned) / bound.element_size);
+        out->flags |= flags[i];
     }
-    if (tensors[1].buffer && tensors[1].buffer->buffer)
-        out->flags |= SMOE_FLAG_BIAS;
-    if (tensors[3].buffer && tensors[3].buffer->buffer)
-        out->flags |= SMOE_FLAG_BIAS_GATE;
     smoe_descriptors_write(plan->context, out->set, infos, WEIGHTS_BUFFERS);
 }
 
-static void write_router(smoe_layer *layer, const smoe_layer_desc *desc)
+static void write_sets(smoe_layer *layer, const smoe_layer_desc *desc)
 {
     const smoe_plan *plan = layer->plan;
     const smoe_plan_desc *shape = &plan->shape.desc;
-    const uint64_t model = shape->d_model;
-    const bool cosine = shape->router == SMOE_ROUTER_COSINE;
-    const tensor none = {NULL, 0, 4};
-    const tensor linear[] = {{&desc->router_weight, 4 * model, 4}, {&desc->router_bias, 4, 4}, none, none};
-    const tensor projection[] = {{&desc->router_projection, 4 * model, 4}, {&desc->router_projection_bias, 4, 4}, none, none};
-    /* One piece, not E of them: log_scale has one element. */
-    const tensor similarity[] = {
-        {&desc->router_similarity, 4ull * shape->projection_width * shape->expert_count, 4}, {&desc->router_log_scale, 4, 4}, none, none};
-    /* w is there to make the set whole: nothing reads it. */
-    const tensor select[] = {cosine ? similarity[0] : (tensor){&desc->router_weight, 4ull * shape->expert_count * model, 4},
-                             {&desc->selection_bias, 4ull * shape->expert_count, 4}, none, none};
-    write_weights(plan, select, 0, 1, &layer->select);
-    if (cosine) {
-        write_weights(plan, projection, 0, shape->projection_width, &layer->project);
-        write_weights(plan, similarity, 0, 1, &layer->router);
-    } else {
-        write_weights(plan, linear, 0, shape->expert_count, &layer->router);
+    const bool cosine = shape->router == SMOE_ROUTER_COSINE, shared = shape->shared_hidden > 0;
+    const struct {
+        bool there;
+        const size_t *fields;
+        smoe_weights_set *set;
+    } whole[] = {
+        {true, cosine ? cosine_fields : linear_fields, &layer->router},
+        {cosine, project_fields, &layer->project},
+        {true, cosine ? select_cosine_fields : select_linear_fields, &layer->select},
+        {shared, shared_up_fields, &layer->shared_up},
+        {shared, shared_down_fields, &layer->shared_down},
+        {shape->shared_gate, shared_gate_fields, &layer->shared_gate},
+    };
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+        if (whole[i].there)
+            write_set(plan, desc, whole[i].fields, WHOLE, whole[i].set);
+    for (uint32_t r = 0; r < plan->shape.range_count; r++) {
+        write_set(plan, desc, up_fields, r, &layer->ranges[r].up);
+        write_set(plan, desc, down_fields, r, &layer->ranges[r].down);
     }
-}
-
-static void write_experts(smoe_layer *layer, const smoe_layer_desc *desc)
-{
-    const smoe_plan *plan = layer->plan;
-    const smoe_shape *shape = &plan->shape;
-    const uint64_t model = shape->desc.d_model, hidden = shape->desc.d_hidden, shared_hidden = shape->desc.shared_hidden;
-    const uint32_t element = (uint32_t)smoe_type_size(shape->desc.weight_type, 1);
-    const uint64_t matrix = smoe_type_size(shape->desc.weight_type, model * hidden);
-    const uint64_t shared_matrix = smoe_type_size(shape->desc.weight_type, model * shared_hidden);
-    const tensor none = {NULL, 0, 4};
-    const tensor up[] = {{&desc->w1, matrix, element},
-                         {&desc->b1, 4 * hidden, 4},
-                         {&desc->w3, matrix, element},
-                         {&desc->b3, 4 * hidden, 4}};
-    const tensor down[] = {{&desc->w2, matrix, element}, {&desc->b2, 4 * model, 4}, none, none};
-    for (uint32_t r = 0; r < shape->range_count; r++) {
-        const uint32_t count = smoe_shape_range_expert_count(shape, r);
-        write_weights(plan, up, r * shape->range_experts, count, &layer->ranges[r].up);
-        write_weights(plan, down, r * shape->range_experts, count, &layer->ranges[r].down);
-    }
-    const tensor shared_up[] = {{&desc->shared_w1, shared_matrix, element},
-                                {&desc->shared_b1, 4 * shared_hidden, 4},
-                                {&desc->shared_w3, shared_matrix, element},
-                                {&desc->shared_b3, 4 * shared_hidden, 4}};
-    const tensor shared_down[] = {
-        {&desc->shared_w2, shared_matrix, element}, {&desc->shared_b2, 4 * model, 4}, none, none};
-    const tensor shared_gate[] = {{&desc->shared_gate, 4 * model, 4}, none, none, none};
-    if (shared_hidden > 0) {
-        write_weights(plan, shared_up, 0, 1, &layer->shared_up);
-        write_weights(plan, shared_down, 0, 1, &layer->shared_down);
-    }
-    if (shape->desc.shared_gate)
-        write_weights(plan, shared_gate, 0, 1, &layer->shared_gate);
 }
 
 static smoe_result create_sets(smoe_layer *layer)
@@ -219,8 +213,7 @@ smoe_result smoe_layer_create(const smoe_plan *plan, const smoe_layer_desc *desc
         smoe_layer_destroy(layer);
         return result;
     }
-    write_router(layer, desc);
-    write_experts(layer, desc);
+    write_sets(layer, desc);
     *out = layer;
     return SMOE_SUCCESS;
 }

@@ -138,6 +138,13 @@ const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan)
     return plan ? &plan->shape.desc : NULL;
 }
 
+uint32_t smoe_plan_range_count(const smoe_plan *plan, uint32_t *range_experts)
+{
+    if (range_experts)
+        *range_experts = plan ? plan->shape.range_experts : 0;
+    return plan ? plan->shape.range_count : 0;
+}
+
 VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan)
 {
     return plan ? plan->shape.workspace_size : 0;

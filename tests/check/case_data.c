@@ -47,14 +47,14 @@ static float narrow_to_float(smoe_type type, uint16_t value)
 /* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and the floats are
  * rounded. */
 static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns, float loud,
-                         const void **device, const float **ref)
+                         smoe_host_weight *device, const float **ref)
 {
     const smoe_type type = data->shape->weight_type;
     const size_t count = (size_t)experts * rows * columns;
     float *values = uniform_array(data, random, count, (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns));
 
     *ref = values;
-    *device = values;
+    *device = (smoe_host_weight){values, type};
     if (!values || type == SMOE_TYPE_FLOAT32)
         return values != NULL;
     uint16_t *narrow = keep(data, count, sizeof *narrow);
@@ -62,7 +62,7 @@ static bool matrix_array(case_data *data, test_random *random, uint32_t experts,
         narrow[i] = i < PERIOD ? narrow_from_float(type, values[i]) : narrow[i - PERIOD];
         values[i] = narrow_to_float(type, narrow[i]);
     }
-    *device = narrow;
+    device->data = narrow;
     return narrow != NULL;
 }
 
@@ -249,7 +249,6 @@ static void share_arrays(case_data *data)
     smoe_host_weights *weights = &data->weights;
     const ref_layer *ref = &data->ref;
 
-    weights->weight_type = data->shape->weight_type;
     weights->router_weight = ref->router_weight;
     weights->router_bias = ref->router_bias;
     weights->router_projection = ref->router_projection;

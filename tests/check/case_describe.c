@@ -16,7 +16,7 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .router = shape->router,
         .gate = shape->gate,
         .activation = shape->activation,
-        .weight_type = shape->weight_type,
+        .types = SMOE_TYPES(shape->weight_type),
         .gated = shape->gated,
         .renormalize = !shape->keep_softmax,
         .projection_width = shape->projection_width,
@@ -24,7 +24,7 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .top_groups = shape->top_groups,
         .shared_hidden = shape->shared_hidden,
         .shared_gate = shape->shared_gate,
-        .mixed_precision = shape->mixed_precision,
+        .precision = shape->mixed_precision ? smoe_type_precision(shape->weight_type) : SMOE_PRECISION_FLOAT32,
     };
 }
 
@@ -40,10 +40,11 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
     return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count && a->top_k == b->top_k &&
            a->max_active == b->max_active && a->max_tokens == b->max_tokens && a->min_tokens == b->min_tokens &&
-           a->router == b->router && a->gate == b->gate && a->activation == b->activation && a->weight_type == b->weight_type &&
+           a->router == b->router && a->gate == b->gate && a->activation == b->activation && a->types.up == b->types.up &&
+           a->types.down == b->types.down && a->types.shared_up == b->types.shared_up && a->types.shared_down == b->types.shared_down &&
            a->gated == b->gated && a->renormalize == b->renormalize &&
            a->projection_width == b->projection_width && a->group_count == b->group_count && a->top_groups == b->top_groups &&
-           a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate && a->mixed_precision == b->mixed_precision;
+           a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate && a->precision == b->precision;
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)

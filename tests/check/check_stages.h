@@ -16,8 +16,6 @@ typedef struct plan_keeper {
 
 void plan_keeper_clear(plan_keeper *keeper);
 
-#define STAGE_WEIGHTS 20
-
 /* The app's side: every array in a buffer of its own. */
 typedef struct stage_run {
     const case_data *data;
@@ -25,7 +23,8 @@ typedef struct stage_run {
     const smoe_plan *plan;
     smoe_layer *layer;
     smoe_binding *binding;
-    test_buffer weights[STAGE_WEIGHTS];
+    test_buffer weights[SMOE_MAX_LAYER_TENSORS]; /* by smoe_layer_tensor_get's index */
+    smoe_buffer *ranges[SMOE_MAX_LAYER_TENSORS]; /* of those that come in ranges */
     test_buffer x, y, workspace, report, totals;
 } stage_run;
 

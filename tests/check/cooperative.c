@@ -28,7 +28,7 @@ int cooperative_setup(void **state)
 
 bool cooperative_runs(const smoe_device_info *info, smoe_type type)
 {
-    const smoe_plan_desc desc = {.weight_type = type, .mixed_precision = true};
+    const smoe_plan_desc desc = {.types = SMOE_TYPES(type), .precision = smoe_type_precision(type)};
 
     return smoe_tuning_find_experts(info, &desc) != smoe_tuning_find(info);
 }

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_stages.h"
@@ -29,47 +30,48 @@ static bool upload(test_gpu *gpu, const void *values, size_t count, size_t size,
     return true;
 }
 
-typedef struct weight_array {
-    const void *values; /* NULL: absent */
-    size_t count, size;
-    smoe_buffer *part;
-} weight_array;
+/* Where a plan has several ranges, each second matrix of experts comes in them, one after another with gaps. */
+static bool comes_in_ranges(const stage_run *run, const smoe_layer_tensor *tensor, uint32_t index)
+{
+    return run->shape.range_count > 1 && tensor->matrix && tensor->axes[0] == 'E' && index / 2 % 2;
+}
+
+static bool upload_ranges(stage_run *run, test_gpu *gpu, const smoe_layer_tensor *tensor, const unsigned char *values, uint32_t index)
+{
+    const smoe_shape *shape = &run->shape;
+    const uint64_t expert = smoe_type_size(tensor->type, tensor->element_count / tensor->shape[0]);
+    const VkDeviceSize room = ((shape->range_experts * expert + 3) / gpu->alignment + 2) * gpu->alignment;
+    smoe_buffer *ranges = calloc(shape->range_count, sizeof *ranges);
+
+    run->ranges[index] = ranges;
+    if (!ranges || !test_buffer_create(gpu, shape->range_count * room, NULL, &run->weights[index]))
+        return false;
+    for (uint32_t r = 0; r < shape->range_count; r++) {
+        const uint64_t size = smoe_shape_range_expert_count(shape, r) * expert;
+        ranges[r] = (smoe_buffer){run->weights[index].part.buffer, run->weights[index].part.offset + r * room, (size + 3) / 4 * 4};
+        memcpy((unsigned char *)run->weights[index].data + r * room, values + (uint64_t)r * shape->range_experts * expert, (size_t)size);
+    }
+    return true;
+}
 
 static bool make_weights(stage_run *run, test_gpu *gpu, smoe_layer_desc *desc)
 {
-    const smoe_host_weights *w = &run->data->weights;
-    const smoe_plan_desc *plan = &run->data->plan;
-    const size_t D = plan->d_model, H = plan->d_hidden, E = plan->expert_count, p = plan->projection_width, S = plan->shared_hidden;
-    const size_t element = case_weight_size(run->data->shape);
-    const weight_array arrays[STAGE_WEIGHTS] = {
-        {w->router_weight, E * D, 4, &desc->router_weight},
-        {w->router_bias, E, 4, &desc->router_bias},
-        {w->router_projection, p * D, 4, &desc->router_projection},
-        {w->router_projection_bias, p, 4, &desc->router_projection_bias},
-        {w->router_similarity, p * E, 4, &desc->router_similarity},
-        {w->router_log_scale, 1, 4, &desc->router_log_scale},
-        {w->selection_bias, E, 4, &desc->selection_bias},
-        {w->w1, E * H * D, element, &desc->w1},
-        {w->b1, E * H, 4, &desc->b1},
-        {w->w3, E * H * D, element, &desc->w3},
-        {w->b3, E * H, 4, &desc->b3},
-        {w->w2, E * D * H, element, &desc->w2},
-        {w->b2, E * D, 4, &desc->b2},
-        {w->shared_w1, S * D, element, &desc->shared_w1},
-        {w->shared_b1, S, 4, &desc->shared_b1},
-        {w->shared_w3, S * D, element, &desc->shared_w3},
-        {w->shared_b3, S, 4, &desc->shared_b3},
-        {w->shared_w2, D * S, element, &desc->shared_w2},
-        {w->shared_b2, D, 4, &desc->shared_b2},
-        {w->shared_gate, D, 4, &desc->shared_gate},
-    };
+    smoe_layer_tensor tensor;
 
-    for (size_t i = 0; i < STAGE_WEIGHTS; i++) {
-        if (!arrays[i].values)
+    for (uint32_t i = 0; smoe_layer_tensor_get(&run->data->plan, i, &tensor); i++) {
+        const void *values = smoe_host_weights_get(&run->data->weights, &tensor).data;
+        if (!values)
             continue;
-        if (!upload(gpu, arrays[i].values, arrays[i].count, arrays[i].size, &run->weights[i]))
+        if (comes_in_ranges(run, &tensor, i)) {
+            smoe_weight *weight = (smoe_weight *)(void *)((char *)desc + tensor.layer_offset);
+            if (!upload_ranges(run, gpu, &tensor, values, i))
+                return false;
+            weight->ranges = run->ranges[i];
+            continue;
+        }
+        if (!upload(gpu, values, (size_t)tensor.element_count, (size_t)smoe_type_size(tensor.type, 1), &run->weights[i]))
             return false;
-        *arrays[i].part = run->weights[i].part;
+        smoe_layer_desc_set(desc, &tensor, run->weights[i].part);
     }
     return true;
 }
@@ -163,8 +165,10 @@ void stage_run_destroy(stage_run *run, test_gpu *gpu)
 
     smoe_binding_destroy(run->binding);
     smoe_layer_destroy(run->layer);
-    for (size_t i = 0; i < STAGE_WEIGHTS; i++)
+    for (size_t i = 0; i < SMOE_MAX_LAYER_TENSORS; i++) {
         test_buffer_destroy(gpu, &run->weights[i]);
+        free(run->ranges[i]);
+    }
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         test_buffer_destroy(gpu, buffers[i]);
     *run = (stage_run){.data = NULL};

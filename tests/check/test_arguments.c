@@ -216,8 +216,10 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(gate, (smoe_gate)-1);
     BAD_PLAN(activation, (smoe_activation)7);
     BAD_PLAN(activation, (smoe_activation)-1);
-    BAD_PLAN(weight_type, (smoe_type)3);
-    BAD_PLAN(weight_type, (smoe_type)-1);
+    BAD_PLAN(types.up, (smoe_type)3);
+    BAD_PLAN(types.up, (smoe_type)-1);
+    BAD_PLAN(types.down, (smoe_type)3);
+    BAD_PLAN(precision, SMOE_PRECISION_FLOAT16);
     BAD_PLAN(projection_width, 1); /* the router is linear */
     BAD_PLAN(group_count, 4);      /* of 6 experts */
     BAD_PLAN(group_count, 12);
@@ -255,26 +257,27 @@ static void test_select_kernels(void **state)
     bad_plan bad[MOST_BAD_PLANS];
     const uint32_t count = bad_plans(bad);
 
-    assert_int_equal(smoe_select_kernels(info, &good, good.max_tokens, choices, NULL), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(NULL, &good, 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, good.max_tokens}, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &good, 1}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
-    assert_int_equal(smoe_select_kernels(info, NULL, 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, NULL, 1}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "desc"));
-    assert_int_equal(smoe_select_kernels(info, &good, 1, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 1}, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "choices"));
-    assert_int_equal(smoe_select_kernels(info, &good, 0, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 0}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
-    assert_int_equal(smoe_select_kernels(info, &good, good.max_tokens + 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    const smoe_selection_desc more = {info, &good, good.max_tokens + 1};
+    assert_int_equal(smoe_select_kernels(&more, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(smoe_select_kernels(info, &bad[i].desc, 1, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
         assert_non_null(strstr(reason, bad[i].name));
-        assert_int_equal(smoe_select_kernels(info, &bad[i].desc, 1, choices, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, NULL), SMOE_ERROR_INVALID_ARGUMENT);
     }
     smoe_device_info unusable = *info;
     unusable.usable = false;
     strcpy(unusable.reason, "of its colour");
-    assert_int_equal(smoe_select_kernels(&unusable, &good, 1, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&unusable, &good, 1}, choices, reason), SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "of its colour"));
 }
 
@@ -297,7 +300,7 @@ static void refuse_beyond_limits(const smoe_device_info *info, const smoe_contex
         smoe_kernel_choice choices[SMOE_STAGE_COUNT];
         char reason[SMOE_REASON_SIZE] = "";
         small.max_storage_buffer_range = 134217728;
-        assert_int_equal(smoe_select_kernels(&small, &large[i], 1, choices, reason), SMOE_ERROR_UNSUPPORTED);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&small, &large[i], 1}, choices, reason), SMOE_ERROR_UNSUPPORTED);
         assert_non_null(strstr(reason, "maxStorageBufferRange"));
         smoe_plan *plan = garbage;
         if (info->max_storage_buffer_range == 134217728) {

@@ -1,5 +1,7 @@
 /* Every wrong argument of the functions of smoe.h from the layer on. */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/cmocka_all.h"
 #include "common/gpu.h"
@@ -62,11 +64,11 @@ static void full_parts_create(parts *p, VkDeviceSize *used)
     layer->router_similarity = part_of(&p->memory, used, P * E * 4);
     layer->router_log_scale = part_of(&p->memory, used, 4);
     layer->selection_bias = part_of(&p->memory, used, E * 4);
-    layer->shared_w1 = part_of(&p->memory, used, S * D * 4);
+    layer->shared_w1.buffer = part_of(&p->memory, used, S * D * 4);
     layer->shared_b1 = part_of(&p->memory, used, S * 4);
-    layer->shared_w3 = part_of(&p->memory, used, S * D * 4);
+    layer->shared_w3.buffer = part_of(&p->memory, used, S * D * 4);
     layer->shared_b3 = part_of(&p->memory, used, S * 4);
-    layer->shared_w2 = part_of(&p->memory, used, D * S * 4);
+    layer->shared_w2.buffer = part_of(&p->memory, used, D * S * 4);
     layer->shared_b2 = part_of(&p->memory, used, D * 4);
     layer->shared_gate = part_of(&p->memory, used, D * 4);
     p->full_binding_desc = p->binding_desc;
@@ -97,11 +99,11 @@ static void parts_create(parts *p, const smoe_device *device)
     assert_true(test_buffer_create(&p->gpu, workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL, &p->memory));
     p->layer_desc.router_weight = part_of(&p->memory, &used, E * D * 4);
     p->layer_desc.router_bias = part_of(&p->memory, &used, E * 4);
-    p->layer_desc.w1 = part_of(&p->memory, &used, E * H * D * 4);
+    p->layer_desc.w1.buffer = part_of(&p->memory, &used, E * H * D * 4);
     p->layer_desc.b1 = part_of(&p->memory, &used, E * H * 4);
-    p->layer_desc.w3 = part_of(&p->memory, &used, E * H * D * 4);
+    p->layer_desc.w3.buffer = part_of(&p->memory, &used, E * H * D * 4);
     p->layer_desc.b3 = part_of(&p->memory, &used, E * H * 4);
-    p->layer_desc.w2 = part_of(&p->memory, &used, E * D * H * 4);
+    p->layer_desc.w2.buffer = part_of(&p->memory, &used, E * D * H * 4);
     p->layer_desc.b2 = part_of(&p->memory, &used, E * D * 4);
     p->binding_desc.x = part_of(&p->memory, &used, T * D * 4);
     p->binding_desc.y = part_of(&p->memory, &used, T * D * 4);
@@ -136,12 +138,89 @@ static void refuse_layer(parts *p, const smoe_plan *plan, const smoe_layer_desc 
     assert_null(out);
 }
 
-#define LAYER_BUFFERS(X)                                                                                                          \
-    X(router_weight, true) X(router_bias, false) X(w1, true) X(b1, false) X(w3, true) X(b3, false) X(w2, true) X(b2, false)
-#define FULL_LAYER_BUFFERS(X)                                                                                                     \
-    X(router_projection, true) X(router_projection_bias, false) X(router_similarity, true) X(router_log_scale, true)              \
-    X(selection_bias, false) X(shared_w1, true) X(shared_b1, false) X(shared_w3, true) X(shared_b3, false) X(shared_w2, true)     \
-    X(shared_b2, false) X(shared_gate, true)
+static smoe_buffer *buffer_at(smoe_layer_desc *desc, const smoe_layer_tensor *tensor)
+{
+    return (smoe_buffer *)(void *)((char *)desc + tensor->layer_offset);
+}
+
+/* Each tensor that `good` has, in every wrong size and place; returns how many it has. */
+static uint32_t refuse_buffers(parts *p, const smoe_plan *plan, const smoe_layer_desc *good)
+{
+    smoe_layer_tensor tensor;
+    uint32_t count = 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(smoe_plan_get_desc(plan), i, &tensor); i++) {
+        smoe_layer_desc bad = *good;
+        smoe_buffer *buffer = buffer_at(&bad, &tensor);
+        const smoe_buffer right = *buffer;
+        char name[64];
+        if (!right.buffer)
+            continue;
+        count++;
+        snprintf(name, sizeof name, "layer desc.%s", tensor.name);
+        const VkDeviceSize sizes[] = {right.size - 4, 0, VK_WHOLE_SIZE};
+        for (int k = 0; k < 3; k++) {
+            buffer->size = sizes[k];
+            refuse_layer(p, plan, &bad, name);
+        }
+        *buffer = right;
+        buffer->offset += p->gpu.alignment / 2;
+        if (p->gpu.alignment > 1)
+            refuse_layer(p, plan, &bad, name);
+        *buffer = right;
+        buffer->buffer = VK_NULL_HANDLE;
+        if (tensor.presence == SMOE_PRESENCE_REQUIRED)
+            refuse_layer(p, plan, &bad, name);
+    }
+    return count;
+}
+
+/* What the plan has no place for; returns how many there are. */
+static uint32_t refuse_more(parts *p, const smoe_plan *plan, const smoe_layer_desc *good, const smoe_layer_desc *others)
+{
+    smoe_layer_tensor tensor;
+    uint32_t count = 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(smoe_plan_get_desc(plan), i, &tensor); i++) {
+        smoe_layer_desc more = *good, from = *others;
+        char name[128];
+        if (tensor.presence != SMOE_PRESENCE_FORBIDDEN)
+            continue;
+        count++;
+        *buffer_at(&more, &tensor) = *buffer_at(&from, &tensor);
+        snprintf(name, sizeof name, "layer desc.%s.buffer: must be VK_NULL_HANDLE unless %s", tensor.name, tensor.condition);
+        refuse_layer(p, plan, &more, name);
+    }
+    return count;
+}
+
+/* Matrices in ranges: as many as the plan has, here one. */
+static void refuse_ranges(parts *p)
+{
+    smoe_layer_desc bad = p->layer_desc;
+    const smoe_buffer whole = bad.w1.buffer;
+    smoe_buffer range = whole;
+    smoe_layer *layer;
+    uint32_t experts;
+
+    assert_int_equal(smoe_plan_range_count(p->plan, &experts), 1);
+    assert_int_equal(experts, smoe_plan_get_desc(p->plan)->expert_count);
+    assert_int_equal(smoe_plan_range_count(NULL, NULL), 0);
+    bad.w1.ranges = &range;
+    refuse_layer(p, p->plan, &bad, "layer desc.w1.ranges: must be NULL where buffer is given");
+    bad.w1.buffer = (smoe_buffer){0};
+    range.size -= 4;
+    refuse_layer(p, p->plan, &bad, "layer desc.w1.ranges[0].size");
+    range = (smoe_buffer){0};
+    refuse_layer(p, p->plan, &bad, "layer desc.w1.ranges[0].buffer: must not be VK_NULL_HANDLE");
+    range = whole;
+    assert_int_equal(smoe_layer_create(p->plan, &bad, &layer), SMOE_SUCCESS);
+    smoe_layer_destroy(layer);
+    bad = p->full_layer_desc;
+    bad.shared_w2 = (smoe_weight){.ranges = &range};
+    refuse_layer(p, p->full, &bad, "layer desc.shared_w2.ranges: must be NULL for the shared expert");
+    bad = p->layer_desc;
+    bad.shared_w1.ranges = &range;
+    refuse_layer(p, p->plan, &bad, "layer desc.shared_w1.ranges: must be NULL unless there is a shared expert");
+}
 
 static void test_layer(void **state)
 {
@@ -149,50 +228,16 @@ static void test_layer(void **state)
     static parts p;
 
     parts_create(&p, device->device);
-#define REFUSE_BUFFER_OF(plan, desc, field, required)                                                                             \
-    do {                                                                                                                          \
-        smoe_layer_desc bad = desc;                                                                                               \
-        bad.field.size -= 4;                                                                                                      \
-        refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                       \
-        bad.field.size = 0;                                                                                                       \
-        refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                       \
-        bad.field.size = VK_WHOLE_SIZE;                                                                                           \
-        refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                       \
-        bad = desc;                                                                                                               \
-        bad.field.offset += p.gpu.alignment / 2;                                                                                  \
-        if (p.gpu.alignment > 1)                                                                                                  \
-            refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                   \
-        bad = desc;                                                                                                               \
-        bad.field.buffer = VK_NULL_HANDLE;                                                                                        \
-        if (required)                                                                                                             \
-            refuse_layer(&p, plan, &bad, "layer desc." #field);                                                                   \
-    } while (0);
-#define REFUSE_BUFFER(field, required) REFUSE_BUFFER_OF(p.plan, p.layer_desc, field, required)
-    LAYER_BUFFERS(REFUSE_BUFFER)
-#undef REFUSE_BUFFER
-#define REFUSE_BUFFER(field, required) REFUSE_BUFFER_OF(p.full, p.full_layer_desc, field, required)
-    FULL_LAYER_BUFFERS(REFUSE_BUFFER)
-#undef REFUSE_BUFFER
-    /* What the plan has no place for. */
-#define REFUSE_MORE(field, required)                                                                                              \
-    do {                                                                                                                          \
-        smoe_layer_desc more = p.layer_desc;                                                                                      \
-        more.field = p.full_layer_desc.field;                                                                                     \
-        refuse_layer(&p, p.plan, &more, "layer desc." #field);                                                                    \
-    } while (0);
-    FULL_LAYER_BUFFERS(REFUSE_MORE)
-#undef REFUSE_MORE
-    smoe_layer_desc more = p.full_layer_desc;
-    more.router_weight = p.layer_desc.router_weight;
-    refuse_layer(&p, p.full, &more, "layer desc.router_weight");
-    more = p.full_layer_desc;
-    more.router_bias = p.layer_desc.router_bias;
-    refuse_layer(&p, p.full, &more, "layer desc.router_bias");
+    assert_int_equal(refuse_buffers(&p, p.plan, &p.layer_desc), 8);
+    assert_int_equal(refuse_buffers(&p, p.full, &p.full_layer_desc), 18);
+    assert_int_equal(refuse_more(&p, p.plan, &p.layer_desc, &p.full_layer_desc), 12);
+    assert_int_equal(refuse_more(&p, p.full, &p.full_layer_desc, &p.layer_desc), 2);
+    refuse_ranges(&p);
     smoe_layer_desc bad = p.layer_desc;
     bad.b3.buffer = VK_NULL_HANDLE;
     refuse_layer(&p, p.ungated, &bad, "w3");
     bad = p.layer_desc;
-    bad.w3.buffer = VK_NULL_HANDLE;
+    bad.w3.buffer.buffer = VK_NULL_HANDLE;
     refuse_layer(&p, p.ungated, &bad, "b3");
     refuse_layer(&p, p.plan, NULL, "desc");
     refuse_layer(&p, NULL, &p.layer_desc, NULL);
@@ -396,7 +441,8 @@ static void test_forward(void **state)
 
     parts_create(&p, device->device);
     ungated_desc = p.layer_desc;
-    ungated_desc.w3 = ungated_desc.b3 = (smoe_buffer){0};
+    ungated_desc.w3 = (smoe_weight){0};
+    ungated_desc.b3 = (smoe_buffer){0};
     assert_int_equal(smoe_layer_create(p.ungated, &ungated_desc, &other), SMOE_SUCCESS);
     assert_true(test_gpu_begin(&p.gpu));
     const VkCommandBuffer commands = p.gpu.commands;

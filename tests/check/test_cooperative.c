@@ -63,7 +63,7 @@ static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *
     stage_run run;
 
     assert_true(case_data_create(&data, shape, test_seed()));
-    assert_int_equal(smoe_select_kernels(info, &data.plan, shape->tokens, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL), SMOE_SUCCESS);
     const bool chosen = is_cooperative(&choices[SMOE_STAGE_EXPERT_UP]) && is_cooperative(&choices[SMOE_STAGE_EXPERT_DOWN]);
     const bool good = chosen && stage_run_create(&run, gpu, keeper, &data) && run.shape.pass_tokens >= shape->tokens &&
                       check_stages(&run, &tally->tokens) == 0;

@@ -220,7 +220,7 @@ static void test_weights(void **state)
         layer_session clean, session;
         session_open(&clean, device->device, shape);
         session_prepare(&session, device->device, shape);
-        uint16_t *weights = (uint16_t *)(uintptr_t)(which ? session.data.weights.w2 : session.data.weights.w1);
+        uint16_t *weights = (uint16_t *)(uintptr_t)(which ? session.data.weights.w2.data : session.data.weights.w1.data);
         weights[(size_t)2 * D * H - 1] = 0x7c00; /* of expert 1, the last */
         session_create_layer(&session);
         float *want = session_rows(&clean, T), *y = session_rows(&clean, T);

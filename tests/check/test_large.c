@@ -16,7 +16,7 @@ static smoe_shape check_large(void **state, const layer_case *shape)
     smoe_shape result;
 
     assert_int_equal(smoe_shape_init(&host, info, &plan, &result), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(info, &plan, shape->tokens, kernels, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape->tokens}, kernels, NULL), SMOE_SUCCESS);
     print_message("\"%s\": %u ranges of %u experts, passes of %u of %u tokens, tiles of %u rows\n", shape->name, result.range_count,
                   result.range_experts, result.pass_tokens, shape->tokens, kernels[SMOE_STAGE_EXPERT_UP].tile_rows);
     assert_true(check_case(device->device, shape, test_seed(), NULL));
@@ -92,7 +92,7 @@ static void test_tiles(void **state)
     for (uint32_t experts = 2; experts <= SMOE_MAX_EXPERTS; experts++) {
         shape.expert_count = shape.top_k = experts;
         const smoe_plan_desc plan = case_plan_desc(&shape);
-        assert_int_equal(smoe_select_kernels(info, &plan, shape.tokens, kernels, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape.tokens}, kernels, NULL), SMOE_SUCCESS);
         if (experts > kernels[SMOE_STAGE_EXPERT_UP].tile_rows)
             break;
     }

@@ -1,6 +1,8 @@
 /* The whole layer through device.h against the reference: y, and every word of the report. Only the rows of the case
  * table run that show each property of a case and each kernel with subgroups, since device.h makes a plan for every layer. Each property
  * with every kernel is test_stages' part. Rows whose pipelines test_stages makes are chosen first. */
+#include <stdlib.h>
+
 #include "case_cover.h"
 #include "check_layer.h"
 #include "common/cmocka_all.h"
@@ -161,7 +163,7 @@ static void run_converted(const test_device *device, const case_data *data, smoe
     smoe_plan_desc plan = data->plan;
     smoe_device_layer *layer;
 
-    plan.weight_type = plan_type;
+    plan.types = (smoe_matrix_types)SMOE_TYPES(plan_type);
     assert_int_equal(smoe_device_layer_create(device->device, &plan, weights, &layer), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &data->params, data->x, y, NULL, NULL), SMOE_SUCCESS);
     smoe_device_layer_destroy(layer);
@@ -172,13 +174,12 @@ static smoe_host_weights wide_weights(const case_data *data)
 {
     smoe_host_weights wide = data->weights;
 
-    wide.weight_type = SMOE_TYPE_FLOAT32;
-    wide.w1 = data->ref.w1;
-    wide.w3 = data->ref.w3;
-    wide.w2 = data->ref.w2;
-    wide.shared_w1 = data->ref.shared_w1;
-    wide.shared_w3 = data->ref.shared_w3;
-    wide.shared_w2 = data->ref.shared_w2;
+    wide.w1 = (smoe_host_weight){data->ref.w1, SMOE_TYPE_FLOAT32};
+    wide.w3 = (smoe_host_weight){data->ref.w3, SMOE_TYPE_FLOAT32};
+    wide.w2 = (smoe_host_weight){data->ref.w2, SMOE_TYPE_FLOAT32};
+    wide.shared_w1 = (smoe_host_weight){data->ref.shared_w1, SMOE_TYPE_FLOAT32};
+    wide.shared_w3 = (smoe_host_weight){data->ref.shared_w3, SMOE_TYPE_FLOAT32};
+    wide.shared_w2 = (smoe_host_weight){data->ref.shared_w2, SMOE_TYPE_FLOAT32};
     return wide;
 }
 
@@ -218,6 +219,53 @@ static void test_conversion(void **state)
     }
 }
 
+/* Rounds a matrix of the case, which case_data_create made, to a type; the reference has the same floats. */
+static void round_matrix(const float *matrix, smoe_type type, size_t count)
+{
+    uint16_t *narrow = malloc(count * sizeof *narrow);
+
+    assert_non_null(narrow);
+    if (type != SMOE_TYPE_FLOAT32) {
+        assert_int_equal(smoe_type_convert(narrow, type, matrix, SMOE_TYPE_FLOAT32, count), SMOE_SUCCESS);
+        assert_int_equal(smoe_type_convert((void *)(uintptr_t)matrix, SMOE_TYPE_FLOAT32, narrow, type, count), SMOE_SUCCESS);
+    }
+    free(narrow);
+}
+
+/* A type each for up, down, shared up and shared down: each takes each type, and no two agree everywhere. */
+static void test_types_apart(void **state)
+{
+    static const smoe_matrix_types types[] = {
+        {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16},
+        {SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32},
+        {SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16},
+    };
+    const test_device *device = *state;
+    const layer_case shape = {.name = "types apart", .tokens = 9, .d_model = 37, .d_hidden = 14, .expert_count = 3, .top_k = 2,
+                              .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
+    const size_t D = shape.d_model, matrix = (size_t)shape.expert_count * shape.d_hidden * D, shared = shape.shared_hidden * D;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        case_data data;
+        smoe_device_layer *layer;
+        layer_output output;
+        assert_true(case_data_create(&data, &shape, test_seed()));
+        round_matrix(data.ref.w1, types[i].up, matrix);
+        round_matrix(data.ref.w3, types[i].up, matrix);
+        round_matrix(data.ref.w2, types[i].down, matrix);
+        round_matrix(data.ref.shared_w1, types[i].shared_up, shared);
+        round_matrix(data.ref.shared_w3, types[i].shared_up, shared);
+        round_matrix(data.ref.shared_w2, types[i].shared_down, shared);
+        data.plan.types = types[i];
+        assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
+        assert_true(layer_output_create(&output, layer, &data, NULL));
+        assert_int_equal(check_output(&data, &data.ref_params, &output, NULL), 0);
+        layer_output_destroy(&output);
+        smoe_device_layer_destroy(layer);
+        case_data_destroy(&data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +274,7 @@ int main(void)
         cmocka_unit_test_teardown(test_table_clamps, test_device_check),
         cmocka_unit_test_teardown(test_table, test_device_check),
         cmocka_unit_test_teardown(test_conversion, test_device_check),
+        cmocka_unit_test_teardown(test_types_apart, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -282,7 +282,7 @@ static void spoil_weight(const layer_session *session, const bad_weight *bad)
     const layer_case *shape = session->data.shape;
     const uint32_t rows = bad->down ? shape->d_model : shape->d_hidden, columns = bad->down ? shape->d_hidden : shape->d_model;
     const size_t at = ((size_t)bad->expert * rows + bad->row) * columns + bad->column;
-    void *const weights = (void *)(uintptr_t)(bad->down ? session->data.weights.w2 : session->data.weights.w1);
+    void *const weights = (void *)(uintptr_t)(bad->down ? session->data.weights.w2.data : session->data.weights.w1.data);
 
     if (shape->weight_type == SMOE_TYPE_FLOAT16)
         ((uint16_t *)weights)[at] = bad->infinite ? 0x7c00 : 0x7e00;

@@ -299,9 +299,9 @@ static void experts_permute(layer_session *session)
     reverse_experts((float *)w->selection_bias, E, 1);
     for (uint32_t i = 0; w->router_similarity && i < shape->projection_width; i++)
         reverse_experts((float *)w->router_similarity + (size_t)i * E, E, 1);
-    reverse_experts((float *)(uintptr_t)w->w1, E, (size_t)H * D / half);
-    reverse_experts((float *)(uintptr_t)w->w3, E, (size_t)H * D / half);
-    reverse_experts((float *)(uintptr_t)w->w2, E, (size_t)H * D / half);
+    reverse_experts((float *)(uintptr_t)w->w1.data, E, (size_t)H * D / half);
+    reverse_experts((float *)(uintptr_t)w->w3.data, E, (size_t)H * D / half);
+    reverse_experts((float *)(uintptr_t)w->w2.data, E, (size_t)H * D / half);
     reverse_experts((float *)w->b1, E, H);
     reverse_experts((float *)w->b3, E, H);
     reverse_experts((float *)w->b2, E, D);

@@ -27,12 +27,12 @@ static void spoil(test_random *random, case_data *data, int round)
 
     random_bits(random, data->x, T * D * 4);
     if (round > 0) {
-        random_weights(random, w->w1, E * H * D * element);
-        random_weights(random, w->w2, E * H * D * element);
+        random_weights(random, w->w1.data, E * H * D * element);
+        random_weights(random, w->w2.data, E * H * D * element);
     }
     if (round > 0 && S) {
-        random_weights(random, w->shared_w1, S * D * element);
-        random_weights(random, w->shared_w2, S * D * element);
+        random_weights(random, w->shared_w1.data, S * D * element);
+        random_weights(random, w->shared_w2.data, S * D * element);
         random_weights(random, w->shared_gate, D * 4);
     }
     if (round > 1 && p) {

@@ -80,7 +80,8 @@ static uint32_t regime_of(const tier_run *run, const layer_case *shape)
 static void note_kernels(tier_run *run, const case_data *data)
 {
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-    assert_int_equal(smoe_select_kernels(&run->info, &data->plan, data->shape->tokens, choices, NULL), SMOE_SUCCESS);
+    const smoe_selection_desc selection = {&run->info, &data->plan, data->shape->tokens};
+    assert_int_equal(smoe_select_kernels(&selection, choices, NULL), SMOE_SUCCESS);
     run->regimes[regime_of(run, data->shape)] = true;
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
         assert_true(choices[stage].workgroup_size <= run->info.max_workgroup_invocations);

@@ -58,10 +58,10 @@ static void mark_regimes(const smoe_device_info *info, const layer_case *shape, 
     const smoe_tuning *tuning = smoe_tuning_find(info);
     const smoe_plan_desc desc = {.d_model = shape->d_model, .d_hidden = shape->d_hidden, .expert_count = shape->expert_count,
                                  .top_k = shape->top_k, .max_tokens = shape->tokens, .gated = shape->gated,
-                                 .activation = shape->activation, .weight_type = shape->weight_type};
+                                 .activation = shape->activation, .types = SMOE_TYPES(shape->weight_type)};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
 
-    assert_int_equal(smoe_select_kernels(info, &desc, shape->tokens, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &desc, shape->tokens}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_REGIME_COUNT; i++)
         reached[i] |= tuning->regimes[i].rows == choices[SMOE_STAGE_EXPERT_DOWN].tile_rows &&
                       (tuning->regimes[i].matmul != SMOE_MATMUL_TILED ||

@@ -201,17 +201,25 @@ static const char *broken_router(const smoe_device_info *info, const smoe_shape 
     return tile->rows == 0 ? NULL : broken_matmul(info, &s->router[i], &need);
 }
 
+/* Weights in 16 bytes. */
+static uint32_t load_of(smoe_type type)
+{
+    return 16 / (uint32_t)smoe_type_size(type, 1);
+}
+
 static const char *broken_experts(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
 {
     const smoe_tile *tile = &s->expert_tuning->regimes[i];
     const smoe_kernel_config *sort = &s->experts[i].sort, *up = &s->experts[i].up, *down = &s->experts[i].down;
-    const uint32_t load = 16 / (uint32_t)smoe_type_size(shape->desc.weight_type, 1), most_groups = info->max_workgroup_count[0];
-    const matmul_need need_up = {tile->matmul, shape->desc.gated ? 2 : 1, load, shape->desc.d_model};
-    const matmul_need need_down = {tile->matmul, 1, load, shape->desc.d_hidden};
-    const matmul_need need_shared_down = {tile->matmul, 1, load, shape->desc.shared_hidden};
+    const uint32_t most_groups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
+    const smoe_matrix_types *types = &shape->desc.types;
+    const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model};
+    const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden};
+    const matmul_need need_shared_up = {tile->matmul, matrices, load_of(types->shared_up), shape->desc.d_model};
+    const matmul_need need_shared_down = {tile->matmul, 1, load_of(types->shared_down), shape->desc.shared_hidden};
     RULE("experts: no unused regime is led to", tile->rows > 0 || (!s->experts[i].used && !s->experts[i].shared_used));
     RULE("experts: inputs stay float32 unless mixed precision is asked for",
-         tile->matmul != SMOE_MATMUL_COOPERATIVE || shape->desc.mixed_precision);
+         tile->matmul != SMOE_MATMUL_COOPERATIVE || shape->desc.precision != SMOE_PRECISION_FLOAT32);
     if (tile->rows == 0)
         return NULL;
     RULES(broken_matmul(info, up, &need_up));
@@ -223,7 +231,7 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_groups);
     if (shape->desc.shared_hidden == 0)
         return NULL;
-    RULES(broken_matmul(info, &s->experts[i].shared_up, &need_up));
+    RULES(broken_matmul(info, &s->experts[i].shared_up, &need_shared_up));
     RULES(broken_matmul(info, &s->experts[i].shared_down, &need_shared_down));
     return NULL;
 }

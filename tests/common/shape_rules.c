@@ -50,7 +50,8 @@ static const char *broken_passes(const smoe_device_info *info, const smoe_plan_d
 
 static const char *broken_ranges(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
 {
-    const uint64_t sizes[] = {smoe_type_size(desc->weight_type, (uint64_t)desc->d_model * desc->d_hidden), 4ull * desc->d_model,
+    const uint64_t elements = (uint64_t)desc->d_model * desc->d_hidden;
+    const uint64_t sizes[] = {smoe_type_size(desc->types.up, elements), smoe_type_size(desc->types.down, elements), 4ull * desc->d_model,
                               4ull * desc->d_hidden}; /* of one expert: matrices, biases */
     uint64_t covered = 0;
     RULE("ranges hold every expert", s->range_count >= 1 && (uint64_t)s->range_count * s->range_experts >= desc->expert_count);
@@ -58,7 +59,7 @@ static const char *broken_ranges(const smoe_device_info *info, const smoe_plan_d
     for (uint32_t r = 0; r < s->range_count; r++) {
         const uint64_t count = smoe_shape_range_expert_count(s, r);
         RULE("every range has experts", count >= 1);
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 4; i++) {
             const uint64_t begin = covered * sizes[i], slack = begin % info->min_storage_buffer_offset_alignment;
             RULE("a range from an aligned start within a buffer", slack + count * sizes[i] <= info->max_storage_buffer_range);
         }
@@ -72,7 +73,8 @@ const char *test_broken_shape(const smoe_device_info *info, const smoe_plan_desc
 {
     const uint64_t range = info->max_storage_buffer_range, shared = desc->shared_hidden;
     RULE("max_active resolved", s->desc.max_active == (desc->max_active ? desc->max_active : desc->expert_count));
-    RULE("the shared expert within a buffer", smoe_type_size(desc->weight_type, desc->d_model * shared) <= range);
+    RULE("the shared expert within a buffer", smoe_type_size(desc->types.shared_up, desc->d_model * shared) <= range &&
+                                                  smoe_type_size(desc->types.shared_down, desc->d_model * shared) <= range);
     RULE("the projection within a buffer", 4ull * desc->projection_width * desc->d_model <= range);
     RULE("the similarities within a buffer", 4ull * desc->projection_width * desc->expert_count <= range);
     RULES(broken_workspace(info, desc, s));

@@ -48,7 +48,7 @@ static bool parse(const char *text, size_t size, char *reason)
     const bool accepted = capability_parse(copy, size, &info, reason);
     free(copy);
     if (accepted) {
-        const smoe_result result = smoe_select_kernels(&info, &desc, 33, choices, NULL);
+        const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 33}, choices, NULL);
         assert_true(result == SMOE_SUCCESS || result == SMOE_ERROR_UNSUPPORTED);
         assert_true(info.usable == !info.reason[0]);
         assert_true(capability_text_clean(info.name) && capability_text_clean(info.driver_name));

@@ -77,7 +77,7 @@ static void test_known_devices(void **state)
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     assert_false(old->usable);
-    assert_int_equal(smoe_select_kernels(old, &device_layers[0].plan, 1, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){old, &device_layers[0].plan, 1}, choices, reason), SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "1.1 is needed"));
 }
 
@@ -139,7 +139,7 @@ static void test_rules(void **state)
                                                    .max_active = 1,
                                                    .max_tokens = 700,
                                                    .gated = k % 2 != 0,
-                                                   .weight_type = (smoe_type)(k % 3)});
+                                                   .types = SMOE_TYPES((smoe_type)(k % 3))});
         }
         assert_true(!files[i].info.usable || checked >= 250); /* most of them fit every device */
     }
@@ -157,7 +157,7 @@ static void test_ranges(void **state)
     assert_int_equal(smoe_shape_init(&host, find("anv_lnl"), mixtral, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_count, 1);
     smoe_plan_desc wide = *mixtral;
-    wide.weight_type = SMOE_TYPE_FLOAT32; /* 224 MiB each */
+    wide.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT32); /* 224 MiB each */
     assert_int_equal(smoe_shape_init(&host, find("turnip_a618"), &wide, &shape), SMOE_ERROR_UNSUPPORTED);
     assert_int_equal(smoe_shape_init(&host, find("panvk_g610"), &wide, &shape), SMOE_SUCCESS);
 }

@@ -34,35 +34,39 @@ static const shape shapes[] = {
     {"gated", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
                      .activation = SMOE_ACTIVATION_SILU, .gated = true, .renormalize = true}},
     {"gated f16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_GELU_TANH, .weight_type = SMOE_TYPE_FLOAT16, .gated = true}},
+                          .activation = SMOE_ACTIVATION_GELU_TANH, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true}},
     {"gated bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                           .activation = SMOE_ACTIVATION_RELU, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true, .renormalize = true}},
+                           .activation = SMOE_ACTIVATION_RELU,
+                           .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .gated = true, .renormalize = true}},
     {"plain", false, {.d_model = 768, .d_hidden = 3072, .expert_count = 16, .top_k = 1, .max_active = 2, .max_tokens = 4096,
                       .activation = SMOE_ACTIVATION_GELU}},
     {"plain f16", false, {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .router = SMOE_ROUTER_COSINE,
+                          .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .router = SMOE_ROUTER_COSINE,
                           .projection_width = 256, .renormalize = true}},
     {"everything", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 256, .top_k = 8, .max_active = 12, .max_tokens = 8192,
                           .router = SMOE_ROUTER_COSINE, .projection_width = 256, .gate = SMOE_GATE_SIGMOID, .renormalize = true,
-                          .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true,
+                          .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .gated = true,
                           .group_count = 8, .top_groups = 4, .shared_hidden = 2048, .shared_gate = true}},
     {"odd", false, {.d_model = 65, .d_hidden = 33, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
-                    .activation = SMOE_ACTIVATION_RELU_SQUARED, .weight_type = SMOE_TYPE_FLOAT16, .shared_hidden = 17}},
+                    .activation = SMOE_ACTIVATION_RELU_SQUARED, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .shared_hidden = 17}},
     {"most", false, {.d_model = 512, .d_hidden = 64, .expert_count = SMOE_MAX_EXPERTS, .top_k = 32, .max_active = 64, .max_tokens = 4096,
                      .activation = SMOE_ACTIVATION_IDENTITY, .gated = true, .group_count = 32, .top_groups = 32}},
     {"mixed f16", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                         .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .mixed_precision = true}},
+                         .activation = SMOE_ACTIVATION_SILU,
+                         .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .precision = SMOE_PRECISION_FLOAT16}},
     {"mixed bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                           .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .weight_type = SMOE_TYPE_BFLOAT16, .gated = true,
-                           .mixed_precision = true}},
+                           .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .gated = true,
+                           .precision = SMOE_PRECISION_BFLOAT16}},
     {"mixed plain", false, {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
-                            .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true}},
+                            .activation = SMOE_ACTIVATION_GELU,
+                            .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .precision = SMOE_PRECISION_FLOAT16}},
     {"mixed odd", false, {.d_model = 2047, .d_hidden = 1023, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_GELU_TANH, .weight_type = SMOE_TYPE_BFLOAT16, .shared_hidden = 17,
-                          .mixed_precision = true}},
+                          .activation = SMOE_ACTIVATION_GELU_TANH, .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .shared_hidden = 17,
+                          .precision = SMOE_PRECISION_BFLOAT16}},
     {"mixed odd f16", false, {.d_model = 1023, .d_hidden = 511, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
-                              .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .shared_hidden = 17,
-                              .mixed_precision = true}},
+                              .activation = SMOE_ACTIVATION_GELU,
+                              .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .shared_hidden = 17,
+                              .precision = SMOE_PRECISION_FLOAT16}},
 };
 
 static void keep_line(void *user, smoe_log_level level, const char *text)
@@ -101,7 +105,7 @@ static void compile_shapes(const smoe_device *device, bool all, bool tiled, char
 {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         smoe_plan *plan = NULL;
-        if ((!all && !shapes[i].first) || (tiled && shapes[i].desc.mixed_precision))
+        if ((!all && !shapes[i].first) || (tiled && shapes[i].desc.precision != SMOE_PRECISION_FLOAT32))
             continue;
         line[0] = '\0';
         pipelines_name_shape(shapes[i].name);

@@ -251,42 +251,30 @@ static bool allocate(test_app *app)
     return true;
 }
 
+typedef struct part_content {
+    const void *from; /* NULL: none */
+    VkDeviceSize size;
+} part_content;
+
+/* Room for every tensor, the absent ones too, which get no buffer. */
+static void list_tensors(const test_problem *problem, part_content *contents)
+{
+    smoe_layer_tensor tensor;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&problem->plan, i, &tensor); i++)
+        contents[i] = (part_content){smoe_host_weights_get(&problem->weights, &tensor).data, tensor.size ? tensor.size : 4};
+}
+
 bool app_buffer_create(test_app *app, const test_problem *problem, VkDeviceSize workspace_size)
 {
     const VkDeviceSize alignment = app->info.min_storage_buffer_offset_alignment;
-    const smoe_host_weights *weights = &problem->weights;
-#define ARRAY(field) {weights->field, sizeof problem->field}
-    const struct {
-        const void *from;
-        VkDeviceSize size;
-    } contents[APP_PART_COUNT] = {
-        [APP_ROUTER_WEIGHT] = ARRAY(router_weight),
-        [APP_ROUTER_BIAS] = ARRAY(router_bias),
-        [APP_ROUTER_PROJECTION] = ARRAY(router_projection),
-        [APP_ROUTER_PROJECTION_BIAS] = ARRAY(router_projection_bias),
-        [APP_ROUTER_SIMILARITY] = ARRAY(router_similarity),
-        [APP_ROUTER_LOG_SCALE] = ARRAY(router_log_scale),
-        [APP_SELECTION_BIAS] = ARRAY(selection_bias),
-        [APP_W1] = ARRAY(w1),
-        [APP_B1] = ARRAY(b1),
-        [APP_W3] = ARRAY(w3),
-        [APP_B3] = ARRAY(b3),
-        [APP_W2] = ARRAY(w2),
-        [APP_B2] = ARRAY(b2),
-        [APP_SHARED_W1] = ARRAY(shared_w1),
-        [APP_SHARED_B1] = ARRAY(shared_b1),
-        [APP_SHARED_W3] = ARRAY(shared_w3),
-        [APP_SHARED_B3] = ARRAY(shared_b3),
-        [APP_SHARED_W2] = ARRAY(shared_w2),
-        [APP_SHARED_B2] = ARRAY(shared_b2),
-        [APP_SHARED_GATE] = ARRAY(shared_gate),
+    part_content contents[APP_PART_COUNT] = {
         [APP_X] = {problem->x, sizeof problem->x},
         [APP_Y] = {NULL, sizeof problem->x},
         [APP_WORKSPACE] = {NULL, workspace_size},
         [APP_REPORT] = {NULL, PROBLEM_REPORT * sizeof(uint32_t)},
         [APP_TOTALS] = {NULL, SMOE_TOTALS_WORDS(PROBLEM_EXPERTS) * sizeof(uint32_t)},
     };
-#undef ARRAY
+    list_tensors(problem, contents);
     VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT,
@@ -315,28 +303,13 @@ void *app_part_data(const test_app *app, app_part part)
 
 smoe_layer_desc app_layer_desc(const test_app *app)
 {
-    return (smoe_layer_desc){
-        .router_weight = app->parts[APP_ROUTER_WEIGHT],
-        .router_bias = app->parts[APP_ROUTER_BIAS],
-        .router_projection = app->parts[APP_ROUTER_PROJECTION],
-        .router_projection_bias = app->parts[APP_ROUTER_PROJECTION_BIAS],
-        .router_similarity = app->parts[APP_ROUTER_SIMILARITY],
-        .router_log_scale = app->parts[APP_ROUTER_LOG_SCALE],
-        .selection_bias = app->parts[APP_SELECTION_BIAS],
-        .w1 = app->parts[APP_W1],
-        .b1 = app->parts[APP_B1],
-        .w3 = app->parts[APP_W3],
-        .b3 = app->parts[APP_B3],
-        .w2 = app->parts[APP_W2],
-        .b2 = app->parts[APP_B2],
-        .shared_w1 = app->parts[APP_SHARED_W1],
-        .shared_b1 = app->parts[APP_SHARED_B1],
-        .shared_w3 = app->parts[APP_SHARED_W3],
-        .shared_b3 = app->parts[APP_SHARED_B3],
-        .shared_w2 = app->parts[APP_SHARED_W2],
-        .shared_b2 = app->parts[APP_SHARED_B2],
-        .shared_gate = app->parts[APP_SHARED_GATE],
-    };
+    const smoe_plan_desc any = {.d_model = 1};
+    smoe_layer_desc desc = {0};
+    smoe_layer_tensor tensor;
+
+    for (uint32_t i = 0; smoe_layer_tensor_get(&any, i, &tensor); i++)
+        smoe_layer_desc_set(&desc, &tensor, app->parts[i]);
+    return desc;
 }
 
 smoe_binding_desc app_binding_desc(const test_app *app, bool report)

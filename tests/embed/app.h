@@ -9,27 +9,7 @@
 #include "problem.h"
 
 typedef enum app_part {
-    APP_ROUTER_WEIGHT,
-    APP_ROUTER_BIAS,
-    APP_ROUTER_PROJECTION,
-    APP_ROUTER_PROJECTION_BIAS,
-    APP_ROUTER_SIMILARITY,
-    APP_ROUTER_LOG_SCALE,
-    APP_SELECTION_BIAS,
-    APP_W1,
-    APP_B1,
-    APP_W3,
-    APP_B3,
-    APP_W2,
-    APP_B2,
-    APP_SHARED_W1,
-    APP_SHARED_B1,
-    APP_SHARED_W3,
-    APP_SHARED_B3,
-    APP_SHARED_W2,
-    APP_SHARED_B2,
-    APP_SHARED_GATE,
-    APP_X,
+    APP_X = SMOE_MAX_LAYER_TENSORS, /* before it the layer's tensors, by smoe_layer_tensor_get's index */
     APP_Y,
     APP_WORKSPACE,
     APP_REPORT,

@@ -40,17 +40,17 @@ static bool solve(test_problem *problem)
         .router_similarity = weights->router_similarity,
         .router_log_scale = weights->router_log_scale,
         .selection_bias = weights->selection_bias,
-        .w1 = weights->w1,
+        .w1 = weights->w1.data,
         .b1 = weights->b1,
-        .w3 = weights->w3,
+        .w3 = weights->w3.data,
         .b3 = weights->b3,
-        .w2 = weights->w2,
+        .w2 = weights->w2.data,
         .b2 = weights->b2,
-        .shared_w1 = weights->shared_w1,
+        .shared_w1 = weights->shared_w1.data,
         .shared_b1 = weights->shared_b1,
-        .shared_w3 = weights->shared_w3,
+        .shared_w3 = weights->shared_w3.data,
         .shared_b3 = weights->shared_b3,
-        .shared_w2 = weights->shared_w2,
+        .shared_w2 = weights->shared_w2.data,
         .shared_b2 = weights->shared_b2,
         .shared_gate = weights->shared_gate,
     };
@@ -102,11 +102,11 @@ static void use_cosine_router(test_problem *problem)
     weights->router_similarity = problem->router_similarity;
     weights->router_log_scale = problem->router_log_scale;
     weights->selection_bias = problem->selection_bias;
-    weights->shared_w1 = problem->shared_w1;
+    weights->shared_w1.data = problem->shared_w1;
     weights->shared_b1 = problem->shared_b1;
-    weights->shared_w3 = problem->shared_w3;
+    weights->shared_w3.data = problem->shared_w3;
     weights->shared_b3 = problem->shared_b3;
-    weights->shared_w2 = problem->shared_w2;
+    weights->shared_w2.data = problem->shared_w2;
     weights->shared_b2 = problem->shared_b2;
     weights->shared_gate = problem->shared_gate;
     problem->params.eps = 0.2f;
@@ -132,12 +132,11 @@ bool problem_init(test_problem *problem, problem_kind kind)
     problem->params = smoe_forward_defaults();
     problem->params.token_count = PROBLEM_TOKENS;
     problem->weights = (smoe_host_weights){
-        .weight_type = SMOE_TYPE_FLOAT32,
-        .w1 = problem->w1,
+        .w1 = {problem->w1, SMOE_TYPE_FLOAT32},
         .b1 = problem->b1,
-        .w3 = problem->w3,
+        .w3 = {problem->w3, SMOE_TYPE_FLOAT32},
         .b3 = problem->b3,
-        .w2 = problem->w2,
+        .w2 = {problem->w2, SMOE_TYPE_FLOAT32},
         .b2 = problem->b2,
     };
     (kind == PROBLEM_LINEAR ? use_linear_router : use_cosine_router)(problem);

@@ -370,7 +370,8 @@ static float *run_large(smoe_device *device, uint32_t width, uint32_t hidden, ui
     assert_true(values && y);
     for (size_t i = 0; i < width + 2 * matrix + rows; i++)
         values[i] = test_random_uniform(&random, -1, 1);
-    const smoe_host_weights weights = {.router_weight = values, .w1 = values + width, .w2 = values + width + matrix};
+    const smoe_host_weights weights = {.router_weight = values, .w1 = {values + width, SMOE_TYPE_FLOAT32},
+                                       .w2 = {values + width + matrix, SMOE_TYPE_FLOAT32}};
     params.token_count = tokens;
     assert_int_equal(smoe_device_layer_create(device, &plan, &weights, &layer), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &params, values + width + 2 * matrix, y, NULL, NULL), SMOE_SUCCESS);

@@ -15,19 +15,19 @@
 #define MISSING(field)                                                                                                            \
     do {                                                                                                                          \
         smoe_host_weights without = problem->weights;                                                                             \
-        without.field = NULL;                                                                                                     \
+        memset(&without.field, 0, sizeof without.field);                                                                          \
         check_create(fixture, &problem->plan, &without, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must not be NULL");      \
     } while (0)
 #define SUPERFLUOUS(field, rule)                                                                                                  \
     do {                                                                                                                          \
         smoe_host_weights more = weights;                                                                                         \
-        more.field = problem->w1;                                                                                                 \
-        check_create(fixture, &plan, &more, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must be NULL unless the plan" rule); \
+        memcpy(&more.field, &(const void *){problem->router_weight}, sizeof(void *));                                             \
+        check_create(fixture, &plan, &more, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must be NULL unless " rule);         \
     } while (0)
 #define OPTIONAL(field)                                                                                                           \
     do {                                                                                                                          \
         smoe_host_weights without = problem->weights;                                                                             \
-        without.field = NULL;                                                                                                     \
+        memset(&without.field, 0, sizeof without.field);                                                                          \
         assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &without, &layer), SMOE_SUCCESS);              \
         smoe_device_layer_destroy(layer);                                                                                         \
     } while (0)
@@ -49,27 +49,28 @@ static void test_create_arguments(void **state)
     MISSING(w2);
     MISSING(w3);
     OPTIONAL(router_bias);
-    SUPERFLUOUS(router_projection, "'s router is cosine");
-    SUPERFLUOUS(router_projection_bias, "'s router is cosine");
-    SUPERFLUOUS(router_similarity, "'s router is cosine");
-    SUPERFLUOUS(router_log_scale, "'s router is cosine");
-    SUPERFLUOUS(selection_bias, "'s gate is sigmoid");
-    SUPERFLUOUS(shared_w1, " has a shared expert");
-    SUPERFLUOUS(shared_b1, " has a shared expert");
-    SUPERFLUOUS(shared_w3, " has a shared expert");
-    SUPERFLUOUS(shared_b3, " has a shared expert");
-    SUPERFLUOUS(shared_w2, " has a shared expert");
-    SUPERFLUOUS(shared_b2, " has a shared expert");
-    SUPERFLUOUS(shared_gate, " has shared_gate");
+    SUPERFLUOUS(router_projection, "the router is cosine");
+    SUPERFLUOUS(router_projection_bias, "the router is cosine");
+    SUPERFLUOUS(router_similarity, "the router is cosine");
+    SUPERFLUOUS(router_log_scale, "the router is cosine");
+    SUPERFLUOUS(selection_bias, "the gate is sigmoid");
+    SUPERFLUOUS(shared_w1, "there is a shared expert");
+    SUPERFLUOUS(shared_b1, "there is a shared expert");
+    SUPERFLUOUS(shared_w3, "there is a gated shared expert");
+    SUPERFLUOUS(shared_b3, "there is a gated shared expert");
+    SUPERFLUOUS(shared_w2, "there is a shared expert");
+    SUPERFLUOUS(shared_b2, "there is a shared expert");
+    SUPERFLUOUS(shared_gate, "shared_gate is true");
     plan.gated = false;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w3 must be NULL unless the plan is gated");
-    weights.w3 = NULL;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.b3 must be NULL unless the plan is gated");
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w3 must be NULL unless the experts are gated");
+    weights.w3.data = NULL;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.b3 must be NULL unless the experts are gated");
     weights = problem->weights;
-    weights.weight_type = (smoe_type)3;
-    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weight_type");
-    weights.weight_type = (smoe_type)-1;
-    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weight_type");
+    weights.w1.type = (smoe_type)3;
+    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w1.type must be a smoe_type, is 3");
+    weights = problem->weights;
+    weights.w2.type = (smoe_type)-1;
+    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w2.type must be a smoe_type, is -1");
     plan = problem->plan;
     plan.top_k = PROBLEM_EXPERTS + 1;
     check_create(fixture, &plan, &problem->weights, SMOE_ERROR_INVALID_ARGUMENT, "top_k");
@@ -98,15 +99,16 @@ static void test_create_arguments_of_cosine(void **state)
     OPTIONAL(shared_b1);
     OPTIONAL(shared_b3);
     OPTIONAL(shared_b2);
-    SUPERFLUOUS(router_weight, "'s router is linear");
-    SUPERFLUOUS(router_bias, "'s router is linear");
+    SUPERFLUOUS(router_weight, "the router is linear");
+    SUPERFLUOUS(router_bias, "the router is linear");
     plan.shared_gate = false;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_gate must be NULL unless the plan has shared_gate");
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_gate must be NULL unless shared_gate is true");
     plan = problem->plan;
     plan.gated = false;
-    weights.w3 = weights.b3 = NULL;
+    weights.w3.data = NULL;
+    weights.b3 = NULL;
     check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_w3 must be NULL");
-    weights.shared_w3 = NULL;
+    weights.shared_w3.data = NULL;
     check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_b3 must be NULL");
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
@@ -150,14 +152,13 @@ static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host
     smoe_host_weights weights = problem->weights;
     smoe_device_layer *layer = NULL;
 
-    plan.weight_type = plan_type;
-    weights.weight_type = host_type;
-    weights.w1 = at;
-    weights.w3 = at + size * PROBLEM_MATRIX;
-    weights.w2 = at + size * 2 * PROBLEM_MATRIX;
-    weights.shared_w1 = at + size * 3 * PROBLEM_MATRIX;
-    weights.shared_w3 = at + size * (3 * PROBLEM_MATRIX + PROBLEM_SHARED_MATRIX);
-    weights.shared_w2 = at + size * (3 * PROBLEM_MATRIX + 2 * PROBLEM_SHARED_MATRIX);
+    plan.types = (smoe_matrix_types)SMOE_TYPES(plan_type);
+    weights.w1 = (smoe_host_weight){at, host_type};
+    weights.w3 = (smoe_host_weight){at + size * PROBLEM_MATRIX, host_type};
+    weights.w2 = (smoe_host_weight){at + size * 2 * PROBLEM_MATRIX, host_type};
+    weights.shared_w1 = (smoe_host_weight){at + size * 3 * PROBLEM_MATRIX, host_type};
+    weights.shared_w3 = (smoe_host_weight){at + size * (3 * PROBLEM_MATRIX + PROBLEM_SHARED_MATRIX), host_type};
+    weights.shared_w2 = (smoe_host_weight){at + size * (3 * PROBLEM_MATRIX + 2 * PROBLEM_SHARED_MATRIX), host_type};
     assert_int_equal(smoe_device_layer_create(fixture->device, &plan, &weights, &layer), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
     smoe_device_layer_destroy(layer);

@@ -29,24 +29,14 @@ static uint64_t read_layer(const smoe_layer_file *file)
     smoe_host_weights weights;
     if (smoe_layer_file_layer(file, &plan, &params, &weights) != SMOE_SUCCESS)
         return 0;
-    const uint64_t e = plan.expert_count, d = plan.d_model, h = plan.d_hidden, p = plan.projection_width, s = plan.shared_hidden;
-    const uint64_t size = smoe_type_size(plan.weight_type, 1);
-    const struct {
-        const void *data;
-        uint64_t size;
-    } arrays[] = {
-        {weights.router_weight, 4 * e * d}, {weights.router_bias, 4 * e}, {weights.router_projection, 4 * p * d},
-        {weights.router_projection_bias, 4 * p}, {weights.router_similarity, 4 * p * e}, {weights.router_log_scale, 4},
-        {weights.selection_bias, 4 * e}, {weights.w1, size * e * h * d}, {weights.w2, size * e * d * h}, {weights.w3, size * e * h * d},
-        {weights.b1, 4 * e * h}, {weights.b3, 4 * e * h}, {weights.b2, 4 * e * d}, {weights.shared_w1, size * s * d},
-        {weights.shared_w2, size * d * s}, {weights.shared_w3, size * s * d}, {weights.shared_b1, 4 * s}, {weights.shared_b3, 4 * s},
-        {weights.shared_b2, 4 * d}, {weights.shared_gate, 4 * d},
-    };
+    smoe_layer_tensor tensor;
     uint64_t sum = 0;
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        sum += arrays[i].data ? sum_bytes(arrays[i].data, arrays[i].size) : 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++) {
+        const smoe_host_weight array = smoe_host_weights_get(&weights, &tensor);
+        sum += array.data ? sum_bytes(array.data, smoe_type_size(array.type, tensor.element_count)) : 0;
+    }
     const smoe_tensor *x = smoe_layer_file_tensor(file, "x");
-    return x ? sum + sum_bytes(x->data, 4 * (uint64_t)params.token_count * d) : sum;
+    return x ? sum + sum_bytes(x->data, 4ull * params.token_count * plan.d_model) : sum;
 }
 
 static uint64_t read_everything(const char *path, const uint8_t *data, size_t size)

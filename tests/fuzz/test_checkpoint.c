@@ -120,17 +120,14 @@ static double sum_layer(const smoe_checkpoint_layer *layer)
     smoe_plan_desc plan;
     smoe_host_weights w;
     assert_int_equal(smoe_checkpoint_layer_get(layer, &plan, NULL, &w), SMOE_SUCCESS);
-    const uint64_t e = plan.expert_count, d = plan.d_model, h = plan.d_hidden, s = plan.shared_hidden;
-    const uint64_t words = plan.weight_type == SMOE_TYPE_FLOAT32 ? 2 : 1;
+    smoe_layer_tensor tensor;
     double sum = 0.0;
-    const struct {
-        const void *data;
-        uint64_t count; /* of 16 bits */
-    } arrays[] = {{w.router_weight, 2 * e * d}, {w.selection_bias, 2 * e}, {w.w1, words * e * h * d}, {w.w3, words * e * h * d},
-                  {w.w2, words * e * h * d}, {w.shared_w1, words * s * d}, {w.shared_w3, words * s * d}, {w.shared_w2, words * s * d}};
-    for (size_t i = 0; i < COUNT(arrays); i++)
-        for (uint64_t j = 0; arrays[i].data && j < arrays[i].count; j++)
-            sum += ((const uint16_t *)arrays[i].data)[j];
+    for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++) {
+        const smoe_host_weight array = smoe_host_weights_get(&w, &tensor);
+        const uint64_t words = smoe_type_size(array.type, tensor.element_count) / 2;
+        for (uint64_t j = 0; array.data && j < words; j++)
+            sum += ((const uint16_t *)array.data)[j];
+    }
     return sum;
 }
 
@@ -174,14 +171,15 @@ static void test_right(void **state)
     smoe_checkpoint_close(checkpoint); /* the layer stands alone */
     assert_int_equal(smoe_checkpoint_layer_get(layer, &plan, &params, &weights), SMOE_SUCCESS);
     assert_int_equal(plan.gate, SMOE_GATE_SIGMOID);
-    assert_int_equal(plan.weight_type, SMOE_TYPE_FLOAT32); /* of two types */
+    assert_int_equal(plan.types.up, SMOE_TYPE_FLOAT32); /* of two types */
     assert_int_equal(plan.shared_hidden, 5);
     assert_int_equal(plan.group_count, 2);
     assert_true(params.scale == 2.5f && params.eps == 0.0f && plan.renormalize);
     const float first[] = {1, 2, 3, 4, 5, 6};
-    assert_memory_equal(weights.w1, first, sizeof first);
+    assert_memory_equal(weights.w1.data, first, sizeof first);
     /* Expert 1 is bfloat16 in the file: its words are the halves of 1, 2, 3, .. as float32. */
-    assert_true(((const float *)weights.w1)[7] == 1.0f && ((const float *)weights.w1)[6] == 0.0f && ((const float *)weights.w1)[9] == 2.0f);
+    const float *w1 = weights.w1.data;
+    assert_true(w1[7] == 1.0f && w1[6] == 0.0f && w1[9] == 2.0f);
     smoe_checkpoint_layer_destroy(layer);
 }
 
@@ -384,8 +382,8 @@ static void test_only_its_bytes(void **state)
     assert_int_equal(smoe_checkpoint_read(checkpoint, 0, NULL, &layer), SMOE_SUCCESS);
     const uint64_t bytes = bytes_read_so_far() - before;
     assert_int_equal(smoe_checkpoint_layer_get(layer, NULL, NULL, &weights), SMOE_SUCCESS);
-    assert_memory_equal(weights.w1, values, 2 * matrix);
-    const float *w2 = weights.w2; /* transposed: [E,D,H] of [E,H,D] */
+    assert_memory_equal(weights.w1.data, values, 2 * matrix);
+    const float *w2 = weights.w2.data; /* transposed: [E,D,H] of [E,H,D] */
     for (uint64_t e = 0; e < 2; e++)
         for (uint64_t d = 0; d < LENGTH; d++)
             for (uint64_t h = 0; h < LENGTH; h++)

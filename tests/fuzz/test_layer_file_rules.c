@@ -97,7 +97,7 @@ static void test_layer(void **state)
         assert_int_equal(plan.max_active, plan_expected.max_active);
         assert_int_equal(plan.max_tokens, plan_expected.max_tokens);
         assert_int_equal(plan.activation, plan_expected.activation);
-        assert_int_equal(plan.weight_type, plan_expected.weight_type);
+        assert_memory_equal(&plan.types, &plan_expected.types, sizeof plan.types);
         assert_int_equal(plan.gated, plan_expected.gated);
         assert_int_equal(plan.renormalize, plan_expected.renormalize);
         assert_int_equal(plan.router, SMOE_ROUTER_LINEAR);
@@ -108,11 +108,11 @@ static void test_layer(void **state)
         assert_true(params.scale == 2.5f && params.tie_tolerance == 1e-3f && params.max_active == 0);
         assert_ptr_equal(weights.router_weight, smoe_layer_file_tensor(file, "router.weight")->data);
         assert_ptr_equal(weights.router_bias, smoe_layer_file_tensor(file, "router.bias")->data);
-        assert_ptr_equal(weights.w1, smoe_layer_file_tensor(file, "experts.w1")->data);
-        assert_ptr_equal(weights.w2, smoe_layer_file_tensor(file, "experts.w2")->data);
+        assert_ptr_equal(weights.w1.data, smoe_layer_file_tensor(file, "experts.w1")->data);
+        assert_ptr_equal(weights.w2.data, smoe_layer_file_tensor(file, "experts.w2")->data);
         assert_ptr_equal(weights.b1, smoe_layer_file_tensor(file, "experts.b1")->data);
         assert_ptr_equal(weights.b2, smoe_layer_file_tensor(file, "experts.b2")->data);
-        assert_ptr_equal(weights.w3, gated ? smoe_layer_file_tensor(file, "experts.w3")->data : NULL);
+        assert_ptr_equal(weights.w3.data, gated ? smoe_layer_file_tensor(file, "experts.w3")->data : NULL);
         assert_ptr_equal(weights.b3, gated ? smoe_layer_file_tensor(file, "experts.b3")->data : NULL);
         smoe_layer_file_close(file);
     }
@@ -217,7 +217,7 @@ static const change changes[] = {
     TENSOR(false, "router.weight", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "router.weight is missing"),
     TENSOR(false, "experts.w1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.w1 is missing"),
     TENSOR(false, "experts.w2", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.w2 is missing"),
-    TENSOR(true, "experts.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.b3 is there without experts.w3"),
+    TENSOR(true, "experts.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.b3 must not be there unless the experts are gated"),
     TENSOR(false, "experts.b1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
     TENSOR(true, "experts.b3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
     TENSOR(false, "experts.w3", F32, 3, 3, 5, 4, BAD, "gated contradicts"),
@@ -226,8 +226,8 @@ static const change changes[] = {
     TENSOR(false, "router.bias", F32, 1, 4, 1, 1, BAD, "router.bias is [4]"),
     TENSOR(false, "experts.w1", F32, 3, 3, 4, 5, BAD, "experts.w1 is [3,4,5], but the other tensors ask for [3,n,4]"),
     TENSOR(false, "experts.w2", F32, 3, 3, 5, 4, BAD, "experts.w2"),
-    TENSOR(false, "experts.w2", SMOE_TENSOR_FLOAT16, 3, 3, 4, 5, BAD, "one dtype"),
-    TENSOR(true, "experts.w3", SMOE_TENSOR_FLOAT16, 3, 3, 5, 4, BAD, "one dtype"),
+    TENSOR(false, "experts.w2", SMOE_TENSOR_FLOAT16, 3, 3, 4, 5, OK, ""),
+    TENSOR(true, "experts.w3", SMOE_TENSOR_FLOAT16, 3, 3, 5, 4, BAD, "experts.w1 and experts.w3 must have one dtype"),
     TENSOR(false, "experts.b1", F32, 2, 3, 4, 1, BAD, "experts.b1"),
     TENSOR(false, "experts.b2", F32, 2, 3, 5, 1, BAD, "experts.b2"),
     TENSOR(false, "experts.b2", SMOE_TENSOR_FLOAT64, 2, 3, 4, 1, UNSUPPORTED, "experts.b2 is F64"),
@@ -238,7 +238,7 @@ static const change changes[] = {
     TENSOR(false, "router.similarity", F32, 2, 2, 3, 1, BAD, "linear and of a cosine router"),
     TENSOR(false, "router.log_scale", F32, 1, 1, 1, 1, BAD, "router.weight and router.log_scale"),
     TENSOR(false, "shared.w1", F32, 2, 5, 4, 1, BAD, "metadata shared is 0, but the file has a tensor \"shared.w1\""),
-    TENSOR(false, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 3, 5, 4, BAD, "one dtype"),
+    TENSOR(false, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 3, 5, 4, UNSUPPORTED, "experts.w1 is F64; smoe takes F32, F16 and BF16"),
 };
 
 static void test_contradictions(void **state)
@@ -304,14 +304,20 @@ static void test_types(void **state)
         sample_tensor(&sample, "experts.w1", types[i], 3, 4, 5, 4);
         sample_tensor(&sample, "experts.w2", types[i], 3, 4, 4, 5);
         sample_tensor(&sample, "experts.w3", types[i], 3, 4, 5, 4);
+        smoe_layer_file *own = open_sample(&sample, &plan, NULL, &weights); /* the shared expert's types are its own */
+        assert_true(plan.types.up == expected[i] && plan.types.shared_up == SMOE_TYPE_FLOAT32);
+        smoe_layer_file_close(own);
+        sample_tensor(&sample, "shared.w1", types[i], 2, 7, 4, 1);
         if (types[i] != F32)
-            assert_true(sample_gives(&sample, BAD, "shared.w1, shared.w2 and shared.w3 must have the dtype of experts.w1"));
+            assert_true(sample_gives(&sample, BAD, "shared.w1 and shared.w3 must have one dtype"));
         sample_tensor(&sample, "shared.w1", types[i], 2, 7, 4, 1);
         sample_tensor(&sample, "shared.w2", types[i], 2, 4, 7, 1);
         sample_tensor(&sample, "shared.w3", types[i], 2, 7, 4, 1);
         smoe_layer_file *file = open_sample(&sample, &plan, NULL, &weights);
-        assert_int_equal(plan.weight_type, expected[i]);
-        assert_int_equal(weights.weight_type, expected[i]);
+        const smoe_matrix_types all = SMOE_TYPES(expected[i]);
+        assert_memory_equal(&plan.types, &all, sizeof all);
+        assert_int_equal(weights.w1.type, expected[i]);
+        assert_int_equal(weights.shared_w2.type, expected[i]);
         smoe_layer_file_close(file);
         sample_tensor(&sample, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 4, 5, 4);
         sample_tensor(&sample, "experts.w2", SMOE_TENSOR_FLOAT64, 3, 4, 4, 5);
@@ -345,8 +351,8 @@ static void test_full_layer(void **state)
     } tensors[] = {
         {"router.projection.weight", weights.router_projection}, {"router.projection.bias", weights.router_projection_bias},
         {"router.similarity", weights.router_similarity},        {"router.log_scale", weights.router_log_scale},
-        {"router.selection_bias", weights.selection_bias},       {"shared.w1", weights.shared_w1},
-        {"shared.w2", weights.shared_w2},                        {"shared.w3", weights.shared_w3},
+        {"router.selection_bias", weights.selection_bias},       {"shared.w1", weights.shared_w1.data},
+        {"shared.w2", weights.shared_w2.data},                        {"shared.w3", weights.shared_w3.data},
         {"shared.b1", weights.shared_b1},                        {"shared.b2", weights.shared_b2},
         {"shared.b3", weights.shared_b3},                        {"shared.gate", weights.shared_gate},
         {"router.weight", weights.router_weight},                {"router.bias", weights.router_bias},
@@ -378,12 +384,12 @@ static const change full_changes[] = {
     TENSOR(true, "shared.w1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "shared.w1 is missing"),
     TENSOR(true, "shared.w1", F32, 2, 7, 5, 1, BAD, "shared.w1 is [7,5]"),
     TENSOR(true, "shared.w2", F32, 2, 7, 4, 1, BAD, "shared.w2 is [7,4], but the other tensors ask for [4,7]"),
-    TENSOR(true, "shared.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "shared.w3 is missing, but the experts are gated"),
+    TENSOR(true, "shared.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "shared.w3 is missing"),
     TENSOR(true, "shared.b3", F32, 1, 6, 1, 1, BAD, "shared.b3"),
     TENSOR(true, "shared.gate", F32, 1, 7, 1, 1, BAD, "shared.gate is [7]"),
     META("shared", "0", BAD, "metadata shared is 0"),
     META("router", "linear", BAD, "tensors are those of a cosine router"),
-    META("score", "softmax", BAD, "selection_bias needs metadata score sigmoid"),
+    META("score", "softmax", BAD, "router.selection_bias must not be there unless the gate is sigmoid"),
     META("n_group", "3", BAD, "does not divide the 4 experts"),
     META("n_group", "1", OK, ""), /* and topk_group 1: no groups */
     META("n_group", "4", BAD, "topk_group is 1: so many groups of 1 experts hold fewer than k = 2"),
@@ -466,7 +472,7 @@ static void test_write_layer(void **state)
         unnamed[0].activation = (smoe_activation)99;
         unnamed[1].gate = (smoe_gate)99;
         unnamed[2].router = (smoe_router)99;
-        unnamed[3].weight_type = (smoe_type)99;
+        unnamed[3].router = (smoe_router)-1;
         for (int i = 0; i < 4; i++)
             assert_int_equal(smoe_layer_file_write_layer(path, &unnamed[i], &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
         smoe_layer_file_close(file);

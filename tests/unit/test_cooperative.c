@@ -152,17 +152,17 @@ static void test_choices(void **state)
         for (uint32_t k = 0; k < 16; k++) {
             smoe_device_info info = test_device(i);
             smoe_plan_desc desc = {.d_model = 512, .d_hidden = 200, .expert_count = 8, .top_k = 2, .max_active = 3, .max_tokens = 512,
-                                   .gated = true, .weight_type = k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16};
+                                   .gated = true, .types = SMOE_TYPES(k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16)};
             const uint32_t needs = SMOE_CAPABILITY_COOPERATIVE_MATRIX | (k % 2 ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
             if (k / 8)
                 info.capabilities &= ~needs;
             const bool built = smoe_kernel_row_get(k % 2 ? SMOE_KERNEL_expert_up_cooperative_bfloat16
                                                          : SMOE_KERNEL_expert_up_cooperative)->spirv_size > 0;
-            const bool expects = built && k / 8 == 0 && k / 2 % 4 > 1 && taken(&info, desc.weight_type).rows > 0 &&
+            const bool expects = built && k / 8 == 0 && k / 2 % 4 > 1 && taken(&info, desc.types.up).rows > 0 &&
                                  info.type != VK_PHYSICAL_DEVICE_TYPE_CPU && (needs & ~info.capabilities) == 0;
-            assert_int_equal(smoe_select_kernels(&info, &desc, tokens[k / 2 % 4], plain, NULL), SMOE_SUCCESS);
-            desc.mixed_precision = true;
-            assert_int_equal(smoe_select_kernels(&info, &desc, tokens[k / 2 % 4], mixed, NULL), SMOE_SUCCESS);
+            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, plain, NULL), SMOE_SUCCESS);
+            desc.precision = smoe_type_precision(desc.types.up);
+            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, mixed, NULL), SMOE_SUCCESS);
             for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
                 const bool expert = stage == SMOE_STAGE_EXPERT_UP || stage == SMOE_STAGE_EXPERT_DOWN;
                 if (is_cooperative(&mixed[stage]) != (expert && expects) || is_cooperative(&plain[stage]))
@@ -175,22 +175,36 @@ static void test_choices(void **state)
         }
 }
 
-static void test_float32_is_refused(void **state)
+/* The precision must be the one of every matrix that the plan has. */
+static void test_other_types_are_refused(void **state)
 {
     const smoe_device_info info = test_device(7);
-    const smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9, .mixed_precision = true};
+    smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9,
+                           .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32}, .precision = SMOE_PRECISION_FLOAT16};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     (void)state;
-    assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_non_null(strstr(reason, "mixed_precision"));
-    assert_non_null(strstr(reason, "float32 weights"));
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "plan desc.precision"));
+    assert_non_null(strstr(reason, "types.down is float32"));
+    desc.types.down = SMOE_TYPE_FLOAT16; /* there is no shared expert */
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_SUCCESS);
+    desc.shared_hidden = 8;
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "types.shared_up is float32"));
+    desc.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT16);
+    desc.precision = SMOE_PRECISION_BFLOAT16;
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    desc.precision = (smoe_precision)3;
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    desc.precision = SMOE_PRECISION_FLOAT16;
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_SUCCESS);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_order_of_shapes),
                                        cmocka_unit_test(test_configurations), cmocka_unit_test(test_narrow_subgroups),
-                                       cmocka_unit_test(test_choices), cmocka_unit_test(test_float32_is_refused)};
+                                       cmocka_unit_test(test_choices), cmocka_unit_test(test_other_types_are_refused)};
     return cmocka_run_group_tests_name("cooperative", tests, NULL, NULL);
 }

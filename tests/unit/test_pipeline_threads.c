@@ -374,9 +374,9 @@ static void close_context(smoe_context *context)
 /* Two layers of a model, say. */
 static const smoe_plan_desc plans[2] = {
     {.d_model = 64, .d_hidden = 96, .expert_count = 8, .top_k = 2, .max_active = 4, .max_tokens = 512,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16, .renormalize = true},
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .renormalize = true},
     {.d_model = 64, .d_hidden = 96, .expert_count = 8, .top_k = 2, .max_active = 4, .max_tokens = 512,
-     .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT32, .shared_hidden = 32},
+     .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT32), .shared_hidden = 32},
 };
 
 /* tests/unit/test_shared_pipelines.c has two plans that live at the same time. */

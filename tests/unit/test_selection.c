@@ -27,22 +27,22 @@ static void test_every_device(void **state)
                     .max_active = 1,
                     .max_tokens = 5000,
                     .gated = j / 77 % 2 != 0,
-                    .weight_type = j / 154 ? (j % 2 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16) : SMOE_TYPE_FLOAT32,
+                    .types = SMOE_TYPES(j / 154 ? (j % 2 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16) : SMOE_TYPE_FLOAT32),
                     .router = j % 3 ? SMOE_ROUTER_LINEAR : SMOE_ROUTER_COSINE,
                     .projection_width = j % 3 ? 0 : widths[(j + 3) % 7],
                     .group_count = j % 4 ? 0 : experts[j / 7 % 11],
                     .top_groups = j % 4 || experts[j / 7 % 11] == 1 ? 0 : 1,
                     .shared_hidden = j % 5 ? 0 : widths[(j + 5) % 7],
                     .shared_gate = j % 10 == 0,
-                    .mixed_precision = j / 154 && j % 7 < 4,
                 };
+                desc.precision = j % 7 < 4 ? smoe_type_precision(desc.types.up) : SMOE_PRECISION_FLOAT32;
                 smoe_shape shape;
                 if (smoe_shape_init(&host, &info, &desc, &shape))
                     continue; /* beyond the device's range: test_shape's business */
                 const char *rule = test_broken_selection(&info, &shape);
                 if (rule)
-                    fail_msg("rule \"%s\": %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d mixed=%d", rule, info.name,
-                             masked, desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.weight_type, desc.mixed_precision);
+                    fail_msg("rule \"%s\": %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d precision=%d", rule, info.name,
+                             masked, desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.types.up, desc.precision);
             }
 }
 
@@ -77,7 +77,7 @@ static const struct {
 static void choose(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens, smoe_kernel_choice *choices)
 {
     char reason[SMOE_REASON_SIZE];
-    if (smoe_select_kernels(info, desc, tokens, choices, reason))
+    if (smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason))
         fail_msg("%s: %s", info->name, reason);
 }
 
@@ -120,7 +120,7 @@ static void test_widest_tiles(void **state)
 static void test_unknown_lanes(void **state)
 {
     const smoe_plan_desc desc = {.d_model = 512, .d_hidden = 256, .expert_count = 64, .top_k = 2, .max_tokens = 900,
-                                 .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true};
+                                 .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .precision = SMOE_PRECISION_FLOAT16};
     (void)state;
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
         for (uint32_t tokens = 1; tokens <= 900; tokens *= 30) {
@@ -144,7 +144,7 @@ static void test_public_errors(void **state)
     smoe_plan_desc wrong = desc;
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
-    assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         assert_int_equal(choices[i].name[0] == '\0', i == SMOE_STAGE_ROUTE_PROJECT || i == SMOE_STAGE_ROUTE_GROUP);
     smoe_plan_desc every = desc;
@@ -152,24 +152,24 @@ static void test_public_errors(void **state)
     every.projection_width = 3;
     every.group_count = 2;
     every.top_groups = 1;
-    assert_int_equal(smoe_select_kernels(&info, &every, 9, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &every, 9}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         assert_true(choices[i].name[0] != '\0');
-    assert_int_equal(smoe_select_kernels(NULL, &desc, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
-    assert_int_equal(smoe_select_kernels(&info, NULL, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, NULL, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "desc"));
-    assert_int_equal(smoe_select_kernels(&info, &desc, 9, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "choices"));
-    assert_int_equal(smoe_select_kernels(&info, &desc, 0, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_select_kernels(&info, &desc, 10, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 0}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 10}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
     wrong.top_k = 5;
-    assert_int_equal(smoe_select_kernels(&info, &wrong, 9, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &wrong, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "top_k"));
     info.usable = false;
     snprintf(info.reason, sizeof info.reason, "too old");
-    assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "too old"));
 }
 
@@ -184,7 +184,7 @@ static void test_impossible_devices(void **state)
     do {                                                                                      \
         smoe_device_info info = test_device(7);                                               \
         change;                                                                               \
-        assert_int_equal(smoe_select_kernels(&info, &desc, 9, choices, reason), result);      \
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), result);      \
         if (strncmp(reason, "info", 4) != 0 || !strstr(reason, text))                         \
             fail_msg("\"%s\" does not say %s", reason, text);                                 \
     } while (0)

@@ -88,6 +88,18 @@ static void any_groups(test_random *random, smoe_plan_desc *desc)
     desc->top_groups = least + test_random_below(random, groups - least + 1);
 }
 
+static void any_types(test_random *random, smoe_plan_desc *desc)
+{
+    const smoe_type all = (smoe_type)test_random_below(random, 3);
+    if (test_random_below(random, 2)) {
+        desc->types = (smoe_matrix_types)SMOE_TYPES(all);
+        desc->precision = test_random_below(random, 2) ? smoe_type_precision(all) : SMOE_PRECISION_FLOAT32;
+    } else {
+        desc->types = (smoe_matrix_types){(smoe_type)test_random_below(random, 3), (smoe_type)test_random_below(random, 3),
+                                          (smoe_type)test_random_below(random, 3), (smoe_type)test_random_below(random, 3)};
+    }
+}
+
 static smoe_plan_desc any_plan(test_random *random)
 {
     smoe_plan_desc desc = {
@@ -97,14 +109,13 @@ static smoe_plan_desc any_plan(test_random *random)
         .max_tokens = any_size(random, SMOE_MAX_TOKENS),
         .activation = (smoe_activation)test_random_below(random, SMOE_ACTIVATION_SWIGLU_CLAMPED + 1),
         .gate = (smoe_gate)test_random_below(random, 2),
-        .weight_type = (smoe_type)test_random_below(random, 3),
         .gated = test_random_below(random, 2) != 0,
         .renormalize = test_random_below(random, 2) != 0,
     };
     desc.gated |= desc.activation == SMOE_ACTIVATION_SWIGLU_CLAMPED;
     desc.top_k = any_size(random, desc.expert_count);
     desc.max_active = test_random_below(random, 2) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
-    desc.mixed_precision = desc.weight_type != SMOE_TYPE_FLOAT32 && test_random_below(random, 2);
+    any_types(random, &desc);
     if (test_random_below(random, 3) == 0) {
         desc.router = SMOE_ROUTER_COSINE;
         desc.projection_width = any_size(random, SMOE_MAX_WIDTH);
@@ -125,8 +136,8 @@ static const char *broken_cooperative(const smoe_device_info *info, const smoe_p
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_matmul_stage stage = {.depth = desc->d_model, .type = desc->weight_type, .gated = desc->gated};
-        if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->weight_type))
+        const smoe_matmul_stage stage = {.depth = desc->d_model, .type = desc->types.up, .gated = desc->gated};
+        if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->types.up))
             continue;
         const smoe_kernel_config config = smoe_matmul_config(info, &tuning->regimes[i], &stage);
         RULES(test_broken_cooperative(info, &config, smoe_matmul_matrices(&stage)));
@@ -144,7 +155,7 @@ static const char *broken(const smoe_device_info *info, const smoe_plan_desc *de
     smoe_quirks_apply(&mended);
     *result = smoe_shape_init(&host, &mended, desc, &shape);
     RULE("a legal plan is refused for a limit only", *result == SMOE_SUCCESS || *result == SMOE_ERROR_UNSUPPORTED);
-    RULE("smoe_select_kernels says the same", smoe_select_kernels(info, desc, tokens, choices, reason) == *result);
+    RULE("smoe_select_kernels says the same", smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason) == *result);
     if (*result)
         return NULL;
     RULES(test_broken_shape(&mended, desc, &shape));
@@ -161,11 +172,12 @@ static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_
                 i->max_workgroup_invocations, i->max_workgroup_size_x, i->max_shared_memory_size,
                 (unsigned long long)i->max_storage_buffer_range, (unsigned long long)i->min_storage_buffer_offset_alignment,
                 i->matrix_shape_count);
-    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u type=%d activation=%d gated=%d router=%d p=%u gate=%d "
-                "groups=%u/%u shared=%u/%d mixed=%d\n",
-                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->weight_type,
-                d->activation, d->gated, d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden,
-                d->shared_gate, d->mixed_precision);
+    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u types=%d %d %d %d "
+                "activation=%d gated=%d router=%d p=%u gate=%d groups=%u/%u shared=%u/%d precision=%d\n",
+                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->types.up,
+                d->types.down, d->types.shared_up, d->types.shared_down, d->activation, d->gated,
+                d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden,
+                d->shared_gate, d->precision);
 }
 
 static void test_any_device(void **state)

@@ -14,6 +14,11 @@ static void keep_text(void *user, smoe_log_level level, const char *text)
     snprintf(user, 256, "%s", text);
 }
 
+static smoe_type random_type(test_random *random)
+{
+    return (smoe_type)test_random_below(random, 3);
+}
+
 static smoe_plan_desc random_desc(test_random *random)
 {
     const uint32_t widths[] = {1, 2, 3, 7, 64, 65, 127, 384, 1000, 1024, 2047, 2048, 4096, 8191, 16384, 65536};
@@ -24,7 +29,7 @@ static smoe_plan_desc random_desc(test_random *random)
         .d_hidden = widths[test_random_below(random, 16)],
         .expert_count = experts[test_random_below(random, 11)],
         .max_tokens = tokens[test_random_below(random, 10)],
-        .weight_type = test_random_below(random, 2) ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32,
+        .types = {random_type(random), random_type(random), random_type(random), random_type(random)},
         .gated = test_random_below(random, 2) != 0,
     };
     desc.top_k = 1 + test_random_below(random, desc.expert_count < 8 ? desc.expert_count : 8);
@@ -64,9 +69,9 @@ static void test_random_shapes(void **state)
         const char *rule = result ? NULL : test_broken_shape(&info, &desc, &shape);
         if (rule || (result && (result != SMOE_ERROR_UNSUPPORTED || !text[0])))
             fail_msg("rule \"%s\", result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, "
-                     "D=%u H=%u E=%u k=%u A=%u T=%u type=%d",
+                     "D=%u H=%u E=%u k=%u A=%u T=%u types=%d %d",
                      rule ? rule : "", result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count,
-                     desc.top_k, desc.max_active, desc.max_tokens, desc.weight_type);
+                     desc.top_k, desc.max_active, desc.max_tokens, desc.types.up, desc.types.down);
         accepted += !result;
         refused += result != 0;
         passes += !result && shape.pass_tokens < desc.max_tokens;
@@ -97,7 +102,7 @@ static void test_exact_fit(void **state)
     assert_int_equal(shape.range_count, 2);
     /* biases larger than their matrices: 512 of 65536 float32 fit, 513 do not */
     desc = (smoe_plan_desc){.d_model = 1, .d_hidden = 65536, .expert_count = 512, .top_k = 1, .max_active = 1, .max_tokens = 1,
-                            .weight_type = SMOE_TYPE_FLOAT16};
+                            .types = SMOE_TYPES(SMOE_TYPE_FLOAT16)};
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     desc.expert_count = 513;
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);

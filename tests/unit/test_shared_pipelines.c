@@ -12,7 +12,7 @@
 
 #define BASE                                                                                                                      \
     .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = MANY_TOKENS,               \
-    .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16, .gated = true, .renormalize = true, .group_count = 8,   \
+    .activation = SMOE_ACTIVATION_SILU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .renormalize = true, .group_count = 8,   \
     .top_groups = 4, .gate = SMOE_GATE_SIGMOID, .shared_hidden = 2048, .shared_gate = true
 
 /* Between them they have every kernel. */
@@ -22,7 +22,7 @@ static const struct {
 } firsts[] = {
     {"linear router", {BASE}},
     {"cosine router", {BASE, .router = SMOE_ROUTER_COSINE, .projection_width = 256}},
-    {"mixed precision", {BASE, .mixed_precision = true}},
+    {"mixed precision", {BASE, .precision = SMOE_PRECISION_FLOAT16}},
 };
 
 #define FIRST_COUNT (sizeof firsts / sizeof firsts[0])
@@ -56,7 +56,8 @@ static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CH
     SET("a higher cap", true, NEW.max_active = 17);
     SET("more groups", true, NEW.group_count = 16);
     SET("another activation", true, NEW.activation = SMOE_ACTIVATION_RELU);
-    SET("another weight type", true, NEW.weight_type = SMOE_TYPE_FLOAT32, NEW.mixed_precision = false);
+    SET("another weight type", true, NEW.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT32),
+        NEW.precision = SMOE_PRECISION_FLOAT32);
     SET("softmax", true, NEW.gate = SMOE_GATE_SOFTMAX);
     return count;
 }
@@ -110,7 +111,7 @@ static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     uint32_t count = 0;
-    if (!shape->desc.mixed_precision || !smoe_cooperative_fits(info, shape->desc.weight_type))
+    if (shape->desc.precision == SMOE_PRECISION_FLOAT32 || !smoe_cooperative_fits(info, shape->desc.types.up))
         return 0;
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
         for (int shared = 0; shared < 2 && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE; shared++) {

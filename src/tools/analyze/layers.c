@@ -59,7 +59,7 @@ static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
                                     .router = SMOE_ROUTER_LINEAR,
                                     .gate = SMOE_GATE_SOFTMAX,
                                     .activation = SMOE_ACTIVATION_GELU,
-                                    .weight_type = SMOE_TYPE_FLOAT32,
+                                    .types = SMOE_TYPES(SMOE_TYPE_FLOAT32),
                                     .renormalize = true,
                                     .group_count = groups > 1 ? groups : 0,
                                     .top_groups = top_groups};
@@ -71,7 +71,7 @@ static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
     const float *b2 = draw(a, source, STREAM_B2 - STREAM_X, (size_t)experts * width, 1.0);
     source->x = draw(a, source, 0, (size_t)tokens * width, 1.0);
     source->weights =
-        (smoe_host_weights){.weight_type = SMOE_TYPE_FLOAT32, .router_weight = router, .w1 = w1, .b1 = b1, .w2 = w2, .b2 = b2};
+        (smoe_host_weights){.router_weight = router, .w1 = {w1, SMOE_TYPE_FLOAT32}, .b1 = b1, .w2 = {w2, SMOE_TYPE_FLOAT32}, .b2 = b2};
     source->token_count = tokens;
     return router && w1 && b1 && w2 && b2 && source->x ? ANALYZE_OK : ANALYZE_FAILED;
 }
@@ -149,10 +149,10 @@ static const float *row_of(const float *all, uint32_t row, size_t width)
     return all ? all + (size_t)row * width : NULL;
 }
 
-static const void *matrix_of(const layers_source *source, const void *all, uint32_t expert)
+static smoe_host_weight matrix_of(const layers_source *source, smoe_host_weight all, uint32_t expert)
 {
-    const size_t size = smoe_type_size(source->weights.weight_type, (uint64_t)source->plan.d_hidden * source->plan.d_model);
-    return all ? (const char *)all + size * expert : NULL;
+    const size_t size = smoe_type_size(all.type, (uint64_t)source->plan.d_hidden * source->plan.d_model);
+    return (smoe_host_weight){all.data ? (const char *)all.data + size * expert : NULL, all.type};
 }
 
 int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *ids, uint32_t count, const float *x, uint32_t token_count,
@@ -167,7 +167,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
                                  .min_tokens = token_count,
                                  .max_tokens = token_count,
                                  .activation = source->plan.activation,
-                                 .weight_type = source->plan.weight_type,
+                                 .types = source->plan.types,
                                  .gated = source->plan.gated,
                                  .renormalize = true};
     float *router = layers_allocate(a, width, sizeof *router);
@@ -176,8 +176,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
     smoe_result result = SMOE_SUCCESS;
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++) {
         const smoe_host_weights *all = &source->weights;
-        const smoe_host_weights one = {.weight_type = all->weight_type,
-                                       .router_weight = router,
+        const smoe_host_weights one = {.router_weight = router,
                                        .w1 = matrix_of(source, all->w1, ids[i]),
                                        .b1 = row_of(all->b1, ids[i], hidden),
                                        .w3 = matrix_of(source, all->w3, ids[i]),

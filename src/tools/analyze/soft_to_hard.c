@@ -274,7 +274,7 @@ static int open_study(study *s)
     plan->shared_gate = false;
     plan->max_active = plan->expert_count;
     smoe_host_weights *w = &s->source.weights;
-    w->shared_w1 = w->shared_w2 = w->shared_w3 = NULL;
+    w->shared_w1 = w->shared_w2 = w->shared_w3 = (smoe_host_weight){0};
     w->shared_b1 = w->shared_b2 = w->shared_b3 = w->shared_gate = NULL;
     layers_put(a, &s->source);
     s->count = s->source.token_count;

@@ -22,7 +22,7 @@ static const struct preset {
       .activation = SMOE_ACTIVATION_SILU, .gated = true}},
     {"the same, float16, mixed precision",
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 10, .max_tokens = 512,
-      .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true}},
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .precision = SMOE_PRECISION_FLOAT16}},
 };
 
 /* 0 is what drivers leave where they do not tell. */
@@ -114,7 +114,7 @@ static void print_kernels(const smoe_device_info *info)
     printf("  %-16s", "kernels");
     for (int i = 0; i < PRESET_COUNT; i++) {
         const smoe_plan_desc *plan = &presets[i].plan;
-        results[i] = smoe_select_kernels(info, plan, plan->max_tokens, choices[i], reasons[i]);
+        results[i] = smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens}, choices[i], reasons[i]);
         printf(" %-*s", i + 1 < PRESET_COUNT ? COLUMN : 0, presets[i].name);
     }
     printf("\n");

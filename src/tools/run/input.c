@@ -169,18 +169,27 @@ static void override_file(run *r)
     r->plan.top_k = options->top_k != RUN_NONE ? options->top_k : r->plan.top_k;
     r->plan.max_active = options->max_active != RUN_NONE ? options->max_active : r->plan.max_active;
     r->plan.max_active = r->plan.max_active ? r->plan.max_active : r->plan.expert_count;
-    r->plan.weight_type = options->has_weights ? options->weights : r->plan.weight_type;
+    if (options->has_weights)
+        r->plan.types = (smoe_matrix_types)SMOE_TYPES(options->weights);
     r->plan.activation = options->has_activation ? options->activation : r->plan.activation;
-    r->plan.mixed_precision = options->mixed_precision;
+    r->plan.precision = options->mixed_precision ? smoe_type_precision(r->plan.types.up) : SMOE_PRECISION_FLOAT32;
 }
 
-static int check_overrides(const run *r, smoe_type own_type)
+/* Whether --weights rounds what the file has. */
+static bool narrows(const run *r, const smoe_matrix_types *own)
+{
+    const smoe_type type = r->options->weights;
+    const bool routed = own->up == type && own->down == type, shared = own->shared_up == type && own->shared_down == type;
+    return r->options->has_weights && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
+}
+
+static int check_overrides(const run *r, const smoe_matrix_types *own)
 {
     const smoe_plan_desc *plan = &r->plan;
     const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
-    if (r->options->check && plan->weight_type != own_type && plan->weight_type != SMOE_TYPE_FLOAT32)
+    if (r->options->check && narrows(r, own))
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
-    if (plan->mixed_precision && plan->weight_type == SMOE_TYPE_FLOAT32)
+    if (r->options->mixed_precision && plan->precision == SMOE_PRECISION_FLOAT32)
         return run_refuse(r, "--mixed-precision needs 16-bit weights: --weights f16 or bf16");
     if (plan->top_k > plan->expert_count)
         return run_refuse(r, "--k is more than the layer's experts");
@@ -215,12 +224,12 @@ static int allocate(run *r)
 int run_load(run *r)
 {
     int status = r->options->checkpoint ? load_checkpoint(r) : load_file(r);
-    const smoe_type own_type = r->plan.weight_type;
+    const smoe_matrix_types own = r->plan.types;
     if (status == RUN_OK)
         status = load_inputs(r);
     if (status != RUN_OK)
         return status;
     override_file(r);
-    status = check_overrides(r, own_type);
+    status = check_overrides(r, &own);
     return status == RUN_OK ? allocate(r) : status;
 }

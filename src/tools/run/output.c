@@ -6,14 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "float16", or "float16 up, float32 down". */
+static const char *types_text(const smoe_matrix_types *types, char text[64])
+{
+    const char *up = smoe_type_name(types->up), *down = smoe_type_name(types->down);
+    snprintf(text, 64, types->up == types->down ? "%s" : "%s up, %s down", up, down);
+    return text;
+}
+
 static void print_layer(const run *r)
 {
     const smoe_plan_desc *plan = &r->plan;
+    char types[64];
     if (r->options->checkpoint)
         printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
     printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model, plan->d_hidden,
            plan->expert_count, plan->top_k, plan->max_active, smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
-           smoe_type_name(plan->weight_type));
+           types_text(&plan->types, types));
     printf("router        %s", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
         printf(" of width %u", plan->projection_width);
@@ -30,7 +39,9 @@ static void print_precision(const run *r)
 {
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(r->device));
-    if (r->plan.mixed_precision && smoe_select_kernels(info, &r->plan, r->params.token_count, kernels, NULL) == SMOE_SUCCESS)
+    const smoe_selection_desc selection = {info, &r->plan, r->params.token_count};
+    const bool rounds = r->plan.precision != SMOE_PRECISION_FLOAT32;
+    if (rounds && smoe_select_kernels(&selection, kernels, NULL) == SMOE_SUCCESS)
         printf("precision     mixed where the device has it: %s, %s\n", kernels[SMOE_STAGE_EXPERT_UP].name,
                kernels[SMOE_STAGE_EXPERT_DOWN].name);
 }

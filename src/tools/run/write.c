@@ -57,7 +57,7 @@ int run_write_results(const run *r)
     const char *const metadata[] = {"device", smoe_context_device_info(smoe_device_context(r->device))->name,
                                     "k", top_k, "max_active", max_active, "eps", numbers[0], "a", numbers[1], "b", numbers[2],
                                     "temperature", numbers[3], "tie_tolerance", numbers[4], "scale", numbers[5],
-                                    "group_eps", numbers[6], "weights", smoe_type_short_name(r->plan.weight_type)};
+                                    "group_eps", numbers[6], "weights", smoe_type_short_name(r->plan.types.up)};
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     if (have_memory)
         result = smoe_layer_file_write(path, tensors, 1 + FIELDS, metadata, sizeof metadata / sizeof *metadata / 2, NULL,
@@ -69,13 +69,11 @@ int run_write_results(const run *r)
     return run_status(result);
 }
 
-/* The layer as it was run, but for the type of the weights, which stays the file's own. */
+/* The layer as it was run, except that the weights keep the types of the file. */
 int run_write_layer(const run *r)
 {
-    smoe_plan_desc plan = r->plan;
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
         return RUN_REFUSED;
-    plan.weight_type = r->weights.weight_type;
-    return run_status(smoe_layer_file_write_layer(path, &plan, &r->params, &r->weights, r->x, NULL, &r->log));
+    return run_status(smoe_layer_file_write_layer(path, &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
 }

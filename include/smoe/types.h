@@ -1,0 +1,139 @@
+/* What smoe's headers share: results, log and host memory; the enumerations of layers, their names, and the types of weights. Part of
+ * smoe.h, which has the general rules, and which apps include. */
+#ifndef SMOE_TYPES_H
+#define SMOE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* On Windows nothing need be defined: the DLLs export by name. SMOE_SHARED makes calls into them shorter. */
+#ifndef SMOE_API
+#if defined(_WIN32)
+#if defined(SMOE_SHARED) && !defined(SMOE_BUILD)
+#define SMOE_API __declspec(dllimport)
+#else
+#define SMOE_API
+#endif
+#elif defined(__GNUC__)
+#define SMOE_API __attribute__((visibility("default")))
+#else
+#define SMOE_API
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- results, log, host memory ------------------------------------------------------------------------------------- */
+
+typedef enum smoe_result {
+    SMOE_SUCCESS = 0,
+    SMOE_ERROR_INVALID_ARGUMENT = -1,     /* the log line names the argument and the rule */
+    SMOE_ERROR_OUT_OF_HOST_MEMORY = -2,   /* the allocator or the driver had no host memory */
+    SMOE_ERROR_OUT_OF_DEVICE_MEMORY = -3, /* the driver had no device memory */
+    SMOE_ERROR_UNSUPPORTED = -4,          /* a legal request that this device cannot serve; the log line names the limit */
+    SMOE_ERROR_DEVICE_LOST = -5,          /* VK_ERROR_DEVICE_LOST */
+    SMOE_ERROR_VULKAN = -6,               /* any other Vulkan error; the log line has the call and its VkResult */
+    SMOE_ERROR_NO_DEVICE = -7,            /* device.h: no Vulkan loader, or no device that matches and is usable */
+    SMOE_ERROR_FILE = -8                  /* layer_file.h: unreadable, damaged or contradictory file */
+} smoe_result;
+
+/* A short English text for a result, never NULL; "unknown result" for any other value. Static memory. */
+SMOE_API const char *smoe_result_text(smoe_result result);
+
+typedef enum smoe_log_level { SMOE_LOG_ERROR = 0, SMOE_LOG_WARNING = 1, SMOE_LOG_INFO = 2 } smoe_log_level;
+
+/* Receives one line of text without a line end, valid during the call. `message` may be called from any thread that calls smoe;
+ * NULL discards. The struct is copied. */
+typedef struct smoe_log {
+    void (*message)(void *user, smoe_log_level level, const char *text);
+    void *user;
+} smoe_log;
+
+/* Host memory for smoe's own objects (Vulkan's objects use the driver's allocator). Both callbacks or neither; both are called within
+ * a call of smoe, by its thread: by several at once where several threads call. Memory may be released by another thread than the one that
+ * allocated it: what smoe_plan_create keeps for a new pipeline goes with the context. `allocate` returns memory aligned for any C type,
+ * or NULL, which surfaces as SMOE_ERROR_OUT_OF_HOST_MEMORY. `release` gets only what `allocate` gave, never NULL. The struct is copied. */
+typedef struct smoe_allocator {
+    void *(*allocate)(void *user, size_t size);
+    void (*release)(void *user, void *memory);
+    void *user;
+} smoe_allocator;
+
+/* ---- enumerations of a layer ------------------------------------------------------------------------------------------- */
+
+typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1, SMOE_TYPE_BFLOAT16 = 2 } smoe_type;
+
+typedef enum smoe_activation {
+    SMOE_ACTIVATION_IDENTITY = 0,
+    SMOE_ACTIVATION_RELU = 1,
+    SMOE_ACTIVATION_GELU = 2,      /* x/2 (1 + erf(x/sqrt 2)) */
+    SMOE_ACTIVATION_GELU_TANH = 3, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+    SMOE_ACTIVATION_SILU = 4,      /* x / (1 + exp(-x)) */
+    SMOE_ACTIVATION_RELU_SQUARED = 5, /* max(x, 0)^2 */
+    /* Gated only, as in gpt-oss: with g = min(W1 x + b1, 7) and u = W3 x + b3 held in -7 .. 7: g / (1 + exp(-1.702 g)) (u + 1) */
+    SMOE_ACTIVATION_SWIGLU_CLAMPED = 6
+} smoe_activation;
+
+typedef enum smoe_router {
+    SMOE_ROUTER_LINEAR = 0, /* z = x W^T + b */
+    /* v = P x + c; z_e = exp(min(log_scale, ln 100)) <v, S_e> / (max(|v|, 1e-12) max(|S_e|, 1e-12)), S_e column e of S (Tutel's
+     * cosine_top, the router of GMoE) */
+    SMOE_ROUTER_COSINE = 1
+} smoe_router;
+
+typedef enum smoe_gate {
+    SMOE_GATE_SOFTMAX = 0, /* select on z, weigh with exp(z / temperature) */
+    SMOE_GATE_SIGMOID = 1  /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3); temperature is not used */
+} smoe_gate;
+
+/* What the experts' matrix multiplications may round their inputs to: a permission, which a plan uses where the device gains by it. Later
+ * degrees will be more enumerators. */
+typedef enum smoe_precision {
+    SMOE_PRECISION_FLOAT32 = 0, /* nothing is rounded */
+    SMOE_PRECISION_FLOAT16 = 1, /* for matrix units that multiply float16, with float16 weights */
+    SMOE_PRECISION_BFLOAT16 = 2 /* likewise */
+} smoe_precision;
+
+/* ---- names ------------------------------------------------------------------------------------------------------------- */
+
+/* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
+ * Static text; NULL for a number that is not in the enumeration. The short name of a type is "f32", "f16" or "bf16". Thread safe. */
+SMOE_API const char *smoe_activation_name(smoe_activation activation);
+SMOE_API const char *smoe_router_name(smoe_router router);
+SMOE_API const char *smoe_gate_name(smoe_gate gate);
+SMOE_API const char *smoe_type_name(smoe_type type);
+SMOE_API const char *smoe_type_short_name(smoe_type type);
+
+/* The names of all activations, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
+#define SMOE_ACTIVATION_LIST_SIZE 128
+SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
+
+/* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
+ * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
+SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);
+SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
+SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
+SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
+
+/* The precision for matrices of a type that matrix units multiply, SMOE_PRECISION_FLOAT32 for every other number. Thread safe. */
+SMOE_API smoe_precision smoe_type_precision(smoe_type type);
+
+/* ---- types of weights -------------------------------------------------------------------------------------------------- */
+
+/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
+ * safe. */
+SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
+
+/* Converts `count` elements, rounded to nearest even. NaN stays NaN, and what is too large becomes infinite. The arrays must not overlap.
+ * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, or NULL for elements), with nothing written and no line
+ * in a log. Thread safe. */
+SMOE_API smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,147 @@
+/* The tensors of a layer: the one list of their names, shapes, and places in the public structs. */
+#include "base/arithmetic.h"
+#include "smoe/smoe.h"
+
+/* Where a layer may have a tensor, and, for those that are not optional, must. */
+typedef enum condition { ALWAYS, LINEAR, COSINE, SIGMOID, GATED, SHARED, SHARED_GATED, SHARED_GATE } condition;
+
+static const char *const condition_texts[] = {
+    [LINEAR] = "the router is linear",
+    [COSINE] = "the router is cosine",
+    [SIGMOID] = "the gate is sigmoid",
+    [GATED] = "the experts are gated",
+    [SHARED] = "there is a shared expert",
+    [SHARED_GATED] = "there is a gated shared expert",
+    [SHARED_GATE] = "shared_gate is true",
+};
+
+/* Whose type a tensor has. */
+typedef enum kind { NUMBERS, UP, DOWN, SHARED_UP, SHARED_DOWN } kind;
+
+typedef struct tensor_row {
+    const char *name, *file_name, *axes;
+    kind kind;
+    condition condition;
+    bool optional;
+    size_t layer_offset, host_offset;
+} tensor_row;
+
+#define PLACE(field) offsetof(smoe_layer_desc, field), offsetof(smoe_host_weights, field)
+
+static const tensor_row rows[] = {
+    {"router_weight", "router.weight", "ED", NUMBERS, LINEAR, false, PLACE(router_weight)},
+    {"router_bias", "router.bias", "E", NUMBERS, LINEAR, true, PLACE(router_bias)},
+    {"router_projection", "router.projection.weight", "PD", NUMBERS, COSINE, false, PLACE(router_projection)},
+    {"router_projection_bias", "router.projection.bias", "P", NUMBERS, COSINE, true, PLACE(router_projection_bias)},
+    {"router_similarity", "router.similarity", "PE", NUMBERS, COSINE, false, PLACE(router_similarity)},
+    {"router_log_scale", "router.log_scale", "1", NUMBERS, COSINE, false, PLACE(router_log_scale)},
+    {"selection_bias", "router.selection_bias", "E", NUMBERS, SIGMOID, true, PLACE(selection_bias)},
+    {"w1", "experts.w1", "EHD", UP, ALWAYS, false, PLACE(w1)},
+    {"b1", "experts.b1", "EH", NUMBERS, ALWAYS, true, PLACE(b1)},
+    {"w3", "experts.w3", "EHD", UP, GATED, false, PLACE(w3)},
+    {"b3", "experts.b3", "EH", NUMBERS, GATED, true, PLACE(b3)},
+    {"w2", "experts.w2", "EDH", DOWN, ALWAYS, false, PLACE(w2)},
+    {"b2", "experts.b2", "ED", NUMBERS, ALWAYS, true, PLACE(b2)},
+    {"shared_w1", "shared.w1", "SD", SHARED_UP, SHARED, false, PLACE(shared_w1)},
+    {"shared_b1", "shared.b1", "S", NUMBERS, SHARED, true, PLACE(shared_b1)},
+    {"shared_w3", "shared.w3", "SD", SHARED_UP, SHARED_GATED, false, PLACE(shared_w3)},
+    {"shared_b3", "shared.b3", "S", NUMBERS, SHARED_GATED, true, PLACE(shared_b3)},
+    {"shared_w2", "shared.w2", "DS", SHARED_DOWN, SHARED, false, PLACE(shared_w2)},
+    {"shared_b2", "shared.b2", "D", NUMBERS, SHARED, true, PLACE(shared_b2)},
+    {"shared_gate", "shared.gate", "D", NUMBERS, SHARED_GATE, false, PLACE(shared_gate)},
+};
+
+_Static_assert(sizeof rows / sizeof rows[0] <= SMOE_MAX_LAYER_TENSORS, "smoe.h's bound");
+
+static bool holds(condition which, const smoe_plan_desc *plan)
+{
+    switch (which) {
+    case ALWAYS: return true;
+    case LINEAR: return plan->router == SMOE_ROUTER_LINEAR;
+    case COSINE: return plan->router == SMOE_ROUTER_COSINE;
+    case SIGMOID: return plan->gate == SMOE_GATE_SIGMOID;
+    case GATED: return plan->gated;
+    case SHARED: return plan->shared_hidden > 0;
+    case SHARED_GATED: return plan->shared_hidden > 0 && plan->gated;
+    case SHARED_GATE: return plan->shared_gate;
+    }
+    return false;
+}
+
+static const size_t type_offsets[] = {
+    [UP] = offsetof(smoe_plan_desc, types.up),
+    [DOWN] = offsetof(smoe_plan_desc, types.down),
+    [SHARED_UP] = offsetof(smoe_plan_desc, types.shared_up),
+    [SHARED_DOWN] = offsetof(smoe_plan_desc, types.shared_down),
+};
+
+static smoe_type type_of(kind which, const smoe_plan_desc *plan)
+{
+    const void *type = (const char *)plan + type_offsets[which];
+    return which == NUMBERS ? SMOE_TYPE_FLOAT32 : *(const smoe_type *)type;
+}
+
+static uint32_t width_of(char axis, const smoe_plan_desc *plan)
+{
+    switch (axis) {
+    case 'E': return plan->expert_count;
+    case 'D': return plan->d_model;
+    case 'H': return plan->d_hidden;
+    case 'P': return plan->projection_width;
+    case 'S': return plan->shared_hidden;
+    default: return 1;
+    }
+}
+
+bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_layer_tensor *out)
+{
+    if (!plan || !out || index >= sizeof rows / sizeof rows[0])
+        return false;
+    const tensor_row *row = &rows[index];
+    *out = (smoe_layer_tensor){
+        .name = row->name,
+        .file_name = row->file_name,
+        .axes = row->axes,
+        .matrix = row->kind != NUMBERS,
+        .presence = !holds(row->condition, plan) ? SMOE_PRESENCE_FORBIDDEN
+                    : row->optional              ? SMOE_PRESENCE_OPTIONAL
+                                                 : SMOE_PRESENCE_REQUIRED,
+        .condition = condition_texts[row->condition],
+        .type = type_of(row->kind, plan),
+        .shape = {1, 1, 1},
+        .element_count = 1,
+        .layer_offset = row->layer_offset,
+        .host_offset = row->host_offset,
+        .type_offset = type_offsets[row->kind],
+    };
+    for (const char *axis = row->axes; *axis; axis++) {
+        const uint32_t width = width_of(*axis, plan);
+        out->shape[out->axis_count++] = width;
+        out->element_count *= width;
+    }
+    out->size = smoe_align_up(smoe_type_size(out->type, out->element_count), 4);
+    return true;
+}
+
+smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor)
+{
+    const void *field = (const char *)weights + tensor->host_offset;
+    if (tensor->matrix)
+        return *(const smoe_host_weight *)field;
+    return (smoe_host_weight){*(const float *const *)field, SMOE_TYPE_FLOAT32};
+}
+
+void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array)
+{
+    void *field = (char *)weights + tensor->host_offset;
+    if (tensor->matrix)
+        *(smoe_host_weight *)field = array;
+    else
+        *(const float **)field = array.data;
+}
+
+void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer)
+{
+    void *field = (char *)desc + tensor->layer_offset;
+    *(smoe_buffer *)field = buffer;
+}
