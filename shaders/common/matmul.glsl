@@ -68,7 +68,7 @@ uint input_row(uint row) {
 }
 
 // Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
-// so loads lie side by side, and drivers compile faster (bench/README.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
+// so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
 // there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
 #ifndef BRANCH_PAST_ROW
 #define BRANCH_PAST_ROW 0
