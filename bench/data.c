@@ -111,7 +111,7 @@ static void lay_out_experts(const bench_preset *preset, const float *block, uint
     weights->shared_b3 = biases && gated ? shared_w3 : NULL;
 }
 
-/* To write what the weights only read. */
+/* Gives a pointer for writing to a part of the router's weights, to which data->weights has a pointer for reading. */
 static float *in_router(const bench_data *data, const float *part)
 {
     return data->router + (part - data->router);

@@ -20,7 +20,8 @@
 #include "kernel.glsl"
 
 #if STAGE == STAGE_UP
-const uint MATRICES = 1 + GATED; // no choice: Adreno 840 gets a shared array wrong whose length depends on one (ncnn pull request 6972)
+// A sum and no ?: operator. Adreno 840 gets a shared array wrong if a choice between constants gives its length (ncnn pull request 6972).
+const uint MATRICES = 1 + GATED;
 #else
 const uint MATRICES = 1;
 #endif
