@@ -100,7 +100,7 @@ static void lay_out(const bench_preset *preset, const float *block, uint64_t ste
     }
 }
 
-/* To write what the weights only read. */
+/* Gives a pointer for writing to a part of the router's weights, to which data->weights has a pointer for reading. */
 static float *in_router(const bench_data *data, const float *part)
 {
     return data->router + (part - data->router);

@@ -152,7 +152,7 @@ void main() {
     for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
         if (gap <= push.tie_tolerance && is_tied(scores[e], s_k))
             atomicAdd(tied, 1u);
-    // Active is decided by the distance, as the spec's u > 0 is, not by a mask that may underflow.
+    // The distance decides who is active: that is u > 0 (docs/routing.md, 2.4). A mask may underflow.
     for (uint rank = lane; rank < push.max_active; rank += WORKGROUP_SIZE)
         if (rank < push.top_k || (eps > 0.0 && s_k - ranked[rank] < eps))
             atomicMax(active_count, rank + 1u);

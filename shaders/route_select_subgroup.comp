@@ -127,7 +127,7 @@ void select_token(uint token) {
     uint active_count = 0u;
     [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
         const uint rank = lane + i * lanes;
-        const bool in_band = eps > 0.0 && s_k - slot_score[i] < eps; // as the spec's u > 0; a mask may underflow
+        const bool in_band = eps > 0.0 && s_k - slot_score[i] < eps; // u > 0 (docs/routing.md, 2.4); a mask may underflow
         if (rank < min(found, push.max_active) && (rank < push.top_k || in_band))
             active_count = rank + 1u;
     }

@@ -40,7 +40,7 @@ LANES = (
     Lanes('tests/check/test_lanes.c', (8,), (8,), 'a driver that tells of 32 lanes and runs 8'),
     Lanes('tests/check/test_large.c', (8,), ALL, 'ranges and passes are cut by bytes and rows'),
     Lanes('tests/check/test_layer.c', (8,), (8,), 'rows of test_stages, through device.h'),
-    Lanes('tests/check/test_masked.c', (4,), ALL, 'what is masked most knows no lanes; kernels that nothing else chooses run at 4 only'),
+    Lanes('tests/check/test_masked.c', (4,), ALL, 'most of its kernels have no lanes; those that only this test chooses run at 4 lanes'),
     Lanes('tests/check/test_nonfinite.c', (8,), ALL, 'test_stages has non-finite tokens at every size; these tests vary where they are'),
     Lanes('tests/check/test_recording.c', (8,), (8,), 'the order of forwards in a command buffer'),
     Lanes('tests/check/test_threads.c', (8,), (8,), 'what threads share has no lanes'),

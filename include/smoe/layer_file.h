@@ -1,5 +1,5 @@
 /* Reading and writing layer files: one MoE layer, and optionally inputs and expected results, in safetensors
- * (the format is described in README.md, "The layer file"). Needs no device; links with cJSON. The general rules of smoe.h hold;
+ * (docs/layer-file.md describes the format). Needs no device; links with cJSON. The general rules of smoe.h hold;
  * a smoe_layer_file is immutable once opened. One exception: smoe_layer_file_open
  * must not run in two threads at once, because cJSON keeps a process-wide record of its last error (smoe never reads it).
  *

@@ -507,7 +507,7 @@ SMOE_API smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer
 
 /* ---- totals -------------------------------------------------------------------------------------------------------- */
 
-/* The totals of a binding (spec: arXiv 2606.19036's orders, 2605.02124's boundary mass P(gap <= w)), as numbers. */
+/* The totals of a binding (arXiv 2606.19036's orders, 2605.02124's boundary mass P(gap <= w)), as numbers. */
 typedef struct smoe_totals {
     uint64_t tokens;     /* of all forwards since the buffer was cleared */
     uint64_t active;     /* experts run; mean active is active / (tokens - nonfinite) */

@@ -20,7 +20,8 @@
 #include "kernel.glsl"
 
 #if STAGE == STAGE_UP
-const uint MATRICES = 1 + GATED; // no choice: Adreno 840 gets a shared array wrong whose length depends on one (ncnn pull request 6972)
+// A sum and no ?: operator. Adreno 840 gets a shared array wrong if a choice between constants gives its length (ncnn pull request 6972).
+const uint MATRICES = 1 + GATED;
 #else
 const uint MATRICES = 1;
 #endif
@@ -68,7 +69,7 @@ uint input_row(uint row) {
 }
 
 // Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
-// so loads lie side by side, and drivers compile faster (bench/README.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
+// so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
 // there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
 #ifndef BRANCH_PAST_ROW
 #define BRANCH_PAST_ROW 0

@@ -1,4 +1,4 @@
-// The part of route_select that follows from the ranks, shared by its algorithms. Spec: routing, sections 2.4 to 2.6 and 3.
+// The part of route_select that follows from the ranks, shared by its algorithms. docs/routing.md, 2.4 to 2.6 and 3.
 #include "score.glsl"
 #include "smoe/report.h"
 

@@ -1,4 +1,4 @@
-// Scores from logits: what routing ranks by. Shared by the kernels that rank, so that they agree to the bit. Spec: routing, 2.1 and 2.3.
+// Scores from logits: what routing ranks by. Shared by the kernels that rank, so that they agree to the bit. docs/routing.md, 2.1 and 2.3.
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer SelectionBias { float selection_bias[]; }; // [E]
 
 #define INFINITY uintBitsToFloat(0x7f800000u)

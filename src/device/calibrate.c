@@ -1,4 +1,4 @@
-/* The band for a wanted mean of extra experts (routing specification, section 5; the budget is arXiv 2606.19036's k* = k + 0.5).
+/* The band for a wanted mean of extra experts (docs/routing.md, 5; the budget is arXiv 2606.19036's k* = k + 0.5).
  *
  * extra(eps) counts the distances s[k] - s_e < eps, so that the largest eps with at most m of them is the (m+1)-th smallest distance.
  * There are up to 2^30 distances. A radix selection finds it by counting, in two rounds of 16 bits: bits of floats that are not

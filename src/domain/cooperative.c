@@ -60,7 +60,8 @@ static uint32_t shared_memory_size(const smoe_kernel_config *config, uint32_t ma
     return 16 * smoe_max_u32(tiles, config->tile_rows * (columns / 4 + 1));
 }
 
-/* Of a lane: a float32 sum has one; eight elements of the inputs have eight, of the weights, which stay 16-bit, four. */
+/* Registers that one lane holds through the loop: one for each of its float32 sums, and those for its share of the next depth's elements.
+ * Eight elements of the inputs, in float32, take 8 of them; eight 16-bit weights take 4. */
 static uint32_t registers(const smoe_kernel_config *config, uint32_t matrices)
 {
     const uint32_t steps = config->tile_depth / 8, lanes = config->workgroup_size;

@@ -80,7 +80,7 @@ bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type);
 const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_type type); /* NULL: none */
 smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
-/* Of a matrix multiplication with `columns` outputs over all tokens. */
+/* The workgroups of a matrix multiplication that gives each of token_count tokens `columns` outputs. */
 smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
 
 /* For route_project, route_logits and the shared expert's gate alike. */

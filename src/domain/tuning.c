@@ -16,7 +16,7 @@
     }
 
 /* 4x4 outputs per invocation: 2 bytes of shared memory per multiply-add; registers are in tests/drivers/TABLE.md. No compiler that was
- * tried spills, but Mali's (bench/README.md). */
+ * tried spills, but Mali's (docs/performance.md). */
 #define SMALL_REGIMES VECTOR(0, 1, 4), VECTOR(0.4f, 4, 2), TILED(5, 16, 64, 16, 2, 4), TILED(24, 32, 64, 16, 4, 4)
 #define STANDARD_REGIMES SMALL_REGIMES, TILED(48, 64, 64, 16, 4, 4)
 

@@ -1,4 +1,4 @@
-/* The tuning table: which algorithm and which tile a device gets for how many rows per expert. bench/README.md has the
+/* The tuning table: which algorithm and which tile a device gets for how many rows per expert. docs/performance.md has the
  * measurements behind the numbers. */
 #ifndef SMOE_DOMAIN_TUNING_H
 #define SMOE_DOMAIN_TUNING_H

@@ -1,4 +1,4 @@
-/* NaN and infinities (specification 2.8): the damage stays where it is. */
+/* NaN and infinities (docs/routing.md, 2.8): the damage stays where it is. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

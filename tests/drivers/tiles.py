@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What other tiles of the tiled kernels would compile to, as a table for bench/README.md:
+"""What other tiles of the tiled kernels would compile to, as a table for docs/performance.md:
 
     tests/drivers/tiles.py [TILE...]        after scons; TILE: 64x64x16:4x4, rows x columns x depth : rows x columns of an invocation
 

@@ -1,6 +1,6 @@
-/* The specification in plain C and double precision: what every stage and the whole layer must give.
+/* The mathematics of docs/routing.md in plain C and double precision: what every stage and the whole layer must give.
  *
- * Symbols, as in the specification: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine router's
+ * Symbols, as on that page: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine router's
  * projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays; a float16 or bfloat16 layer is
  * one whose floats were rounded to that type beforehand. */
 #ifndef REF_H
@@ -35,7 +35,7 @@ typedef struct ref_params {
     double eps, a, b, temperature, tie_tolerance, scale, group_eps;
 } ref_params;
 
-/* One token's groups: spec 2.2, and smoe's smoothing of them. */
+/* One token's groups (docs/routing.md, 2.2). */
 typedef struct ref_groups {
     double score[SMOE_MAX_EXPERTS];   /* G */
     double best[SMOE_MAX_EXPERTS];    /* the largest s of the group */
@@ -45,7 +45,7 @@ typedef struct ref_groups {
     uint32_t count;                   /* groups that are not left out */
 } ref_groups;
 
-/* One token's routing: spec 2.3 to 2.6 and the report of spec 3. */
+/* One token's routing and report (docs/routing.md, 2.3 to 2.6 and 3). */
 typedef struct ref_token {
     double gap, eps, group_gap;
     uint32_t order, active, groups, flags; /* flags: SMOE_REPORT_FLAG_* */
@@ -83,7 +83,7 @@ void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *
 /* The experts by score, larger first, equal ones by lower index: ranked[0] is the best. */
 void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked);
 
-/* m(u) = u^a / (u^a + (1-u)^b), spec 2.4; its logarithm; and the largest slope of m over 0 < u < 1. */
+/* m(u) = u^a / (u^a + (1-u)^b) (docs/routing.md, 2.4); its logarithm; and the largest slope of m over 0 < u < 1. */
 double ref_mask(double u, double a, double b);
 double ref_log_mask(double u, double a, double b);
 double ref_mask_slope(double a, double b);

@@ -208,7 +208,7 @@ static void clear_token(uint32_t expert_count, ref_token *token)
         token->ids[e] = SMOE_REPORT_UNUSED;
 }
 
-/* Spec 2.5. A band of 0 runs the k best by rank. */
+/* The band of one token (docs/routing.md, 2.5). A band of 0 runs the k best by rank. */
 static double band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked)
 {
     if (params->max_active == layer->expert_count)
@@ -216,7 +216,8 @@ static double band(const ref_layer *layer, const ref_params *params, const doubl
     return fmin(params->eps, scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]]);
 }
 
-/* log g, spec 2.1; for softmax gates but for a constant, the largest logit's: a quotient of 1e30 would swallow the rest. */
+/* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a quotient of 1e30 the
+ * differences would be lost. log_divisor subtracts the same constant. */
 static double log_gate(const ref_layer *layer, const ref_params *params, double largest, double z)
 {
     return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : (z - largest) / params->temperature;
@@ -252,7 +253,7 @@ static void choose(const ref_layer *layer, const ref_params *params, const doubl
     }
 }
 
-/* The logarithm of what g m is divided by, spec 2.6. */
+/* The logarithm of what g m is divided by (docs/routing.md, 2.6). */
 static double log_divisor(const ref_layer *layer, const ref_params *params, const double *logits, const ref_token *token)
 {
     const bool over_all = !layer->renormalize;

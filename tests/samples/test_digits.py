@@ -47,7 +47,7 @@ def softmax(z):
 
 
 def route(z, eps, k, a, b, cap):
-    """Gap and {expert: weight}: the k best by rank, the band below them, the cap (README.md, "Routing")."""
+    """Gap and {expert: weight}: the k best by rank, the band below them, the cap (docs/routing.md, 2.3 to 2.6)."""
     ranked = sorted(range(len(z)), key=lambda e: (-z[e], e))
     edge = z[ranked[k - 1]]
     band = min(eps, edge - z[ranked[cap]]) if cap < len(z) else eps

@@ -1,4 +1,4 @@
-/* --check: the results against the file's expected.*, at the tolerances of README.md, "The layer file". */
+/* --check: the results against the file's expected.*, at the tolerances of docs/layer-file.md. */
 #include "run.h"
 
 #include <math.h>

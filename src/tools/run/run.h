@@ -83,7 +83,7 @@ int run_refuse(const run *r, const char *text);
 /* The layer, its inputs and what the options change; all that can be refused before a device is opened. An exit status. */
 int run_load(run *r);
 
-/* The expected results of a golden file, as README.md, "The layer file", names them. */
+/* The expected results of a golden file, as docs/layer-file.md names them. */
 typedef struct run_expected {
     const double *logits, *weights, *gap, *eps, *y;
     const int32_t *order, *active, *ids;
