@@ -52,7 +52,7 @@ SMOE_API const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *fil
 SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key);
 
 /* Interprets the file as a layer: shapes come from the tensors, the rest from the metadata; contradictions are errors.
- * plan: filled, with max_tokens = the tokens of x (1 without x) and weight_type = the file's. params: filled, token_count
+ * plan: filled, with max_tokens = the tokens of x (1 without x) and types = the file's. params: filled, token_count
  * likewise. weights: pointers into the file. Any of the three may be NULL.
  * Errors: INVALID_ARGUMENT, FILE (missing or contradictory), UNSUPPORTED (an activation, type or size smoe does not have). */
 SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,

@@ -229,7 +229,7 @@ int main(void)
                                       .max_tokens = TOKENS, .activation = SMOE_ACTIVATION_RELU, .renormalize = true};
     SMOE(smoe_plan_create(context, &plan_desc, &plan));
     create_buffer(&app, smoe_plan_workspace_size(plan));
-    const smoe_layer_desc layer_desc = {.router_weight = app.parts[ROUTER], .w1 = {app.parts[W1]}, .w2 = {app.parts[W2]}};
+    const smoe_layer_desc layer_desc = {.router_weight = app.parts[ROUTER], .w1.buffer = app.parts[W1], .w2.buffer = app.parts[W2]};
     SMOE(smoe_layer_create(plan, &layer_desc, &layer));
     const smoe_binding_desc binding_desc = {.x = app.parts[X], .y = app.parts[Y], .workspace = app.parts[WORKSPACE]};
     SMOE(smoe_binding_create(plan, &binding_desc, &binding));

@@ -174,10 +174,10 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
         .router_projection = cosine ? small.part : none,
         .router_similarity = cosine ? small.part : none,
         .router_log_scale = cosine ? small.part : none,
-        .w1 = {small.part},
-        .w2 = {small.part},
-        .shared_w1 = {desc->shared_hidden ? small.part : none},
-        .shared_w2 = {desc->shared_hidden ? small.part : none},
+        .w1.buffer = small.part,
+        .w2.buffer = small.part,
+        .shared_w1.buffer = desc->shared_hidden ? small.part : none,
+        .shared_w2.buffer = desc->shared_hidden ? small.part : none,
         .shared_gate = desc->shared_gate ? small.part : none,
     };
     assert_int_equal(smoe_layer_create(plan, &layer_desc, &layer), SMOE_SUCCESS);
