@@ -81,6 +81,8 @@ static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *t
     const smoe_tensor *tensor = &tensors[index];
     if (!tensor->name || strcmp(tensor->name, "__metadata__") == 0)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name must be given, and not be __metadata__", index);
+    if (!smoe_utf8_valid(tensor->name))
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name must be UTF-8", index);
     const smoe_file_type type = smoe_file_type_of(tensor->type);
     if (type.size_bits == 0 || tensor->rank > SMOE_TENSOR_MAX_RANK)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u]: type must be a smoe_tensor_type and rank at most %d",
@@ -88,7 +90,7 @@ static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *t
     uint64_t size = type.size_bits / 8;
     for (uint32_t i = 0; i < tensor->rank; i++) {
         const uint64_t length = tensor->shape[i];
-        if (length != 0 && size > (uint64_t)SMOE_FILE_MAX_INTEGER / length)
+        if (length != 0 && size > SMOE_FILE_MAX_INTEGER / length)
             return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].shape has too many elements", index);
         size *= length;
     }
@@ -108,6 +110,8 @@ static smoe_result check_metadata(const smoe_file_host *host, const char *const 
         const char *key = metadata[2 * i];
         if (!key || !metadata[2 * i + 1])
             return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "metadata: pair %u has a NULL string", i);
+        if (!smoe_utf8_valid(key) || !smoe_utf8_valid(metadata[2 * i + 1]))
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "metadata: pair %u must be UTF-8", i);
         for (uint32_t j = 0; j < i; j++)
             if (strcmp(metadata[2 * j], key) == 0)
                 return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "metadata: key \"%.80s\" is given twice", key);
