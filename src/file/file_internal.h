@@ -79,6 +79,24 @@ smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_st
 smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size, const char *what);
 smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what);
 
+/* Writes the file host->path: what `write` writes of `what`, or nothing. FILE. */
+typedef bool (*smoe_file_writer)(FILE *stream, const void *what); /* false where the stream fails */
+smoe_result smoe_file_create(const smoe_file_host *host, smoe_file_writer write, const void *what);
+
+/* ---- text ---------------------------------------------------------------------------------------------------------- */
+
+/* `replacement` for every byte of a control character and of what is not UTF-8. False where there was one. */
+bool smoe_text_clean(char *text, char replacement);
+
+/* Text that is measured first (text NULL) and written the second time. */
+typedef struct smoe_sink {
+    char *text;
+    uint64_t size;
+} smoe_sink;
+void smoe_sink_text(smoe_sink *out, const char *text);
+/* In quotes, as JSON has it. */
+void smoe_sink_string(smoe_sink *out, const char *text);
+
 /* ---- safetensors and JSON ------------------------------------------------------------------------------------------ */
 
 /* smoe_layer_file_open; with headers_only no tensor's data is read: entries then hold the unreadable ones too, and data is NULL. */
