@@ -2,9 +2,9 @@
 #include "bench.h"
 
 #include "bench_commit.h" /* made by the build */
-#include "capability_file.h"
 
 #include <cjson/cJSON.h>
+#include <smoe/capability_file.h>
 
 #include <string.h>
 
@@ -75,8 +75,7 @@ static void add_device(json *j, cJSON *to, const smoe_device_info *info)
     add_bool(j, device, "timestamps", info->timestamp_period > 0);
     cJSON *capabilities = add(j, device, "capabilities", cJSON_CreateArray());
     const char *name;
-    uint32_t bit;
-    for (uint32_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
+    for (uint32_t bit = 1; (name = smoe_capability_name(bit)) != NULL; bit *= 2)
         if (info->capabilities & bit)
             add_text(j, capabilities, NULL, name);
 }

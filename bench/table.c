@@ -1,7 +1,8 @@
 /* The results as text. */
 #include "bench.h"
 
-#include "capability_file.h"
+#include <smoe/capability_file.h>
+
 
 #include <string.h>
 
@@ -31,9 +32,8 @@ static const char *rate(char text[16], double amount, double nanoseconds)
 static void print_mask(FILE *out, uint32_t mask)
 {
     const char *name;
-    uint32_t bit;
     fprintf(out, "masked:");
-    for (uint32_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
+    for (uint32_t bit = 1; (name = smoe_capability_name(bit)) != NULL; bit *= 2)
         if (mask & bit)
             fprintf(out, " %s", name);
     fprintf(out, "\n");

@@ -54,7 +54,7 @@ def add_links(env, system, folder, name, version, shared):
             for link in shared_names(system, name, version)[1:]]
 
 
-HEADERS = {'smoe': ['types.h', 'smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
+HEADERS = {'smoe': ['types.h', 'smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h', 'capability_file.h']}
 
 
 def write_exports(target, source, env):
@@ -93,16 +93,15 @@ def shared_library(env, system, folder, name, version, objects, needs, libs, san
 DESCRIPTIONS = {
     'smoe': 'Smooth sparse mixture-of-experts layers on any Vulkan device: records into your command buffer',
     'smoe-device': 'Owns a Vulkan device for smoe: blocking calls on host arrays',
-    'smoe-file': 'Reads and writes smoe layer files (safetensors)',
+    'smoe-file': 'Reads and writes layer files (safetensors) and capability files for smoe, and reads checkpoints of models',
 }
 
 
 def pkg_config_file(env, folder, library, version):
-    private = ['libcjson'] if 'cjson' in library.libs else []
     return env.Substfile('%s/%s.pc' % (folder, library.name), 'src/package/library.pc.in', SUBST_DICT={
         '@NAME@': library.name, '@DESCRIPTION@': DESCRIPTIONS[library.name], '@VERSION@': version,
-        '@REQUIRES@': ' '.join(need.name for need in library.needs), '@REQUIRES_PRIVATE@': ' '.join(private),
-        '@LIBS_PRIVATE@': ' '.join('-l' + lib for lib in library.libs if lib != 'cjson')})
+        '@REQUIRES@': ' '.join(need.name for need in library.needs),
+        '@LIBS_PRIVATE@': ' '.join('-l' + lib for lib in library.libs)})
 
 
 def cmake_files(env, system, folder, version):

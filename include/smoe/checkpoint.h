@@ -1,7 +1,6 @@
 /* Reading one mixture-of-experts layer out of a model's checkpoint: the safetensors files and config.json of Hugging Face, and Tutel's
- * names. docs/checkpoints.md has the formats. Part of libsmoe-file: needs no device. The general rules of smoe.h hold; a
- * smoe_checkpoint is immutable once opened. One exception, as in layer_file.h: no two of smoe_checkpoint_open, smoe_checkpoint_read and
- * smoe_layer_file_open may run at the same time in two threads, on whatever objects, because cJSON keeps a process-wide record. */
+ * names. docs/checkpoints.md has the formats. Part of libsmoe-file: needs no device. The general rules of smoe.h hold,
+ * those on threads too: a smoe_checkpoint is immutable once opened, and every function may be called from any thread at the same time. */
 #ifndef SMOE_CHECKPOINT_H
 #define SMOE_CHECKPOINT_H
 

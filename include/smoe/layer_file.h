@@ -1,7 +1,7 @@
 /* Reading and writing layer files: one MoE layer, and optionally inputs and expected results, in safetensors
- * (docs/layer-file.md describes the format). Needs no device; links with cJSON. The general rules of smoe.h hold;
- * a smoe_layer_file is immutable once opened. One exception: smoe_layer_file_open
- * must not run in two threads at once, because cJSON keeps a process-wide record of its last error (smoe never reads it).
+ * (docs/layer-file.md describes the format). Needs no device. The general rules of smoe.h hold, those on
+ * threads too: a smoe_layer_file is immutable once opened, and every function here, in checkpoint.h and in capability_file.h may be called
+ * from any thread at the same time.
  *
  * Paths, here and in checkpoint.h, are UTF-8, on Windows too, where either slash separates, they may be longer than MAX_PATH, and
  * one that is not valid UTF-8 is taken in the system's code page. */
@@ -58,7 +58,8 @@ SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const
 SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
                                            smoe_host_weights *weights);
 
-/* Writes a safetensors file: tensors in the order given, metadata as pairs of key and value (2 * metadata_count strings).
+/* Writes a safetensors file: tensors in the order given, metadata as pairs of key and value (2 * metadata_count strings). Names, keys
+ * and values are UTF-8.
  * Errors: INVALID_ARGUMENT, FILE (cannot be written; a file that the call made is removed, one that was there is left empty),
  * OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,

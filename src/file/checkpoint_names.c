@@ -33,26 +33,27 @@ static smoe_result read_text(const smoe_file_host *host, const smoe_file_stream 
 }
 
 /* The span of the member `of`, which must be an object. */
-static smoe_result find_member(const smoe_file_host *host, smoe_json_object object, const char *of, smoe_json_object *out)
+static smoe_result find_member(const smoe_file_host *host, smoe_json_cursor object, const char *of, smoe_json_cursor *out)
 {
     smoe_json_span name, value;
     const char *reason;
-    const size_t size = strlen(of);
     bool found = false;
-    while (smoe_json_next(&object, &name, &value, &reason) == SMOE_JSON_MEMBER) {
-        if (name.size != size + 2 || memcmp(name.text + 1, of, size) != 0)
+    while (smoe_json_next_member(&object, &name, &value, &reason) == SMOE_JSON_ITEM) {
+        if (strcmp(smoe_json_string(name), of) != 0)
             continue;
         if (found)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "has two members named \"%s\"", of);
         found = true;
-        *out = (smoe_json_object){value.text, value.text + value.size, false};
+        *out = smoe_json_enter(value);
     }
     return found ? SMOE_SUCCESS : smoe_file_fail(host, SMOE_ERROR_FILE, "has no member \"%s\"", of);
 }
 
-static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_object object, const char *of, smoe_json_pairs *out)
+static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_span text, const char *of, smoe_json_pairs *out)
 {
+    smoe_json_cursor object = smoe_json_enter(text);
     uint32_t count;
+    object.python = !of;
     smoe_result result = smoe_json_count(host, object, "the file", &count);
     if (result == SMOE_SUCCESS && of)
         result = find_member(host, object, of, &object);
@@ -66,10 +67,8 @@ static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_object obje
         return smoe_file_out_of_memory(host, size);
     smoe_json_span name, value;
     const char *reason;
-    while (smoe_json_next(&object, &name, &value, &reason) == SMOE_JSON_MEMBER) {
+    while (smoe_json_next_member(&object, &name, &value, &reason) == SMOE_JSON_ITEM) {
         const char *key = smoe_json_string(name), *scalar = of ? smoe_json_string(value) : smoe_json_scalar(value);
-        if (!key)
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "is not valid JSON: a member's name is not a proper string");
         if (of && !scalar)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "\"%s\" must map names to file names; \"%.80s\" does not", of, key);
         out->pairs[out->count++] = (smoe_file_pair){key, scalar};
@@ -97,7 +96,7 @@ smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char 
         result = read_text(&host, &in, out, &size);
         smoe_file_stream_close(&in);
         if (result == SMOE_SUCCESS)
-            result = parse_pairs(&host, (smoe_json_object){out->text, out->text + size, false}, of, out);
+            result = parse_pairs(&host, (smoe_json_span){out->text, (size_t)size}, of, out);
     } else if (!may_be_absent) {
         result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be opened");
     }

@@ -35,9 +35,7 @@ smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const
     va_start(arguments, format);
     vsnprintf(text + used, sizeof text - used, format, arguments);
     va_end(arguments);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    smoe_text_clean(text, '?');
     return smoe_fail(&host->base, result, "%s", text);
 }
 

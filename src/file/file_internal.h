@@ -8,9 +8,10 @@
 #include <stdio.h>
 
 #include "base/host.h"
+#include "json.h"
 
-/* The largest integer up to which every double is exact: cJSON's numbers are doubles. */
-#define SMOE_FILE_MAX_INTEGER 9007199254740991.0
+/* The largest integer up to which every double is exact: numbers of JSON are doubles to other readers. */
+#define SMOE_FILE_MAX_INTEGER 9007199254740991u
 
 typedef struct smoe_file_host {
     smoe_host base;
@@ -75,45 +76,42 @@ typedef struct smoe_file_stream {
 
 bool smoe_file_stream_open(smoe_file_stream *in, const char *path);
 void smoe_file_stream_close(smoe_file_stream *in);
-/* size bytes into new memory, and a zero behind them: some releases of cJSON look one byte past what they are given. "what" is for
- * the log. */
+/* size bytes into new memory. "what" is for the log. */
 smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what, void **out);
 /* Into memory that is there, and past bytes that nobody wants. "what": the tensor's name. */
 smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size, const char *what);
 smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what);
+
+/* Writes the file host->path: what `write` writes of `what`, or nothing. FILE. */
+typedef bool (*smoe_file_writer)(FILE *stream, const void *what); /* false where the stream fails */
+smoe_result smoe_file_create(const smoe_file_host *host, smoe_file_writer write, const void *what);
+
+/* ---- text ---------------------------------------------------------------------------------------------------------- */
+
+/* `replacement` for every byte of a control character and of what is not UTF-8. False where there was one. */
+bool smoe_text_clean(char *text, char replacement);
+
+/* Text that is measured first (text NULL) and written the second time. */
+typedef struct smoe_sink {
+    char *text;
+    uint64_t size;
+} smoe_sink;
+void smoe_sink_text(smoe_sink *out, const char *text);
+/* In quotes, as JSON has it. */
+void smoe_sink_string(smoe_sink *out, const char *text);
 
 /* ---- safetensors and JSON ------------------------------------------------------------------------------------------ */
 
 /* smoe_layer_file_open; with headers_only no tensor's data is read: entries then hold the unreadable ones too, and data is NULL. */
 smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only, smoe_layer_file **out);
 
-/* Fills entries and metadata from the header's text (header_size bytes and a NUL). Types, shapes and offsets agree with one
+/* Fills entries and metadata from the header's text, header_size bytes. Types, shapes and offsets agree with one
  * another for each tensor; how the tensors lie in the file is the caller's to check. */
 smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size);
 
-/* The members of one JSON object, in the text itself: which bytes are a member's name and which its value. Brackets and strings
- * are matched, nothing else is checked: cJSON sees each part on its own, so that its memory is bounded by one part. */
-typedef struct smoe_json_span {
-    char *text;
-    size_t size;
-} smoe_json_span;
-typedef struct smoe_json_object {
-    char *at, *end;
-    bool started;
-} smoe_json_object;
-typedef enum smoe_json_step { SMOE_JSON_MEMBER, SMOE_JSON_END, SMOE_JSON_BROKEN } smoe_json_step;
-/* On SMOE_JSON_BROKEN *reason says what is wrong. Where an object ends, at points behind its closing brace. */
-smoe_json_step smoe_json_next(smoe_json_object *object, smoe_json_span *name, smoe_json_span *value, const char **reason);
-
-/* The number of members of an object that is read for the first time, all of it checked. The text is left as it is. */
-smoe_result smoe_json_count(const smoe_file_host *host, smoe_json_object object, const char *what, uint32_t *count);
-
-/* A JSON string, unescaped over its own text: that never grows, and the quotes leave room for the NUL. NULL if it is none. */
-const char *smoe_json_string(smoe_json_span span);
-
-/* A string likewise, or a number's or a boolean's own text with a NUL behind it; a value must follow its colon. NULL for null, arrays,
- * objects and what is no value. */
-const char *smoe_json_scalar(smoe_json_span span);
+/* The number of members of an object that is read for the first time, all of it checked, up to the end of its text. The text is left as it
+ * is. FILE, and a line that says what is wrong with `what`. */
+smoe_result smoe_json_count(const smoe_file_host *host, smoe_json_cursor object, const char *what, uint32_t *count);
 
 /* ---- rules that layer files and checkpoints share ------------------------------------------------------------------- */
 

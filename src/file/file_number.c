@@ -4,6 +4,8 @@
 #include <float.h>
 #include <string.h>
 
+#define MAX_EXPONENT 9999 /* as good as any larger one: no more than 4000 digits stand before it */
+
 bool smoe_file_parse_integer(const char *text, uint64_t *out)
 {
     uint64_t value = 0;
@@ -66,10 +68,12 @@ bool smoe_file_parse_number(const char *text, double *out)
         const bool small = *text == '-';
         if (*text == '-' || *text == '+')
             text++;
-        const size_t length = strlen(text);
+        const size_t length = strspn(text, "0123456789");
         uint64_t written;
-        if (!smoe_file_parse_integer(text, &written) || length > 4)
+        if (length == 0 || text[length])
             return false;
+        if (!smoe_file_parse_integer(text, &written) || written > MAX_EXPONENT)
+            written = MAX_EXPONENT;
         exponent += small ? -(int)written : (int)written;
         text += length;
     }

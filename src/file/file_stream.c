@@ -38,7 +38,7 @@ smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_st
     uint64_t capacity = in->size != SMOE_FILE_UNKNOWN_SIZE || size < FIRST_CHUNK ? size : FIRST_CHUNK;
     uint64_t have = 0;
     smoe_result result = SMOE_SUCCESS;
-    char *memory = capacity < SIZE_MAX ? smoe_file_allocate(host, capacity + 1) : NULL;
+    char *memory = smoe_file_allocate(host, capacity);
     *out = NULL;
     for (;;) {
         if (!memory)
@@ -54,13 +54,12 @@ smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_st
         if (have == size)
             break;
         capacity = size - have < have ? size : 2 * have;
-        char *larger = capacity < SIZE_MAX ? smoe_file_allocate(host, capacity + 1) : NULL;
+        char *larger = smoe_file_allocate(host, capacity);
         if (larger)
             memcpy(larger, memory, (size_t)have);
         smoe_file_release(host, memory);
         memory = larger;
     }
-    memory[size] = 0;
     *out = memory;
     return SMOE_SUCCESS;
 }

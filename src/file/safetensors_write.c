@@ -4,76 +4,45 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/system.h"
-
-/* Text that is measured first (text NULL) and written the second time. */
-typedef struct sink {
-    char *text;
-    uint64_t size;
-} sink;
-
-static void put_text(sink *out, const char *text)
-{
-    const size_t size = strlen(text);
-    if (out->text)
-        memcpy(out->text + out->size, text, size);
-    out->size += size;
-}
-
-static void put_number(sink *out, uint64_t number)
+static void put_number(smoe_sink *out, uint64_t number)
 {
     char digits[24];
     snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    put_text(out, digits);
+    smoe_sink_text(out, digits);
 }
 
-static void put_string(sink *out, const char *text)
-{
-    put_text(out, "\"");
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        char piece[8] = {*text, 0};
-        if (c == '"' || c == '\\')
-            snprintf(piece, sizeof piece, "\\%c", c);
-        else if (c < 0x20)
-            snprintf(piece, sizeof piece, "\\u%04x", c);
-        put_text(out, piece);
-    }
-    put_text(out, "\"");
-}
-
-static void put_header(sink *out, const smoe_tensor *tensors, uint32_t tensor_count, const char *const *metadata,
+static void put_header(smoe_sink *out, const smoe_tensor *tensors, uint32_t tensor_count, const char *const *metadata,
                        uint32_t metadata_count)
 {
-    put_text(out, "{");
+    smoe_sink_text(out, "{");
     if (metadata_count > 0) {
-        put_text(out, "\"__metadata__\":{");
+        smoe_sink_text(out, "\"__metadata__\":{");
         for (uint32_t i = 0; i < 2 * metadata_count; i++) {
-            put_string(out, metadata[i]);
-            put_text(out, i % 2 == 0 ? ":" : i + 1 < 2 * metadata_count ? "," : "}");
+            smoe_sink_string(out, metadata[i]);
+            smoe_sink_text(out, i % 2 == 0 ? ":" : i + 1 < 2 * metadata_count ? "," : "}");
         }
     }
     uint64_t offset = 0;
     for (uint32_t i = 0; i < tensor_count; i++) {
-        put_text(out, i > 0 || metadata_count > 0 ? "," : "");
-        put_string(out, tensors[i].name);
-        put_text(out, ":{\"dtype\":");
-        put_string(out, smoe_file_type_of(tensors[i].type).name);
-        put_text(out, ",\"shape\":[");
+        smoe_sink_text(out, i > 0 || metadata_count > 0 ? "," : "");
+        smoe_sink_string(out, tensors[i].name);
+        smoe_sink_text(out, ":{\"dtype\":");
+        smoe_sink_string(out, smoe_file_type_of(tensors[i].type).name);
+        smoe_sink_text(out, ",\"shape\":[");
         for (uint32_t j = 0; j < tensors[i].rank; j++) {
-            put_text(out, j ? "," : "");
+            smoe_sink_text(out, j ? "," : "");
             put_number(out, tensors[i].shape[j]);
         }
-        put_text(out, "],\"data_offsets\":[");
+        smoe_sink_text(out, "],\"data_offsets\":[");
         put_number(out, offset);
-        put_text(out, ",");
+        smoe_sink_text(out, ",");
         offset += tensors[i].size;
         put_number(out, offset);
-        put_text(out, "]}");
+        smoe_sink_text(out, "]}");
     }
-    put_text(out, "}");
+    smoe_sink_text(out, "}");
     while (out->size % 8 != 0) /* the data begins aligned, as safetensors itself writes it */
-        put_text(out, " ");
+        smoe_sink_text(out, " ");
 }
 
 static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *tensors, uint32_t index)
@@ -81,6 +50,8 @@ static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *t
     const smoe_tensor *tensor = &tensors[index];
     if (!tensor->name || strcmp(tensor->name, "__metadata__") == 0)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name must be given, and not be __metadata__", index);
+    if (!smoe_utf8_valid(tensor->name))
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name must be UTF-8", index);
     const smoe_file_type type = smoe_file_type_of(tensor->type);
     if (type.size_bits == 0 || tensor->rank > SMOE_TENSOR_MAX_RANK)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u]: type must be a smoe_tensor_type and rank at most %d",
@@ -88,7 +59,7 @@ static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *t
     uint64_t size = type.size_bits / 8;
     for (uint32_t i = 0; i < tensor->rank; i++) {
         const uint64_t length = tensor->shape[i];
-        if (length != 0 && size > (uint64_t)SMOE_FILE_MAX_INTEGER / length)
+        if (length != 0 && size > SMOE_FILE_MAX_INTEGER / length)
             return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].shape has too many elements", index);
         size *= length;
     }
@@ -108,6 +79,8 @@ static smoe_result check_metadata(const smoe_file_host *host, const char *const 
         const char *key = metadata[2 * i];
         if (!key || !metadata[2 * i + 1])
             return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "metadata: pair %u has a NULL string", i);
+        if (!smoe_utf8_valid(key) || !smoe_utf8_valid(metadata[2 * i + 1]))
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "metadata: pair %u must be UTF-8", i);
         for (uint32_t j = 0; j < i; j++)
             if (strcmp(metadata[2 * j], key) == 0)
                 return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "metadata: key \"%.80s\" is given twice", key);
@@ -115,16 +88,25 @@ static smoe_result check_metadata(const smoe_file_host *host, const char *const 
     return SMOE_SUCCESS;
 }
 
-static bool write_all(FILE *stream, const char *header, uint64_t header_size, const smoe_tensor *tensors, uint32_t tensor_count)
+typedef struct file_parts {
+    const smoe_sink *header;
+    const smoe_tensor *tensors;
+    uint32_t tensor_count;
+} file_parts;
+
+static bool write_parts(FILE *stream, const void *what)
 {
+    const file_parts *parts = what;
+    const uint64_t header_size = parts->header->size;
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++)
         prefix[i] = (unsigned char)(header_size >> 8 * i);
     bool ok = fwrite(prefix, 1, sizeof prefix, stream) == sizeof prefix;
-    ok = ok && fwrite(header, 1, (size_t)header_size, stream) == header_size;
-    for (uint32_t i = 0; ok && i < tensor_count; i++)
-        if (tensors[i].size > 0)
-            ok = fwrite(tensors[i].data, 1, (size_t)tensors[i].size, stream) == tensors[i].size;
+    ok = ok && fwrite(parts->header->text, 1, (size_t)header_size, stream) == header_size;
+    for (uint32_t i = 0; ok && i < parts->tensor_count; i++) {
+        const smoe_tensor *tensor = &parts->tensors[i];
+        ok = tensor->size == 0 || fwrite(tensor->data, 1, (size_t)tensor->size, stream) == tensor->size;
+    }
     return ok;
 }
 
@@ -146,32 +128,14 @@ smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, 
     if (result != SMOE_SUCCESS)
         return result;
 
-    sink out = {NULL, 0};
+    smoe_sink out = {NULL, 0};
     put_header(&out, tensors, tensor_count, metadata, metadata_count);
     out.text = smoe_file_allocate(&host, out.size);
     if (!out.text)
         return smoe_file_out_of_memory(&host, out.size);
     out.size = 0;
     put_header(&out, tensors, tensor_count, metadata, metadata_count);
-
-    /* A file that is new may be removed again. One that was there may be a device or somebody's link: it is only emptied. */
-    FILE *stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_CREATE);
-    const bool is_new = stream != NULL;
-    if (!stream)
-        stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_WRITE);
-    if (stream) {
-        bool ok = write_all(stream, out.text, out.size, tensors, tensor_count);
-        ok = fclose(stream) == 0 && ok;
-        if (!ok) {
-            result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be written");
-            if (is_new)
-                smoe_system_file_remove(path);
-            else if ((stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_WRITE)) != NULL)
-                fclose(stream);
-        }
-    } else {
-        result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be opened for writing");
-    }
+    result = smoe_file_create(&host, write_parts, &(file_parts){&out, tensors, tensor_count});
     smoe_file_release(&host, out.text);
     return result;
 }

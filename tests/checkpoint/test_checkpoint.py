@@ -304,7 +304,9 @@ def folders():
     layer_refused(folder, 'there is no config.json')
     for text, expected in (('', 'is empty'), ('{', 'not valid JSON'), ('[]', 'not an object'), ('{}', 'no model_type'),
                            ('{"model_type": null}', 'no model_type'), ('{"model_type": "mixtral"} x', 'something follows'),
+                           ('{"model_type": "mixtral", "x": [0.0, inf]}', 'the value of "x": a value is neither'),
                            ('{"model_type": "mixtral", "model_type": "olmoe"}', 'two members'),
+                           ('{"model_type": "llama", "time_step_limit": [0.0, Infinity, -Infinity, NaN]}', 'model_type is "llama"'),
                            ('{"model_type": "llama"}', 'model_type is "llama"; smoe knows mixtral, qwen3_moe'),
                            ('{"model_type": "tutel"}', 'model_type is "tutel"')):
         with open(os.path.join(folder, 'config.json'), 'w', encoding='utf-8') as file:
@@ -341,6 +343,7 @@ def shards():
         file.write(b'version https://git-lfs.github.com/spec/v1\n')
     layer_refused(folder, where[name])
     for text, expected in (('{}', 'no member "weight_map"'), ('{"weight_map": []}', 'weight_map is not valid JSON'),
+                           ('{"weight_map": {}, "x": NaN}', 'not valid JSON: the value of "x"'),
                            ('{"weight_map": {"a": "b", "a": "c"}}', 'two members'), ('{"weight_map": {}, "weight_map": {}}', 'two members'),
                            ('{"weight_map": {}}', 'layers with experts: none')):
         with open(os.path.join(folder, 'model.safetensors.index.json'), 'w', encoding='utf-8') as file:

@@ -1,11 +1,12 @@
 #include "device_files.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "capability_file.h"
 #include "common/cmocka_all.h"
+#include "common/record.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -15,8 +16,11 @@ static int by_name(const void *a, const void *b)
 uint32_t device_files_read(device_file files[DEVICE_FILES_MOST])
 {
     static const char ending[] = ".json";
-    char path[320], reason[CAPABILITY_REASON_SIZE];
+    char path[320];
     uint32_t count = 0;
+    test_record record;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
     DIR *folder = opendir(DEVICE_FILES_FOLDER);
     assert_non_null(folder);
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
@@ -27,8 +31,8 @@ uint32_t device_files_read(device_file files[DEVICE_FILES_MOST])
         memcpy(files[count].name, entry->d_name, stem);
         files[count].name[stem] = '\0';
         snprintf(path, sizeof path, "%s/%s", DEVICE_FILES_FOLDER, entry->d_name);
-        if (!capability_read(path, &files[count].info, reason))
-            fail_msg("%s: %s", path, reason);
+        if (smoe_capability_file_read(path, NULL, &log, &files[count].info) != SMOE_SUCCESS)
+            fail_msg("%s", record.lines[0]);
         count++;
     }
     closedir(folder);

@@ -2,7 +2,7 @@
 #ifndef TEST_DEVICE_FILES_H
 #define TEST_DEVICE_FILES_H
 
-#include <smoe/smoe.h>
+#include <smoe/capability_file.h>
 
 #define DEVICE_FILES_FOLDER "tests/drivers/devices"
 #define DEVICE_FILES_MOST 64

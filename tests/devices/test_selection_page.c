@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capability_file.h"
 #include "common/cmocka_all.h"
 #include "common/device_files.h"
 #include "domain/stage.h"
@@ -25,7 +24,6 @@ static void write_devices(FILE *out)
         const smoe_device_info *info = &files[i].info;
         const smoe_quirk *quirk;
         const char *name, *separator = "";
-        uint32_t bit;
         fprintf(out, "| %s | %s | %s %s | ", files[i].name, info->name, info->driver_name, info->driver_info);
         if (!info->usable) {
             fprintf(out, "not usable: %s | | | | | | |\n", info->reason);
@@ -34,7 +32,7 @@ static void write_devices(FILE *out)
         fprintf(out, "%u to %u | %u | %u KiB | %llu MiB | %s | ", info->subgroup_size_min, info->subgroup_size_max,
                 info->max_workgroup_invocations, info->max_shared_memory_size >> 10,
                 (unsigned long long)((info->max_storage_buffer_range + 1) >> 20), smoe_tuning_find(info)->name);
-        for (uint32_t k = 0; (name = capability_name(k, &bit)) != NULL; k++)
+        for (uint32_t bit = 1; (name = smoe_capability_name(bit)) != NULL; bit *= 2)
             if (!(info->capabilities & bit) && !(bit & MATRICES)) { /* those have a table of their own */
                 fprintf(out, "%s%s", separator, name);
                 separator = ", ";
@@ -117,12 +115,12 @@ static void write_mixed(FILE *out)
         for (int type = SMOE_TYPE_FLOAT16; type <= SMOE_TYPE_BFLOAT16; type++)
             for (uint32_t k = 0; k < SMOE_REGIME_COUNT; k++) {
                 const smoe_device_info *info = &files[i].info;
-                char text[MATRIX_TEXT_SIZE];
+                char text[SMOE_MATRIX_SHAPE_TEXT_SIZE];
                 if (tuning->regimes[k].matmul != SMOE_MATMUL_COOPERATIVE || !info->usable ||
                     !smoe_cooperative_fits(info, (smoe_type)type))
                     continue;
                 fprintf(out, "| %s | %s | %u | %g |", files[i].name,
-                        matrix_shape_text(smoe_cooperative_shape(info, (smoe_type)type), text), info->subgroup_size_min,
+                        smoe_matrix_shape_text(smoe_cooperative_shape(info, (smoe_type)type), text), info->subgroup_size_min,
                         (double)tuning->regimes[k].min_rows);
                 write_cooperative(out, info, (smoe_type)type, &tuning->regimes[k]);
                 fprintf(out, "\n");

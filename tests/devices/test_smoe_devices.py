@@ -90,7 +90,7 @@ def a_bad_file_gets_one_line_that_names_the_key():
            ('max_workgroup_size_x', good.replace('  "max_workgroup_size_x": 1024,\n', '')),
            ('driver_version', good.replace('"driver_version": "', '"driver_version": "-')),
            ('smoe_device', good.replace('"smoe_device": 2', '"smoe_device": 1000')),
-           ('not JSON', good[:-10]), ('not JSON', ''), ('not JSON', '\0'), ('larger than', ' ' * 70000)]
+           *(('the file is not valid JSON', text) for text in (good[:-10], '', '\0')), ('larger than', ' ' * 70000)]
     for key, text in bad:
         assert text != good, key
         status, output, errors = run('--as', '-', text=text)
@@ -112,7 +112,7 @@ def the_command_line_is_checked():
     status, output, errors = run('--json', '-', '--device', '4000')
     assert (status, output) == (1, '') and '4000' in errors[0], errors
     status, output, errors = run('--as', FILES[0], '--json', '/nonexistent/file.json')
-    assert (status, output, len(errors)) == (1, '', 1) and 'cannot be written' in errors[0], errors
+    assert (status, output, len(errors)) == (1, '', 1) and '/nonexistent/file.json: cannot be opened' in errors[0], errors
     assert run('--json', '/dev/full', '--device', '0')[0] == 1
 
 

@@ -117,10 +117,10 @@ def entries():
             ({'a\0b': entry()}, 4, 'NUL'), ({}, 0, 'router.weight is missing')):
         tensor_file.write_raw(BAD, json.dumps(header), bytes(data))
         refused(BAD, text=text, path=BAD)
-    for header, text in (('{' * 90000, 'member'), ('{"a":' * 20000, 'nests'), ('{"a":' + '[' * 90000, 'nests'),
+    for header, text in (('{' * 90000, 'name'), ('{"a":' * 20000, 'nests'), ('{"a":' + '[' * 90000, 'nests'),
                          ('{"a":"' + 'x' * 90000, 'does not end'), ('', 'not an object'), ('{}{}', 'follows'), ('{"a":1}', ''),
                          ('{"__metadata__":{"a":[' + '1,' * 1000000 + '1]}}', 'strings to strings'),
-                         ('{"a":[' + '1,' * 1000000 + '1]}', 'longer than'),
+                         ('{"a":[' + '1,' * 1000000 + '1]}', 'not a JSON object'),
                          ('{' + ','.join('"%d":0' % i for i in range(200000)) + '}', 'too short')):
         tensor_file.write_raw(BAD, header, b'')
         refused(BAD, text=text, path=BAD)

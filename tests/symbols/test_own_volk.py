@@ -9,7 +9,7 @@ import tap
 
 LIB = tap.BUILD + '/lib'
 ARCHIVES = [LIB + '/libsmoe-file.a', LIB + '/libsmoe-device.a', LIB + '/libsmoe.a']
-SYSTEM = ['-lcjson', '-lm', '-lpthread'] + ([] if sys.platform == 'darwin' else ['-ldl'])
+SYSTEM = ['-lm', '-lpthread'] + ([] if sys.platform == 'darwin' else ['-ldl'])
 
 
 def build_and_run(*libraries, env=None):

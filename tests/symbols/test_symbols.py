@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import tap
 
-LIBRARIES = {'smoe': ['types.h', 'smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h']}
+LIBRARIES = {'smoe': ['types.h', 'smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h', 'capability_file.h']}
 WINDOWS = 'mingw' in tap.CROSS
 TOOLS = tap.CROSS + '-' if tap.CROSS else ''
 BANNED = {'abort', 'exit', '_exit', '_Exit', 'quick_exit', 'atexit', 'raise', 'signal', '__assert_fail', '__assert_rtn', 'printf',

@@ -1,12 +1,12 @@
 /* smoe-devices: every Vulkan device as smoe sees it, the kernels it would choose there, and why a device cannot be used; and devices as
  * files, to see what smoe would choose on those that are elsewhere. */
+#include <smoe/capability_file.h>
 #include <smoe/device.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "capability_file.h"
 #include "devices.h"
 
 /* 1: no device, or writing failed. 2: the command line, or the capability file, is wrong. */
@@ -34,17 +34,18 @@ static void print_log(void *user, smoe_log_level level, const char *text)
     fprintf(stderr, "smoe-devices: %s\n", text);
 }
 
+static const smoe_log to_stderr = {print_log, NULL};
+
 static bool list_devices(uint32_t *count, smoe_device_info **infos)
 {
-    const smoe_log log = {print_log, NULL};
-    smoe_result result = smoe_device_list(NULL, &log, count, NULL);
+    smoe_result result = smoe_device_list(NULL, &to_stderr, count, NULL);
     *infos = NULL;
     if (result == SMOE_SUCCESS) {
         *infos = calloc(*count ? *count : 1, sizeof **infos);
-        result = *infos ? smoe_device_list(NULL, &log, count, *infos) : SMOE_ERROR_OUT_OF_HOST_MEMORY;
+        result = *infos ? smoe_device_list(NULL, &to_stderr, count, *infos) : SMOE_ERROR_OUT_OF_HOST_MEMORY;
     }
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < *count; i++)
-        capability_clean(&(*infos)[i]);
+        smoe_device_info_clean(&(*infos)[i]);
     if (result == SMOE_SUCCESS)
         return true;
     fprintf(stderr, "smoe-devices: %s\n", smoe_result_text(result));
@@ -55,13 +56,16 @@ static bool list_devices(uint32_t *count, smoe_device_info **infos)
 
 static int write_file(const char *path, const smoe_device_info *info)
 {
-    FILE *stream = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
-    bool good = stream && capability_write(stream, info);
-    if (stream && stream != stdout)
-        good = fclose(stream) == 0 && good;
-    if (!good)
-        fprintf(stderr, "smoe-devices: %s: cannot be written\n", path);
-    return good ? 0 : FAILED;
+    static char text[SMOE_CAPABILITY_FILE_MAX_SIZE];
+    size_t size = sizeof text;
+    if (strcmp(path, "-") != 0)
+        return smoe_capability_file_write(path, info, NULL, &to_stderr) == SMOE_SUCCESS ? 0 : FAILED;
+    if (smoe_capability_file_text(info, &to_stderr, &size, text) != SMOE_SUCCESS)
+        return FAILED;
+    if (fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0)
+        return 0;
+    fprintf(stderr, "smoe-devices: -: cannot be written\n");
+    return FAILED;
 }
 
 /* The one that --json means, or NULL and a line that says why not. */
@@ -102,14 +106,23 @@ static int run(const options *wanted)
     return status;
 }
 
+static bool read_file(const char *path, smoe_device_info *info)
+{
+    static char text[SMOE_CAPABILITY_FILE_MAX_SIZE + 1]; /* a byte more shows that it is too large */
+    if (strcmp(path, "-") != 0)
+        return smoe_capability_file_read(path, NULL, &to_stderr, info) == SMOE_SUCCESS;
+    const size_t size = fread(text, 1, sizeof text, stdin);
+    if (!ferror(stdin))
+        return smoe_capability_file_parse(text, size, path, NULL, &to_stderr, info) == SMOE_SUCCESS;
+    fprintf(stderr, "smoe-devices: -: cannot be read\n");
+    return false;
+}
+
 static int run_as(const options *wanted)
 {
-    char reason[CAPABILITY_REASON_SIZE];
     smoe_device_info info;
-    if (!capability_read(wanted->as, &info, reason)) {
-        fprintf(stderr, "smoe-devices: %s: %s\n", wanted->as, reason);
+    if (!read_file(wanted->as, &info))
         return WRONG;
-    }
     if (wanted->json)
         return write_file(wanted->json, &info);
     printf("%s: %s\n", wanted->as, info.name);

@@ -1,8 +1,8 @@
 #include "devices.h"
 
-#include <stdio.h>
+#include <smoe/capability_file.h>
 
-#include "capability_file.h"
+#include <stdio.h>
 
 #define PRESET_COUNT 4
 #define COLUMN 32 /* characters of a preset in the table */
@@ -44,9 +44,8 @@ static void print_size(const char *name, uint64_t bytes)
 static void print_capabilities(uint32_t capabilities)
 {
     const char *name;
-    uint32_t bit;
     printf("  %-16s", "capabilities");
-    for (uint32_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
+    for (uint32_t bit = 1; (name = smoe_capability_name(bit)) != NULL; bit *= 2)
         if (capabilities & bit)
             printf(" %s", name);
     printf("%s\n", capabilities ? "" : " none");
@@ -55,9 +54,9 @@ static void print_capabilities(uint32_t capabilities)
 /* Only where there are any: most devices have none. */
 static void print_matrices(const smoe_device_info *info)
 {
-    char text[MATRIX_TEXT_SIZE];
+    char text[SMOE_MATRIX_SHAPE_TEXT_SIZE];
     for (uint32_t i = 0; i < info->matrix_shape_count; i++)
-        printf("%s%s%s", i == 0 ? "  matrices        " : "", i == 0 ? " " : ", ", matrix_shape_text(&info->matrix_shapes[i], text));
+        printf("%s%s%s", i == 0 ? "  matrices        " : "", i == 0 ? " " : ", ", smoe_matrix_shape_text(&info->matrix_shapes[i], text));
     if (info->matrix_shape_count > 0)
         printf("\n");
 }
@@ -71,7 +70,7 @@ static void print_quirks(const smoe_device_info *info)
 
 static void print_facts(const smoe_device_info *info)
 {
-    printf("  %-16s %s, vendor 0x%04x, device 0x%04x\n", "type", device_type_name(info->type), info->vendor_id, info->device_id);
+    printf("  %-16s %s, vendor 0x%04x, device 0x%04x\n", "type", smoe_device_type_name(info->type), info->vendor_id, info->device_id);
     printf("  %-16s %s %s, version 0x%x, Vulkan %u.%u.%u\n", "driver", info->driver_name[0] ? info->driver_name : "unnamed",
            info->driver_info, info->driver_version, VK_API_VERSION_MAJOR(info->api_version), VK_API_VERSION_MINOR(info->api_version),
            VK_API_VERSION_PATCH(info->api_version));
