@@ -61,7 +61,7 @@ void main() {
     const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + lane;
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, push.columns - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     [[unroll]] for (uint i = 0; i < TILE_ROWS * LANE_ROWS; i++)
         sum[i] = 0;

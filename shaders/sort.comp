@@ -59,7 +59,7 @@ uint expert_of_tile(uint tile) {
 }
 
 void write_arguments(uint at, uint column_tiles, uint first, uint count) {
-    const uint y = min(count, SMOE_MAX_GROUPS_Y);
+    const uint y = min(count, SMOE_MAX_WORKGROUPS_Y);
     control[at] = column_tiles;
     control[at + 1u] = y;
     control[at + 2u] = y > 0u ? (count + y - 1u) / y : 0u;

@@ -1,6 +1,7 @@
 #include "stage.h"
 
-smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared)
+smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
+                                           bool shared_expert)
 {
     const smoe_matmul_stage stage = {
         .vector = SMOE_KERNEL_expert_down_vector,
@@ -9,9 +10,9 @@ smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const s
         .broadcast = SMOE_KERNEL_expert_down_broadcast,
         .cooperative = shape->desc.weight_type == SMOE_TYPE_BFLOAT16 ? SMOE_KERNEL_expert_down_cooperative_bfloat16
                                                                      : SMOE_KERNEL_expert_down_cooperative,
-        .depth = shared ? shape->desc.shared_hidden : shape->desc.d_hidden,
+        .depth = shared_expert ? shape->desc.shared_hidden : shape->desc.d_hidden,
         .type = shape->desc.weight_type,
-        .shared = shared,
+        .shared_expert = shared_expert,
     };
     return smoe_matmul_config(info, tile, &stage);
 }

@@ -1,6 +1,7 @@
 #include "stage.h"
 
-smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared)
+smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
+                                         bool shared_expert)
 {
     const smoe_matmul_stage stage = {
         .vector = SMOE_KERNEL_expert_up_vector,
@@ -12,7 +13,7 @@ smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smo
         .depth = shape->desc.d_model,
         .type = shape->desc.weight_type,
         .gated = shape->desc.gated,
-        .shared = shared,
+        .shared_expert = shared_expert,
         .activation = shape->desc.activation,
     };
     return smoe_matmul_config(info, tile, &stage);

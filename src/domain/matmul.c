@@ -44,9 +44,9 @@ uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint
     return set;
 }
 
-smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
+smoe_workgroups smoe_matmul_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
 {
-    return (smoe_groups){smoe_divide_up(columns, config->tile_columns), smoe_divide_up(token_count, config->tile_rows), 1};
+    return (smoe_workgroups){smoe_divide_up(columns, config->tile_columns), smoe_divide_up(token_count, config->tile_rows), 1};
 }
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
@@ -123,7 +123,7 @@ smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_t
     config.weight_type = (uint32_t)stage->type;
     config.activation = (uint32_t)stage->activation;
     config.gated = stage->gated;
-    config.shared = stage->shared;
+    config.shared_expert = stage->shared_expert;
     config.inputs_aligned = stage->depth % 4 == 0;
     config.weights_aligned = stage->depth % smoe_matmul_load(stage) == 0;
     config.depth_aligned = stage->depth % config.tile_depth == 0;

@@ -35,9 +35,9 @@ SMOE_CONSTANTS(SMOE_CHECK_CONSTANT)
 #undef SMOE_CONSTANT_ID
 
 /* Workgroups of a directly dispatched stage over one pass. The routed experts of expert_up and expert_down are dispatched indirectly. */
-typedef struct smoe_groups {
+typedef struct smoe_workgroups {
     uint32_t x, y, z;
-} smoe_groups;
+} smoe_workgroups;
 
 /* How tokens become the rows of a matrix. */
 typedef struct smoe_rows {
@@ -57,7 +57,7 @@ typedef struct smoe_matmul_stage {
     uint32_t depth; /* K */
     smoe_type type; /* of the weights */
     bool gated;     /* two matrices: expert_up only */
-    bool shared;    /* of the shared expert */
+    bool shared_expert;
     smoe_activation activation; /* expert_up only */
 } smoe_matmul_stage;
 
@@ -81,7 +81,7 @@ const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, sm
 smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
 /* Of a matrix multiplication with `columns` outputs over all tokens. */
-smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
+smoe_workgroups smoe_matmul_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
 
 /* For route_project, route_logits and the shared expert's gate alike. */
 smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
@@ -89,22 +89,23 @@ smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const 
 smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape);
 
 smoe_kernel_config smoe_route_group_config(const smoe_shape *shape);
-smoe_groups smoe_route_group_groups(const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_route_group_workgroups(const smoe_kernel_config *config, uint32_t token_count);
 
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
-smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_route_select_workgroups(const smoe_kernel_config *config, uint32_t token_count);
 
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape);
-smoe_groups smoe_totals_groups(const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_totals_workgroups(const smoe_kernel_config *config, uint32_t token_count);
 
 /* tile_rows: those of expert_up and expert_down, whose tiles sort lays out. */
 smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, uint32_t tile_rows);
 
-/* shared: over the shared expert. */
-smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
-smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
+smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
+                                         bool shared_expert);
+smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
+                                           bool shared_expert);
 
 smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape);
-smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_combine_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
 
 #endif

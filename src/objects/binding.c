@@ -31,7 +31,7 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
     const uint64_t token_size = 4ull * shape->desc.d_model;
     const VkDescriptorBufferInfo all_control = part(&desc->workspace, 0, shape->control_size);
     const VkDescriptorBufferInfo control = between(&desc->workspace, 0, shape->shared_gate_offset);
-    const VkDescriptorBufferInfo gate = between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
+    const VkDescriptorBufferInfo shared_gate = between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
     const VkDescriptorBufferInfo hidden = between(&desc->workspace, shape->hidden_offset, shape->shared_hidden_offset);
     const VkDescriptorBufferInfo shared_hidden =
         between(&desc->workspace, shape->shared_hidden_offset, shape->hidden_offset + shape->hidden_size);
@@ -52,8 +52,8 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
         write_set(binding, binding->passes[pass].x_hidden, x, control, hidden);
         write_set(binding, binding->passes[pass].x_report, x, control, report);
         write_set(binding, binding->passes[pass].rows_y, all_rows, all_control, y);
-        write_set(binding, binding->passes[pass].x_gate, x, gate, hidden);
-        write_set(binding, binding->passes[pass].x_shared, x, control, shared_hidden);
+        write_set(binding, binding->passes[pass].x_shared_gate, x, shared_gate, hidden);
+        write_set(binding, binding->passes[pass].x_shared_expert, x, control, shared_hidden);
     }
 }
 
@@ -61,8 +61,8 @@ static smoe_result create_sets(smoe_binding *binding)
 {
     const smoe_context *context = binding->plan->context;
     const smoe_plan_desc *desc = &binding->plan->shape.desc;
-    const uint32_t shared = desc->shared_hidden > 0, gate = desc->shared_gate, totals = binding->has_totals;
-    const uint32_t set_count = 1 + shared + totals + (3 + shared + gate) * binding->pass_count;
+    const uint32_t shared = desc->shared_hidden > 0, shared_gate = desc->shared_gate, totals = binding->has_totals;
+    const uint32_t set_count = 1 + shared + totals + (3 + shared + shared_gate) * binding->pass_count;
     VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
     binding->passes = smoe_host_alloc(&context->host, binding->pass_count, sizeof *binding->passes);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -80,8 +80,8 @@ static smoe_result create_sets(smoe_binding *binding)
             own->x_hidden = *next++;
             own->x_report = *next++;
             own->rows_y = *next++;
-            own->x_gate = gate ? *next++ : VK_NULL_HANDLE;
-            own->x_shared = shared ? *next++ : VK_NULL_HANDLE;
+            own->x_shared_gate = shared_gate ? *next++ : VK_NULL_HANDLE;
+            own->x_shared_expert = shared ? *next++ : VK_NULL_HANDLE;
         }
     }
     smoe_host_free(&context->host, sets);

@@ -84,7 +84,7 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_layer_desc *desc
     return SMOE_SUCCESS;
 }
 
-/* Writes one weights set over `count` experts from expert `first` on. tensors: w, b, w_gate, b_gate; where a buffer is absent the
+/* Writes one weights set over `count` experts from expert `first` on. tensors: w, b, w3, b3; where a buffer is absent the
  * binding repeats w, since every binding of a set must be valid, and the flags keep the kernel from reading it. */
 static void write_weights(const smoe_plan *plan, const tensor tensors[WEIGHTS_BUFFERS], uint32_t first, uint32_t count,
                           smoe_weights_set *out)
@@ -109,7 +109,7 @@ static void write_weights(const smoe_plan *plan, const tensor tensors[WEIGHTS_BU
     if (tensors[1].buffer && tensors[1].buffer->buffer)
         out->flags |= SMOE_FLAG_BIAS;
     if (tensors[3].buffer && tensors[3].buffer->buffer)
-        out->flags |= SMOE_FLAG_BIAS_GATE;
+        out->flags |= SMOE_FLAG_BIAS3;
     smoe_descriptors_write(plan->context, out->set, infos, WEIGHTS_BUFFERS);
 }
 

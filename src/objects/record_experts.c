@@ -23,7 +23,7 @@ static void record_sort(const smoe_recording *r, const smoe_regimes *regimes, Vk
         .tile_counts_at = (uint32_t)control->tile_counts,
     };
     smoe_record_bind(r, r->plan->experts[regimes->experts].sort, io, NULL, &push, sizeof push);
-    smoe_record_dispatch(r, (smoe_groups){1, 1, 1});
+    smoe_record_dispatch(r, (smoe_workgroups){1, 1, 1});
 }
 
 /* expert_up or expert_down, for the shared expert or for the routed ones. */
@@ -38,7 +38,7 @@ static void record_shared(const smoe_recording *r, const expert_stage *stage, Vk
 {
     const smoe_push_matmul push = smoe_matmul_push(r, weights, stage->depth, stage->columns);
     smoe_record_bind(r, stage->pipeline, io, weights, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_matmul_groups(stage->config, stage->columns, r->token_count));
+    smoe_record_dispatch(r, smoe_matmul_workgroups(stage->config, stage->columns, r->token_count));
 }
 
 /* One dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of their own. Those of the ranges
@@ -69,7 +69,7 @@ static void record_up(const smoe_recording *r, const smoe_regimes *regimes, cons
         record_shared(r,
                       &(expert_stage){plan->experts[regimes->shared].shared_up, &plan->selection.experts[regimes->shared].shared_up,
                                       desc->d_model, desc->shared_hidden, false},
-                      io->x_shared, &r->layer->shared_up);
+                      io->x_shared_expert, &r->layer->shared_up);
     record_ranges(r,
                   &(expert_stage){plan->experts[regimes->experts].up, &plan->selection.experts[regimes->experts].up, desc->d_model,
                                   desc->d_hidden, false},
@@ -104,7 +104,7 @@ static void record_combine(const smoe_recording *r, VkDescriptorSet io)
         .shared_start = (uint32_t)((shape->shared_rows_offset - shape->rows_offset) / 4),
     };
     smoe_record_bind(r, r->plan->combine, io, NULL, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_combine_groups(shape, &r->plan->selection.combine, r->token_count));
+    smoe_record_dispatch(r, smoe_combine_workgroups(shape, &r->plan->selection.combine, r->token_count));
 }
 
 void smoe_record_experts(const smoe_recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io)

@@ -9,7 +9,7 @@ static void record_product(const smoe_recording *r, uint32_t regime, VkDescripto
     smoe_push_matmul push = smoe_matmul_push(r, weights, r->plan->shape.desc.d_model, columns);
     push.output_at = (uint32_t)output_at;
     smoe_record_bind(r, r->plan->router[regime], io, weights, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_matmul_groups(config, columns, r->token_count));
+    smoe_record_dispatch(r, smoe_matmul_workgroups(config, columns, r->token_count));
 }
 
 static void record_cosine(const smoe_recording *r, VkDescriptorSet io)
@@ -26,7 +26,7 @@ static void record_cosine(const smoe_recording *r, VkDescriptorSet io)
         .b_offset = weights->offsets[SMOE_BINDING_B],
     };
     smoe_record_bind(r, r->plan->cosine, io, weights, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_matmul_groups(&r->plan->selection.cosine, shape->desc.expert_count, r->token_count));
+    smoe_record_dispatch(r, smoe_matmul_workgroups(&r->plan->selection.cosine, shape->desc.expert_count, r->token_count));
 }
 
 static void record_group(const smoe_recording *r, VkDescriptorSet io)
@@ -46,7 +46,7 @@ static void record_group(const smoe_recording *r, VkDescriptorSet io)
         .group_eps = r->params->group_eps,
     };
     smoe_record_bind(r, r->plan->group, io, weights, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_route_group_groups(&r->plan->selection.group, r->token_count));
+    smoe_record_dispatch(r, smoe_route_group_workgroups(&r->plan->selection.group, r->token_count));
 }
 
 static uint32_t select_flags(const smoe_recording *r)
@@ -84,7 +84,7 @@ static void record_select(const smoe_recording *r, VkDescriptorSet io)
         .scale = params->scale,
     };
     smoe_record_bind(r, r->plan->select, io, &r->layer->select, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_route_select_groups(&r->plan->selection.select, r->token_count));
+    smoe_record_dispatch(r, smoe_route_select_workgroups(&r->plan->selection.select, r->token_count));
 }
 
 static void record_totals(const smoe_recording *r)
@@ -99,7 +99,7 @@ static void record_totals(const smoe_recording *r)
         .notes_at = (uint32_t)shape->control.notes,
     };
     smoe_record_bind(r, r->plan->totals, r->binding->totals, NULL, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_totals_groups(&r->plan->selection.totals, r->token_count));
+    smoe_record_dispatch(r, smoe_totals_workgroups(&r->plan->selection.totals, r->token_count));
 }
 
 static void record_logits(const smoe_recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io)
@@ -117,7 +117,7 @@ static void record_logits(const smoe_recording *r, const smoe_regimes *regimes, 
     else
         record_product(r, regimes->logits, io->x_hidden, &r->layer->router, shape->desc.expert_count, shape->control.logits);
     if (shape->desc.shared_gate && !r->routing_alone)
-        record_product(r, regimes->shared_gate, io->x_gate, &r->layer->shared_gate, 1, 0);
+        record_product(r, regimes->shared_gate, io->x_shared_gate, &r->layer->shared_gate, 1, 0);
     smoe_record_barrier(r);
     smoe_record_stage_end(r, SMOE_STAGE_ROUTE_LOGITS);
 }

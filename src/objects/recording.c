@@ -42,9 +42,9 @@ void smoe_record_bind(const smoe_recording *r, VkPipeline pipeline, VkDescriptor
     vk->vkCmdPushConstants(r->command_buffer, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size, push);
 }
 
-void smoe_record_dispatch(const smoe_recording *r, smoe_groups groups)
+void smoe_record_dispatch(const smoe_recording *r, smoe_workgroups count)
 {
-    r->context->vk.vkCmdDispatch(r->command_buffer, groups.x, groups.y, groups.z);
+    r->context->vk.vkCmdDispatch(r->command_buffer, count.x, count.y, count.z);
 }
 
 smoe_push_matmul smoe_matmul_push(const smoe_recording *r, const smoe_weights_set *weights, uint32_t depth, uint32_t columns)
@@ -56,7 +56,7 @@ smoe_push_matmul smoe_matmul_push(const smoe_recording *r, const smoe_weights_se
         .columns = columns,
         .w_offset = weights->offsets[SMOE_BINDING_W],
         .b_offset = weights->offsets[SMOE_BINDING_B],
-        .w_gate_offset = weights->offsets[SMOE_BINDING_W_GATE],
-        .b_gate_offset = weights->offsets[SMOE_BINDING_B_GATE],
+        .w3_offset = weights->offsets[SMOE_BINDING_W3],
+        .b3_offset = weights->offsets[SMOE_BINDING_B3],
     };
 }

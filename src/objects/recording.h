@@ -29,7 +29,7 @@ void smoe_record_stage_end(const smoe_recording *r, smoe_stage stage);
 /* weights: NULL for stages that have none. push: one of push.h's blocks. */
 void smoe_record_bind(const smoe_recording *r, VkPipeline pipeline, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
                       uint32_t push_size);
-void smoe_record_dispatch(const smoe_recording *r, smoe_groups groups);
+void smoe_record_dispatch(const smoe_recording *r, smoe_workgroups count);
 
 /* What a matrix multiplication of [tokens,depth] by a set of weights with so many columns is told. */
 smoe_push_matmul smoe_matmul_push(const smoe_recording *r, const smoe_weights_set *weights, uint32_t depth, uint32_t columns);

@@ -205,7 +205,7 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
 {
     const smoe_tile *tile = &s->expert_tuning->regimes[i];
     const smoe_kernel_config *sort = &s->experts[i].sort, *up = &s->experts[i].up, *down = &s->experts[i].down;
-    const uint32_t load = 16 / (uint32_t)smoe_type_size(shape->desc.weight_type, 1), most_groups = info->max_workgroup_count[0];
+    const uint32_t load = 16 / (uint32_t)smoe_type_size(shape->desc.weight_type, 1), most_workgroups = info->max_workgroup_count[0];
     const matmul_need need_up = {tile->matmul, shape->desc.gated ? 2 : 1, load, shape->desc.d_model};
     const matmul_need need_down = {tile->matmul, 1, load, shape->desc.d_hidden};
     const matmul_need need_shared_down = {tile->matmul, 1, load, shape->desc.shared_hidden};
@@ -219,8 +219,8 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     RULES(broken_sort(info, shape, sort));
     RULE("expert_up: its activation", up->activation == (uint32_t)shape->desc.activation && up->gated == shape->desc.gated);
     RULE("sort: the tiles' rows", up->tile_rows == down->tile_rows && sort->tile_rows == up->tile_rows);
-    RULE("sort: expert_up within the limits", smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_groups);
-    RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_groups);
+    RULE("sort: expert_up within the limits", smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_workgroups);
+    RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_workgroups);
     if (shape->desc.shared_hidden == 0)
         return NULL;
     RULES(broken_matmul(info, &s->experts[i].shared_up, &need_up));
@@ -228,10 +228,10 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     return NULL;
 }
 
-static bool fits(const smoe_device_info *info, smoe_groups groups)
+static bool fits(const smoe_device_info *info, smoe_workgroups count)
 {
-    return groups.x >= 1 && groups.x <= info->max_workgroup_count[0] && groups.y >= 1 && groups.y <= info->max_workgroup_count[1] &&
-           groups.z >= 1 && groups.z <= info->max_workgroup_count[2];
+    return count.x >= 1 && count.x <= info->max_workgroup_count[0] && count.y >= 1 && count.y <= info->max_workgroup_count[1] &&
+           count.z >= 1 && count.z <= info->max_workgroup_count[2];
 }
 
 /* The dispatches of one pass with the most tokens. */
@@ -240,19 +240,19 @@ static const char *broken_dispatch(const smoe_device_info *info, const smoe_shap
     const smoe_plan_desc *desc = &shape->desc;
     const uint32_t T = shape->pass_tokens;
     const bool cosine = desc->router == SMOE_ROUTER_COSINE;
-    RULE("dispatch: route_logits, cosine", !cosine || fits(info, smoe_matmul_groups(&s->cosine, desc->expert_count, T)));
-    RULE("dispatch: route_group", !shape->group_count || fits(info, smoe_route_group_groups(&s->group, T)));
-    RULE("dispatch: route_select", fits(info, smoe_route_select_groups(&s->select, T)));
-    RULE("dispatch: totals", fits(info, smoe_totals_groups(&s->totals, T)));
-    RULE("dispatch: combine", fits(info, smoe_combine_groups(shape, &s->combine, T)));
+    RULE("dispatch: route_logits, cosine", !cosine || fits(info, smoe_matmul_workgroups(&s->cosine, desc->expert_count, T)));
+    RULE("dispatch: route_group", !shape->group_count || fits(info, smoe_route_group_workgroups(&s->group, T)));
+    RULE("dispatch: route_select", fits(info, smoe_route_select_workgroups(&s->select, T)));
+    RULE("dispatch: totals", fits(info, smoe_totals_workgroups(&s->totals, T)));
+    RULE("dispatch: combine", fits(info, smoe_combine_workgroups(shape, &s->combine, T)));
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_kernel_config *router = &s->router[i];
         const smoe_expert_selection *experts = &s->experts[i];
         const bool shared = experts->shared_used;
         RULE("dispatch: route_logits, route_project",
-             !s->router_used[i] || fits(info, smoe_matmul_groups(router, cosine ? desc->projection_width : desc->expert_count, T)));
-        RULE("dispatch: expert_up, shared", !shared || fits(info, smoe_matmul_groups(&experts->shared_up, desc->shared_hidden, T)));
-        RULE("dispatch: expert_down, shared", !shared || fits(info, smoe_matmul_groups(&experts->shared_down, desc->d_model, T)));
+             !s->router_used[i] || fits(info, smoe_matmul_workgroups(router, cosine ? desc->projection_width : desc->expert_count, T)));
+        RULE("dispatch: expert_up, shared", !shared || fits(info, smoe_matmul_workgroups(&experts->shared_up, desc->shared_hidden, T)));
+        RULE("dispatch: expert_down, shared", !shared || fits(info, smoe_matmul_workgroups(&experts->shared_down, desc->d_model, T)));
     }
     return NULL;
 }
