@@ -5,8 +5,8 @@
 //   STAGE_DOWN    expert rows = hidden W2^T + b2; N = D, K = H
 //   SHARED_EXPERT of the last two: the shared expert; rows are tokens, H is its hidden width
 // N and K are push.columns and push.depth.
-// io: input [.,K] float32, output [R,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the range,N,K] float32, or
-// float16 or bfloat16, two to a word; b and b3 [experts of the range,N] float32.
+// io: input [.,K] float32, output [R,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the range,N,K] in one of
+// the types of weights.glsl; b and b3 [experts of the range,N] float32.
 #extension GL_EXT_control_flow_attributes : require
 #define STAGE_LOGITS 0
 #define STAGE_UP 1
@@ -19,26 +19,25 @@
 #endif
 #include "kernel.glsl"
 
+// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
+// so loads lie side by side, and drivers compile faster (bench/README.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
+// there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
+#ifndef BRANCH_PAST_ROW
+#define BRANCH_PAST_ROW 0
+#endif
+
+#include "weights.glsl"
+
 #if STAGE == STAGE_UP
 const uint MATRICES = 1 + GATED; // no choice: Adreno 840 gets a shared array wrong whose length depends on one (ncnn pull request 6972)
 #else
 const uint MATRICES = 1;
 #endif
-#if STAGE == STAGE_LOGITS
-const bool HALF = false;
-#else
-const bool HALF = WEIGHT_TYPE != TYPE_FLOAT32; // 16 bits
-#endif
-const uint LOAD = HALF ? 8 : 4; // weights in one 16-byte load
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input { float input1[]; };
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input4 { vec4 input4[]; };
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Output { float output1[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WWords { uint w_words[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WLoads { uvec4 w_loads[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer Bias { float bias[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Words { uint w3_words[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Loads { uvec4 w3_loads[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B3, std430) readonly buffer Bias3 { float bias3[]; };
 
 struct Tile { uint expert, first_row, rows; }; // expert: of the range
@@ -67,13 +66,6 @@ uint input_row(uint row) {
     return row * push.depth;
 }
 
-// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
-// so loads lie side by side, and drivers compile faster (bench/README.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
-// there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
-#ifndef BRANCH_PAST_ROW
-#define BRANCH_PAST_ROW 0
-#endif
-
 // Four inputs from element k of the row that begins at `base`, zero past the row. k is below K rounded up to TILE_DEPTH.
 vec4 read_input(uint base, uint k) {
     if (INPUTS_ALIGNED != 0) {
@@ -89,57 +81,6 @@ vec4 read_input(uint base, uint k) {
         } else if (k + i < push.depth)
             v[i] = input1[base + k + i];
     return v;
-}
-
-// Word i of the weights; zero past `last`, the last word of the row.
-uint read_word_of_row(uint matrix, uint i, uint last) {
-    if (BRANCH_PAST_ROW != 0 && i > last)
-        return 0;
-    const uint at = BRANCH_PAST_ROW != 0 ? i : min(i, last);
-    const uint word = matrix == 0 ? w_words[at] : w3_words[at];
-    return i <= last ? word : 0;
-}
-
-// Word i of 16-bit weights, without what lies past the row; the row ends before element `end`.
-uint read_halves_of_row(uint matrix, uint i, uint end) {
-    const uint word = read_word_of_row(matrix, i, (end - 1) / 2);
-    return 2 * i + 1 < end ? word : word & 0xffffu;
-}
-
-// LOAD weights from element k of the row that begins at `base`, as they are stored; zero past the row.
-uvec4 read_weights(uint matrix, uint base, uint k) {
-    if (WEIGHTS_ALIGNED != 0) {
-        if (DEPTH_ALIGNED == 0 && k >= push.depth)
-            return uvec4(0);
-        return matrix == 0 ? w_loads[(base + k) / LOAD] : w3_loads[(base + k) / LOAD];
-    }
-    uvec4 v;
-    if (!HALF) {
-        [[unroll]] for (uint i = 0; i < 4; i++)
-            v[i] = read_word_of_row(matrix, base + k + i, base + push.depth - 1);
-        return v;
-    }
-    // A word is half another row's where a row begins or ends at an odd element.
-    const uint first = base + k, end = base + push.depth;
-    [[unroll]] for (uint i = 0; i < 5; i++) { // word by word: with two at hand Intel needs 1.4 times the registers
-        const uint word = read_halves_of_row(matrix, first / 2 + i, end);
-        if (i > 0 && first % 2 == 1)
-            v[i - 1] |= word << 16;
-        if (i < 4)
-            v[i] = first % 2 == 0 ? word : word >> 16;
-    }
-    return v;
-}
-
-// Part p (0, or 0 and 1 for 16-bit weights) of what read_weights gave, four weights.
-vec4 weights_part(uvec4 v, uint p) {
-    if (WEIGHT_TYPE == TYPE_BFLOAT16 && HALF) { // bfloat16: the upper half of a float32
-        const uvec2 w = uvec2(v[2 * p], v[2 * p + 1]);
-        return uintBitsToFloat(uvec4(w.x << 16, w.x & 0xffff0000u, w.y << 16, w.y & 0xffff0000u));
-    }
-    if (HALF)
-        return vec4(unpackHalf2x16(v[2 * p]), unpackHalf2x16(v[2 * p + 1]));
-    return uintBitsToFloat(v);
 }
 
 // sum + a.w in the order of K. fma, so that no compiler fuses some rows of a tile and not others.
