@@ -101,32 +101,25 @@
     UINT w_offset;                                                                                                           \
     UINT b_offset;
 
-/* route_group. */
-#define SMOE_PUSH_GROUP(UINT, FLOAT)                                                                                         \
+/* What route_group and route_select begin with: what score.glsl reads. */
+#define SMOE_PUSH_SCORES(UINT, FLOAT)                                                                                        \
     UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS */                                                                               \
+    UINT flags;           /* SMOE_FLAG_BIAS; route_select: _REPORT, _TOTALS, _SCORES */                                      \
     UINT expert_count;                                                                                                       \
     UINT group_count;                                                                                                        \
     UINT group_size;      /* experts of a group */                                                                           \
-    UINT top_groups;                                                                                                         \
     UINT b_offset;        /* of the selection bias */                                                                        \
     UINT logits_at;                                                                                                          \
-    UINT groups_at;                                                                                                          \
+    UINT groups_at;
+
+#define SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)                                                                                    \
+    UINT top_groups;                                                                                                         \
     FLOAT group_eps;
 
-/* route_select. */
-#define SMOE_PUSH_SELECT(UINT, FLOAT)                                                                                        \
-    UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS, _REPORT, _TOTALS, _SCORES */                                                    \
-    UINT expert_count;                                                                                                       \
+#define SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)                                                                                   \
     UINT top_k;                                                                                                              \
     UINT max_active;      /* the cap of this call */                                                                         \
     UINT active_stride;   /* A, the plan's cap: IDS, WEIGHTS and the report's have so many per token */                      \
-    UINT group_count;                                                                                                        \
-    UINT group_size;                                                                                                         \
-    UINT b_offset;        /* of the selection bias */                                                                        \
-    UINT logits_at;                                                                                                          \
-    UINT groups_at;                                                                                                          \
     UINT active_at;                                                                                                          \
     UINT ids_at;                                                                                                             \
     UINT weights_at;                                                                                                         \
@@ -137,6 +130,9 @@
     FLOAT temperature;                                                                                                       \
     FLOAT tie_tolerance;                                                                                                     \
     FLOAT scale;
+
+#define SMOE_PUSH_GROUP(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)
+#define SMOE_PUSH_SELECT(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)
 
 #define SMOE_PUSH_SORT(UINT, FLOAT)                                                                                          \
     UINT token_count;                                                                                                        \
@@ -178,7 +174,9 @@
 
 /* Records of the control buffer. ARGUMENTS are at its start: of each range first expert_up's, then expert_down's. */
 #define SMOE_ARGUMENT_WORDS 4
-#define SMOE_ARGUMENTS_AT(range, down) (SMOE_ARGUMENT_WORDS * (2 * (range) + (down)))
+#define SMOE_ARGUMENTS_UP 0
+#define SMOE_ARGUMENTS_DOWN 1
+#define SMOE_ARGUMENTS_AT(range, stage) (SMOE_ARGUMENT_WORDS * (2 * (range) + (stage)))
 #define SMOE_TILE_WORDS 4
 #define SMOE_MAX_WORKGROUPS_Y 32768 /* below maxComputeWorkGroupCount[1]'s floor of 65535: more tiles than this use z */
 #define SMOE_GROUP_WORDS(groups) ((groups) + 2)

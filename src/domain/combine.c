@@ -14,8 +14,8 @@ smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_
     };
 }
 
-smoe_workgroups smoe_combine_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count)
+smoe_workgroups smoe_combine_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
 {
-    const uint32_t columns = config->inputs_aligned ? shape->desc.d_model / 4 : shape->desc.d_model;
-    return (smoe_workgroups){smoe_divide_up(columns, config->workgroup_size), token_count, 1};
+    const uint32_t invocations = config->inputs_aligned ? columns / 4 : columns;
+    return (smoe_workgroups){smoe_divide_up(invocations, config->workgroup_size), token_count, 1};
 }

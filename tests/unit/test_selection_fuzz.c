@@ -125,7 +125,8 @@ static const char *broken_cooperative(const smoe_device_info *info, const smoe_p
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_matmul_stage stage = {.depth = desc->d_model, .type = desc->weight_type, .gated = desc->gated};
+        const smoe_matmul_stage stage = {
+            .kernels = &smoe_expert_up_kernels, .depth = desc->d_model, .type = desc->weight_type, .gated = desc->gated};
         if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->weight_type))
             continue;
         const smoe_kernel_config config = smoe_matmul_config(info, &tuning->regimes[i], &stage);
