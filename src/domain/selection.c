@@ -110,7 +110,7 @@ smoe_result smoe_select_kernels(const smoe_device_info *info, const smoe_plan_de
     smoe_device_info mended = *info;
     smoe_quirks_apply(&mended);
     const smoe_result result = smoe_shape_init(&host, &mended, desc, &shape);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     if (token_count < shape.desc.min_tokens || token_count > desc->max_tokens)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "token_count: %u, must be %u .. %u, desc.min_tokens and desc.max_tokens",

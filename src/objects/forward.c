@@ -80,11 +80,11 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
     if (timestamps && !timestamps->pool)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "timestamps.pool: must not be VK_NULL_HANDLE");
     smoe_result result = check_params(plan, binding, params);
-    if (result || params->token_count == 0)
+    if (result != SMOE_SUCCESS || params->token_count == 0)
         return result;
     const uint32_t features = smoe_shape_features(&plan->shape) | (binding->has_totals ? SMOE_HAS_TOTALS : 0u) | work;
     result = smoe_plan_check_pipelines(plan, params->token_count, features);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
 
     smoe_recording r = {

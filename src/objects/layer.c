@@ -78,7 +78,7 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_layer_desc *desc
             return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.buffer: must be VK_NULL_HANDLE, %s", name, rules[i].reason);
         const smoe_result result =
             smoe_buffer_check(context, name, rules[i].buffer, rules[i].presence == REQUIRED, rules[i].size);
-        if (result)
+        if (result != SMOE_SUCCESS)
             return result;
     }
     return SMOE_SUCCESS;
@@ -186,7 +186,7 @@ static smoe_result create_sets(smoe_layer *layer)
         smoe_fail(&context->host, result, "layer: no host memory");
     else
         result = smoe_descriptors_create(context, context->weights_layout, WEIGHTS_BUFFERS, set_count, &layer->pool, sets);
-    if (!result) {
+    if (result == SMOE_SUCCESS) {
         for (uint32_t i = 0; i < SINGLE; i++)
             single[i]->set = sets[i];
         for (uint32_t r = 0; r < range_count; r++) {
@@ -208,14 +208,14 @@ smoe_result smoe_layer_create(const smoe_plan *plan, const smoe_layer_desc *desc
     if (!desc || !out)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", desc ? "out" : "desc");
     smoe_result result = check_desc(plan, desc);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     smoe_layer *layer = smoe_host_alloc(host, 1, sizeof *layer);
     if (!layer)
         return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "layer: no host memory");
     layer->plan = plan;
     result = create_sets(layer);
-    if (result) {
+    if (result != SMOE_SUCCESS) {
         smoe_layer_destroy(layer);
         return result;
     }

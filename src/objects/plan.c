@@ -25,7 +25,7 @@ static smoe_result create_pipelines(smoe_plan *plan)
     const smoe_selection *selection = &plan->selection;
     smoe_result result = SMOE_SUCCESS;
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
-        for (uint32_t i = 0; !result && i < SMOE_REGIME_COUNT; i++)
+        for (uint32_t i = 0; result == SMOE_SUCCESS && i < SMOE_REGIME_COUNT; i++)
             if (selection->used[step] >> i & 1)
                 result = create_pipeline(plan, &selection->configs[step][i], &plan->pipelines[step][i]);
     return result;
@@ -44,11 +44,11 @@ smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *
         return smoe_fail(&context->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "plan: no host memory");
     plan->context = context;
     smoe_result result = smoe_shape_init(&context->host, &context->info, desc, &plan->shape);
-    if (result)
+    if (result != SMOE_SUCCESS)
         goto fail;
     smoe_selection_init(&context->info, &plan->shape, &plan->selection);
     result = create_pipelines(plan);
-    if (result)
+    if (result != SMOE_SUCCESS)
         goto fail;
     *out = plan;
     return SMOE_SUCCESS;

@@ -108,5 +108,10 @@ def library_does_not_end_the_program():
     report(matches(library_files('.c', '.h'), r'#\s*include\s*<(errno|assert)\.h>', 'not in the library'))
 
 
+def results_are_compared():
+    report(matches(library_files('.c', '.h'), r'\b(if|while) \(!?result(\)| \|\|| &&)|[( ]!result\b|\bresult \?[ :]',
+                   'compare with SMOE_SUCCESS'))
+
+
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_is_included_under_its_other_name,
-         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program])
+         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program, results_are_compared])
