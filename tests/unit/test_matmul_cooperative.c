@@ -193,5 +193,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_order_of_shapes),
                                        cmocka_unit_test(test_configurations), cmocka_unit_test(test_narrow_subgroups),
                                        cmocka_unit_test(test_choices), cmocka_unit_test(test_float32_is_refused)};
-    return cmocka_run_group_tests_name("cooperative", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("matmul_cooperative", tests, NULL, NULL);
 }
