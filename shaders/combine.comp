@@ -32,7 +32,7 @@ void main() {
         else
             sum.x += weight * rows[at];
     }
-    if (SHARED != 0u) {
+    if (SHARED_EXPERT != 0u) {
         const uint start = push.shared_start / (INPUTS_ALIGNED != 0u ? 4u : 1u);
         const uint at = start + token * columns + column;
         const float weight = SHARED_GATE != 0u ? sigmoid(uintBitsToFloat(control[push.shared_gate_at + token])) : 1.0;

@@ -18,59 +18,32 @@ const bool HALVES = TILE_ROWS >= 16 && TILE_ROWS / 2 * TILE_DEPTH / 4 % SUBGROUP
 float sum[TILE_ROWS * LANE_ROWS];
 uint weight_base[LANE_ROWS];
 
-// sum += products over K of the tile's first ROWS rows. A macro because arrays need constant sizes; both heights are loops of their own,
-// one of which makes no round.
-#define MULTIPLY(ROWS, END)                                                                                                    \
-    {                                                                                                                          \
-        const uint LOADS = (ROWS) * TILE_DEPTH / 4 / SUBGROUP_SIZE;                                                            \
-        /* vec4 number e of a round's inputs: row e % ROWS, elements 4 * (e / ROWS) and on */                                  \
-        uint input_base[INPUT_LOADS], input_k[INPUT_LOADS];                                                                    \
-        [[unroll]] for (uint j = 0; j < LOADS; j++) {                                                                          \
-            const uint e = j * SUBGROUP_SIZE + lane;                                                                           \
-            input_base[j] = input_row(tile.first_row + min(e % (ROWS), tile.rows - 1));                                        \
-            input_k[j] = e / (ROWS) * 4;                                                                                       \
-        }                                                                                                                      \
-        for (uint k = 0; k < (END); k += TILE_DEPTH) {                                                                         \
-            vec4 a[INPUT_LOADS];                                                                                               \
-            [[unroll]] for (uint j = 0; j < LOADS; j++)                                                                        \
-                a[j] = read_input(input_base[j], k + input_k[j]);                                                              \
-            [[unroll]] for (uint s = 0; s < STEPS; s++) {                                                                      \
-                uvec4 loaded[LANE_ROWS];                                                                                       \
-                [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)                                                                \
-                    loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k + s * LOAD);                                \
-                [[unroll]] for (uint p = 0; p < PARTS; p++) {                                                                  \
-                    vec4 w[LANE_ROWS];                                                                                         \
-                    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)                                                            \
-                        w[i] = weights_part(loaded[i], p);                                                                     \
-                    [[unroll]] for (uint r = 0; r < (ROWS); r++) {                                                             \
-                        const uint e = (s * PARTS + p) * (ROWS) + r;                                                           \
-                        const vec4 v = subgroupShuffle(a[e / SUBGROUP_SIZE], e % SUBGROUP_SIZE);                               \
-                        [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)                                                        \
-                            sum[r * LANE_ROWS + i] = multiply_add(v, w[i], sum[r * LANE_ROWS + i]);                            \
-                    }                                                                                                          \
-                }                                                                                                              \
-            }                                                                                                                  \
-        }                                                                                                                      \
-    }
+#define ROWS TILE_ROWS
+#define MULTIPLY multiply_tile
+#include "broadcast_rows.glsl"
+#undef ROWS
+#undef MULTIPLY
+#define ROWS (TILE_ROWS / 2)
+#define MULTIPLY multiply_half_tile
+#include "broadcast_rows.glsl"
 
 void main() {
     const Tile tile = tile_of_workgroup();
     if (tile.rows == 0)
         return;
-    const uint lane = gl_SubgroupInvocationID;
-    const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + lane;
+    const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + gl_SubgroupInvocationID;
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, push.columns - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     [[unroll]] for (uint i = 0; i < TILE_ROWS * LANE_ROWS; i++)
         sum[i] = 0;
     if (HALVES) {
         const bool low = tile.rows <= TILE_ROWS / 2;
-        MULTIPLY(TILE_ROWS / 2, low ? push.depth : 0)
-        MULTIPLY(TILE_ROWS, low ? 0 : push.depth)
+        multiply_half_tile(tile, low ? push.depth : 0); // no branch: one of the two makes no round
+        multiply_tile(tile, low ? 0 : push.depth);
     } else {
-        MULTIPLY(TILE_ROWS, push.depth)
+        multiply_tile(tile, push.depth);
     }
 
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {

@@ -90,7 +90,7 @@ void main() {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / STEPS;
         const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
-        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     Sums sums[ROW_BLOCKS * BLOCKS];
     [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++)

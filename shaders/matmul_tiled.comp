@@ -50,7 +50,7 @@ void main() {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / WEIGHT_STEPS;
         const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
-        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     float sum[THREAD_ROWS * LANE_ROWS];
     [[unroll]] for (uint i = 0; i < THREAD_ROWS * LANE_ROWS; i++)

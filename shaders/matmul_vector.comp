@@ -37,7 +37,7 @@ void main() {
         input_base[r] = input_row(tile.first_row + min(r, tile.rows - 1));
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS, push.columns - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w_gate_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     float sum[SUMS];
     [[unroll]] for (uint i = 0; i < SUMS; i++)

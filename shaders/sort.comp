@@ -59,7 +59,7 @@ uint expert_of_tile(uint tile) {
 }
 
 void write_arguments(uint at, uint column_tiles, uint first, uint count) {
-    const uint y = min(count, SMOE_MAX_GROUPS_Y);
+    const uint y = min(count, SMOE_MAX_WORKGROUPS_Y);
     control[at] = column_tiles;
     control[at + 1u] = y;
     control[at + 2u] = y > 0u ? (count + y - 1u) / y : 0u;
@@ -99,7 +99,7 @@ void main() {
         const uint first = tile_base[min(r * push.range_experts, push.expert_count)];
         const uint count = tile_base[min((r + 1u) * push.range_experts, push.expert_count)] - first;
         control[push.tile_counts_at + r] = count;
-        write_arguments(SMOE_ARGUMENTS_AT(r, 0u), push.up_column_tiles, first, count);
-        write_arguments(SMOE_ARGUMENTS_AT(r, 1u), push.down_column_tiles, first, count);
+        write_arguments(SMOE_ARGUMENTS_AT(r, SMOE_ARGUMENTS_UP), push.up_column_tiles, first, count);
+        write_arguments(SMOE_ARGUMENTS_AT(r, SMOE_ARGUMENTS_DOWN), push.down_column_tiles, first, count);
     }
 }

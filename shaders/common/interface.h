@@ -4,12 +4,12 @@
  *
  * Every kernel uses one pipeline layout:
  *   set 0, io:      0 input, 1 control, 2 output    (storage buffers, set by the binding and the stage)
- *   set 1, weights: 0 w, 1 b, 2 w_gate, 3 b_gate     (storage buffers, set by the layer; one set per range of experts)
+ *   set 1, weights: 0 w, 1 b, 2 w3, 3 b3    (storage buffers, set by the layer; one set per range of experts)
  *
  *   stage           input              control          output
  *   route_project   x [T,D]            projected out    -
  *   route_logits    x [T,D]            projected in, logits out   -
- *     its shared gate  x [T,D]         shared gate out, a part of its own   -
+ *     shared gate   x [T,D]            shared gate out, a part of its own   -
  *   route_group     -                  logits in, groups out   -
  *   route_select    -                  logits and groups in, routing out   report, if flags say so
  *   totals          -                  routing in       totals
@@ -30,8 +30,8 @@
 #define SMOE_BINDING_OUTPUT 2
 #define SMOE_BINDING_W 0
 #define SMOE_BINDING_B 1
-#define SMOE_BINDING_W_GATE 2
-#define SMOE_BINDING_B_GATE 3
+#define SMOE_BINDING_W3 2
+#define SMOE_BINDING_B3 3
 
 /* Specialisation constants, all of 32 bits: C(id, name in GLSL, name in C, value where none is given). ids count up from 0.
  * They follow from the device and from classes of shapes: flags, types, powers of two. Widths and counts are push constants, so that
@@ -51,7 +51,7 @@
     C(10, INPUTS_ALIGNED, inputs_aligned, 1)    /* 1: rows are multiples of 4 elements, and read four at a time */           \
     C(11, WEIGHTS_ALIGNED, weights_aligned, 1)  /* 1: rows of weights are multiples of 16 bytes */                           \
     C(12, DEPTH_ALIGNED, depth_aligned, 1)      /* 1: K is a multiple of TILE_DEPTH */                                       \
-    C(13, SHARED, shared, 0)                    /* 1: of the shared expert; combine: there is one */                         \
+    C(13, SHARED_EXPERT, shared_expert, 0)      /* 1: of the shared expert; combine: there is one */                         \
     C(14, SHARED_GATE, shared_gate, 0)          /* 1: its weight is a sigmoid */                                             \
     C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                             \
     C(16, MOST_ACTIVE, most_active, 2)          /* the same for A */                                                         \
@@ -77,13 +77,13 @@
 /* Matrix multiplications: route_project, route_logits and the shared expert's gate, expert_up, expert_down. */
 #define SMOE_PUSH_MATMUL(UINT, FLOAT)                                                                                        \
     UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS_GATE */                                                          \
+    UINT flags;           /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS3 */                                                              \
     UINT depth;           /* K: elements of an input row */                                                                  \
     UINT columns;         /* N: outputs of a row */                                                                          \
     UINT w_offset;                                                                                                           \
     UINT b_offset;                                                                                                           \
-    UINT w_gate_offset;                                                                                                      \
-    UINT b_gate_offset;                                                                                                      \
+    UINT w3_offset;                                                                                                          \
+    UINT b3_offset;                                                                                                          \
     UINT output_at;       /* router only: LOGITS, PROJECTED, or 0 where the binding is SHARED_GATE */                        \
     UINT first_expert;    /* from here on routed experts only: the first of this range */                                    \
     UINT arguments_at;    /* ARGUMENTS of this dispatch */                                                                   \
@@ -101,32 +101,25 @@
     UINT w_offset;                                                                                                           \
     UINT b_offset;
 
-/* route_group. */
-#define SMOE_PUSH_GROUP(UINT, FLOAT)                                                                                         \
+/* What route_group and route_select begin with: what score.glsl reads. */
+#define SMOE_PUSH_SCORES(UINT, FLOAT)                                                                                        \
     UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS */                                                                               \
+    UINT flags;           /* SMOE_FLAG_BIAS; route_select: _REPORT, _TOTALS, _SCORES */                                      \
     UINT expert_count;                                                                                                       \
     UINT group_count;                                                                                                        \
     UINT group_size;      /* experts of a group */                                                                           \
-    UINT top_groups;                                                                                                         \
     UINT b_offset;        /* of the selection bias */                                                                        \
     UINT logits_at;                                                                                                          \
-    UINT groups_at;                                                                                                          \
+    UINT groups_at;
+
+#define SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)                                                                                    \
+    UINT top_groups;                                                                                                         \
     FLOAT group_eps;
 
-/* route_select. */
-#define SMOE_PUSH_SELECT(UINT, FLOAT)                                                                                        \
-    UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS, _REPORT, _TOTALS, _SCORES */                                                    \
-    UINT expert_count;                                                                                                       \
+#define SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)                                                                                   \
     UINT top_k;                                                                                                              \
     UINT max_active;      /* the cap of this call */                                                                         \
     UINT active_stride;   /* A, the plan's cap: IDS, WEIGHTS and the report's have so many per token */                      \
-    UINT group_count;                                                                                                        \
-    UINT group_size;                                                                                                         \
-    UINT b_offset;        /* of the selection bias */                                                                        \
-    UINT logits_at;                                                                                                          \
-    UINT groups_at;                                                                                                          \
     UINT active_at;                                                                                                          \
     UINT ids_at;                                                                                                             \
     UINT weights_at;                                                                                                         \
@@ -137,6 +130,9 @@
     FLOAT temperature;                                                                                                       \
     FLOAT tie_tolerance;                                                                                                     \
     FLOAT scale;
+
+#define SMOE_PUSH_GROUP(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)
+#define SMOE_PUSH_SELECT(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)
 
 #define SMOE_PUSH_SORT(UINT, FLOAT)                                                                                          \
     UINT token_count;                                                                                                        \
@@ -171,16 +167,18 @@
     UINT shared_start;    /* elements of the expert rows before the shared expert's part */
 
 #define SMOE_FLAG_BIAS 1      /* binding b holds a bias */
-#define SMOE_FLAG_BIAS_GATE 2 /* binding b_gate holds a bias */
+#define SMOE_FLAG_BIAS3 2 /* binding b3 holds a bias */
 #define SMOE_FLAG_REPORT 4    /* write the report */
 #define SMOE_FLAG_TOTALS 8    /* leave notes for the totals */
 #define SMOE_FLAG_SCORES 16   /* leave the scores where the logits were */
 
 /* Records of the control buffer. ARGUMENTS are at its start: of each range first expert_up's, then expert_down's. */
 #define SMOE_ARGUMENT_WORDS 4
-#define SMOE_ARGUMENTS_AT(range, down) (SMOE_ARGUMENT_WORDS * (2 * (range) + (down)))
+#define SMOE_ARGUMENTS_UP 0
+#define SMOE_ARGUMENTS_DOWN 1
+#define SMOE_ARGUMENTS_AT(range, stage) (SMOE_ARGUMENT_WORDS * (2 * (range) + (stage)))
 #define SMOE_TILE_WORDS 4
-#define SMOE_MAX_GROUPS_Y 32768 /* below maxComputeWorkGroupCount[1]'s floor of 65535: more tiles than this use z */
+#define SMOE_MAX_WORKGROUPS_Y 32768 /* below maxComputeWorkGroupCount[1]'s floor of 65535: more tiles than this use z */
 #define SMOE_GROUP_WORDS(groups) ((groups) + 2)
 #define SMOE_GROUP_OUT -1.0
 

@@ -1,12 +1,12 @@
 // What the matrix multiplications share: C[rows,N] = A[rows,K] B[N,K]^T of one expert, in three stages chosen by -DSTAGE=
 //   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights;
 //                 also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
-//   STAGE_UP      hidden = act(x W^T + b), gated with (x Wg^T + bg); rows of x through ROW_TOKENS, N = H, K = D
-//   STAGE_DOWN    expert rows = hidden W^T + b; N = D, K = H
-//   SHARED of the last two: the shared expert; rows are tokens, H is its hidden width
+//   STAGE_UP      hidden = act(x W1^T + b1), gated with (x W3^T + b3); rows of x through ROW_TOKENS, N = H, K = D
+//   STAGE_DOWN    expert rows = hidden W2^T + b2; N = D, K = H
+//   SHARED_EXPERT of the last two: the shared expert; rows are tokens, H is its hidden width
 // N and K are push.columns and push.depth.
-// io: input [.,K] float32, output [R,N] float32; weights: w, w_gate [experts of the range,N,K] float32, or float16 or bfloat16, two to a
-// word; b, b_gate [experts of the range,N] float32.
+// io: input [.,K] float32, output [R,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the range,N,K] in one of
+// the types of weights.glsl; b and b3 [experts of the range,N] float32.
 #extension GL_EXT_control_flow_attributes : require
 #define STAGE_LOGITS 0
 #define STAGE_UP 1
@@ -19,34 +19,33 @@
 #endif
 #include "kernel.glsl"
 
+// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
+// so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
+// there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
+#ifndef BRANCH_PAST_ROW
+#define BRANCH_PAST_ROW 0
+#endif
+
+#include "weights.glsl"
+
 #if STAGE == STAGE_UP
 // A sum and no ?: operator. Adreno 840 gets a shared array wrong if a choice between constants gives its length (ncnn pull request 6972).
 const uint MATRICES = 1 + GATED;
 #else
 const uint MATRICES = 1;
 #endif
-#if STAGE == STAGE_LOGITS
-const bool HALF = false;
-#else
-const bool HALF = WEIGHT_TYPE != TYPE_FLOAT32; // 16 bits
-#endif
-const uint LOAD = HALF ? 8 : 4; // weights in one 16-byte load
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input { float input1[]; };
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_INPUT, std430) readonly buffer Input4 { vec4 input4[]; };
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Output { float output1[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer W { uint w1[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer W4 { uvec4 w4[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer Bias { float bias[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W_GATE, std430) readonly buffer WGate { uint w_gate1[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W_GATE, std430) readonly buffer WGate4 { uvec4 w_gate4[]; };
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B_GATE, std430) readonly buffer BiasGate { float bias_gate[]; };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B3, std430) readonly buffer Bias3 { float bias3[]; };
 
 struct Tile { uint expert, first_row, rows; }; // expert: of the range
 
 // The tile of this workgroup; rows is 0 where there is none.
 Tile tile_of_workgroup() {
-    if (STAGE == STAGE_LOGITS || SHARED != 0) {
+    if (STAGE == STAGE_LOGITS || SHARED_EXPERT != 0) {
         const uint first = gl_WorkGroupID.y * TILE_ROWS;
         return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
     }
@@ -62,18 +61,11 @@ Tile tile_of_workgroup() {
 // First element of the input row that belongs to a row of the tile list.
 uint input_row(uint row) {
 #if STAGE == STAGE_UP
-    if (SHARED == 0)
+    if (SHARED_EXPERT == 0)
         return control[push.row_tokens_at + row] * push.depth;
 #endif
     return row * push.depth;
 }
-
-// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
-// so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
-// there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
-#ifndef BRANCH_PAST_ROW
-#define BRANCH_PAST_ROW 0
-#endif
 
 // Four inputs from element k of the row that begins at `base`, zero past the row. k is below K rounded up to TILE_DEPTH.
 vec4 read_input(uint base, uint k) {
@@ -90,57 +82,6 @@ vec4 read_input(uint base, uint k) {
         } else if (k + i < push.depth)
             v[i] = input1[base + k + i];
     return v;
-}
-
-// Word i of the weights; zero past `last`, the last word of the row.
-uint read_word_of_row(uint matrix, uint i, uint last) {
-    if (BRANCH_PAST_ROW != 0 && i > last)
-        return 0;
-    const uint at = BRANCH_PAST_ROW != 0 ? i : min(i, last);
-    const uint word = matrix == 0 ? w1[at] : w_gate1[at];
-    return i <= last ? word : 0;
-}
-
-// Word i of 16-bit weights, without what lies past the row; the row ends before element `end`.
-uint read_halves_of_row(uint matrix, uint i, uint end) {
-    const uint word = read_word_of_row(matrix, i, (end - 1) / 2);
-    return 2 * i + 1 < end ? word : word & 0xffffu;
-}
-
-// LOAD weights from element k of the row that begins at `base`, as they are stored; zero past the row.
-uvec4 read_weights(uint matrix, uint base, uint k) {
-    if (WEIGHTS_ALIGNED != 0) {
-        if (DEPTH_ALIGNED == 0 && k >= push.depth)
-            return uvec4(0);
-        return matrix == 0 ? w4[(base + k) / LOAD] : w_gate4[(base + k) / LOAD];
-    }
-    uvec4 v;
-    if (!HALF) {
-        [[unroll]] for (uint i = 0; i < 4; i++)
-            v[i] = read_word_of_row(matrix, base + k + i, base + push.depth - 1);
-        return v;
-    }
-    // A word is half another row's where a row begins or ends at an odd element.
-    const uint first = base + k, end = base + push.depth;
-    [[unroll]] for (uint i = 0; i < 5; i++) { // word by word: with two at hand Intel needs 1.4 times the registers
-        const uint word = read_halves_of_row(matrix, first / 2 + i, end);
-        if (i > 0 && first % 2 == 1)
-            v[i - 1] |= word << 16;
-        if (i < 4)
-            v[i] = first % 2 == 0 ? word : word >> 16;
-    }
-    return v;
-}
-
-// Part p (0, or 0 and 1 for 16-bit weights) of what read_weights gave, four weights.
-vec4 weights_part(uvec4 v, uint p) {
-    if (WEIGHT_TYPE == TYPE_BFLOAT16 && HALF) { // bfloat16: the upper half of a float32
-        const uvec2 w = uvec2(v[2 * p], v[2 * p + 1]);
-        return uintBitsToFloat(uvec4(w.x << 16, w.x & 0xffff0000u, w.y << 16, w.y & 0xffff0000u));
-    }
-    if (HALF)
-        return vec4(unpackHalf2x16(v[2 * p]), unpackHalf2x16(v[2 * p + 1]));
-    return uintBitsToFloat(v);
 }
 
 // sum + a.w in the order of K. fma, so that no compiler fuses some rows of a tile and not others.
@@ -175,17 +116,17 @@ float activation(float x) {
     return x;
 }
 
-// Of the sum and the gating sum, both with their biases.
-float gated_activation(float sum, float sum_gate) {
+// Of the sums with W1 and with W3, both with their biases.
+float gated_activation(float sum, float sum3) {
     if (ACTIVATION == ACTIVATION_SWIGLU_CLAMPED) { // as in gpt-oss
         const float g = min(sum, 7.0);
-        return g / (1.0 + exp(-1.702 * g)) * (clamp(sum_gate, -7.0, 7.0) + 1.0);
+        return g / (1.0 + exp(-1.702 * g)) * (clamp(sum3, -7.0, 7.0) + 1.0);
     }
-    return activation(sum) * sum_gate;
+    return activation(sum) * sum3;
 }
 
 // A column of an expert's outputs: its element of row 0 and its biases. Where there is no bias it is -0, the neutral element of addition.
-struct Column { uint first; float bias, bias_gate; };
+struct Column { uint first; float bias, bias3; };
 
 // index: below push.columns. Callers with several rows call it once: lavapipe's compiler does not see that the loads are the same in each
 // row, and takes twice as long over a tile of 32 rows.
@@ -194,8 +135,8 @@ Column column_of(uint index, uint expert) {
     if ((push.flags & SMOE_FLAG_BIAS) != 0)
         column.bias = bias[push.b_offset + expert * push.columns + index];
 #if STAGE == STAGE_UP
-    if (MATRICES == 2 && (push.flags & SMOE_FLAG_BIAS_GATE) != 0)
-        column.bias_gate = bias_gate[push.b_gate_offset + expert * push.columns + index];
+    if (MATRICES == 2 && (push.flags & SMOE_FLAG_BIAS3) != 0)
+        column.bias3 = bias3[push.b3_offset + expert * push.columns + index];
 #endif
 #if STAGE == STAGE_LOGITS
     column.first += push.output_at;
@@ -203,11 +144,11 @@ Column column_of(uint index, uint expert) {
     return column;
 }
 
-// Biases, activation, gate, and the store of one output.
-void store(uint row, Column column, float sum, float sum_gate) {
+// Biases, activation, product with the sum of W3, and the store of one output.
+void store(uint row, Column column, float sum, float sum3) {
     sum += column.bias;
 #if STAGE == STAGE_UP
-    sum = MATRICES == 2 ? gated_activation(sum, sum_gate + column.bias_gate) : activation(sum);
+    sum = MATRICES == 2 ? gated_activation(sum, sum3 + column.bias3) : activation(sum);
 #endif
 #if STAGE == STAGE_LOGITS
     control[column.first + row * push.columns] = floatBitsToUint(sum);

@@ -9,13 +9,13 @@ smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_
         .workgroup_size = smoe_tuning_find(info)->combine_workgroup_size,
         .subgroup_size = 1,
         .inputs_aligned = shape->desc.d_model % 4 == 0,
-        .shared = shape->desc.shared_hidden > 0,
+        .shared_expert = shape->desc.shared_hidden > 0,
         .shared_gate = shape->desc.shared_gate,
     };
 }
 
-smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count)
+smoe_workgroups smoe_combine_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
 {
-    const uint32_t columns = config->inputs_aligned ? shape->desc.d_model / 4 : shape->desc.d_model;
-    return (smoe_groups){smoe_divide_up(columns, config->workgroup_size), token_count, 1};
+    const uint32_t invocations = config->inputs_aligned ? columns / 4 : columns;
+    return (smoe_workgroups){smoe_divide_up(invocations, config->workgroup_size), token_count, 1};
 }

@@ -19,7 +19,7 @@ smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_coun
         /* {x, y, z, first tile} for expert_up of each range and for expert_down of each range: a VkDispatchIndirectCommand, and where the
          * range's tiles begin in `tiles`. Workgroup (x, y, z) computes tile first + y + z * (workgroups along y). A workgroup past the
          * range's tile count has nothing to do. */
-        {&c.arguments, SMOE_ARGUMENTS_AT(ranges, 0)},
+        {&c.arguments, SMOE_ARGUMENTS_AT(ranges, SMOE_ARGUMENTS_UP)},
         {&c.tile_counts, ranges},          /* tiles of each range */
         {&c.active, T},                    /* how many experts are active for each token; 0 if it is not finite */
         {&c.ids, rows},                    /* [T,A] in rank order */

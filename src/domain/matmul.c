@@ -44,20 +44,20 @@ uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint
     return set;
 }
 
-smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
+smoe_workgroups smoe_matmul_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
 {
-    return (smoe_groups){smoe_divide_up(columns, config->tile_columns), smoe_divide_up(token_count, config->tile_rows), 1};
+    return (smoe_workgroups){smoe_divide_up(columns, config->tile_columns), smoe_divide_up(token_count, config->tile_rows), 1};
 }
 
 static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
 {
-    const bool shuffle = smoe_kernel_runs(stage->vector, info);
+    const bool shuffle = smoe_kernel_runs(stage->kernels->vector, info);
     const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
     const uint32_t team = smoe_min_u32(tile->depth, most_team);
     /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */
     const uint32_t workgroup_size = shuffle ? smoe_max_u32(tile->workgroup_size, info->subgroup_size_max) : tile->workgroup_size;
     return (smoe_kernel_config){
-        .kernel = shuffle ? stage->vector : stage->vector_basic,
+        .kernel = shuffle ? stage->kernels->vector : stage->kernels->vector_basic,
         .workgroup_size = workgroup_size,
         .subgroup_size = shuffle ? info->subgroup_size_min : 1,
         .tile_columns = workgroup_size / team * tile->thread_columns,
@@ -74,7 +74,7 @@ static smoe_kernel_config tiled_config(const smoe_tile *tile, const smoe_matmul_
     const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / matrices, 1);
     const uint32_t stride = (tile->depth / 4u) | 1u; /* as in matmul_tiled.comp */
     return (smoe_kernel_config){
-        .kernel = stage->tiled,
+        .kernel = stage->kernels->tiled,
         .workgroup_size = columns / thread_columns * (tile->rows / tile->thread_rows),
         .subgroup_size = 1,
         .tile_columns = columns,
@@ -92,7 +92,7 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
     const uint32_t workgroup_size = tile->workgroup_size * lanes;
     const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     return (smoe_kernel_config){
-        .kernel = stage->broadcast,
+        .kernel = stage->kernels->broadcast,
         .workgroup_size = workgroup_size,
         .subgroup_size = lanes,
         .required_subgroup_size = controlled ? lanes : 0,
@@ -123,7 +123,7 @@ smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_t
     config.weight_type = (uint32_t)stage->type;
     config.activation = (uint32_t)stage->activation;
     config.gated = stage->gated;
-    config.shared = stage->shared;
+    config.shared_expert = stage->shared_expert;
     config.inputs_aligned = stage->depth % 4 == 0;
     config.weights_aligned = stage->depth % smoe_matmul_load(stage) == 0;
     config.depth_aligned = stage->depth % config.tile_depth == 0;

@@ -18,7 +18,7 @@ smoe_kernel_config smoe_route_group_config(const smoe_shape *shape)
     };
 }
 
-smoe_groups smoe_route_group_groups(const smoe_kernel_config *config, uint32_t token_count)
+smoe_workgroups smoe_route_group_workgroups(const smoe_kernel_config *config, uint32_t token_count)
 {
-    return (smoe_groups){smoe_divide_up(token_count, config->tile_rows), 1, 1};
+    return (smoe_workgroups){smoe_divide_up(token_count, config->tile_rows), 1, 1};
 }

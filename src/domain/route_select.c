@@ -36,9 +36,9 @@ smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const 
     return config;
 }
 
-smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t token_count)
+smoe_workgroups smoe_route_select_workgroups(const smoe_kernel_config *config, uint32_t token_count)
 {
     const uint32_t tokens =
         config->kernel == SMOE_KERNEL_route_select_subgroup ? config->workgroup_size / config->subgroup_size : 1;
-    return (smoe_groups){smoe_divide_up(token_count, tokens), 1, 1};
+    return (smoe_workgroups){smoe_divide_up(token_count, tokens), 1, 1};
 }

@@ -2,32 +2,21 @@
 #ifndef SMOE_DOMAIN_SELECTION_H
 #define SMOE_DOMAIN_SELECTION_H
 
-#include "stage.h"
-
-/* Configurations of one regime of the experts: sort, expert_up and expert_down belong together. */
-typedef struct smoe_expert_selection {
-    bool used;        /* some token count from min_tokens to max_tokens leads here */
-    bool shared_used; /* for the shared expert */
-    smoe_kernel_config sort, up, down, shared_up, shared_down;
-} smoe_expert_selection;
+#include "stage_table.h"
 
 typedef struct smoe_selection {
-    const smoe_tuning *tuning;        /* of the routers */
+    const smoe_tuning *tuning;        /* of the router */
     const smoe_tuning *expert_tuning; /* of the experts, the shared one too; the same but for mixed precision */
-    smoe_kernel_config cosine;  /* cosine router only */
-    smoe_kernel_config group;   /* groups only */
-    smoe_kernel_config select, totals, combine;
-    smoe_kernel_config router[SMOE_REGIME_COUNT]; /* route_project, the linear route_logits and the shared expert's gate */
-    bool router_used[SMOE_REGIME_COUNT];
-    smoe_expert_selection experts[SMOE_REGIME_COUNT];
+    smoe_kernel_config configs[SMOE_STEP_COUNT][SMOE_REGIME_COUNT]; /* of the steps that the shape has */
+    uint32_t used[SMOE_STEP_COUNT]; /* bit i: some token count from min_tokens to max_tokens leads to regime i */
 } smoe_selection;
 
-/* The regimes of one forward. */
-typedef struct smoe_regimes {
-    uint32_t logits, project, shared_gate, shared, experts;
-} smoe_regimes;
+/* The tuning table of a step; NULL: it has no tiles, and regime 0 only. */
+const smoe_tuning *smoe_selection_tuning(const smoe_selection *selection, smoe_step step);
 
-smoe_regimes smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count);
+/* The regime of every step in a forward of token_count tokens. */
+void smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count,
+                            uint32_t regimes[SMOE_STEP_COUNT]);
 
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out);
 

@@ -71,18 +71,20 @@ static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *des
 static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
 {
     smoe_result result;
-    if ((result = check_number(host, "d_model", desc->d_model, 1, SMOE_MAX_WIDTH)) ||
-        (result = check_number(host, "d_hidden", desc->d_hidden, 1, SMOE_MAX_WIDTH)) ||
-        (result = check_number(host, "expert_count", desc->expert_count, 1, SMOE_MAX_EXPERTS)) ||
-        (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) ||
-        (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) ||
-        (result = check_number(host, "min_tokens", desc->min_tokens, 0, desc->max_tokens)) ||
-        (result = check_named(host, "router", "smoe_router", (uint32_t)desc->router, smoe_router_name(desc->router))) ||
-        (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) ||
+    if ((result = check_number(host, "d_model", desc->d_model, 1, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
+        (result = check_number(host, "d_hidden", desc->d_hidden, 1, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
+        (result = check_number(host, "expert_count", desc->expert_count, 1, SMOE_MAX_EXPERTS)) != SMOE_SUCCESS ||
+        (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) != SMOE_SUCCESS ||
+        (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) != SMOE_SUCCESS ||
+        (result = check_number(host, "min_tokens", desc->min_tokens, 0, desc->max_tokens)) != SMOE_SUCCESS ||
+        (result = check_named(host, "router", "smoe_router", (uint32_t)desc->router, smoe_router_name(desc->router))) != SMOE_SUCCESS ||
+        (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) != SMOE_SUCCESS ||
         (result = check_named(host, "activation", "smoe_activation", (uint32_t)desc->activation,
-                              smoe_activation_name(desc->activation))) ||
-        (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) ||
-        (result = check_types(host, desc)) || (result = check_router(host, desc)) || (result = check_groups(host, desc)))
+                              smoe_activation_name(desc->activation))) != SMOE_SUCCESS ||
+        (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
+        (result = check_types(host, desc)) != SMOE_SUCCESS ||
+        (result = check_router(host, desc)) != SMOE_SUCCESS ||
+        (result = check_groups(host, desc)) != SMOE_SUCCESS)
         return result;
     if (desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !desc->gated)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
@@ -220,14 +222,15 @@ static smoe_result split_passes(const smoe_host *host, const smoe_device_info *i
 smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc, smoe_shape *out)
 {
     smoe_result result = check_desc(host, desc);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     *out = (smoe_shape){.desc = *desc};
     out->desc.min_tokens = smoe_max_u32(desc->min_tokens, 1);
     if (desc->max_active == 0)
         out->desc.max_active = desc->expert_count;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
-    if ((result = check_whole(host, info, out)) || (result = split_ranges(host, info, out)) || (result = split_passes(host, info, out)))
+    if ((result = check_whole(host, info, out)) != SMOE_SUCCESS || (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
+        (result = split_passes(host, info, out)) != SMOE_SUCCESS)
         return result;
     out->control = smoe_control_layout(&out->desc, out->range_count, out->group_count, out->pass_tokens);
     out->control_size = 4 * out->control.words;

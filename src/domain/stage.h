@@ -34,10 +34,10 @@ SMOE_CONSTANTS(SMOE_CHECK_CONSTANT)
 #undef SMOE_CONSTANT_FIELD
 #undef SMOE_CONSTANT_ID
 
-/* Workgroups of a directly dispatched stage over one pass. The routed experts of expert_up and expert_down are dispatched indirectly. */
-typedef struct smoe_groups {
+/* Workgroups of a direct dispatch. The routed experts of expert_up and expert_down are dispatched indirectly. */
+typedef struct smoe_workgroups {
     uint32_t x, y, z;
-} smoe_groups;
+} smoe_workgroups;
 
 /* How tokens become the rows of a matrix. */
 typedef struct smoe_rows {
@@ -51,13 +51,21 @@ uint32_t smoe_regime_for(const smoe_tuning *tuning, const smoe_rows *rows, uint3
 /* Those of every count from first to last: bit i for regime i. */
 uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t first, uint32_t last);
 
-/* What distinguishes the three matrix multiplications from one another. */
+/* The kernels of a matrix multiplication, one per algorithm. */
+typedef struct smoe_matmul_kernels {
+    smoe_kernel vector, vector_basic, tiled, broadcast;
+    smoe_kernel cooperative, cooperative_bfloat16; /* the experts' only */
+} smoe_matmul_kernels;
+
+extern const smoe_matmul_kernels smoe_route_logits_kernels, smoe_expert_up_kernels, smoe_expert_down_kernels;
+
+/* What distinguishes matrix multiplications from one another. */
 typedef struct smoe_matmul_stage {
-    smoe_kernel vector, vector_basic, tiled, broadcast, cooperative;
+    const smoe_matmul_kernels *kernels;
     uint32_t depth; /* K */
     smoe_type type; /* of the weights */
     bool gated;     /* two matrices: expert_up only */
-    bool shared;    /* of the shared expert */
+    bool shared_expert;
     smoe_activation activation; /* expert_up only */
 } smoe_matmul_stage;
 
@@ -69,7 +77,7 @@ static inline uint32_t smoe_matmul_matrices(const smoe_matmul_stage *stage)
 /* Weights in one load of 16 bytes. */
 static inline uint32_t smoe_matmul_load(const smoe_matmul_stage *stage)
 {
-    return stage->type == SMOE_TYPE_FLOAT32 ? 4 : 8;
+    return 16 / (uint32_t)smoe_type_size(stage->type, 1);
 }
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
@@ -80,31 +88,20 @@ bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type);
 const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_type type); /* NULL: none */
 smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
 
-/* The workgroups of a matrix multiplication that gives each of token_count tokens `columns` outputs. */
-smoe_groups smoe_matmul_groups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
-
-/* For route_project, route_logits and the shared expert's gate alike. */
-smoe_kernel_config smoe_route_logits_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile);
-
+/* The stages that multiply no matrices, and the cosine router's logits, as stage_table.c asks for them. */
 smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape);
-
 smoe_kernel_config smoe_route_group_config(const smoe_shape *shape);
-smoe_groups smoe_route_group_groups(const smoe_kernel_config *config, uint32_t token_count);
-
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
-smoe_groups smoe_route_select_groups(const smoe_kernel_config *config, uint32_t token_count);
-
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape);
-smoe_groups smoe_totals_groups(const smoe_kernel_config *config, uint32_t token_count);
-
 /* tile_rows: those of expert_up and expert_down, whose tiles sort lays out. */
 smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, uint32_t tile_rows);
-
-/* shared: over the shared expert. */
-smoe_kernel_config smoe_expert_up_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
-smoe_kernel_config smoe_expert_down_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, bool shared);
-
 smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape);
-smoe_groups smoe_combine_groups(const smoe_shape *shape, const smoe_kernel_config *config, uint32_t token_count);
+
+/* Workgroups over one pass; columns: outputs of a token. */
+smoe_workgroups smoe_matmul_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
+smoe_workgroups smoe_route_group_workgroups(const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_route_select_workgroups(const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_totals_workgroups(const smoe_kernel_config *config, uint32_t token_count);
+smoe_workgroups smoe_combine_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count);
 
 #endif

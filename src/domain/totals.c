@@ -20,9 +20,9 @@ smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_s
     };
 }
 
-smoe_groups smoe_totals_groups(const smoe_kernel_config *config, uint32_t token_count)
+smoe_workgroups smoe_totals_workgroups(const smoe_kernel_config *config, uint32_t token_count)
 {
-    return (smoe_groups){smoe_divide_up(token_count, config->tile_rows), 1, 1};
+    return (smoe_workgroups){smoe_divide_up(token_count, config->tile_rows), 1, 1};
 }
 
 static uint64_t count_at(const uint32_t *words, uint32_t at)

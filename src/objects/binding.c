@@ -31,7 +31,7 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
     const uint64_t token_size = 4ull * shape->desc.d_model;
     const VkDescriptorBufferInfo all_control = part(&desc->workspace, 0, shape->control_size);
     const VkDescriptorBufferInfo control = between(&desc->workspace, 0, shape->shared_gate_offset);
-    const VkDescriptorBufferInfo gate = between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
+    const VkDescriptorBufferInfo shared_gate = between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
     const VkDescriptorBufferInfo hidden = between(&desc->workspace, shape->hidden_offset, shape->shared_hidden_offset);
     const VkDescriptorBufferInfo shared_hidden =
         between(&desc->workspace, shape->shared_hidden_offset, shape->hidden_offset + shape->hidden_size);
@@ -52,8 +52,8 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
         write_set(binding, binding->passes[pass].x_hidden, x, control, hidden);
         write_set(binding, binding->passes[pass].x_report, x, control, report);
         write_set(binding, binding->passes[pass].rows_y, all_rows, all_control, y);
-        write_set(binding, binding->passes[pass].x_gate, x, gate, hidden);
-        write_set(binding, binding->passes[pass].x_shared, x, control, shared_hidden);
+        write_set(binding, binding->passes[pass].x_shared_gate, x, shared_gate, hidden);
+        write_set(binding, binding->passes[pass].x_shared_expert, x, control, shared_hidden);
     }
 }
 
@@ -61,8 +61,8 @@ static smoe_result create_sets(smoe_binding *binding)
 {
     const smoe_context *context = binding->plan->context;
     const smoe_plan_desc *desc = &binding->plan->shape.desc;
-    const uint32_t shared = desc->shared_hidden > 0, gate = desc->shared_gate, totals = binding->has_totals;
-    const uint32_t set_count = 1 + shared + totals + (3 + shared + gate) * binding->pass_count;
+    const uint32_t shared = desc->shared_hidden > 0, shared_gate = desc->shared_gate, totals = binding->has_totals;
+    const uint32_t set_count = 1 + shared + totals + (3 + shared + shared_gate) * binding->pass_count;
     VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
     binding->passes = smoe_host_alloc(&context->host, binding->pass_count, sizeof *binding->passes);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -70,7 +70,7 @@ static smoe_result create_sets(smoe_binding *binding)
         smoe_fail(&context->host, result, "binding: no host memory");
     else
         result = smoe_descriptors_create(context, context->io_layout, IO_BUFFERS, set_count, &binding->pool, sets);
-    if (!result) {
+    if (result == SMOE_SUCCESS) {
         const VkDescriptorSet *next = sets;
         binding->hidden_rows = *next++;
         binding->shared_rows = shared ? *next++ : VK_NULL_HANDLE;
@@ -80,8 +80,8 @@ static smoe_result create_sets(smoe_binding *binding)
             own->x_hidden = *next++;
             own->x_report = *next++;
             own->rows_y = *next++;
-            own->x_gate = gate ? *next++ : VK_NULL_HANDLE;
-            own->x_shared = shared ? *next++ : VK_NULL_HANDLE;
+            own->x_shared_gate = shared_gate ? *next++ : VK_NULL_HANDLE;
+            own->x_shared_expert = shared ? *next++ : VK_NULL_HANDLE;
         }
     }
     smoe_host_free(&context->host, sets);
@@ -111,15 +111,17 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *de
     const smoe_context *context = plan->context;
     const uint64_t token_size = 4ull * plan->shape.desc.d_model;
     smoe_result result = smoe_buffer_check(context, "binding desc.x", &desc->x, true, plan->shape.desc.min_tokens * token_size);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     const uint64_t tokens = desc->x.size / token_size;
     const uint32_t most = plan->shape.desc.max_tokens;
     *token_count = tokens < most ? (uint32_t)tokens : most;
-    if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) ||
-        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)) ||
-        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, smoe_plan_report_size(plan, *token_count))) ||
-        (result = smoe_buffer_check(context, "binding desc.totals", &desc->totals, false, smoe_plan_totals_size(plan))))
+    const uint64_t report_size = smoe_plan_report_size(plan, *token_count), totals_size = smoe_plan_totals_size(plan);
+    if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) != SMOE_SUCCESS ||
+        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)) !=
+            SMOE_SUCCESS ||
+        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, report_size)) != SMOE_SUCCESS ||
+        (result = smoe_buffer_check(context, "binding desc.totals", &desc->totals, false, totals_size)) != SMOE_SUCCESS)
         return result;
     return check_overlap(context, desc);
 }
@@ -135,7 +137,7 @@ smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", desc ? "out" : "desc");
     uint32_t token_count;
     smoe_result result = check_desc(plan, desc, &token_count);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     smoe_binding *binding = smoe_host_alloc(host, 1, sizeof *binding);
     if (!binding)
@@ -147,7 +149,7 @@ smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *
     binding->has_totals = desc->totals.buffer != VK_NULL_HANDLE;
     binding->workspace = desc->workspace;
     result = create_sets(binding);
-    if (result) {
+    if (result != SMOE_SUCCESS) {
         smoe_binding_destroy(binding);
         return result;
     }

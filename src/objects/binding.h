@@ -9,8 +9,8 @@ typedef struct smoe_binding_pass {
     VkDescriptorSet x_hidden;  /* route_project, route_logits, sort, expert_up */
     VkDescriptorSet x_report;  /* route_group, route_select */
     VkDescriptorSet rows_y;    /* combine */
-    VkDescriptorSet x_gate;    /* the shared expert's gate; VK_NULL_HANDLE without */
-    VkDescriptorSet x_shared;  /* the shared expert's expert_up; VK_NULL_HANDLE without */
+    VkDescriptorSet x_shared_gate;    /* the shared expert's gate; VK_NULL_HANDLE without */
+    VkDescriptorSet x_shared_expert;  /* the shared expert's expert_up; VK_NULL_HANDLE without */
 } smoe_binding_pass;
 
 struct smoe_binding {

@@ -24,7 +24,7 @@ static smoe_result create_set_layout(smoe_context *context, uint32_t binding_cou
     };
     const smoe_result result = smoe_vulkan_check(
         &context->host, context->vk.vkCreateDescriptorSetLayout(context->device, &info, NULL, out), "vkCreateDescriptorSetLayout");
-    if (result)
+    if (result != SMOE_SUCCESS)
         *out = VK_NULL_HANDLE;
     return result;
 }
@@ -43,7 +43,7 @@ static smoe_result create_pipeline_layout(smoe_context *context)
     const smoe_result result =
         smoe_vulkan_check(&context->host, context->vk.vkCreatePipelineLayout(context->device, &info, NULL, &context->pipeline_layout),
                           "vkCreatePipelineLayout");
-    if (result)
+    if (result != SMOE_SUCCESS)
         context->pipeline_layout = VK_NULL_HANDLE;
     return result;
 }
@@ -58,7 +58,7 @@ static smoe_result create_cache(smoe_context *context, const smoe_context_desc *
     };
     const smoe_result result = smoe_vulkan_check(
         &context->host, context->vk.vkCreatePipelineCache(context->device, &info, NULL, &context->cache), "vkCreatePipelineCache");
-    if (result)
+    if (result != SMOE_SUCCESS)
         context->cache = VK_NULL_HANDLE;
     return result;
 }
@@ -210,8 +210,11 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     if (!out)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "out: must not be NULL");
     smoe_result result = check_desc(&host, desc);
-    if (result || (result = smoe_instance_table_load(&host, desc->get_instance_proc_addr, desc->instance, &instance)) ||
-        (result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, wants_matrices(desc), &info)))
+    if (result == SMOE_SUCCESS)
+        result = smoe_instance_table_load(&host, desc->get_instance_proc_addr, desc->instance, &instance);
+    if (result == SMOE_SUCCESS)
+        result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, wants_matrices(desc), &info);
+    if (result != SMOE_SUCCESS)
         return result;
     if (!info.usable)
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
@@ -220,7 +223,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     apply_enabled(desc, &info);
     if (desc->act_as) {
         const smoe_device_info real = info;
-        if ((result = act_as(&host, desc->act_as, &info)))
+        if ((result = act_as(&host, desc->act_as, &info)) != SMOE_SUCCESS)
             return result;
         apply_quirks(&host, &real, &info);
     }
@@ -239,9 +242,11 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         smoe_host_free(&host, context);
         return result;
     }
-    if ((result = create_cache(context, desc)) || (result = create_set_layout(context, 3, &context->io_layout)) ||
-        (result = create_set_layout(context, 4, &context->weights_layout)) || (result = create_pipeline_layout(context)) ||
-        (result = create_store(context)))
+    if ((result = create_cache(context, desc)) != SMOE_SUCCESS ||
+        (result = create_set_layout(context, 3, &context->io_layout)) != SMOE_SUCCESS ||
+        (result = create_set_layout(context, 4, &context->weights_layout)) != SMOE_SUCCESS ||
+        (result = create_pipeline_layout(context)) != SMOE_SUCCESS ||
+        (result = create_store(context)) != SMOE_SUCCESS)
         goto fail;
     *out = context;
     return SMOE_SUCCESS;

@@ -15,11 +15,11 @@ smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSet
     *pool = VK_NULL_HANDLE;
     smoe_result result = smoe_vulkan_check(&context->host, context->vk.vkCreateDescriptorPool(context->device, &info, NULL, pool),
                                            "vkCreateDescriptorPool");
-    if (result) {
+    if (result != SMOE_SUCCESS) {
         *pool = VK_NULL_HANDLE;
         return result;
     }
-    for (uint32_t i = 0; i < count && !result; i++) {
+    for (uint32_t i = 0; i < count && result == SMOE_SUCCESS; i++) {
         const VkDescriptorSetAllocateInfo allocate = {
             .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
             .descriptorPool = *pool,
@@ -29,7 +29,7 @@ smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSet
         result = smoe_vulkan_check(&context->host, context->vk.vkAllocateDescriptorSets(context->device, &allocate, &sets[i]),
                                    "vkAllocateDescriptorSets");
     }
-    if (result) {
+    if (result != SMOE_SUCCESS) {
         context->vk.vkDestroyDescriptorPool(context->device, *pool, NULL);
         *pool = VK_NULL_HANDLE;
     }

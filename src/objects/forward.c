@@ -54,22 +54,16 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
 
 static void record_pass(smoe_recording *r, uint32_t pass)
 {
-    const smoe_plan *plan = r->plan;
-    const uint32_t token_count = r->params->token_count; /* the kernels are those for all tokens, in every pass */
-    const smoe_regimes regimes = smoe_selection_regimes(&plan->selection, &plan->shape.desc, token_count);
-    const smoe_binding_pass *io = &r->binding->passes[pass];
-    r->token_count = smoe_shape_pass_token_count(&plan->shape, token_count, pass);
+    r->io = &r->binding->passes[pass];
+    r->token_count = smoe_shape_pass_token_count(&r->plan->shape, r->params->token_count, pass);
     smoe_record_begin(r);
-    smoe_record_routing(r, &regimes, io);
-    if (!r->routing_alone)
-        smoe_record_experts(r, &regimes, io);
-    else
-        for (int stage = SMOE_STAGE_SORT; stage < SMOE_STAGE_COUNT; stage++)
-            smoe_record_stage_end(r, (smoe_stage)stage);
+    for (smoe_stage stage = 0; stage < SMOE_STAGE_COUNT; stage++)
+        smoe_record_stage(r, stage);
 }
 
+/* work: SMOE_HAS_EXPERTS, or 0 to route only. */
 static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
-                          const smoe_forward_params *params, const smoe_timestamps *timestamps, bool routing_alone)
+                          const smoe_forward_params *params, const smoe_timestamps *timestamps, uint32_t work)
 {
     if (!layer && !binding)
         return SMOE_ERROR_INVALID_ARGUMENT;
@@ -86,10 +80,11 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
     if (timestamps && !timestamps->pool)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "timestamps.pool: must not be VK_NULL_HANDLE");
     smoe_result result = check_params(plan, binding, params);
-    if (result || params->token_count == 0)
+    if (result != SMOE_SUCCESS || params->token_count == 0)
         return result;
-    result = smoe_plan_check_pipelines(plan, params->token_count, binding->has_totals, routing_alone);
-    if (result)
+    const uint32_t features = smoe_shape_features(&plan->shape) | (binding->has_totals ? SMOE_HAS_TOTALS : 0u) | work;
+    result = smoe_plan_check_pipelines(plan, params->token_count, features);
+    if (result != SMOE_SUCCESS)
         return result;
 
     smoe_recording r = {
@@ -100,8 +95,9 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
         .binding = binding,
         .params = params,
         .timestamps = timestamps,
-        .routing_alone = routing_alone,
+        .features = features,
     };
+    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params->token_count, r.regimes);
     smoe_record_barrier(&r);
     const uint32_t pass_count = smoe_divide_up(params->token_count, plan->shape.pass_tokens);
     for (uint32_t pass = 0; pass < pass_count; pass++) {
@@ -114,11 +110,11 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
 smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                          const smoe_forward_params *params, const smoe_timestamps *timestamps)
 {
-    return record(command_buffer, layer, binding, params, timestamps, false);
+    return record(command_buffer, layer, binding, params, timestamps, SMOE_HAS_EXPERTS);
 }
 
 smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                        const smoe_forward_params *params, const smoe_timestamps *timestamps)
 {
-    return record(command_buffer, layer, binding, params, timestamps, true);
+    return record(command_buffer, layer, binding, params, timestamps, 0);
 }

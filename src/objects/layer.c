@@ -11,7 +11,7 @@
 #define NONE SIZE_MAX
 #define FIELD(name) offsetof(smoe_layer_desc, name)
 
-/* The tensors of a set, as places in smoe_layer_desc: w, b, w_gate, b_gate. */
+/* The tensors of a set, as places in smoe_layer_desc: w, b, w3, b3. */
 typedef size_t set_fields[WEIGHTS_BUFFERS];
 
 static const set_fields linear_fields = {FIELD(router_weight), FIELD(router_bias), NONE, NONE};
@@ -118,7 +118,7 @@ static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t
  * the kernel from reading it. */
 static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const set_fields fields, uint32_t range, smoe_weights_set *out)
 {
-    static const uint32_t flags[WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS_GATE};
+    static const uint32_t flags[WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS3};
     const uint64_t alignment = plan->context->info.min_storage_buffer_offset_alignment;
     VkDescriptorBufferInfo infos[WEIGHTS_BUFFERS];
     for (uint32_t i = 0; i < WEIGHTS_BUFFERS; i++) {
@@ -180,7 +180,7 @@ static smoe_result create_sets(smoe_layer *layer)
         smoe_fail(&context->host, result, "layer: no host memory");
     else
         result = smoe_descriptors_create(context, context->weights_layout, WEIGHTS_BUFFERS, set_count, &layer->pool, sets);
-    if (!result) {
+    if (result == SMOE_SUCCESS) {
         for (uint32_t i = 0; i < SINGLE; i++)
             single[i]->set = sets[i];
         for (uint32_t r = 0; r < range_count; r++) {
@@ -202,14 +202,14 @@ smoe_result smoe_layer_create(const smoe_plan *plan, const smoe_layer_desc *desc
     if (!desc || !out)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", desc ? "out" : "desc");
     smoe_result result = check_desc(plan, desc);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     smoe_layer *layer = smoe_host_alloc(host, 1, sizeof *layer);
     if (!layer)
         return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "layer: no host memory");
     layer->plan = plan;
     result = create_sets(layer);
-    if (result) {
+    if (result != SMOE_SUCCESS) {
         smoe_layer_destroy(layer);
         return result;
     }

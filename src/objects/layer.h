@@ -7,8 +7,8 @@
 /* A set of weights as a stage binds it, with the push constants that belong to it. */
 typedef struct smoe_weights_set {
     VkDescriptorSet set;
-    uint32_t flags;      /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS_GATE */
-    uint32_t offsets[4]; /* w, b, w_gate, b_gate: elements between the descriptor's aligned start and the range's first */
+    uint32_t flags;      /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS3 */
+    uint32_t offsets[4]; /* w, b, w3, b3: elements between the descriptor's aligned start and the range's first */
 } smoe_weights_set;
 
 typedef struct smoe_layer_range {

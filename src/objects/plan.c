@@ -20,51 +20,14 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
     return smoe_pipeline_store_get(context->pipelines, &desc, out);
 }
 
-/* A pipeline of the plan: whether some token count leads to it, and what it is made from. */
-typedef struct planned {
-    bool used;
-    const smoe_kernel_config *config;
-    VkPipeline *out;
-} planned;
-
-static smoe_result create_used(const smoe_plan *plan, const planned *pipelines, size_t count)
-{
-    smoe_result result = SMOE_SUCCESS;
-    for (size_t i = 0; !result && i < count; i++)
-        if (pipelines[i].used)
-            result = create_pipeline(plan, pipelines[i].config, pipelines[i].out);
-    return result;
-}
-
-static smoe_result create_regime(smoe_plan *plan, uint32_t i)
-{
-    const smoe_selection *selection = &plan->selection;
-    const smoe_expert_selection *experts = &selection->experts[i];
-    smoe_expert_pipelines *out = &plan->experts[i];
-    const planned pipelines[] = {
-        {selection->router_used[i], &selection->router[i], &plan->router[i]},
-        {experts->used, &experts->sort, &out->sort},
-        {experts->used, &experts->up, &out->up},
-        {experts->used, &experts->down, &out->down},
-        {experts->shared_used, &experts->shared_up, &out->shared_up},
-        {experts->shared_used, &experts->shared_down, &out->shared_down},
-    };
-    return create_used(plan, pipelines, sizeof pipelines / sizeof pipelines[0]);
-}
-
 static smoe_result create_pipelines(smoe_plan *plan)
 {
     const smoe_selection *selection = &plan->selection;
-    const planned pipelines[] = {
-        {plan->shape.desc.router == SMOE_ROUTER_COSINE, &selection->cosine, &plan->cosine},
-        {plan->shape.group_count > 0, &selection->group, &plan->group},
-        {true, &selection->select, &plan->select},
-        {true, &selection->totals, &plan->totals},
-        {true, &selection->combine, &plan->combine},
-    };
-    smoe_result result = create_used(plan, pipelines, sizeof pipelines / sizeof pipelines[0]);
-    for (uint32_t i = 0; !result && i < SMOE_REGIME_COUNT; i++)
-        result = create_regime(plan, i);
+    smoe_result result = SMOE_SUCCESS;
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+        for (uint32_t i = 0; result == SMOE_SUCCESS && i < SMOE_REGIME_COUNT; i++)
+            if (selection->used[step] >> i & 1)
+                result = create_pipeline(plan, &selection->configs[step][i], &plan->pipelines[step][i]);
     return result;
 }
 
@@ -81,11 +44,11 @@ smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *
         return smoe_fail(&context->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "plan: no host memory");
     plan->context = context;
     smoe_result result = smoe_shape_init(&context->host, &context->info, desc, &plan->shape);
-    if (result)
+    if (result != SMOE_SUCCESS)
         goto fail;
     smoe_selection_init(&context->info, &plan->shape, &plan->selection);
     result = create_pipelines(plan);
-    if (result)
+    if (result != SMOE_SUCCESS)
         goto fail;
     *out = plan;
     return SMOE_SUCCESS;
@@ -100,36 +63,15 @@ void smoe_plan_destroy(smoe_plan *plan)
         smoe_host_free(&plan->context->host, plan);
 }
 
-smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, bool has_totals, bool routing_alone)
+smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, uint32_t features)
 {
-    const smoe_regimes regimes = smoe_selection_regimes(&plan->selection, &plan->shape.desc, token_count);
-    const smoe_expert_pipelines *experts = &plan->experts[regimes.experts], *shared = &plan->experts[regimes.shared];
-    const bool cosine = plan->shape.desc.router == SMOE_ROUTER_COSINE, runs_experts = !routing_alone;
-    const bool has_shared = runs_experts && plan->shape.desc.shared_hidden > 0;
-    /* What record_routing.c and record_experts.c bind; create_pipelines makes them where selection.c's mark_used has found a use. */
-    const struct {
-        smoe_stage stage;
-        bool runs;
-        VkPipeline pipeline;
-    } needs[] = {
-        {SMOE_STAGE_ROUTE_PROJECT, cosine, plan->router[regimes.project]},
-        {SMOE_STAGE_ROUTE_LOGITS, true, cosine ? plan->cosine : plan->router[regimes.logits]},
-        {SMOE_STAGE_ROUTE_LOGITS, runs_experts && plan->shape.desc.shared_gate, plan->router[regimes.shared_gate]},
-        {SMOE_STAGE_ROUTE_GROUP, plan->shape.group_count > 0, plan->group},
-        {SMOE_STAGE_ROUTE_SELECT, true, plan->select},
-        {SMOE_STAGE_TOTALS, has_totals, plan->totals},
-        {SMOE_STAGE_SORT, runs_experts, experts->sort},
-        {SMOE_STAGE_EXPERT_UP, runs_experts, experts->up},
-        {SMOE_STAGE_EXPERT_UP, has_shared, shared->shared_up},
-        {SMOE_STAGE_EXPERT_DOWN, runs_experts, experts->down},
-        {SMOE_STAGE_EXPERT_DOWN, has_shared, shared->shared_down},
-        {SMOE_STAGE_COMBINE, runs_experts, plan->combine},
-    };
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
-        if (needs[i].runs && !needs[i].pipeline)
+    uint32_t regimes[SMOE_STEP_COUNT];
+    smoe_selection_regimes(&plan->selection, &plan->shape.desc, token_count, regimes);
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+        if (smoe_step_runs(step, features) && !plan->pipelines[step][regimes[step]])
             return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT,
                              "params.token_count: %u, the plan has no pipeline of %s for it", token_count,
-                             smoe_stage_name(needs[i].stage));
+                             smoe_stage_name(smoe_step_get(step)->stage));
     return SMOE_SUCCESS;
 }
 

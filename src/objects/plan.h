@@ -6,21 +6,15 @@
 #include "domain/selection.h"
 #include "domain/shape.h"
 
-/* A pipeline per configuration of the selection; VK_NULL_HANDLE for those no token count leads to. */
-typedef struct smoe_expert_pipelines {
-    VkPipeline sort, up, down, shared_up, shared_down;
-} smoe_expert_pipelines;
-
 struct smoe_plan {
     const smoe_context *context;
     smoe_shape shape;
     smoe_selection selection;
-    VkPipeline cosine, group, select, totals, combine;
-    VkPipeline router[SMOE_REGIME_COUNT];
-    smoe_expert_pipelines experts[SMOE_REGIME_COUNT];
+    VkPipeline pipelines[SMOE_STEP_COUNT][SMOE_REGIME_COUNT]; /* VK_NULL_HANDLE for those that no token count leads to */
 };
 
-/* Whether a forward over so many tokens finds every pipeline that it binds. INVALID_ARGUMENT and a log line where one is missing. */
-smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, bool has_totals, bool routing_alone);
+/* Whether a forward over so many tokens finds every pipeline that it binds. features: SMOE_HAS_* of the shape and of the forward.
+ * INVALID_ARGUMENT and a log line where one is missing. */
+smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, uint32_t features);
 
 #endif

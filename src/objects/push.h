@@ -13,13 +13,22 @@
 
 SMOE_DECLARE_PUSH(matmul, SMOE_PUSH_MATMUL);
 SMOE_DECLARE_PUSH(cosine, SMOE_PUSH_COSINE);
-SMOE_DECLARE_PUSH(group, SMOE_PUSH_GROUP);
-SMOE_DECLARE_PUSH(select, SMOE_PUSH_SELECT);
 SMOE_DECLARE_PUSH(sort, SMOE_PUSH_SORT);
 SMOE_DECLARE_PUSH(totals, SMOE_PUSH_TOTALS);
 SMOE_DECLARE_PUSH(combine, SMOE_PUSH_COMBINE);
 
+SMOE_DECLARE_PUSH(scores, SMOE_PUSH_SCORES);
 #undef SMOE_DECLARE_PUSH
+
+typedef struct smoe_push_group {
+    smoe_push_scores scores;
+    SMOE_PUSH_GROUP_ONLY(uint32_t, float)
+} smoe_push_group;
+
+typedef struct smoe_push_select {
+    smoe_push_scores scores;
+    SMOE_PUSH_SELECT_ONLY(uint32_t, float)
+} smoe_push_select;
 
 /* One range for all of them. */
 typedef union smoe_push {

@@ -1,20 +1,24 @@
-/* The stages from sort on: the experts' rows, and their sum. */
+/* The steps from sort on: the experts' rows, and their sum. */
 #include "base/arithmetic.h"
 #include "recording.h"
 
-static void record_sort(const smoe_recording *r, const smoe_regimes *regimes, VkDescriptorSet io)
+static uint32_t column_tiles(const smoe_recording *r, smoe_step step)
+{
+    return smoe_divide_up(smoe_step_columns(&r->plan->shape.desc, step), smoe_record_config(r, step)->tile_columns);
+}
+
+void smoe_record_sort(const smoe_recording *r)
 {
     const smoe_shape *shape = &r->plan->shape;
     const smoe_control *control = &shape->control;
-    const smoe_expert_selection *experts = &r->plan->selection.experts[regimes->experts];
     const smoe_push_sort push = {
         .token_count = r->token_count,
         .expert_count = shape->desc.expert_count,
         .active_stride = shape->desc.max_active,
         .range_count = shape->range_count,
         .range_experts = shape->range_experts,
-        .up_column_tiles = smoe_divide_up(shape->desc.d_hidden, experts->up.tile_columns),
-        .down_column_tiles = smoe_divide_up(shape->desc.d_model, experts->down.tile_columns),
+        .up_column_tiles = column_tiles(r, SMOE_STEP_EXPERT_UP),
+        .down_column_tiles = column_tiles(r, SMOE_STEP_EXPERT_DOWN),
         .active_at = (uint32_t)control->active,
         .ids_at = (uint32_t)control->ids,
         .rows_at = (uint32_t)control->rows,
@@ -22,76 +26,51 @@ static void record_sort(const smoe_recording *r, const smoe_regimes *regimes, Vk
         .tiles_at = (uint32_t)control->tiles,
         .tile_counts_at = (uint32_t)control->tile_counts,
     };
-    smoe_record_bind(r, r->plan->experts[regimes->experts].sort, io, NULL, &push, sizeof push);
-    smoe_record_dispatch(r, (smoe_groups){1, 1, 1});
+    smoe_record_bind(r, SMOE_STEP_SORT, r->io->x_hidden, NULL, &push, sizeof push);
+    smoe_record_dispatch(r, SMOE_STEP_SORT);
 }
 
-/* expert_up or expert_down, for the shared expert or for the routed ones. */
-typedef struct expert_stage {
-    VkPipeline pipeline;
-    const smoe_kernel_config *config;
-    uint32_t depth, columns;
-    bool down;
-} expert_stage;
-
-static void record_shared(const smoe_recording *r, const expert_stage *stage, VkDescriptorSet io, const smoe_weights_set *weights)
+void smoe_record_shared_up(const smoe_recording *r)
 {
-    const smoe_push_matmul push = smoe_matmul_push(r, weights, stage->depth, stage->columns);
-    smoe_record_bind(r, stage->pipeline, io, weights, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_matmul_groups(stage->config, stage->columns, r->token_count));
+    smoe_record_matmul(r, SMOE_STEP_SHARED_UP, r->io->x_shared_expert, &r->layer->shared_up, 0);
+}
+
+void smoe_record_shared_down(const smoe_recording *r)
+{
+    smoe_record_matmul(r, SMOE_STEP_SHARED_DOWN, r->binding->shared_rows, &r->layer->shared_down, 0);
 }
 
 /* One dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of their own. Those of the ranges
  * interleave, and validation that looks into shaders takes them for hazards. */
-static void record_ranges(const smoe_recording *r, const expert_stage *stage, VkDescriptorSet io)
+static void record_range(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, uint32_t range,
+                         uint32_t arguments_at)
 {
     const smoe_shape *shape = &r->plan->shape;
     const smoe_buffer *workspace = &r->binding->workspace;
-    for (uint32_t range = 0; range < shape->range_count; range++) {
-        const smoe_weights_set *weights = stage->down ? &r->layer->ranges[range].down : &r->layer->ranges[range].up;
-        const uint32_t arguments_at = SMOE_ARGUMENTS_AT(range, stage->down);
-        smoe_push_matmul push = smoe_matmul_push(r, weights, stage->depth, stage->columns);
-        push.first_expert = range * shape->range_experts;
-        push.arguments_at = arguments_at;
-        push.tile_count_at = (uint32_t)shape->control.tile_counts + range;
-        push.tiles_at = (uint32_t)shape->control.tiles;
-        push.row_tokens_at = (uint32_t)shape->control.row_tokens;
-        smoe_record_bind(r, stage->pipeline, io, weights, &push, sizeof push);
-        r->context->vk.vkCmdDispatchIndirect(r->command_buffer, workspace->buffer, workspace->offset + 4ull * arguments_at);
-    }
+    smoe_push_matmul push = smoe_matmul_push(r, step, weights);
+    push.first_expert = range * shape->range_experts;
+    push.arguments_at = arguments_at;
+    push.tile_count_at = (uint32_t)shape->control.tile_counts + range;
+    push.tiles_at = (uint32_t)shape->control.tiles;
+    push.row_tokens_at = (uint32_t)shape->control.row_tokens;
+    smoe_record_bind(r, step, io, weights, &push, sizeof push);
+    r->context->vk.vkCmdDispatchIndirect(r->command_buffer, workspace->buffer, workspace->offset + 4ull * arguments_at);
 }
 
-static void record_up(const smoe_recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io)
+void smoe_record_expert_up(const smoe_recording *r)
 {
-    const smoe_plan *plan = r->plan;
-    const smoe_plan_desc *desc = &plan->shape.desc;
-    if (desc->shared_hidden > 0)
-        record_shared(r,
-                      &(expert_stage){plan->experts[regimes->shared].shared_up, &plan->selection.experts[regimes->shared].shared_up,
-                                      desc->d_model, desc->shared_hidden, false},
-                      io->x_shared, &r->layer->shared_up);
-    record_ranges(r,
-                  &(expert_stage){plan->experts[regimes->experts].up, &plan->selection.experts[regimes->experts].up, desc->d_model,
-                                  desc->d_hidden, false},
-                  io->x_hidden);
+    for (uint32_t i = 0; i < r->plan->shape.range_count; i++)
+        record_range(r, SMOE_STEP_EXPERT_UP, r->io->x_hidden, &r->layer->ranges[i].up, i, SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_UP));
 }
 
-static void record_down(const smoe_recording *r, const smoe_regimes *regimes)
+void smoe_record_expert_down(const smoe_recording *r)
 {
-    const smoe_plan *plan = r->plan;
-    const smoe_plan_desc *desc = &plan->shape.desc;
-    if (desc->shared_hidden > 0)
-        record_shared(r,
-                      &(expert_stage){plan->experts[regimes->shared].shared_down, &plan->selection.experts[regimes->shared].shared_down,
-                                      desc->shared_hidden, desc->d_model, true},
-                      r->binding->shared_rows, &r->layer->shared_down);
-    record_ranges(r,
-                  &(expert_stage){plan->experts[regimes->experts].down, &plan->selection.experts[regimes->experts].down, desc->d_hidden,
-                                  desc->d_model, true},
-                  r->binding->hidden_rows);
+    for (uint32_t i = 0; i < r->plan->shape.range_count; i++)
+        record_range(r, SMOE_STEP_EXPERT_DOWN, r->binding->hidden_rows, &r->layer->ranges[i].down, i,
+                     SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_DOWN));
 }
 
-static void record_combine(const smoe_recording *r, VkDescriptorSet io)
+void smoe_record_combine(const smoe_recording *r)
 {
     const smoe_shape *shape = &r->plan->shape;
     const smoe_push_combine push = {
@@ -103,25 +82,6 @@ static void record_combine(const smoe_recording *r, VkDescriptorSet io)
         .shared_gate_at = (uint32_t)shape->control.shared_gate,
         .shared_start = (uint32_t)((shape->shared_rows_offset - shape->rows_offset) / 4),
     };
-    smoe_record_bind(r, r->plan->combine, io, NULL, &push, sizeof push);
-    smoe_record_dispatch(r, smoe_combine_groups(shape, &r->plan->selection.combine, r->token_count));
-}
-
-void smoe_record_experts(const smoe_recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io)
-{
-    record_sort(r, regimes, io->x_hidden);
-    smoe_record_barrier(r);
-    smoe_record_stage_end(r, SMOE_STAGE_SORT);
-
-    record_up(r, regimes, io);
-    smoe_record_barrier(r);
-    smoe_record_stage_end(r, SMOE_STAGE_EXPERT_UP);
-
-    record_down(r, regimes);
-    smoe_record_barrier(r);
-    smoe_record_stage_end(r, SMOE_STAGE_EXPERT_DOWN);
-
-    record_combine(r, io->rows_y);
-    smoe_record_barrier(r);
-    smoe_record_stage_end(r, SMOE_STAGE_COMBINE);
+    smoe_record_bind(r, SMOE_STEP_COMBINE, r->io->rows_y, NULL, &push, sizeof push);
+    smoe_record_dispatch(r, SMOE_STEP_COMBINE);
 }

@@ -24,17 +24,47 @@ void smoe_record_begin(const smoe_recording *r)
     write_timestamp(r, 0);
 }
 
-void smoe_record_stage_end(const smoe_recording *r, smoe_stage stage)
+static void (*const steps[SMOE_STEP_COUNT])(const smoe_recording *r) = {
+    [SMOE_STEP_ROUTE_PROJECT] = smoe_record_route_project,
+    [SMOE_STEP_ROUTE_LOGITS] = smoe_record_route_logits,
+    [SMOE_STEP_ROUTE_LOGITS_COSINE] = smoe_record_route_logits_cosine,
+    [SMOE_STEP_SHARED_GATE] = smoe_record_shared_gate,
+    [SMOE_STEP_ROUTE_GROUP] = smoe_record_route_group,
+    [SMOE_STEP_ROUTE_SELECT] = smoe_record_route_select,
+    [SMOE_STEP_TOTALS] = smoe_record_totals,
+    [SMOE_STEP_SORT] = smoe_record_sort,
+    [SMOE_STEP_SHARED_UP] = smoe_record_shared_up,
+    [SMOE_STEP_EXPERT_UP] = smoe_record_expert_up,
+    [SMOE_STEP_SHARED_DOWN] = smoe_record_shared_down,
+    [SMOE_STEP_EXPERT_DOWN] = smoe_record_expert_down,
+    [SMOE_STEP_COMBINE] = smoe_record_combine,
+};
+
+/* The barrier after the totals, too: sort writes other words of control, an overlap that synchronization validation takes for a hazard. */
+void smoe_record_stage(const smoe_recording *r, smoe_stage stage)
 {
+    bool ran = false;
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+        if (smoe_step_get(step)->stage == stage && smoe_step_runs(step, r->features)) {
+            steps[step](r);
+            ran = true;
+        }
+    if (ran)
+        smoe_record_barrier(r);
     write_timestamp(r, (uint32_t)stage + 1);
 }
 
-void smoe_record_bind(const smoe_recording *r, VkPipeline pipeline, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
+const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step step)
+{
+    return &r->plan->selection.configs[step][r->regimes[step]];
+}
+
+void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
                       uint32_t push_size)
 {
     const struct VolkDeviceTable *vk = &r->context->vk;
     const VkPipelineLayout layout = r->context->pipeline_layout;
-    vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+    vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, r->plan->pipelines[step][r->regimes[step]]);
     vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_IO, 1, &io, 0, NULL);
     if (weights)
         vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_WEIGHTS, 1, &weights->set, 0,
@@ -42,21 +72,30 @@ void smoe_record_bind(const smoe_recording *r, VkPipeline pipeline, VkDescriptor
     vk->vkCmdPushConstants(r->command_buffer, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size, push);
 }
 
-void smoe_record_dispatch(const smoe_recording *r, smoe_groups groups)
+void smoe_record_dispatch(const smoe_recording *r, smoe_step step)
 {
-    r->context->vk.vkCmdDispatch(r->command_buffer, groups.x, groups.y, groups.z);
+    const smoe_workgroups count = smoe_step_workgroups(&r->plan->shape, smoe_record_config(r, step), step, r->token_count);
+    r->context->vk.vkCmdDispatch(r->command_buffer, count.x, count.y, count.z);
 }
 
-smoe_push_matmul smoe_matmul_push(const smoe_recording *r, const smoe_weights_set *weights, uint32_t depth, uint32_t columns)
+smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const smoe_weights_set *weights)
 {
     return (smoe_push_matmul){
         .token_count = r->token_count,
         .flags = weights->flags,
-        .depth = depth,
-        .columns = columns,
+        .depth = smoe_step_depth(&r->plan->shape.desc, step),
+        .columns = smoe_step_columns(&r->plan->shape.desc, step),
         .w_offset = weights->offsets[SMOE_BINDING_W],
         .b_offset = weights->offsets[SMOE_BINDING_B],
-        .w_gate_offset = weights->offsets[SMOE_BINDING_W_GATE],
-        .b_gate_offset = weights->offsets[SMOE_BINDING_B_GATE],
+        .w3_offset = weights->offsets[SMOE_BINDING_W3],
+        .b3_offset = weights->offsets[SMOE_BINDING_B3],
     };
+}
+
+void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, uint64_t output_at)
+{
+    smoe_push_matmul push = smoe_matmul_push(r, step, weights);
+    push.output_at = (uint32_t)output_at;
+    smoe_record_bind(r, step, io, weights, &push, sizeof push);
+    smoe_record_dispatch(r, step);
 }

@@ -14,27 +14,47 @@ typedef struct smoe_recording {
     const smoe_binding *binding;
     const smoe_forward_params *params;
     const smoe_timestamps *timestamps; /* NULL: none */
-    bool routing_alone;
-    uint32_t token_count; /* of this pass */
+    uint32_t features;                 /* SMOE_HAS_* of the shape and of the forward */
+    uint32_t regimes[SMOE_STEP_COUNT]; /* those for all tokens, in every pass */
+    const smoe_binding_pass *io;       /* of this pass */
+    uint32_t token_count;              /* of this pass */
 } smoe_recording;
 
 /* Orders everything before against everything after among compute shaders and indirect arguments. */
 void smoe_record_barrier(const smoe_recording *r);
 
+/* The steps of a stage that run, a barrier after them, and its timestamp; also that of a stage of which none runs. */
+void smoe_record_stage(const smoe_recording *r, smoe_stage stage);
 /* Before the first stage. */
 void smoe_record_begin(const smoe_recording *r);
-/* At the end of a stage, also of one that the shape does not have. */
-void smoe_record_stage_end(const smoe_recording *r, smoe_stage stage);
 
-/* weights: NULL for stages that have none. push: one of push.h's blocks. */
-void smoe_record_bind(const smoe_recording *r, VkPipeline pipeline, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
+/* What a step runs in this forward. */
+const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step step);
+
+/* weights: NULL for steps that have none. push: one of push.h's blocks. */
+void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
                       uint32_t push_size);
-void smoe_record_dispatch(const smoe_recording *r, smoe_groups groups);
+/* What was bound, over the tokens of this pass. */
+void smoe_record_dispatch(const smoe_recording *r, smoe_step step);
 
-/* What a matrix multiplication of [tokens,depth] by a set of weights with so many columns is told. */
-smoe_push_matmul smoe_matmul_push(const smoe_recording *r, const smoe_weights_set *weights, uint32_t depth, uint32_t columns);
+/* What a matrix multiplication by a set of weights is told. */
+smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const smoe_weights_set *weights);
+/* A matrix multiplication over all tokens of this pass. output_at: of the router's, the word of control where the outputs begin. */
+void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, uint64_t output_at);
 
-void smoe_record_routing(const smoe_recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io);
-void smoe_record_experts(const smoe_recording *r, const smoe_regimes *regimes, const smoe_binding_pass *io);
+/* One for each step: record_routing.c, record_experts.c. */
+void smoe_record_route_project(const smoe_recording *r);
+void smoe_record_route_logits(const smoe_recording *r);
+void smoe_record_route_logits_cosine(const smoe_recording *r);
+void smoe_record_shared_gate(const smoe_recording *r);
+void smoe_record_route_group(const smoe_recording *r);
+void smoe_record_route_select(const smoe_recording *r);
+void smoe_record_totals(const smoe_recording *r);
+void smoe_record_sort(const smoe_recording *r);
+void smoe_record_shared_up(const smoe_recording *r);
+void smoe_record_expert_up(const smoe_recording *r);
+void smoe_record_shared_down(const smoe_recording *r);
+void smoe_record_expert_down(const smoe_recording *r);
+void smoe_record_combine(const smoe_recording *r);
 
 #endif

@@ -24,7 +24,7 @@ static smoe_result list_extensions(const smoe_host *host, const smoe_instance_ta
         result = table->enumerate_device_extensions(physical_device, NULL, &out->count, out->properties);
     } while (result == VK_INCOMPLETE);
     const smoe_result converted = smoe_vulkan_check(host, result, "vkEnumerateDeviceExtensionProperties");
-    if (converted) {
+    if (converted != SMOE_SUCCESS) {
         smoe_host_free(host, out->properties);
         *out = (smoe_extension_list){NULL, 0};
     }
@@ -151,7 +151,7 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
     table->get_properties2(physical_device, &properties);
     if (matrix.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) {
         const smoe_result result = smoe_matrix_shapes_query(host, table, physical_device, out);
-        if (result)
+        if (result != SMOE_SUCCESS)
             return result;
     }
     if (!has_shape(out, SMOE_TYPE_FLOAT16))
@@ -240,7 +240,7 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     }
     smoe_extension_list extensions = {NULL, 0};
     smoe_result result = list_extensions(host, table, physical_device, &extensions);
-    if (result)
+    if (result != SMOE_SUCCESS)
         return result;
     result = fill_extended(host, table, physical_device, &extensions, with_matrices, out);
     smoe_device_info_mend_subgroups(out);
@@ -259,7 +259,7 @@ smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_pro
     memset(out, 0, sizeof *out);
     smoe_host_init(&host, NULL, NULL);
     smoe_result result = smoe_instance_table_load(&host, get_instance_proc_addr, instance, &table);
-    if (!result)
+    if (result == SMOE_SUCCESS)
         result = smoe_device_info_query(&host, &table, api_version, physical_device,
                                         !(masked_capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX), out);
     out->capabilities &= ~masked_capabilities;

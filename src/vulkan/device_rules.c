@@ -13,7 +13,7 @@
 
 /* Vulkan's own bounds: a ballot has 128 bits; required limits of maxComputeWorkGroupCount and minStorageBufferOffsetAlignment. */
 #define MOST_LANES 128u
-#define LEAST_GROUPS 65535u
+#define LEAST_WORKGROUPS 65535u
 #define MOST_ALIGNMENT 256u
 
 #define BREAKS(...) (snprintf(reason, SMOE_REASON_SIZE, __VA_ARGS__), false)
@@ -54,8 +54,8 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
         return BREAKS("subgroup_size: %u, must be %u .. %u as subgroup_size_min and _max say", info->subgroup_size,
                       info->subgroup_size_min, info->subgroup_size_max);
     for (int i = 0; i < 3; i++)
-        if (info->max_workgroup_count[i] < LEAST_GROUPS)
-            return BREAKS("max_workgroup_count: %u, must be at least %u", info->max_workgroup_count[i], LEAST_GROUPS);
+        if (info->max_workgroup_count[i] < LEAST_WORKGROUPS)
+            return BREAKS("max_workgroup_count: %u, must be at least %u", info->max_workgroup_count[i], LEAST_WORKGROUPS);
     if (info->max_storage_buffer_range == 0)
         return BREAKS("max_storage_buffer_range: 0, must be at least 1");
     if (!power_of_two(info->min_storage_buffer_offset_alignment) || info->min_storage_buffer_offset_alignment > MOST_ALIGNMENT)

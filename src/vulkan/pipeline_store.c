@@ -172,7 +172,7 @@ static smoe_result make_new(smoe_pipeline_store *store, uint64_t hash, const smo
         return SMOE_SUCCESS;
     }
     const smoe_result result = make(store, desc, entry);
-    if (!result)
+    if (result == SMOE_SUCCESS)
         *out = entry->pipeline;
     return result;
 }

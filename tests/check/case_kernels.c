@@ -22,34 +22,25 @@ static void put(kernel_list *list, const char *part, uint32_t readers, const smo
         snprintf(kernel->name, sizeof kernel->name, "%s%s", part, row->name);
 }
 
-static void put_router(kernel_list *list, const smoe_selection *s, const smoe_regimes *regimes, const smoe_shape *shape)
-{
-    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
-
-    if (cosine)
-        put(list, "project ", READ_BY_PROJECT, &s->router[regimes->project]);
-    put(list, "", READ_BY_LOGITS, cosine ? &s->cosine : &s->router[regimes->logits]);
-    if (shape->group_count)
-        put(list, "", READ_BY_CHOICE, &s->group);
-    put(list, "", READ_BY_CHOICE, &s->select);
-    put(list, "", READ_BY_CHOICE, &s->totals);
-}
-
-static void put_experts(kernel_list *list, const smoe_selection *s, const smoe_regimes *regimes, const smoe_shape *shape)
-{
-    const smoe_expert_selection *experts = &s->experts[regimes->experts], *shared = &s->experts[regimes->shared];
-
-    put(list, "", READ_BY_SORT, &experts->sort);
-    put(list, "", READ_BY_UP, &experts->up);
-    put(list, "", READ_BY_DOWN, &experts->down);
-    put(list, "", READ_BY_COMBINE, &s->combine);
-    if (shape->desc.shared_gate)
-        put(list, "gate ", READ_BY_GATE, &s->router[regimes->shared_gate]);
-    if (!shape->desc.shared_hidden)
-        return;
-    put(list, "shared ", READ_BY_SHARED_UP, &shared->shared_up);
-    put(list, "shared ", READ_BY_SHARED_DOWN, &shared->shared_down);
-}
+/* A step's part of the layer; `part` tells apart what has another step's kernel. */
+static const struct {
+    const char *part;
+    uint32_t readers;
+} parts[SMOE_STEP_COUNT] = {
+    [SMOE_STEP_ROUTE_PROJECT] = {"project ", READ_BY_PROJECT},
+    [SMOE_STEP_ROUTE_LOGITS] = {"", READ_BY_LOGITS},
+    [SMOE_STEP_ROUTE_LOGITS_COSINE] = {"", READ_BY_LOGITS},
+    [SMOE_STEP_SHARED_GATE] = {"gate ", READ_BY_GATE},
+    [SMOE_STEP_ROUTE_GROUP] = {"", READ_BY_CHOICE},
+    [SMOE_STEP_ROUTE_SELECT] = {"", READ_BY_CHOICE},
+    [SMOE_STEP_TOTALS] = {"", READ_BY_CHOICE},
+    [SMOE_STEP_SORT] = {"", READ_BY_SORT},
+    [SMOE_STEP_SHARED_UP] = {"shared ", READ_BY_SHARED_UP},
+    [SMOE_STEP_EXPERT_UP] = {"", READ_BY_UP},
+    [SMOE_STEP_SHARED_DOWN] = {"shared ", READ_BY_SHARED_DOWN},
+    [SMOE_STEP_EXPERT_DOWN] = {"", READ_BY_DOWN},
+    [SMOE_STEP_COMBINE] = {"", READ_BY_COMBINE},
+};
 
 static void print_reason(void *user, smoe_log_level level, const char *text)
 {
@@ -65,15 +56,17 @@ uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *sha
     kernel_list list = {.kernels = kernels};
     smoe_shape whole;
     smoe_selection selection;
+    uint32_t regimes[SMOE_STEP_COUNT];
 
     if (smoe_shape_init(&host, device, &desc, &whole) != SMOE_SUCCESS) {
         fprintf(stderr, "    no kernels for \"%s\" on %s\n", shape->name, device->name);
         return 0;
     }
     smoe_selection_init(device, &whole, &selection);
-    const smoe_regimes regimes = smoe_selection_regimes(&selection, &whole.desc, shape->tokens);
-    put_router(&list, &selection, &regimes, &whole);
-    put_experts(&list, &selection, &regimes, &whole);
+    smoe_selection_regimes(&selection, &whole.desc, shape->tokens, regimes);
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+        if (smoe_step_runs(step, smoe_shape_features(&whole) | SMOE_HAS_TOTALS | SMOE_HAS_EXPERTS))
+            put(&list, parts[step].part, parts[step].readers, &selection.configs[step][regimes[step]]);
     return list.count;
 }
 

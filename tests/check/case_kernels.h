@@ -15,7 +15,7 @@ typedef struct case_kernel {
     smoe_kernel_config config; /* for this case */
 } case_kernel;
 
-#define CASE_KERNELS_MOST (SMOE_STAGE_COUNT + 3)
+#define CASE_KERNELS_MOST SMOE_STEP_COUNT
 
 /* Gives their number; 0, after printing why, where selection refuses the case. */
 uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST]);

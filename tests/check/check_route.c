@@ -254,10 +254,10 @@ static size_t check_ranges(const stage_run *run, uint32_t tile_count)
         wrong += say(stage_tile_counts(run)[range] == count, "a range's tile count", range);
         for (uint32_t stage = 0; stage < 2; stage++) {
             const uint32_t *arguments = stage_arguments(run, range) + 4 * stage;
-            const uint64_t groups = (uint64_t)arguments[1] * arguments[2];
+            const uint64_t workgroups = (uint64_t)arguments[1] * arguments[2];
             wrong += say(count == 0 || arguments[0] > 0, "no columns dispatched", range);
-            wrong += say(groups >= count && groups < count + (uint64_t)SMOE_MAX_GROUPS_Y, "the number of groups", range);
-            wrong += say(arguments[1] <= SMOE_MAX_GROUPS_Y, "too many groups along y", range);
+            wrong += say(workgroups >= count && workgroups < count + (uint64_t)SMOE_MAX_WORKGROUPS_Y, "the number of workgroups", range);
+            wrong += say(arguments[1] <= SMOE_MAX_WORKGROUPS_Y, "too many workgroups along y", range);
             wrong += say(arguments[3] == first, "a range's first tile", range);
         }
         first += count;

@@ -23,7 +23,7 @@ static inline uint64_t stage_cap(const stage_run *run)
 
 static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range)
 {
-    return stage_words(run, SMOE_ARGUMENTS_AT(range, 0));
+    return stage_words(run, SMOE_ARGUMENTS_AT(range, SMOE_ARGUMENTS_UP));
 }
 
 static inline const uint32_t *stage_tile_counts(const stage_run *run)

@@ -370,64 +370,64 @@ static void refuse_params(parts *p)
     REFUSE_NONFINITE(scale);
 }
 
-/* A pipeline of a plan, the stage that needs it, and whether smoe_route does too. */
+/* A step of a forward, its stage, and whether smoe_route needs it too. */
 typedef struct need {
-    VkPipeline *pipeline;
+    smoe_step step;
     const char *stage;
     bool routes;
 } need;
 
-static void refuse_without(parts *p, const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
-                           const need *missing)
+static void refuse_without(parts *p, smoe_plan *plan, const smoe_layer *layer, const smoe_binding *binding, const need *missing)
 {
-    const VkPipeline kept = *missing->pipeline;
+    const uint32_t routing = smoe_shape_features(&plan->shape) | SMOE_HAS_TOTALS;
+    smoe_forward_params params = smoe_forward_defaults();
+    uint32_t regimes[SMOE_STEP_COUNT];
+    params.token_count = 2;
+    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params.token_count, regimes);
+    VkPipeline *pipeline = &plan->pipelines[missing->step][regimes[missing->step]];
+    const VkPipeline kept = *pipeline;
 
     assert_true(kept != VK_NULL_HANDLE);
-    *missing->pipeline = VK_NULL_HANDLE;
-    REFUSED(&p->record, missing->stage, smoe_forward(p->gpu.commands, layer, binding, params, NULL));
+    *pipeline = VK_NULL_HANDLE;
+    REFUSED(&p->record, missing->stage, smoe_forward(p->gpu.commands, layer, binding, &params, NULL));
     if (missing->routes)
-        REFUSED(&p->record, missing->stage, smoe_route(p->gpu.commands, layer, binding, params, NULL));
+        REFUSED(&p->record, missing->stage, smoe_route(p->gpu.commands, layer, binding, &params, NULL));
     else
-        assert_int_equal(smoe_plan_check_pipelines(layer->plan, params->token_count, true, true), SMOE_SUCCESS);
-    *missing->pipeline = kept;
+        assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, routing), SMOE_SUCCESS);
+    *pipeline = kept;
+    assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, routing | SMOE_HAS_EXPERTS), SMOE_SUCCESS);
 }
 
 /* Plans that lack a pipeline, as no plan should: each one that a forward binds is asked for before anything is recorded. */
 static void refuse_missing(parts *p)
 {
-    smoe_plan *full = p->full, *plain = p->plan;
-    smoe_forward_params params = smoe_forward_defaults();
-    params.token_count = 2;
-    const smoe_regimes f = smoe_selection_regimes(&full->selection, &full->shape.desc, params.token_count);
-    const smoe_regimes r = smoe_selection_regimes(&plain->selection, &plain->shape.desc, params.token_count);
-    const need of_full[] = {
-        {&full->router[f.project], "route_project", true}, /* the shared gate's too: a software device has one kernel for both */
-        {&full->cosine, "route_logits", true},
-        {&full->group, "route_group", true},
-        {&full->select, "route_select", true},
-        {&full->totals, "totals", true},
-        {&full->experts[f.experts].sort, "sort", false},
-        {&full->experts[f.experts].up, "expert_up", false},
-        {&full->experts[f.experts].down, "expert_down", false},
-        {&full->experts[f.shared].shared_up, "expert_up", false},
-        {&full->experts[f.shared].shared_down, "expert_down", false},
-        {&full->combine, "combine", false},
+    static const need of_full[] = {
+        {SMOE_STEP_ROUTE_PROJECT, "route_project", true},
+        {SMOE_STEP_ROUTE_LOGITS_COSINE, "route_logits", true},
+        {SMOE_STEP_SHARED_GATE, "route_logits", false},
+        {SMOE_STEP_ROUTE_GROUP, "route_group", true},
+        {SMOE_STEP_ROUTE_SELECT, "route_select", true},
+        {SMOE_STEP_TOTALS, "totals", true},
+        {SMOE_STEP_SORT, "sort", false},
+        {SMOE_STEP_SHARED_UP, "expert_up", false},
+        {SMOE_STEP_EXPERT_UP, "expert_up", false},
+        {SMOE_STEP_SHARED_DOWN, "expert_down", false},
+        {SMOE_STEP_EXPERT_DOWN, "expert_down", false},
+        {SMOE_STEP_COMBINE, "combine", false},
     };
-    const need of_plain[] = {
-        {&plain->router[r.logits], "route_logits", true},
-        {&plain->select, "route_select", true},
-        {&plain->totals, "totals", true},
-        {&plain->experts[r.experts].sort, "sort", false},
-        {&plain->experts[r.experts].up, "expert_up", false},
-        {&plain->experts[r.experts].down, "expert_down", false},
-        {&plain->combine, "combine", false},
+    static const need of_plain[] = {
+        {SMOE_STEP_ROUTE_LOGITS, "route_logits", true},
+        {SMOE_STEP_ROUTE_SELECT, "route_select", true},
+        {SMOE_STEP_TOTALS, "totals", true},
+        {SMOE_STEP_SORT, "sort", false},
+        {SMOE_STEP_EXPERT_UP, "expert_up", false},
+        {SMOE_STEP_EXPERT_DOWN, "expert_down", false},
+        {SMOE_STEP_COMBINE, "combine", false},
     };
     for (size_t i = 0; i < sizeof of_full / sizeof of_full[0]; i++)
-        refuse_without(p, p->full_layer, p->full_binding, &params, &of_full[i]);
+        refuse_without(p, p->full, p->full_layer, p->full_binding, &of_full[i]);
     for (size_t i = 0; i < sizeof of_plain / sizeof of_plain[0]; i++)
-        refuse_without(p, p->layer, p->binding, &params, &of_plain[i]);
-    assert_int_equal(smoe_plan_check_pipelines(full, params.token_count, true, false), SMOE_SUCCESS);
-    assert_int_equal(smoe_plan_check_pipelines(plain, params.token_count, true, false), SMOE_SUCCESS);
+        refuse_without(p, p->plan, p->layer, p->binding, &of_plain[i]);
 }
 
 static void test_forward(void **state)

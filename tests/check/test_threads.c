@@ -1,5 +1,5 @@
 /* Threads: two devices in two threads, and two threads on one context. What the threads of one context may do to one another's pipelines
- * is tested in tests/unit/test_pipeline_threads.c. */
+ * is tested in tests/unit/test_pipeline_store.c. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

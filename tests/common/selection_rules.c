@@ -177,28 +177,43 @@ static const char *broken_sort(const smoe_device_info *info, const smoe_shape *s
     return NULL;
 }
 
+static const smoe_kernel_config *single(const smoe_selection *s, smoe_step step)
+{
+    return &s->configs[step][0];
+}
+
 /* The stages without regimes. */
 static const char *broken_single(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s)
 {
+    const smoe_kernel_config *combine = single(s, SMOE_STEP_COMBINE);
     if (shape->desc.router == SMOE_ROUTER_COSINE)
-        RULES(broken_cosine(info, &s->cosine));
+        RULES(broken_cosine(info, single(s, SMOE_STEP_ROUTE_LOGITS_COSINE)));
     if (shape->group_count)
-        RULES(broken_group(info, shape, &s->group));
-    RULES(broken_select(info, shape, &s->select));
-    RULES(broken_totals(info, shape, &s->totals));
-    RULES(broken_limit(info, &s->combine));
-    RULE("combine: rows are read by fours where D allows", s->combine.inputs_aligned == (shape->desc.d_model % 4 == 0));
+        RULES(broken_group(info, shape, single(s, SMOE_STEP_ROUTE_GROUP)));
+    RULES(broken_select(info, shape, single(s, SMOE_STEP_ROUTE_SELECT)));
+    RULES(broken_totals(info, shape, single(s, SMOE_STEP_TOTALS)));
+    RULES(broken_limit(info, combine));
+    RULE("combine: rows are read by fours where D allows", combine->inputs_aligned == (shape->desc.d_model % 4 == 0));
     return NULL;
+}
+
+static bool is_used(const smoe_selection *s, smoe_step step, uint32_t regime)
+{
+    return s->used[step] >> regime & 1;
 }
 
 static const char *broken_router(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
 {
+    const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
+    const smoe_step step = cosine ? SMOE_STEP_ROUTE_PROJECT : SMOE_STEP_ROUTE_LOGITS;
     const smoe_tile *tile = &s->tuning->regimes[i];
-    const bool used = s->router_used[i];
-    RULE("router: no unused regime is led to", tile->rows > 0 || !used);
+    RULE("router: no unused regime is led to", tile->rows > 0 || (!is_used(s, step, i) && !is_used(s, SMOE_STEP_SHARED_GATE, i)));
     RULE("router: inputs stay float32", tile->matmul != SMOE_MATMUL_COOPERATIVE);
     const matmul_need need = {tile->matmul, 1, 4, shape->desc.d_model};
-    return tile->rows == 0 ? NULL : broken_matmul(info, &s->router[i], &need);
+    if (tile->rows == 0)
+        return NULL;
+    RULES(broken_matmul(info, &s->configs[step][i], &need));
+    return shape->desc.shared_gate ? broken_matmul(info, &s->configs[SMOE_STEP_SHARED_GATE][i], &need) : NULL;
 }
 
 /* Weights in 16 bytes. */
@@ -210,14 +225,16 @@ static uint32_t load_of(smoe_type type)
 static const char *broken_experts(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
 {
     const smoe_tile *tile = &s->expert_tuning->regimes[i];
-    const smoe_kernel_config *sort = &s->experts[i].sort, *up = &s->experts[i].up, *down = &s->experts[i].down;
-    const uint32_t most_groups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
+    const smoe_kernel_config *sort = &s->configs[SMOE_STEP_SORT][i];
+    const smoe_kernel_config *up = &s->configs[SMOE_STEP_EXPERT_UP][i], *down = &s->configs[SMOE_STEP_EXPERT_DOWN][i];
+    const uint32_t most_workgroups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
     const smoe_matrix_types *types = &shape->desc.types;
     const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model};
     const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden};
     const matmul_need need_shared_up = {tile->matmul, matrices, load_of(types->shared_up), shape->desc.d_model};
     const matmul_need need_shared_down = {tile->matmul, 1, load_of(types->shared_down), shape->desc.shared_hidden};
-    RULE("experts: no unused regime is led to", tile->rows > 0 || (!s->experts[i].used && !s->experts[i].shared_used));
+    for (smoe_step step = SMOE_STEP_SORT; step <= SMOE_STEP_EXPERT_DOWN; step++)
+        RULE("experts: no unused regime is led to", tile->rows > 0 || !is_used(s, step, i));
     RULE("experts: inputs stay float32 unless mixed precision is asked for",
          tile->matmul != SMOE_MATMUL_COOPERATIVE || shape->desc.precision != SMOE_PRECISION_FLOAT32);
     if (tile->rows == 0)
@@ -226,56 +243,58 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     RULES(broken_matmul(info, down, &need_down));
     RULES(broken_sort(info, shape, sort));
     RULE("expert_up: its activation", up->activation == (uint32_t)shape->desc.activation && up->gated == shape->desc.gated);
+    RULE("experts: not of the shared one", !up->shared_expert && !down->shared_expert);
     RULE("sort: the tiles' rows", up->tile_rows == down->tile_rows && sort->tile_rows == up->tile_rows);
-    RULE("sort: expert_up within the limits", smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_groups);
-    RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_groups);
+    RULE("sort: expert_up within the limits", smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_workgroups);
+    RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_workgroups);
     if (shape->desc.shared_hidden == 0)
         return NULL;
-    RULES(broken_matmul(info, &s->experts[i].shared_up, &need_shared_up));
-    RULES(broken_matmul(info, &s->experts[i].shared_down, &need_shared_down));
+    const smoe_kernel_config *shared_up = &s->configs[SMOE_STEP_SHARED_UP][i], *shared_down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
+    RULE("shared expert: of the shared one", shared_up->shared_expert && shared_down->shared_expert);
+    RULES(broken_matmul(info, shared_up, &need_shared_up));
+    RULES(broken_matmul(info, shared_down, &need_shared_down));
     return NULL;
 }
 
-static bool fits(const smoe_device_info *info, smoe_groups groups)
+static bool fits(const smoe_device_info *info, smoe_workgroups count)
 {
-    return groups.x >= 1 && groups.x <= info->max_workgroup_count[0] && groups.y >= 1 && groups.y <= info->max_workgroup_count[1] &&
-           groups.z >= 1 && groups.z <= info->max_workgroup_count[2];
+    return count.x >= 1 && count.x <= info->max_workgroup_count[0] && count.y >= 1 && count.y <= info->max_workgroup_count[1] &&
+           count.z >= 1 && count.z <= info->max_workgroup_count[2];
 }
 
 /* The dispatches of one pass with the most tokens. */
 static const char *broken_dispatch(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s)
 {
-    const smoe_plan_desc *desc = &shape->desc;
-    const uint32_t T = shape->pass_tokens;
-    const bool cosine = desc->router == SMOE_ROUTER_COSINE;
-    RULE("dispatch: route_logits, cosine", !cosine || fits(info, smoe_matmul_groups(&s->cosine, desc->expert_count, T)));
-    RULE("dispatch: route_group", !shape->group_count || fits(info, smoe_route_group_groups(&s->group, T)));
-    RULE("dispatch: route_select", fits(info, smoe_route_select_groups(&s->select, T)));
-    RULE("dispatch: totals", fits(info, smoe_totals_groups(&s->totals, T)));
-    RULE("dispatch: combine", fits(info, smoe_combine_groups(shape, &s->combine, T)));
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_kernel_config *router = &s->router[i];
-        const smoe_expert_selection *experts = &s->experts[i];
-        const bool shared = experts->shared_used;
-        RULE("dispatch: route_logits, route_project",
-             !s->router_used[i] || fits(info, smoe_matmul_groups(router, cosine ? desc->projection_width : desc->expert_count, T)));
-        RULE("dispatch: expert_up, shared", !shared || fits(info, smoe_matmul_groups(&experts->shared_up, desc->shared_hidden, T)));
-        RULE("dispatch: expert_down, shared", !shared || fits(info, smoe_matmul_groups(&experts->shared_down, desc->d_model, T)));
+    const uint32_t features = smoe_shape_features(shape) | SMOE_HAS_TOTALS | SMOE_HAS_EXPERTS;
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
+        const bool indirect = step == SMOE_STEP_EXPERT_UP || step == SMOE_STEP_EXPERT_DOWN;
+        for (uint32_t i = 0; i < SMOE_REGIME_COUNT && !indirect; i++)
+            RULE(smoe_stage_name(smoe_step_get(step)->stage),
+                 !smoe_step_runs(step, features) || !is_used(s, step, i) ||
+                     fits(info, smoe_step_workgroups(shape, &s->configs[step][i], step, shape->pass_tokens)));
     }
     return NULL;
 }
 
-/* tests/unit/test_regimes.c has every count; here few and some of many. */
+/* tests/unit/test_matmul.c has every count; here few and some of many. */
 static const char *broken_use(const smoe_shape *shape, const smoe_selection *s)
 {
     const smoe_plan_desc *desc = &shape->desc;
-    const bool cosine = desc->router == SMOE_ROUTER_COSINE;
+    const bool cosine = desc->router == SMOE_ROUTER_COSINE, shared = desc->shared_hidden > 0;
+    uint32_t at[SMOE_STEP_COUNT];
     for (uint32_t step = 1, tokens = smoe_max_u32(desc->min_tokens, 1); tokens <= desc->max_tokens; tokens += step) {
-        const smoe_regimes regimes = smoe_selection_regimes(s, desc, tokens);
-        RULE("used: experts", s->experts[regimes.experts].used);
-        RULE("used: route_logits, route_project", s->router_used[cosine ? regimes.project : regimes.logits]);
-        RULE("used: the shared gate", !desc->shared_gate || s->router_used[regimes.shared_gate]);
-        RULE("used: the shared expert", !desc->shared_hidden || s->experts[regimes.shared].shared_used);
+        smoe_selection_regimes(s, desc, tokens, at);
+        RULE("regimes: one height of tile for the experts", at[SMOE_STEP_SORT] == at[SMOE_STEP_EXPERT_UP] &&
+                                                                at[SMOE_STEP_SORT] == at[SMOE_STEP_EXPERT_DOWN]);
+        for (smoe_step k = 0; k < SMOE_STEP_COUNT; k++) {
+            const bool here = k == SMOE_STEP_ROUTE_PROJECT || k == SMOE_STEP_ROUTE_LOGITS_COSINE ? cosine
+                              : k == SMOE_STEP_ROUTE_LOGITS                                      ? !cosine
+                              : k == SMOE_STEP_ROUTE_GROUP                                       ? shape->group_count > 0
+                              : k == SMOE_STEP_SHARED_GATE                                       ? desc->shared_gate
+                              : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN           ? shared
+                                                                                                 : true;
+            RULE("used: what the shape has, and where its tokens lead", here ? is_used(s, k, at[k]) : s->used[k] == 0);
+        }
         step = smoe_max_u32(tokens / 8, 1);
         if (tokens < desc->max_tokens && desc->max_tokens - tokens < step)
             step = desc->max_tokens - tokens; /* the last one too */

@@ -96,7 +96,7 @@ static void write_layer(FILE *out, const device_layer *layer)
 static void write_cooperative(FILE *out, const smoe_device_info *info, smoe_type type, const smoe_tile *tile)
 {
     for (int gated = 1; gated >= 0; gated--) {
-        const smoe_matmul_stage stage = {.depth = 1024, .type = type, .gated = gated};
+        const smoe_matmul_stage stage = {.kernels = &smoe_expert_up_kernels, .depth = 1024, .type = type, .gated = gated};
         const smoe_kernel_config c = smoe_cooperative_config(info, tile, &stage);
         fprintf(out, " %ux%ux%u in %ux%u @%u, %u bytes |", c.tile_rows, c.tile_columns, c.tile_depth, c.thread_rows, c.thread_columns,
                 c.workgroup_size, c.shared_memory_size);

@@ -168,7 +168,7 @@ static void test_masked_capabilities(void **state)
 }
 
 /* The lesser of the limits, the capabilities of both, and the quirks of the driver that it acts as, which the log names; those of the
- * real one: tests/unit/test_context_device.c. */
+ * real one: tests/unit/test_context.c. */
 static void test_act_as(void **state)
 {
     smoe_device *device = NULL;

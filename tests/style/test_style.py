@@ -1,10 +1,13 @@
 """The rules of CONTRIBUTING.md that a script can check."""
+import fnmatch
+import glob
 import os
 import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import tap
+import tested_by
 
 FOLDERS = ('include', 'src', 'shaders', 'tests', 'bench', 'samples', 'site_scons', '.ci')
 SUFFIXES = ('.c', '.h', '.inc', '.comp', '.glsl', '.py', '.sh')
@@ -108,5 +111,35 @@ def library_does_not_end_the_program():
     report(matches(library_files('.c', '.h'), r'#\s*include\s*<(errno|assert)\.h>', 'not in the library'))
 
 
+def results_are_compared():
+    report(matches(library_files('.c', '.h'), r'\b(if|while) \(!?result(\)| \|\|| &&)|[( ]!result\b|\bresult \?[ :]',
+                   'compare with SMOE_SUCCESS'))
+
+
+def files_are_tested_by_name():
+    own = {os.path.basename(path).rsplit('.', 1)[0] for path in glob.glob('tests/*/test_*.*')}
+    used = set()
+    for path in library_files('.c'):
+        rows = {row for row in tested_by.TESTED_BY if fnmatch.fnmatch(path, row.files)}
+        used.update(rows)
+        has_own = 'test_' + os.path.basename(path)[:-len('.c')] in own
+        assert has_own or rows, '%s: no test of its name, no row of tests/tested_by.py' % path
+        assert not has_own or not any(row.files == path for row in rows), '%s: a test of its name, and a row of tests/tested_by.py' % path
+    report('tests/tested_by.py: %s: no such file' % (row.tests if row in used else row.files)
+           for row in tested_by.TESTED_BY if row not in used or not os.path.isfile(row.tests))
+
+
+def shaders_have_a_file_of_their_name():
+    domain = [os.path.basename(path)[:-len('.c')] for path in files('src/domain', suffixes=('.c',))]
+    report('%s: no file of src/domain has its name, or the beginning of it' % path for path in files('shaders', suffixes=('.comp',))
+           if not any((os.path.basename(path)[:-len('.comp')] + '_').startswith(name + '_') for name in domain))
+
+
+def shaders_name_enumerators():
+    report(matches(files('shaders', suffixes=('.comp', '.glsl')), r'\b(WEIGHT_TYPE|TYPE|ACTIVATION|GATE)\s*[!=<>]=?\s*\d',
+                   'a number of an enumeration: interface.h has its name'))
+
+
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_is_included_under_its_other_name,
-         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program])
+         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program, results_are_compared,
+         files_are_tested_by_name, shaders_have_a_file_of_their_name, shaders_name_enumerators])

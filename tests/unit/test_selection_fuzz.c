@@ -88,27 +88,39 @@ static void any_groups(test_random *random, smoe_plan_desc *desc)
     desc->top_groups = least + test_random_below(random, groups - least + 1);
 }
 
+static smoe_type any_type(test_random *random)
+{
+    uint32_t types = 0;
+    while (smoe_type_name((smoe_type)types))
+        types++;
+    return (smoe_type)test_random_below(random, types);
+}
+
 static void any_types(test_random *random, smoe_plan_desc *desc)
 {
-    const smoe_type all = (smoe_type)test_random_below(random, 3);
+    const smoe_type all = any_type(random);
     if (test_random_below(random, 2)) {
         desc->types = (smoe_matrix_types)SMOE_TYPES(all);
         desc->precision = test_random_below(random, 2) ? smoe_type_precision(all) : SMOE_PRECISION_FLOAT32;
     } else {
-        desc->types = (smoe_matrix_types){(smoe_type)test_random_below(random, 3), (smoe_type)test_random_below(random, 3),
-                                          (smoe_type)test_random_below(random, 3), (smoe_type)test_random_below(random, 3)};
+        desc->types = (smoe_matrix_types){any_type(random), any_type(random), any_type(random), any_type(random)};
     }
 }
 
 static smoe_plan_desc any_plan(test_random *random)
 {
+    uint32_t activations = 0, gates = 0;
+    while (smoe_activation_name((smoe_activation)activations))
+        activations++;
+    while (smoe_gate_name((smoe_gate)gates))
+        gates++;
     smoe_plan_desc desc = {
         .d_model = any_size(random, SMOE_MAX_WIDTH),
         .d_hidden = any_size(random, SMOE_MAX_WIDTH),
         .expert_count = any_size(random, SMOE_MAX_EXPERTS),
         .max_tokens = any_size(random, SMOE_MAX_TOKENS),
-        .activation = (smoe_activation)test_random_below(random, SMOE_ACTIVATION_SWIGLU_CLAMPED + 1),
-        .gate = (smoe_gate)test_random_below(random, 2),
+        .activation = (smoe_activation)test_random_below(random, activations),
+        .gate = (smoe_gate)test_random_below(random, gates),
         .gated = test_random_below(random, 2) != 0,
         .renormalize = test_random_below(random, 2) != 0,
     };
@@ -136,7 +148,8 @@ static const char *broken_cooperative(const smoe_device_info *info, const smoe_p
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_matmul_stage stage = {.depth = desc->d_model, .type = desc->types.up, .gated = desc->gated};
+        const smoe_matmul_stage stage = {
+            .kernels = &smoe_expert_up_kernels, .depth = desc->d_model, .type = desc->types.up, .gated = desc->gated};
         if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->types.up))
             continue;
         const smoe_kernel_config config = smoe_matmul_config(info, &tuning->regimes[i], &stage);

@@ -43,13 +43,15 @@ bool smoe_cooperative_fits(const smoe_device_info *info, smoe_type type)
            info->max_workgroup_size_x >= 256 && info->max_shared_memory_size >= 32768;
 }
 
+static smoe_kernel kernel_for(const smoe_matmul_kernels *kernels, smoe_type type)
+{
+    return type == SMOE_TYPE_BFLOAT16 ? kernels->cooperative_bfloat16 : kernels->cooperative;
+}
+
 bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type)
 {
-    const smoe_kernel kernels[2][2] = {{SMOE_KERNEL_expert_up_cooperative, SMOE_KERNEL_expert_down_cooperative},
-                                       {SMOE_KERNEL_expert_up_cooperative_bfloat16, SMOE_KERNEL_expert_down_cooperative_bfloat16}};
-    const smoe_kernel *pair = kernels[type == SMOE_TYPE_BFLOAT16];
-    return type != SMOE_TYPE_FLOAT32 && smoe_kernel_runs(pair[0], info) && smoe_kernel_runs(pair[1], info) &&
-           smoe_cooperative_fits(info, type);
+    return type != SMOE_TYPE_FLOAT32 && smoe_kernel_runs(kernel_for(&smoe_expert_up_kernels, type), info) &&
+           smoe_kernel_runs(kernel_for(&smoe_expert_down_kernels, type), info) && smoe_cooperative_fits(info, type);
 }
 
 /* Bytes: the tiles of both operands, then in their place the sums, as in matmul_cooperative.comp. */
@@ -103,7 +105,7 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
     const uint32_t lanes = info->subgroup_size_min, matrices = smoe_matmul_matrices(stage);
     const bool controlled = (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0, narrow = lanes < NARROW_LANES;
     smoe_kernel_config config = {
-        .kernel = stage->cooperative,
+        .kernel = kernel_for(stage->kernels, stage->type),
         .subgroup_size = lanes,
         .required_subgroup_size = controlled ? lanes : 0,
         .tile_rows = smoe_max_u32(tile->rows, matrix->rows),

@@ -223,5 +223,5 @@ int main(void)
         cmocka_unit_test(test_matrices_unasked),
         cmocka_unit_test(test_lanes),
     };
-    return cmocka_run_group_tests_name("context_device", tests, setup, NULL);
+    return cmocka_run_group_tests_name("context", tests, setup, NULL);
 }

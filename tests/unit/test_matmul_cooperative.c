@@ -74,10 +74,8 @@ static void test_order_of_shapes(void **state)
 
 static smoe_matmul_stage stage_of(smoe_type type, bool up, bool gated, bool aligned)
 {
-    const bool bfloat = type == SMOE_TYPE_BFLOAT16;
     return (smoe_matmul_stage){
-        .cooperative = up ? (bfloat ? SMOE_KERNEL_expert_up_cooperative_bfloat16 : SMOE_KERNEL_expert_up_cooperative)
-                          : (bfloat ? SMOE_KERNEL_expert_down_cooperative_bfloat16 : SMOE_KERNEL_expert_down_cooperative),
+        .kernels = up ? &smoe_expert_up_kernels : &smoe_expert_down_kernels,
         .depth = aligned ? 1024 : 1023,
         .type = type,
         .gated = gated,
@@ -108,7 +106,10 @@ static void test_configurations(void **state)
                 if (rule)
                     fail_msg("rule \"%s\": %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
                              info.subgroup_size_min, tile->rows, up ? "up" : "down", gated);
-                assert_int_equal(config.kernel, stage.cooperative);
+                assert_int_equal(config.kernel, type == SMOE_TYPE_FLOAT16
+                                                    ? (up ? SMOE_KERNEL_expert_up_cooperative : SMOE_KERNEL_expert_down_cooperative)
+                                                : up ? SMOE_KERNEL_expert_up_cooperative_bfloat16
+                                                     : SMOE_KERNEL_expert_down_cooperative_bfloat16);
                 assert_int_equal(config.tile_rows, smoe_matmul_config(&info, tile, &other).tile_rows); /* sort has one height */
                 checked++;
             }
@@ -206,5 +207,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_order_of_shapes),
                                        cmocka_unit_test(test_configurations), cmocka_unit_test(test_narrow_subgroups),
                                        cmocka_unit_test(test_choices), cmocka_unit_test(test_other_types_are_refused)};
-    return cmocka_run_group_tests_name("cooperative", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("matmul_cooperative", tests, NULL, NULL);
 }

@@ -379,7 +379,7 @@ static const smoe_plan_desc plans[2] = {
      .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT32), .shared_hidden = 32},
 };
 
-/* tests/unit/test_shared_pipelines.c has two plans that live at the same time. */
+/* tests/unit/test_plan.c has two plans that live at the same time. */
 static void test_pipelines_outlive_their_plan(void **state)
 {
     smoe_context *context = open_context();

@@ -104,20 +104,19 @@ static bool has(const smoe_kernel_config *configs, uint32_t count, const smoe_ke
     return false;
 }
 
-#define MOST_CONFIGS (5 + 10 * SMOE_REGIME_COUNT)
+#define MOST_CONFIGS ((SMOE_STEP_COUNT + 4) * SMOE_REGIME_COUNT)
 
 /* Those with cooperative matrices too, which the build may have left out. */
 static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_shape *shape, smoe_kernel_config *configs)
 {
+    static const smoe_step steps[] = {SMOE_STEP_EXPERT_UP, SMOE_STEP_EXPERT_DOWN, SMOE_STEP_SHARED_UP, SMOE_STEP_SHARED_DOWN};
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     uint32_t count = 0;
     if (shape->desc.precision == SMOE_PRECISION_FLOAT32 || !smoe_cooperative_fits(info, shape->desc.types.up))
         return 0;
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
-        for (int shared = 0; shared < 2 && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE; shared++) {
-            configs[count++] = smoe_expert_up_config(info, shape, &tuning->regimes[i], shared);
-            configs[count++] = smoe_expert_down_config(info, shape, &tuning->regimes[i], shared);
-        }
+        for (size_t k = 0; k < sizeof steps / sizeof steps[0] && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE; k++)
+            configs[count++] = smoe_step_config(info, shape, &tuning->regimes[i], steps[k]);
     return count;
 }
 
@@ -131,23 +130,10 @@ static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *d
     if (smoe_shape_init(&host, info, desc, &shape))
         return 0; /* beyond the device's range */
     smoe_selection_init(info, &shape, &s);
-    configs[count++] = s.select;
-    configs[count++] = s.totals;
-    configs[count++] = s.combine;
-    configs[count++] = s.group;
-    configs[count++] = s.cosine;
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_expert_selection *experts = &s.experts[i];
-        const smoe_kernel_config *const of_regime[] = {&experts->sort, &experts->up, &experts->down};
-        if (s.router_used[i])
-            configs[count++] = s.router[i];
-        for (size_t k = 0; k < 3 && experts->used; k++)
-            configs[count++] = *of_regime[k];
-        if (experts->shared_used) {
-            configs[count++] = experts->shared_up;
-            configs[count++] = experts->shared_down;
-        }
-    }
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+        for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
+            if (s.used[step] >> i & 1)
+                configs[count++] = s.configs[step][i];
     return count + cooperative_configs_of(info, &shape, configs + count);
 }
 

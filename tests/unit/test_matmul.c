@@ -1,4 +1,5 @@
-/* Which regimes a range of token counts leads to: what every count of it leads to, one by one, by the rule as stage.h words it. */
+/* src/domain/matmul.c: which regimes a range of token counts leads to, against what every count of it leads to, one by one, by the rule as
+ * stage.h words it. The configurations are in test_selection_fuzz.c. */
 #include <string.h>
 
 #include "common/cmocka_all.h"
@@ -116,5 +117,5 @@ static void test_random_tunings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_tunings), cmocka_unit_test(test_random_tunings)};
-    return cmocka_run_group_tests_name("regimes", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("matmul", tests, NULL, NULL);
 }

@@ -1,0 +1,158 @@
+#include "stage_table.h"
+
+const smoe_matmul_kernels smoe_route_logits_kernels = {
+    .vector = SMOE_KERNEL_route_logits_vector,
+    .vector_basic = SMOE_KERNEL_route_logits_vector_basic,
+    .tiled = SMOE_KERNEL_route_logits_tiled,
+    .broadcast = SMOE_KERNEL_route_logits_broadcast,
+};
+
+const smoe_matmul_kernels smoe_expert_up_kernels = {
+    .vector = SMOE_KERNEL_expert_up_vector,
+    .vector_basic = SMOE_KERNEL_expert_up_vector_basic,
+    .tiled = SMOE_KERNEL_expert_up_tiled,
+    .broadcast = SMOE_KERNEL_expert_up_broadcast,
+    .cooperative = SMOE_KERNEL_expert_up_cooperative,
+    .cooperative_bfloat16 = SMOE_KERNEL_expert_up_cooperative_bfloat16,
+};
+
+const smoe_matmul_kernels smoe_expert_down_kernels = {
+    .vector = SMOE_KERNEL_expert_down_vector,
+    .vector_basic = SMOE_KERNEL_expert_down_vector_basic,
+    .tiled = SMOE_KERNEL_expert_down_tiled,
+    .broadcast = SMOE_KERNEL_expert_down_broadcast,
+    .cooperative = SMOE_KERNEL_expert_down_cooperative,
+    .cooperative_bfloat16 = SMOE_KERNEL_expert_down_cooperative_bfloat16,
+};
+
+#define ROW(STEP, STAGE, needs_, ...) [SMOE_STEP_##STEP] = {.stage = SMOE_STAGE_##STAGE, .needs = (needs_), __VA_ARGS__}
+#define NO_TILES .tiles = SMOE_TILES_NONE
+#define ROUTER .kernels = &smoe_route_logits_kernels, .tiles = SMOE_TILES_ROUTER, .depth = 'D'
+#define UP .kernels = &smoe_expert_up_kernels, .tiles = SMOE_TILES_EXPERTS, .depth = 'D'
+#define TYPE(name) .type = offsetof(smoe_plan_desc, types.name)
+#define DOWN .kernels = &smoe_expert_down_kernels, .tiles = SMOE_TILES_EXPERTS, .columns = 'D'
+
+static const smoe_step_row rows[SMOE_STEP_COUNT] = {
+    ROW(ROUTE_PROJECT, ROUTE_PROJECT, SMOE_HAS_COSINE_ROUTER, ROUTER, .columns = 'P'),
+    ROW(ROUTE_LOGITS, ROUTE_LOGITS, SMOE_HAS_LINEAR_ROUTER, ROUTER, .columns = 'E'),
+    ROW(ROUTE_LOGITS_COSINE, ROUTE_LOGITS, SMOE_HAS_COSINE_ROUTER, NO_TILES, .depth = 'P', .columns = 'E'),
+    ROW(SHARED_GATE, ROUTE_LOGITS, SMOE_HAS_SHARED_GATE | SMOE_HAS_EXPERTS, ROUTER, .columns = '1'),
+    ROW(ROUTE_GROUP, ROUTE_GROUP, SMOE_HAS_GROUPS, NO_TILES),
+    ROW(ROUTE_SELECT, ROUTE_SELECT, 0, NO_TILES),
+    ROW(TOTALS, TOTALS, SMOE_HAS_TOTALS, NO_TILES),
+    ROW(SORT, SORT, SMOE_HAS_EXPERTS, .tiles = SMOE_TILES_EXPERTS),
+    ROW(SHARED_UP, EXPERT_UP, SMOE_HAS_SHARED_EXPERT | SMOE_HAS_EXPERTS, UP, .columns = 'S', TYPE(shared_up)),
+    ROW(EXPERT_UP, EXPERT_UP, SMOE_HAS_EXPERTS, UP, .columns = 'H', TYPE(up)),
+    ROW(SHARED_DOWN, EXPERT_DOWN, SMOE_HAS_SHARED_EXPERT | SMOE_HAS_EXPERTS, DOWN, .depth = 'S', TYPE(shared_down)),
+    ROW(EXPERT_DOWN, EXPERT_DOWN, SMOE_HAS_EXPERTS, DOWN, .depth = 'H', TYPE(down)),
+    ROW(COMBINE, COMBINE, SMOE_HAS_EXPERTS, NO_TILES, .columns = 'D'),
+};
+
+const smoe_step_row *smoe_step_get(smoe_step step)
+{
+    return &rows[step];
+}
+
+uint32_t smoe_shape_features(const smoe_shape *shape)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    return (desc->router == SMOE_ROUTER_COSINE ? SMOE_HAS_COSINE_ROUTER : SMOE_HAS_LINEAR_ROUTER) |
+           (shape->group_count > 0 ? SMOE_HAS_GROUPS : 0u) | (desc->shared_hidden > 0 ? SMOE_HAS_SHARED_EXPERT : 0u) |
+           (desc->shared_gate ? SMOE_HAS_SHARED_GATE : 0u);
+}
+
+bool smoe_step_runs(smoe_step step, uint32_t features)
+{
+    return (rows[step].needs & ~features) == 0;
+}
+
+static uint32_t width_of(const smoe_plan_desc *desc, char axis)
+{
+    switch (axis) {
+    case 'D': return desc->d_model;
+    case 'H': return desc->d_hidden;
+    case 'E': return desc->expert_count;
+    case 'S': return desc->shared_hidden;
+    case 'P': return desc->projection_width;
+    case '1': return 1;
+    default: return 0;
+    }
+}
+
+uint32_t smoe_step_depth(const smoe_plan_desc *desc, smoe_step step)
+{
+    return width_of(desc, rows[step].depth);
+}
+
+uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step)
+{
+    return width_of(desc, rows[step].columns);
+}
+
+smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step)
+{
+    if (rows[step].tiles != SMOE_TILES_EXPERTS)
+        return (smoe_rows){1, 1, smoe_step_columns(desc, step)};
+    if (rows[step].needs & SMOE_HAS_SHARED_EXPERT)
+        return (smoe_rows){1, 1, UINT32_MAX};
+    return (smoe_rows){desc->top_k, desc->expert_count, UINT32_MAX};
+}
+
+static smoe_type type_of(const smoe_plan_desc *desc, smoe_step step)
+{
+    const void *type = (const char *)desc + rows[step].type;
+    return rows[step].type ? *(const smoe_type *)type : SMOE_TYPE_FLOAT32;
+}
+
+static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)
+{
+    const bool up = rows[step].stage == SMOE_STAGE_EXPERT_UP;
+    return (smoe_matmul_stage){
+        .kernels = rows[step].kernels,
+        .depth = smoe_step_depth(desc, step),
+        .type = type_of(desc, step),
+        .gated = up && desc->gated,
+        .shared_expert = (rows[step].needs & SMOE_HAS_SHARED_EXPERT) != 0,
+        .activation = up ? desc->activation : SMOE_ACTIVATION_IDENTITY,
+    };
+}
+
+smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, smoe_step step)
+{
+    switch (step) {
+    case SMOE_STEP_ROUTE_LOGITS_COSINE: return smoe_route_logits_cosine_config(shape);
+    case SMOE_STEP_ROUTE_GROUP: return smoe_route_group_config(shape);
+    case SMOE_STEP_ROUTE_SELECT: return smoe_route_select_config(info, shape);
+    case SMOE_STEP_TOTALS: return smoe_totals_config(info, shape);
+    case SMOE_STEP_SORT: return smoe_sort_config(info, shape, smoe_step_config(info, shape, tile, SMOE_STEP_EXPERT_UP).tile_rows);
+    case SMOE_STEP_COMBINE: return smoe_combine_config(info, shape);
+    default: break;
+    }
+    const smoe_matmul_stage stage = matmul_of(&shape->desc, step);
+    return smoe_matmul_config(info, tile, &stage);
+}
+
+smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step, uint32_t token_count)
+{
+    const uint32_t columns = smoe_step_columns(&shape->desc, step);
+    switch (step) {
+    case SMOE_STEP_ROUTE_GROUP: return smoe_route_group_workgroups(config, token_count);
+    case SMOE_STEP_ROUTE_SELECT: return smoe_route_select_workgroups(config, token_count);
+    case SMOE_STEP_TOTALS: return smoe_totals_workgroups(config, token_count);
+    case SMOE_STEP_SORT: return (smoe_workgroups){1, 1, 1}; /* it sees its own counts */
+    case SMOE_STEP_COMBINE: return smoe_combine_workgroups(config, columns, token_count);
+    default: return smoe_matmul_workgroups(config, columns, token_count);
+    }
+}
+
+const char *smoe_stage_name(smoe_stage stage)
+{
+    static const char *const names[SMOE_STAGE_COUNT] = {
+        [SMOE_STAGE_ROUTE_PROJECT] = "route_project", [SMOE_STAGE_ROUTE_LOGITS] = "route_logits",
+        [SMOE_STAGE_ROUTE_GROUP] = "route_group",     [SMOE_STAGE_ROUTE_SELECT] = "route_select",
+        [SMOE_STAGE_TOTALS] = "totals",               [SMOE_STAGE_SORT] = "sort",
+        [SMOE_STAGE_EXPERT_UP] = "expert_up",         [SMOE_STAGE_EXPERT_DOWN] = "expert_down",
+        [SMOE_STAGE_COMBINE] = "combine",
+    };
+    return (uint32_t)stage < SMOE_STAGE_COUNT ? names[stage] : "unknown";
+}

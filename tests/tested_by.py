@@ -1,0 +1,42 @@
+"""Where the files of the libraries are tested. NAME.c has its test in a test_NAME.c or test_NAME.py of some folder of tests/, or a row
+here; tests/style looks for one of the two."""
+import collections
+
+TestedBy = collections.namedtuple('TestedBy', 'files tests what')
+TESTED_BY = (
+    TestedBy('src/base/host.c', 'tests/embed/test_failures.c', 'each allocation fails once'),
+    TestedBy('src/base/result.c', 'tests/check/test_arguments.c', 'the texts'),
+    TestedBy('src/base/system.c', 'tests/unit/test_pipeline_store.c', 'threads that wait for one another'),
+    TestedBy('src/base/system_clock.c', 'tests/embed/test_device_layer.c', 'times of forwards'),
+    TestedBy('src/base/system_file.c', 'tests/fuzz/test_file_names.c', 'names that systems differ in'),
+    TestedBy('src/base/system_loader.c', 'tests/embed/test_device.c', 'devices that the system\'s loader finds'),
+    TestedBy('src/device/extensions.c', 'tests/embed/test_select.c', 'what is enabled on devices that list this or that'),
+    TestedBy('src/device/forward.c', 'tests/embed/test_device_layer.c', 'forwards on host arrays'),
+    TestedBy('src/device/instance.c', 'tests/embed/test_portability.c', 'instances that list this or that'),
+    TestedBy('src/device/memory.c', 'tests/embed/test_device_layer.c', 'arrays there and back; test_failures has none left'),
+    TestedBy('src/device/submit.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
+    TestedBy('src/device/volk_device.c', 'tests/symbols/test_own_volk.py', 'beside an app\'s own volk'),
+    TestedBy('src/domain/combine.c', 'tests/check/test_stages.c', 'against tests/ref; its constants by tests/common/selection_rules.c'),
+    TestedBy('src/domain/control.c', 'tests/unit/test_shape.c', 'by tests/common/shape_rules.c'),
+    TestedBy('src/domain/kernel_table.c', 'tests/devices/test_kernels.c', 'what each row\'s SPIR-V asks of a device'),
+    TestedBy('src/domain/route_group.c', 'tests/check/test_route.c', 'against tests/ref; its constants by tests/common/selection_rules.c'),
+    TestedBy('src/domain/route_logits_cosine.c', 'tests/check/test_route.c', 'as route_group'),
+    TestedBy('src/domain/route_select.c', 'tests/check/test_route.c', 'as route_group'),
+    TestedBy('src/domain/sort.c', 'tests/check/test_stages.c', 'as combine'),
+    TestedBy('src/domain/stage_table.c', 'tests/unit/test_selection_fuzz.c', 'any shape on any device, by tests/common/selection_rules.c'),
+    TestedBy('src/file/capability_*.c', 'tests/fuzz/test_capability_file.c', 'every key in every wrong way'),
+    TestedBy('src/file/checkpoint_*.c', 'tests/checkpoint/test_checkpoint.py', 'models of the Hub; tests/fuzz has damaged ones'),
+    TestedBy('src/file/file_*.c', 'tests/fuzz/test_layer_file.c', 'files that were cut and changed; test_safetensors has numbers'),
+    TestedBy('src/file/json_*.c', 'tests/fuzz/test_json.c', 'texts accepted and refused, and against cJSON'),
+    TestedBy('src/file/layer_*.c', 'tests/fuzz/test_layer_file_rules.c', 'every rule of a layer file, broken; tests/golden has good ones'),
+    TestedBy('src/file/safetensors_*.c', 'tests/fuzz/test_safetensors.c', 'headers that lie'),
+    TestedBy('src/objects/binding.c', 'tests/check/test_arguments_forward.c', 'arguments; test_barriers has what its sets cover'),
+    TestedBy('src/objects/descriptors.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
+    TestedBy('src/objects/forward.c', 'tests/check/test_arguments_forward.c', 'arguments; test_recording has the commands'),
+    TestedBy('src/objects/record_*.c', 'tests/check/test_barriers.c', 'which dispatches a forward has; test_stages what they compute'),
+    TestedBy('src/vulkan/call.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
+    TestedBy('src/vulkan/device_info.c', 'tests/unit/test_context.c', 'what Vulkan reports of a device that is not there'),
+    TestedBy('src/vulkan/instance.c', 'tests/unit/test_context.c', 'the functions of an instance that is not there'),
+    TestedBy('src/vulkan/pipeline.c', 'tests/unit/test_pipeline_store.c', 'each call fails once'),
+    TestedBy('src/vulkan/volk.c', 'tests/symbols/test_own_volk.py', 'beside an app\'s own volk'),
+)
