@@ -35,8 +35,9 @@ typedef struct smoe_checkpoint_options {
 typedef struct smoe_checkpoint_layer smoe_checkpoint_layer;
 
 /* Reads layer `layer` (as the model counts them, dense ones too), and of the files only its bytes. options may be NULL.
- * The matrices keep the type that the checkpoint has them in, float32, float16 or bfloat16; those that share one of the plan's types (w1 and
- * w3, all experts') become float32 where they differ from one another. The router and the biases become float32, which changes no value.
+ * The matrices keep the type that the checkpoint has them in, float32, float16 or bfloat16. Those that share one of the plan's types (w1
+ * and w3, all experts') become float32 where they differ from one another. The router and the biases become float32, which changes no
+ * value.
  * Errors: INVALID_ARGUMENT (no such layer, or one without experts; an option needed or impossible), FILE (missing tensors or shards,
  * wrong shapes, contradictions between tensors and config.json), UNSUPPORTED (quantised tensors, an activation or setting smoe does
  * not have), OUT_OF_HOST_MEMORY. */

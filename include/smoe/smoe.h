@@ -269,6 +269,11 @@ typedef struct smoe_selection_desc {
 SMOE_API smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_choice choices[SMOE_STAGE_COUNT],
                                          char reason[SMOE_REASON_SIZE]);
 
+/* The ranges of experts that a plan would have on a device, as smoe_plan_range_count gives them, before anything is made or allocated.
+ * desc's token_count is not looked at. Errors and `reason`: as smoe_select_kernels. Thread safe. */
+SMOE_API smoe_result smoe_select_ranges(const smoe_selection_desc *desc, uint32_t *range_count, uint32_t *range_experts,
+                                        char reason[SMOE_REASON_SIZE]);
+
 typedef struct smoe_plan smoe_plan;
 
 /* Gets the pipelines for a shape from the context, and compiles those that no earlier plan of the context has needed: then it is the slow
@@ -277,7 +282,8 @@ typedef struct smoe_plan smoe_plan;
  * types and the other choices; whether rows are multiples of 4 elements, of 16 bytes and of a tile's depth; the least powers of two that
  * are not below E, A and the groups. They depend on no width, k or token count: layers that differ only in those share them.
  * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, the router or its projection, or the rows of one
- * token exceed the device's maxStorageBufferRange), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
+ * token exceed the device's maxStorageBufferRange, one expert's matrix its maxMemoryAllocationSize), OUT_OF_HOST_MEMORY,
+ * OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);
 SMOE_API void smoe_plan_destroy(smoe_plan *plan);
 
@@ -294,7 +300,8 @@ SMOE_API VkDeviceSize smoe_plan_workspace_size(const smoe_plan *plan);
 SMOE_API VkDeviceSize smoe_plan_logits_offset(const smoe_plan *plan, uint32_t *pass_token_count);
 
 /* The ranges of consecutive experts that a forward binds one after another; 0 for NULL. One, unless the weights exceed the device's
- * maxStorageBufferRange. *range_experts, if not NULL, receives the experts of each range but the last, which has the rest. */
+ * maxStorageBufferRange or maxMemoryAllocationSize. *range_experts, if not NULL, receives the experts of each range but the last, which
+ * has the rest. */
 SMOE_API uint32_t smoe_plan_range_count(const smoe_plan *plan, uint32_t *range_experts);
 
 /* Bytes of a report (report.h) of token_count tokens; 0 for NULL. */
@@ -409,6 +416,8 @@ SMOE_API bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, 
 SMOE_API smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor);
 SMOE_API void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array);
 SMOE_API void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer);
+/* For matrices only. */
+SMOE_API void smoe_layer_desc_set_ranges(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, const smoe_buffer *ranges);
 
 typedef struct smoe_layer smoe_layer;
 

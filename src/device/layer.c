@@ -34,19 +34,52 @@ static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
     return (smoe_buffer){buffer->handle, 0, buffer->size};
 }
 
-static smoe_result upload_tensor(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from,
-                                 smoe_helper_buffer *buffer)
+/* Part of a tensor, from element `first` on, in a buffer of its own. */
+static smoe_result upload_part(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from, uint64_t first,
+                               uint64_t count, smoe_helper_buffer *buffer)
 {
-    smoe_result result = smoe_helper_buffer_create(layer->device, tensor->name, tensor->size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+    const unsigned char *data = from.data;
+    const VkDeviceSize size = smoe_type_size(tensor->type, count);
+    smoe_result result = smoe_helper_buffer_create(layer->device, tensor->name, size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
                                                    SMOE_HELPER_ACCESS_WRITE, buffer);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_upload(layer->device, buffer, tensor->type, from.data, from.type, (size_t)tensor->element_count);
+        result = smoe_helper_upload(layer->device, buffer, tensor->type, data + smoe_type_size(from.type, first), from.type, (size_t)count);
     return result;
+}
+
+/* One buffer for each range of experts; *out: as smoe_weight.ranges wants them, the caller's to free. */
+static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from, uint32_t index,
+                                 smoe_buffer **out)
+{
+    const smoe_host *host = &layer->device->instance.host;
+    const uint64_t expert = tensor->element_count / tensor->shape[0];
+    uint32_t experts;
+    const uint32_t count = smoe_plan_range_count(layer->plan, &experts);
+    smoe_buffer *ranges = *out = smoe_host_alloc(host, count, sizeof *ranges);
+    smoe_helper_buffer *buffers = layer->ranges[index] = smoe_host_alloc(host, count, sizeof *buffers);
+    smoe_result result = SMOE_SUCCESS;
+
+    if (!ranges || !buffers)
+        return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_layer_create: no memory for the ranges of %s", tensor->name);
+    for (uint32_t r = 0; result == SMOE_SUCCESS && r < count; r++) {
+        const uint32_t first = r * experts, rest = tensor->shape[0] - first;
+        result = upload_part(layer, tensor, from, first * expert, (rest < experts ? rest : experts) * expert, &buffers[r]);
+        ranges[r] = whole_buffer(&buffers[r]);
+    }
+    return result;
+}
+
+/* Whether no allocation of the device holds the tensor whole. */
+static bool is_too_large(const smoe_device_layer *layer, const smoe_layer_tensor *tensor)
+{
+    const uint64_t most = smoe_context_device_info(layer->device->context)->max_allocation_size;
+    return most > 0 && tensor->size > most && tensor->matrix && tensor->axes[0] == 'E';
 }
 
 static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     const smoe_host *host = &layer->device->instance.host;
+    smoe_buffer *ranges[SMOE_MAX_LAYER_TENSORS] = {NULL};
     smoe_layer_tensor tensor;
     smoe_layer_desc desc = {0};
     smoe_result result = check_weights(host, plan, weights);
@@ -55,10 +88,19 @@ static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *
         const smoe_host_weight from = smoe_host_weights_get(weights, &tensor);
         if (!from.data)
             continue;
-        result = upload_tensor(layer, &tensor, from, &layer->weights[i]);
-        smoe_layer_desc_set(&desc, &tensor, whole_buffer(&layer->weights[i]));
+        if (is_too_large(layer, &tensor)) {
+            result = upload_ranges(layer, &tensor, from, i, &ranges[i]);
+            smoe_layer_desc_set_ranges(&desc, &tensor, ranges[i]);
+        } else {
+            result = upload_part(layer, &tensor, from, 0, tensor.element_count, &layer->weights[i]);
+            smoe_layer_desc_set(&desc, &tensor, whole_buffer(&layer->weights[i]));
+        }
     }
-    return result == SMOE_SUCCESS ? smoe_layer_create(layer->plan, &desc, &layer->layer) : result;
+    if (result == SMOE_SUCCESS)
+        result = smoe_layer_create(layer->plan, &desc, &layer->layer);
+    for (uint32_t i = 0; i < SMOE_MAX_LAYER_TENSORS; i++)
+        smoe_host_free(host, ranges[i]);
+    return result;
 }
 
 static smoe_result create_data(smoe_device_layer *layer)
@@ -161,8 +203,12 @@ void smoe_device_layer_destroy(smoe_device_layer *layer)
     smoe_layer_destroy(layer->layer);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         smoe_helper_buffer_destroy(layer->device, buffers[i]);
-    for (uint32_t i = 0; i < SMOE_MAX_LAYER_TENSORS; i++)
+    for (uint32_t i = 0; i < SMOE_MAX_LAYER_TENSORS; i++) {
         smoe_helper_buffer_destroy(layer->device, &layer->weights[i]);
+        for (uint32_t r = 0; layer->ranges[i] && r < smoe_plan_range_count(layer->plan, NULL); r++)
+            smoe_helper_buffer_destroy(layer->device, &layer->ranges[i][r]);
+        smoe_host_free(&layer->device->instance.host, layer->ranges[i]);
+    }
     smoe_plan_destroy(layer->plan);
     smoe_host_free(&layer->device->instance.host, layer);
 }

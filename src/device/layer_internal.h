@@ -16,6 +16,7 @@ struct smoe_device_layer {
     smoe_plan *plan;
     smoe_layer *layer;
     smoe_helper_buffer weights[SMOE_MAX_LAYER_TENSORS]; /* by smoe_layer_tensor_get's index; empty for those that are absent */
+    smoe_helper_buffer *ranges[SMOE_MAX_LAYER_TENSORS]; /* of tensors in ranges of experts: smoe_plan_range_count of them; else NULL */
     smoe_helper_buffer x, y, workspace;
     smoe_helper_buffer report, totals;                 /* made when first wanted, as the bindings with them are */
     smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */

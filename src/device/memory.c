@@ -98,9 +98,10 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
     };
     VkBuffer handle = VK_NULL_HANDLE;
 
-    if (device->info.max_allocation_size && info.size > device->info.max_allocation_size)
+    const uint64_t most = smoe_context_device_info(device->context)->max_allocation_size;
+    if (most && info.size > most)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: %llu bytes, more than the device's maxMemoryAllocationSize of %llu",
-                         name, (unsigned long long)info.size, (unsigned long long)device->info.max_allocation_size);
+                         name, (unsigned long long)info.size, (unsigned long long)most);
     const smoe_result result = smoe_helper_check(host, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle),
                                                  "vkCreateBuffer");
     if (result != SMOE_SUCCESS)

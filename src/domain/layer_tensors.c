@@ -145,3 +145,10 @@ void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor,
     void *field = (char *)desc + tensor->layer_offset;
     *(smoe_buffer *)field = buffer;
 }
+
+void smoe_layer_desc_set_ranges(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, const smoe_buffer *ranges)
+{
+    void *field = (char *)desc + tensor->layer_offset;
+    if (tensor->matrix)
+        ((smoe_weight *)field)->ranges = ranges;
+}

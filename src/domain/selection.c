@@ -88,38 +88,65 @@ static void keep_reason(void *user, smoe_log_level level, const char *text)
         snprintf(user, SMOE_REASON_SIZE, "%s", text);
 }
 
+/* The device without what its quirks forbid, and the shape that the plan has there. */
+static smoe_result describe(const smoe_host *host, const smoe_selection_desc *desc, smoe_device_info *mended, smoe_shape *shape)
+{
+    const smoe_device_info *info = desc->info;
+    char broken[SMOE_REASON_SIZE];
+    if (!info || !desc->plan)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "desc.%s: must not be NULL", !info ? "info" : "plan");
+    if (!smoe_device_info_is_consistent(info, broken))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "info.%s", broken);
+    if (!info->usable)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "info: %s", info->reason);
+    if (!smoe_device_info_reaches_floor(info, broken))
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "info: %s", broken);
+    *mended = *info;
+    smoe_quirks_apply(mended);
+    return smoe_shape_init(host, mended, desc->plan, shape);
+}
+
 smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_choice choices[SMOE_STAGE_COUNT],
                                 char reason[SMOE_REASON_SIZE])
 {
     const smoe_host host = {.log = {keep_reason, reason}};
+    smoe_device_info info;
     smoe_shape shape;
     smoe_selection selection;
     if (reason)
         reason[0] = '\0';
     if (!desc || !choices)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL", !desc ? "desc" : "choices");
-    const smoe_device_info *info = desc->info;
-    if (!info || !desc->plan)
-        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "desc.%s: must not be NULL", !info ? "info" : "plan");
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         choices[i] = (smoe_kernel_choice){.name = ""};
-    char broken[SMOE_REASON_SIZE];
-    if (!smoe_device_info_is_consistent(info, broken))
-        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "info.%s", broken);
-    if (!info->usable)
-        return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", info->reason);
-    if (!smoe_device_info_reaches_floor(info, broken))
-        return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "info: %s", broken);
-    smoe_device_info mended = *info;
-    smoe_quirks_apply(&mended);
-    const smoe_result result = smoe_shape_init(&host, &mended, desc->plan, &shape);
+    const smoe_result result = describe(&host, desc, &info, &shape);
     if (result != SMOE_SUCCESS)
         return result;
     const uint32_t least = shape.desc.min_tokens, most = shape.desc.max_tokens;
     if (desc->token_count < least || desc->token_count > most)
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "desc.token_count: %u, must be %u .. %u, the plan's min_tokens and max_tokens",
                          desc->token_count, least, most);
-    smoe_selection_init(&mended, &shape, &selection);
+    smoe_selection_init(&info, &shape, &selection);
     put_choices(&selection, &shape, desc->token_count, choices);
     return SMOE_SUCCESS;
+}
+
+smoe_result smoe_select_ranges(const smoe_selection_desc *desc, uint32_t *range_count, uint32_t *range_experts,
+                               char reason[SMOE_REASON_SIZE])
+{
+    const smoe_host host = {.log = {keep_reason, reason}};
+    smoe_device_info info;
+    smoe_shape shape;
+    if (reason)
+        reason[0] = '\0';
+    if (!desc || !range_count || !range_experts)
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL",
+                         !desc ? "desc" : !range_count ? "range_count" : "range_experts");
+    *range_count = *range_experts = 0;
+    const smoe_result result = describe(&host, desc, &info, &shape);
+    if (result == SMOE_SUCCESS) {
+        *range_count = shape.range_count;
+        *range_experts = shape.range_experts;
+    }
+    return result;
 }

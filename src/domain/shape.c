@@ -118,11 +118,20 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
     return SMOE_SUCCESS;
 }
 
-/* Splits the experts so that one matrix range, with the slack of an aligned start and end, fits a storage buffer range. */
+/* What a range of experts must fit: what a shader sees at once, and what an app can allocate for a buffer of its own. */
+static uint64_t range_limit(const smoe_device_info *info, const char **name)
+{
+    const bool allocation = info->max_allocation_size > 0 && info->max_allocation_size < info->max_storage_buffer_range;
+    *name = allocation ? "maxMemoryAllocationSize" : "maxStorageBufferRange";
+    return allocation ? info->max_allocation_size : info->max_storage_buffer_range;
+}
+
+/* Splits the experts so that one range of a matrix fits, with the slack of an aligned start and end. */
 static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *info, smoe_shape *shape)
 {
     const smoe_plan_desc *desc = &shape->desc;
-    const uint64_t limit = info->max_storage_buffer_range;
+    const char *limit_name;
+    const uint64_t limit = range_limit(info, &limit_name);
     const uint64_t up_size = smoe_type_size(desc->types.up, (uint64_t)desc->d_model * desc->d_hidden);
     const uint64_t down_size = smoe_type_size(desc->types.down, (uint64_t)desc->d_model * desc->d_hidden);
     /* A float32 bias is the larger one beside a float16 matrix with one column. */
@@ -139,8 +148,8 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     const uint64_t slack = aligned ? 0 : REGION_ALIGNMENT;
     const uint64_t fitting = limit > slack ? (limit - slack) / expert_size : 0;
     if (fitting == 0)
-        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's %llu bytes exceed maxStorageBufferRange, %llu",
-                         (unsigned long long)expert_size, (unsigned long long)limit);
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's %llu bytes exceed %s, %llu",
+                         (unsigned long long)expert_size, limit_name, (unsigned long long)limit);
     shape->range_experts = (uint32_t)(fitting < desc->expert_count ? fitting : desc->expert_count);
     shape->range_count = smoe_divide_up(desc->expert_count, shape->range_experts);
     return SMOE_SUCCESS;

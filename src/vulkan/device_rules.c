@@ -117,7 +117,8 @@ void smoe_device_info_act_as(smoe_device_info *info, const smoe_device_info *as)
         acting.max_storage_buffer_range = info->max_storage_buffer_range;
     if (acting.min_storage_buffer_offset_alignment < info->min_storage_buffer_offset_alignment)
         acting.min_storage_buffer_offset_alignment = info->min_storage_buffer_offset_alignment;
-    acting.max_allocation_size = info->max_allocation_size;
+    if (acting.max_allocation_size == 0 || (info->max_allocation_size > 0 && acting.max_allocation_size > info->max_allocation_size))
+        acting.max_allocation_size = info->max_allocation_size;
     acting.device_memory_size = info->device_memory_size;
     acting.timestamp_period = info->timestamp_period;
     acting.matrix_shape_count = info->matrix_shape_count;

@@ -63,10 +63,9 @@ static bool make_weights(stage_run *run, test_gpu *gpu, smoe_layer_desc *desc)
         if (!values)
             continue;
         if (comes_in_ranges(run, &tensor, i)) {
-            smoe_weight *weight = (smoe_weight *)(void *)((char *)desc + tensor.layer_offset);
             if (!upload_ranges(run, gpu, &tensor, values, i))
                 return false;
-            weight->ranges = run->ranges[i];
+            smoe_layer_desc_set_ranges(desc, &tensor, run->ranges[i]);
             continue;
         }
         if (!upload(gpu, values, (size_t)tensor.element_count, (size_t)smoe_type_size(tensor.type, 1), &run->weights[i]))

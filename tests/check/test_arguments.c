@@ -274,6 +274,18 @@ static void test_select_kernels(void **state)
         assert_non_null(strstr(reason, bad[i].name));
         assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, NULL), SMOE_ERROR_INVALID_ARGUMENT);
     }
+    uint32_t ranges = 7, experts = 7;
+    const smoe_selection_desc right = {info, &good, 0};
+    assert_int_equal(smoe_select_ranges(&right, &ranges, &experts, reason), SMOE_SUCCESS);
+    assert_true(ranges == 1 && experts == good.expert_count && reason[0] == '\0');
+    assert_int_equal(smoe_select_ranges(NULL, &ranges, &experts, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "desc"));
+    assert_int_equal(smoe_select_ranges(&right, NULL, &experts, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_non_null(strstr(reason, "range_count"));
+    assert_int_equal(smoe_select_ranges(&right, &ranges, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &bad[0].desc, 0}, &ranges, &experts, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
+    assert_true(ranges == 0 && experts == 0 && strstr(reason, bad[0].name));
     smoe_device_info unusable = *info;
     unusable.usable = false;
     strcpy(unusable.reason, "of its colour");

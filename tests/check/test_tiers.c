@@ -175,6 +175,40 @@ static void test_small_ranges(void **state)
     assert_true(run.ranges > 2 && run.passes > 2);
 }
 
+/* As if DeepSeek-V3's w1 of gigabytes met a device that allocates less at once: device.h has a buffer for each range of experts. */
+static void test_small_allocations(void **state)
+{
+    static const layer_case shape = {.name = "small allocations", .tokens = 5, .d_model = 66, .d_hidden = 70, .expert_count = 11,
+                                     .top_k = 2, .max_active = 3, .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
+    smoe_device_info as = floor_device("the floor with small allocations");
+    test_device device;
+    smoe_device_layer *layer;
+    layer_output output;
+    case_data data;
+    uint32_t count, experts;
+    (void)state;
+    as.max_allocation_size = 64 << 10; /* three experts of 18,480 bytes, and 66 kB of a matrix in float32 do not fit */
+    assert_true(test_device_open_as(&device, &as));
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device.device));
+    assert_true(case_data_create(&data, &shape, test_seed()));
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, NULL), SMOE_SUCCESS);
+    assert_int_equal(experts, 3);
+    assert_int_equal(count, 4);
+    assert_int_equal(smoe_device_layer_create(device.device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_plan_range_count(smoe_device_layer_plan(layer), NULL), count);
+    assert_true(layer_output_create(&output, layer, &data, NULL));
+    assert_int_equal(check_output(&data, &data.ref_params, &output, NULL), 0);
+    layer_output_destroy(&output);
+    smoe_device_layer_destroy(layer);
+    data.plan.d_model = 512; /* one expert is too large: the line says for what */
+    char reason[SMOE_REASON_SIZE];
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(reason, "exceed maxMemoryAllocationSize, 65536"));
+    case_data_destroy(&data);
+    assert_true(test_device_is_quiet(&device));
+    assert_true(test_device_close(&device));
+}
+
 static void test_every_table_of_tiles(void **state)
 {
     static device_file files[DEVICE_FILES_MOST];
@@ -203,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_floor),
         cmocka_unit_test(test_subgroups),
         cmocka_unit_test(test_small_ranges),
+        cmocka_unit_test(test_small_allocations),
         cmocka_unit_test(test_every_table_of_tiles),
     };
     return cmocka_run_group_tests_name("tiers", tests, NULL, NULL);

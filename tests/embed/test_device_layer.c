@@ -425,19 +425,33 @@ static void test_small_window(void **state)
     check_memory(*state, FAULTS_MEMORY_SMALL_WINDOW);
 }
 
+/* A device that allocates `most` bytes at once, in place of the fixture's. */
+static void open_limited(layer_fixture *fixture, VkDeviceSize most)
+{
+    const smoe_device_desc desc = {.get_instance_proc_addr = faults_get_instance_proc_addr, .log = &fixture->log};
+
+    assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
+    faults_limit_allocation(most);
+    fixture->device = NULL;
+    assert_int_equal(smoe_device_create(&desc, &fixture->device), SMOE_SUCCESS);
+}
+
+/* A matrix that no allocation holds comes in ranges of experts; one expert that none holds is refused, and so is a workspace. */
 static void test_too_large_an_allocation(void **state)
 {
     layer_fixture *fixture = *state;
     const test_problem *problem = &fixture->problem;
     smoe_device *shared = fixture->device;
     const VkDeviceSize w1_size = sizeof problem->w1;
+    smoe_plan_desc plan = problem->plan;
 
-    assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
-    faults_limit_allocation((w1_size + 15) / 16 * 16 - 1);
-    const smoe_device_desc desc = {.get_instance_proc_addr = faults_get_instance_proc_addr, .log = &fixture->log};
-    fixture->device = NULL;
-    assert_int_equal(smoe_device_create(&desc, &fixture->device), SMOE_SUCCESS);
-    check_create(fixture, &problem->plan, &problem->weights, SMOE_ERROR_UNSUPPORTED, "w1: ");
+    open_limited(fixture, (w1_size + 15) / 16 * 16 - 1);
+    assert_true(problem_runs(problem, fixture->device));
+    plan.max_tokens = 100000;
+    check_create(fixture, &plan, &problem->weights, SMOE_ERROR_UNSUPPORTED, "x: ");
+    layer_fixture_close(fixture, fixture->device);
+    open_limited(fixture, w1_size / PROBLEM_EXPERTS - 1);
+    check_create(fixture, &problem->plan, &problem->weights, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's ");
     layer_fixture_close(fixture, fixture->device);
     fixture->device = shared;
 }
