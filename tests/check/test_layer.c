@@ -105,11 +105,13 @@ static void test_table_reaches(void **state)
     test_free(logits);
 }
 
+#define MOST_NAMES 32 /* of an enumeration */
+
 /* Every combination of router, gate, groups and shared expert is in the table, every activation with and without a gate, and every type
- * of weights with a shared expert and without. */
+ * of weights with a shared expert and without: all that have a name. */
 static void test_table_covers(void **state)
 {
-    bool routing[2][2][2][3] = {0}, activations[SMOE_ACTIVATION_SWIGLU_CLAMPED + 1][2] = {0}, types[SMOE_TYPE_BFLOAT16 + 1][2] = {0};
+    bool routing[2][MOST_NAMES][2][3] = {0}, activations[MOST_NAMES][2] = {0}, types[MOST_NAMES][2] = {0};
 
     (void)state;
     for (uint32_t i = 0; i < layer_case_count; i++) {
@@ -119,12 +121,19 @@ static void test_table_covers(void **state)
         activations[shape->activation][shape->gated] = true;
         types[shape->weight_type][shape->shared_hidden > 0] = true;
     }
-    for (int i = 0; i < 2 * 2 * 2 * 3; i++)
-        assert_true(routing[i / 12][i / 6 % 2][i / 3 % 2][i % 3]);
-    for (int i = 0; i <= SMOE_ACTIVATION_SWIGLU_CLAMPED; i++)
-        assert_true(activations[i][true] && (activations[i][false] || i == SMOE_ACTIVATION_SWIGLU_CLAMPED));
-    for (int i = 0; i <= SMOE_TYPE_BFLOAT16; i++)
-        assert_true(types[i][false] && types[i][true]);
+    for (int gate = 0; smoe_gate_name((smoe_gate)gate); gate++)
+        for (int i = 0; i < 2 * 2 * 3; i++)
+            if (!routing[i / 6][gate][i / 3 % 2][i % 3])
+                fail_msg("no case has gate %s, %s router, groups %d, shared expert %d", smoe_gate_name((smoe_gate)gate),
+                         smoe_router_name((smoe_router)(i / 6)), i / 3 % 2, i % 3);
+    for (int i = 0; smoe_activation_name((smoe_activation)i); i++)
+        if (!activations[i][true] || (!activations[i][false] && i != SMOE_ACTIVATION_SWIGLU_CLAMPED))
+            fail_msg("no case has activation %s, %s", smoe_activation_name((smoe_activation)i),
+                     activations[i][true] ? "not gated" : "gated");
+    for (int i = 0; smoe_type_name((smoe_type)i); i++)
+        if (!types[i][false] || !types[i][true])
+            fail_msg("no case has weights of %s with a shared expert, or without", smoe_type_name((smoe_type)i));
+    assert_null(smoe_router_name((smoe_router)2));
 }
 
 /* The clamps of the clamped swiglu hold something back, both of them and on every side. */

@@ -135,6 +135,11 @@ def shaders_have_a_file_of_their_name():
            if not any((os.path.basename(path)[:-len('.comp')] + '_').startswith(name + '_') for name in domain))
 
 
+def shaders_name_enumerators():
+    report(matches(files('shaders', suffixes=('.comp', '.glsl')), r'\b(WEIGHT_TYPE|TYPE|ACTIVATION|GATE)\s*[!=<>]=?\s*\d',
+                   'a number of an enumeration: interface.h has its name'))
+
+
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_is_included_under_its_other_name,
          vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program, results_are_compared,
-         files_are_tested_by_name, shaders_have_a_file_of_their_name])
+         files_are_tested_by_name, shaders_have_a_file_of_their_name, shaders_name_enumerators])

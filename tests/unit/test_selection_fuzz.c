@@ -90,14 +90,21 @@ static void any_groups(test_random *random, smoe_plan_desc *desc)
 
 static smoe_plan_desc any_plan(test_random *random)
 {
+    uint32_t activations = 0, gates = 0, types = 0;
+    while (smoe_activation_name((smoe_activation)activations))
+        activations++;
+    while (smoe_gate_name((smoe_gate)gates))
+        gates++;
+    while (smoe_type_name((smoe_type)types))
+        types++;
     smoe_plan_desc desc = {
         .d_model = any_size(random, SMOE_MAX_WIDTH),
         .d_hidden = any_size(random, SMOE_MAX_WIDTH),
         .expert_count = any_size(random, SMOE_MAX_EXPERTS),
         .max_tokens = any_size(random, SMOE_MAX_TOKENS),
-        .activation = (smoe_activation)test_random_below(random, SMOE_ACTIVATION_SWIGLU_CLAMPED + 1),
-        .gate = (smoe_gate)test_random_below(random, 2),
-        .weight_type = (smoe_type)test_random_below(random, 3),
+        .activation = (smoe_activation)test_random_below(random, activations),
+        .gate = (smoe_gate)test_random_below(random, gates),
+        .weight_type = (smoe_type)test_random_below(random, types),
         .gated = test_random_below(random, 2) != 0,
         .renormalize = test_random_below(random, 2) != 0,
     };
