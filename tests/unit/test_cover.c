@@ -17,6 +17,55 @@ static void test_properties(void **state)
     }
 }
 
+/* Whether some property holds for case number `own` and for no other: without one, no case is run for its sake. */
+static bool has_own_property(const layer_case *cases, uint32_t count, uint32_t own)
+{
+    for (uint32_t p = 0; p < case_property_count; p++) {
+        uint32_t held = 0;
+        for (uint32_t i = 0; i < count; i++)
+            held += case_properties[p].holds(&cases[i]);
+        if (held == 1 && case_properties[p].holds(&cases[own]))
+            return true;
+    }
+    return false;
+}
+
+#define MOST_NAMED 64
+#define PLAIN {.tokens = 9, .d_model = 16, .d_hidden = 24, .expert_count = 4, .top_k = 1}
+
+/* Every activation, gated and not, and every gate and type has a property of its own: all that have a name. */
+static void test_names_have_properties(void **state)
+{
+    layer_case activations[MOST_NAMED], gates[MOST_NAMED], types[MOST_NAMED];
+    uint32_t activation_count = 0, gate_count = 0, type_count = 0;
+    (void)state;
+    for (int i = 0; smoe_activation_name((smoe_activation)i); i++)
+        for (int gated = i == SMOE_ACTIVATION_SWIGLU_CLAMPED; gated < 2; gated++) {
+            layer_case *added = &activations[activation_count++];
+            *added = (layer_case)PLAIN;
+            added->activation = (smoe_activation)i;
+            added->gated = gated;
+        }
+    for (; smoe_gate_name((smoe_gate)gate_count); gate_count++) {
+        gates[gate_count] = (layer_case)PLAIN;
+        gates[gate_count].gate = (smoe_gate)gate_count;
+    }
+    for (; smoe_type_name((smoe_type)type_count); type_count++) {
+        types[type_count] = (layer_case)PLAIN;
+        types[type_count].weight_type = (smoe_type)type_count;
+    }
+    for (uint32_t i = 0; i < activation_count; i++)
+        if (!has_own_property(activations, activation_count, i))
+            fail_msg("case_properties.c has no property of activation %s, gated %d", smoe_activation_name(activations[i].activation),
+                     activations[i].gated);
+    for (uint32_t i = 0; i < gate_count; i++)
+        if (!has_own_property(gates, gate_count, i))
+            fail_msg("case_properties.c has no property of gate %s", smoe_gate_name(gates[i].gate));
+    for (uint32_t i = 0; i < type_count; i++)
+        if (!has_own_property(types, type_count, i))
+            fail_msg("case_properties.c has no property of weights of %s", smoe_type_name(types[i].weight_type));
+}
+
 static void test_devices(void **state)
 {
     smoe_device_info found[CASE_DEVICES_MOST], info = cover_lavapipe(false);
@@ -234,9 +283,9 @@ static void test_shares_pipelines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties), cmocka_unit_test(test_devices),    cmocka_unit_test(test_shows_all),
-        cmocka_unit_test(test_needs_all),  cmocka_unit_test(test_same_twice), cmocka_unit_test(test_known),
-        cmocka_unit_test(test_made),       cmocka_unit_test(test_shares_pipelines),
+        cmocka_unit_test(test_properties), cmocka_unit_test(test_names_have_properties), cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_shows_all),  cmocka_unit_test(test_needs_all),             cmocka_unit_test(test_same_twice),
+        cmocka_unit_test(test_known),      cmocka_unit_test(test_made),                  cmocka_unit_test(test_shares_pipelines),
         cmocka_unit_test(test_exchanges),
     };
 
