@@ -97,38 +97,6 @@ static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *de
     return SMOE_SUCCESS;
 }
 
-/* The first device function smoe uses that the device does not have, or NULL. */
-static const char *missing_function(const struct VolkDeviceTable *vk)
-{
-#define NEED(function)  \
-    if (!vk->function) \
-    return #function
-    NEED(vkCreatePipelineCache);
-    NEED(vkDestroyPipelineCache);
-    NEED(vkGetPipelineCacheData);
-    NEED(vkCreateDescriptorSetLayout);
-    NEED(vkDestroyDescriptorSetLayout);
-    NEED(vkCreatePipelineLayout);
-    NEED(vkDestroyPipelineLayout);
-    NEED(vkCreateShaderModule);
-    NEED(vkDestroyShaderModule);
-    NEED(vkCreateComputePipelines);
-    NEED(vkDestroyPipeline);
-    NEED(vkCreateDescriptorPool);
-    NEED(vkDestroyDescriptorPool);
-    NEED(vkAllocateDescriptorSets);
-    NEED(vkUpdateDescriptorSets);
-    NEED(vkCmdPipelineBarrier);
-    NEED(vkCmdBindPipeline);
-    NEED(vkCmdBindDescriptorSets);
-    NEED(vkCmdPushConstants);
-    NEED(vkCmdDispatch);
-    NEED(vkCmdDispatchIndirect);
-    NEED(vkCmdWriteTimestamp);
-#undef NEED
-    return NULL;
-}
-
 static smoe_result act_as(const smoe_host *host, const smoe_device_info *as, smoe_device_info *info)
 {
     char reason[SMOE_REASON_SIZE];
@@ -231,8 +199,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->host = host;
     context->device = desc->device;
     context->info = info;
-    smoe_volk_load_device_table(&context->vk, instance.get_device_proc_addr, desc->device);
-    const char *missing = missing_function(&context->vk);
+    const char *missing = smoe_device_table_load(instance.get_device_proc_addr, desc->device, &context->vk);
     if (missing) {
         result = smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
                            "context desc.get_instance_proc_addr: vkGetDeviceProcAddr must find %s for desc.device", missing);
@@ -254,7 +221,7 @@ void smoe_context_destroy(smoe_context *context)
 {
     if (!context)
         return;
-    const struct VolkDeviceTable *vk = &context->vk;
+    const smoe_device_table *vk = &context->vk;
     smoe_pipeline_store_destroy(context->pipelines);
     vk->vkDestroyPipelineLayout(context->device, context->pipeline_layout, NULL);
     vk->vkDestroyDescriptorSetLayout(context->device, context->weights_layout, NULL);

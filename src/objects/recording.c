@@ -32,7 +32,7 @@ void smoe_record_stage_end(const smoe_recording *r, smoe_stage stage)
 void smoe_record_bind(const smoe_recording *r, VkPipeline pipeline, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
                       uint32_t push_size)
 {
-    const struct VolkDeviceTable *vk = &r->context->vk;
+    const smoe_device_table *vk = &r->context->vk;
     const VkPipelineLayout layout = r->context->pipeline_layout;
     vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_IO, 1, &io, 0, NULL);
