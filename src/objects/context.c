@@ -129,41 +129,27 @@ static void apply_quirks(const smoe_host *host, const smoe_device_info *told, sm
     smoe_quirks_apply(info);
 }
 
-static bool is_enabled(const smoe_context_desc *desc, const char *extension)
+static bool is_enabled(const void *where, const char *extension)
 {
+    const smoe_context_desc *desc = where;
     for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
         if (strcmp(desc->enabled_extensions[i], extension) == 0)
             return true;
     return false;
 }
 
+/* The capabilities that the app has enabled, where they want to be, and not masked. */
+static uint32_t enabled_capabilities(const smoe_context_desc *desc, uint32_t api_version)
+{
+    const uint32_t featured = smoe_features_capabilities(smoe_recommended_features());
+    return (~featured | smoe_features_capabilities(desc->enabled_features)) &
+           smoe_extensions_capabilities(api_version, is_enabled, desc) & ~desc->masked_capabilities;
+}
+
 /* Whether the app leaves any to smoe: a driver is not asked for what goes unused. */
 static bool wants_matrices(const smoe_context_desc *desc)
 {
-    return is_enabled(desc, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME) &&
-           (smoe_features_capabilities(desc->enabled_features) & ~desc->masked_capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX);
-}
-
-/* Leaves only the capabilities that the app has enabled and not masked. */
-static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
-{
-    const struct {
-        uint32_t capabilities;
-        uint32_t core; /* the version that needs no extension */
-        const char *extension;
-    } needs[] = {
-        {SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME},
-        {SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX,
-         VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME},
-        {SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME},
-    };
-    const uint32_t enabled = smoe_features_capabilities(desc->enabled_features);
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
-        info->capabilities &= ~(needs[i].capabilities & ~enabled);
-        if (info->api_version < needs[i].core && !is_enabled(desc, needs[i].extension))
-            info->capabilities &= ~needs[i].capabilities;
-    }
-    info->capabilities &= ~desc->masked_capabilities;
+    return (enabled_capabilities(desc, desc->api_version) & SMOE_CAPABILITY_COOPERATIVE_MATRIX) != 0;
 }
 
 smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out)
@@ -185,7 +171,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
     /* Before act_as: driver and VkDevice stay what they are under any name and version. */
     apply_quirks(&host, NULL, &info);
-    apply_enabled(desc, &info);
+    info.capabilities &= enabled_capabilities(desc, info.api_version);
     if (desc->act_as) {
         const smoe_device_info real = info;
         if ((result = act_as(&host, desc->act_as, &info)))
