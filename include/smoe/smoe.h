@@ -120,7 +120,7 @@ typedef struct smoe_quirk {
  * one. Static memory. */
 SMOE_API const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index);
 
-/* What to enable in vkCreateDevice, as data to merge into the app's own. Nothing is required beyond Vulkan 1.1.
+/* What to enable in vkCreateDevice, as data to merge into the app's own. No feature and no extension is required beyond Vulkan 1.1.
  * The recommended features are a chain of VkPhysicalDevice*Features structs with VK_TRUE where smoe profits; enable those that
  * vkGetPhysicalDeviceFeatures2 reports too (unknown structs may be dropped). The extensions likewise: those not listed by the
  * device are left out, and so are those that its API version made core. All static memory.
@@ -129,10 +129,8 @@ SMOE_API const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint3
  * VkPhysicalDeviceVulkan12Features or ...13Features in its chain sets their members of the same names instead. Whoever enables
  * vulkanMemoryModel must enable vulkanMemoryModelDeviceScope too, or neither where the device lacks the latter: kernels use atomics of
  * device scope. */
-SMOE_API const VkPhysicalDeviceFeatures2 *smoe_required_features(void);
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void);
 SMOE_API const VkPhysicalDeviceFeatures2 *smoe_capability_features(uint32_t capabilities);
-SMOE_API const char *const *smoe_required_extensions(uint32_t *count);
 SMOE_API const char *const *smoe_recommended_extensions(uint32_t *count);
 
 /* ---- context ------------------------------------------------------------------------------------------------------- */

@@ -3,45 +3,11 @@
 
 #include <string.h>
 
-/* The functions of volk's table that src/device calls. Vulkan 1.0 has them all, so that a device without one is broken. */
-static smoe_result check_table(const smoe_device *device)
+/* The name of a function that the device does not have, or NULL. Vulkan 1.0 has them all, so that a device without one is broken. */
+static const char *load_table(PFN_vkGetDeviceProcAddr load, VkDevice object, smoe_helper_table *table)
 {
-#define FUNCTION(name)                                                                                                         \
-    if (!device->table.name)                                                                                                   \
-        return smoe_fail(&device->instance.host, SMOE_ERROR_VULKAN, "the Vulkan device lacks a function of Vulkan 1.0");
-    FUNCTION(vkDestroyDevice)
-    FUNCTION(vkGetDeviceQueue)
-    FUNCTION(vkQueueSubmit)
-    FUNCTION(vkQueueWaitIdle)
-    FUNCTION(vkAllocateMemory)
-    FUNCTION(vkFreeMemory)
-    FUNCTION(vkMapMemory)
-    FUNCTION(vkFlushMappedMemoryRanges)
-    FUNCTION(vkInvalidateMappedMemoryRanges)
-    FUNCTION(vkBindBufferMemory)
-    FUNCTION(vkGetBufferMemoryRequirements)
-    FUNCTION(vkCreateFence)
-    FUNCTION(vkDestroyFence)
-    FUNCTION(vkResetFences)
-    FUNCTION(vkWaitForFences)
-    FUNCTION(vkCreateQueryPool)
-    FUNCTION(vkDestroyQueryPool)
-    FUNCTION(vkGetQueryPoolResults)
-    FUNCTION(vkCreateBuffer)
-    FUNCTION(vkDestroyBuffer)
-    FUNCTION(vkCreateCommandPool)
-    FUNCTION(vkDestroyCommandPool)
-    FUNCTION(vkResetCommandPool)
-    FUNCTION(vkAllocateCommandBuffers)
-    FUNCTION(vkBeginCommandBuffer)
-    FUNCTION(vkEndCommandBuffer)
-    FUNCTION(vkCmdCopyBuffer)
-    FUNCTION(vkCmdFillBuffer)
-    FUNCTION(vkCmdPipelineBarrier)
-    FUNCTION(vkCmdResetQueryPool)
-    FUNCTION(vkCmdWriteTimestamp)
-#undef FUNCTION
-    return SMOE_SUCCESS;
+    SMOE_HELPER_DEVICE_FUNCTIONS(SMOE_FUNCTION_LOAD)
+    return NULL;
 }
 
 /* The first family with compute and timestamps, else the first with compute. */
@@ -51,11 +17,11 @@ static smoe_result find_queue_family(smoe_device *device)
     VkQueueFamilyProperties *families = NULL;
     uint32_t count = 0, found = UINT32_MAX;
 
-    instance->GetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, NULL);
+    instance->vkGetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, NULL);
     families = smoe_host_alloc(&instance->host, count ? count : 1, sizeof *families);
     if (!families)
         return smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of queue families");
-    instance->GetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, families);
+    instance->vkGetPhysicalDeviceQueueFamilyProperties(device->physical_device, &count, families);
     for (uint32_t i = 0; i < count; i++) {
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || families[i].queueCount == 0)
             continue;
@@ -122,16 +88,17 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
         .enabledExtensionCount = extension_count,
         .ppEnabledExtensionNames = extensions,
     };
-    result = smoe_helper_check(&instance->host, instance->CreateDevice(device->physical_device, &info, NULL, &handle),
+    result = smoe_helper_check(&instance->host, instance->vkCreateDevice(device->physical_device, &info, NULL, &handle),
                                "vkCreateDevice");
     if (result == SMOE_SUCCESS) {
         device->handle = handle;
-        smoe_helper_load_table(&device->table, instance->GetDeviceProcAddr, handle);
-        result = check_table(device);
+        const char *missing = load_table(instance->vkGetDeviceProcAddr, handle, &device->table);
+        if (missing)
+            result = smoe_fail(&instance->host, SMOE_ERROR_VULKAN, "the Vulkan device has no function %s", missing);
     }
     if (result == SMOE_SUCCESS) {
         device->table.vkGetDeviceQueue(handle, device->queue_family, 0, &device->queue);
-        instance->GetPhysicalDeviceMemoryProperties(device->physical_device, &device->memory);
+        instance->vkGetPhysicalDeviceMemoryProperties(device->physical_device, &device->memory);
         result = create_context(device, desc, features, extensions, extension_count);
     }
     smoe_host_free(&instance->host, extensions);

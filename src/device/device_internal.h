@@ -3,8 +3,7 @@
 #ifndef SMOE_DEVICE_INTERNAL_H
 #define SMOE_DEVICE_INTERNAL_H
 
-#include "volk_device.h"
-
+#include "base/functions.h"
 #include "base/host.h"
 #include "smoe/device.h"
 
@@ -13,17 +12,28 @@
 /* VK_SUCCESS: SMOE_SUCCESS, nothing logged. Else the smoe_result that fits, and a log line with the call and its VkResult. */
 smoe_result smoe_helper_check(const smoe_host *host, VkResult result, const char *call);
 
-/* ---- instance.c: loader, instance, validation ----------------------------------------------------------------------------- */
+/* ---- loader.c: the system's Vulkan loader ------------------------------------------------------------------------------------ */
 
-#define SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)                                                                               \
-    FUNCTION(DestroyInstance)                                                                                                  \
-    FUNCTION(EnumeratePhysicalDevices)                                                                                         \
-    FUNCTION(EnumerateDeviceExtensionProperties)                                                                               \
-    FUNCTION(GetPhysicalDeviceFeatures2)                                                                                       \
-    FUNCTION(GetPhysicalDeviceMemoryProperties)                                                                                \
-    FUNCTION(GetPhysicalDeviceQueueFamilyProperties)                                                                           \
-    FUNCTION(CreateDevice)                                                                                                     \
-    FUNCTION(GetDeviceProcAddr)
+typedef struct smoe_helper_loader {
+    void *library; /* NULL where the app gave its own entry */
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr;
+} smoe_helper_loader;
+
+/* False if there is none. Safe on many threads at once: the system counts the references. */
+bool smoe_helper_loader_open(smoe_helper_loader *loader);
+void smoe_helper_loader_close(smoe_helper_loader *loader);
+
+/* ---- instance.c: instance, validation ------------------------------------------------------------------------------------------ */
+
+#define SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)       \
+    FUNCTION(vkDestroyInstance)                        \
+    FUNCTION(vkEnumeratePhysicalDevices)               \
+    FUNCTION(vkEnumerateDeviceExtensionProperties)     \
+    FUNCTION(vkGetPhysicalDeviceFeatures2)             \
+    FUNCTION(vkGetPhysicalDeviceMemoryProperties)      \
+    FUNCTION(vkGetPhysicalDeviceQueueFamilyProperties) \
+    FUNCTION(vkCreateDevice)                           \
+    FUNCTION(vkGetDeviceProcAddr)
 
 typedef struct smoe_helper_instance {
     smoe_host host;
@@ -33,9 +43,7 @@ typedef struct smoe_helper_instance {
     VkDebugUtilsMessengerEXT messenger;
     PFN_vkDestroyDebugUtilsMessengerEXT destroy_messenger;
     uint32_t message_count; /* only through the atomic operations of instance.c: the layers may call from threads of their own */
-#define FUNCTION(name) PFN_vk##name name;
-    SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)
-#undef FUNCTION
+    SMOE_HELPER_INSTANCE_FUNCTIONS(SMOE_FUNCTION_MEMBER)
 } smoe_helper_instance;
 
 /* On failure everything is undone. The struct must not move while it lives: the messenger points to it. A loader that finds no
@@ -70,6 +78,43 @@ smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, Vk
 
 /* ---- device.c --------------------------------------------------------------------------------------------------------------- */
 
+#define SMOE_HELPER_DEVICE_FUNCTIONS(FUNCTION) \
+    FUNCTION(vkDestroyDevice)                  \
+    FUNCTION(vkGetDeviceQueue)                 \
+    FUNCTION(vkQueueSubmit)                    \
+    FUNCTION(vkQueueWaitIdle)                  \
+    FUNCTION(vkAllocateMemory)                 \
+    FUNCTION(vkFreeMemory)                     \
+    FUNCTION(vkMapMemory)                      \
+    FUNCTION(vkFlushMappedMemoryRanges)        \
+    FUNCTION(vkInvalidateMappedMemoryRanges)   \
+    FUNCTION(vkBindBufferMemory)               \
+    FUNCTION(vkGetBufferMemoryRequirements)    \
+    FUNCTION(vkCreateFence)                    \
+    FUNCTION(vkDestroyFence)                   \
+    FUNCTION(vkResetFences)                    \
+    FUNCTION(vkWaitForFences)                  \
+    FUNCTION(vkCreateQueryPool)                \
+    FUNCTION(vkDestroyQueryPool)               \
+    FUNCTION(vkGetQueryPoolResults)            \
+    FUNCTION(vkCreateBuffer)                   \
+    FUNCTION(vkDestroyBuffer)                  \
+    FUNCTION(vkCreateCommandPool)              \
+    FUNCTION(vkDestroyCommandPool)             \
+    FUNCTION(vkResetCommandPool)               \
+    FUNCTION(vkAllocateCommandBuffers)         \
+    FUNCTION(vkBeginCommandBuffer)             \
+    FUNCTION(vkEndCommandBuffer)               \
+    FUNCTION(vkCmdCopyBuffer)                  \
+    FUNCTION(vkCmdFillBuffer)                  \
+    FUNCTION(vkCmdPipelineBarrier)             \
+    FUNCTION(vkCmdResetQueryPool)              \
+    FUNCTION(vkCmdWriteTimestamp)
+
+typedef struct smoe_helper_table {
+    SMOE_HELPER_DEVICE_FUNCTIONS(SMOE_FUNCTION_MEMBER)
+} smoe_helper_table;
+
 /* Linear memory of the device. mapped: where the host may reach it, for as long as it lives. */
 typedef struct smoe_helper_buffer {
     VkBuffer handle;
@@ -85,7 +130,7 @@ struct smoe_device {
     smoe_device_info info;
     VkPhysicalDeviceMemoryProperties memory;
     VkDevice handle;
-    struct VolkDeviceTable table;
+    smoe_helper_table table;
     VkQueue queue;
     uint32_t queue_family;
     uint32_t timestamp_bits; /* valid bits of a timestamp on the queue, 0 = none */

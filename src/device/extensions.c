@@ -18,7 +18,7 @@ smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PF
     *count = 0;
     *out = NULL;
     for (;;) {
-        status = physical_device ? instance->EnumerateDeviceExtensionProperties(physical_device, layer, count, extensions)
+        status = physical_device ? instance->vkEnumerateDeviceExtensionProperties(physical_device, layer, count, extensions)
                                  : of_loader(layer, count, extensions);
         if (status == VK_SUCCESS && (extensions || *count == 0))
             break;

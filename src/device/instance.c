@@ -1,4 +1,4 @@
-/* The Vulkan loader, the instance, and the validation layers' messages. */
+/* The instance, and the validation layers' messages. */
 #include "device_internal.h"
 
 #include <string.h>
@@ -86,16 +86,11 @@ static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkE
     return result;
 }
 
-static smoe_result load_functions(smoe_helper_instance *instance)
+/* The name of a function that the instance does not have, or NULL. */
+static const char *load_functions(PFN_vkGetInstanceProcAddr load, VkInstance object, smoe_helper_instance *table)
 {
-    const PFN_vkGetInstanceProcAddr load = instance->loader.get_instance_proc_addr;
-#define FUNCTION(name)                                                                                                         \
-    instance->name = (PFN_vk##name)load(instance->handle, "vk" #name);                                                         \
-    if (!instance->name)                                                                                                       \
-        return smoe_fail(&instance->host, SMOE_ERROR_VULKAN, "the Vulkan instance has no function vk" #name);
-    SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)
-#undef FUNCTION
-    return SMOE_SUCCESS;
+    SMOE_HELPER_INSTANCE_FUNCTIONS(SMOE_FUNCTION_LOAD)
+    return NULL;
 }
 
 static smoe_result create_messenger(smoe_helper_instance *instance, const VkDebugUtilsMessengerCreateInfoEXT *info)
@@ -153,89 +148,116 @@ static smoe_result open_loader(smoe_helper_instance *instance, PFN_vkGetInstance
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_host *host,
-                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver)
-{
-    static const char *const layer_name = VALIDATION_LAYER;
-    static const VkValidationFeatureEnableEXT synchronization = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
-    global_functions global = {0};
-    VkExtensionProperties *extensions = NULL;
+typedef struct instance_extensions {
     const char *names[MAX_EXTENSIONS];
-    uint32_t name_count = 0, extension_count = 0;
-    VkInstance handle = VK_NULL_HANDLE;
-    VkResult status;
+    uint32_t count;
+    VkInstanceCreateFlags flags;
+} instance_extensions;
 
-    memset(instance, 0, sizeof *instance);
-    *no_driver = false;
-    instance->host = *host;
+static smoe_result choose_extensions(const smoe_helper_instance *instance, const global_functions *global, bool validation,
+                                     instance_extensions *out)
+{
+    VkExtensionProperties *listed;
+    uint32_t count;
 
-    const VkDebugUtilsMessengerCreateInfoEXT messenger_info = {
+    *out = (instance_extensions){.count = 0};
+    const smoe_result result = smoe_helper_extensions_list(instance, global->extensions, NULL, NULL, &count, &listed);
+    if (result != SMOE_SUCCESS)
+        return result;
+    if (validation) {
+        out->names[out->count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+        out->names[out->count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
+    }
+    if (smoe_helper_extension_listed(listed, count, PORTABILITY_ENUMERATION)) {
+        out->names[out->count++] = PORTABILITY_ENUMERATION;
+        out->flags |= ENUMERATE_PORTABILITY_BIT; /* else the loader hides MoltenVK */
+    }
+    smoe_host_free(&instance->host, listed);
+    return SMOE_SUCCESS;
+}
+
+static VkDebugUtilsMessengerCreateInfoEXT describe_messenger(smoe_helper_instance *instance)
+{
+    return (VkDebugUtilsMessengerCreateInfoEXT){
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity =
-            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
         .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
                        VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
         .pfnUserCallback = receive_message,
         .pUserData = instance,
     };
-    const VkValidationFeaturesEXT validation_info = {
+}
+
+/* messenger: NULL without validation. */
+static smoe_result create_handle(smoe_helper_instance *instance, const global_functions *global, const instance_extensions *extensions,
+                                 const VkDebugUtilsMessengerCreateInfoEXT *messenger, bool *no_driver)
+{
+    static const char *const layer_name = VALIDATION_LAYER;
+    static const VkValidationFeatureEnableEXT synchronization = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    const VkValidationFeaturesEXT validation = {
         .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
-        .pNext = &messenger_info, /* so that creation and destruction of the instance are covered too */
+        .pNext = messenger, /* so that creation and destruction of the instance are covered too */
         .enabledValidationFeatureCount = 1,
         .pEnabledValidationFeatures = &synchronization,
     };
-    VkApplicationInfo application = {
+    const VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
         .pApplicationName = "smoe",
         .pEngineName = "smoe",
+        .apiVersion = instance->api_version,
     };
-    VkInstanceCreateInfo info = {
+    const VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-        .pNext = validation ? &validation_info : NULL,
+        .pNext = messenger ? &validation : NULL,
+        .flags = extensions->flags,
         .pApplicationInfo = &application,
-        .enabledLayerCount = validation ? 1 : 0,
+        .enabledLayerCount = messenger ? 1 : 0,
         .ppEnabledLayerNames = &layer_name,
-        .ppEnabledExtensionNames = names,
+        .enabledExtensionCount = extensions->count,
+        .ppEnabledExtensionNames = extensions->names,
     };
+    VkInstance handle = VK_NULL_HANDLE;
+    const VkResult status = global->create(&info, NULL, &handle);
+    *no_driver = status == VK_ERROR_INCOMPATIBLE_DRIVER; /* what the loader says where there is no driver at all */
+    if (*no_driver)
+        return SMOE_ERROR_NO_DEVICE;
+    const smoe_result result = smoe_helper_check(&instance->host, status, "vkCreateInstance");
+    if (result == SMOE_SUCCESS)
+        instance->handle = handle;
+    return result;
+}
 
+static smoe_result load_instance(smoe_helper_instance *instance)
+{
+    const char *missing = load_functions(instance->loader.get_instance_proc_addr, instance->handle, instance);
+    if (missing)
+        return smoe_fail(&instance->host, SMOE_ERROR_VULKAN, "the Vulkan instance has no function %s", missing);
+    return SMOE_SUCCESS;
+}
+
+smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_host *host,
+                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver)
+{
+    const VkDebugUtilsMessengerCreateInfoEXT messenger = describe_messenger(instance);
+    global_functions global = {0};
+    instance_extensions extensions;
+
+    memset(instance, 0, sizeof *instance);
+    *no_driver = false;
+    instance->host = *host;
     smoe_result result = open_loader(instance, get_instance_proc_addr, &global);
     if (result == SMOE_SUCCESS && validation)
         result = find_validation(instance, global.layers, global.extensions);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_extensions_list(instance, global.extensions, NULL, NULL, &extension_count, &extensions);
-    if (result != SMOE_SUCCESS)
-        goto fail;
-    if (validation) {
-        names[name_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-        names[name_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
-    }
-    if (smoe_helper_extension_listed(extensions, extension_count, PORTABILITY_ENUMERATION)) {
-        names[name_count++] = PORTABILITY_ENUMERATION;
-        info.flags |= ENUMERATE_PORTABILITY_BIT; /* else the loader hides MoltenVK */
-    }
-    smoe_host_free(&instance->host, extensions);
-
-    application.apiVersion = instance->api_version;
-    info.enabledExtensionCount = name_count;
-    status = global.create(&info, NULL, &handle);
-    if (status == VK_ERROR_INCOMPATIBLE_DRIVER) { /* what the loader says where there is no driver at all */
-        *no_driver = true;
-        result = SMOE_ERROR_NO_DEVICE;
-        goto fail;
-    }
-    result = smoe_helper_check(&instance->host, status, "vkCreateInstance");
-    if (result != SMOE_SUCCESS)
-        goto fail;
-    instance->handle = handle;
-    result = load_functions(instance);
+        result = choose_extensions(instance, &global, validation, &extensions);
+    if (result == SMOE_SUCCESS)
+        result = create_handle(instance, &global, &extensions, validation ? &messenger : NULL, no_driver);
+    if (result == SMOE_SUCCESS)
+        result = load_instance(instance);
     if (result == SMOE_SUCCESS && validation)
-        result = create_messenger(instance, &messenger_info);
+        result = create_messenger(instance, &messenger);
     if (result != SMOE_SUCCESS)
-        goto fail;
-    return SMOE_SUCCESS;
-
-fail:
-    smoe_helper_instance_destroy(instance);
+        smoe_helper_instance_destroy(instance);
     return result;
 }
 
@@ -243,8 +265,8 @@ void smoe_helper_instance_destroy(smoe_helper_instance *instance)
 {
     if (instance->messenger)
         instance->destroy_messenger(instance->handle, instance->messenger, NULL);
-    if (instance->handle && instance->DestroyInstance)
-        instance->DestroyInstance(instance->handle, NULL);
+    if (instance->handle && instance->vkDestroyInstance)
+        instance->vkDestroyInstance(instance->handle, NULL);
     smoe_helper_loader_close(&instance->loader);
     instance->messenger = VK_NULL_HANDLE;
     instance->handle = VK_NULL_HANDLE;

@@ -16,7 +16,7 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
     do {
         smoe_host_free(&instance->host, devices);
         devices = NULL;
-        status = instance->EnumeratePhysicalDevices(instance->handle, count, NULL);
+        status = instance->vkEnumeratePhysicalDevices(instance->handle, count, NULL);
         if (status != VK_SUCCESS || *count == 0)
             break;
         devices = smoe_host_alloc(&instance->host, *count, sizeof *devices);
@@ -24,7 +24,7 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
             *count = 0;
             return smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
         }
-        status = instance->EnumeratePhysicalDevices(instance->handle, count, devices);
+        status = instance->vkEnumeratePhysicalDevices(instance->handle, count, devices);
     } while (status == VK_INCOMPLETE); /* one came between the two calls */
     result = smoe_helper_check(&instance->host, status, "vkEnumeratePhysicalDevices");
     if (result != SMOE_SUCCESS || *count == 0) {

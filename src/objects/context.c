@@ -97,38 +97,6 @@ static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *de
     return SMOE_SUCCESS;
 }
 
-/* The first device function smoe uses that the device does not have, or NULL. */
-static const char *missing_function(const struct VolkDeviceTable *vk)
-{
-#define NEED(function)  \
-    if (!vk->function) \
-    return #function
-    NEED(vkCreatePipelineCache);
-    NEED(vkDestroyPipelineCache);
-    NEED(vkGetPipelineCacheData);
-    NEED(vkCreateDescriptorSetLayout);
-    NEED(vkDestroyDescriptorSetLayout);
-    NEED(vkCreatePipelineLayout);
-    NEED(vkDestroyPipelineLayout);
-    NEED(vkCreateShaderModule);
-    NEED(vkDestroyShaderModule);
-    NEED(vkCreateComputePipelines);
-    NEED(vkDestroyPipeline);
-    NEED(vkCreateDescriptorPool);
-    NEED(vkDestroyDescriptorPool);
-    NEED(vkAllocateDescriptorSets);
-    NEED(vkUpdateDescriptorSets);
-    NEED(vkCmdPipelineBarrier);
-    NEED(vkCmdBindPipeline);
-    NEED(vkCmdBindDescriptorSets);
-    NEED(vkCmdPushConstants);
-    NEED(vkCmdDispatch);
-    NEED(vkCmdDispatchIndirect);
-    NEED(vkCmdWriteTimestamp);
-#undef NEED
-    return NULL;
-}
-
 static smoe_result act_as(const smoe_host *host, const smoe_device_info *as, smoe_device_info *info)
 {
     char reason[SMOE_REASON_SIZE];
@@ -161,41 +129,27 @@ static void apply_quirks(const smoe_host *host, const smoe_device_info *told, sm
     smoe_quirks_apply(info);
 }
 
-static bool is_enabled(const smoe_context_desc *desc, const char *extension)
+static bool is_enabled(const void *where, const char *extension)
 {
+    const smoe_context_desc *desc = where;
     for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
         if (strcmp(desc->enabled_extensions[i], extension) == 0)
             return true;
     return false;
 }
 
+/* The capabilities that the app has enabled, where they want to be, and not masked. */
+static uint32_t enabled_capabilities(const smoe_context_desc *desc, uint32_t api_version)
+{
+    const uint32_t featured = smoe_features_capabilities(smoe_recommended_features());
+    return (~featured | smoe_features_capabilities(desc->enabled_features)) &
+           smoe_extensions_capabilities(api_version, is_enabled, desc) & ~desc->masked_capabilities;
+}
+
 /* Whether the app leaves any to smoe: a driver is not asked for what goes unused. */
 static bool wants_matrices(const smoe_context_desc *desc)
 {
-    return is_enabled(desc, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME) &&
-           (smoe_features_capabilities(desc->enabled_features) & ~desc->masked_capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX);
-}
-
-/* Leaves only the capabilities that the app has enabled and not masked. */
-static void apply_enabled(const smoe_context_desc *desc, smoe_device_info *info)
-{
-    const struct {
-        uint32_t capabilities;
-        uint32_t core; /* the version that needs no extension */
-        const char *extension;
-    } needs[] = {
-        {SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME},
-        {SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX,
-         VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME},
-        {SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME},
-    };
-    const uint32_t enabled = smoe_features_capabilities(desc->enabled_features);
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
-        info->capabilities &= ~(needs[i].capabilities & ~enabled);
-        if (info->api_version < needs[i].core && !is_enabled(desc, needs[i].extension))
-            info->capabilities &= ~needs[i].capabilities;
-    }
-    info->capabilities &= ~desc->masked_capabilities;
+    return (enabled_capabilities(desc, desc->api_version) & SMOE_CAPABILITY_COOPERATIVE_MATRIX) != 0;
 }
 
 smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **out)
@@ -220,7 +174,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         return smoe_fail(&host, SMOE_ERROR_UNSUPPORTED, "context desc.physical_device: %s: %s", info.name, info.reason);
     /* Before act_as: driver and VkDevice stay what they are under any name and version. */
     apply_quirks(&host, NULL, &info);
-    apply_enabled(desc, &info);
+    info.capabilities &= enabled_capabilities(desc, info.api_version);
     if (desc->act_as) {
         const smoe_device_info real = info;
         if ((result = act_as(&host, desc->act_as, &info)) != SMOE_SUCCESS)
@@ -234,8 +188,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->host = host;
     context->device = desc->device;
     context->info = info;
-    smoe_volk_load_device_table(&context->vk, instance.get_device_proc_addr, desc->device);
-    const char *missing = missing_function(&context->vk);
+    const char *missing = smoe_device_table_load(instance.get_device_proc_addr, desc->device, &context->vk);
     if (missing) {
         result = smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
                            "context desc.get_instance_proc_addr: vkGetDeviceProcAddr must find %s for desc.device", missing);
@@ -259,7 +212,7 @@ void smoe_context_destroy(smoe_context *context)
 {
     if (!context)
         return;
-    const struct VolkDeviceTable *vk = &context->vk;
+    const smoe_device_table *vk = &context->vk;
     smoe_pipeline_store_destroy(context->pipelines);
     vk->vkDestroyPipelineLayout(context->device, context->pipeline_layout, NULL);
     vk->vkDestroyDescriptorSetLayout(context->device, context->weights_layout, NULL);

@@ -4,12 +4,12 @@
 
 #include "base/host.h"
 #include "vulkan/pipeline_store.h"
-#include "vulkan/volk_table.h"
+#include "vulkan/device_table.h"
 
 struct smoe_context {
     smoe_host host;
     VkDevice device;
-    struct VolkDeviceTable vk;
+    smoe_device_table vk;
     smoe_device_info info; /* as enabled and masked */
     VkPipelineCache cache;
     /* One layout for every kernel, see shaders/common/interface.h. */

@@ -62,7 +62,7 @@ const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step 
 void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
                       uint32_t push_size)
 {
-    const struct VolkDeviceTable *vk = &r->context->vk;
+    const smoe_device_table *vk = &r->context->vk;
     const VkPipelineLayout layout = r->context->pipeline_layout;
     vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, r->plan->pipelines[step][r->regimes[step]]);
     vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_IO, 1, &io, 0, NULL);

@@ -98,16 +98,14 @@ static void fill_memory(const smoe_instance_table *table, VkPhysicalDevice physi
     }
 }
 
-/* Whether the device may have matrix units that smoe can use. Both features that they want besides are core in Vulkan 1.2. */
-static bool may_have_matrices(const smoe_instance_table *table, const smoe_extension_list *extensions, const smoe_device_info *info)
+/* Whether matrix units can be asked for. Both features that they want besides their extension are core in Vulkan 1.2. */
+static bool may_have_matrices(const smoe_instance_table *table, const smoe_device_info *info)
 {
-    return info->api_version >= VK_API_VERSION_1_2 && table->get_cooperative_matrix_properties &&
-           smoe_extension_listed(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    return info->api_version >= VK_API_VERSION_1_2 && table->get_cooperative_matrix_properties != NULL;
 }
 
-/* The features behind smoe_features_capabilities, those of extensions that the device lists. */
-static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysicalDevice physical_device,
-                                     const smoe_extension_list *extensions, bool has_size_control, bool has_matrices)
+/* The features behind smoe_features_capabilities, of those capabilities that are possible. */
+static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysicalDevice physical_device, uint32_t possible)
 {
     VkPhysicalDeviceSubgroupSizeControlFeatures size_control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
@@ -118,13 +116,13 @@ static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysica
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
                                                            .pNext = &memory_model};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-    if (has_size_control)
+    if (possible & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL)
         features.pNext = &size_control;
-    if (has_matrices) {
+    if (possible & SMOE_CAPABILITY_COOPERATIVE_MATRIX) {
         float16.pNext = features.pNext;
         features.pNext = &matrix;
     }
-    if (has_matrices && smoe_extension_listed(extensions, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME)) {
+    if (possible & SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16) {
         bfloat16.pNext = features.pNext;
         features.pNext = &bfloat16;
     }
@@ -180,8 +178,7 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
 {
     const bool has_driver = out->api_version >= VK_API_VERSION_1_2 ||
                             smoe_extension_listed(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
-    const bool has_size_control = out->api_version >= VK_API_VERSION_1_3 ||
-                                  smoe_extension_listed(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+    uint32_t possible = smoe_extensions_capabilities(out->api_version, smoe_extension_listed, extensions);
 
     VkPhysicalDeviceMaintenance3Properties maintenance3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
     VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
@@ -195,7 +192,7 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
         driver.pNext = properties.pNext;
         properties.pNext = &driver;
     }
-    if (has_size_control) {
+    if (possible & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) {
         size_control.pNext = properties.pNext;
         properties.pNext = &size_control;
     }
@@ -208,9 +205,10 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
     out->max_allocation_size = maintenance3.maxMemoryAllocationSize;
     out->capabilities = subgroup_capabilities(&subgroup);
     fill_subgroups(&subgroup, &size_control, out);
-    const bool has_matrices = with_matrices && has_subgroups(&subgroup) && may_have_matrices(table, extensions, out) &&
-                              !(smoe_quirks_masked(out) & SMOE_CAPABILITY_COOPERATIVE_MATRIX);
-    out->capabilities |= feature_capabilities(table, physical_device, extensions, has_size_control, has_matrices);
+    if (!with_matrices || !has_subgroups(&subgroup) || !may_have_matrices(table, out) ||
+        (smoe_quirks_masked(out) & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
+        possible &= ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+    out->capabilities |= feature_capabilities(table, physical_device, possible);
     /* GCN and NVK have size control, yet refuse a required size for compute: requiredSubgroupSizeStages tells. */
     if (!(size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))
         out->capabilities &= ~(uint32_t)SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL;

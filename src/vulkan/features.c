@@ -4,12 +4,6 @@
 
 #include "cooperative_matrix.h"
 
-const VkPhysicalDeviceFeatures2 *smoe_required_features(void)
-{
-    static const VkPhysicalDeviceFeatures2 none = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-    return &none;
-}
-
 /* pNext is not a pointer to const in Vulkan, but nothing writes through a features chain that is given as input. */
 #define NEXT(link) .pNext = (void *)&(link)
 
@@ -55,30 +49,51 @@ const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void)
     return smoe_capability_features(SMOE_CAPABILITY_ALL);
 }
 
-const char *const *smoe_required_extensions(uint32_t *count)
-{
-    static const char *const none[] = {NULL};
-    if (count)
-        *count = 0;
-    return none;
-}
+/* ---- extensions ---------------------------------------------------------------------------------------------------- */
+
+enum { SIZE_CONTROL_EXTENSION, MATRIX_EXTENSION, BFLOAT16_EXTENSION, EXTENSION_COUNT };
+
+static const char *const extension_names[EXTENSION_COUNT] = {
+    [SIZE_CONTROL_EXTENSION] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME,
+    [MATRIX_EXTENSION] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
+    [BFLOAT16_EXTENSION] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME,
+};
+
+static const struct {
+    uint32_t capabilities; /* which need it */
+    uint32_t core;         /* the version of Vulkan that has it without the extension */
+} extensions[EXTENSION_COUNT] = {
+    [SIZE_CONTROL_EXTENSION] = {SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL, VK_API_VERSION_1_3},
+    [MATRIX_EXTENSION] = {SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX},
+    [BFLOAT16_EXTENSION] = {SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, UINT32_MAX},
+};
 
 const char *const *smoe_recommended_extensions(uint32_t *count)
 {
-    static const char *const names[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, /* core in Vulkan 1.3 */
-                                        VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME};
     if (count)
-        *count = sizeof names / sizeof names[0];
-    return names;
+        *count = EXTENSION_COUNT;
+    return extension_names;
 }
 
-bool smoe_extension_listed(const smoe_extension_list *list, const char *name)
+uint32_t smoe_extensions_capabilities(uint32_t api_version, smoe_extension_test has, const void *where)
 {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (strcmp(list->properties[i].extensionName, name) == 0)
+    uint32_t capabilities = SMOE_CAPABILITY_ALL;
+    for (int i = 0; i < EXTENSION_COUNT; i++)
+        if (api_version < extensions[i].core && !has(where, extension_names[i]))
+            capabilities &= ~extensions[i].capabilities;
+    return capabilities;
+}
+
+bool smoe_extension_listed(const void *list, const char *name)
+{
+    const smoe_extension_list *listed = list;
+    for (uint32_t i = 0; i < listed->count; i++)
+        if (strcmp(listed->properties[i].extensionName, name) == 0)
             return true;
     return false;
 }
+
+/* ---- features in a chain ------------------------------------------------------------------------------------------- */
 
 uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain)
 {

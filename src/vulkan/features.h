@@ -9,7 +9,13 @@ typedef struct smoe_extension_list {
     uint32_t count;
 } smoe_extension_list;
 
-bool smoe_extension_listed(const smoe_extension_list *list, const char *name);
+/* Whether an extension is somewhere: in a list, or among those that an app has enabled. */
+typedef bool (*smoe_extension_test)(const void *where, const char *name);
+
+bool smoe_extension_listed(const void *list, const char *name); /* a smoe_extension_list */
+
+/* Every SMOE_CAPABILITY_* bit except those that need an extension which is not there, nor in the core of that version. */
+uint32_t smoe_extensions_capabilities(uint32_t api_version, smoe_extension_test has, const void *where);
 
 /* The SMOE_CAPABILITY_* bits that want features, as far as a chain as given to vkCreateDevice has all of them. */
 uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain);

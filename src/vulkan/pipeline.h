@@ -4,13 +4,13 @@
 
 #include <stdbool.h>
 
-#include "volk_table.h"
+#include "device_table.h"
 
 #define SMOE_PIPELINE_MAX_CONSTANTS 40
 
 /* What pipelines of one device have in common. */
 typedef struct smoe_pipeline_device {
-    const struct VolkDeviceTable *vk;
+    const smoe_device_table *vk;
     VkDevice handle;
     VkPipelineCache cache;
     VkPipelineLayout layout;

@@ -8,6 +8,7 @@
 #include "common/cmocka_all.h"
 #include "common/record.h"
 #include "common/system.h"
+#include "device/device_internal.h"
 #include "problem.h"
 
 #define ENUMERATION "VK_KHR_portability_enumeration"
@@ -20,6 +21,7 @@ static struct {
     bool conformant;           /* the device does not list the subset */
     bool asked, flag;          /* what vkCreateInstance was given: the extension, the flag */
     uint32_t created, enabled; /* devices created; of them those with the subset enabled */
+    const char *hidden; /* a function that the device does not have */
 } fake;
 
 static PFN_vkGetInstanceProcAddr real_get;
@@ -148,7 +150,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice device, con
 
 static PFN_vkVoidFunction VKAPI_CALL get_device(VkDevice device, const char *name)
 {
-    return strstr(name, "Event") ? NULL : REAL(vkGetDeviceProcAddr)(device, name);
+    if (strstr(name, "Event") || (fake.hidden && strcmp(name, fake.hidden) == 0))
+        return NULL;
+    return REAL(vkGetDeviceProcAddr)(device, name);
 }
 
 static PFN_vkVoidFunction VKAPI_CALL get(VkInstance instance, const char *name)
@@ -223,6 +227,31 @@ static void test_conformant(void **state)
     check(true, 0);
 }
 
+/* A device that lacks any function that the library calls is refused by its name, and destroyed. */
+static void test_missing_functions(void **state)
+{
+    static const char *const names[] = {
+#define NAME(function) #function,
+        SMOE_HELPER_DEVICE_FUNCTIONS(NAME)
+#undef NAME
+    };
+    const smoe_log log = test_record_log(&record);
+    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"), .get_instance_proc_addr = get, .log = &log};
+    (void)state;
+    fake.old_loader = fake.conformant = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        smoe_device *device;
+        if (strcmp(names[i], "vkDestroyDevice") == 0) /* nothing could destroy that one */
+            continue;
+        test_record_clear(&record);
+        fake.hidden = names[i];
+        assert_int_equal(smoe_device_create(&desc, &device), SMOE_ERROR_VULKAN);
+        assert_null(device);
+        assert_true(test_record_has_problem(&record, names[i]));
+    }
+    fake.hidden = NULL;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -234,6 +263,6 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_portable), cmocka_unit_test(test_old_loader),
-                                       cmocka_unit_test(test_conformant)};
+                                       cmocka_unit_test(test_conformant), cmocka_unit_test(test_missing_functions)};
     return cmocka_run_group_tests_name("portability", tests, setup, NULL);
 }

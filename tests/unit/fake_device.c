@@ -210,6 +210,8 @@ static VKAPI_ATTR void VKAPI_CALL never_called(void)
 static PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice device, const char *name)
 {
     (void)device;
+    if (fake.hidden && strcmp(name, fake.hidden) == 0)
+        return NULL;
 #define FUNCTION(name_, function)  \
     if (strcmp(name, name_) == 0) \
     return (PFN_vkVoidFunction)function

@@ -20,6 +20,7 @@ typedef struct fake_device {
     VkResult count_result, fill_result; /* of that query without and with an array */
     uint32_t incomplete;                /* so many queries with an array find one entry more than the array has */
     uint32_t queries;                   /* calls of it */
+    const char *hidden;                 /* a function that the device does not have */
 } fake_device;
 
 extern fake_device fake;

@@ -5,6 +5,7 @@
 #include "common/cmocka_all.h"
 #include "common/record.h"
 #include "fake_device.h"
+#include "vulkan/device_table.h"
 #include "vulkan/quirks.h"
 
 #define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
@@ -207,6 +208,34 @@ static void test_lanes(void **state)
     check_lanes("one of them with several sizes", true, 16);
 }
 
+/* A device that lacks any function that smoe calls is refused by its name, and what a smaller table would not have is not asked for. */
+static void test_missing_functions(void **state)
+{
+    static const char *const names[] = {
+#define NAME(function) #function,
+        SMOE_DEVICE_FUNCTIONS(NAME)
+#undef NAME
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fake_reset();
+        fake.hidden = names[i];
+        const smoe_log log = test_record_log(&record);
+        smoe_context_desc desc = fake_context_desc();
+        smoe_context *context;
+        desc.log = &log;
+        test_record_clear(&record);
+        assert_int_equal(smoe_context_create(&desc, &context), SMOE_ERROR_INVALID_ARGUMENT);
+        assert_null(context);
+        assert_int_equal(test_record_problem_count(&record), 1);
+        assert_true(test_record_has_problem(&record, names[i]));
+    }
+    fake_reset();
+    fake.hidden = "vkCmdDraw";
+    const smoe_context_desc desc = fake_context_desc();
+    assert_true(context_info(&desc).usable);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -222,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_act_as_keeps_enabled),
         cmocka_unit_test(test_matrices_unasked),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_missing_functions),
     };
     return cmocka_run_group_tests_name("context", tests, setup, NULL);
 }

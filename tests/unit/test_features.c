@@ -3,6 +3,8 @@
 #include "vulkan/cooperative_matrix.h"
 #include "vulkan/features.h"
 
+#include <string.h>
+
 #define SIZE SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL
 #define HALF SMOE_CAPABILITY_COOPERATIVE_MATRIX
 #define BFLOAT SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16
@@ -57,8 +59,31 @@ static void test_every_feature_counts(void **state)
         }
 }
 
+static bool is_name(const void *where, const char *name)
+{
+    return where && strcmp(where, name) == 0;
+}
+
+/* What is possible with none of the extensions and with each of them only, in and before the version that made one core. */
+static void test_extensions(void **state)
+{
+    const uint32_t others = SMOE_CAPABILITY_ALL & ~(uint32_t)(SIZE | HALF | BFLOAT);
+    (void)state;
+    assert_int_equal(smoe_extensions_capabilities(VK_API_VERSION_1_2, is_name, NULL), others);
+    assert_int_equal(smoe_extensions_capabilities(VK_API_VERSION_1_3, is_name, NULL), others | SIZE);
+    static const struct {
+        const char *name;
+        uint32_t gives;
+    } rows[] = {{VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, SIZE},
+                {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, HALF},
+                {VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(smoe_extensions_capabilities(VK_API_VERSION_1_2, is_name, rows[i].name), others | rows[i].gives);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_capability_features), cmocka_unit_test(test_every_feature_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_capability_features), cmocka_unit_test(test_every_feature_counts),
+                                       cmocka_unit_test(test_extensions)};
     return cmocka_run_group_tests_name("features", tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ static void heap_fail(uint32_t index)
 
 static test_record record;
 static smoe_host host;
-static struct VolkDeviceTable vk;
+static smoe_device_table vk;
 static smoe_pipeline_store *store;
 
 static void open_store(void)
@@ -73,7 +73,7 @@ static void open_store(void)
     test_record_clear(&record);
     const smoe_log log = test_record_log(&record);
     assert_true(smoe_host_init(&host, &allocator, &log));
-    vk = (struct VolkDeviceTable){
+    vk = (smoe_device_table){
         .vkCreateShaderModule = (PFN_vkCreateShaderModule)fake_pipeline_function("vkCreateShaderModule"),
         .vkDestroyShaderModule = (PFN_vkDestroyShaderModule)fake_pipeline_function("vkDestroyShaderModule"),
         .vkCreateComputePipelines = (PFN_vkCreateComputePipelines)fake_pipeline_function("vkCreateComputePipelines"),
