@@ -6,7 +6,9 @@
 /* The name of a function that the device does not have, or NULL. Vulkan 1.0 has them all, so that a device without one is broken. */
 static const char *load_table(PFN_vkGetDeviceProcAddr load, VkDevice object, smoe_helper_table *table)
 {
-    SMOE_HELPER_DEVICE_FUNCTIONS(SMOE_FUNCTION_LOAD)
+    struct VolkDeviceTable all;
+    smoe_volk_load_table(&all, load, object);
+    SMOE_HELPER_DEVICE_FUNCTIONS(SMOE_FUNCTION_TAKE)
     return NULL;
 }
 

@@ -2,6 +2,8 @@
 
 const char *smoe_device_table_load(PFN_vkGetDeviceProcAddr load, VkDevice object, smoe_device_table *table)
 {
-    SMOE_DEVICE_FUNCTIONS(SMOE_FUNCTION_LOAD)
+    struct VolkDeviceTable all;
+    smoe_volk_load_table(&all, load, object);
+    SMOE_DEVICE_FUNCTIONS(SMOE_FUNCTION_TAKE)
     return NULL;
 }
