@@ -118,7 +118,7 @@ static void test_layer_create(void **state)
     REFUSE_MISSING(w2);
 #undef REFUSE_MISSING
     smoe_host_weights bad = data.weights;
-    bad.weight_type = (smoe_type)3;
+    bad.weight_type = (smoe_type)99;
     refuse_layer(device, &data.plan, &bad, "weight_type");
     smoe_plan_desc plan = data.plan;
     plan.gated = false;
