@@ -207,15 +207,15 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(max_tokens, UINT32_MAX);
     BAD_PLAN(min_tokens, 10);
     BAD_PLAN(min_tokens, UINT32_MAX);
-    BAD_PLAN(router, (smoe_router)2);
+    BAD_PLAN(router, (smoe_router)99);
     BAD_PLAN(router, (smoe_router)-1);
-    BAD_PLAN(gate, (smoe_gate)2);
+    BAD_PLAN(gate, (smoe_gate)99);
     BAD_PLAN(gate, (smoe_gate)-1);
-    BAD_PLAN(activation, (smoe_activation)7);
+    BAD_PLAN(activation, (smoe_activation)99);
     BAD_PLAN(activation, (smoe_activation)-1);
-    BAD_PLAN(types.up, (smoe_type)3);
+    BAD_PLAN(types.up, (smoe_type)99);
     BAD_PLAN(types.up, (smoe_type)-1);
-    BAD_PLAN(types.down, (smoe_type)3);
+    BAD_PLAN(types.down, (smoe_type)99);
     BAD_PLAN(precision, SMOE_PRECISION_FLOAT16);
     BAD_PLAN(projection_width, 1); /* the router is linear */
     BAD_PLAN(group_count, 4);      /* of 6 experts */

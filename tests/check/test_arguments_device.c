@@ -120,7 +120,7 @@ static void test_layer_create(void **state)
     REFUSE_MISSING(w2);
 #undef REFUSE_MISSING
     smoe_host_weights bad = data.weights;
-    bad.w2.type = (smoe_type)3;
+    bad.w2.type = (smoe_type)99;
     refuse_layer(device, &data.plan, &bad, "weights.w2.type");
     smoe_plan_desc plan = data.plan;
     plan.gated = false;
