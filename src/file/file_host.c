@@ -1,4 +1,4 @@
-/* Host memory, log lines with the file's path, and the table of types. */
+/* Host memory, log lines with the file's path, and types. */
 #include "file_internal.h"
 
 #include <stdarg.h>
@@ -67,6 +67,16 @@ static const smoe_file_type types[] = {
     {"F6_E3M2", 6, false, SMOE_TENSOR_UINT8},
     {"F4", 4, false, SMOE_TENSOR_UINT8},
 };
+
+bool smoe_tensor_type_weights(smoe_tensor_type type, smoe_type *out)
+{
+    switch (type) {
+    case SMOE_TENSOR_FLOAT32: *out = SMOE_TYPE_FLOAT32; return true;
+    case SMOE_TENSOR_FLOAT16: *out = SMOE_TYPE_FLOAT16; return true;
+    case SMOE_TENSOR_BFLOAT16: *out = SMOE_TYPE_BFLOAT16; return true;
+    default: return false;
+    }
+}
 
 smoe_file_type smoe_file_type_by_name(const char *name)
 {

@@ -5,11 +5,6 @@
 
 #define CHUNK 4096u /* elements, of 4 bytes at most */
 
-static smoe_type type_of(smoe_tensor_type type)
-{
-    return type == SMOE_TENSOR_FLOAT16 ? SMOE_TYPE_FLOAT16 : type == SMOE_TENSOR_BFLOAT16 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT32;
-}
-
 /* The tensor stands as it is wanted: one axis after another without gaps. */
 static bool is_contiguous(const smoe_scatter *scatter)
 {
@@ -36,7 +31,9 @@ static void step(const smoe_scatter *scatter, uint64_t *index, uint64_t *at)
 
 smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter, const char *name)
 {
-    const smoe_type from = type_of(scatter->from);
+    smoe_type from;
+    if (!smoe_tensor_type_weights(scatter->from, &from))
+        return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "tensor \"%.200s\" has no type of weights", name);
     const size_t in_size = (size_t)smoe_type_size(from, 1), out_size = (size_t)smoe_type_size(scatter->to, 1);
     uint64_t count = 1, at = 0, index[SMOE_TENSOR_MAX_RANK + 1] = {0};
     for (uint32_t i = 0; i < scatter->rank; i++)
