@@ -25,6 +25,9 @@ typedef enum smoe_tensor_type {
     SMOE_TENSOR_BFLOAT16 = 6
 } smoe_tensor_type;
 
+/* The type of weights with such elements; false, and *out as it was, for a type that weights cannot have. */
+SMOE_API bool smoe_tensor_type_weights(smoe_tensor_type type, smoe_type *out);
+
 #define SMOE_TENSOR_MAX_RANK 4
 
 /* One tensor. data: row-major, little-endian, aligned to 8 bytes, size bytes; owned by the file it came from. */

@@ -140,7 +140,8 @@ const smoe_tensor *load_tensor(load *l, const char *name, uint32_t rank, uint64_
         write_shape(expected, sizeof expected, rank, shape);
         return load_fail(l, "tensor %.200s is %s, but must be %s", tensor->name, is, expected), NULL;
     }
-    if (tensor->type != SMOE_TENSOR_FLOAT32 && tensor->type != SMOE_TENSOR_FLOAT16 && tensor->type != SMOE_TENSOR_BFLOAT16)
+    smoe_type type;
+    if (!smoe_tensor_type_weights(tensor->type, &type))
         return load_fail(l, "tensor %.200s must be F32, F16 or BF16", tensor->name), NULL;
     for (uint32_t i = 0; i < rank; i++)
         shape[i] = tensor->shape[i];
@@ -163,9 +164,8 @@ bool load_norm(load *l, const char *folder, uint32_t width, vision_norm *out)
 /* The matrices' common type, by which the engine chooses its own. */
 static void note_type(load *l, const smoe_tensor *tensor)
 {
-    const smoe_type type = tensor->type == SMOE_TENSOR_FLOAT16    ? SMOE_TYPE_FLOAT16
-                           : tensor->type == SMOE_TENSOR_BFLOAT16 ? SMOE_TYPE_BFLOAT16
-                                                                  : SMOE_TYPE_FLOAT32;
+    smoe_type type = SMOE_TYPE_FLOAT32; /* load_tensor takes only types of weights */
+    smoe_tensor_type_weights(tensor->type, &type);
     l->mixed = l->mixed || (l->has_type && type != l->model->weight_type);
     l->has_type = true;
     l->model->weight_type = l->mixed ? SMOE_TYPE_FLOAT32 : type;

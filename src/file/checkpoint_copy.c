@@ -54,7 +54,7 @@ static smoe_result copy_piece(const smoe_layer_reading *r, const smoe_piece *pie
     smoe_layer_tensor tensor;
     smoe_slot_tensor(r, row->slot, &tensor);
     smoe_scatter scatter = {.to = tensor.type};
-    smoe_layer_type(piece->entry, &scatter.from); /* as when the tensors were found */
+    smoe_tensor_type_weights(piece->entry->tensor.type, &scatter.from); /* as when the tensors were found */
     for (const char *letter = row->axes; *letter; letter++) {
         uint64_t stride = 0;
         if (*letter == '2') /* the partner's slot lies behind this one; both offsets are multiples of the element's size */

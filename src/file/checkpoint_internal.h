@@ -117,8 +117,6 @@ smoe_result smoe_layer_copy(smoe_layer_reading *r);
 
 /* The axis of a letter of smoe_tensor_row.axes; -1 for 1 and 2. */
 int smoe_layer_axis(char letter);
-/* The type of a tensor's elements if they are numbers that weights can be; false for others. */
-bool smoe_layer_type(const smoe_file_entry *entry, smoe_type *out);
 /* prefix + name, with the expert's number in place of #; in r->name, valid until the next call. */
 const char *smoe_layer_name(smoe_layer_reading *r, const char *name, uint32_t expert);
 /* The layer's tensor that a slot is, with the widths and types that are known by now. False for a slot that is none: one number. */

@@ -53,11 +53,6 @@ int smoe_layer_axis(char letter)
     return at ? (int)(at - letters) : -1;
 }
 
-bool smoe_layer_type(const smoe_file_entry *entry, smoe_type *out)
-{
-    return entry->readable && smoe_file_weight_type(entry->tensor.type, out);
-}
-
 /* ---- names --------------------------------------------------------------------------------------------------------- */
 
 const char *smoe_layer_name(smoe_layer_reading *r, const char *name, uint32_t expert)
@@ -216,7 +211,7 @@ static smoe_result check_type(smoe_layer_reading *r, const smoe_tensor_row *row,
     smoe_type type;
     if (entry->tensor.rank > SMOE_TENSOR_MAX_RANK) /* no row has such a shape, which is what check_shape will say */
         return SMOE_SUCCESS;
-    if (!smoe_layer_type(entry, &type))
+    if (!smoe_tensor_type_weights(entry->tensor.type, &type))
         return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
                               "tensor %.300s is %s: quantised weights are not read, only F32, F16 and BF16", entry->tensor.name,
                               entry->type_name);

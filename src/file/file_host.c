@@ -1,4 +1,4 @@
-/* Host memory, log lines with the file's path, and the table of types. */
+/* Host memory, log lines with the file's path, and types. */
 #include "file_internal.h"
 
 #include <stdarg.h>
@@ -93,7 +93,7 @@ static const struct {
     {SMOE_TENSOR_BFLOAT16, SMOE_TYPE_BFLOAT16},
 };
 
-bool smoe_file_weight_type(smoe_tensor_type type, smoe_type *out)
+bool smoe_tensor_type_weights(smoe_tensor_type type, smoe_type *out)
 {
     for (size_t i = 0; i < sizeof weight_types / sizeof *weight_types; i++)
         if (weight_types[i].tensor == type) {

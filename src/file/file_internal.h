@@ -61,8 +61,7 @@ typedef struct smoe_file_type {
 } smoe_file_type;
 smoe_file_type smoe_file_type_by_name(const char *name);
 smoe_file_type smoe_file_type_of(smoe_tensor_type type);
-/* A file's type as one of weights, and back. False, with *out as it was, for what is none. */
-bool smoe_file_weight_type(smoe_tensor_type type, smoe_type *out);
+/* The way back of smoe_tensor_type_weights. False, with *out as it was, for a number that is no type. */
 bool smoe_file_tensor_type(smoe_type type, smoe_tensor_type *out);
 
 /* ---- bytes of a file ----------------------------------------------------------------------------------------------- */

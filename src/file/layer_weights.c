@@ -110,7 +110,7 @@ static smoe_type learn_type(smoe_reading *r, uint32_t index, const smoe_layer_te
     const char *const name = smoe_file_type_of(tensor->type).name;
     smoe_type type = SMOE_TYPE_FLOAT32;
     smoe_layer_tensor other;
-    if (!smoe_file_weight_type(tensor->type, &type) || (!row->matrix && type != SMOE_TYPE_FLOAT32))
+    if (!smoe_tensor_type_weights(tensor->type, &type) || (!row->matrix && type != SMOE_TYPE_FLOAT32))
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s; smoe %s", row->file_name, name,
              row->matrix ? "takes F32, F16 and BF16" : "reads it as F32 only");
     for (uint32_t i = 0; row->matrix && i < index && smoe_layer_tensor_get(&r->plan, i, &other); i++) {

@@ -225,9 +225,30 @@ static void test_numbers(void **state)
     assert_false(smoe_file_parse_integer("18446744073709551616", &whole));
 }
 
+static void test_types_of_weights(void **state)
+{
+    static const struct {
+        smoe_tensor_type tensor;
+        smoe_type weights;
+    } rows[] = {{SMOE_TENSOR_FLOAT32, SMOE_TYPE_FLOAT32},
+                {SMOE_TENSOR_FLOAT16, SMOE_TYPE_FLOAT16},
+                {SMOE_TENSOR_BFLOAT16, SMOE_TYPE_BFLOAT16}};
+    static const smoe_tensor_type others[] = {SMOE_TENSOR_FLOAT64, SMOE_TENSOR_INT32, SMOE_TENSOR_UINT8, SMOE_TENSOR_INT64,
+                                              (smoe_tensor_type)77};
+    smoe_type type = (smoe_type)99;
+    (void)state;
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_false(smoe_tensor_type_weights(others[i], &type));
+    assert_int_equal(type, 99);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_true(smoe_tensor_type_weights(rows[i].tensor, &type));
+        assert_int_equal(type, rows[i].weights);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers), cmocka_unit_test(test_paths), cmocka_unit_test(test_write_refuses),
-                                       cmocka_unit_test(test_numbers)};
+                                       cmocka_unit_test(test_numbers), cmocka_unit_test(test_types_of_weights)};
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
 }
