@@ -85,6 +85,8 @@ def shared_library(env, system, folder, name, version, objects, needs, libs, san
     flags = ['-Wl,-install_name,@rpath/' + soname] if system.darwin else ['-Wl,-soname,' + soname]
     if not system.darwin and not sanitized:
         flags.append('-Wl,-z,defs')  # a sanitizer's run-time functions come from the program
+    if needs:  # they lie beside it, also in a prefix of the user's own, which the system's loader does not look through
+        flags.append("-Wl,-rpath,@loader_path" if system.darwin else "-Wl,-rpath,'$$ORIGIN'")
     shared = env.SharedLibrary('%s/%s' % (folder, file), objects, SHLIBPREFIX='', SHLIBSUFFIX='',
                                LIBS=[need.shared[0] for need in needs] + libs, LINKFLAGS=env['LINKFLAGS'] + flags)[0]
     return [shared] + add_links(env, system, folder, name, version, shared)

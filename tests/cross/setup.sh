@@ -46,8 +46,6 @@ setup_windows() {
     "$triple-gcc" -std=c99 -O2 -g -ffunction-sections -DCJSON_HIDE_SYMBOLS -c -o "$work/cJSON.o" "$source/cJSON.c"
     "$triple-ar" rcD "$new/lib/libcjson.a" "$work/cJSON.o"
     cp "$source/cJSON.h" "$new/include/cjson"
-    mkdir "$new/lib/pkgconfig"
-    printf '%s\n' 'Name: libcjson' 'Description: cJSON' 'Version: 1.7' 'Libs: -lcjson' >"$new/lib/pkgconfig/libcjson.pc"
     source=$(echo "$work"/cmocka-*/)
     "$triple-gcc" -std=c99 -O2 -g -w -DHAVE_VSNPRINTF -DHAVE_SNPRINTF -I "$source/include" -c -o "$work/cmocka.o" "$source/src/cmocka.c"
     "$triple-ar" rcD "$new/lib/libcmocka.a" "$work/cmocka.o"

@@ -57,7 +57,7 @@ def dependencies(program):
 def shared_by_pkg_config(folder, prefix):
     program, system = folder + '/consumer', 'build/cross/' + tap.CROSS
     flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', 'smoe-file', 'smoe-device', 'smoe',
-                                    env={'PKG_CONFIG_LIBDIR': '%s/lib/pkgconfig:%s/lib/pkgconfig' % (prefix, system)}))
+                                    env={'PKG_CONFIG_LIBDIR': prefix + '/lib/pkgconfig'}))
     tap.command(tap.CC, '-std=c11', '-isystem', system + '/include', CONSUMER, '-o', program, *flags,
                 *([] if WINDOWS else ['-Wl,-rpath-link,' + system + '/lib']))
     program += '.exe' if WINDOWS else ''

@@ -27,9 +27,14 @@ def drop_shared(prefix):
         os.remove(path)
 
 
-def run_consumer(program, prefix):
-    path = 'DYLD_LIBRARY_PATH' if sys.platform == 'darwin' else 'LD_LIBRARY_PATH'
-    output = tap.command(program, env={path: prefix + '/lib'})
+# Distributions differ in what a linker leaves out that the program itself does not call.
+LINKERS = ((),) if sys.platform == 'darwin' else ((), ('-Wl,--as-needed',), ('-Wl,--no-as-needed',))
+
+
+def run_consumer(program):
+    """Without LD_LIBRARY_PATH: the program knows where libsmoe-device lies, and that finds libsmoe beside it."""
+    environment = {name: '' for name in ('LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH') if name in os.environ}
+    output = tap.command(program, env=environment)
     assert 'smoe %s: ' % version() in output, output
     return output
 
@@ -39,21 +44,23 @@ def needs_smoe_shared(program):
                                     program)
 
 
-def pkg_config(folder, prefix, *options):
+def pkg_config(folder, prefix, *options, linker=()):
     env = {'PKG_CONFIG_PATH': prefix + '/lib/pkgconfig'}
     if not shutil.which('pkg-config'):
         raise tap.Skip('no pkg-config here')
     assert tap.command('pkg-config', '--modversion', 'smoe', env=env).strip() == version()
     flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', *options, 'smoe-file', 'smoe-device', 'smoe', env=env))
+    flags.append('-Wl,-rpath,%s/lib' % prefix)
     program = folder + '/consumer'
-    tap.command(tap.CC, '-std=c11', *SANITIZE, HERE + '/consumer.c', '-o', program, *flags)
-    run_consumer(program, prefix)
+    tap.command(tap.CC, '-std=c11', *SANITIZE, HERE + '/consumer.c', '-o', program, *linker, *flags)
+    run_consumer(program)
     return program
 
 
 @tap.with_prefix
 def pkg_config_shared(folder, prefix):
-    assert needs_smoe_shared(pkg_config(folder, prefix))
+    for linker in LINKERS:
+        assert needs_smoe_shared(pkg_config(folder, prefix, linker=linker))
 
 
 @tap.with_prefix
@@ -74,13 +81,14 @@ def cmake(folder, prefix, *options):
     tap.command('cmake', '-S', HERE, '-B', build, '-DCMAKE_PREFIX_PATH=' + prefix, '-DCMAKE_C_COMPILER=' + tap.CC,
                 '-DCMAKE_C_FLAGS=' + ' '.join(SANITIZE), *options)
     tap.command('cmake', '--build', build)
-    run_consumer(build + '/consumer', prefix)
+    run_consumer(build + '/consumer')
     return build + '/consumer'
 
 
 @tap.with_prefix
 def cmake_shared(folder, prefix):
-    assert needs_smoe_shared(cmake(folder, prefix))
+    for i, linker in enumerate(LINKERS):
+        assert needs_smoe_shared(cmake('%s/%d' % (folder, i), prefix, '-DCMAKE_EXE_LINKER_FLAGS=' + ' '.join(linker)))
 
 
 @tap.with_prefix
