@@ -31,12 +31,12 @@ def drop_shared(prefix):
 LINKERS = ((),) if sys.platform == 'darwin' else ((), ('-Wl,--as-needed',), ('-Wl,--no-as-needed',))
 
 
-def run_consumer(program):
-    """Without LD_LIBRARY_PATH: the program knows where libsmoe-device lies, and that finds libsmoe beside it."""
+def run_consumer(folder):
+    """Without LD_LIBRARY_PATH: a program knows where libsmoe-device lies, and that finds libsmoe beside it."""
     environment = {name: '' for name in ('LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH') if name in os.environ}
-    output = tap.command(program, env=environment)
+    output = tap.command(folder + '/consumer', env=environment)
     assert 'smoe %s: ' % version() in output, output
-    return output
+    tap.command(folder + '/device_only', env=environment)
 
 
 def needs_smoe_shared(program):
@@ -49,12 +49,12 @@ def pkg_config(folder, prefix, *options, linker=()):
     if not shutil.which('pkg-config'):
         raise tap.Skip('no pkg-config here')
     assert tap.command('pkg-config', '--modversion', 'smoe', env=env).strip() == version()
-    flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', *options, 'smoe-file', 'smoe-device', 'smoe', env=env))
-    flags.append('-Wl,-rpath,%s/lib' % prefix)
-    program = folder + '/consumer'
-    tap.command(tap.CC, '-std=c11', *SANITIZE, HERE + '/consumer.c', '-o', program, *linker, *flags)
-    run_consumer(program)
-    return program
+    for name, packages in (('consumer', ('smoe-file', 'smoe-device', 'smoe')), ('device_only', ('smoe-device',))):
+        flags = shlex.split(tap.command('pkg-config', '--cflags', '--libs', *options, *packages, env=env))
+        tap.command(tap.CC, '-std=c11', *SANITIZE, '%s/%s.c' % (HERE, name), '-o', '%s/%s' % (folder, name), *linker, *flags,
+                    '-Wl,-rpath,%s/lib' % prefix)
+    run_consumer(folder)
+    return folder + '/consumer'
 
 
 @tap.with_prefix
@@ -81,7 +81,7 @@ def cmake(folder, prefix, *options):
     tap.command('cmake', '-S', HERE, '-B', build, '-DCMAKE_PREFIX_PATH=' + prefix, '-DCMAKE_C_COMPILER=' + tap.CC,
                 '-DCMAKE_C_FLAGS=' + ' '.join(SANITIZE), *options)
     tap.command('cmake', '--build', build)
-    run_consumer(build + '/consumer')
+    run_consumer(build)
     return build + '/consumer'
 
 
