@@ -126,7 +126,14 @@ smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_sha
     case SMOE_STEP_TOTALS: return smoe_totals_config(info, shape);
     case SMOE_STEP_SORT: return smoe_sort_config(info, shape, smoe_step_config(info, shape, tile, SMOE_STEP_EXPERT_UP).tile_rows);
     case SMOE_STEP_COMBINE: return smoe_combine_config(info, shape);
-    default: break;
+    case SMOE_STEP_ROUTE_PROJECT:
+    case SMOE_STEP_ROUTE_LOGITS:
+    case SMOE_STEP_SHARED_GATE:
+    case SMOE_STEP_SHARED_UP:
+    case SMOE_STEP_EXPERT_UP:
+    case SMOE_STEP_SHARED_DOWN:
+    case SMOE_STEP_EXPERT_DOWN:
+    case SMOE_STEP_COUNT: break; /* all named: compilers miss a new one */
     }
     const smoe_matmul_stage stage = matmul_of(&shape->desc, step);
     return smoe_matmul_config(info, tile, &stage);

@@ -64,9 +64,14 @@ uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *sha
     }
     smoe_selection_init(device, &whole, &selection);
     smoe_selection_regimes(&selection, &whole.desc, shape->tokens, regimes);
-    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
+        if (!parts[step].part) {
+            fprintf(stderr, "    no part of a layer for step %d, of %s\n", (int)step, smoe_stage_name(smoe_step_get(step)->stage));
+            return 0;
+        }
         if (smoe_step_runs(step, smoe_shape_features(&whole) | SMOE_HAS_TOTALS | SMOE_HAS_EXPERTS))
             put(&list, parts[step].part, parts[step].readers, &selection.configs[step][regimes[step]]);
+    }
     return list.count;
 }
 

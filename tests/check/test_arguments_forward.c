@@ -424,10 +424,18 @@ static void refuse_missing(parts *p)
         {SMOE_STEP_EXPERT_DOWN, "expert_down", false},
         {SMOE_STEP_COMBINE, "combine", false},
     };
-    for (size_t i = 0; i < sizeof of_full / sizeof of_full[0]; i++)
+    bool refused[SMOE_STEP_COUNT] = {0};
+    for (size_t i = 0; i < sizeof of_full / sizeof of_full[0]; i++) {
         refuse_without(p, p->full, p->full_layer, p->full_binding, &of_full[i]);
-    for (size_t i = 0; i < sizeof of_plain / sizeof of_plain[0]; i++)
+        refused[of_full[i].step] = true;
+    }
+    for (size_t i = 0; i < sizeof of_plain / sizeof of_plain[0]; i++) {
         refuse_without(p, p->plan, p->layer, p->binding, &of_plain[i]);
+        refused[of_plain[i].step] = true;
+    }
+    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+        if (!refused[step])
+            fail_msg("no plan was left without the pipeline of step %d, of %s", (int)step, smoe_stage_name(smoe_step_get(step)->stage));
 }
 
 static void test_forward(void **state)
