@@ -12,10 +12,10 @@ COLUMNS, LINES = 140, 600
 
 # What a layer of src may include besides itself and the public headers.
 BELOW = {'base': set(), 'vulkan': {'base'}, 'domain': {'base', 'vulkan'}, 'objects': {'base', 'vulkan', 'domain'},
-         'device': {'base'}, 'file': {'base'}, 'tools': set()}
+         'device': {'base'}, 'file': {'base'}, 'program': set(), 'tools': {'program'}}
 # The one room where systems differ. Each library has the part that it uses: any layer may include the header.
 SYSTEM = 'src/base/system'
-TOOLS = 'src/tools/'  # programs, not libraries
+TOOLS = ('src/tools/', 'src/program/')  # programs and what they share, not libraries
 SYSTEMS = '|'.join((
     r'\b_WIN(32|64)\b|__(MINGW\w+|APPLE|linux|unix|ANDROID)__|_(POSIX_C|GNU|DEFAULT|DARWIN_C)_SOURCE|_FILE_OFFSET_BITS',
     r'#\s*include\s*<(unistd|pthread|threads|fcntl|strings|dirent|dlfcn|sched|semaphore|spawn|poll|signal|sys/\w+|mach/\w+)\.h>',
@@ -78,8 +78,8 @@ def white_space_is_plain():
 
 def includes_point_down():
     found = []
-    for path in files('src', suffixes=('.c', '.h')):
-        layer = path.split('/')[1]
+    for path in files('src', 'samples', 'bench', suffixes=('.c', '.h')):
+        layer = path.split('/')[1] if path.startswith('src/') else 'tools'
         for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', read(path), re.MULTILINE):
             target = name if '/' in name and not name.startswith('.') else os.path.normpath(os.path.join(os.path.dirname(path), name))
             target = target if target.startswith(('src/', 'shaders/')) else 'src/' + target
