@@ -1,8 +1,9 @@
-/* What each kind of option makes of its value. */
+/* What each kind of option makes of its value. rule: PROGRAM_RULE_SIZE bytes. */
 #include "option_value.h"
 
 #include <smoe/smoe.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +44,9 @@ void program_clear_value(const program_option *option, void *options)
     case PROGRAM_KIND_ARGUMENT: *(uint32_t *)to = 0; break;
     case PROGRAM_KIND_LARGE: *(uint64_t *)to = 0; break;
     case PROGRAM_KIND_NUMBER: *(double *)to = (double)NAN; break;
+    case PROGRAM_KIND_FORWARD: *(float *)to = NAN; break;
     case PROGRAM_KIND_NAME: *(int *)to = -1; break;
-    case PROGRAM_KIND_SET: memset(to, 0, (size_t)count_names(option->names) * sizeof(bool)); break;
+    case PROGRAM_KIND_SET: memset(to, 0, (size_t)option->most * sizeof(bool)); break;
     case PROGRAM_KIND_HEADING:
     case PROGRAM_KIND_OTHER: break;
     }
@@ -74,13 +76,13 @@ static bool read_count(const char *text, uint64_t *out)
     return !*end && value <= LARGEST_COUNT;
 }
 
-static bool get_count(const program_option *option, const char *value, uint64_t *out, char rule[PROGRAM_RULE_SIZE])
+static bool get_count(const program_option *option, const char *value, uint64_t *out, char *rule)
 {
     snprintf(rule, PROGRAM_RULE_SIZE, "must be a whole number from %.0f to %.0f", option->least, option->most);
     return read_count(value, out) && (double)*out >= option->least && (double)*out <= option->most;
 }
 
-static bool set_count(const program_option *option, const char *value, void *to, char rule[PROGRAM_RULE_SIZE])
+static bool set_count(const program_option *option, const char *value, void *to, char *rule)
 {
     uint64_t number;
     if (!get_count(option, value, &number, rule))
@@ -89,7 +91,7 @@ static bool set_count(const program_option *option, const char *value, void *to,
     return true;
 }
 
-static bool set_large(const program_option *option, const char *value, void *to, char rule[PROGRAM_RULE_SIZE])
+static bool set_large(const program_option *option, const char *value, void *to, char *rule)
 {
     uint64_t number;
     if (!get_count(option, value, &number, rule))
@@ -98,7 +100,8 @@ static bool set_large(const program_option *option, const char *value, void *to,
     return true;
 }
 
-/* Plain decimals only: strtod would take "inf", "nan", blanks and hexadecimals too. Programs leave the locale as C starts it. */
+/* Plain decimals only: strtod would take "inf", "nan", blanks and hexadecimals too. Programs leave the locale as C
+ * starts it. */
 static bool read_number(const char *text, double *out)
 {
     char *end;
@@ -106,14 +109,38 @@ static bool read_number(const char *text, double *out)
     return *text && strspn(text, "0123456789+-.eE") == strlen(text) && !*end && isfinite(*out);
 }
 
-static bool set_number(const program_option *option, const char *value, void *to, char rule[PROGRAM_RULE_SIZE])
+static bool set_number(const program_option *option, const char *value, void *to, char *rule)
 {
     double number;
+    const double least = option->least, most = option->most;
     const char *const format = option->above ? "must be a number above %.10g, at most %.10g" : "must be a number from %.10g to %.10g";
-    snprintf(rule, PROGRAM_RULE_SIZE, format, option->least, option->most);
-    if (!read_number(value, &number) || number < option->least || number > option->most || (option->above && number <= option->least))
+    snprintf(rule, PROGRAM_RULE_SIZE, format, least, most);
+    if (!read_number(value, &number) || number < least || number > most || (option->above && number <= least))
         return false;
     *(double *)to = number;
+    return true;
+}
+
+/* Whether a member's name is that of an option: "group_eps" of "--group-eps". */
+static bool has_name(const char *option, const char *member_name)
+{
+    for (option += strlen("--"); *option && (*option == '-' ? '_' : *option) == *member_name; option++)
+        member_name++;
+    return *option == *member_name;
+}
+
+static bool set_forward(const program_option *option, const char *value, void *to, char *rule)
+{
+    const smoe_forward_number *known;
+    uint32_t i = 0;
+    double number;
+    while ((known = smoe_forward_number_get(i)) != NULL && !has_name(option->name, known->name))
+        i++;
+    snprintf(rule, PROGRAM_RULE_SIZE, "must be a number, %s", known ? known->rule : "and the library has none of this name");
+    /* The library works in float32: what rounds to 0 there is 0. */
+    if (!known || !read_number(value, &number) || fabs(number) > FLT_MAX || !smoe_forward_number_allows(known, (float)number))
+        return false;
+    *(float *)to = (float)number;
     return true;
 }
 
@@ -159,7 +186,7 @@ void program_list_names(const program_names *names, char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", names->name(i));
 }
 
-static bool find_name(const program_option *option, const char *value, int *index, char rule[PROGRAM_RULE_SIZE])
+static bool find_name(const program_option *option, const char *value, int *index, char *rule)
 {
     const program_names *names = option->names;
     for (*index = 0; names->name(*index); ++*index)
@@ -172,7 +199,7 @@ static bool find_name(const program_option *option, const char *value, int *inde
     return false;
 }
 
-static bool set_name(const program_option *option, const char *value, void *to, char rule[PROGRAM_RULE_SIZE])
+static bool set_name(const program_option *option, const char *value, void *to, char *rule)
 {
     int index;
     if (!find_name(option, value, &index, rule))
@@ -181,10 +208,10 @@ static bool set_name(const program_option *option, const char *value, void *to, 
     return true;
 }
 
-static bool set_member(const program_option *option, const char *value, void *to, char rule[PROGRAM_RULE_SIZE])
+static bool set_member(const program_option *option, const char *value, void *to, char *rule)
 {
     int index;
-    if (!find_name(option, value, &index, rule))
+    if (!find_name(option, value, &index, rule) || index >= option->most)
         return false;
     ((bool *)to)[index] = true;
     return true;
@@ -192,7 +219,7 @@ static bool set_member(const program_option *option, const char *value, void *to
 
 /* ---- all kinds ------------------------------------------------------------------------------------------------------------- */
 
-static bool set_text(const char *value, const char **to, char rule[PROGRAM_RULE_SIZE])
+static bool set_text(const char *value, const char **to, char *rule)
 {
     *to = value;
     snprintf(rule, PROGRAM_RULE_SIZE, "must not be empty");
@@ -209,6 +236,7 @@ bool program_set_value(const program_option *option, const char *value, void *op
     case PROGRAM_KIND_COUNT: return set_count(option, value, to, rule);
     case PROGRAM_KIND_LARGE: return set_large(option, value, to, rule);
     case PROGRAM_KIND_NUMBER: return set_number(option, value, to, rule);
+    case PROGRAM_KIND_FORWARD: return set_forward(option, value, to, rule);
     case PROGRAM_KIND_NAME: return set_name(option, value, to, rule);
     case PROGRAM_KIND_SET: return set_member(option, value, to, rule);
     case PROGRAM_KIND_ARGUMENT: ++*(uint32_t *)to; break; /* program_read keeps the value */

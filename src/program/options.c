@@ -42,6 +42,13 @@ const char *program_given(const program_line *line, const char *name)
     return index < PROGRAM_MAX_OPTIONS ? line->given[index] : NULL;
 }
 
+const char *program_value(const program_line *line, const char *name)
+{
+    const char *given = program_given(line, name);
+    const size_t index = find_option(line->program, name, strlen(name));
+    return given || index == PROGRAM_MAX_OPTIONS ? given : program_option_at(line->program, index)->fallback;
+}
+
 /* What one program_read carries along. next: the argument that is read next. */
 typedef struct reading {
     program_line *line;
@@ -68,24 +75,24 @@ static bool set_fallbacks(const reading *r)
     return true;
 }
 
+/* name: of the option whose value it is, or what an argument is called. */
 static bool add_argument(const reading *r, const char *name, char *argument)
 {
+    const program_desc *program = r->line->program;
+    char rule[PROGRAM_RULE_SIZE];
     if (!*argument)
         return refuse(r, name, NULL, "must not be empty");
+    snprintf(rule, sizeof rule, "only %u %s at most; --help tells the rest", program->most_arguments, program->argument);
+    if (r->line->argument_count == program->most_arguments)
+        return refuse(r, argument, NULL, rule);
     r->line->arguments[r->line->argument_count++] = argument;
     return true;
 }
 
 static bool read_plain_argument(const reading *r, char *argument)
 {
-    const program_desc *program = r->line->program;
-    char rule[PROGRAM_RULE_SIZE];
-    if (!program->argument)
-        return refuse(r, argument, NULL, "no argument is taken; --help lists the options");
-    if (r->line->argument_count < program->most_arguments)
-        return add_argument(r, program->argument, argument);
-    snprintf(rule, sizeof rule, "only %u %s at most; --help tells the rest", program->most_arguments, program->argument);
-    return refuse(r, argument, NULL, rule);
+    const char *name = r->line->program->argument;
+    return name ? add_argument(r, name, argument) : refuse(r, argument, NULL, "no argument is taken; --help lists the options");
 }
 
 /* argument: "--name" or "--name=value", of the index-th option. */
@@ -104,7 +111,7 @@ static bool read_value(reading *r, size_t index, char *argument)
         return refuse(r, option->name, NULL, "is given twice");
     r->line->given[index] = value;
     if (!program_set_value(option, value, r->options, rule))
-        return refuse(r, option->name, *value ? value : NULL, rule);
+        return refuse(r, option->name, option->kind == PROGRAM_KIND_TEXT ? NULL : value, rule);
     return option->kind != PROGRAM_KIND_ARGUMENT || add_argument(r, option->name, value);
 }
 

@@ -20,6 +20,7 @@ typedef enum program_kind {
     PROGRAM_KIND_COUNT,    /* uint32_t: 0. A whole number: "100", "1e2" */
     PROGRAM_KIND_LARGE,    /* uint64_t: 0. The same, at most 2^53 */
     PROGRAM_KIND_NUMBER,   /* double: NaN. A finite decimal number */
+    PROGRAM_KIND_FORWARD,  /* float: NaN. The number of smoe_forward_params that has the option's name, with "_" for "-" */
     PROGRAM_KIND_NAME,     /* int: -1. The place of a name in `names` */
     PROGRAM_KIND_SET,      /* bool[], one for each of `names`: all false. May be given several times */
     PROGRAM_KIND_ARGUMENT, /* uint32_t, how often it was given: 0. The value is one more argument. May be given several times */
@@ -45,7 +46,7 @@ struct program_option {
     const char *about;    /* a line for help. The names of `names`, and the fallback in brackets, are added */
     program_kind kind;
     size_t offset;        /* of what receives it, in the program's struct of options */
-    double least, most;   /* of numbers */
+    double least, most;   /* of numbers; most of a set: elements of the array */
     bool above;           /* least itself is not legal */
     const program_names *names;
     program_set *set;
@@ -63,8 +64,10 @@ struct program_option {
     PROGRAM_INTO(uint64_t, PROGRAM_KIND_LARGE, structure, member), .least = (least_), .most = (most_)
 #define PROGRAM_NUMBER(structure, member, least_, most_) \
     PROGRAM_INTO(double, PROGRAM_KIND_NUMBER, structure, member), .least = (least_), .most = (most_)
+#define PROGRAM_FORWARD(structure, member) PROGRAM_INTO(float, PROGRAM_KIND_FORWARD, structure, member)
 #define PROGRAM_NAME(structure, member, names_) PROGRAM_INTO(int, PROGRAM_KIND_NAME, structure, member), .names = (names_)
-#define PROGRAM_SET(structure, member, names_) PROGRAM_INTO(bool, PROGRAM_KIND_SET, structure, member[0]), .names = (names_)
+#define PROGRAM_SET(structure, member, names_) \
+    PROGRAM_INTO(bool, PROGRAM_KIND_SET, structure, member[0]), .names = (names_), .most = sizeof(((structure *)0)->member)
 #define PROGRAM_ARGUMENT(structure, member) PROGRAM_INTO(uint32_t, PROGRAM_KIND_ARGUMENT, structure, member)
 #define PROGRAM_OTHER(set_) .kind = PROGRAM_KIND_OTHER, .set = (set_)
 #define PROGRAM_HEADING(about_) {.about = (about_), .kind = PROGRAM_KIND_HEADING}
@@ -100,6 +103,9 @@ bool program_read(const program_desc *program, int count, char **arguments, void
 
 /* What was given for an option; "" for a flag, NULL where it was not given. */
 const char *program_given(const program_line *line, const char *name);
+
+/* The same, or else its fallback. */
+const char *program_value(const program_line *line, const char *name);
 
 /* Prints `PROGRAM: WHAT: RULE, is "VALUE"` on stderr; without the last part if value is NULL. Gives false. */
 bool program_refuse(const program_desc *program, const char *what, const char *value, const char *rule);
