@@ -68,7 +68,7 @@ static int show(run *r, const run_expected *expected)
     run_print_summary(r);
     if (r->options->check)
         status = run_check(r, expected);
-    if (r->options->repeat != RUN_NONE)
+    if (r->options->repeat)
         keep_first(&status, run_time(r));
     if (r->options->out)
         keep_first(&status, run_write_results(r));
@@ -135,10 +135,6 @@ static int run_all(session *s)
 int main(int count, char **arguments)
 {
     session s = {.log = {print_message, NULL}};
-    if (!run_parse_options(count, arguments, &s.options))
-        return RUN_REFUSED;
-    if (!s.options.help)
-        return run_all(&s);
-    run_print_help();
-    return fflush(stdout) == 0 ? RUN_OK : RUN_FAILED;
+    int status;
+    return run_parse_options(count, arguments, &s.options, &status) ? run_all(&s) : status;
 }

@@ -13,12 +13,12 @@
 
 uint32_t run_source_count(const run_options *options)
 {
-    return options->path_count * (options->checkpoint ? options->layer_count : 1);
+    return options->path_count * (options->checkpoint_count ? options->layer_count : 1);
 }
 
 run_source run_source_at(const run_options *options, uint32_t index)
 {
-    if (!options->checkpoint)
+    if (!options->checkpoint_count)
         return (run_source){options->paths[index], RUN_NONE};
     return (run_source){options->paths[index / options->layer_count], options->layers[index % options->layer_count]};
 }
