@@ -219,19 +219,17 @@ static int finish(bench *b, int status)
 int main(int count, char **arguments)
 {
     bench b;
+    int status;
     memset(&b, 0, sizeof b);
-    if (!bench_parse_options(count, arguments, &b.options))
-        return BENCH_REFUSED;
-    if (b.options.help || b.options.list) {
-        if (b.options.help)
-            bench_print_help();
-        else
-            bench_print_presets(stdout);
+    if (!bench_parse_options(count, arguments, &b.options, &status))
+        return status;
+    if (b.options.list) {
+        bench_print_presets(stdout);
         return fflush(stdout) == 0 ? BENCH_OK : BENCH_FAILED;
     }
     b.out = b.options.json && strcmp(b.options.json, "-") == 0 ? stderr : stdout;
     b.log.print = b.options.validate;
-    int status = run_all(&b);
+    status = run_all(&b);
     if (status == BENCH_OK) {
         bench_print_summary(b.out, &b.result);
         if (b.options.json && !bench_write_json(b.options.json, &b.options, &b.result))

@@ -3,6 +3,7 @@
 
 #include "bench.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -174,8 +175,8 @@ static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *o
     smoe_result result = SMOE_SUCCESS;
 
     params.token_count = row->tokens;
-    smooth->eps = (float)options->eps;
-    smooth->group_eps = groups ? (float)options->group_eps : 0;
+    smooth->eps = isnan(options->eps) ? 0 : (float)options->eps;
+    smooth->group_eps = groups && !isnan(options->group_eps) ? (float)options->group_eps : 0;
     if (groups && smooth->group_eps <= 0 && smooth->eps > 0)
         smooth->group_eps = smooth->eps;
     if (groups && smooth->group_eps <= 0)

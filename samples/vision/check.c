@@ -50,7 +50,7 @@ static const char *expert_kernel(const classify_session *session, uint32_t block
     char reason[SMOE_REASON_SIZE];
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
     plan.max_tokens = tokens;
-    plan.weight_type = options->has_weights ? options->weights : model->weight_type;
+    plan.weight_type = options->weights >= 0 ? (smoe_type)options->weights : model->weight_type;
     return smoe_select_kernels(info, &plan, tokens, choices, reason) == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
 }
 

@@ -21,13 +21,13 @@ typedef struct classify_options {
     uint32_t picture_count, check_count;
     uint32_t batch_size, repeat;
     float eps; /* NaN: the model's own */
-    bool has_weights, validate, no_subgroups, help;
-    smoe_type weights;
+    int weights; /* smoe_type; -1: as the file has them */
+    bool validate, no_subgroups;
 } classify_options;
 
-/* False, with the reason printed, for a command line that cannot be obeyed. Moves the pictures' paths to the front, after the program's. */
-bool classify_parse_options(int count, char **arguments, classify_options *options);
-void classify_print_help(void);
+/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the pictures' paths to
+ * the front, after the program's. */
+bool classify_parse_options(int count, char **arguments, classify_options *options, int *status);
 
 /* Paths that belong together. */
 typedef struct path_list {

@@ -71,7 +71,7 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
     const classify_options *options = session->options;
     const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
     const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
-                                     .weight_type = options->has_weights ? options->weights : own, .report = report,
+                                     .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own, .report = report,
                                      .no_subgroups = options->no_subgroups};
     return vision_engine_create(session->gpu, session->model, &desc, &session->engine);
 }
@@ -105,14 +105,11 @@ int main(int count, char **arguments)
     classify_options options;
     classify_session session = {.options = &options, .model = &model, .log = &log};
 
-    if (!classify_parse_options(count, arguments, &options))
-        return CLASSIFY_REFUSED;
-    if (options.help) {
-        classify_print_help();
-        return finish(CLASSIFY_OK);
-    }
+    int status;
+    if (!classify_parse_options(count, arguments, &options, &status))
+        return status;
     session.out = options.out;
-    int status = finish(run(&session, arguments[0])); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would
+    status = finish(run(&session, arguments[0])); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would
                                                          be lost */
     vision_engine_destroy(session.engine);
     gpu_destroy(session.gpu);

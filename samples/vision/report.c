@@ -254,7 +254,9 @@ static void write_top(report *r, bool complete)
     page_text(p, path_name(model->path), NAME_LENGTH);
     page_put(p, "</bdi>, device <bdi>");
     page_text(p, smoe_context_device_info(smoe_device_context(r->session->device))->name, NAME_LENGTH);
-    page_put(p, "</bdi>%s", options->has_weights ? options->weights == SMOE_TYPE_FLOAT16 ? ", weights f16" : ", weights f32" : "");
+    page_put(p, "</bdi>");
+    if (options->weights >= 0)
+        page_put(p, ", weights %s", smoe_type_short_name((smoe_type)options->weights));
     if (!isnan(options->eps))
         page_put(p, ", eps %.4g in place of the model's", (double)options->eps);
     page_put(p, ".%s</p>", model->expert_block_count ? "" : " No block of this model has experts.");

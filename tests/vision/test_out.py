@@ -144,9 +144,9 @@ def arguments():
                           encoding='utf-8', cwd=scratch.name)
     assert done.returncode == 0 and done.stdout.startswith('-d.png\n'), done.stderr
     for option in ('--model', '--out', '--report', '--device'):
-        refused(option + ' is there twice', option, 'a', option, 'a', picture)
-        refused(option + ' needs a value', option, '', picture)
-    refused('is empty', '--model', MODEL, '', picture)
+        refused(option + ': is given twice', option, 'a', option, 'a', picture)
+        refused(option + ': must not be empty', option, '', picture)
+    refused('PICTURE: must not be empty', '--model', MODEL, '', picture)
 
 
 def rows_have_their_paths():
