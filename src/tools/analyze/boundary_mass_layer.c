@@ -172,7 +172,7 @@ int layers_boundary_mass(analyze *a)
     layers_source source;
     int status = layers_open(a, 65536, &source);
     if (status == ANALYZE_OK && source.plan.top_k == source.plan.expert_count)
-        status = analyze_refuse(a->file, "", "all experts are chosen: there is no boundary");
+        status = analyze_refuse(a->file, "all experts are chosen: there is no boundary");
     smoe_device_layer *layer = NULL;
     uint32_t *report = NULL;
     float *gaps = NULL;

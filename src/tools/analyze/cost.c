@@ -13,13 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const analyze_option options[] = {
+static const program_option options[] = {
     LAYERS_SHAPE_OPTIONS,
     LAYERS_CHOICE_OPTIONS,
-    {"--tokens", "N", "4096", "inputs drawn", ANALYZE_COUNT, 256, SMOE_MAX_TOKENS},
-    {"--budget", "X", "0.5", "extra experts on average; arXiv 2606.19036 allows 0.5", ANALYZE_NUMBER, 1e-6, 1024},
-    {"--group-eps", "X", NULL, "band width of the groups' scores; 0: hard groups [the file's, or 0]", ANALYZE_NUMBER, 0, 1e6},
-    {"--repeats", "N", "7", "timed rounds, each over all eps in turn; 0: no times", ANALYZE_COUNT, 0, 1000},
+    {"--tokens", "N", "inputs drawn",
+     PROGRAM_COUNT(analyze_options, tokens, 256, SMOE_MAX_TOKENS), .fallback = "4096"},
+    {"--budget", "X", "extra experts on average; arXiv 2606.19036 allows 0.5",
+     PROGRAM_NUMBER(analyze_options, budget, 1e-6, 1024), .fallback = "0.5"},
+    {"--group-eps", "X", "band width of the groups' scores; 0: hard groups [the file's, or 0]",
+     PROGRAM_NUMBER(analyze_options, group_eps, 0, 1e6)},
+    {"--repeats", "N", "timed rounds, each over all eps in turn; 0: no times",
+     PROGRAM_COUNT(analyze_options, repeats, 0, 1000), .fallback = "7"},
 };
 
 enum { ROWS = 14, CALIBRATED = 9, MAX_REPEATS = 1000 }; /* row 0 is hard; row CALIBRATED the calibrated eps */
@@ -82,7 +86,7 @@ static int measure_scores(study *s, layers_mass *mass)
     }
     if (s->distance_count == 0) {
         free(gaps);
-        return analyze_refuse(s->a->file ? s->a->file : "--k", "", "no expert is left for a band: every band keeps to the budget");
+        return analyze_refuse(s->a->file ? s->a->file : "--k", "no expert is left for a band: every band keeps to the budget");
     }
     layers_put(s->a, &s->source);
     layers_sort(s->distances, s->distance_count);
@@ -127,7 +131,7 @@ static float host_answer(const study *s, double budget)
 /* *eps: the one of row CALIBRATED. */
 static int calibrate(study *s, float *eps)
 {
-    const double budget = analyze_number(s->a, "--budget");
+    const double budget = s->a->options.budget;
     const smoe_forward_params params = params_of(s, 0);
     double mean = 0;
     const smoe_result result = smoe_device_layer_calibrate(s->layer, &params, s->source.x, budget, eps, &mean);
@@ -227,7 +231,7 @@ static int measure(study *s)
     if (status == ANALYZE_OK)
         status = measure_active(s, mass.slope);
     if (status == ANALYZE_OK)
-        status = measure_times(s, (uint32_t)analyze_count(s->a, "--repeats"));
+        status = measure_times(s, s->a->options.repeats);
     if (status != ANALYZE_OK)
         return status;
     if (s->source.plan.max_active < s->source.plan.expert_count)
@@ -242,13 +246,13 @@ static int measure(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
-    const int status = layers_open(a, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    const int status = layers_open(a, a->options.tokens, &s->source);
     if (status != ANALYZE_OK)
         return status;
     const smoe_plan_desc *plan = &s->source.plan;
     const size_t tokens = s->source.token_count;
-    if (analyze_is_given(a, "--group-eps"))
-        s->source.params.group_eps = (float)analyze_number(a, "--group-eps");
+    if (program_given(&a->line, "--group-eps"))
+        s->source.params.group_eps = (float)a->options.group_eps;
     s->y = layers_allocate(a, tokens * plan->d_model, sizeof *s->y);
     s->scores = layers_allocate(a, tokens * plan->expert_count, sizeof *s->scores);
     s->distances = layers_allocate(a, tokens * plan->expert_count, sizeof *s->distances);
@@ -277,7 +281,6 @@ const analyze_command analyze_cost = {
     .name = "cost",
     .about = "mean active experts and time against eps, with calibration's eps",
     .run = run,
-    .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .options = PROGRAM_TABLE(options),
     .file = ANALYZE_FILE_OPTIONAL,
 };

@@ -8,22 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const analyze_command *const commands[] = {
-    &analyze_volume,     &analyze_paths,      &analyze_occupation, &analyze_boundary_mass,
-    &analyze_soft_to_hard, &analyze_continuity, &analyze_cost,       &analyze_philox,
-};
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
-
-static void print_help(void)
-{
-    puts("Measures on a Vulkan device what theory predicts of sparse mixture-of-experts routing.\n"
-         "\n"
-         "usage: smoe-analyze SUBCOMMAND [options]; smoe-analyze SUBCOMMAND --help lists them\n");
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-14s %s\n", commands[i]->name, commands[i]->about);
-    puts("\nExit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line or file.");
-}
-
 double analyze_seconds(void)
 {
     struct timespec time;
@@ -65,7 +49,7 @@ static void receive(void *user, smoe_log_level level, const char *text)
 
 static int run(analyze *a, const char *json)
 {
-    const smoe_device_desc desc = {.selector = analyze_text(a, "--device"), .validation = analyze_flag(a, "--validate"), .log = &a->log};
+    const smoe_device_desc desc = {.selector = a->options.device, .validation = a->options.validate, .log = &a->log};
     const smoe_result result = smoe_device_create(&desc, &a->device);
 
     if (result != SMOE_SUCCESS)
@@ -94,7 +78,7 @@ static bool can_write(const char *path, bool *made)
 /* The device's own end is part of what validation watches: its messages come through the log. */
 static int finish(analyze *a, int status)
 {
-    if (analyze_flag(a, "--validate") && a->device) {
+    if (a->options.validate && a->device) {
         const uint32_t messages = smoe_device_validation_count(a->device);
         fprintf(a->out, "validation: %u messages\n", messages);
         status = messages > 0 && status == ANALYZE_OK ? ANALYZE_FAILED : status;
@@ -106,30 +90,14 @@ static int finish(analyze *a, int status)
 int main(int count, char **arguments)
 {
     static analyze a; /* large */
-
-    if (count < 2)
-        return analyze_refuse("SUBCOMMAND", "", "is missing; --help lists them");
-    if (strcmp(arguments[1], "--help") == 0) {
-        print_help();
-        return fflush(stdout) == 0 ? ANALYZE_OK : ANALYZE_FAILED;
-    }
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(arguments[1], commands[i]->name) == 0)
-            a.command = commands[i];
-    if (!a.command)
-        return analyze_refuse(arguments[1], "", "no such subcommand; --help lists them");
-    const int status = analyze_parse_options(&a, count - 2, arguments + 2);
-    if (status != ANALYZE_OK)
+    int status;
+    if (!analyze_parse_options(&a, count, arguments, &status))
         return status;
-    if (analyze_flag(&a, "--help")) {
-        analyze_print_command_help(a.command);
-        return fflush(stdout) == 0 ? ANALYZE_OK : ANALYZE_FAILED;
-    }
-    const char *json = analyze_text(&a, "--json");
+    const char *json = a.options.json;
     a.out = json && strcmp(json, "-") == 0 ? stderr : stdout;
     a.log = (smoe_log){receive, &a};
-    a.print_log = analyze_flag(&a, "--validate");
-    a.progress = analyze_flag(&a, "--progress") || isatty(STDERR_FILENO);
+    a.print_log = a.options.validate;
+    a.progress = a.options.progress || isatty(STDERR_FILENO);
     bool made = false;
     if (json && strcmp(json, "-") != 0 && !can_write(json, &made))
         return analyze_fail(&a, "cannot write %s", json);

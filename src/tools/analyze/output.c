@@ -36,21 +36,26 @@ static cJSON *add_numbers(analyze *a, cJSON *to, const char *name, const double 
     return array;
 }
 
+static void add_option(analyze *a, cJSON *options, const program_option *option)
+{
+    const char *name = option->name + strlen("--");
+    const void *value = (const char *)&a->options + option->offset;
+    switch (option->kind) {
+    case PROGRAM_KIND_FLAG: add(a, options, name, cJSON_CreateBool(*(const bool *)value)); break;
+    case PROGRAM_KIND_COUNT: add_number(a, options, name, *(const uint32_t *)value); break;
+    case PROGRAM_KIND_LARGE: add_number(a, options, name, (double)*(const uint64_t *)value); break;
+    case PROGRAM_KIND_NUMBER: add_number(a, options, name, *(const double *)value); break;
+    default: add_text(a, options, name, program_value(&a->line, option->name)); break;
+    }
+}
+
 static void add_options(analyze *a)
 {
     cJSON *options = cJSON_GetObjectItem(a->json, "options");
-    for (size_t i = 0; i < a->setting_count; i++) {
-        const analyze_setting *setting = &a->settings[i];
-        const char *name = setting->option->name + 2;
-        if (strcmp(name, "help") == 0 || strcmp(name, "json") == 0 || strcmp(name, "progress") == 0)
-            continue;
-        if (setting->option->kind == ANALYZE_FLAG)
-            add(a, options, name, cJSON_CreateBool(setting->given));
-        else if (setting->option->kind == ANALYZE_TEXT || !setting->text)
-            add_text(a, options, name, setting->text);
-        else
-            add_number(a, options, name, setting->number);
-    }
+    const program_option *option;
+    for (size_t i = 0; (option = program_option_at(&a->program, i)) != NULL; i++)
+        if (strcmp(option->name, "--json") != 0 && strcmp(option->name, "--progress") != 0)
+            add_option(a, options, option);
 }
 
 void analyze_json_begin(analyze *a)
@@ -100,7 +105,7 @@ static cJSON *part(analyze *a, const char *name)
 {
     analyze_progress(a, 1, 1); /* out of the way */
     if (!a->headed)
-        fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->seed, a->info->name);
+        fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->options.seed, a->info->name);
     a->headed = true;
     return cJSON_GetObjectItem(a->json, name);
 }

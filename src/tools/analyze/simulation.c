@@ -236,7 +236,7 @@ static bool run_batch(simulation *s, const push *constants, uint64_t *counts)
 
 int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samples, uint64_t *counts)
 {
-    const uint64_t seed = s->a->seed;
+    const uint64_t seed = s->a->options.seed;
     /* The device's counters have 32 bits and are read after every batch. */
     const uint64_t most = SIMULATION_MAX_BATCH / s->desc.work;
 

@@ -14,12 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const analyze_option options[] = {
+static const program_option options[] = {
     LAYERS_SHAPE_OPTIONS,
-    {"--tokens", "N", "16384", "inputs drawn", ANALYZE_COUNT, 256, SMOE_MAX_TOKENS},
-    {"--tau-max", "X", "2", "the first temperature; each next one is half", ANALYZE_NUMBER, 1e-3, 1e3},
-    {"--tau-count", "N", "11", "temperatures", ANALYZE_COUNT, 4, 24},
-    {"--width-factor", "C", "3", "the mass beside the errors is P(gap <= C tau)", ANALYZE_NUMBER, 0.1, 100},
+    {"--tokens", "N", "inputs drawn",
+     PROGRAM_COUNT(analyze_options, tokens, 256, SMOE_MAX_TOKENS), .fallback = "16384"},
+    {"--tau-max", "X", "the first temperature; each next one is half",
+     PROGRAM_NUMBER(analyze_options, tau_max, 1e-3, 1e3), .fallback = "2"},
+    {"--tau-count", "N", "temperatures", PROGRAM_COUNT(analyze_options, tau_count, 4, 24), .fallback = "11"},
+    {"--width-factor", "C", "the mass beside the errors is P(gap <= C tau)",
+     PROGRAM_NUMBER(analyze_options, width_factor, 0.1, 100), .fallback = "3"},
 };
 
 enum { MAX_TAUS = 24, SETS = 3, BLOCKS = 20 };
@@ -261,12 +264,12 @@ static void put_comparisons(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
-    const int status = layers_open(a, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    const int status = layers_open(a, a->options.tokens, &s->source);
     if (status != ANALYZE_OK)
         return status;
     smoe_plan_desc *plan = &s->source.plan;
     if (plan->gate != SMOE_GATE_SOFTMAX || layers_has_groups(&s->source) || plan->expert_count < 2)
-        return analyze_refuse(a->file, "", "softmax(z/tau) needs a softmax gate, no groups and two experts or more");
+        return analyze_refuse(a->file, "softmax(z/tau) needs a softmax gate, no groups and two experts or more");
     /* The shared expert adds the same to both layers. */
     plan->top_k = 1;
     plan->renormalize = true;
@@ -301,10 +304,10 @@ static int run(analyze *a)
     static study s;
     memset(&s, 0, sizeof s);
     s.a = a;
-    s.factor = analyze_number(a, "--width-factor");
-    s.tau_count = (uint32_t)analyze_count(a, "--tau-count");
+    s.factor = a->options.width_factor;
+    s.tau_count = a->options.tau_count;
     for (uint32_t i = 0; i < s.tau_count; i++)
-        s.taus[i] = ldexp(analyze_number(a, "--tau-max"), -(int)i);
+        s.taus[i] = ldexp(a->options.tau_max, -(int)i);
     int status = open_study(&s);
     if (status == ANALYZE_OK)
         status = measure_hard(&s);
@@ -331,7 +334,6 @@ const analyze_command analyze_soft_to_hard = {
     .name = "soft-to-hard",
     .about = "the dense softmax(z/tau) layer against hard top-1, by tau",
     .run = run,
-    .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .options = PROGRAM_TABLE(options),
     .file = ANALYZE_FILE_OPTIONAL,
 };
