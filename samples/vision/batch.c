@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "program/text.h"
+
 #define MATRIX_CLASSES 20u /* a wider table does not fit a screen */
 #define LISTED 20u         /* in its place: classes, and pairs of them */
 #define NAME_COLUMNS 32u   /* at most */
@@ -141,7 +143,7 @@ static uint32_t count_of(const batch *b, uint32_t label, uint32_t answer)
 
 static void print_name(const char *name, uint32_t columns, bool head)
 {
-    vision_print_name(stdout, name, columns, columns, head);
+    program_print_name(stdout, name, columns, columns, head);
 }
 
 static uint32_t widest_name(const vision_model *model)
@@ -227,7 +229,7 @@ static bool print_worst(const batch *b)
     printf("the classes least often right, of %u with pictures\n", present);
     for (uint32_t i = 0; i < present && i < LISTED; i++) {
         printf("%5.1f %%  %u of %u  ", 100.0 * outcomes[i].right / outcomes[i].count, outcomes[i].right, outcomes[i].count);
-        vision_print(stdout, vision_class_name(model, outcomes[i].label, number));
+        program_print(stdout, vision_class_name(model, outcomes[i].label, number));
         printf("\n");
     }
     free(outcomes);
@@ -246,9 +248,9 @@ static void print_confusions(batch *b)
         if (one->label == one->answer)
             continue;
         printf("%6u  ", one->count);
-        vision_print(stdout, vision_class_name(model, one->label, row));
+        program_print(stdout, vision_class_name(model, one->label, row));
         printf(" for ");
-        vision_print(stdout, vision_class_name(model, one->answer, column));
+        program_print(stdout, vision_class_name(model, one->answer, column));
         printf("\n");
         printed++;
     }

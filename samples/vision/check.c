@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/text.h"
+
 #define ALLOWED 1e-4 /* of the largest |logit| */
 #define OUT_PATH_SIZE 4096
 
@@ -120,7 +122,7 @@ static void print_heading(classify_session *session)
 {
     if (session->heading_count++ > 0)
         printf("\n");
-    vision_print(stdout, session->model->path);
+    program_print(stdout, session->model->path);
     printf("\n");
 }
 

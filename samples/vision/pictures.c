@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "program/text.h"
+
 #define BAR_WIDTH 40
 
 double classify_now(void)
@@ -143,7 +145,7 @@ static bool show(void *user, const classify_result *result)
         return written;
     }
     keep(s, s->paths[result->index], result->input, result->logits);
-    vision_print(stdout, s->paths[result->index]);
+    program_print(stdout, s->paths[result->index]);
     printf("\n");
     classify_rank(result->logits, model->class_count, count, best, probability);
     if (!isfinite(probability[0])) {
@@ -153,7 +155,7 @@ static bool show(void *user, const classify_result *result)
     }
     for (uint32_t i = 0; i < count; i++) {
         printf("  ");
-        vision_print_name(stdout, vision_class_name(model, best[i], number), 20, 40, false);
+        program_print_name(stdout, vision_class_name(model, best[i], number), 20, 40, false);
         printf(" %6.2f %%  ", 100 * probability[i]);
         print_bar(probability[i]);
         printf("\n");

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/text.h"
+
 /* Characters that are shown of a name, and of a path. */
 #define NAME_LENGTH 200u
 #define PATH_LENGTH 1000u
@@ -277,7 +279,7 @@ bool report_end(report *r, bool complete)
     write_top(r, complete);
     const bool closed = page_close(&r->page);
     if (closed && complete) {
-        vision_print(stdout, r->page.path);
+        program_print(stdout, r->page.path);
         printf(": %u picture%s, %.1f kB", r->count, r->count == 1 ? "" : "s", (double)r->page.size / 1000);
         if (r->read)
             printf(", %.1f to %.1f kB for each", (double)r->smallest / 1000, (double)r->largest / 1000);

@@ -58,10 +58,9 @@ void program_clear_value(const program_option *option, void *options)
 static bool read_count(const char *text, uint64_t *out)
 {
     char *end;
-    const size_t digits = strspn(text, "0123456789");
-    if (digits < 1 || digits > 16)
+    if (*text < '0' || *text > '9')
         return false;
-    uint64_t value = strtoull(text, &end, 10);
+    uint64_t value = strtoull(text, &end, 10); /* the largest there is, where more is written */
     unsigned long tens = 0;
     if (*end == 'e' || *end == 'E') {
         const char *exponent = end + 1;

@@ -6,13 +6,19 @@
 
 #include "option_help.h"
 #include "option_value.h"
+#include "text.h"
 
 bool program_refuse(const program_desc *program, const char *what, const char *value, const char *rule)
 {
-    fprintf(stderr, "%s: %s: %s", program->name, what, rule);
-    if (value)
-        fprintf(stderr, ", is \"%s\"", value);
-    fprintf(stderr, "\n");
+    fprintf(stderr, "%s: ", program->name);
+    program_print(stderr, what);
+    fprintf(stderr, ": %s", rule);
+    if (value) {
+        fputs(", is \"", stderr);
+        program_print(stderr, value);
+        fputc('"', stderr);
+    }
+    fputc('\n', stderr);
     return false;
 }
 

@@ -107,7 +107,8 @@ const char *program_given(const program_line *line, const char *name);
 /* The same, or else its fallback. */
 const char *program_value(const program_line *line, const char *name);
 
-/* Prints `PROGRAM: WHAT: RULE, is "VALUE"` on stderr; without the last part if value is NULL. Gives false. */
+/* Prints `PROGRAM: WHAT: RULE, is "VALUE"` on stderr, one line whatever is in WHAT and VALUE; without the last part if value is NULL. Gives
+ * false. */
 bool program_refuse(const program_desc *program, const char *what, const char *value, const char *rule);
 
 /* The index-th option over all tables, headings too; NULL past the last one. */

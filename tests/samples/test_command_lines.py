@@ -128,6 +128,12 @@ def numbers():
     assert len(found) > 50, found
 
 
+def any_bytes_stay_on_one_line():
+    for words, _ in COMMANDS:
+        refused(words, '--\n\x1b[1m\u202e', text=r'--\n\x1b[1m\xe2\x80\xae: no such option; --help lists them')
+    refused(['smoe-run'], '--eps', '\x9b1\n', text=r'--eps: must be a number, 0 or 1e-30 .. 1e30, is "\xc2\x9b1\n"')
+
+
 def options_given_twice():
     refused(['smoe-run'], '--eps', '1', '--eps=1', 'file', text='--eps: is given twice')
     refused(['smoe-digits'], '--model', 'a', '--model', 'a', text='--model: is given twice')
@@ -157,5 +163,5 @@ def readmes_name_options_that_are_there():
 
 
 tap.run([every_program_is_here, help_is_printed, versions_are_printed, output_that_cannot_be_written, unknown_options, unknown_arguments,
-         missing_arguments, values, numbers, options_given_twice, every_number_of_a_forward_has_an_option,
+         missing_arguments, values, numbers, any_bytes_stay_on_one_line, options_given_twice, every_number_of_a_forward_has_an_option,
          readmes_name_options_that_are_there])
