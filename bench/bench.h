@@ -45,7 +45,8 @@ typedef struct bench_options {
     bool has_shape;
     bench_preset shape;      /* --shape */
     uint32_t tokens, repeat, max_active, mask; /* 0: not given */
-    double seconds, eps, group_eps /* NaN: chosen */, memory;
+    float eps, group_eps; /* NaN: chosen */
+    double seconds, memory;
 } bench_options;
 
 /* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */

@@ -175,8 +175,8 @@ static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *o
     smoe_result result = SMOE_SUCCESS;
 
     params.token_count = row->tokens;
-    smooth->eps = isnan(options->eps) ? 0 : (float)options->eps;
-    smooth->group_eps = groups && !isnan(options->group_eps) ? (float)options->group_eps : 0;
+    smooth->eps = isnan(options->eps) ? 0 : options->eps;
+    smooth->group_eps = groups && !isnan(options->group_eps) ? options->group_eps : 0;
     if (groups && smooth->group_eps <= 0 && smooth->eps > 0)
         smooth->group_eps = smooth->eps;
     if (groups && smooth->group_eps <= 0)

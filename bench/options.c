@@ -68,9 +68,9 @@ static const program_option option_rows[] = {
     {"--max-active", "A", "most experts that may run for a token [k + 4]",
      PROGRAM_COUNT(bench_options, max_active, 1, SMOE_MAX_EXPERTS)},
     {"--eps", "X", "the smooth run's band width [half an extra expert per token]",
-     PROGRAM_NUMBER(bench_options, eps, 1e-30, 1e30)},
+     PROGRAM_FORWARD(bench_options, eps)},
     {"--group-eps", "X", "its band width for groups of experts [eps as it would be with hard groups]",
-     PROGRAM_NUMBER(bench_options, group_eps, 1e-30, 1e30)},
+     PROGRAM_FORWARD(bench_options, group_eps)},
     {"--totals", NULL, "forwards add to totals; hard ones are timed without them too (twice the weights)",
      PROGRAM_FLAG(bench_options, totals)},
     {"--mixed-precision", NULL, "f16 and bf16: inputs may be rounded too; hard ones are timed without that too (twice the weights)",
@@ -123,6 +123,8 @@ static bool complete(bench_options *options)
         return refuse("--peer-data", "needs --shape E,k,D,H,T,gated: the peer's program has no other layers");
     if (options->hard_only && (!isnan(options->eps) || !isnan(options->group_eps)))
         return refuse(!isnan(options->eps) ? "--eps" : "--group-eps", "is for the smooth run, which --hard leaves out");
+    if (options->eps <= 0 || options->group_eps <= 0)
+        return refuse(options->eps <= 0 ? "--eps" : "--group-eps", "must be above 0: the smooth run needs a band");
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
         any_type = any_type || options->weights[type];
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)

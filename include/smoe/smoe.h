@@ -482,6 +482,9 @@ typedef struct smoe_forward_number {
 /* The index-th number: every float of smoe_forward_params. NULL past the last one. Static memory. Thread safe. */
 SMOE_API const smoe_forward_number *smoe_forward_number_get(uint32_t index);
 
+/* The one of this name; NULL where there is none, and for NULL. Static memory. Thread safe. */
+SMOE_API const smoe_forward_number *smoe_forward_number_find(const char *name);
+
 /* A number's value in `params`; puts another one there, legal or not; whether a value is legal, which NaN never is. Thread safe. */
 SMOE_API float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params);
 SMOE_API void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_params *params, float value);

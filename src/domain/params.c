@@ -1,6 +1,7 @@
 /* The numbers of smoe_forward_params: the one list of their names and ranges. */
 #include <float.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "smoe/smoe.h"
 
@@ -28,6 +29,14 @@ smoe_forward_params smoe_forward_defaults(void)
 const smoe_forward_number *smoe_forward_number_get(uint32_t index)
 {
     return index < sizeof numbers / sizeof *numbers ? &numbers[index] : NULL;
+}
+
+const smoe_forward_number *smoe_forward_number_find(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(numbers[i].name, name) == 0)
+            return &numbers[i];
+    return NULL;
 }
 
 float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params)

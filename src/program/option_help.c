@@ -7,7 +7,7 @@
 
 #include <smoe/smoe.h>
 
-enum { INDENT = 26, COLUMNS = 120, ABOUT_SIZE = 512 };
+enum { INDENT = 26, COLUMNS = 120, ABOUT_SIZE = 1024 };
 
 /* An exit status. errno is that of the first failure: each function below has set it to 0. */
 static int finish(const program_desc *program)

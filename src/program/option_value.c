@@ -120,21 +120,20 @@ static bool set_number(const program_option *option, const char *value, void *to
     return true;
 }
 
-/* Whether a member's name is that of an option: "group_eps" of "--group-eps". */
-static bool has_name(const char *option, const char *member_name)
+/* "group_eps" of "--group-eps". */
+static const smoe_forward_number *find_forward(const char *option)
 {
-    for (option += strlen("--"); *option && (*option == '-' ? '_' : *option) == *member_name; option++)
-        member_name++;
-    return *option == *member_name;
+    char name[32];
+    snprintf(name, sizeof name, "%s", option + strlen("--"));
+    for (char *c = name; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+    return smoe_forward_number_find(name);
 }
 
 static bool set_forward(const program_option *option, const char *value, void *to, char *rule)
 {
-    const smoe_forward_number *known;
-    uint32_t i = 0;
+    const smoe_forward_number *known = find_forward(option->name);
     double number;
-    while ((known = smoe_forward_number_get(i)) != NULL && !has_name(option->name, known->name))
-        i++;
     snprintf(rule, PROGRAM_RULE_SIZE, "must be a number, %s", known ? known->rule : "and the library has none of this name");
     /* The library works in float32: what rounds to 0 there is 0. */
     if (!known || !read_number(value, &number) || fabs(number) > FLT_MAX || !smoe_forward_number_allows(known, (float)number))

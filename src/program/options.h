@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum { PROGRAM_REFUSED = 2 }; /* the exit status for a command line that cannot be obeyed */
-enum { PROGRAM_RULE_SIZE = 192, PROGRAM_MAX_OPTIONS = 64, PROGRAM_MAX_TABLES = 3, PROGRAM_MAX_USAGES = 3 };
+enum { PROGRAM_RULE_SIZE = 384, PROGRAM_MAX_OPTIONS = 64, PROGRAM_MAX_TABLES = 3, PROGRAM_MAX_USAGES = 3 };
 
 /* What an option takes, and the type of what receives it. Without the option and without a fallback that is the value behind the colon. */
 typedef enum program_kind {

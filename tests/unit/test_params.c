@@ -47,9 +47,12 @@ static void test_names(void **state)
     (void)state;
     assert_int_equal(count_numbers(), sizeof names / sizeof *names);
     assert_null(smoe_forward_number_get(UINT32_MAX));
+    assert_null(smoe_forward_number_find("token_count"));
+    assert_null(smoe_forward_number_find(NULL));
     for (uint32_t i = 0; i < count_numbers(); i++) {
         const smoe_forward_number *number = smoe_forward_number_get(i);
         assert_string_equal(number->name, names[i]);
+        assert_ptr_equal(smoe_forward_number_find(names[i]), number);
         assert_true(smoe_forward_number_value(number, &params) == (float)(i + 1));
         smoe_forward_number_set(number, &params, -8);
         assert_true(smoe_forward_number_value(number, &params) == -8);

@@ -28,13 +28,11 @@ static const program_option options[] = {
 
 enum { ROWS = 14, CALIBRATED = 9, MAX_REPEATS = 1000 }; /* row 0 is hard; row CALIBRATED the calibrated eps */
 
-/* What smoe takes as a band. */
-static const float eps_least = 1e-30f, eps_most = 1e30f;
-
 typedef struct study {
     analyze *a;
     layers_source source;
     smoe_device_layer *layer;
+    const smoe_forward_number *band; /* what smoe takes as one */
     float *y, *scores, *distances; /* distances: s[k] - s_e of the experts beyond the k best, ascending */
     uint32_t *report;
     size_t distance_count;
@@ -124,8 +122,8 @@ static float host_answer(const study *s, double budget)
         else
             to = middle - 1;
     }
-    const float eps = allowed < s->distance_count ? s->distances[allowed] : eps_most;
-    return eps < eps_least ? 0 : fminf(eps, eps_most);
+    const float eps = allowed < s->distance_count ? s->distances[allowed] : s->band->most;
+    return eps < s->band->least ? 0 : fminf(eps, s->band->most);
 }
 
 /* *eps: the one of row CALIBRATED. */
@@ -142,14 +140,14 @@ static int calibrate(study *s, float *eps)
     analyze_put_value(s->a, "calibrated_eps", *eps, "calibrated eps");
     analyze_put_value(s->a, "calibrated_extra", mean, "extra experts there");
     analyze_put_value(s->a, "host_eps", host, "the host's own answer");
-    if (*eps < eps_most)
+    if (*eps < s->band->most)
         analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
                           "extra experts with the next larger float32");
     if (*eps != host)
         return analyze_fail(s->a, "calibration gave %.9g, sorting the distances %.9g", *eps, host);
     if (*eps <= 0)
         return analyze_fail(s->a, "more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
-    if (*eps >= eps_most) {
+    if (*eps >= s->band->most) {
         analyze_put_note(s->a, "every band keeps to the budget: the eps below go up to where all experts that may run do");
         *eps = 0.25f * nextafterf(s->distances[s->distance_count - 1], INFINITY); /* four rows below the last */
     }
@@ -246,6 +244,7 @@ static int measure(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
+    s->band = smoe_forward_number_find("eps");
     const int status = layers_open(a, a->options.tokens, &s->source);
     if (status != ANALYZE_OK)
         return status;
