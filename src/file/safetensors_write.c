@@ -154,23 +154,13 @@ smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, 
     out.size = 0;
     put_header(&out, tensors, tensor_count, metadata, metadata_count);
 
-    /* A file that is new may be removed again. One that was there may be a device or somebody's link: it is only emptied. */
-    FILE *stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_CREATE);
-    const bool is_new = stream != NULL;
-    if (!stream)
-        stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_WRITE);
-    if (stream) {
-        bool ok = write_all(stream, out.text, out.size, tensors, tensor_count);
-        ok = fclose(stream) == 0 && ok;
-        if (!ok) {
-            result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be written");
-            if (is_new)
-                smoe_system_file_remove(path);
-            else if ((stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_WRITE)) != NULL)
-                fclose(stream);
-        }
-    } else {
+    smoe_system_draft draft;
+    if (!smoe_system_draft_open(&draft, path)) {
         result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be opened for writing");
+    } else {
+        const bool written = write_all(draft.stream, out.text, out.size, tensors, tensor_count);
+        if (!smoe_system_draft_close(&draft, written) || !written)
+            result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be written");
     }
     smoe_file_release(&host, out.text);
     return result;
