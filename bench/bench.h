@@ -168,7 +168,8 @@ void bench_print_device(FILE *out, const bench_options *options, const bench_res
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row);
 void bench_print_summary(FILE *out, const bench_result *result);
 
-/* False where the file could not be written. path: "-" is stdout. */
+/* Both give false after printing why the file could not be written, and leave what was there. end: text behind the data. */
 bool bench_write_json(const char *path, const bench_options *options, const bench_result *result);
+bool bench_write_file(const char *path, const void *data, size_t size, const char *end);
 
 #endif

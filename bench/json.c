@@ -3,6 +3,7 @@
 
 #include "bench_commit.h" /* made by the build */
 #include "capability_file.h"
+#include "program/output.h"
 
 #include <cjson/cJSON.h>
 
@@ -11,6 +12,20 @@
 const char *bench_commit(void)
 {
     return BENCH_COMMIT;
+}
+
+bool bench_write_file(const char *path, const void *data, size_t size, const char *end)
+{
+    program_output output;
+    bool written = program_output_open(&output, path);
+    if (written) {
+        fwrite(data, 1, size, output.stream);
+        fputs(end, output.stream);
+        written = program_output_close(&output, true);
+    }
+    if (!written)
+        fprintf(stderr, "smoe-bench: %s\n", output.reason);
+    return written;
 }
 
 /* cJSON has no memory: a NULL anywhere leaves something out, which `add` notes. */
@@ -225,13 +240,9 @@ bool bench_write_json(const char *path, const bench_options *options, const benc
         add_row(&j, rows, options, result, &result->rows[i]);
     char *text = j.failed ? NULL : cJSON_Print(root);
     cJSON_Delete(root);
-    const bool to_stdout = strcmp(path, "-") == 0;
-    FILE *file = !text ? NULL : to_stdout ? stdout : fopen(path, "w");
-    bool written = file && fputs(text, file) >= 0 && fputc('\n', file) != EOF;
-    if (file && !to_stdout)
-        written = fclose(file) == 0 && written;
+    if (!text)
+        fprintf(stderr, "smoe-bench: %s: no host memory for the document\n", path);
+    const bool written = text && bench_write_file(path, text, strlen(text), "\n");
     cJSON_free(text);
-    if (!written)
-        fprintf(stderr, "smoe-bench: cannot write %s\n", path);
     return written;
 }

@@ -1,6 +1,8 @@
 /* smoe-bench: presets or a shape, row by row, on one device. */
 #include "bench.h"
 
+#include "program/output.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +102,13 @@ static smoe_result select_kernels(const bench *b, bench_row *row)
     return result;
 }
 
+/* After each row: what was measured is not lost with the device. stdout gets the document once, at the end. */
+static bool keep_rows(const bench *b)
+{
+    const char *path = b->options.json;
+    return !path || program_is_stdout(path) || bench_write_json(path, &b->options, &b->result);
+}
+
 /* The rows of a preset at one weight type share a layer, as an app's token counts would. */
 static int run_type(bench *b, const bench_preset *preset, const bench_data *data, const smoe_plan_desc *plan, const char *reason)
 {
@@ -125,10 +134,13 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
             result = select_kernels(b, row);
         if (!unsupported[0] && result == SMOE_SUCCESS)
             result = bench_measure_row(layer, plain, &b->options, data, row);
-        if (result != SMOE_SUCCESS)
+        if (result != SMOE_SUCCESS) {
             status = fail(b, result);
-        else
+            b->result.row_count -= row != NULL; /* it is half a row */
+        } else {
             bench_print_row(b->out, &b->result, row);
+            status = keep_rows(b) ? BENCH_OK : BENCH_FAILED;
+        }
     }
     smoe_device_layer_destroy(plain);
     smoe_device_layer_destroy(layer);
@@ -213,27 +225,40 @@ static int finish(bench *b, int status)
     }
     smoe_device_destroy(b->device);
     free(b->result.rows);
-    return fflush(stdout) == 0 ? status : BENCH_FAILED;
+    return program_end("smoe-bench", status, BENCH_FAILED);
+}
+
+static bool check_files(const bench_options *options)
+{
+    program_files files = {0};
+    const bool good = program_files_write(&files, "--json", options->json, PROGRAM_JSON) &&
+                      program_files_write(&files, "--dump", options->dump, PROGRAM_BYTES);
+    if (!good)
+        fprintf(stderr, "smoe-bench: %s\n", files.reason);
+    program_files_release(&files);
+    return good;
 }
 
 int main(int count, char **arguments)
 {
     bench b;
     int status;
+    program_begin();
     memset(&b, 0, sizeof b);
     if (!bench_parse_options(count, arguments, &b.options, &status))
         return status;
     if (b.options.list) {
         bench_print_presets(stdout);
-        return fflush(stdout) == 0 ? BENCH_OK : BENCH_FAILED;
+        return program_end("smoe-bench", BENCH_OK, BENCH_FAILED);
     }
-    b.out = b.options.json && strcmp(b.options.json, "-") == 0 ? stderr : stdout;
+    if (!check_files(&b.options))
+        return BENCH_REFUSED;
+    b.out = program_is_stdout(b.options.json) || program_is_stdout(b.options.dump) ? stderr : stdout;
     b.log.print = b.options.validate;
     status = run_all(&b);
-    if (status == BENCH_OK) {
+    if (b.result.row_count > 0)
         bench_print_summary(b.out, &b.result);
-        if (b.options.json && !bench_write_json(b.options.json, &b.options, &b.result))
-            status = BENCH_FAILED;
-    }
+    if (program_is_stdout(b.options.json) && b.result.row_count > 0 && !bench_write_json(b.options.json, &b.options, &b.result))
+        status = BENCH_FAILED;
     return finish(&b, status);
 }

@@ -129,17 +129,6 @@ static smoe_result time_runs(const bench_options *options, const source sources[
     return result;
 }
 
-static smoe_result dump(const char *path, const float *y, size_t count)
-{
-    FILE *file = fopen(path, "wb");
-    const bool written = file && fwrite(y, sizeof *y, count, file) == count;
-    if ((file && fclose(file) != 0) || !written) {
-        fprintf(stderr, "smoe-bench: cannot write %s\n", path);
-        return SMOE_ERROR_FILE;
-    }
-    return SMOE_SUCCESS;
-}
-
 /* A first forward of each kind, untimed: it warms up, and the routings' reports say what ran. */
 static smoe_result run_once(const bench_options *options, const bench_data *data, bench_row *row, const source sources[SAMPLE_KINDS])
 {
@@ -157,7 +146,7 @@ static smoe_result run_once(const bench_options *options, const bench_data *data
             result = SMOE_ERROR_VULKAN;
         }
         if (result == SMOE_SUCCESS && i == BENCH_HARD && options->dump)
-            result = dump(options->dump, y, count);
+            result = bench_write_file(options->dump, y, count * sizeof *y, "") ? SMOE_SUCCESS : SMOE_ERROR_FILE;
     }
     free(report);
     free(y);

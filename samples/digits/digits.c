@@ -15,6 +15,7 @@
 
 #include "digits.h"
 #include "program/options.h"
+#include "program/output.h"
 
 typedef struct digits_options {
     const char *model, *data, *device;
@@ -217,6 +218,7 @@ int main(int argc, char **argv)
     digits_run run = {.data = &data};
     smoe_layer_file *data_file = NULL;
     smoe_device *device = NULL;
+    program_begin();
     if (!parse_options(&options, argc, argv, &status))
         return status;
     status = 1;
@@ -253,6 +255,7 @@ int main(int argc, char **argv)
         digits_print_all(&run, options.all);
     status = smoe_device_validation_count(device) > 0;
 done:
+    status = program_end("smoe-digits", status, 1);
     smoe_device_destroy(device);
     smoe_layer_file_close(data_file);
     free(run.index);

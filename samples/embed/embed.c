@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "program/options.h"
+#include "program/output.h"
 
 #include "embed_block.h" /* block.comp as SPIR-V, made by the build */
 #include "reference.h"
@@ -229,6 +230,7 @@ int main(int count, char **arguments)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &size_control};
 
+    program_begin();
     if (!program_read(&description, count, arguments, NULL, &line))
         return line.status;
     create_device(&app, &features);
@@ -271,5 +273,5 @@ int main(int count, char **arguments)
     vkFreeMemory(app.device, app.memory, NULL);
     vkDestroyDevice(app.device, NULL);
     vkDestroyInstance(app.instance, NULL);
-    return difference < 1e-5 ? 0 : 1;
+    return program_end("smoe-embed", difference < 1e-5 ? 0 : 1, 1);
 }

@@ -1,5 +1,6 @@
 /* --check: the images that models' files carry, against the logits they expect. */
 #include "classify.h"
+#include "program/output.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -135,7 +136,7 @@ static int check_model(classify_session *session)
     uint32_t agree = 0, last = 0;
     expected want = {0};
 
-    if (!find_expected(model, &want) || !classify_check_out(session, session->options->pictures, session->options->check_count))
+    if (!find_expected(model, &want))
         return CLASSIFY_REFUSED;
     const int opened = classify_open_device(session);
     if (opened != CLASSIFY_OK)
@@ -186,17 +187,23 @@ static bool name_out(const classify_options *options, uint32_t index, char *path
     return (length > 0 && (size_t)length < size) || vision_fail("--out %s: the path is too long", options->out);
 }
 
-static bool outputs_differ(const classify_options *options)
+/* Before anything runs. */
+static bool check_files(const classify_options *options)
 {
-    char path[OUT_PATH_SIZE], other[OUT_PATH_SIZE];
-    for (uint32_t i = 0; options->out && i < options->check_count; i++) {
-        if (!name_out(options, i, path, sizeof path))
-            return false;
-        for (uint32_t j = 0; j < i; j++)
-            if (name_out(options, j, other, sizeof other) && strcmp(path, other) == 0)
-                return vision_fail("--out: %s would be written for two of the files", path);
+    char path[OUT_PATH_SIZE];
+    program_files files = {0};
+    bool good = true;
+    if (!options->out)
+        return true;
+    for (uint32_t i = 0; i < options->check_count; i++)
+        program_files_read(&files, "one of the files of --check", options->pictures[i]);
+    for (uint32_t i = 0; good && i < options->check_count; i++) {
+        good = name_out(options, i, path, sizeof path);
+        if (good && !program_files_write(&files, "--out", path, PROGRAM_SAFETENSORS))
+            good = vision_fail("%s", files.reason);
     }
-    return true;
+    program_files_release(&files);
+    return good;
 }
 
 static int check_file(classify_session *session, uint32_t index)
@@ -217,13 +224,13 @@ static int check_file(classify_session *session, uint32_t index)
 /* The largest of the files' exit statuses. What is printed of each comes out before the next one's errors. */
 int classify_run_check(classify_session *session)
 {
-    int status = outputs_differ(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
+    int status = check_files(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
     const uint32_t count = status == CLASSIFY_OK ? session->options->check_count : 0;
     for (uint32_t i = 0; i < count && !session->lost; i++) {
         const int one = check_file(session, i);
         status = one > status ? one : status;
         if (i + 1 < count)
-            fflush(stdout); /* an error stays: main looks for it */
+            program_flush();
     }
     return status;
 }

@@ -1,7 +1,7 @@
 #define _POSIX_C_SOURCE 200809L /* readlink, access */
 #include "classify.h"
+#include "program/output.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,16 +76,6 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
     return vision_engine_create(session->gpu, session->model, &desc, &session->engine);
 }
 
-/* What could not be written was not done. */
-static int finish(int status)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    vision_fail("the output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
-    return CLASSIFY_FAILED;
-}
-
 static int run(classify_session *session, const char *program)
 {
     const classify_options *options = session->options;
@@ -106,11 +96,12 @@ int main(int count, char **arguments)
     classify_session session = {.options = &options, .model = &model, .log = &log};
 
     int status;
+    program_begin();
     if (!classify_parse_options(count, arguments, &options, &status))
         return status;
     session.out = options.out;
-    status = finish(run(&session, arguments[0])); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would
-                                                         be lost */
+    /* Before the driver goes: SwiftShader's flushes stdout then, and the reason would be lost. */
+    status = program_end("smoe-classify", run(&session, arguments[0]), CLASSIFY_FAILED);
     vision_engine_destroy(session.engine);
     gpu_destroy(session.gpu);
     if (session.device && smoe_device_validation_count(session.device) > 0)

@@ -1,5 +1,6 @@
 /* Pictures through the engine, in batches; and the mode that shows each picture's best classes. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#include "program/output.h"
 #include "report.h"
 
 #include <math.h>
@@ -191,6 +192,22 @@ static bool prepare_out(shown *s, uint32_t count)
     return (s->images && s->logits && s->names) || vision_fail("out of memory");
 }
 
+/* Before anything runs. */
+static bool check_files(const classify_session *session, const path_list *list)
+{
+    const classify_options *options = session->options;
+    program_files files = {0};
+    program_files_read(&files, "the model", session->model->path);
+    for (uint32_t i = 0; (options->out || options->report) && i < list->count; i++)
+        program_files_read(&files, "one of the pictures", list->paths[i]);
+    const bool good = program_files_write(&files, "--out", options->out, PROGRAM_SAFETENSORS) &&
+                      program_files_write(&files, "--report", options->report, PROGRAM_HTML);
+    if (!good)
+        vision_fail("%s", files.reason);
+    program_files_release(&files);
+    return good;
+}
+
 int classify_run_pictures(classify_session *session)
 {
     const classify_options *options = session->options;
@@ -203,7 +220,7 @@ int classify_run_pictures(classify_session *session)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
     int opened = CLASSIFY_REFUSED;
-    if (done && classify_check_out(session, list.paths, list.count))
+    if (done && check_files(session, &list))
         opened = classify_open_device(session);
     if (opened == CLASSIFY_OK && options->report && !report_begin(session, list.count, &s.page))
         opened = CLASSIFY_REFUSED;

@@ -82,6 +82,9 @@ bool smoe_system_is_same(const smoe_system_identity *a, const smoe_system_identi
 
 /* ---- files that are written whole ------------------------------------------------------------------------------------- */
 
+/* False, with errno, where this or an earlier write has failed. */
+bool smoe_system_flush(FILE *stream);
+
 /* A file that is written beside its target and takes its place once it is whole. The target of a link is replaced, and the link stays; a
  * file that was there gives its permissions, and must allow writing. What is no regular file is written in place. */
 typedef struct smoe_system_draft {

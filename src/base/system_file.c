@@ -346,6 +346,21 @@ bool smoe_system_is_same(const smoe_system_identity *a, const smoe_system_identi
            !names_differ(a->name, b->name);
 }
 
+bool smoe_system_flush(FILE *stream)
+{
+    errno = 0;
+    const bool good = fflush(stream) == 0;
+    if (good && !ferror(stream))
+        return true;
+    if (good) { /* what an earlier write failed for is forgotten: one byte more tells it again */
+        clearerr(stream);
+        fputc('\n', stream);
+        fflush(stream);
+    }
+    errno = errno ? errno : EIO;
+    return false;
+}
+
 bool smoe_system_draft_open(smoe_system_draft *draft, const char *name)
 {
     enum { MOST_NAMES = 1000 }; /* of drafts that other threads write, or that processes of this number have left */
@@ -371,8 +386,7 @@ bool smoe_system_draft_open(smoe_system_draft *draft, const char *name)
 
 bool smoe_system_draft_close(smoe_system_draft *draft, bool keep)
 {
-    errno = 0;
-    bool good = fflush(draft->stream) == 0 && !ferror(draft->stream);
+    bool good = smoe_system_flush(draft->stream);
     int reason = errno;
     if (fclose(draft->stream) != 0 && good) {
         good = false;

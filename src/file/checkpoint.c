@@ -82,7 +82,7 @@ smoe_result smoe_checkpoint_open(const char *path, const smoe_allocator *allocat
     if (result == SMOE_SUCCESS)
         result = smoe_checkpoint_read_names(checkpoint, file);
     if (result == SMOE_SUCCESS)
-        result = smoe_checkpoint_pairs(checkpoint, "config.json", NULL, true, &checkpoint->config);
+        result = smoe_checkpoint_pairs(checkpoint, SMOE_CHECKPOINT_CONFIG, NULL, true, &checkpoint->config);
     if (result == SMOE_SUCCESS)
         result = find_format(checkpoint);
     if (result != SMOE_SUCCESS) {
@@ -112,6 +112,15 @@ void smoe_checkpoint_close(smoe_checkpoint *checkpoint)
 const char *smoe_checkpoint_format(const smoe_checkpoint *checkpoint)
 {
     return checkpoint ? checkpoint->table->model_type : NULL;
+}
+
+const char *smoe_checkpoint_file(const smoe_checkpoint *checkpoint, uint32_t index)
+{
+    static const char *const fixed[] = {SMOE_CHECKPOINT_CONFIG, SMOE_CHECKPOINT_INDEX};
+    enum { FIXED = sizeof fixed / sizeof *fixed };
+    if (!checkpoint || index < FIXED)
+        return checkpoint ? fixed[index] : NULL;
+    return index - FIXED < checkpoint->name_count ? checkpoint->names[index - FIXED].file : NULL;
 }
 
 smoe_result smoe_checkpoint_layers(const smoe_checkpoint *checkpoint, uint32_t *count, uint32_t *layers)

@@ -176,7 +176,7 @@ static smoe_result open_single(smoe_checkpoint *checkpoint, const char *file)
 
 smoe_result smoe_checkpoint_read_names(smoe_checkpoint *checkpoint, const char *file)
 {
-    static const char model[] = "model.safetensors", index[] = "model.safetensors.index.json";
+    static const char model[] = "model.safetensors", index[] = SMOE_CHECKPOINT_INDEX;
     bool has_model = false, has_index = false;
     smoe_result result = SMOE_SUCCESS;
     if (!file)

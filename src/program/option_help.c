@@ -1,22 +1,14 @@
 /* What -h, --help and --version print. */
 #include "option_help.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <smoe/smoe.h>
 
-enum { INDENT = 26, COLUMNS = 120, ABOUT_SIZE = 1024 };
+#include "output.h"
 
-/* An exit status. errno is that of the first failure: each function below has set it to 0. */
-static int finish(const program_desc *program)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "%s: the output cannot be written%s%s\n", program->name, errno ? ": " : "", errno ? strerror(errno) : "");
-    return 1;
-}
+enum { INDENT = 26, COLUMNS = 120, ABOUT_SIZE = 1024 };
 
 /* Words, from the column `used` on, with further lines indented as much as the first. */
 static void print_words(const char *text, size_t used)
@@ -55,7 +47,6 @@ static void print_option(const program_option *option)
 int program_print_help(const program_desc *program)
 {
     const program_option *option;
-    errno = 0;
     printf("%s\n\n", program->about);
     for (size_t i = 0; i < PROGRAM_MAX_USAGES && program->usage[i]; i++)
         printf("%s %s%s%s\n", i == 0 ? "usage:" : "      ", program->name, *program->usage[i] ? " " : "", program->usage[i]);
@@ -66,12 +57,11 @@ int program_print_help(const program_desc *program)
         print_option(option);
     if (program->details)
         printf("\n%s\n", program->details);
-    return finish(program);
+    return program_end(program->name, 0, 1);
 }
 
 int program_print_version(const program_desc *program)
 {
-    errno = 0;
     printf("%s %d.%d.%d\n", program->name, SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH);
-    return finish(program);
+    return program_end(program->name, 0, 1);
 }

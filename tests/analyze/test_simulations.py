@@ -273,8 +273,8 @@ def files_and_progress():
         assert len(one['tables']['share']['eps']) == 32 and one['fits']['order_1']['predicted'] == 1, one['fits']
         out, messages = start('volume', '--samples', '1e5', '--progress')
         assert '[' in messages and ' %' in messages, messages
-        out, messages = start('volume', '--samples', '1e5', '--json', os.path.join(folder, 'none', 'out.json'), status=1)
-        assert not out and messages.count('\n') == 1 and 'cannot write' in messages, messages
+        out, messages = start('volume', '--samples', '1e5', '--json', os.path.join(folder, 'none', 'out.json'), status=2)
+        assert not out and messages.count('\n') == 1 and 'cannot be written' in messages, messages
         start('volume', '--k', '8', '--json', path + '2', status=2)
         assert not os.path.exists(path + '2'), 'a refused run leaves a file'
 

@@ -317,8 +317,8 @@ def files_and_devices():
         with open(path, encoding='utf-8') as file:
             assert len(json.load(file)['rows']) == len(TYPES) and 'tiny' in table, table
         for option in ('--json', '--dump'):
-            _, messages = run('--preset', 'tiny', '--repeat', '1', '--no-peak', option, folder + '/missing/file', status=1)
-            assert 'cannot write' in messages, messages
+            _, messages = run('--preset', 'tiny', '--repeat', '1', '--no-peak', option, folder + '/missing/file', status=2)
+            assert 'cannot be written' in messages, messages
     _, messages = run('--device', 'no such device', status=1)
     assert 'no such device' in messages, messages
 

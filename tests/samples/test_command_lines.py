@@ -70,7 +70,7 @@ def output_that_cannot_be_written():
             with open('/dev/full', 'wb') as full:
                 done = subprocess.run(cross.runner(tap.CROSS) + ['%s/bin/%s' % (tap.BUILD, words[0]), *words[1:], option], stdout=full,
                                       stderr=subprocess.PIPE, universal_newlines=True)
-            assert done.returncode == 1 and done.stderr.startswith(words[0] + ': the output cannot be written'), (words, done.stderr)
+            assert done.returncode == 1 and done.stderr.startswith(words[0] + ': standard output cannot be written'), (words, done.stderr)
 
 
 def unknown_options():

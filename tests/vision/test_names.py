@@ -71,7 +71,7 @@ def no_room():
         raise tap.Skip('there is no /dev/full')
     with open('/dev/full', 'wb') as full:
         status, _, messages = run('--model', MODEL, picture('a.png'), stdout=full)
-    assert status == 1 and messages == 'smoe-classify: the output cannot be written: No space left on device\n', (status, messages)
+    assert status == 1 and messages == 'smoe-classify: standard output cannot be written: No space left on device\n', (status, messages)
 
 
 tap.run([classes, folders, files, no_room])

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L /* clock_gettime, isatty */
 
 #include "analyze.h"
+#include "program/output.h"
 
 #include <math.h>
 #include <string.h>
@@ -64,15 +65,17 @@ static int run(analyze *a, const char *json)
     return status;
 }
 
-/* Whether FILE can be written, before hours go into what it is for. *made: it was not there before. */
-static bool can_write(const char *path, bool *made)
+/* Before hours go into what it is for. */
+static bool check_json(analyze *a, const char *json)
 {
-    FILE *file = fopen(path, "rb");
-    *made = !file;
-    if (file)
-        fclose(file);
-    file = fopen(path, "ab");
-    return file && fclose(file) == 0;
+    program_files files = {0};
+    if (a->file)
+        program_files_read(&files, "the layer file that is read", a->file);
+    const bool good = program_files_write(&files, "--json", json, PROGRAM_JSON);
+    if (!good)
+        analyze_fail(a, "%s", files.reason);
+    program_files_release(&files);
+    return good;
 }
 
 /* The device's own end is part of what validation watches: its messages come through the log. */
@@ -84,25 +87,20 @@ static int finish(analyze *a, int status)
         status = messages > 0 && status == ANALYZE_OK ? ANALYZE_FAILED : status;
     }
     smoe_device_destroy(a->device);
-    return fflush(stdout) == 0 && !ferror(stdout) ? status : ANALYZE_FAILED;
+    return program_end("smoe-analyze", status, ANALYZE_FAILED);
 }
 
 int main(int count, char **arguments)
 {
     static analyze a; /* large */
     int status;
+    program_begin();
     if (!analyze_parse_options(&a, count, arguments, &status))
         return status;
     const char *json = a.options.json;
-    a.out = json && strcmp(json, "-") == 0 ? stderr : stdout;
+    a.out = program_is_stdout(json) ? stderr : stdout;
     a.log = (smoe_log){receive, &a};
     a.print_log = a.options.validate;
     a.progress = a.options.progress || isatty(STDERR_FILENO);
-    bool made = false;
-    if (json && strcmp(json, "-") != 0 && !can_write(json, &made))
-        return analyze_fail(&a, "cannot write %s", json);
-    const int ended = finish(&a, run(&a, json));
-    if (made && ended != ANALYZE_OK)
-        remove(json);
-    return ended;
+    return check_json(&a, json) ? finish(&a, run(&a, json)) : ANALYZE_REFUSED;
 }

@@ -1,5 +1,6 @@
 /* Results: each is printed and becomes a part of the JSON document. */
 #include "analyze.h"
+#include "program/output.h"
 
 #include <cjson/cJSON.h>
 
@@ -81,16 +82,14 @@ void analyze_json_begin(analyze *a)
 
 bool analyze_json_write(analyze *a, const char *path)
 {
-    const bool to_stdout = strcmp(path, "-") == 0;
+    program_output output;
     char *text = a->json_failed ? NULL : cJSON_Print(a->json);
-    FILE *file = !text ? NULL : to_stdout ? stdout : fopen(path, "w");
-    bool written = file && fputs(text, file) >= 0 && fputc('\n', file) != EOF;
-
-    if (file && !to_stdout)
-        written = fclose(file) == 0 && written;
+    if (!text)
+        return analyze_fail(a, "%s: no host memory for the document", path) == ANALYZE_OK;
+    const bool written = program_output_open(&output, path) && (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
     cJSON_free(text);
     if (!written)
-        analyze_fail(a, "cannot write %s", path);
+        analyze_fail(a, "%s", output.reason);
     return written;
 }
 

@@ -9,6 +9,7 @@
 #include "capability_file.h"
 #include "devices.h"
 #include "program/options.h"
+#include "program/output.h"
 
 /* 1: no device, or writing failed. 2: the command line, or the capability file, is wrong. */
 #define FAILED 1
@@ -66,12 +67,14 @@ static bool list_devices(uint32_t *count, smoe_device_info **infos)
 
 static int write_file(const char *path, const smoe_device_info *info)
 {
-    FILE *stream = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
-    bool good = stream && capability_write(stream, info);
-    if (stream && stream != stdout)
-        good = fclose(stream) == 0 && good;
+    program_output output;
+    bool good = program_output_open(&output, path);
+    if (good) {
+        capability_write(output.stream, info); /* closing finds what went wrong */
+        good = program_output_close(&output, true);
+    }
     if (!good)
-        fprintf(stderr, "smoe-devices: %s: cannot be written\n", path);
+        fprintf(stderr, "smoe-devices: %s\n", output.reason);
     return good ? 0 : FAILED;
 }
 
@@ -128,10 +131,24 @@ static int run_as(const options *wanted)
     return 0;
 }
 
+/* Before anything runs: false, after a line that says why, where --json would replace what is not to be lost. */
+static bool check_files(const options *wanted)
+{
+    program_files files = {0};
+    if (wanted->as)
+        program_files_read(&files, "the file of --as", wanted->as);
+    const bool good = program_files_write(&files, "--json", wanted->json, PROGRAM_JSON);
+    if (!good)
+        fprintf(stderr, "smoe-devices: %s\n", files.reason);
+    program_files_release(&files);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     options wanted;
     program_line line;
+    program_begin();
     if (!program_read(&description, argc, argv, &wanted, &line))
         return line.status;
     wanted.has_device = program_given(&line, "--device") != NULL;
@@ -139,5 +156,7 @@ int main(int argc, char **argv)
         program_refuse(&description, "--device", NULL, "only with --json, without --as");
         return PROGRAM_REFUSED;
     }
-    return wanted.as ? run_as(&wanted) : run(&wanted);
+    if (!check_files(&wanted))
+        return WRONG;
+    return program_end("smoe-devices", wanted.as ? run_as(&wanted) : run(&wanted), FAILED);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "program/output.h"
+
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
@@ -125,9 +127,9 @@ static int run_all(session *s)
     for (uint32_t i = 0; i < run_source_count(&s->options) && !s->lost; i++) {
         const int one = run_one(s, run_source_at(&s->options, i));
         status = one > status ? one : status;
-        if (fflush(stdout) != 0)
-            status = status == RUN_OK ? RUN_FAILED : status;
+        program_flush();
     }
+    status = program_end("smoe-run", status, RUN_FAILED); /* before the driver's end, which may print */
     smoe_device_destroy(s->device);
     return status;
 }
@@ -136,5 +138,6 @@ int main(int count, char **arguments)
 {
     session s = {.log = {print_message, NULL}};
     int status;
+    program_begin();
     return run_parse_options(count, arguments, &s.options, &status) ? run_all(&s) : status;
 }

@@ -45,7 +45,7 @@ enum { RUN_PATH_SIZE = 4096 };
 #define RUN_OUT_ENDING ".out"
 #define RUN_WRITE_ENDING ".layer"
 bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending, char path[RUN_PATH_SIZE]);
-/* False, after printing why, where one of several outputs would take another's place, or a source's. */
+/* False, after printing why, where an output cannot be written, or would replace what is not to be lost. */
 bool run_check_outputs(const run_options *options);
 
 /* Everything about one layer's run. */

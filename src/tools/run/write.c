@@ -1,6 +1,8 @@
 /* --out and --write: results and layers as safetensors files, and how they are named. */
 #include "run.h"
 
+#include "program/output.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +84,8 @@ int run_write_results(const run *r)
     describe_results(r, &metadata);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     if (have_memory)
-        result = smoe_layer_file_write(path, tensors, 1 + FIELDS, metadata.pairs, metadata.pair_count, NULL, &r->log);
+        result = smoe_layer_file_write(program_output_name(path), tensors, 1 + FIELDS, metadata.pairs, metadata.pair_count, NULL,
+                                       &r->log);
     else
         fprintf(stderr, "smoe-run: no host memory for --out\n");
     for (size_t i = 0; i < FIELDS; i++)
@@ -98,5 +101,5 @@ int run_write_layer(const run *r)
     if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
         return RUN_REFUSED;
     plan.weight_type = r->weights.weight_type;
-    return run_status(smoe_layer_file_write_layer(path, &plan, &r->params, &r->weights, r->x, NULL, &r->log));
+    return run_status(smoe_layer_file_write_layer(program_output_name(path), &plan, &r->params, &r->weights, r->x, NULL, &r->log));
 }
