@@ -1,12 +1,11 @@
 /* Runs the rows and sums the times up. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 
 #include "bench.h"
+#include "program/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MIN_REPEATS 3
 #define MAX_REPEATS 4096
@@ -16,13 +15,6 @@
 typedef struct sample {
     double stage[SMOE_STAGE_COUNT], device, host;
 } sample;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static int compare_rising(const void *left, const void *right)
 {
@@ -54,9 +46,9 @@ double bench_run_time(const bench_run *run)
 static smoe_result take_sample(smoe_device_layer *layer, const smoe_forward_params *params, sample *out)
 {
     smoe_timings timings;
-    const double begin = now();
+    const double begin = program_now();
     const smoe_result result = smoe_device_layer_repeat(layer, params, false, 1, &timings);
-    out->host = now() - begin;
+    out->host = program_now() - begin;
     out->device = timings.device_total;
     memcpy(out->stage, timings.stage, sizeof out->stage);
     return result;
@@ -106,10 +98,11 @@ static smoe_result time_runs(const bench_options *options, const source sources[
     uint32_t count = 0;
 
     /* The first forwards have compiled and touched everything already; this is for clocks that rise under load. */
-    for (const double end = now() + WARM_UP * options->seconds * 1e9; result == SMOE_SUCCESS && !options->repeat && now() < end;)
+    for (const double end = program_now() + WARM_UP * options->seconds * 1e9;
+         result == SMOE_SUCCESS && !options->repeat && program_now() < end;)
         result = take_sample(hard->layer, &hard->params, &samples[0]);
-    for (const double end = now() + options->seconds * 1e9;
-         result == SMOE_SUCCESS && count < most && (options->repeat || count < MIN_REPEATS || now() < end);
+    for (const double end = program_now() + options->seconds * 1e9;
+         result == SMOE_SUCCESS && count < most && (options->repeat || count < MIN_REPEATS || program_now() < end);
          count++)
         for (uint32_t kind = 0; result == SMOE_SUCCESS && kind < SAMPLE_KINDS; kind++)
             if (sources[kind].layer)
@@ -182,9 +175,9 @@ smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *
     *out = (bench_plan_times){0};
     for (int i = 0; i <= PLAN_REPEATS && result == SMOE_SUCCESS; i++) {
         smoe_plan *plan = NULL;
-        const double begin = now();
+        const double begin = program_now();
         result = smoe_plan_create(smoe_device_context(device), desc, &plan);
-        const double time = now() - begin;
+        const double time = program_now() - begin;
         smoe_plan_destroy(plan);
         if (i == 0)
             out->first = time;

@@ -1,11 +1,10 @@
 /* --batch FOLDER: pictures in folders named by their class, and which classes the model takes for which. */
-#define _POSIX_C_SOURCE 200809L /* isatty, fileno */
 #include "classify.h"
+#include "program/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "program/text.h"
 
@@ -13,7 +12,6 @@
 #define LISTED 20u         /* in its place: classes, and pairs of them */
 #define NAME_COLUMNS 32u   /* at most */
 #define HEAD_COLUMNS 6u
-#define BAR_WIDTH 40u
 
 /* Pictures of a class that got one answer. */
 typedef struct cell {
@@ -26,7 +24,6 @@ typedef struct batch {
     uint32_t *labels;   /* [pictures.count] */
     cell *cells;        /* [pictures.count]: one for each classified picture; by merge_cells: one for each pair, sorted */
     uint32_t cell_count, seen, classified, right, failed;
-    bool progress;
 } batch;
 
 /* The class that a folder stands for: by the model's names, else, as torchvision's ImageFolder has it, by its place among the folders. */
@@ -70,18 +67,6 @@ static bool list_pictures(batch *b, const char *folder)
     return done && (b->pictures.count > 0 || vision_fail("%s has no pictures in its folders", folder));
 }
 
-static void show_progress(const batch *b)
-{
-    const uint32_t full = (uint32_t)((uint64_t)BAR_WIDTH * b->seen / b->pictures.count);
-    char line[BAR_WIDTH + 64] = "[";
-    if (!b->progress)
-        return;
-    memset(line + 1, '.', BAR_WIDTH);
-    memset(line + 1, '#', full);
-    snprintf(line + 1 + BAR_WIDTH, sizeof line - 1 - BAR_WIDTH, "] %u of %u", b->seen, b->pictures.count);
-    vision_show_progress(line);
-}
-
 static bool count_answer(void *user, const classify_result *result)
 {
     batch *b = user;
@@ -89,7 +74,7 @@ static bool count_answer(void *user, const classify_result *result)
     uint32_t answer;
     double probability;
     b->seen++;
-    show_progress(b);
+    program_progress(b->seen, b->pictures.count, "pictures");
     if (!result->logits) {
         b->failed++;
         return true;
@@ -259,7 +244,7 @@ static void print_confusions(batch *b)
 int classify_run_batch(classify_session *session)
 {
     const uint32_t classes = session->model->class_count;
-    batch b = {.session = session, .progress = isatty(fileno(stderr))};
+    batch b = {.session = session};
     const bool listed = list_pictures(&b, session->options->batch);
     const int opened = listed ? classify_open_device(session) : CLASSIFY_REFUSED;
     bool done = opened == CLASSIFY_OK;
@@ -268,7 +253,7 @@ int classify_run_batch(classify_session *session)
         done = vision_fail("out of memory");
     done = done && classify_start(session, b.pictures.count, false) &&
            classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
-    vision_show_progress(NULL);
+    program_progress_clear();
     if (done && b.classified == 0)
         done = vision_fail("%s: none of its %u pictures could be classified", session->options->batch, b.pictures.count);
     if (done) {

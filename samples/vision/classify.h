@@ -103,6 +103,4 @@ void classify_print_times(const classify_session *session);
 /* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size] and the rows' paths, as safetensors. */
 bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images, const float *logits);
 
-double classify_now(void); /* nanoseconds */
-
 #endif

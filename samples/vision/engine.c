@@ -1,9 +1,7 @@
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "engine_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STAGING_SIZE ((VkDeviceSize)16 << 20)
 
@@ -144,13 +142,6 @@ static bool record(vision_engine *engine, uint32_t count)
     return true;
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 static bool read_times(vision_engine *engine, vision_times *times)
 {
     const gpu *g = engine->gpu;
@@ -172,13 +163,13 @@ bool vision_engine_run(vision_engine *engine, const float *images, uint32_t coun
     const vision_model *model = engine->model;
     const size_t image_size = sizeof *images * 3 * model->image_size * model->image_size;
     vision_times taken = {{0}, 0, 0};
-    const double begin = now();
+    const double begin = program_now();
 
     memcpy(engine->host.mapped + engine->images.offset, images, image_size * count);
     if (!record(engine, count) || !gpu_submit(engine->gpu))
         return false;
     memcpy(logits, engine->host.mapped + engine->logits.offset, sizeof *logits * count * model->class_count);
-    taken.host = now() - begin;
+    taken.host = program_now() - begin;
     if (!read_times(engine, &taken))
         return false;
     if (times)

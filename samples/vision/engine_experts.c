@@ -48,6 +48,7 @@ bool engine_plan_experts(vision_engine *engine)
         if (!model->blocks[i].experts)
             continue;
         const smoe_plan_desc desc = describe(engine, i, engine->desc.max_batch);
+        engine_show_compiling(engine, i);
         block->plan = find_plan(engine, i, &desc);
         if (!block->plan && smoe_plan_create(smoe_device_context(engine->gpu->owner), &desc, &block->own_plan) != SMOE_SUCCESS)
             return false;

@@ -5,6 +5,7 @@
 #include "gpu.h" /* first: it brings volk */
 
 #include "engine.h"
+#include "program/progress.h"
 
 #define DECLARE_UINT uint32_t
 #define DECLARE_FLOAT float
@@ -114,6 +115,12 @@ struct vision_engine {
     engine_op ops[ENGINE_MAX_OPS];
     uint32_t op_count;
 };
+
+/* The driver takes its time over the blocks' pipelines and then this folder's. */
+static inline void engine_show_compiling(const vision_engine *engine, uint32_t done)
+{
+    program_progress(done, engine->model->depth + PIPELINE_COUNT, "kernels compiled");
+}
 
 /* All return false after printing why. */
 bool engine_plan_weights(vision_engine *engine);   /* parts of the arena, before it is allocated */

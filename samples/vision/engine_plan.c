@@ -121,16 +121,27 @@ bool engine_create_pipelines(vision_engine *engine)
     const gpu_constants rows = {.workgroup_size = engine->cpu ? lanes : ROWS_THREADS, .team = engine->cpu ? 1 : ROWS_THREADS};
     const uint32_t *spirv = engine->broadcast ? vision_matmul_broadcast_spirv : vision_matmul_tiled_spirv;
     const size_t size = engine->broadcast ? sizeof vision_matmul_broadcast_spirv : sizeof vision_matmul_tiled_spirv;
-    VkPipeline *p = engine->pipelines;
+    const struct {
+        const uint32_t *spirv;
+        size_t size;
+        const gpu_constants *constants;
+    } kernels[PIPELINE_COUNT] = {
+        [PIPELINE_MATMUL] = {spirv, size, &matmul},
+        [PIPELINE_MATMUL_ACTIVATIONS] = {spirv, size, &activations},
+        [PIPELINE_MATMUL_TRANSPOSED] = {spirv, size, &transposed},
+        [PIPELINE_LAYER_NORM] = {vision_layer_norm_spirv, sizeof vision_layer_norm_spirv, &rows},
+        [PIPELINE_SOFTMAX] = {vision_softmax_spirv, sizeof vision_softmax_spirv, &rows},
+        [PIPELINE_UNFOLD] = {vision_unfold_spirv, sizeof vision_unfold_spirv, &rows},
+        [PIPELINE_TOKENS] = {vision_tokens_spirv, sizeof vision_tokens_spirv, &rows},
+        [PIPELINE_ADD] = {vision_add_spirv, sizeof vision_add_spirv, &rows},
+    };
 
-    return gpu_pipeline(g, spirv, size, &matmul, &p[PIPELINE_MATMUL]) &&
-           gpu_pipeline(g, spirv, size, &activations, &p[PIPELINE_MATMUL_ACTIVATIONS]) &&
-           gpu_pipeline(g, spirv, size, &transposed, &p[PIPELINE_MATMUL_TRANSPOSED]) &&
-           gpu_pipeline(g, vision_layer_norm_spirv, sizeof vision_layer_norm_spirv, &rows, &p[PIPELINE_LAYER_NORM]) &&
-           gpu_pipeline(g, vision_softmax_spirv, sizeof vision_softmax_spirv, &rows, &p[PIPELINE_SOFTMAX]) &&
-           gpu_pipeline(g, vision_unfold_spirv, sizeof vision_unfold_spirv, &rows, &p[PIPELINE_UNFOLD]) &&
-           gpu_pipeline(g, vision_tokens_spirv, sizeof vision_tokens_spirv, &rows, &p[PIPELINE_TOKENS]) &&
-           gpu_pipeline(g, vision_add_spirv, sizeof vision_add_spirv, &rows, &p[PIPELINE_ADD]);
+    for (int i = 0; i < PIPELINE_COUNT; i++) {
+        engine_show_compiling(engine, engine->model->depth + (uint32_t)i);
+        if (!gpu_pipeline(g, kernels[i].spirv, kernels[i].size, kernels[i].constants, &engine->pipelines[i]))
+            return false;
+    }
+    return true;
 }
 
 /* ---- dispatches ---------------------------------------------------------------------------------------------------- */

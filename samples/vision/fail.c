@@ -2,9 +2,8 @@
 
 #include <stdarg.h>
 
+#include "program/progress.h"
 #include "program/text.h"
-
-static bool progress_shown;
 
 bool vision_fail(const char *format, ...)
 {
@@ -13,18 +12,9 @@ bool vision_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fputs(progress_shown ? "\r\033[Ksmoe-classify: " : "smoe-classify: ", stderr);
+    program_progress_clear();
+    fputs("smoe-classify: ", stderr);
     program_print(stderr, line);
     fputc('\n', stderr);
-    progress_shown = false;
     return false;
-}
-
-void vision_show_progress(const char *line)
-{
-    if (line)
-        fprintf(stderr, "\r%s", line);
-    else if (progress_shown)
-        fputc('\n', stderr);
-    progress_shown = line != NULL;
 }

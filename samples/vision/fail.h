@@ -4,13 +4,10 @@
 
 #include <stdbool.h>
 
-/* Prints one line to stderr that begins with the program's name. Returns false. */
+/* Prints one line to stderr that begins with the program's name; a progress bar makes room. Returns false. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
 bool vision_fail(const char *format, ...);
-
-/* Shows a line at the end of stderr that the next one, or a message, replaces. Only for terminals. NULL: ends the last one. */
-void vision_show_progress(const char *line);
 
 #endif

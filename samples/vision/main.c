@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L /* readlink, access */
 #include "classify.h"
 #include "program/output.h"
+#include "program/progress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +74,10 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
     const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
                                      .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own, .report = report,
                                      .no_subgroups = options->no_subgroups};
-    return vision_engine_create(session->gpu, session->model, &desc, &session->engine);
+    program_progress_begin(false);
+    const bool created = vision_engine_create(session->gpu, session->model, &desc, &session->engine);
+    program_progress_clear();
+    return created;
 }
 
 static int run(classify_session *session, const char *program)

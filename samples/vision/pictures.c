@@ -1,24 +1,16 @@
 /* Pictures through the engine, in batches; and the mode that shows each picture's best classes. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "program/output.h"
+#include "program/progress.h"
 #include "report.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "program/text.h"
 
 #define BAR_WIDTH 40
-
-double classify_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static void add_times(classify_times *times, const vision_times *run)
 {
@@ -31,7 +23,7 @@ static void add_times(classify_times *times, const vision_times *run)
 
 static bool read_picture(classify_session *session, const char *path, float *out, classify_result *result)
 {
-    const double begin = classify_now();
+    const double begin = program_now();
     image picture;
     if (!image_read(&picture, path, result->reason))
         return vision_fail("%s %s", path, result->reason);
@@ -39,7 +31,7 @@ static bool read_picture(classify_session *session, const char *path, float *out
     result->width = picture.width;
     result->height = picture.height;
     image_release(&picture);
-    session->times.reading += classify_now() - begin;
+    session->times.reading += program_now() - begin;
     session->times.pictures++;
     return done || vision_fail("%s %s", path, result->reason);
 }

@@ -80,27 +80,18 @@ struct analyze {
     struct cJSON *json;    /* the document */
     bool json_failed;      /* no memory for a part of it */
     bool headed;           /* the first line is printed: not before there is a result, so that a refusal stands alone */
-    bool progress;         /* show it */
-    bool progress_shown;   /* a bar stands on the terminal's line */
-    double progress_time;
     double work_done, work_total; /* of the simulations, for the progress bar */
 };
 
 /* Prints the text, a printf format, as a line on stderr. ANALYZE_FAILED. */
 #if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
+__attribute__((format(printf, 1, 2)))
 #endif
-int analyze_fail(analyze *a, const char *format, ...);
+int analyze_fail(const char *format, ...);
 
 /* Prints what a library call's result means and its log line. ANALYZE_FAILED, or ANALYZE_REFUSED for a result that only a file or an
  * argument from the command line brings about. */
 int analyze_fail_result(analyze *a, smoe_result result);
-
-/* Redraws the progress bar, at most a few times a second; nothing unless stderr is a terminal or --progress is given.
- * done == total ends it. */
-void analyze_progress(analyze *a, double done, double total);
-
-double analyze_seconds(void); /* a clock */
 
 /* The JSON document, for main. begin: after a->info is known. write: false, with the reason printed, if it cannot be written. */
 void analyze_json_begin(analyze *a);

@@ -3,6 +3,7 @@
  * Hard, the largest step tends to the jump J at the boundary however small the input step; smooth, it falls in proportion to the step
  * (arXiv 2606.19036; the groups' smoothing is smoe's own, derived in README.md), under the bound L of continuity_theory.c. */
 #include "continuity.h"
+#include "program/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static int walk_line(continuity *s)
         memcpy(s->y[mode], s->walk.y, (size_t)s->points * width * sizeof *s->walk.y);
         for (uint32_t level = COARSEST; level <= s->levels; level++)
             s->step[mode][level] = largest_step(s->y[mode], s->points, 1u << (s->levels - level), width);
-        analyze_progress(s->a, mode + 1, CONTINUITY_MODES);
+        program_progress(mode + 1, CONTINUITY_MODES, NULL);
         if (mode == CONTINUITY_SMOOTH)
             put_bits(s);
         if (mode != CONTINUITY_HARD)
@@ -237,17 +238,17 @@ static int open_study(continuity *s)
     s->walk = (path_walk){.a = a, .source = &s->source, .most_points = s->points > PATH_SCAN ? s->points : PATH_SCAN};
     plan->min_tokens = PATH_FEWEST;
     plan->max_tokens = s->walk.most_points;
-    s->line.centre = layers_allocate(a, width, sizeof *s->line.centre);
-    s->line.direction = layers_allocate(a, width, sizeof *s->line.direction);
+    s->line.centre = layers_allocate(width, sizeof *s->line.centre);
+    s->line.direction = layers_allocate(width, sizeof *s->line.direction);
     for (int side = 0; side < 2; side++)
-        s->sides[side] = layers_allocate(a, SMOE_REPORT_STRIDE(plan->max_active), sizeof **s->sides);
-    s->walk.x = layers_allocate(a, s->walk.most_points * width, sizeof *s->walk.x);
-    s->walk.y = layers_allocate(a, s->walk.most_points * width, sizeof *s->walk.y);
-    s->walk.report = layers_allocate(a, (size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
+        s->sides[side] = layers_allocate(SMOE_REPORT_STRIDE(plan->max_active), sizeof **s->sides);
+    s->walk.x = layers_allocate(s->walk.most_points * width, sizeof *s->walk.x);
+    s->walk.y = layers_allocate(s->walk.most_points * width, sizeof *s->walk.y);
+    s->walk.report = layers_allocate((size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
     bool all = s->sides[0] && s->sides[1] && s->line.centre && s->line.direction && s->walk.x && s->walk.y && s->walk.report;
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++)
         if (mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source))
-            all = (s->y[mode] = layers_allocate(a, s->points * width, sizeof **s->y)) && all;
+            all = (s->y[mode] = layers_allocate(s->points * width, sizeof **s->y)) && all;
     if (!all)
         return ANALYZE_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->walk.layer);

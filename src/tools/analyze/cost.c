@@ -7,6 +7,7 @@
  * calibration gives for the budget; the host's own answer stands beside it: the distance after as many as the budget allows (README.md).
  * Where every band keeps to the budget, the eps go up to the first with which all run. */
 #include "layers.h"
+#include "program/progress.h"
 
 #include <float.h>
 #include <math.h>
@@ -61,7 +62,7 @@ static int measure_scores(study *s, layers_mass *mass)
     smoe_result result = smoe_device_layer_forward(s->layer, &params, s->source.x, s->y, s->report, NULL);
     if (result == SMOE_SUCCESS)
         result = smoe_device_layer_logits(s->layer, s->scores);
-    float *gaps = layers_allocate(s->a, tokens, sizeof *gaps);
+    float *gaps = layers_allocate(tokens, sizeof *gaps);
     if (result != SMOE_SUCCESS || !gaps) {
         free(gaps);
         return result == SMOE_SUCCESS ? ANALYZE_FAILED : analyze_fail_result(s->a, result);
@@ -71,7 +72,7 @@ static int measure_scores(study *s, layers_mass *mass)
         const float *scores = s->scores + (size_t)t * experts;
         if (record[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE) {
             free(gaps);
-            return analyze_fail(s->a, "input %u: the scores are not finite", t);
+            return analyze_fail("input %u: the scores are not finite", t);
         }
         memcpy(&gaps[t], &record[SMOE_REPORT_GAP], sizeof *gaps);
         for (uint32_t e = 0; e < experts; e++) {
@@ -144,9 +145,9 @@ static int calibrate(study *s, float *eps)
         analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
                           "extra experts with the next larger float32");
     if (*eps != host)
-        return analyze_fail(s->a, "calibration gave %.9g, sorting the distances %.9g", *eps, host);
+        return analyze_fail("calibration gave %.9g, sorting the distances %.9g", *eps, host);
     if (*eps <= 0)
-        return analyze_fail(s->a, "more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
+        return analyze_fail("more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
     if (*eps >= s->band->most) {
         analyze_put_note(s->a, "every band keeps to the budget: the eps below go up to where all experts that may run do");
         *eps = 0.25f * nextafterf(s->distances[s->distance_count - 1], INFINITY); /* four rows below the last */
@@ -173,7 +174,7 @@ static int measure_active(study *s, double slope)
         s->host[i] = ((double)k * tokens + (double)count_below(s, (float)s->eps[i])) / tokens;
         s->line[i] = k + slope * s->eps[i];
         s->floors[i] = s->mean[i] / s->mean[0];
-        analyze_progress(s->a, i + 1, ROWS);
+        program_progress(i + 1, ROWS, NULL);
     }
     return ANALYZE_OK;
 }
@@ -187,7 +188,7 @@ static int compare_doubles(const void *p, const void *q)
 /* Ratios to hard of the same round, their median: what else the machine does weighs on both. */
 static int measure_times(study *s, uint32_t repeats)
 {
-    double *ratios = layers_allocate(s->a, (size_t)ROWS * (repeats ? repeats : 1), sizeof *ratios);
+    double *ratios = layers_allocate((size_t)ROWS * (repeats ? repeats : 1), sizeof *ratios);
     if (!ratios)
         return ANALYZE_FAILED;
     bool device_time = true;
@@ -205,7 +206,7 @@ static int measure_times(study *s, uint32_t repeats)
             const double time = device_time ? timings.device_total : timings.host_total;
             hard_time = i == 0 ? time : hard_time;
             ratios[(size_t)i * repeats + round] = time / hard_time;
-            analyze_progress(s->a, (double)round * ROWS + i + 1, (double)repeats * ROWS);
+            program_progress((double)round * ROWS + i + 1, (double)repeats * ROWS, NULL);
         }
     for (uint32_t i = 0; i < ROWS; i++) {
         qsort(ratios + (size_t)i * repeats, repeats, sizeof *ratios, compare_doubles);
@@ -252,10 +253,10 @@ static int open_study(study *s)
     const size_t tokens = s->source.token_count;
     if (program_given(&a->line, "--group-eps"))
         s->source.params.group_eps = (float)a->options.group_eps;
-    s->y = layers_allocate(a, tokens * plan->d_model, sizeof *s->y);
-    s->scores = layers_allocate(a, tokens * plan->expert_count, sizeof *s->scores);
-    s->distances = layers_allocate(a, tokens * plan->expert_count, sizeof *s->distances);
-    s->report = layers_allocate(a, tokens * stride_of(s), sizeof *s->report);
+    s->y = layers_allocate(tokens * plan->d_model, sizeof *s->y);
+    s->scores = layers_allocate(tokens * plan->expert_count, sizeof *s->scores);
+    s->distances = layers_allocate(tokens * plan->expert_count, sizeof *s->distances);
+    s->report = layers_allocate(tokens * stride_of(s), sizeof *s->report);
     if (!s->y || !s->scores || !s->distances || !s->report)
         return ANALYZE_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->layer);

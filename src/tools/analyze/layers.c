@@ -8,17 +8,17 @@
 /* Streams of random numbers, one per array. */
 enum { STREAM_X = 512, STREAM_ROUTER, STREAM_W1, STREAM_B1, STREAM_W2, STREAM_B2 };
 
-void *layers_allocate(analyze *a, size_t count, size_t size)
+void *layers_allocate(size_t count, size_t size)
 {
     void *memory = calloc(count ? count : 1, size);
     if (!memory)
-        analyze_fail(a, "out of host memory: %zu times %zu bytes", count, size);
+        analyze_fail("out of host memory: %zu times %zu bytes", count, size);
     return memory;
 }
 
 static float *draw(analyze *a, layers_source *source, uint32_t slot, size_t count, double scale)
 {
-    float *out = layers_allocate(a, count, sizeof *out);
+    float *out = layers_allocate(count, sizeof *out);
     if (!out)
         return NULL;
     source->drawn[slot] = out;
@@ -165,7 +165,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
                                  .weight_type = source->plan.weight_type,
                                  .gated = source->plan.gated,
                                  .renormalize = true};
-    float *router = layers_allocate(a, width, sizeof *router);
+    float *router = layers_allocate(width, sizeof *router);
     if (!router)
         return ANALYZE_FAILED;
     smoe_result result = SMOE_SUCCESS;

@@ -78,6 +78,6 @@ void layers_sort(float *values, size_t count); /* ascending */
 void layers_put_mass(analyze *a, const layers_mass *mass, uint32_t count);
 
 /* Memory for count elements of a size; NULL after a message. */
-void *layers_allocate(analyze *a, size_t count, size_t size);
+void *layers_allocate(size_t count, size_t size);
 
 #endif

@@ -1,51 +1,19 @@
 /* smoe-analyze: one subcommand per prediction; README.md has the theory. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime, isatty */
-
 #include "analyze.h"
 #include "program/output.h"
+#include "program/progress.h"
 
-#include <math.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-double analyze_seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-void analyze_progress(analyze *a, double done, double total)
-{
-    enum { WIDTH = 40 };
-    const bool ends = done >= total;
-    const double now = analyze_seconds();
-
-    if (!a->progress || (ends && !a->progress_shown) || (!ends && a->progress_shown && now - a->progress_time < 0.2))
-        return;
-    a->progress_time = now;
-    a->progress_shown = !ends;
-    if (ends) {
-        fprintf(stderr, "\r%*s\r", WIDTH + 8, "");
-    } else {
-        const int filled = (int)(WIDTH * done / total);
-        char bar[WIDTH + 1];
-        memset(bar, '.', WIDTH);
-        memset(bar, '#', (size_t)filled);
-        bar[WIDTH] = '\0';
-        fprintf(stderr, "\r[%s] %3.0f %%", bar, floor(100 * done / total));
-    }
-    fflush(stderr);
-}
 
 static void receive(void *user, smoe_log_level level, const char *text)
 {
     analyze *a = user;
     if (level == SMOE_LOG_ERROR)
         snprintf(a->error, sizeof a->error, "%s", text);
-    if (level != SMOE_LOG_INFO && a->print_log)
-        fprintf(stderr, "smoe-analyze: %s\n", text);
+    if (level == SMOE_LOG_INFO || !a->print_log)
+        return;
+    program_progress_clear();
+    fprintf(stderr, "smoe-analyze: %s\n", text);
 }
 
 static int run(analyze *a, const char *json)
@@ -58,7 +26,7 @@ static int run(analyze *a, const char *json)
     a->info = smoe_context_device_info(smoe_device_context(a->device));
     analyze_json_begin(a);
     int status = a->command->run(a);
-    analyze_progress(a, 1, 1);
+    program_progress_clear();
     if (status == ANALYZE_OK && json && !analyze_json_write(a, json))
         status = ANALYZE_FAILED;
     analyze_json_end(a);
@@ -73,7 +41,7 @@ static bool check_json(analyze *a, const char *json)
         program_files_read(&files, "the layer file that is read", a->file);
     const bool good = program_files_write(&files, "--json", json, PROGRAM_JSON);
     if (!good)
-        analyze_fail(a, "%s", files.reason);
+        analyze_fail("%s", files.reason);
     program_files_release(&files);
     return good;
 }
@@ -101,6 +69,6 @@ int main(int count, char **arguments)
     a.out = program_is_stdout(json) ? stderr : stdout;
     a.log = (smoe_log){receive, &a};
     a.print_log = a.options.validate;
-    a.progress = a.options.progress || isatty(STDERR_FILENO);
+    program_progress_begin(a.options.progress);
     return check_json(&a, json) ? finish(&a, run(&a, json)) : ANALYZE_REFUSED;
 }

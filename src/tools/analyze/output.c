@@ -1,6 +1,7 @@
 /* Results: each is printed and becomes a part of the JSON document. */
 #include "analyze.h"
 #include "program/output.h"
+#include "program/progress.h"
 
 #include <cjson/cJSON.h>
 
@@ -85,11 +86,11 @@ bool analyze_json_write(analyze *a, const char *path)
     program_output output;
     char *text = a->json_failed ? NULL : cJSON_Print(a->json);
     if (!text)
-        return analyze_fail(a, "%s: no host memory for the document", path) == ANALYZE_OK;
+        return analyze_fail("%s: no host memory for the document", path) == ANALYZE_OK;
     const bool written = program_output_open(&output, path) && (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
     cJSON_free(text);
     if (!written)
-        analyze_fail(a, "%s", output.reason);
+        analyze_fail("%s", output.reason);
     return written;
 }
 
@@ -102,17 +103,17 @@ void analyze_json_end(analyze *a)
 /* A part of the document, for something to put. */
 static cJSON *part(analyze *a, const char *name)
 {
-    analyze_progress(a, 1, 1); /* out of the way */
+    program_progress_clear(); /* out of the way */
     if (!a->headed)
         fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->options.seed, a->info->name);
     a->headed = true;
     return cJSON_GetObjectItem(a->json, name);
 }
 
-int analyze_fail(analyze *a, const char *format, ...)
+int analyze_fail(const char *format, ...)
 {
     va_list arguments;
-    analyze_progress(a, 1, 1);
+    program_progress_clear();
     fprintf(stderr, "smoe-analyze: ");
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -123,7 +124,7 @@ int analyze_fail(analyze *a, const char *format, ...)
 
 int analyze_fail_result(analyze *a, smoe_result result)
 {
-    analyze_fail(a, "%s%s%s", smoe_result_text(result), a->error[0] ? ": " : "", a->error);
+    analyze_fail("%s%s%s", smoe_result_text(result), a->error[0] ? ": " : "", a->error);
     return result == SMOE_ERROR_INVALID_ARGUMENT || result == SMOE_ERROR_FILE ? ANALYZE_REFUSED : ANALYZE_FAILED;
 }
 

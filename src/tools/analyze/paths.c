@@ -194,7 +194,7 @@ static int measure(analyze *a, paths *p)
 static int run(analyze *a)
 {
     paths *p = calloc(1, sizeof *p);
-    const int status = p ? measure(a, p) : analyze_fail(a, "no host memory");
+    const int status = p ? measure(a, p) : analyze_fail("no host memory");
     free(p);
     return status;
 }

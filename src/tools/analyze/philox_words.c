@@ -49,7 +49,7 @@ static int compare(analyze *a, const uint64_t *words, const uint32_t counter[4],
     }
     analyze_put_value(a, "blocks", (double)blocks, NULL);
     analyze_put_value(a, "different", (double)different, "words that differ from the host's");
-    return different == 0 ? ANALYZE_OK : analyze_fail(a, "the device computes other random numbers than the host");
+    return different == 0 ? ANALYZE_OK : analyze_fail("the device computes other random numbers than the host");
 }
 
 static int run(analyze *a)
@@ -65,7 +65,7 @@ static int run(analyze *a)
         return analyze_refuse_option(a, "--key", "must be two hexadecimal words with a comma between");
     uint64_t *words = calloc(4 * MAX_BLOCKS, sizeof *words);
     if (!words)
-        return analyze_fail(a, "no host memory");
+        return analyze_fail("no host memory");
     const float halves[] = {(float)(counter[2] & 0xffff), (float)(counter[2] >> 16)};
     a->options.seed = (uint64_t)key[1] << 32 | key[0];
     int status = simulation_create(a, &desc, &s);

@@ -3,6 +3,7 @@
 #include <volk.h>
 
 #include "simulation.h"
+#include "program/progress.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,10 +38,10 @@ struct simulation {
     double seconds;
 };
 
-static bool check(simulation *s, VkResult result, const char *call)
+static bool check(VkResult result, const char *call)
 {
     if (result != VK_SUCCESS)
-        analyze_fail(s->a, "%s: VkResult %d", call, (int)result);
+        analyze_fail("%s: VkResult %d", call, (int)result);
     return result == VK_SUCCESS;
 }
 
@@ -65,15 +66,15 @@ static bool create_buffer(simulation *s, int which, VkDeviceSize size, VkBufferU
     VkMemoryRequirements needs;
     uint32_t type;
 
-    if (!check(s, s->vk.vkCreateBuffer(s->device, &info, NULL, &s->buffers[which]), "vkCreateBuffer"))
+    if (!check(s->vk.vkCreateBuffer(s->device, &info, NULL, &s->buffers[which]), "vkCreateBuffer"))
         return false;
     s->vk.vkGetBufferMemoryRequirements(s->device, s->buffers[which], &needs);
     if (!find_memory(s, needs.memoryTypeBits, needed, wanted, &type))
-        return check(s, VK_ERROR_OUT_OF_DEVICE_MEMORY, "finding memory");
+        return check(VK_ERROR_OUT_OF_DEVICE_MEMORY, "finding memory");
     const VkMemoryAllocateInfo allocate = {VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, NULL, needs.size, type};
-    return check(s, s->vk.vkAllocateMemory(s->device, &allocate, NULL, &s->memory[which]), "vkAllocateMemory") &&
-           check(s, s->vk.vkBindBufferMemory(s->device, s->buffers[which], s->memory[which], 0), "vkBindBufferMemory") &&
-           (!host || check(s, s->vk.vkMapMemory(s->device, s->memory[which], 0, VK_WHOLE_SIZE, 0, &s->mapped[which]), "vkMapMemory"));
+    return check(s->vk.vkAllocateMemory(s->device, &allocate, NULL, &s->memory[which]), "vkAllocateMemory") &&
+           check(s->vk.vkBindBufferMemory(s->device, s->buffers[which], s->memory[which], 0), "vkBindBufferMemory") &&
+           (!host || check(s->vk.vkMapMemory(s->device, s->memory[which], 0, VK_WHOLE_SIZE, 0, &s->mapped[which]), "vkMapMemory"));
 }
 
 static bool create_descriptors(simulation *s)
@@ -86,15 +87,15 @@ static bool create_descriptors(simulation *s)
     const VkDescriptorPoolSize sizes[] = {{types[0], 1}, {types[1], 1}};
     const VkDescriptorPoolCreateInfo pool_info = {VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, 1, 2, sizes};
 
-    if (!check(s, s->vk.vkCreateDescriptorSetLayout(s->device, &set_info, NULL, &s->set_layout), "vkCreateDescriptorSetLayout"))
+    if (!check(s->vk.vkCreateDescriptorSetLayout(s->device, &set_info, NULL, &s->set_layout), "vkCreateDescriptorSetLayout"))
         return false;
     const VkPipelineLayoutCreateInfo layout_info = {VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, NULL, 0, 1, &s->set_layout, 1, &range};
-    if (!check(s, s->vk.vkCreatePipelineLayout(s->device, &layout_info, NULL, &s->layout), "vkCreatePipelineLayout") ||
-        !check(s, s->vk.vkCreateDescriptorPool(s->device, &pool_info, NULL, &s->descriptor_pool), "vkCreateDescriptorPool"))
+    if (!check(s->vk.vkCreatePipelineLayout(s->device, &layout_info, NULL, &s->layout), "vkCreatePipelineLayout") ||
+        !check(s->vk.vkCreateDescriptorPool(s->device, &pool_info, NULL, &s->descriptor_pool), "vkCreateDescriptorPool"))
         return false;
     const VkDescriptorSetAllocateInfo allocate = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, s->descriptor_pool, 1,
                                                   &s->set_layout};
-    if (!check(s, s->vk.vkAllocateDescriptorSets(s->device, &allocate, &s->set), "vkAllocateDescriptorSets"))
+    if (!check(s->vk.vkAllocateDescriptorSets(s->device, &allocate, &s->set), "vkAllocateDescriptorSets"))
         return false;
     for (uint32_t i = 0; i < 2; i++) {
         const VkDescriptorBufferInfo buffer = {s->buffers[i], 0, VK_WHOLE_SIZE};
@@ -115,7 +116,7 @@ static bool create_pipeline(simulation *s)
     for (uint32_t i = 0; i < s->desc.constant_count; i++)
         entries[i] = (VkSpecializationMapEntry){i, i * (uint32_t)sizeof(uint32_t), sizeof(uint32_t)};
     const VkSpecializationInfo constants = {s->desc.constant_count, entries, s->desc.constant_count * sizeof(uint32_t), s->desc.constants};
-    if (!check(s, s->vk.vkCreateShaderModule(s->device, &module_info, NULL, &module), "vkCreateShaderModule"))
+    if (!check(s->vk.vkCreateShaderModule(s->device, &module_info, NULL, &module), "vkCreateShaderModule"))
         return false;
     const VkPipelineShaderStageCreateInfo stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                    .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module, .pName = "main",
@@ -123,7 +124,7 @@ static bool create_pipeline(simulation *s)
     const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .stage = stage, .layout = s->layout};
     const VkResult result = s->vk.vkCreateComputePipelines(s->device, VK_NULL_HANDLE, 1, &info, NULL, &s->pipeline);
     s->vk.vkDestroyShaderModule(s->device, module, NULL);
-    return check(s, result, "vkCreateComputePipelines");
+    return check(result, "vkCreateComputePipelines");
 }
 
 static bool create_commands(simulation *s, uint32_t queue_family)
@@ -132,12 +133,12 @@ static bool create_commands(simulation *s, uint32_t queue_family)
                                           VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT, queue_family};
     const VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
 
-    if (!check(s, s->vk.vkCreateCommandPool(s->device, &pool, NULL, &s->command_pool), "vkCreateCommandPool"))
+    if (!check(s->vk.vkCreateCommandPool(s->device, &pool, NULL, &s->command_pool), "vkCreateCommandPool"))
         return false;
     const VkCommandBufferAllocateInfo allocate = {VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, NULL, s->command_pool,
                                                   VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
-    return check(s, s->vk.vkAllocateCommandBuffers(s->device, &allocate, &s->commands), "vkAllocateCommandBuffers") &&
-           check(s, s->vk.vkCreateFence(s->device, &fence, NULL, &s->fence), "vkCreateFence");
+    return check(s->vk.vkAllocateCommandBuffers(s->device, &allocate, &s->commands), "vkAllocateCommandBuffers") &&
+           check(s->vk.vkCreateFence(s->device, &fence, NULL, &s->fence), "vkCreateFence");
 }
 
 int simulation_create(analyze *a, const simulation_desc *desc, simulation **out)
@@ -147,7 +148,7 @@ int simulation_create(analyze *a, const simulation_desc *desc, simulation **out)
     simulation *s = *out = calloc(1, sizeof *s);
 
     if (!s)
-        return analyze_fail(a, "no host memory");
+        return analyze_fail("no host memory");
     s->a = a;
     s->desc = *desc;
     s->batch = desc->work < FIRST_BATCH / SIMULATION_MIN_BATCH ? FIRST_BATCH / desc->work : SIMULATION_MIN_BATCH; /* it grows */
@@ -204,7 +205,7 @@ static bool record(simulation *s, const push *constants)
     const VkBufferCopy whole = {0, 0, s->desc.counter_count * sizeof(uint32_t)};
     const uint32_t wanted = (constants->samples + LOCAL_SIZE * SAMPLES_PER_INVOCATION - 1) / (LOCAL_SIZE * SAMPLES_PER_INVOCATION);
 
-    if (!check(s, s->vk.vkBeginCommandBuffer(s->commands, &begin), "vkBeginCommandBuffer"))
+    if (!check(s->vk.vkBeginCommandBuffer(s->commands, &begin), "vkBeginCommandBuffer"))
         return false;
     s->vk.vkCmdFillBuffer(s->commands, s->buffers[COUNTERS], 0, VK_WHOLE_SIZE, 0);
     barrier(s, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
@@ -217,16 +218,16 @@ static bool record(simulation *s, const push *constants)
             VK_ACCESS_TRANSFER_READ_BIT);
     s->vk.vkCmdCopyBuffer(s->commands, s->buffers[COUNTERS], s->buffers[READBACK], 1, &whole);
     barrier(s, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
-    return check(s, s->vk.vkEndCommandBuffer(s->commands), "vkEndCommandBuffer");
+    return check(s->vk.vkEndCommandBuffer(s->commands), "vkEndCommandBuffer");
 }
 
 static bool run_batch(simulation *s, const push *constants, uint64_t *counts)
 {
     const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &s->commands};
 
-    if (!record(s, constants) || !check(s, s->vk.vkResetFences(s->device, 1, &s->fence), "vkResetFences") ||
-        !check(s, s->vk.vkQueueSubmit(s->queue, 1, &submit, s->fence), "vkQueueSubmit") ||
-        !check(s, s->vk.vkWaitForFences(s->device, 1, &s->fence, VK_TRUE, UINT64_MAX), "vkWaitForFences"))
+    if (!record(s, constants) || !check(s->vk.vkResetFences(s->device, 1, &s->fence), "vkResetFences") ||
+        !check(s->vk.vkQueueSubmit(s->queue, 1, &submit, s->fence), "vkQueueSubmit") ||
+        !check(s->vk.vkWaitForFences(s->device, 1, &s->fence, VK_TRUE, UINT64_MAX), "vkWaitForFences"))
         return false;
     const uint32_t *counted = s->mapped[READBACK];
     for (uint32_t i = 0; i < s->desc.counter_count; i++)
@@ -243,10 +244,10 @@ int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samp
     for (uint64_t done = 0; done < samples;) {
         const uint64_t left = samples - done, batch = left < s->batch ? left : s->batch, at = first + done;
         const push constants = {{(uint32_t)seed, (uint32_t)(seed >> 32)}, {(uint32_t)at, (uint32_t)(at >> 32)}, (uint32_t)batch, stream};
-        const double begin = analyze_seconds();
+        const double begin = program_now();
         if (!run_batch(s, &constants, counts))
             return ANALYZE_FAILED;
-        const double seconds = analyze_seconds() - begin;
+        const double seconds = (program_now() - begin) * 1e-9;
         s->seconds += seconds;
         done += batch;
         if (seconds < 0.05 && batch == s->batch)
@@ -255,7 +256,7 @@ int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samp
             s->batch /= 2;
         s->batch = s->batch < most ? s->batch : most;
         s->a->work_done += (double)batch * s->desc.work;
-        analyze_progress(s->a, s->a->work_done, s->a->work_total * (1 + 1e-9));
+        program_progress(s->a->work_done, s->a->work_total, NULL);
     }
     return ANALYZE_OK;
 }

@@ -9,6 +9,7 @@
  * One forward serves three distributions of inputs, which differ in the boundary mass: all of them, the quarter nearest to a boundary,
  * and the half farthest from one. */
 #include "layers.h"
+#include "program/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static int measure_hard(study *s)
         result = smoe_device_layer_logits(s->layer, s->logits);
     if (result != SMOE_SUCCESS)
         return analyze_fail_result(s->a, result);
-    uint32_t *ids = layers_allocate(s->a, s->experts, sizeof *ids);
+    uint32_t *ids = layers_allocate(s->experts, sizeof *ids);
     if (!ids)
         return ANALYZE_FAILED;
     for (uint32_t e = 0; e < s->experts; e++)
@@ -85,13 +86,13 @@ static int measure_hard(study *s)
     for (uint32_t t = 0; t < s->count; t++) {
         memcpy(&s->gaps[t], &record_of(s, t)[SMOE_REPORT_GAP], sizeof *s->gaps);
         if (!isfinite(s->gaps[t]))
-            return analyze_fail(s->a, "input %u: the gap is not finite", t);
+            return analyze_fail("input %u: the gap is not finite", t);
         s->scale += layers_norm(s->hard + (size_t)t * s->width, s->width) / s->count;
     }
     memcpy(s->sorted, s->gaps, s->count * sizeof *s->sorted);
     layers_sort(s->sorted, s->count);
     if (!layers_fit_mass(s->sorted, s->count, &s->mass))
-        return analyze_fail(s->a, "too few different gaps for a line through the boundary mass");
+        return analyze_fail("too few different gaps for a line through the boundary mass");
     double sum = 0, squares = 0;
     for (uint32_t t = 0; t < s->count; t++) {
         const float *z = s->logits + (size_t)t * s->experts;
@@ -195,7 +196,7 @@ static void put_slope(study *s)
 
 static int measure_soft(study *s)
 {
-    double *soft_mass = layers_allocate(s->a, s->count, sizeof *soft_mass);
+    double *soft_mass = layers_allocate(s->count, sizeof *soft_mass);
     static double table[SETS][8][MAX_TAUS];
     if (!soft_mass)
         return ANALYZE_FAILED;
@@ -221,7 +222,7 @@ static int measure_soft(study *s)
             for (uint32_t c = 0; c < 8; c++)
                 table[set][c][i] = values[c];
         }
-        analyze_progress(s->a, i + 1, s->tau_count);
+        program_progress(i + 1, s->tau_count, NULL);
     }
     free(soft_mass);
     for (uint32_t set = 0; set < SETS; set++) {
@@ -284,15 +285,15 @@ static int open_study(study *s)
     s->width = plan->d_model;
     s->experts = plan->expert_count;
     const size_t rows = s->count, values = rows * s->width;
-    s->hard = layers_allocate(a, values, sizeof *s->hard);
-    s->soft = layers_allocate(a, values, sizeof *s->soft);
-    s->gaps = layers_allocate(a, rows, sizeof *s->gaps);
-    s->sorted = layers_allocate(a, rows, sizeof *s->sorted);
-    s->logits = layers_allocate(a, rows * s->experts, sizeof *s->logits);
-    s->singles = layers_allocate(a, values * s->experts, sizeof *s->singles);
-    s->report = layers_allocate(a, rows * SMOE_REPORT_STRIDE(s->experts), sizeof *s->report);
-    s->spread = layers_allocate(a, rows, sizeof *s->spread);
-    s->error = layers_allocate(a, rows, sizeof *s->error);
+    s->hard = layers_allocate(values, sizeof *s->hard);
+    s->soft = layers_allocate(values, sizeof *s->soft);
+    s->gaps = layers_allocate(rows, sizeof *s->gaps);
+    s->sorted = layers_allocate(rows, sizeof *s->sorted);
+    s->logits = layers_allocate(rows * s->experts, sizeof *s->logits);
+    s->singles = layers_allocate(values * s->experts, sizeof *s->singles);
+    s->report = layers_allocate(rows * SMOE_REPORT_STRIDE(s->experts), sizeof *s->report);
+    s->spread = layers_allocate(rows, sizeof *s->spread);
+    s->error = layers_allocate(rows, sizeof *s->error);
     if (!s->hard || !s->soft || !s->gaps || !s->sorted || !s->logits || !s->singles || !s->report || !s->spread || !s->error)
         return ANALYZE_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, w, &s->layer);

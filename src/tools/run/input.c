@@ -1,6 +1,8 @@
 /* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file says. */
 #include "run.h"
 
+#include "program/progress.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 
 int run_refuse(const run *r, const char *text)
 {
+    program_progress_clear();
     fprintf(stderr, "smoe-run: %s: %s\n", r->source.path, text);
     return RUN_REFUSED;
 }
@@ -91,6 +94,7 @@ static int load_x(run *r)
     const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 && x->shape[0] <= SMOE_MAX_TOKENS &&
                        x->shape[1] == r->plan.d_model;
     if (!right) {
+        program_progress_clear();
         fprintf(stderr, "smoe-run: %s: tensor x must be F32 [T,%u], T from 1 to %u\n", path, r->plan.d_model, SMOE_MAX_TOKENS);
         return RUN_REFUSED;
     }
@@ -118,6 +122,7 @@ static int make_x(run *r)
     uint64_t state = r->seed;
     r->random_x = malloc(count * sizeof *r->random_x);
     if (!r->random_x) {
+        program_progress_clear();
         fprintf(stderr, "smoe-run: no host memory for %u tokens\n", r->plan.max_tokens);
         return RUN_FAILED;
     }
@@ -202,6 +207,7 @@ static int allocate(run *r)
     r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);
     if (r->report && r->y && r->expert_tokens)
         return RUN_OK;
+    program_progress_clear();
     fprintf(stderr, "smoe-run: no host memory for the output\n");
     return RUN_FAILED;
 }

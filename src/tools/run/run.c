@@ -6,12 +6,15 @@
 #include <stdlib.h>
 
 #include "program/output.h"
+#include "program/progress.h"
 
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
-    if (level != SMOE_LOG_INFO)
-        fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+    if (level == SMOE_LOG_INFO)
+        return;
+    program_progress_clear();
+    fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
 int run_status(smoe_result result)
@@ -112,6 +115,7 @@ static int run_one(session *s, run_source source)
         status = open_device(s);
     if (status == RUN_OK) {
         r.device = s->device;
+        program_progress_clear();
         run_print_heading(&r);
         status = run_layer(&r);
     }
@@ -124,7 +128,11 @@ static int run_one(session *s, run_source source)
 static int run_all(session *s)
 {
     int status = RUN_OK;
-    for (uint32_t i = 0; i < run_source_count(&s->options) && !s->lost; i++) {
+    const uint32_t count = run_source_count(&s->options);
+    program_progress_begin(false);
+    for (uint32_t i = 0; i < count && !s->lost; i++) {
+        if (count > 1) /* each loads and compiles before it prints */
+            program_progress(i, count, "layers");
         const int one = run_one(s, run_source_at(&s->options, i));
         status = one > status ? one : status;
         program_flush();
