@@ -111,7 +111,7 @@ struct vision_engine {
     uint32_t tile_rows, tile_columns; /* its tile */
     VkPipeline pipelines[PIPELINE_COUNT];
     VkDescriptorPool descriptor_pool;
-    VkQueryPool query_pool;  /* VK_NULL_HANDLE without timestamps */
+    VkQueryPool stamps;      /* VK_NULL_HANDLE without timestamps */
     engine_op ops[ENGINE_MAX_OPS];
     uint32_t op_count;
 };

@@ -67,7 +67,7 @@ void program_progress(double done, double total, const char *things)
     if (done > bar.first && now - bar.begin > FIRST_TIME)
         used += print_time_left(line + used, sizeof line - (size_t)used,
                                 fmax(total - done, 0) / (done - bar.first) * (now - bar.begin) * 1e-9);
-    fprintf(stderr, "\r%*s\r%s", bar.shown, "", line);
+    fprintf(stderr, "\r%-*s", bar.shown, line);
     fflush(stderr);
     bar.shown = used;
     bar.last = now;
