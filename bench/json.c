@@ -3,7 +3,6 @@
 
 #include "bench_commit.h" /* made by the build */
 #include "capability_file.h"
-#include "program/output.h"
 
 #include <cjson/cJSON.h>
 
@@ -12,20 +11,6 @@
 const char *bench_commit(void)
 {
     return BENCH_COMMIT;
-}
-
-bool bench_write_file(const char *path, const void *data, size_t size, const char *end)
-{
-    program_output output;
-    bool written = program_output_open(&output, path);
-    if (written) {
-        fwrite(data, 1, size, output.stream);
-        fputs(end, output.stream);
-        written = program_output_close(&output, true);
-    }
-    if (!written)
-        fprintf(stderr, "smoe-bench: %s\n", output.reason);
-    return written;
 }
 
 /* cJSON has no memory: a NULL anywhere leaves something out, which `add` notes. */

@@ -1,7 +1,6 @@
 #define _POSIX_C_SOURCE 200809L /* readlink, access */
 #include "classify.h"
 #include "program/output.h"
-#include "program/progress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,31 +52,6 @@ static const char *find_model(char *path, size_t size, const char *name)
     }
     vision_fail("there is no --model, and the default one cannot be read at %s", tried);
     return NULL;
-}
-
-int classify_open_device(classify_session *session)
-{
-    const classify_options *options = session->options;
-    const smoe_device_desc desc = {.selector = options->device, .validation = options->validate, .log = session->log,
-                                   .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
-    const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
-    session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
-    if (result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT)
-        return CLASSIFY_REFUSED; /* --device */
-    return session->lost ? CLASSIFY_FAILED : CLASSIFY_OK;
-}
-
-bool classify_start(classify_session *session, uint32_t count, bool report)
-{
-    const classify_options *options = session->options;
-    const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
-    const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
-                                     .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own, .report = report,
-                                     .no_subgroups = options->no_subgroups};
-    program_progress_begin(false);
-    const bool created = vision_engine_create(session->gpu, session->model, &desc, &session->engine);
-    program_progress_clear();
-    return created;
 }
 
 static int run(classify_session *session, const char *program)

@@ -242,3 +242,13 @@ bool program_set_value(const program_option *option, const char *value, void *op
     }
     return true;
 }
+
+const program_option *program_option_at(const program_desc *program, size_t index)
+{
+    for (size_t i = 0; i < PROGRAM_MAX_TABLES; i++) {
+        if (index < program->tables[i].count)
+            return &program->tables[i].options[index];
+        index -= program->tables[i].count;
+    }
+    return NULL;
+}

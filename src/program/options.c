@@ -22,16 +22,6 @@ bool program_refuse(const program_desc *program, const char *what, const char *v
     return false;
 }
 
-const program_option *program_option_at(const program_desc *program, size_t index)
-{
-    for (size_t i = 0; i < PROGRAM_MAX_TABLES; i++) {
-        if (index < program->tables[i].count)
-            return &program->tables[i].options[index];
-        index -= program->tables[i].count;
-    }
-    return NULL;
-}
-
 /* size: of the name. PROGRAM_MAX_OPTIONS if there is none. */
 static size_t find_option(const program_desc *program, const char *name, size_t size)
 {

@@ -39,14 +39,6 @@ static const program_option options[] = {
 
 enum { COARSEST = 3, PICTURE = 513, TOKENS = 64 };
 
-smoe_forward_params continuity_params(const continuity *s, int mode)
-{
-    smoe_forward_params params = s->source.params;
-    params.eps = mode == CONTINUITY_HARD ? 0.0f : (float)s->eps;
-    params.group_eps = mode == CONTINUITY_SMOOTH ? (float)s->group_eps : 0.0f;
-    return params;
-}
-
 static double largest_step(const float *y, uint32_t points, uint32_t stride, uint32_t width)
 {
     double largest = 0;

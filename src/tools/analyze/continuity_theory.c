@@ -16,6 +16,14 @@
 
 enum { COARSE = PATH_FEWEST, MIDDLE = COARSE / 2 }; /* points on the line; the middle one is the boundary */
 
+smoe_forward_params continuity_params(const continuity *s, int mode)
+{
+    smoe_forward_params params = s->source.params;
+    params.eps = mode == CONTINUITY_HARD ? 0.0f : (float)s->eps;
+    params.group_eps = mode == CONTINUITY_SMOOTH ? (float)s->group_eps : 0.0f;
+    return params;
+}
+
 /* M, on a grid that is fine at both ends. Infinite for a or b below 1, where it is so at an end. */
 static double steepest(double a, double b)
 {

@@ -31,18 +31,6 @@ static const program_desc without_subcommand = {
     .most_arguments = UINT32_MAX,
 };
 
-int analyze_refuse(const char *what, const char *rule)
-{
-    program_refuse(&without_subcommand, what, NULL, rule);
-    return ANALYZE_REFUSED;
-}
-
-int analyze_refuse_option(const analyze *a, const char *name, const char *rule)
-{
-    program_refuse(&a->program, name, program_value(&a->line, name), rule);
-    return ANALYZE_REFUSED;
-}
-
 /* Help of the program as a whole, or why its first argument is no subcommand. An exit status. */
 static int read_without_subcommand(int count, char **arguments)
 {

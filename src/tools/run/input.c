@@ -10,13 +10,6 @@
 
 #define MAX_REPORT_SIZE (UINT64_C(1) << 30)
 
-int run_refuse(const run *r, const char *text)
-{
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: %s: %s\n", r->source.path, text);
-    return RUN_REFUSED;
-}
-
 /* While a file is read, it is the file that asks for too much. */
 static int file_status(smoe_result result)
 {

@@ -17,16 +17,6 @@ static void print_message(void *user, smoe_log_level level, const char *text)
     fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
-int run_status(smoe_result result)
-{
-    switch (result) {
-    case SMOE_SUCCESS: return RUN_OK;
-    case SMOE_ERROR_INVALID_ARGUMENT:
-    case SMOE_ERROR_FILE: return RUN_REFUSED;
-    default: return RUN_FAILED;
-    }
-}
-
 /* What the runs of one command share. */
 typedef struct session {
     run_options options;
