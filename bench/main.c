@@ -264,7 +264,7 @@ static bool check_files(const bench_options *options)
     const bool good = program_files_write(&files, "--json", options->json, PROGRAM_JSON) &&
                       program_files_write(&files, "--dump", options->dump, PROGRAM_BYTES);
     if (!good)
-        fprintf(stderr, "smoe-bench: %s\n", files.reason);
+        program_say("smoe-bench", files.reason);
     program_files_release(&files);
     return good;
 }

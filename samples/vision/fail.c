@@ -1,9 +1,9 @@
 #include "fail.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
-#include "program/progress.h"
-#include "program/text.h"
+#include "program/output.h"
 
 bool vision_fail(const char *format, ...)
 {
@@ -12,9 +12,6 @@ bool vision_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    program_progress_clear();
-    fputs("smoe-classify: ", stderr);
-    program_print(stderr, line);
-    fputc('\n', stderr);
+    program_say("smoe-classify", line);
     return false;
 }

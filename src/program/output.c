@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
+#include "text.h"
+
 /* ---- what a run reads and writes --------------------------------------------------------------------------------------- */
 
 struct program_file {
@@ -222,6 +225,14 @@ const char *program_output_name(const char *path)
         return path;
     program_flush();
     return "/dev/stdout";
+}
+
+void program_say(const char *program, const char *line)
+{
+    program_progress_clear();
+    fprintf(stderr, "%s: ", program);
+    program_print(stderr, line);
+    fputc('\n', stderr);
 }
 
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */

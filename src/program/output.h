@@ -56,6 +56,9 @@ bool program_output_close(program_output *output, bool keep);
 /* For libraries that write by name: a name for "-" too, and what was printed so far goes out first. */
 const char *program_output_name(const char *path);
 
+/* One line on stderr, whatever bytes it has: "PROGRAM: LINE". */
+void program_say(const char *program, const char *line);
+
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
 
 /* First of all in main: where stdin, stdout or stderr is closed, no file is to become it. */

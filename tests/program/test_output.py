@@ -158,6 +158,8 @@ def what_is_of_another_kind_is_not_overwritten():
         for path, said in ((scratch.name, 'a folder'), ('/dev/null', 'no regular file'), (path_of('none', 'y'), 'No such file')):
             refused('cannot be written: ', *program, path)
             refused(said, *program, path)
+    name = path_of('a\x1b[1m\nb')
+    refused('a\\x1b[1m\\nb is there and is no safetensors file', 'run', LAYER, '--out', write(name, b'text'))
     fifo = path_of('fifo')
     os.mkfifo(fifo)
     refused('no regular file', 'run', LAYER, '--out', fifo)

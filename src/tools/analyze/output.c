@@ -112,13 +112,12 @@ static cJSON *part(analyze *a, const char *name)
 
 int analyze_fail(const char *format, ...)
 {
+    char line[PROGRAM_REASON_SIZE];
     va_list arguments;
-    program_progress_clear();
-    fprintf(stderr, "smoe-analyze: ");
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\n");
+    program_say("smoe-analyze", line);
     return ANALYZE_FAILED;
 }
 

@@ -74,7 +74,7 @@ static int write_file(const char *path, const smoe_device_info *info)
         good = program_output_close(&output, true);
     }
     if (!good)
-        fprintf(stderr, "smoe-devices: %s\n", output.reason);
+        program_say("smoe-devices", output.reason);
     return good ? 0 : FAILED;
 }
 
@@ -139,7 +139,7 @@ static bool check_files(const options *wanted)
         program_files_read(&files, "the file of --as", wanted->as);
     const bool good = program_files_write(&files, "--json", wanted->json, PROGRAM_JSON);
     if (!good)
-        fprintf(stderr, "smoe-devices: %s\n", files.reason);
+        program_say("smoe-devices", files.reason);
     program_files_release(&files);
     return good;
 }

@@ -89,7 +89,7 @@ static bool write_output(const run_options *options, program_files *files, uint3
     if (!run_output_path(options, &source, given, ending, path))
         return false;
     if (!program_files_write(files, option, path, PROGRAM_SAFETENSORS)) {
-        fprintf(stderr, "smoe-run: %s\n", files->reason);
+        program_say("smoe-run", files->reason);
         return false;
     }
     return true;
