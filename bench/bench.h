@@ -39,18 +39,18 @@ void bench_print_presets(FILE *out);
 
 typedef struct bench_options {
     const char *device, *json, *dump;
-    bool list, validate, help, hard_only, totals, mixed_precision, peer_data, no_peak;
+    bool list, validate, hard_only, totals, mixed_precision, peer_data, no_peak;
     bool weights[BENCH_TYPE_COUNT]; /* by smoe_type */
     bool presets[BENCH_MAX_PRESETS];
     bool has_shape;
     bench_preset shape;      /* --shape */
     uint32_t tokens, repeat, max_active, mask; /* 0: not given */
-    double seconds, eps, group_eps /* 0: chosen */, memory;
+    float eps, group_eps; /* NaN: chosen */
+    double seconds, memory;
 } bench_options;
 
-/* False, with the reason printed, for a command line that cannot be obeyed. */
-bool bench_parse_options(int count, char **arguments, bench_options *options);
-void bench_print_help(void);
+/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */
+bool bench_parse_options(int count, char **arguments, bench_options *options, int *status);
 
 /* ---- data.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -170,7 +170,8 @@ void bench_print_device(FILE *out, const bench_options *options, const bench_res
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row);
 void bench_print_summary(FILE *out, const bench_result *result);
 
-/* False where the file could not be written. path: "-" is stdout. */
+/* Both give false after printing why the file could not be written, and leave what was there. end: text behind the data. */
 bool bench_write_json(const char *path, const bench_options *options, const bench_result *result);
+bool bench_write_file(const char *path, const void *data, size_t size, const char *end);
 
 #endif

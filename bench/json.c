@@ -224,13 +224,9 @@ bool bench_write_json(const char *path, const bench_options *options, const benc
         add_row(&j, rows, options, result, &result->rows[i]);
     char *text = j.failed ? NULL : cJSON_Print(root);
     cJSON_Delete(root);
-    const bool to_stdout = strcmp(path, "-") == 0;
-    FILE *file = !text ? NULL : to_stdout ? stdout : fopen(path, "w");
-    bool written = file && fputs(text, file) >= 0 && fputc('\n', file) != EOF;
-    if (file && !to_stdout)
-        written = fclose(file) == 0 && written;
+    if (!text)
+        fprintf(stderr, "smoe-bench: %s: no host memory for the document\n", path);
+    const bool written = text && bench_write_file(path, text, strlen(text), "\n");
     cJSON_free(text);
-    if (!written)
-        fprintf(stderr, "smoe-bench: cannot write %s\n", path);
     return written;
 }

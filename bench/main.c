@@ -1,6 +1,9 @@
 /* smoe-bench: presets or a shape, row by row, on one device. */
 #include "bench.h"
 
+#include "program/output.h"
+#include "program/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +18,10 @@ static void receive(void *user, smoe_log_level level, const char *text)
     log_state *state = user;
     if (level == SMOE_LOG_ERROR)
         snprintf(state->error, sizeof state->error, "%s", text);
-    if (level != SMOE_LOG_INFO && state->print)
-        fprintf(stderr, "smoe-bench: %s\n", text);
+    if (level == SMOE_LOG_INFO || !state->print)
+        return;
+    program_progress_clear();
+    fprintf(stderr, "smoe-bench: %s\n", text);
 }
 
 typedef struct bench {
@@ -25,11 +30,13 @@ typedef struct bench {
     smoe_device *device;
     bench_preset presets[BENCH_MAX_PRESETS]; /* as the options change them */
     bench_result result;
+    uint32_t row_total; /* of all presets */
     FILE *out;
 } bench;
 
 static int fail(const bench *b, smoe_result result)
 {
+    program_progress_clear();
     fprintf(stderr, "smoe-bench: %s%s%s\n", smoe_result_text(result), b->log.error[0] ? ": " : "", b->log.error);
     return BENCH_FAILED;
 }
@@ -48,6 +55,16 @@ static uint32_t min_tokens(const bench_preset *preset)
     for (int i = 1; i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++)
         least = preset->tokens[i] < least ? preset->tokens[i] : least;
     return least;
+}
+
+static uint32_t count_rows(const bench_options *options, const bench_preset *preset)
+{
+    uint32_t tokens = 0, types = 0;
+    while (tokens < BENCH_MAX_TOKEN_COUNTS && preset->tokens[tokens] > 0)
+        tokens++;
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++)
+        types += options->weights[type];
+    return tokens * types;
 }
 
 static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_desc *plan, uint32_t tokens, const char *unsupported)
@@ -100,6 +117,13 @@ static smoe_result select_kernels(const bench *b, bench_row *row)
     return result;
 }
 
+/* After each row: what was measured is not lost with the device. stdout gets the document once, at the end. */
+static bool keep_rows(const bench *b)
+{
+    const char *path = b->options.json;
+    return !path || program_is_stdout(path) || bench_write_json(path, &b->options, &b->result);
+}
+
 /* The rows of a preset at one weight type share a layer, as an app's token counts would. */
 static int run_type(bench *b, const bench_preset *preset, const bench_data *data, const smoe_plan_desc *plan, const char *reason)
 {
@@ -109,6 +133,7 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
     int status = BENCH_OK;
 
     snprintf(unsupported, sizeof unsupported, "%.*s", BENCH_REASON_SIZE - 1, reason);
+    program_progress((double)b->result.row_count, b->row_total, "rows");
     if (!unsupported[0]) {
         smoe_result result = bench_measure_plan(b->device, plan, &plan_times);
         if (result == SMOE_SUCCESS)
@@ -117,6 +142,7 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
             status = fail(b, result);
     }
     for (int i = 0; status == BENCH_OK && i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++) {
+        program_progress((double)b->result.row_count, b->row_total, "rows");
         bench_row *row = add_row(b, preset, plan, preset->tokens[i], unsupported);
         smoe_result result = row ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
         if (row)
@@ -125,10 +151,14 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
             result = select_kernels(b, row);
         if (!unsupported[0] && result == SMOE_SUCCESS)
             result = bench_measure_row(layer, plain, &b->options, data, row);
-        if (result != SMOE_SUCCESS)
+        if (result != SMOE_SUCCESS) {
             status = fail(b, result);
-        else
+            b->result.row_count -= row != NULL; /* it is half a row */
+        } else {
+            program_progress_clear();
             bench_print_row(b->out, &b->result, row);
+            status = keep_rows(b) ? BENCH_OK : BENCH_FAILED;
+        }
     }
     smoe_device_layer_destroy(plain);
     smoe_device_layer_destroy(layer);
@@ -178,6 +208,21 @@ static void set_tokens(bench_preset *preset, uint32_t tokens)
     preset->tokens[0] = tokens;
 }
 
+static void choose_rows(bench *b)
+{
+    for (size_t i = 0; i < bench_preset_count; i++) {
+        b->presets[i] = bench_presets[i];
+        if (b->options.tokens)
+            set_tokens(&b->presets[i], b->options.tokens);
+        if (b->options.presets[i])
+            b->row_total += count_rows(&b->options, &b->presets[i]);
+    }
+    if (b->options.has_shape && b->options.tokens)
+        set_tokens(&b->options.shape, b->options.tokens);
+    if (b->options.has_shape)
+        b->row_total += count_rows(&b->options, &b->options.shape);
+}
+
 static int run_all(bench *b)
 {
     const smoe_log log = {receive, &b->log};
@@ -194,17 +239,14 @@ static int run_all(bench *b)
     else if (!bench_measure_peak(b->device, b->options.repeat, &b->result.peak))
         fprintf(stderr, "smoe-bench: the device's peak: %s\n", b->result.peak.reason);
     bench_print_device(b->out, &b->options, &b->result);
-    for (size_t i = 0; status == BENCH_OK && i < bench_preset_count; i++) {
-        b->presets[i] = bench_presets[i];
-        if (b->options.tokens)
-            set_tokens(&b->presets[i], b->options.tokens);
+    program_progress_begin(false);
+    choose_rows(b);
+    for (size_t i = 0; status == BENCH_OK && i < bench_preset_count; i++)
         if (b->options.presets[i])
             status = run_preset(b, &b->presets[i]);
-    }
-    if (b->options.has_shape && b->options.tokens)
-        set_tokens(&b->options.shape, b->options.tokens);
     if (status == BENCH_OK && b->options.has_shape)
         status = run_preset(b, &b->options.shape);
+    program_progress_clear();
     return status;
 }
 
@@ -218,29 +260,40 @@ static int finish(bench *b, int status)
     }
     smoe_device_destroy(b->device);
     free(b->result.rows);
-    return fflush(stdout) == 0 ? status : BENCH_FAILED;
+    return program_end("smoe-bench", status, BENCH_FAILED);
+}
+
+static bool check_files(const bench_options *options)
+{
+    program_files files = {0};
+    const bool good = program_files_write(&files, "--json", options->json, PROGRAM_JSON) &&
+                      program_files_write(&files, "--dump", options->dump, PROGRAM_BYTES);
+    if (!good)
+        program_say("smoe-bench", files.reason);
+    program_files_release(&files);
+    return good;
 }
 
 int main(int count, char **arguments)
 {
     bench b;
+    int status;
+    program_begin();
     memset(&b, 0, sizeof b);
-    if (!bench_parse_options(count, arguments, &b.options))
+    if (!bench_parse_options(count, arguments, &b.options, &status))
+        return status;
+    if (b.options.list) {
+        bench_print_presets(stdout);
+        return program_end("smoe-bench", BENCH_OK, BENCH_FAILED);
+    }
+    if (!check_files(&b.options))
         return BENCH_REFUSED;
-    if (b.options.help || b.options.list) {
-        if (b.options.help)
-            bench_print_help();
-        else
-            bench_print_presets(stdout);
-        return fflush(stdout) == 0 ? BENCH_OK : BENCH_FAILED;
-    }
-    b.out = b.options.json && strcmp(b.options.json, "-") == 0 ? stderr : stdout;
+    b.out = program_is_stdout(b.options.json) || program_is_stdout(b.options.dump) ? stderr : stdout;
     b.log.print = b.options.validate;
-    int status = run_all(&b);
-    if (status == BENCH_OK) {
+    status = run_all(&b);
+    if (b.result.row_count > 0)
         bench_print_summary(b.out, &b.result);
-        if (b.options.json && !bench_write_json(b.options.json, &b.options, &b.result))
-            status = BENCH_FAILED;
-    }
+    if (program_is_stdout(b.options.json) && b.result.row_count > 0 && !bench_write_json(b.options.json, &b.options, &b.result))
+        status = BENCH_FAILED;
     return finish(&b, status);
 }

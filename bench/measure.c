@@ -1,11 +1,11 @@
 /* Runs the rows and sums the times up. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 
 #include "bench.h"
+#include "program/progress.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MIN_REPEATS 3
 #define MAX_REPEATS 4096
@@ -15,13 +15,6 @@
 typedef struct sample {
     double stage[SMOE_STAGE_COUNT], device, host;
 } sample;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static int compare_rising(const void *left, const void *right)
 {
@@ -53,9 +46,9 @@ double bench_run_time(const bench_run *run)
 static smoe_result take_sample(smoe_device_layer *layer, const smoe_forward_params *params, sample *out)
 {
     smoe_timings timings;
-    const double begin = now();
+    const double begin = program_now();
     const smoe_result result = smoe_device_layer_repeat(layer, params, false, 1, &timings);
-    out->host = now() - begin;
+    out->host = program_now() - begin;
     out->device = timings.device_total;
     memcpy(out->stage, timings.stage, sizeof out->stage);
     return result;
@@ -105,10 +98,11 @@ static smoe_result time_runs(const bench_options *options, const source sources[
     uint32_t count = 0;
 
     /* The first forwards have compiled and touched everything already; this is for clocks that rise under load. */
-    for (const double end = now() + WARM_UP * options->seconds * 1e9; result == SMOE_SUCCESS && !options->repeat && now() < end;)
+    for (const double end = program_now() + WARM_UP * options->seconds * 1e9;
+         result == SMOE_SUCCESS && !options->repeat && program_now() < end;)
         result = take_sample(hard->layer, &hard->params, &samples[0]);
-    for (const double end = now() + options->seconds * 1e9;
-         result == SMOE_SUCCESS && count < most && (options->repeat || count < MIN_REPEATS || now() < end);
+    for (const double end = program_now() + options->seconds * 1e9;
+         result == SMOE_SUCCESS && count < most && (options->repeat || count < MIN_REPEATS || program_now() < end);
          count++)
         for (uint32_t kind = 0; result == SMOE_SUCCESS && kind < SAMPLE_KINDS; kind++)
             if (sources[kind].layer)
@@ -128,17 +122,6 @@ static smoe_result time_runs(const bench_options *options, const source sources[
     return result;
 }
 
-static smoe_result dump(const char *path, const float *y, size_t count)
-{
-    FILE *file = fopen(path, "wb");
-    const bool written = file && fwrite(y, sizeof *y, count, file) == count;
-    if ((file && fclose(file) != 0) || !written) {
-        fprintf(stderr, "smoe-bench: cannot write %s\n", path);
-        return SMOE_ERROR_FILE;
-    }
-    return SMOE_SUCCESS;
-}
-
 /* A first forward of each kind, untimed: it warms up, and the routings' reports say what ran. */
 static smoe_result run_once(const bench_options *options, const bench_data *data, bench_row *row, const source sources[SAMPLE_KINDS])
 {
@@ -156,7 +139,7 @@ static smoe_result run_once(const bench_options *options, const bench_data *data
             result = SMOE_ERROR_VULKAN;
         }
         if (result == SMOE_SUCCESS && i == BENCH_HARD && options->dump)
-            result = dump(options->dump, y, count);
+            result = bench_write_file(options->dump, y, count * sizeof *y, "") ? SMOE_SUCCESS : SMOE_ERROR_FILE;
     }
     free(report);
     free(y);
@@ -174,8 +157,8 @@ static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *o
     smoe_result result = SMOE_SUCCESS;
 
     params.token_count = row->tokens;
-    smooth->eps = (float)options->eps;
-    smooth->group_eps = groups ? (float)options->group_eps : 0;
+    smooth->eps = isnan(options->eps) ? 0 : options->eps;
+    smooth->group_eps = groups && !isnan(options->group_eps) ? options->group_eps : 0;
     if (groups && smooth->group_eps <= 0 && smooth->eps > 0)
         smooth->group_eps = smooth->eps;
     if (groups && smooth->group_eps <= 0)
@@ -192,9 +175,9 @@ smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *
     *out = (bench_plan_times){0};
     for (int i = 0; i <= PLAN_REPEATS && result == SMOE_SUCCESS; i++) {
         smoe_plan *plan = NULL;
-        const double begin = now();
+        const double begin = program_now();
         result = smoe_plan_create(smoe_device_context(device), desc, &plan);
-        const double time = now() - begin;
+        const double time = program_now() - begin;
         smoe_plan_destroy(plan);
         if (i == 0)
             out->first = time;

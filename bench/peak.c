@@ -1,5 +1,7 @@
 /* What the device reaches at its best: bytes per second and multiply-adds per second, by kernels made for nothing else. */
-#include "peak_gpu.h"
+#include "bench.h"
+#include "program/compute.h"
+#include "program/progress.h"
 
 #include "bench_copy.h" /* copy.comp, fma.comp and read.comp as SPIR-V, made by the build */
 #include "bench_fma.h"
@@ -26,18 +28,93 @@ static VkDeviceSize choose_size(const smoe_device_info *info)
     return size / GROUP_BYTES * GROUP_BYTES;
 }
 
+typedef struct peak_push {
+    uint32_t count;
+    float factor, step;
+} peak_push;
+
 /* What all kinds have in common. */
 typedef struct peak_run {
-    peak_gpu gpu;
+    compute gpu;
+    compute_layout layout;
+    compute_buffer buffers[2]; /* read, written */
+    VkDescriptorPool pool;
+    VkDescriptorSet set;
+    VkQueryPool stamps;
     uint32_t repeats;
 } peak_run;
+
+/* Memory that was never written may not even exist: some systems let all of it read from one page of zeros. */
+static bool fill_buffers(peak_run *run)
+{
+    if (!compute_begin(&run->gpu))
+        return false;
+    for (int i = 0; i < 2; i++)
+        run->gpu.vk.vkCmdFillBuffer(run->gpu.commands, run->buffers[i].buffer, 0, VK_WHOLE_SIZE, 0x3f800000);
+    return compute_submit(&run->gpu);
+}
+
+static bool prepare(peak_run *run, smoe_device *device, VkDeviceSize size)
+{
+    static const VkDescriptorType types[2] = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER};
+    compute *gpu = &run->gpu;
+    const bool made = compute_create(gpu, device) && compute_create_layout(gpu, types, 2, &run->layout) &&
+                      compute_create_buffer(gpu, size, COMPUTE_LOCAL, "what is read", &run->buffers[0]) &&
+                      compute_create_buffer(gpu, size, COMPUTE_LOCAL, "what is written", &run->buffers[1]) &&
+                      compute_create_pool(gpu, &run->layout, 1, &run->pool) &&
+                      compute_create_set(gpu, &run->layout, run->pool, &run->set) && compute_create_stamps(gpu, 2, &run->stamps);
+    if (made)
+        compute_write_set(gpu, &run->layout, run->set, run->buffers);
+    return made && fill_buffers(run);
+}
+
+static void release(peak_run *run)
+{
+    compute *gpu = &run->gpu;
+    if (gpu->device) {
+        gpu->vk.vkDestroyQueryPool(gpu->device, run->stamps, NULL);
+        gpu->vk.vkDestroyDescriptorPool(gpu->device, run->pool, NULL);
+    }
+    for (int i = 0; i < 2; i++)
+        compute_destroy_buffer(gpu, &run->buffers[i]);
+    compute_destroy_layout(gpu, &run->layout);
+    compute_destroy(gpu);
+}
+
+/* Runs a pipeline, or a copy command for VK_NULL_HANDLE, and gives its nanoseconds on the device, or on the host where the device has no
+ * timestamps. */
+static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t groups, double *nanoseconds)
+{
+    compute *gpu = &run->gpu;
+    const VkBufferCopy whole = {0, 0, run->buffers[0].size};
+    double stamps[2];
+
+    if (!compute_begin(gpu))
+        return false;
+    compute_first_stamp(gpu, run->stamps, 2);
+    if (pipeline)
+        compute_dispatch(gpu, &run->layout, pipeline, run->set, push, sizeof *push, groups, 1, 1);
+    else
+        gpu->vk.vkCmdCopyBuffer(gpu->commands, run->buffers[0].buffer, run->buffers[1].buffer, 1, &whole);
+    compute_stamp(gpu, run->stamps, 1);
+    const double begin = program_now();
+    if (!compute_submit(gpu))
+        return false;
+    *nanoseconds = program_now() - begin;
+    if (!run->stamps)
+        return true;
+    if (!compute_read_stamps(gpu, run->stamps, 2, stamps))
+        return false;
+    *nanoseconds = stamps[1];
+    return true;
+}
 
 /* The shortest of some runs; the first warms up. */
 static bool best_time(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t groups, double *best)
 {
     for (uint32_t i = 0; i <= run->repeats; i++) {
         double time;
-        if (!peak_gpu_time(&run->gpu, pipeline, push, groups, &time))
+        if (!time_once(run, pipeline, push, groups, &time))
             return false;
         if (i == 1 || (i > 1 && time < *best))
             *best = time;
@@ -47,14 +124,14 @@ static bool best_time(peak_run *run, VkPipeline pipeline, const peak_push *push,
 
 static bool measure_bytes(peak_run *run, const uint32_t *spirv, size_t spirv_size, double bytes, double *out)
 {
-    peak_gpu *gpu = &run->gpu;
+    compute *gpu = &run->gpu;
     const peak_push push = {0};
     VkPipeline pipeline = VK_NULL_HANDLE;
     double time = 0;
 
-    bool done = !spirv || peak_gpu_pipeline(gpu, spirv, spirv_size, &pipeline);
-    done = done && best_time(run, pipeline, &push, (uint32_t)(gpu->size / GROUP_BYTES), &time);
-    peak_gpu_destroy_pipeline(gpu, pipeline);
+    bool done = !spirv || compute_create_pipeline(gpu, &run->layout, spirv, spirv_size, NULL, 0, &pipeline);
+    done = done && best_time(run, pipeline, &push, (uint32_t)(run->buffers[0].size / GROUP_BYTES), &time);
+    gpu->vk.vkDestroyPipeline(gpu->device, pipeline, NULL);
     if (done && time > 0)
         *out = bytes / time * 1e9;
     return done;
@@ -62,20 +139,20 @@ static bool measure_bytes(peak_run *run, const uint32_t *spirv, size_t spirv_siz
 
 static bool measure_fma(peak_run *run, bool cpu, double *out)
 {
-    peak_gpu *gpu = &run->gpu;
+    compute *gpu = &run->gpu;
     const uint32_t groups = cpu ? 1024 : 16384; /* far more than run at once */
     peak_push push = {FMA_MIN_ROUNDS, 0.999f, 0.001f};
     VkPipeline pipeline = VK_NULL_HANDLE;
     double time = 0;
 
-    bool done = peak_gpu_pipeline(gpu, bench_fma_spirv, sizeof bench_fma_spirv, &pipeline);
+    bool done = compute_create_pipeline(gpu, &run->layout, bench_fma_spirv, sizeof bench_fma_spirv, NULL, 0, &pipeline);
     for (; done && push.count < 1u << 20; push.count *= 2) {
-        done = peak_gpu_time(gpu, pipeline, &push, groups, &time);
+        done = time_once(run, pipeline, &push, groups, &time);
         if (time > FMA_MIN_TIME)
             break;
     }
     done = done && best_time(run, pipeline, &push, groups, &time);
-    peak_gpu_destroy_pipeline(gpu, pipeline);
+    gpu->vk.vkDestroyPipeline(gpu->device, pipeline, NULL);
     if (done && time > 0)
         *out = FMA_FLOP_PER_ROUND * push.count * groups * GROUP_SIZE / time * 1e9;
     return done;
@@ -96,13 +173,13 @@ bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *
     memset(peak, 0, sizeof *peak);
     peak->buffer_size = size;
     peak->repeat_count = run.repeats;
-    const bool done = peak_gpu_create(&run.gpu, device, size) &&
+    const bool done = prepare(&run, device, size) &&
                       measure_bytes(&run, NULL, 0, 2 * (double)size, &peak->copy_command) &&
                       measure_bytes(&run, bench_copy_spirv, sizeof bench_copy_spirv, 2 * (double)size, &peak->copy_kernel) &&
                       measure_bytes(&run, bench_read_spirv, sizeof bench_read_spirv, (double)size, &peak->read) &&
                       measure_fma(&run, info->type == VK_PHYSICAL_DEVICE_TYPE_CPU, &peak->fma);
     if (!done)
-        snprintf(peak->reason, sizeof peak->reason, "%s failed", run.gpu.failed ? run.gpu.failed : "it");
-    peak_gpu_destroy(&run.gpu);
+        snprintf(peak->reason, sizeof peak->reason, "%s", run.gpu.error);
+    release(&run);
     return done;
 }

@@ -22,6 +22,10 @@ SMOE_API void smoe_checkpoint_close(smoe_checkpoint *checkpoint);
 /* The checkpoint's format: config.json's model_type, or "tutel". Static memory; NULL for NULL. */
 SMOE_API const char *smoe_checkpoint_format(const smoe_checkpoint *checkpoint);
 
+/* The files that the checkpoint is read from, for those who must not overwrite them: plain names in its folder, by index from 0 on, NULL
+ * past the last one. A name may come several times, and its file need not be there. Valid until the checkpoint is closed. */
+SMOE_API const char *smoe_checkpoint_file(const smoe_checkpoint *checkpoint, uint32_t index);
+
 /* The indices of the layers that have experts, ascending. With layers == NULL, *count receives their number; else at most *count are
  * written and *count becomes the number written. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_checkpoint_layers(const smoe_checkpoint *checkpoint, uint32_t *count, uint32_t *layers);

@@ -63,8 +63,9 @@ SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_pla
 
 /* Writes a safetensors file: tensors in the order given, metadata as pairs of key and value (2 * metadata_count strings). Names, keys
  * and values are UTF-8.
- * Errors: INVALID_ARGUMENT, FILE (cannot be written; a file that the call made is removed, one that was there is left empty),
- * OUT_OF_HOST_MEMORY. */
+ * They are written beside the file, in its folder, and take its place once they are whole: a call that fails leaves what was there. A
+ * link's target is replaced, and the link stays; so do the file's permissions. A device or a pipe is written in place.
+ * Errors: INVALID_ARGUMENT, FILE (cannot be written), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,
                                            const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
                                            const smoe_log *log);

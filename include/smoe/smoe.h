@@ -462,6 +462,27 @@ typedef struct smoe_forward_params {
 /* token_count 0, eps 0, a 1, b 50, max_active 0, temperature 1, tie_tolerance 0, scale 1, group_eps 0, keep_scores false. */
 SMOE_API smoe_forward_params smoe_forward_defaults(void);
 
+/* A number of smoe_forward_params: what it is called and may be, for files, tools and sliders. */
+typedef struct smoe_forward_number {
+    const char *name;  /* the member's, and that of layer files' metadata: "tie_tolerance" */
+    size_t offset;     /* of the float in smoe_forward_params */
+    float least, most; /* legal values, 0 aside */
+    bool zero;         /* whether 0 is legal */
+    bool groups;       /* only looked at where the layer has groups of experts */
+    const char *rule;  /* the same for a message: "0 or 1e-30 .. 1e30" */
+} smoe_forward_number;
+
+/* The index-th number: every float of smoe_forward_params. NULL past the last one. Static memory. Thread safe. */
+SMOE_API const smoe_forward_number *smoe_forward_number_get(uint32_t index);
+
+/* The one of this name; NULL where there is none, and for NULL. Static memory. Thread safe. */
+SMOE_API const smoe_forward_number *smoe_forward_number_find(const char *name);
+
+/* A number's value in `params`; puts another one there, legal or not; whether a value is legal, which NaN never is. Thread safe. */
+SMOE_API float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params);
+SMOE_API void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_params *params, float value);
+SMOE_API bool smoe_forward_number_allows(const smoe_forward_number *number, float value);
+
 /* Optional: SMOE_STAGE_COUNT + 1 timestamps written into pool, from query `first` on: one before the first stage and one after
  * each. The app resets the queries beforehand. Where a forward takes several passes (T over the plan's pass), stages repeat and
  * only the first pass is timed. */

@@ -5,7 +5,6 @@
  *     answer = softmax(head(x + y))  linear, D -> 10, here in plain C
  *
  * Everything outside the MoE layer is linear. train.py made the model; README.md names the source of the digits. */
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,67 +14,48 @@
 #include "smoe/layer_file.h"
 
 #include "digits.h"
-
-static const char usage[] =
-    "usage: smoe-digits [options]\n"
-    "  --device N|NAME  the Vulkan device: an index of smoe-devices, a part of its name, or a UUID (default: the best)\n"
-    "  --eps X          band width instead of the model's own; 0 is hard routing\n"
-    "  --index N        only digit N of the data, with all ten probabilities\n"
-    "  --all            a line for each held-out digit, not only for the first and the wrong ones\n"
-    "  --model FILE     the model (default: samples/digits/model.safetensors)\n"
-    "  --data FILE      the digits (default: samples/digits/digits.safetensors)\n"
-    "  --validate       run under the Vulkan validation layers; any message is a failure\n"
-    "exit status: 0 ran, 1 failed, 2 wrong options\n";
+#include "program/options.h"
+#include "program/output.h"
 
 typedef struct digits_options {
     const char *model, *data, *device;
-    float eps;     /* negative: the model's own */
-    int64_t index; /* negative: all held-out digits */
-    bool all, validate, help;
+    float eps; /* NaN: the model's own */
+    uint32_t index;
+    bool all, validate, one; /* one: --index is given */
 } digits_options;
 
-static bool parse_options(digits_options *out, int argc, char **argv)
+static const program_option option_rows[] = {
+    {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]", PROGRAM_TEXT(digits_options, device)},
+    {"--eps", "X", "band width instead of the model's own; 0 is hard routing", PROGRAM_FORWARD(digits_options, eps)},
+    {"--index", "N", "only digit N of the data, with all ten probabilities",
+     PROGRAM_COUNT(digits_options, index, 0, UINT32_MAX)},
+    {"--all", NULL, "a line for each held-out digit, not only for the first and the wrong ones",
+     PROGRAM_FLAG(digits_options, all)},
+    {"--model", "FILE", "the model [samples/digits/model.safetensors]", PROGRAM_TEXT(digits_options, model)},
+    {"--data", "FILE", "the digits [samples/digits/digits.safetensors]", PROGRAM_TEXT(digits_options, data)},
+    {"--validate", NULL, "run under the Vulkan validation layers; any message is a failure",
+     PROGRAM_FLAG(digits_options, validate)},
+};
+
+static const program_desc description = {
+    .name = "smoe-digits",
+    .about = "Classifies handwritten digits with a small smooth mixture-of-experts model, and shows which experts ran.",
+    .usage = {"[options]"},
+    .tables = {PROGRAM_TABLE(option_rows)},
+    .details = "Exit status: 0 ran, 1 failed, 2 wrong options.",
+};
+
+/* False where the program is to exit with *status. */
+static bool parse_options(digits_options *out, int argc, char **argv, int *status)
 {
-    *out = (digits_options){.eps = -1.0f, .index = -1};
-    for (int i = 1; i < argc; i++) {
-        const char *name = argv[i];
-        if (strcmp(name, "--all") == 0) {
-            out->all = true;
-        } else if (strcmp(name, "--validate") == 0) {
-            out->validate = true;
-        } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-            out->help = true;
-        } else if (strcmp(name, "--device") != 0 && strcmp(name, "--eps") != 0 && strcmp(name, "--index") != 0 &&
-                   strcmp(name, "--model") != 0 && strcmp(name, "--data") != 0) {
-            fprintf(stderr, "smoe-digits: unknown option %s\n", name);
-            return false;
-        } else if (++i == argc) {
-            fprintf(stderr, "smoe-digits: %s needs a value\n", name);
-            return false;
-        } else if (strcmp(name, "--eps") == 0) {
-            char *end;
-            out->eps = strtof(argv[i], &end);
-            if (end == argv[i] || *end || (out->eps != 0.0f && !(out->eps >= 1e-30f && out->eps <= 1e30f))) {
-                fprintf(stderr, "smoe-digits: --eps must be 0 or 1e-30 .. 1e30; it is '%s'\n", argv[i]);
-                return false;
-            }
-        } else if (strcmp(name, "--index") == 0) {
-            char *end;
-            unsigned long value = strtoul(argv[i], &end, 10);
-            if (!isdigit((unsigned char)argv[i][0]) || *end || value > UINT32_MAX) {
-                fprintf(stderr, "smoe-digits: --index must be a whole number; it is '%s'\n", argv[i]);
-                return false;
-            }
-            out->index = (int64_t)value;
-        } else {
-            *(strcmp(name, "--model") == 0 ? &out->model : strcmp(name, "--data") == 0 ? &out->data : &out->device) = argv[i];
-        }
-    }
-    if (out->all && out->index >= 0) {
-        fprintf(stderr, "smoe-digits: --all and --index contradict each other\n");
+    program_line line;
+    const bool read = program_read(&description, argc, argv, out, &line);
+    *status = line.status;
+    if (!read)
         return false;
-    }
-    return true;
+    out->one = program_given(&line, "--index") != NULL;
+    *status = PROGRAM_REFUSED;
+    return !(out->all && out->one) || program_refuse(&description, "--all", NULL, "contradicts --index");
 }
 
 static void print_message(void *user, smoe_log_level level, const char *text)
@@ -194,7 +174,7 @@ static bool classify(digits_run *run, const digits_options *options, const char 
         goto done;
     plan->min_tokens = plan->max_tokens = run->params.token_count = run->count;
     plan->max_active = plan->max_active ? plan->max_active : plan->expert_count;
-    run->params.eps = options->eps >= 0.0f ? options->eps : run->params.eps;
+    run->params.eps = !isnan(options->eps) ? options->eps : run->params.eps;
     x = malloc(sizeof *x * run->count * width);
     y = malloc(sizeof *y * run->count * width);
     run->report = malloc(sizeof *run->report * run->count * SMOE_REPORT_STRIDE(plan->max_active));
@@ -230,7 +210,7 @@ done:
 
 int main(int argc, char **argv)
 {
-    int status = 1;
+    int status;
     char model_path[4096], data_path[4096];
     digits_options options;
     smoe_log log = {print_message, NULL};
@@ -238,19 +218,15 @@ int main(int argc, char **argv)
     digits_run run = {.data = &data};
     smoe_layer_file *data_file = NULL;
     smoe_device *device = NULL;
-    if (!parse_options(&options, argc, argv)) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    if (options.help) {
-        fputs(usage, stdout);
-        return 0;
-    }
+    program_begin();
+    if (!parse_options(&options, argc, argv, &status))
+        return status;
+    status = 1;
     if (!open_data(&data, &data_file, options.data ? options.data : find_file(data_path, sizeof data_path, argv[0], "digits.safetensors"),
                    &log))
         goto done;
-    if (options.index >= (int64_t)data.count) {
-        fprintf(stderr, "smoe-digits: --index must be below %u, the number of digits in the data\n", data.count);
+    if (options.one && options.index >= data.count) {
+        fprintf(stderr, "smoe-digits: --index: must be below %u, the number of digits in the data\n", data.count);
         status = 2;
         goto done;
     }
@@ -261,7 +237,7 @@ int main(int argc, char **argv)
         goto done;
     }
     for (uint32_t i = 0; i < data.count; i++)
-        if (options.index >= 0 ? i == (uint32_t)options.index : data.held_out[i] == 1)
+        if (options.one ? i == options.index : data.held_out[i] == 1)
             run.index[run.count++] = i;
     if (run.count == 0) {
         fprintf(stderr, "smoe-digits: the data holds no held-out digit\n");
@@ -273,12 +249,13 @@ int main(int argc, char **argv)
                   device, &log))
         goto done;
     run.device_name = smoe_context_device_info(smoe_device_context(device))->name;
-    if (options.index >= 0)
+    if (options.one)
         digits_print_one(&run);
     else
         digits_print_all(&run, options.all);
     status = smoe_device_validation_count(device) > 0;
 done:
+    status = program_end("smoe-digits", status, 1);
     smoe_device_destroy(device);
     smoe_layer_file_close(data_file);
     free(run.index);

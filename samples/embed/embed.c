@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/options.h"
+#include "program/output.h"
+
 #include "embed_block.h" /* block.comp as SPIR-V, made by the build */
 #include "reference.h"
 
@@ -207,9 +210,16 @@ static void fill(const struct app *app, int part, float size)
     }
 }
 
-int main(void)
+static const program_desc description = {
+    .name = "smoe-embed",
+    .about = "Puts a mixture-of-experts layer between a program's own Vulkan dispatches, and compares with plain C.",
+    .usage = {""},
+};
+
+int main(int count, char **arguments)
 {
     static struct app app;
+    program_line line;
     const smoe_log log = {print_log, NULL};
     smoe_context *context;
     smoe_plan *plan;
@@ -220,6 +230,9 @@ int main(void)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &size_control};
 
+    program_begin();
+    if (!program_read(&description, count, arguments, NULL, &line))
+        return line.status;
     create_device(&app, &features);
     const smoe_context_desc context_desc = {.get_instance_proc_addr = vkGetInstanceProcAddr, .instance = app.instance,
                                             .physical_device = app.physical_device, .device = app.device,
@@ -260,5 +273,5 @@ int main(void)
     vkFreeMemory(app.device, app.memory, NULL);
     vkDestroyDevice(app.device, NULL);
     vkDestroyInstance(app.instance, NULL);
-    return difference < 1e-5 ? 0 : 1;
+    return program_end("smoe-embed", difference < 1e-5 ? 0 : 1, 1);
 }

@@ -1,17 +1,17 @@
 /* --batch FOLDER: pictures in folders named by their class, and which classes the model takes for which. */
-#define _POSIX_C_SOURCE 200809L /* isatty, fileno */
 #include "classify.h"
+#include "program/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "program/text.h"
 
 #define MATRIX_CLASSES 20u /* a wider table does not fit a screen */
 #define LISTED 20u         /* in its place: classes, and pairs of them */
 #define NAME_COLUMNS 32u   /* at most */
 #define HEAD_COLUMNS 6u
-#define BAR_WIDTH 40u
 
 /* Pictures of a class that got one answer. */
 typedef struct cell {
@@ -24,7 +24,6 @@ typedef struct batch {
     uint32_t *labels;   /* [pictures.count] */
     cell *cells;        /* [pictures.count]: one for each classified picture; by merge_cells: one for each pair, sorted */
     uint32_t cell_count, seen, classified, right, failed;
-    bool progress;
 } batch;
 
 /* The class that a folder stands for: by the model's names, else, as torchvision's ImageFolder has it, by its place among the folders. */
@@ -68,18 +67,6 @@ static bool list_pictures(batch *b, const char *folder)
     return done && (b->pictures.count > 0 || vision_fail("%s has no pictures in its folders", folder));
 }
 
-static void show_progress(const batch *b)
-{
-    const uint32_t full = (uint32_t)((uint64_t)BAR_WIDTH * b->seen / b->pictures.count);
-    char line[BAR_WIDTH + 64] = "[";
-    if (!b->progress)
-        return;
-    memset(line + 1, '.', BAR_WIDTH);
-    memset(line + 1, '#', full);
-    snprintf(line + 1 + BAR_WIDTH, sizeof line - 1 - BAR_WIDTH, "] %u of %u", b->seen, b->pictures.count);
-    vision_show_progress(line);
-}
-
 static bool count_answer(void *user, const classify_result *result)
 {
     batch *b = user;
@@ -87,7 +74,7 @@ static bool count_answer(void *user, const classify_result *result)
     uint32_t answer;
     double probability;
     b->seen++;
-    show_progress(b);
+    program_progress(b->seen, b->pictures.count, "pictures");
     if (!result->logits) {
         b->failed++;
         return true;
@@ -141,7 +128,7 @@ static uint32_t count_of(const batch *b, uint32_t label, uint32_t answer)
 
 static void print_name(const char *name, uint32_t columns, bool head)
 {
-    vision_print_name(stdout, name, columns, columns, head);
+    program_print_name(stdout, name, columns, columns, head);
 }
 
 static uint32_t widest_name(const vision_model *model)
@@ -227,7 +214,7 @@ static bool print_worst(const batch *b)
     printf("the classes least often right, of %u with pictures\n", present);
     for (uint32_t i = 0; i < present && i < LISTED; i++) {
         printf("%5.1f %%  %u of %u  ", 100.0 * outcomes[i].right / outcomes[i].count, outcomes[i].right, outcomes[i].count);
-        vision_print(stdout, vision_class_name(model, outcomes[i].label, number));
+        program_print(stdout, vision_class_name(model, outcomes[i].label, number));
         printf("\n");
     }
     free(outcomes);
@@ -246,9 +233,9 @@ static void print_confusions(batch *b)
         if (one->label == one->answer)
             continue;
         printf("%6u  ", one->count);
-        vision_print(stdout, vision_class_name(model, one->label, row));
+        program_print(stdout, vision_class_name(model, one->label, row));
         printf(" for ");
-        vision_print(stdout, vision_class_name(model, one->answer, column));
+        program_print(stdout, vision_class_name(model, one->answer, column));
         printf("\n");
         printed++;
     }
@@ -257,7 +244,7 @@ static void print_confusions(batch *b)
 int classify_run_batch(classify_session *session)
 {
     const uint32_t classes = session->model->class_count;
-    batch b = {.session = session, .progress = isatty(fileno(stderr))};
+    batch b = {.session = session};
     const bool listed = list_pictures(&b, session->options->batch);
     const int opened = listed ? classify_open_device(session) : CLASSIFY_REFUSED;
     bool done = opened == CLASSIFY_OK;
@@ -266,7 +253,7 @@ int classify_run_batch(classify_session *session)
         done = vision_fail("out of memory");
     done = done && classify_start(session, b.pictures.count, false) &&
            classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
-    vision_show_progress(NULL);
+    program_progress_clear();
     if (done && b.classified == 0)
         done = vision_fail("%s: none of its %u pictures could be classified", session->options->batch, b.pictures.count);
     if (done) {

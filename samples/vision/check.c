@@ -1,10 +1,13 @@
 /* --check: the images that models' files carry, against the logits they expect. */
 #include "classify.h"
+#include "program/output.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "program/text.h"
 
 #define ALLOWED 1e-4 /* of the largest |logit| */
 #define OUT_PATH_SIZE 4096
@@ -50,7 +53,7 @@ static const char *expert_kernel(const classify_session *session, uint32_t block
     char reason[SMOE_REASON_SIZE];
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
     plan.max_tokens = tokens;
-    const smoe_type type = options->has_weights ? options->weights : model->weight_type;
+    const smoe_type type = options->weights >= 0 ? (smoe_type)options->weights : model->weight_type;
     plan.types = (smoe_matrix_types)SMOE_TYPES(type);
     const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &plan, tokens}, choices, reason);
     return result == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
@@ -122,7 +125,7 @@ static void print_heading(classify_session *session)
 {
     if (session->heading_count++ > 0)
         printf("\n");
-    vision_print(stdout, session->model->path);
+    program_print(stdout, session->model->path);
     printf("\n");
 }
 
@@ -135,7 +138,7 @@ static int check_model(classify_session *session)
     uint32_t agree = 0, last = 0;
     expected want = {0};
 
-    if (!find_expected(model, &want) || !classify_check_out(session, session->options->pictures, session->options->check_count))
+    if (!find_expected(model, &want))
         return CLASSIFY_REFUSED;
     const int opened = classify_open_device(session);
     if (opened != CLASSIFY_OK)
@@ -186,17 +189,23 @@ static bool name_out(const classify_options *options, uint32_t index, char *path
     return (length > 0 && (size_t)length < size) || vision_fail("--out %s: the path is too long", options->out);
 }
 
-static bool outputs_differ(const classify_options *options)
+/* Before anything runs. */
+static bool check_files(const classify_options *options)
 {
-    char path[OUT_PATH_SIZE], other[OUT_PATH_SIZE];
-    for (uint32_t i = 0; options->out && i < options->check_count; i++) {
-        if (!name_out(options, i, path, sizeof path))
-            return false;
-        for (uint32_t j = 0; j < i; j++)
-            if (name_out(options, j, other, sizeof other) && strcmp(path, other) == 0)
-                return vision_fail("--out: %s would be written for two of the files", path);
+    char path[OUT_PATH_SIZE];
+    program_files files = {0};
+    bool good = true;
+    if (!options->out)
+        return true;
+    for (uint32_t i = 0; i < options->check_count; i++)
+        program_files_read(&files, "one of the files of --check", options->pictures[i]);
+    for (uint32_t i = 0; good && i < options->check_count; i++) {
+        good = name_out(options, i, path, sizeof path);
+        if (good && !program_files_write(&files, "--out", path, PROGRAM_SAFETENSORS))
+            good = vision_fail("%s", files.reason);
     }
-    return true;
+    program_files_release(&files);
+    return good;
 }
 
 static int check_file(classify_session *session, uint32_t index)
@@ -217,13 +226,13 @@ static int check_file(classify_session *session, uint32_t index)
 /* The largest of the files' exit statuses. What is printed of each comes out before the next one's errors. */
 int classify_run_check(classify_session *session)
 {
-    int status = outputs_differ(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
+    int status = check_files(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
     const uint32_t count = status == CLASSIFY_OK ? session->options->check_count : 0;
     for (uint32_t i = 0; i < count && !session->lost; i++) {
         const int one = check_file(session, i);
         status = one > status ? one : status;
         if (i + 1 < count)
-            fflush(stdout); /* an error stays: main looks for it */
+            program_flush();
     }
     return status;
 }

@@ -21,13 +21,13 @@ typedef struct classify_options {
     uint32_t picture_count, check_count;
     uint32_t batch_size, repeat;
     float eps; /* NaN: the model's own */
-    bool has_weights, validate, no_subgroups, help;
-    smoe_type weights;
+    int weights; /* smoe_type; -1: as the file has them */
+    bool validate, no_subgroups;
 } classify_options;
 
-/* False, with the reason printed, for a command line that cannot be obeyed. Moves the pictures' paths to the front, after the program's. */
-bool classify_parse_options(int count, char **arguments, classify_options *options);
-void classify_print_help(void);
+/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the pictures' paths to
+ * the front, after the program's. */
+bool classify_parse_options(int count, char **arguments, classify_options *options, int *status);
 
 /* Paths that belong together. */
 typedef struct path_list {
@@ -41,7 +41,6 @@ bool path_list_add(path_list *list, const char *folder, const char *name); /* fo
 bool path_list_add_folder(path_list *list, const char *folder, bool folders);
 /* A folder's files that are pictures by their name or their first bytes, but for --out's and --report's. A line for each of the others. */
 bool path_list_add_pictures(path_list *list, const char *folder, const classify_options *options);
-bool path_is_same(const char *path, const char *other); /* one file by both names; false if either is NULL or not there */
 void path_list_release(path_list *list);
 bool path_is_folder(const char *path);
 #ifdef _WIN32
@@ -101,13 +100,7 @@ void classify_rank(const float *logits, uint32_t class_count, uint32_t count, ui
 
 void classify_print_times(const classify_session *session);
 
-/* Before anything runs: false, after printing why, if --out cannot be written, or names the model, the report, a file of the list or
- * something that is no safetensors file. True without --out. */
-bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count);
-
 /* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size] and the rows' paths, as safetensors. */
 bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images, const float *logits);
-
-double classify_now(void); /* nanoseconds */
 
 #endif

@@ -1,9 +1,7 @@
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "engine_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STAGING_SIZE ((VkDeviceSize)16 << 20)
 
@@ -18,7 +16,7 @@ const char *vision_stage_name(vision_stage stage)
 /* The largest batch, of those asked for, that fits: halved until the shaders can see every part, and the memory holds all. */
 static bool plan_memory(vision_engine *engine)
 {
-    const smoe_device_info *info = engine->gpu->info;
+    const smoe_device_info *info = engine->gpu->compute.info;
     for (;; engine->desc.max_batch /= 2) {
         if (engine->desc.max_batch == 0)
             return vision_fail("one image of this model needs more memory than the device's shaders can see at once, or than it has");
@@ -38,25 +36,17 @@ static bool plan_memory(vision_engine *engine)
 static bool allocate_memory(vision_engine *engine)
 {
     gpu *g = engine->gpu;
-    if (!gpu_arena_allocate(g, &engine->weights.arena, GPU_MEMORY_DEVICE, "the model's weights") ||
-        !gpu_arena_allocate(g, &engine->activations.arena, GPU_MEMORY_DEVICE, "the activations of a batch") ||
-        !gpu_arena_allocate(g, &engine->host, GPU_MEMORY_HOST, "images and logits"))
+    if (!gpu_arena_allocate(g, &engine->weights.arena, COMPUTE_SHARED, "the model's weights") ||
+        !gpu_arena_allocate(g, &engine->activations.arena, COMPUTE_SHARED, "the activations of a batch") ||
+        !gpu_arena_allocate(g, &engine->host, COMPUTE_HOST, "images and logits"))
         return false;
     gpu_arena_begin(&engine->staging, g);
     gpu_arena_take(&engine->staging, STAGING_SIZE);
-    if (!engine->weights.arena.mapped && !gpu_arena_allocate(g, &engine->staging, GPU_MEMORY_HOST, "the staging buffer"))
+    if (!engine->weights.arena.mapped && !gpu_arena_allocate(g, &engine->staging, COMPUTE_HOST, "the staging buffer"))
         return false;
     const bool uploaded = engine_upload_weights(engine);
     gpu_arena_destroy(g, &engine->staging);
     return uploaded;
-}
-
-static bool create_queries(vision_engine *engine)
-{
-    gpu *g = engine->gpu;
-    const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP,
-                                        .queryCount = engine->op_count + 1};
-    return g->timestamp_mask == 0 || gpu_check(g->vk.vkCreateQueryPool(g->device, &info, NULL, &engine->query_pool), "vkCreateQueryPool");
 }
 
 bool vision_engine_create(gpu *g, const vision_model *model, const vision_engine_desc *desc, vision_engine **out)
@@ -70,7 +60,8 @@ bool vision_engine_create(gpu *g, const vision_model *model, const vision_engine
     engine->desc = *desc;
     engine_choose_kernels(engine);
     if (engine_plan_weights(engine) && plan_memory(engine) && allocate_memory(engine) &&
-        engine_create_pipelines(engine) && engine_create_experts(engine) && engine_plan_work(engine) && create_queries(engine)) {
+        engine_create_pipelines(engine) && engine_create_experts(engine) && engine_plan_work(engine) &&
+        gpu_good(g, compute_create_stamps(&g->compute, engine->op_count + 1, &engine->stamps))) {
         *out = engine;
         return true;
     }
@@ -85,9 +76,9 @@ void vision_engine_destroy(vision_engine *engine)
     gpu *g = engine->gpu;
     engine_destroy_experts(engine);
     for (uint32_t i = 0; i < 2 * engine->op_count; i++)
-        g->vk.vkDestroyBufferView(g->device, engine->ops[i / 2].texels[i % 2], NULL);
-    g->vk.vkDestroyQueryPool(g->device, engine->query_pool, NULL);
-    g->vk.vkDestroyDescriptorPool(g->device, engine->descriptor_pool, NULL);
+        g->compute.vk.vkDestroyBufferView(g->compute.device, engine->ops[i / 2].texels[i % 2], NULL);
+    g->compute.vk.vkDestroyQueryPool(g->compute.device, engine->stamps, NULL);
+    g->compute.vk.vkDestroyDescriptorPool(g->compute.device, engine->descriptor_pool, NULL);
     gpu_arena_destroy(g, &engine->staging);
     gpu_arena_destroy(g, &engine->host);
     gpu_arena_destroy(g, &engine->activations.arena);
@@ -104,66 +95,51 @@ uint32_t vision_engine_max_batch(const vision_engine *engine)
 
 static void record_dispatch(vision_engine *engine, const engine_op *op, uint32_t count)
 {
-    gpu *g = engine->gpu;
     engine_op now = *op;
     now.push.rows_now = op->z ? op->rows : op->rows * count;
     const uint32_t groups = (now.push.rows_now + op->group_rows - 1) / op->group_rows;
-    g->vk.vkCmdBindPipeline(g->commands, VK_PIPELINE_BIND_POINT_COMPUTE, engine->pipelines[op->pipeline]);
-    g->vk.vkCmdBindDescriptorSets(g->commands, VK_PIPELINE_BIND_POINT_COMPUTE, g->layout, 0, 1, &op->set, 0, NULL);
-    g->vk.vkCmdPushConstants(g->commands, g->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof now.push, &now.push);
-    g->vk.vkCmdDispatch(g->commands, op->column_groups, groups < ENGINE_MAX_GROUPS ? groups : ENGINE_MAX_GROUPS, op->z ? op->z * count : 1);
+    compute_dispatch(&engine->gpu->compute, &engine->gpu->layout, engine->pipelines[op->pipeline], op->set, &now.push, sizeof now.push,
+                     op->column_groups, groups < ENGINE_MAX_GROUPS ? groups : ENGINE_MAX_GROUPS, op->z ? op->z * count : 1);
 }
 
 static bool record(vision_engine *engine, uint32_t count)
 {
-    gpu *g = engine->gpu;
+    compute *c = &engine->gpu->compute;
     bool ordered = true; /* after what came before: the submission, or smoe_forward, which sees to it itself */
-    if (!gpu_begin(g))
+    if (!gpu_begin(engine->gpu))
         return false;
-    if (engine->query_pool) {
-        g->vk.vkCmdResetQueryPool(g->commands, engine->query_pool, 0, engine->op_count + 1);
-        g->vk.vkCmdWriteTimestamp(g->commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, engine->query_pool, 0);
-    }
+    compute_first_stamp(c, engine->stamps, engine->op_count + 1);
     for (uint32_t i = 0; i < engine->op_count; i++) {
         const engine_op *op = &engine->ops[i];
         if (op->pipeline == PIPELINE_EXPERTS) {
             const engine_block *block = &engine->blocks[op->block];
             smoe_forward_params params = block->params;
             params.token_count = op->rows * count;
-            if (smoe_forward(g->commands, block->layer, block->binding, &params, NULL) != SMOE_SUCCESS)
+            if (smoe_forward(c->commands, block->layer, block->binding, &params, NULL) != SMOE_SUCCESS)
                 return false;
         } else {
             if (!ordered)
-                gpu_barrier(g);
+                compute_barrier(c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                                VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
             record_dispatch(engine, op, count);
         }
         ordered = op->pipeline == PIPELINE_EXPERTS;
-        if (engine->query_pool)
-            g->vk.vkCmdWriteTimestamp(g->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, engine->query_pool, i + 1);
+        compute_stamp(c, engine->stamps, i + 1);
     }
     return true;
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 static bool read_times(vision_engine *engine, vision_times *times)
 {
-    const gpu *g = engine->gpu;
-    const double period = (double)g->info->timestamp_period;
-    uint64_t ticks[ENGINE_MAX_OPS + 1];
-    if (!engine->query_pool)
+    gpu *g = engine->gpu;
+    double stamps[ENGINE_MAX_OPS + 1];
+    if (!engine->stamps)
         return true;
-    if (!gpu_check(g->vk.vkGetQueryPoolResults(g->device, engine->query_pool, 0, engine->op_count + 1, sizeof ticks, ticks, sizeof *ticks,
-                                               VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT), "vkGetQueryPoolResults"))
+    if (!gpu_good(g, compute_read_stamps(&g->compute, engine->stamps, engine->op_count + 1, stamps)))
         return false;
     for (uint32_t i = 0; i < engine->op_count; i++)
-        times->stage[engine->ops[i].stage] += (double)((ticks[i + 1] - ticks[i]) & g->timestamp_mask) * period;
-    times->device = (double)((ticks[engine->op_count] - ticks[0]) & g->timestamp_mask) * period;
+        times->stage[engine->ops[i].stage] += stamps[i + 1] - stamps[i];
+    times->device = stamps[engine->op_count];
     return true;
 }
 
@@ -172,13 +148,13 @@ bool vision_engine_run(vision_engine *engine, const float *images, uint32_t coun
     const vision_model *model = engine->model;
     const size_t image_size = sizeof *images * 3 * model->image_size * model->image_size;
     vision_times taken = {{0}, 0, 0};
-    const double begin = now();
+    const double begin = program_now();
 
     memcpy(engine->host.mapped + engine->images.offset, images, image_size * count);
     if (!record(engine, count) || !gpu_submit(engine->gpu))
         return false;
     memcpy(logits, engine->host.mapped + engine->logits.offset, sizeof *logits * count * model->class_count);
-    taken.host = now() - begin;
+    taken.host = program_now() - begin;
     if (!read_times(engine, &taken))
         return false;
     if (times)

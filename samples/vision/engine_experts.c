@@ -17,8 +17,9 @@ static const smoe_plan *find_plan(const vision_engine *engine, uint32_t index, c
 static bool same_kernels(const vision_engine *engine, const smoe_plan_desc *desc)
 {
     smoe_kernel_choice one[SMOE_STAGE_COUNT], all[SMOE_STAGE_COUNT];
-    if (smoe_select_kernels(&(smoe_selection_desc){engine->gpu->info, desc, engine->model->tokens}, one, NULL) != SMOE_SUCCESS ||
-        smoe_select_kernels(&(smoe_selection_desc){engine->gpu->info, desc, desc->max_tokens}, all, NULL) != SMOE_SUCCESS)
+    const smoe_device_info *info = engine->gpu->compute.info;
+    if (smoe_select_kernels(&(smoe_selection_desc){info, desc, engine->model->tokens}, one, NULL) != SMOE_SUCCESS ||
+        smoe_select_kernels(&(smoe_selection_desc){info, desc, desc->max_tokens}, all, NULL) != SMOE_SUCCESS)
         return false;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         if (strcmp(one[i].name, all[i].name) != 0)
@@ -48,8 +49,9 @@ bool engine_plan_experts(vision_engine *engine)
         if (!model->blocks[i].experts)
             continue;
         const smoe_plan_desc desc = describe(engine, i, engine->desc.max_batch);
+        engine_show_compiling(engine, i);
         block->plan = find_plan(engine, i, &desc);
-        if (!block->plan && smoe_plan_create(smoe_device_context(engine->gpu->owner), &desc, &block->own_plan) != SMOE_SUCCESS)
+        if (!block->plan && smoe_plan_create(smoe_device_context(engine->gpu->compute.owner), &desc, &block->own_plan) != SMOE_SUCCESS)
             return false;
         block->plan = block->plan ? block->plan : block->own_plan;
         block->params = model->blocks[i].params;

@@ -5,6 +5,7 @@
 #include "gpu.h" /* first: it brings volk */
 
 #include "engine.h"
+#include "program/progress.h"
 
 #define DECLARE_UINT uint32_t
 #define DECLARE_FLOAT float
@@ -104,10 +105,16 @@ struct vision_engine {
     uint32_t tile_rows, tile_columns; /* its tile */
     VkPipeline pipelines[PIPELINE_COUNT];
     VkDescriptorPool descriptor_pool;
-    VkQueryPool query_pool;  /* VK_NULL_HANDLE without timestamps */
+    VkQueryPool stamps;      /* VK_NULL_HANDLE without timestamps */
     engine_op ops[ENGINE_MAX_OPS];
     uint32_t op_count;
 };
+
+/* The driver takes its time over the blocks' pipelines and then this folder's. */
+static inline void engine_show_compiling(const vision_engine *engine, uint32_t done)
+{
+    program_progress(done, engine->model->depth + PIPELINE_COUNT, "kernels compiled");
+}
 
 /* All return false after printing why. */
 bool engine_plan_weights(vision_engine *engine);   /* parts of the arena, before it is allocated */

@@ -92,21 +92,21 @@ bool engine_plan_activations(vision_engine *engine, uint32_t batch)
     plan_expert_memory(engine, (uint32_t)tokens);
     const uint64_t largest = device.largest > host.largest ? device.largest : host.largest;
     return rows <= (uint64_t)engine->tile_rows * ENGINE_MAX_GROUPS && n * model->heads <= ENGINE_MAX_GROUPS &&
-           largest <= engine->gpu->info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
+           largest <= engine->gpu->compute.info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
 }
 
 /* ---- pipelines ----------------------------------------------------------------------------------------------------- */
 
 void engine_choose_kernels(vision_engine *engine)
 {
-    const smoe_device_info *info = engine->gpu->info;
+    const smoe_device_info *info = engine->gpu->compute.info;
     const uint32_t lanes = info->subgroup_size;
     engine->cpu = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
     /* matmul_broadcast: subgroups of one size, so that a workgroup of that size is one; and texel buffers of any size that storage buffers
      * may have, texels being four float16 at the least. */
     engine->broadcast = engine->cpu && !engine->desc.no_subgroups && (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) &&
                         info->subgroup_size_min == lanes && info->subgroup_size_max == lanes && lanes <= LANES_MOST &&
-                        engine->gpu->limits.maxTexelBufferElements >= info->max_storage_buffer_range / 8;
+                        engine->gpu->compute.limits.maxTexelBufferElements >= info->max_storage_buffer_range / 8;
     engine->tile_rows = engine->broadcast ? BROADCAST_ROWS : TILED_SIDE;
     engine->tile_columns = engine->broadcast ? lanes * LANE_COLUMNS : TILED_SIDE;
 }
@@ -115,22 +115,33 @@ bool engine_create_pipelines(vision_engine *engine)
 {
     gpu *g = engine->gpu;
     const VkBool32 half = engine->desc.weight_type == SMOE_TYPE_FLOAT16;
-    const uint32_t lanes = g->info->subgroup_size, matmul_size = engine->broadcast ? lanes : TILED_THREADS;
+    const uint32_t lanes = g->compute.info->subgroup_size, matmul_size = engine->broadcast ? lanes : TILED_THREADS;
     const gpu_constants matmul = {.workgroup_size = matmul_size, .half = half}, activations = {.workgroup_size = matmul_size};
     const gpu_constants transposed = {.workgroup_size = matmul_size, .transposed = VK_TRUE};
     const gpu_constants rows = {.workgroup_size = engine->cpu ? lanes : ROWS_THREADS, .team = engine->cpu ? 1 : ROWS_THREADS};
     const uint32_t *spirv = engine->broadcast ? vision_matmul_broadcast_spirv : vision_matmul_tiled_spirv;
     const size_t size = engine->broadcast ? sizeof vision_matmul_broadcast_spirv : sizeof vision_matmul_tiled_spirv;
-    VkPipeline *p = engine->pipelines;
+    const struct {
+        const uint32_t *spirv;
+        size_t size;
+        const gpu_constants *constants;
+    } kernels[PIPELINE_COUNT] = {
+        [PIPELINE_MATMUL] = {spirv, size, &matmul},
+        [PIPELINE_MATMUL_ACTIVATIONS] = {spirv, size, &activations},
+        [PIPELINE_MATMUL_TRANSPOSED] = {spirv, size, &transposed},
+        [PIPELINE_LAYER_NORM] = {vision_layer_norm_spirv, sizeof vision_layer_norm_spirv, &rows},
+        [PIPELINE_SOFTMAX] = {vision_softmax_spirv, sizeof vision_softmax_spirv, &rows},
+        [PIPELINE_UNFOLD] = {vision_unfold_spirv, sizeof vision_unfold_spirv, &rows},
+        [PIPELINE_TOKENS] = {vision_tokens_spirv, sizeof vision_tokens_spirv, &rows},
+        [PIPELINE_ADD] = {vision_add_spirv, sizeof vision_add_spirv, &rows},
+    };
 
-    return gpu_pipeline(g, spirv, size, &matmul, &p[PIPELINE_MATMUL]) &&
-           gpu_pipeline(g, spirv, size, &activations, &p[PIPELINE_MATMUL_ACTIVATIONS]) &&
-           gpu_pipeline(g, spirv, size, &transposed, &p[PIPELINE_MATMUL_TRANSPOSED]) &&
-           gpu_pipeline(g, vision_layer_norm_spirv, sizeof vision_layer_norm_spirv, &rows, &p[PIPELINE_LAYER_NORM]) &&
-           gpu_pipeline(g, vision_softmax_spirv, sizeof vision_softmax_spirv, &rows, &p[PIPELINE_SOFTMAX]) &&
-           gpu_pipeline(g, vision_unfold_spirv, sizeof vision_unfold_spirv, &rows, &p[PIPELINE_UNFOLD]) &&
-           gpu_pipeline(g, vision_tokens_spirv, sizeof vision_tokens_spirv, &rows, &p[PIPELINE_TOKENS]) &&
-           gpu_pipeline(g, vision_add_spirv, sizeof vision_add_spirv, &rows, &p[PIPELINE_ADD]);
+    for (int i = 0; i < PIPELINE_COUNT; i++) {
+        engine_show_compiling(engine, engine->model->depth + (uint32_t)i);
+        if (!gpu_pipeline(g, kernels[i].spirv, kernels[i].size, kernels[i].constants, &engine->pipelines[i]))
+            return false;
+    }
+    return true;
 }
 
 /* ---- dispatches ---------------------------------------------------------------------------------------------------- */
@@ -141,7 +152,7 @@ static engine_op *add_op(vision_engine *engine, vision_stage stage, engine_pipel
     const bool matmul = pipeline <= PIPELINE_MATMUL_TRANSPOSED, reduces = pipeline == PIPELINE_LAYER_NORM || pipeline == PIPELINE_SOFTMAX;
     engine_op *op = &engine->ops[engine->op_count++];
     *op = (engine_op){.stage = stage, .pipeline = pipeline, .rows = rows, .z = z, .column_groups = 1,
-                      .group_rows = matmul ? engine->tile_rows : reduces && engine->cpu ? engine->gpu->info->subgroup_size : 1};
+                      .group_rows = matmul ? engine->tile_rows : reduces && engine->cpu ? engine->gpu->compute.info->subgroup_size : 1};
     return op;
 }
 
@@ -279,19 +290,14 @@ static bool create_views(vision_engine *engine, engine_op *op)
 static bool create_sets(vision_engine *engine)
 {
     gpu *g = engine->gpu;
-    const VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, engine->op_count * VISION_BINDING_BUFFERS},
-                                          {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, engine->op_count * 2}};
-    const VkDescriptorPoolCreateInfo info = {VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, engine->op_count, 2, sizes};
-    if (!gpu_check(g->vk.vkCreateDescriptorPool(g->device, &info, NULL, &engine->descriptor_pool), "vkCreateDescriptorPool"))
+    if (!gpu_good(g, compute_create_pool(&g->compute, &g->layout, engine->op_count, &engine->descriptor_pool)))
         return false;
     for (uint32_t i = 0; i < engine->op_count; i++) {
         engine_op *op = &engine->ops[i];
         const bool texels = engine->broadcast && op->pipeline <= PIPELINE_MATMUL_TRANSPOSED;
-        const VkDescriptorSetAllocateInfo allocate = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, engine->descriptor_pool, 1,
-                                                      &g->set_layout};
         if (op->pipeline == PIPELINE_EXPERTS)
             continue;
-        if (!gpu_check(g->vk.vkAllocateDescriptorSets(g->device, &allocate, &op->set), "vkAllocateDescriptorSets") ||
+        if (!gpu_good(g, compute_create_set(&g->compute, &g->layout, engine->descriptor_pool, &op->set)) ||
             (texels && !create_views(engine, op)))
             return false;
         gpu_write_set(g, op->set, op->parts, texels ? op->texels : NULL);

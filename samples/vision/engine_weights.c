@@ -21,7 +21,7 @@ static bool plan_linear(vision_engine *engine, const vision_linear *linear, engi
     out->weight = gpu_arena_take(&engine->weights.arena, smoe_type_size(engine->desc.weight_type, count));
     if (linear->bias)
         out->bias = take_floats(engine, linear->rows);
-    return out->weight.size <= engine->gpu->info->max_storage_buffer_range ||
+    return out->weight.size <= engine->gpu->compute.info->max_storage_buffer_range ||
            vision_fail("tensor %.200s is larger than the device's shaders can see at once", linear->weight->name);
 }
 

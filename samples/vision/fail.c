@@ -1,64 +1,9 @@
 #include "fail.h"
 
 #include <stdarg.h>
-#include <string.h>
+#include <stdio.h>
 
-static bool progress_shown;
-
-/* RFC 3629, without the control characters of Unicode, those that turn the direction of what follows among them. */
-int vision_printable(const char *character)
-{
-    const unsigned char *text = (const unsigned char *)character;
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    const int length = *text < 0x80 ? 1 : *text < 0xc0 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : *text < 0xf8 ? 4 : 0;
-    uint32_t code = length < 2 ? *text : *text & (0x7fu >> length);
-    for (int i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) /* the final 0 too */
-            return 0;
-        code = code << 6 | (text[i] & 0x3fu);
-    }
-    const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
-                         (code >= 0x2066 && code <= 0x2069);
-    return control || code < least[length] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : length;
-}
-
-/* One character or what stands for it, into `out`. Returns the bytes of `text` that it took; columns: what it takes on a terminal. */
-static int spell(const char *text, char out[8], uint32_t *columns)
-{
-    const int length = vision_printable(text);
-    *columns = 1;
-    if (length > 0) {
-        memcpy(out, text, (size_t)length);
-        out[length] = '\0';
-        return length;
-    }
-    if (*text == '\n' || *text == '\t')
-        *columns = (uint32_t)snprintf(out, 8, *text == '\n' ? "\\n" : "\\t");
-    else
-        *columns = (uint32_t)snprintf(out, 8, "\\x%02x", (unsigned)(unsigned char)*text);
-    return 1;
-}
-
-void vision_print(FILE *to, const char *text)
-{
-    char out[8];
-    for (uint32_t columns; *text; fputs(out, to))
-        text += spell(text, out, &columns);
-}
-
-void vision_print_name(FILE *to, const char *name, uint32_t least, uint32_t most, bool right)
-{
-    char out[8];
-    uint32_t size = 0, columns = 0, more = 0;
-    for (int bytes; name[size] && (bytes = spell(name + size, out, &more)) > 0 && columns + more <= most; columns += more)
-        size += (uint32_t)bytes;
-    if (right && columns < least)
-        fprintf(to, "%*s", (int)(least - columns), "");
-    for (uint32_t i = 0; i < size; fputs(out, to))
-        i += (uint32_t)spell(name + i, out, &more);
-    if (!right && columns < least)
-        fprintf(to, "%*s", (int)(least - columns), "");
-}
+#include "program/output.h"
 
 bool vision_fail(const char *format, ...)
 {
@@ -67,18 +12,6 @@ bool vision_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fputs(progress_shown ? "\r\033[Ksmoe-classify: " : "smoe-classify: ", stderr);
-    vision_print(stderr, line);
-    fputc('\n', stderr);
-    progress_shown = false;
+    program_say("smoe-classify", line);
     return false;
-}
-
-void vision_show_progress(const char *line)
-{
-    if (line)
-        fprintf(stderr, "\r%s", line);
-    else if (progress_shown)
-        fputc('\n', stderr);
-    progress_shown = line != NULL;
 }

@@ -2,9 +2,7 @@
 #ifndef VISION_GPU_H
 #define VISION_GPU_H
 
-#include <volk.h>
-
-#include "smoe/device.h"
+#include "program/compute.h"
 
 #include "engine.h"
 #include "fail.h"
@@ -13,35 +11,18 @@
 typedef struct gpu_kernel gpu_kernel;
 
 struct gpu {
-    smoe_device *owner;
-    const smoe_device_info *info;
-    VkDevice device;
-    VkQueue queue;
-    struct VolkDeviceTable vk;
-    VkPhysicalDeviceMemoryProperties memory_properties;
-    VkPhysicalDeviceLimits limits;
-    VkDescriptorSetLayout set_layout;
-    VkPipelineLayout layout;
-    VkCommandPool command_pool;
-    VkCommandBuffer commands;
-    VkFence fence;
-    uint64_t timestamp_mask; /* 0: no timestamps */
-    gpu_kernel *kernels;     /* all that gpu_pipeline has made */
+    compute compute;
+    compute_layout layout;
+    gpu_kernel *kernels; /* all that gpu_pipeline has made */
 };
 
 /* Each function below that returns bool returns false after printing what failed. */
 
 /* ---- memory: planned first, then allocated once -------------------------------------------------------------------- */
 
-typedef enum gpu_memory_kind {
-    GPU_MEMORY_DEVICE, /* the device's own; mapped too where all of it is visible to the host */
-    GPU_MEMORY_HOST    /* mapped */
-} gpu_memory_kind;
-
 typedef struct gpu_arena {
     VkDeviceSize alignment, size;
-    VkBuffer buffer;
-    VkDeviceMemory memory;
+    compute_buffer buffer;
     unsigned char *mapped; /* NULL where the host cannot see it */
 } gpu_arena;
 
@@ -53,7 +34,7 @@ typedef struct gpu_part {
 
 void gpu_arena_begin(gpu_arena *arena, const gpu *g);
 gpu_part gpu_arena_take(gpu_arena *arena, VkDeviceSize size);
-bool gpu_arena_allocate(gpu *g, gpu_arena *arena, gpu_memory_kind kind, const char *what);
+bool gpu_arena_allocate(gpu *g, gpu_arena *arena, compute_memory kind, const char *what);
 void gpu_arena_destroy(gpu *g, gpu_arena *arena);
 
 /* For smoe, once the arena is allocated. A part of size 0 is an absent buffer. */
@@ -64,11 +45,16 @@ bool gpu_upload(gpu *g, const gpu_arena *staging, const gpu_part *part, const vo
 
 /* ---- work ---------------------------------------------------------------------------------------------------------- */
 
+/* Specialization constants 0, 1, ...: VISION_ID_* of interface.h. */
 typedef struct gpu_constants {
     uint32_t workgroup_size;
     VkBool32 half, transposed;
-    uint32_t team; /* interface.h */
+    uint32_t team;
 } gpu_constants;
+_Static_assert(offsetof(gpu_constants, half) == VISION_ID_HALF * sizeof(uint32_t) &&
+                   offsetof(gpu_constants, transposed) == VISION_ID_TRANSPOSED * sizeof(uint32_t) &&
+                   offsetof(gpu_constants, team) == VISION_ID_TEAM * sizeof(uint32_t),
+               "constants in the order of their ids");
 
 /* size: bytes of the SPIR-V. The same pipeline for the same SPIR-V and constants; it is the gpu's. */
 bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constants *constants, VkPipeline *out);
@@ -81,12 +67,10 @@ bool gpu_view(gpu *g, const gpu_part *part, VkFormat format, VkBufferView *out);
 void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BINDING_BUFFERS], const VkBufferView texels[2]);
 
 bool gpu_begin(gpu *g);
-/* Orders compute work after compute work. */
-void gpu_barrier(gpu *g);
-/* Makes everything visible to the host, submits, and waits. */
 bool gpu_submit(gpu *g);
 
-/* False, after printing, for a Vulkan result that is no success. */
-bool gpu_check(VkResult result, const char *call);
+/* Gives what it is given; false is printed, as what the gpu's compute says. */
+bool gpu_good(const gpu *g, bool good);
+bool gpu_check(gpu *g, VkResult result, const char *call);
 
 #endif

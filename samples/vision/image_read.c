@@ -3,22 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "system.h"
-
-bool image_refuse(image_file *file, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(file->reason, IMAGE_REASON_SIZE, format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 /* ---- the file's bytes ---------------------------------------------------------------------------------------------- */
 

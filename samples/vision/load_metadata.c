@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "program/text.h"
 
 static const char *text_of(const load *l, const char *key)
 {
@@ -79,7 +80,7 @@ static void make_printable(char *text)
 {
     char *out = text;
     while (*text) {
-        int size = vision_printable(text);
+        int size = program_printable(text);
         const bool as_it_is = size > 0;
         for (size = as_it_is ? size : 1; !as_it_is && ((unsigned char)text[size] & 0xc0) == 0x80;)
             size++; /* all of it */

@@ -1,7 +1,7 @@
 #define _POSIX_C_SOURCE 200809L /* readlink, access */
 #include "classify.h"
+#include "program/output.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,38 +54,6 @@ static const char *find_model(char *path, size_t size, const char *name)
     return NULL;
 }
 
-int classify_open_device(classify_session *session)
-{
-    const classify_options *options = session->options;
-    const smoe_device_desc desc = {.selector = options->device, .validation = options->validate, .log = session->log,
-                                   .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
-    const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
-    session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
-    if (result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT)
-        return CLASSIFY_REFUSED; /* --device */
-    return session->lost ? CLASSIFY_FAILED : CLASSIFY_OK;
-}
-
-bool classify_start(classify_session *session, uint32_t count, bool report)
-{
-    const classify_options *options = session->options;
-    const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
-    const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
-                                     .weight_type = options->has_weights ? options->weights : own, .report = report,
-                                     .no_subgroups = options->no_subgroups};
-    return vision_engine_create(session->gpu, session->model, &desc, &session->engine);
-}
-
-/* What could not be written was not done. */
-static int finish(int status)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    vision_fail("the output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
-    return CLASSIFY_FAILED;
-}
-
 static int run(classify_session *session, const char *program)
 {
     const classify_options *options = session->options;
@@ -105,15 +73,13 @@ int main(int count, char **arguments)
     classify_options options;
     classify_session session = {.options = &options, .model = &model, .log = &log};
 
-    if (!classify_parse_options(count, arguments, &options))
-        return CLASSIFY_REFUSED;
-    if (options.help) {
-        classify_print_help();
-        return finish(CLASSIFY_OK);
-    }
+    int status;
+    program_begin();
+    if (!classify_parse_options(count, arguments, &options, &status))
+        return status;
     session.out = options.out;
-    int status = finish(run(&session, arguments[0])); /* before the driver goes: SwiftShader's flushes stdout then, and the reason would
-                                                         be lost */
+    /* Before the driver goes: SwiftShader's flushes stdout then, and the reason would be lost. */
+    status = program_end("smoe-classify", run(&session, arguments[0]), CLASSIFY_FAILED);
     vision_engine_destroy(session.engine);
     gpu_destroy(session.gpu);
     if (session.device && smoe_device_validation_count(session.device) > 0)

@@ -1,72 +1,11 @@
 /* --out: what a run computed, as safetensors. */
-#define _POSIX_C_SOURCE 200809L /* open, fstat */
 #include "classify.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "system.h"
-
-/* Whether the file begins as safetensors do: the size of the header, which is JSON, and the header within the file. */
-static bool is_safetensors(int file, off_t size)
-{
-    uint8_t begin[9];
-    uint64_t header = 0;
-    if (read(file, begin, sizeof begin) != (ssize_t)sizeof begin || begin[8] != '{')
-        return false;
-    for (int i = 7; i >= 0; i--)
-        header = header << 8 | begin[i];
-    return header <= (uint64_t)size - 8;
-}
-
-/* Whether the open file may be overwritten. */
-static bool allowed(const classify_session *session, int file, char *const *pictures, uint32_t count)
-{
-    const char *path = session->out;
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return vision_fail("--out %s cannot be written: %s", path, strerror(errno));
-    if (S_ISCHR(status.st_mode))
-        return true;
-    if (!S_ISREG(status.st_mode))
-        return vision_fail("--out %s is no regular file", path);
-    if (path_is_same(path, session->model->path))
-        return vision_fail("--out %s is the model; it is not overwritten", path);
-    if (path_is_same(path, session->options->report))
-        return vision_fail("--out and --report name the same file, %s", path);
-    for (uint32_t i = 0; i < count; i++)
-        if (path_is_same(path, pictures[i]))
-            return vision_fail("--out %s is one of the %s; it is not overwritten", path,
-                               session->options->check_count > 0 ? "files of --check" : "pictures");
-    return status.st_size == 0 || is_safetensors(file, status.st_size) ||
-           vision_fail("--out %s is there and is no safetensors file; it is not overwritten", path);
-}
-
-bool classify_check_out(const classify_session *session, char *const *pictures, uint32_t count)
-{
-    const char *path = session->out;
-    if (!path)
-        return true;
-    /* Neither emptied nor waited for. What was not there is removed again: a run that fails leaves no empty file. */
-    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    const bool made = file >= 0;
-    if (!made && errno == EEXIST)
-        file = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (file < 0)
-        return vision_fail("--out %s cannot be written: %s", path, strerror(errno));
-    const bool good = allowed(session, file, pictures, count);
-    close(file);
-    if (made)
-        unlink(path);
-    return good;
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+#include "program/output.h"
 
 /* The UTF-8 character at `text` in *code, and its bytes; for a byte that begins none 1 and U+DC00 + the byte, which Python's os.fsencode
  * turns back into it. */
@@ -135,8 +74,8 @@ bool classify_write(const classify_session *session, uint32_t count, const char 
     const char *const metadata[] = {"paths", list};
     if (paths && !list)
         return vision_fail("out of memory");
-    const smoe_result result = smoe_layer_file_write(session->out, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0,
-                                                     NULL, session->log);
+    const smoe_result result = smoe_layer_file_write(program_output_name(session->out), tensors, images ? 2 : 1,
+                                                     list ? metadata : NULL, list ? 1 : 0, NULL, session->log);
     free(list);
     return result == SMOE_SUCCESS;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "program/output.h"
 #include "system.h"
 
 bool path_is_folder(const char *path)
@@ -84,19 +85,6 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     return added;
 }
 
-bool path_is_same(const char *path, const char *other)
-{
-    struct stat a, b;
-    if (!path || !other || stat(path, &a) != 0 || stat(other, &b) != 0)
-        return false;
-#ifdef _WIN32 /* stat numbers no files there */
-    char full[2][4096];
-    return _fullpath(full[0], path, sizeof full[0]) && _fullpath(full[1], other, sizeof full[1]) && _stricmp(full[0], full[1]) == 0;
-#else
-    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-#endif
-}
-
 /* Formats that cannot be read are pictures too: who has some in the folder must learn that they are missing. */
 static bool is_named_picture(const char *path)
 {
@@ -131,7 +119,7 @@ bool path_list_add_pictures(path_list *list, const char *folder, const classify_
         return false;
     for (uint32_t i = before; i < list->count; i++) {
         char *path = list->paths[i];
-        const bool ours = path_is_same(path, options->out) || path_is_same(path, options->report);
+        const bool ours = program_is_same_file(path, options->out) || program_is_same_file(path, options->report);
         const bool picture = !ours && (is_named_picture(path) || has_signature(path));
         if (!ours && !picture)
             vision_fail("note: %s is passed over: it is no picture by its name or its first bytes", path);

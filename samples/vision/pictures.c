@@ -1,21 +1,16 @@
 /* Pictures through the engine, in batches; and the mode that shows each picture's best classes. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#include "program/output.h"
+#include "program/progress.h"
 #include "report.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "program/text.h"
 
 #define BAR_WIDTH 40
-
-double classify_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
 
 static void add_times(classify_times *times, const vision_times *run)
 {
@@ -28,7 +23,7 @@ static void add_times(classify_times *times, const vision_times *run)
 
 static bool read_picture(classify_session *session, const char *path, float *out, classify_result *result)
 {
-    const double begin = classify_now();
+    const double begin = program_now();
     image picture;
     if (!image_read(&picture, path, result->reason))
         return vision_fail("%s %s", path, result->reason);
@@ -36,7 +31,7 @@ static bool read_picture(classify_session *session, const char *path, float *out
     result->width = picture.width;
     result->height = picture.height;
     image_release(&picture);
-    session->times.reading += classify_now() - begin;
+    session->times.reading += program_now() - begin;
     session->times.pictures++;
     return done || vision_fail("%s %s", path, result->reason);
 }
@@ -74,27 +69,6 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
     free(logits);
     free(images);
     return done;
-}
-
-void classify_rank(const float *logits, uint32_t class_count, uint32_t count, uint32_t *best, double *probability)
-{
-    double largest = (double)logits[0], sum = 0;
-    for (uint32_t c = 1; c < class_count; c++)
-        largest = fmax(largest, (double)logits[c]);
-    for (uint32_t c = 0; c < class_count; c++)
-        sum += exp((double)logits[c] - largest);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t next = class_count;
-        for (uint32_t c = 0; c < class_count; c++) {
-            bool taken = false;
-            for (uint32_t j = 0; j < i; j++)
-                taken = taken || best[j] == c;
-            if (!taken && (next == class_count || logits[c] > logits[next]))
-                next = c;
-        }
-        best[i] = next;
-        probability[i] = exp((double)logits[next] - largest) / sum;
-    }
 }
 
 /* ---- the mode ------------------------------------------------------------------------------------------------------ */
@@ -143,7 +117,7 @@ static bool show(void *user, const classify_result *result)
         return written;
     }
     keep(s, s->paths[result->index], result->input, result->logits);
-    vision_print(stdout, s->paths[result->index]);
+    program_print(stdout, s->paths[result->index]);
     printf("\n");
     classify_rank(result->logits, model->class_count, count, best, probability);
     if (!isfinite(probability[0])) {
@@ -153,7 +127,7 @@ static bool show(void *user, const classify_result *result)
     }
     for (uint32_t i = 0; i < count; i++) {
         printf("  ");
-        vision_print_name(stdout, vision_class_name(model, best[i], number), 20, 40, false);
+        program_print_name(stdout, vision_class_name(model, best[i], number), 20, 40, false);
         printf(" %6.2f %%  ", 100 * probability[i]);
         print_bar(probability[i]);
         printf("\n");
@@ -189,6 +163,22 @@ static bool prepare_out(shown *s, uint32_t count)
     return (s->images && s->logits && s->names) || vision_fail("out of memory");
 }
 
+/* Before anything runs. */
+static bool check_files(const classify_session *session, const path_list *list)
+{
+    const classify_options *options = session->options;
+    program_files files = {0};
+    program_files_read(&files, "the model", session->model->path);
+    for (uint32_t i = 0; (options->out || options->report) && i < list->count; i++)
+        program_files_read(&files, "one of the pictures", list->paths[i]);
+    const bool good = program_files_write(&files, "--out", options->out, PROGRAM_SAFETENSORS) &&
+                      program_files_write(&files, "--report", options->report, PROGRAM_HTML);
+    if (!good)
+        vision_fail("%s", files.reason);
+    program_files_release(&files);
+    return good;
+}
+
 int classify_run_pictures(classify_session *session)
 {
     const classify_options *options = session->options;
@@ -201,7 +191,7 @@ int classify_run_pictures(classify_session *session)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
     int opened = CLASSIFY_REFUSED;
-    if (done && classify_check_out(session, list.paths, list.count))
+    if (done && check_files(session, &list))
         opened = classify_open_device(session);
     if (opened == CLASSIFY_OK && options->report && !report_begin(session, list.count, &s.page))
         opened = CLASSIFY_REFUSED;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/text.h"
+
 /* Characters that are shown of a name, and of a path. */
 #define NAME_LENGTH 200u
 #define PATH_LENGTH 1000u
@@ -254,7 +256,9 @@ static void write_top(report *r, bool complete)
     page_text(p, path_name(model->path), NAME_LENGTH);
     page_put(p, "</bdi>, device <bdi>");
     page_text(p, smoe_context_device_info(smoe_device_context(r->session->device))->name, NAME_LENGTH);
-    page_put(p, "</bdi>%s", options->has_weights ? options->weights == SMOE_TYPE_FLOAT16 ? ", weights f16" : ", weights f32" : "");
+    page_put(p, "</bdi>");
+    if (options->weights >= 0)
+        page_put(p, ", weights %s", smoe_type_short_name((smoe_type)options->weights));
     if (!isnan(options->eps))
         page_put(p, ", eps %.4g in place of the model's", (double)options->eps);
     page_put(p, ".%s</p>", model->expert_block_count ? "" : " No block of this model has experts.");
@@ -275,7 +279,7 @@ bool report_end(report *r, bool complete)
     write_top(r, complete);
     const bool closed = page_close(&r->page);
     if (closed && complete) {
-        vision_print(stdout, r->page.path);
+        program_print(stdout, r->page.path);
         printf(": %u picture%s, %.1f kB", r->count, r->count == 1 ? "" : "s", (double)r->page.size / 1000);
         if (r->read)
             printf(", %.1f to %.1f kB for each", (double)r->smallest / 1000, (double)r->largest / 1000);

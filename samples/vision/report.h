@@ -6,8 +6,8 @@
 
 typedef struct report report;
 
-/* Opens the file that --report names, for `count` pictures. A file that is there already is overwritten only if it is empty or HTML: who
- * forgets its name gives the first picture in its place. False after printing why not; *out is NULL then. */
+/* Begins the file that --report names, for `count` pictures; it takes its name when it ends. False after printing why not; *out is NULL
+ * then. */
 bool report_begin(const classify_session *session, uint32_t count, report **out);
 
 /* Writes what became of the picture `path`; its string must live until report_end. False if it could not be written, which report_end

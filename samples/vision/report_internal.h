@@ -2,6 +2,7 @@
 #ifndef VISION_REPORT_INTERNAL_H
 #define VISION_REPORT_INTERNAL_H
 
+#include "program/output.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 /* Functions that write remember the first failure and go on: page_close, and page_good, say so. */
 typedef struct page {
-    FILE *file;
+    program_output output;
     const char *path;
     uint64_t size; /* bytes written */
     int error;     /* errno of the first failure; 0: none */

@@ -1,19 +1,12 @@
 /* The report's file: text from anywhere made harmless, and pictures as data URIs. */
-#define _POSIX_C_SOURCE 200809L /* open, fstat, fdopen */
 #include "report_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
-
-#include "system.h"
 
 #define JPEG_QUALITY 90
 
@@ -21,37 +14,11 @@ static const char first_line[] = "<!doctype html>";
 
 /* ---- the file ------------------------------------------------------------------------------------------------------ */
 
-/* A file that holds something else than a page. */
-static bool is_of_another_kind(const char *path)
-{
-    struct stat status;
-    char begin[sizeof first_line] = "";
-    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
-        return false;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false; /* opening it for writing will say why */
-    const size_t size = fread(begin, 1, sizeof begin - 1, file);
-    fclose(file);
-    return size != sizeof begin - 1 || strncasecmp(begin, first_line, sizeof begin - 1) != 0;
-}
-
 bool page_open(page *p, const char *path)
 {
     *p = (page){.path = path};
-    if (is_of_another_kind(path))
-        return vision_fail("%s is there and is no HTML: the report does not overwrite it", path);
-    const int file = open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666); /* does not wait for a pipe's reader */
-    struct stat status;
-    if (file < 0)
-        return vision_fail("%s cannot be written (%s)", path, strerror(errno));
-    const bool regular = fstat(file, &status) == 0 && (S_ISREG(status.st_mode) || S_ISCHR(status.st_mode));
-    p->file = regular && (S_ISCHR(status.st_mode) || ftruncate(file, 0) == 0) ? fdopen(file, "wb") : NULL;
-    if (!p->file) {
-        vision_fail("%s cannot be written (%s)", path, regular ? strerror(errno) : "it is no regular file");
-        close(file);
-        return false;
-    }
+    if (!program_output_open(&p->output, path))
+        return vision_fail("%s", p->output.reason);
     page_put(p, "%s\n", first_line);
     return true;
 }
@@ -65,15 +32,16 @@ static void check(page *p, bool good)
 bool page_good(page *p)
 {
     errno = 0;
-    check(p, fflush(p->file) == 0);
+    check(p, fflush(p->output.stream) == 0);
     return !p->error;
 }
 
 bool page_close(page *p)
 {
     errno = 0;
-    check(p, fclose(p->file) == 0);
-    return !p->error || vision_fail("%s could not be written (%s); it is not whole", p->path, strerror(p->error));
+    if (!program_output_close(&p->output, !p->error) && !p->error)
+        return vision_fail("%s", p->output.reason);
+    return !p->error || vision_fail("%s cannot be written: %s", p->path, strerror(p->error));
 }
 
 void page_put(page *p, const char *format, ...)
@@ -81,7 +49,7 @@ void page_put(page *p, const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     errno = 0;
-    const int size = vfprintf(p->file, format, arguments);
+    const int size = vfprintf(p->output.stream, format, arguments);
     va_end(arguments);
     check(p, size >= 0);
     p->size += size > 0 ? (uint64_t)size : 0;

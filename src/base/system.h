@@ -57,4 +57,44 @@ bool smoe_system_file_seek(FILE *stream, uint64_t offset);
 /* Bytes of a file; 0 for devices, files of the kernel and pipes. Leaves the stream at its end. */
 uint64_t smoe_system_file_size(FILE *stream);
 
+/* ---- which file a name means ------------------------------------------------------------------------------------------ */
+
+enum { SMOE_SYSTEM_NAME_SIZE = 4096 + 8 };
+
+typedef enum smoe_system_kind {
+    SMOE_SYSTEM_NOTHING, /* no file has the name, but one may be made */
+    SMOE_SYSTEM_FILE,    /* a regular one */
+    SMOE_SYSTEM_FOLDER,
+    SMOE_SYSTEM_DEVICE /* or a pipe, a socket */
+} smoe_system_kind;
+
+/* The same for every spelling of a name, and for every link to a file. A file that is not there yet has its folder's numbers, and its
+ * name in it. */
+typedef struct smoe_system_identity {
+    smoe_system_kind kind;
+    uint64_t device, number;
+    char name[256];
+} smoe_system_identity;
+
+smoe_system_identity smoe_system_identify(const char *name);
+smoe_system_identity smoe_system_identify_stream(FILE *stream); /* kind NOTHING, and numbers 0, for a closed one */
+bool smoe_system_is_same(const smoe_system_identity *a, const smoe_system_identity *b);
+
+/* ---- files that are written whole ------------------------------------------------------------------------------------- */
+
+/* False, with errno, where this or an earlier write has failed. */
+bool smoe_system_flush(FILE *stream);
+
+/* A file that is written beside its target and takes its place once it is whole. The target of a link is replaced, and the link stays; a
+ * file that was there gives its permissions, and must allow writing. What is no regular file is written in place. */
+typedef struct smoe_system_draft {
+    FILE *stream; /* binary */
+    char target[SMOE_SYSTEM_NAME_SIZE], name[SMOE_SYSTEM_NAME_SIZE]; /* name empty: in place */
+} smoe_system_draft;
+
+/* Both leave errno as the first failure set it. */
+bool smoe_system_draft_open(smoe_system_draft *draft, const char *name);
+/* False, and the target is as it was, where a write has failed, this one included. keep false: what was written is dropped. */
+bool smoe_system_draft_close(smoe_system_draft *draft, bool keep);
+
 #endif

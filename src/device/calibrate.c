@@ -11,12 +11,11 @@
 #include <string.h>
 
 #define DIGIT_COUNT 65536u
-#define EPS_LEAST 1e-30f /* the bands that smoe_forward takes */
-#define EPS_MOST 1e30f
 
 typedef struct calibration {
     smoe_device_layer *layer;
     smoe_forward_params params; /* token_count: the chunk's */
+    const smoe_forward_number *band; /* eps */
     const float *x;
     uint32_t tokens, chunk;
     float *scores;     /* [chunk,E] */
@@ -30,7 +29,7 @@ static void count_distance(calibration *c, float distance)
 {
     uint32_t bits;
 
-    if (!(distance < EPS_MOST)) /* no band reaches it */
+    if (!(distance < c->band->most)) /* no band reaches it */
         return;
     memcpy(&bits, &distance, sizeof bits);
     if (!c->low)
@@ -144,7 +143,7 @@ static smoe_result select_eps(calibration *c, uint64_t allowed, float *eps, uint
         return result;
     c->upper = find_digit(c, allowed, &below_upper);
     if (c->upper == DIGIT_COUNT) {
-        *eps = EPS_MOST;
+        *eps = c->band->most;
         *count = below_upper;
         return SMOE_SUCCESS;
     }
@@ -158,8 +157,8 @@ static smoe_result select_eps(calibration *c, uint64_t allowed, float *eps, uint
                          "smoe_device_layer_calibrate: the device gave other scores for the same tokens");
     const uint32_t bits = c->upper << 16 | lower;
     memcpy(&distance, &bits, sizeof distance);
-    *eps = distance < EPS_LEAST ? 0 : distance;
-    *count = distance < EPS_LEAST ? 0 : below_upper + below_lower;
+    *eps = distance < c->band->least ? 0 : distance;
+    *count = distance < c->band->least ? 0 : below_upper + below_lower;
     return SMOE_SUCCESS;
 }
 
@@ -217,6 +216,7 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
     calibration c = {
         .layer = layer,
         .params = *params,
+        .band = smoe_forward_number_find("eps"),
         .x = x,
         .tokens = params->token_count,
         .chunk = params->token_count < pass_tokens ? params->token_count : pass_tokens,

@@ -27,3 +27,8 @@ bool smoe_kernel_runs(smoe_kernel kernel, const smoe_device_info *info)
      * subgroups are of no use. */
     return row->spirv_size > 0 && (row->capabilities & ~info->capabilities) == 0 && (row->capabilities == 0 || info->subgroup_size_min > 1);
 }
+
+bool smoe_subgroups_are_exact(const smoe_device_info *info)
+{
+    return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 || info->subgroup_size_min == info->subgroup_size_max;
+}

@@ -85,11 +85,6 @@ static const smoe_tuning cooperative = {.name = "cooperative", .regimes = {VECTO
 /* With the vector kernels of mali. */
 static const smoe_tuning mali_cooperative = {.name = "cooperative", .regimes = {VECTOR(0, 1, 4), VECTOR(0.4f, 4, 1), COOPERATIVE_REGIMES}};
 
-bool smoe_subgroups_are_exact(const smoe_device_info *info)
-{
-    return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 || info->subgroup_size_min == info->subgroup_size_max;
-}
-
 #define VENDOR_AMD 0x1002u
 #define VENDOR_NVIDIA 0x10deu
 #define VENDOR_ARM 0x13b5u

@@ -34,9 +34,6 @@ typedef struct smoe_tuning {
     smoe_tile regimes[SMOE_REGIME_COUNT]; /* by ascending min_rows; the first has 0; rows == 0: unused */
 } smoe_tuning;
 
-/* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */
-bool smoe_subgroups_are_exact(const smoe_device_info *info);
-
 /* For the routers, and for experts whose inputs stay float32. */
 const smoe_tuning *smoe_tuning_find(const smoe_device_info *info);
 /* For the experts of a plan, the shared one too. */

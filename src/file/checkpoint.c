@@ -82,7 +82,7 @@ smoe_result smoe_checkpoint_open(const char *path, const smoe_allocator *allocat
     if (result == SMOE_SUCCESS)
         result = smoe_checkpoint_read_names(checkpoint, file);
     if (result == SMOE_SUCCESS)
-        result = smoe_checkpoint_pairs(checkpoint, "config.json", NULL, true, &checkpoint->config);
+        result = smoe_checkpoint_pairs(checkpoint, SMOE_CHECKPOINT_CONFIG, NULL, true, &checkpoint->config);
     if (result == SMOE_SUCCESS)
         result = find_format(checkpoint);
     if (result != SMOE_SUCCESS) {
@@ -114,32 +114,11 @@ const char *smoe_checkpoint_format(const smoe_checkpoint *checkpoint)
     return checkpoint ? checkpoint->table->model_type : NULL;
 }
 
-smoe_result smoe_checkpoint_layers(const smoe_checkpoint *checkpoint, uint32_t *count, uint32_t *layers)
+const char *smoe_checkpoint_file(const smoe_checkpoint *checkpoint, uint32_t index)
 {
-    if (!checkpoint)
-        return SMOE_ERROR_INVALID_ARGUMENT;
-    if (!count)
-        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "count must not be NULL");
-    /* One bit per layer: the names are sorted as text, the layers are to be as numbers. */
-    unsigned char *seen = smoe_file_allocate(&checkpoint->host, SMOE_CHECKPOINT_MAX_LAYERS / 8);
-    if (!seen)
-        return smoe_file_out_of_memory(&checkpoint->host, SMOE_CHECKPOINT_MAX_LAYERS / 8);
-    memset(seen, 0, SMOE_CHECKPOINT_MAX_LAYERS / 8);
-    for (uint32_t i = 0; i < checkpoint->name_count; i++) {
-        uint32_t layer;
-        size_t size;
-        if (smoe_checkpoint_router_of(checkpoint->table, checkpoint->names[i].name, &layer, &size))
-            seen[layer / 8] = (unsigned char)(seen[layer / 8] | 1u << layer % 8);
-    }
-    const uint32_t most = layers ? *count : UINT32_MAX;
-    *count = 0;
-    for (uint32_t layer = 0; layer < SMOE_CHECKPOINT_MAX_LAYERS && *count < most; layer++) {
-        if (!(seen[layer / 8] >> layer % 8 & 1))
-            continue;
-        if (layers)
-            layers[*count] = layer;
-        ++*count;
-    }
-    smoe_file_release(&checkpoint->host, seen);
-    return SMOE_SUCCESS;
+    static const char *const fixed[] = {SMOE_CHECKPOINT_CONFIG, SMOE_CHECKPOINT_INDEX};
+    enum { FIXED = sizeof fixed / sizeof *fixed };
+    if (!checkpoint || index < FIXED)
+        return checkpoint ? fixed[index] : NULL;
+    return index - FIXED < checkpoint->name_count ? checkpoint->names[index - FIXED].file : NULL;
 }

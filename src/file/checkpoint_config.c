@@ -13,7 +13,7 @@ typedef struct setting {
 
 static setting find_setting(const smoe_checkpoint *checkpoint, const smoe_config_row *row)
 {
-    setting s = {"config.json", row->key ? row->key : "format", row->absent, false};
+    setting s = {SMOE_CHECKPOINT_CONFIG, row->key ? row->key : "format", row->absent, false};
     const smoe_file_pair *pair = row->key ? smoe_file_find_pair(checkpoint->config.pairs, checkpoint->config.count, row->key) : NULL;
     const char *metadata = row->key ? smoe_layer_file_metadata(checkpoint->single, row->key) : NULL;
     if (pair) {

@@ -22,6 +22,9 @@ typedef struct smoe_json_pairs {
     uint32_t count;
 } smoe_json_pairs;
 
+#define SMOE_CHECKPOINT_CONFIG "config.json"
+#define SMOE_CHECKPOINT_INDEX "model.safetensors.index.json"
+
 struct smoe_checkpoint {
     smoe_file_host host; /* its path: as it was given */
     char *path;

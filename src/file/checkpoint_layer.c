@@ -14,9 +14,10 @@ static smoe_result set_band(smoe_layer_reading *r)
     float eta;
     memcpy(&eta, r->out->memory + r->slots[SMOE_SLOT_BAND].offset, sizeof eta);
     const float eps = eta > 30.0f ? eta : (float)log1p(exp((double)eta));
-    if (!(eps == 0.0f || (eps >= 1e-30f && eps <= 1e30f)))
-        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                              "layer %u: the band of its router is softplus(%g), but must be 0 or 1e-30 .. 1e30", r->layer, (double)eta);
+    const smoe_forward_number *band = smoe_forward_number_find("eps");
+    if (!smoe_forward_number_allows(band, eps))
+        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "layer %u: the band of its router is softplus(%g), but must be %s",
+                              r->layer, (double)eta, band->rule);
     r->out->params.eps = eps;
     return SMOE_SUCCESS;
 }

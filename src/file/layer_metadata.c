@@ -58,37 +58,17 @@ void smoe_reading_agree(smoe_reading *r, const char *key, uint32_t value, const 
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but tensor %s has %u", key, text, tensor, value);
 }
 
-/* ---- forward parameters: the rules are those of smoe_forward_params --------------------------------------------------- */
-
-static bool is_divisor(float value)
-{
-    return value >= 1e-30f && value <= 1e30f;
-}
+/* ---- forward parameters --------------------------------------------------------------------------------------------- */
 
 void smoe_reading_params(smoe_reading *r)
 {
-    smoe_forward_params *params = &r->params;
-    smoe_reading_float(r, "eps", &params->eps);
-    smoe_reading_float(r, "group_eps", &params->group_eps);
-    smoe_reading_float(r, "a", &params->a);
-    smoe_reading_float(r, "b", &params->b);
-    smoe_reading_float(r, "temperature", &params->temperature);
-    smoe_reading_float(r, "tie_tolerance", &params->tie_tolerance);
-    smoe_reading_float(r, "scale", &params->scale);
-    const struct {
-        const char *key;
-        bool legal;
-        const char *rule;
-    } rules[] = {
-        {"eps", params->eps == 0.0f || is_divisor(params->eps), "0 or 1e-30 .. 1e30"},
-        {"group_eps", params->group_eps == 0.0f || is_divisor(params->group_eps), "0 or 1e-30 .. 1e30"},
-        {"a", params->a > 0.0f && params->a <= 1024.0f, "above 0 and at most 1024"},
-        {"b", params->b > 0.0f && params->b <= 1024.0f, "above 0 and at most 1024"},
-        {"temperature", is_divisor(params->temperature), "1e-30 .. 1e30"},
-        {"tie_tolerance", params->tie_tolerance >= 0.0f, "at least 0"},
-    };
-    for (size_t i = 0; r->result == SMOE_SUCCESS && i < sizeof rules / sizeof *rules; i++)
-        if (!rules[i].legal)
-            FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be %s", rules[i].key, smoe_reading_metadata(r, rules[i].key),
-                 rules[i].rule);
+    const smoe_forward_number *number;
+    for (uint32_t i = 0; r->result == SMOE_SUCCESS && (number = smoe_forward_number_get(i)) != NULL; i++) {
+        float value = smoe_forward_number_value(number, &r->params);
+        smoe_reading_float(r, number->name, &value);
+        if (r->result == SMOE_SUCCESS && !smoe_forward_number_allows(number, value))
+            FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be %s", number->name,
+                 smoe_reading_metadata(r, number->name), number->rule);
+        smoe_forward_number_set(number, &r->params, value);
+    }
 }

@@ -79,14 +79,11 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
     if (plan->group_count > 1) {
         add_count(text, "n_group", plan->group_count);
         add_count(text, "topk_group", plan->top_groups);
-        add_number(text, "group_eps", params->group_eps);
     }
-    add_number(text, "eps", params->eps);
-    add_number(text, "a", params->a);
-    add_number(text, "b", params->b);
-    add_number(text, "temperature", params->temperature);
-    add_number(text, "tie_tolerance", params->tie_tolerance);
-    add_number(text, "scale", params->scale);
+    const smoe_forward_number *number;
+    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
+        if (!number->groups || plan->group_count > 1)
+            add_number(text, number->name, smoe_forward_number_value(number, params));
 }
 
 smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,

@@ -1,19 +1,17 @@
-#include <math.h>
-
 #include "base/arithmetic.h"
 #include "recording.h"
 
-#define MAX_EXPONENT 1024.0f
-
-smoe_forward_params smoe_forward_defaults(void)
+static smoe_result check_numbers(const smoe_plan *plan, const smoe_forward_params *params)
 {
-    return (smoe_forward_params){.a = 1.0f, .b = 50.0f, .temperature = 1.0f, .scale = 1.0f};
-}
-
-/* Vulkan promises a division only by normal numbers up to 2^126. */
-static bool in_range(float divisor)
-{
-    return divisor >= 1e-30f && divisor <= 1e30f;
+    const smoe_forward_number *number;
+    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++) {
+        const float value = smoe_forward_number_value(number, params);
+        const bool used = !number->groups || plan->shape.group_count > 0;
+        if (used && !smoe_forward_number_allows(number, value))
+            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %g, must be %s", number->name, (double)value,
+                             number->rule);
+    }
+    return SMOE_SUCCESS;
 }
 
 static smoe_result check_params(const smoe_plan *plan, const smoe_binding *binding, const smoe_forward_params *params)
@@ -29,27 +27,7 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
     if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u", params->max_active, desc->top_k,
                          desc->max_active);
-    const struct {
-        const char *name;
-        float value;
-        bool legal;
-        const char *rule;
-    } rules[] = {
-        {"eps", params->eps, params->eps == 0.0f || in_range(params->eps), "0 or 1e-30 .. 1e30"},
-        {"a", params->a, params->a > 0.0f && params->a <= MAX_EXPONENT, "above 0 and at most 1024"},
-        {"b", params->b, params->b > 0.0f && params->b <= MAX_EXPONENT, "above 0 and at most 1024"},
-        {"temperature", params->temperature, in_range(params->temperature), "1e-30 .. 1e30"},
-        {"tie_tolerance", params->tie_tolerance, isfinite(params->tie_tolerance) && params->tie_tolerance >= 0.0f,
-         "finite and at least 0"},
-        {"scale", params->scale, isfinite(params->scale), "finite"},
-        {"group_eps", params->group_eps, plan->shape.group_count == 0 || params->group_eps == 0.0f || in_range(params->group_eps),
-         "0 or 1e-30 .. 1e30"},
-    };
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        if (!rules[i].legal)
-            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %g, must be %s", rules[i].name, (double)rules[i].value,
-                             rules[i].rule);
-    return SMOE_SUCCESS;
+    return check_numbers(plan, params);
 }
 
 static void record_pass(smoe_recording *r, uint32_t pass)

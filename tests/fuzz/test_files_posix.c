@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sample_file.h"
@@ -46,7 +48,24 @@ static void test_long_pipe(void **state)
     remove(path);
 }
 
-/* A write that fails half way leaves no file behind that looks like one. */
+static void read_back(const char *path, char text[16])
+{
+    FILE *stream = fopen(path, "rb");
+    assert_non_null(stream);
+    text[fread(text, 1, 15, stream)] = '\0';
+    fclose(stream);
+}
+
+/* No draft of this process is left beside the sample files. */
+static void assert_no_draft(void)
+{
+    char name[512];
+    const char *path = sample_path("draft");
+    snprintf(name, sizeof name, "%.*s.smoe-%ld-0", (int)(strrchr(path, '/') + 1 - path), path, (long)getpid());
+    assert_int_not_equal(access(name, F_OK), 0);
+}
+
+/* A write that fails half way leaves what was there before, and no other file. */
 static void test_partial_write(void **state)
 {
     (void)state;
@@ -66,12 +85,13 @@ static void test_partial_write(void **state)
         const smoe_result result = smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         assert_int_equal(result, SMOE_ERROR_FILE);
-        FILE *stream = fopen(path, "rb");
-        assert_int_equal(stream != NULL, existed);
-        if (stream) {
-            assert_int_equal(fgetc(stream), EOF);
-            fclose(stream);
+        assert_int_equal(access(path, F_OK) == 0, existed);
+        if (existed) {
+            char text[16];
+            read_back(path, text);
+            assert_string_equal(text, "something");
         }
+        assert_no_draft();
     }
     remove(path);
     free(data);
@@ -90,9 +110,48 @@ static void test_full_device(void **state)
     assert_int_equal(remove(path), 0);
 }
 
+/* A new file takes the place of the old one: another name of the old one keeps it, a link stays a link, the permissions are the old
+ * ones, and a file that may not be written is not replaced either. */
+static void test_replaced(void **state)
+{
+    const float value = 1;
+    const smoe_tensor tensor = {"a", SMOE_TENSOR_FLOAT32, 1, {1, 1, 1, 1}, &value, sizeof value};
+    char path[256], hard[256], soft[256], text[16];
+    struct stat status;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", sample_path("replaced"));
+    snprintf(hard, sizeof hard, "%s", sample_path("hard"));
+    snprintf(soft, sizeof soft, "%s", sample_path("soft"));
+    assert_true(sample_write_bytes(path, "something", 9));
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(link(path, hard), 0);
+    assert_int_equal(symlink(strrchr(path, '/') + 1, soft), 0);
+    assert_int_equal(smoe_layer_file_write(soft, &tensor, 1, NULL, 0, NULL, NULL), SMOE_SUCCESS);
+    read_back(hard, text);
+    assert_string_equal(text, "something");
+    assert_int_equal(lstat(soft, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISREG(status.st_mode));
+    assert_int_equal(status.st_mode & 07777, 0640);
+    smoe_layer_file *file;
+    assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
+    smoe_layer_file_close(file);
+    assert_no_draft();
+
+    assert_int_equal(remove(path), 0); /* a link to nothing makes what it names */
+    assert_int_equal(smoe_layer_file_write(soft, &tensor, 1, NULL, 0, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(lstat(path, &status), 0);
+    assert_int_equal(chmod(path, 0444), 0);
+    if (access(path, W_OK) != 0) /* root may write everywhere */
+        assert_int_equal(smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL), SMOE_ERROR_FILE);
+    remove(path), remove(hard), remove(soft);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_long_pipe), cmocka_unit_test(test_partial_write),
-                                       cmocka_unit_test(test_full_device)};
+                                       cmocka_unit_test(test_full_device), cmocka_unit_test(test_replaced)};
     return cmocka_run_group_tests_name("files, POSIX", tests, NULL, NULL);
 }

@@ -98,7 +98,7 @@ def outputs_go_into_a_folder():
         with open(one, 'rb') as file, open(os.path.join(folder, several), 'rb') as other:
             assert file.read() == other.read(), several
     _, errors = run('--out', path_of('nowhere'), GOOD, OTHER, status=2)
-    assert len(errors) == 2 and all('nowhere/' in line and 'cannot be opened for writing' in line for line in errors), errors
+    assert len(errors) == 1 and 'nowhere/' in errors[0] and 'cannot be written: No such file' in errors[0], errors
 
 
 def no_output_takes_another_place():
@@ -107,14 +107,14 @@ def no_output_takes_another_place():
     for option in ('--out', '--write'):
         folder = new_folder('twins' + option)
         output, errors = run(option, folder, GOOD, OTHER, twin, status=2)
-        assert not output and len(errors) == 1 and errors[0].startswith('smoe-run: %s: %s/ties_hard.' % (option, folder)), errors
-        assert errors[0].endswith('would be written for two of the layers') and not os.listdir(folder), errors
+        assert not output and len(errors) == 1 and errors[0].startswith('smoe-run: %s %s/ties_hard.' % (option, folder)), errors
+        assert errors[0].endswith('would be written twice') and not os.listdir(folder), errors
         read = shutil.copy(GOOD, path_of('ties_hard.%s.safetensors' % {'--out': 'out', '--write': 'layer'}[option]))
         for paths in ((OTHER, read), (read, OTHER)):
             output, errors = run(option, scratch.name, *paths, status=2)
-            assert not output and errors == ['smoe-run: %s: %s is to be read, and has the name of an output' % (option, read)], errors
+            assert not output and errors == ['smoe-run: %s %s is a layer file that is read; it is not overwritten' % (option, read)], errors
         output, errors = run(option, scratch.name, '--x', read, GOOD, OTHER, status=2)
-        assert not output and errors == ['smoe-run: %s: %s is to be read, and has the name of an output' % (option, read)], errors
+        assert not output and errors == ['smoe-run: %s %s is the file of --x; it is not overwritten' % (option, read)], errors
     _, errors = run('--out', 'x' * 4090, GOOD, OTHER, status=2)
     assert len(errors) == 1 and 'longer than 4095 bytes' in errors[0], errors
 

@@ -1,5 +1,7 @@
 """What the tests of smoe-classify --report share: made models and pictures, and runs over them."""
 import os
+import resource
+import signal
 import subprocess
 import tempfile
 
@@ -18,10 +20,13 @@ def path_of(*names):
     return os.path.join(scratch.name, *names)
 
 
-def run(*arguments, status=0, env=None):
-    """Output and messages."""
+def run(*arguments, status=0, env=None, limit=None):
+    """Output and messages. limit: bytes of a file, in place of a full disk."""
+    def limit_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     done = subprocess.run([CLASSIFY, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          errors='replace', env={**os.environ, **(env or {})})
+                          errors='replace', env={**os.environ, **(env or {})}, preexec_fn=limit_files if limit else None)
     assert done.returncode == status, '%s: exit status %d\n%s%s' % (arguments, done.returncode, done.stdout, done.stderr)
     return done.stdout, done.stderr
 

@@ -151,7 +151,7 @@ def screen(shown):
         else:
             lines[-1][column:column + 1] = part
             column += 1
-    return [''.join(line) for line in lines]
+    return [''.join(line).rstrip() for line in lines]
 
 
 def read_until(terminal, text, shown=''):
@@ -175,7 +175,7 @@ def start(model, top, *arguments):
 
 
 def messages_and_progress():
-    """Messages stand whole above the progress bar."""
+    """Messages stand whole above the progress bar, which goes when all is done."""
     model = make_model('shown.safetensors', 2, ('ant', 'bee'))
     make_folders('shown', {'ant': 6, 'bee': 5})
     bad = [write('shown/ant/%d.png' % i, b'no picture') for i in (0, 1, 4)]
@@ -185,7 +185,10 @@ def messages_and_progress():
     os.close(terminal)
     lines = screen(shown)
     assert child.returncode == 1 and lines == ['smoe-classify: %s is neither JPEG nor PNG' % path for path in bad] + \
-        ['[%s] 11 of 11' % ('#' * 40), ''], lines
+        [''], lines
+    bars = re.findall(r'\[[#.]{40}\] (\d+) of (\d+) ([a-z ]+)', shown)
+    assert [bar for bar in bars if bar[1:] == ('11', 'pictures')], shown
+    assert [bar for bar in bars if bar[2] == 'kernels compiled'], shown
 
 
 def interrupted():
@@ -194,7 +197,7 @@ def interrupted():
     make_folders('interrupted', {'ant': 600, 'bee': 600})
     before = sorted(os.listdir(path_of('')))
     child, terminal = start(model, 'interrupted', '--batch-size', '1')
-    shown = read_until(terminal, '] 2 of 1200')
+    shown = read_until(terminal, ' of 1200')
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate()
     os.close(terminal)

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "program/options.h"
+
 struct cJSON;
 
 /* Exit statuses. */
@@ -26,72 +28,49 @@ typedef struct analyze analyze;
 
 /* ---- subcommands and their options --------------------------------------------------------------------------------- */
 
-typedef enum analyze_kind {
-    ANALYZE_FLAG,
-    ANALYZE_COUNT,  /* a whole number from least to largest, at most 2^53; "1e8" will do */
-    ANALYZE_NUMBER, /* a decimal number from least to largest */
-    ANALYZE_TEXT    /* anything but nothing */
-} analyze_kind;
+/* What the options of every subcommand and of the chosen one say. Those of the others stay 0. */
+typedef struct analyze_options {
+    const char *device, *json, *counter, *key;
+    bool progress, validate, gaussian;
+    int boundary;
+    uint64_t seed, samples;
+    uint32_t blocks, experts, groups, hidden, k, levels, repeats, steps, tau_count, tokens, top_groups, width;
+    double bias, budget, eps, eps_from, eps_to, fit_to, gap_to, group_eps, horizon, norm, offset, radius, reach, sigma, tau_max, time,
+        width_factor;
+} analyze_options;
 
-typedef struct analyze_option {
-    const char *name;     /* "--experts" */
-    const char *value;    /* what help calls the value: "N"; NULL for a flag */
-    const char *fallback; /* the value where it is not given, as on the command line; NULL: none */
-    const char *about;    /* a line for help; "[fallback]" is added */
-    analyze_kind kind;
-    double least, largest;
-} analyze_option;
+#define ANALYZE_SAMPLES(about, fallback_) \
+    {"--samples", "N", about, PROGRAM_LARGE(analyze_options, samples, 1, 1e15), .fallback = fallback_}
 
 typedef enum analyze_file { ANALYZE_NO_FILE, ANALYZE_FILE_OPTIONAL, ANALYZE_FILE_NEEDED } analyze_file;
 
 typedef struct analyze_command {
     const char *name, *about; /* about: one line */
     int (*run)(analyze *a);   /* gives the exit status; a->device is open */
-    const analyze_option *options;
-    size_t option_count;
-    analyze_file file;   /* whether a file stands on the command line */
-    const char *samples; /* what --samples is without one; NULL: the subcommand takes no --samples */
-    const char *samples_about; /* for help: what is counted; NULL will do */
+    program_table options;    /* beside those that every subcommand has */
+    analyze_file file;        /* whether a file stands on the command line */
 } analyze_command;
 
 extern const analyze_command analyze_volume, analyze_paths, analyze_occupation, analyze_boundary_mass, analyze_soft_to_hard,
     analyze_continuity, analyze_cost, analyze_philox;
 
-/* The options that every subcommand has: --device, --seed, --samples (where it takes one), --json, --progress, --validate, --help. */
+/* Reads the command line. False where the program is to exit with *status: help is printed, or why the line cannot be obeyed. */
+bool analyze_parse_options(analyze *a, int count, char **arguments, int *status);
 
-/* What an option says, or its fallback. Names that neither the subcommand nor every subcommand has end the program: a mistake in it. */
-bool analyze_flag(const analyze *a, const char *name);
-uint64_t analyze_count(const analyze *a, const char *name);     /* 0 where there is no fallback either */
-double analyze_number(const analyze *a, const char *name);      /* NaN likewise */
-const char *analyze_text(const analyze *a, const char *name);   /* NULL likewise; what stands on the command line for every kind */
-bool analyze_is_given(const analyze *a, const char *name);      /* on the command line */
-bool analyze_has_option(const analyze *a, const char *name);    /* for code that several subcommands share */
-
-/* Reads what stands behind the subcommand's name. ANALYZE_REFUSED, with the reason printed, for what cannot be obeyed. */
-int analyze_parse_options(analyze *a, int count, char **arguments);
-void analyze_print_command_help(const analyze_command *command);
-
-/* Prints "smoe-analyze: OPTION VALUE: RULE" on stderr. ANALYZE_REFUSED. value may be "". */
-int analyze_refuse(const char *option, const char *value, const char *rule);
+/* Prints "smoe-analyze: WHAT: RULE" on stderr; with ", is "VALUE"" behind it for an option's value. ANALYZE_REFUSED. */
+int analyze_refuse(const char *what, const char *rule);
+int analyze_refuse_option(const analyze *a, const char *name, const char *rule);
 
 /* ---- one run ------------------------------------------------------------------------------------------------------- */
 
-enum { ANALYZE_MAX_OPTIONS = 40, ANALYZE_ERROR_SIZE = 512 };
-
-typedef struct analyze_setting {
-    const analyze_option *option;
-    const char *text; /* NULL: none */
-    double number;
-    bool given;
-} analyze_setting;
+enum { ANALYZE_ERROR_SIZE = 512 };
 
 struct analyze {
     const analyze_command *command;
-    analyze_setting settings[ANALYZE_MAX_OPTIONS];
-    size_t setting_count;
+    program_desc program;  /* of the subcommand */
+    program_line line;
+    analyze_options options;
     const char *file;      /* from the command line, NULL if there is none */
-    uint64_t seed;         /* --seed */
-    uint64_t samples;      /* --samples; 0 where the subcommand takes none */
     smoe_log log;          /* for calls of the libraries; keeps the last error line in `error` */
     char error[ANALYZE_ERROR_SIZE];
     bool print_log;
@@ -101,27 +80,18 @@ struct analyze {
     struct cJSON *json;    /* the document */
     bool json_failed;      /* no memory for a part of it */
     bool headed;           /* the first line is printed: not before there is a result, so that a refusal stands alone */
-    bool progress;         /* show it */
-    bool progress_shown;   /* a bar stands on the terminal's line */
-    double progress_time;
     double work_done, work_total; /* of the simulations, for the progress bar */
 };
 
 /* Prints the text, a printf format, as a line on stderr. ANALYZE_FAILED. */
 #if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
+__attribute__((format(printf, 1, 2)))
 #endif
-int analyze_fail(analyze *a, const char *format, ...);
+int analyze_fail(const char *format, ...);
 
 /* Prints what a library call's result means and its log line. ANALYZE_FAILED, or ANALYZE_REFUSED for a result that only a file or an
  * argument from the command line brings about. */
 int analyze_fail_result(analyze *a, smoe_result result);
-
-/* Redraws the progress bar, at most a few times a second; nothing unless stderr is a terminal or --progress is given.
- * done == total ends it. */
-void analyze_progress(analyze *a, double done, double total);
-
-double analyze_seconds(void); /* a clock */
 
 /* The JSON document, for main. begin: after a->info is known. write: false, with the reason printed, if it cannot be written. */
 void analyze_json_begin(analyze *a);

@@ -10,15 +10,15 @@ int bands_begin(const analyze *a, router *r, bands *b)
     const int status = router_draw(a, BANDS_BINS + 1 + BANDS_MORE_PARAMETERS, r);
     if (status != ANALYZE_OK)
         return status;
-    const double from = analyze_number(a, "--eps-from"), to = analyze_number(a, "--eps-to");
+    const double from = a->options.eps_from, to = a->options.eps_to;
 
     memset(b, 0, sizeof *b);
-    b->fit_to = analyze_number(a, "--fit-to");
+    b->fit_to = a->options.fit_to;
     b->block_count = 1;
     if (to < 2 * from)
-        return analyze_refuse("--eps-to", analyze_text(a, "--eps-to"), "must be at least twice --eps-from");
+        return analyze_refuse_option(a, "--eps-to", "must be at least twice --eps-from");
     if (b->fit_to < 2 * from || b->fit_to > to)
-        return analyze_refuse("--fit-to", analyze_text(a, "--fit-to"), "must lie between twice --eps-from and --eps-to");
+        return analyze_refuse_option(a, "--fit-to", "must lie between twice --eps-from and --eps-to");
     /* As the device has them, in float32. */
     for (int i = 1; i <= BANDS_BINS; i++)
         b->edges[i] = (double)(float)(from * pow(to / from, (i - 1) / (double)(BANDS_BINS - 1)));

@@ -6,10 +6,11 @@
 
 enum { BANDS_ORDERS = 3, BANDS_BINS = 32, BANDS_COUNTERS = BANDS_ORDERS * BANDS_BINS, BANDS_MAX_BLOCKS = 64 };
 
-#define BANDS_OPTIONS                                                                                                        \
-    {"--eps-from", "X", "1e-3", "the smallest eps", ANALYZE_NUMBER, 1e-6, 1e6},                                              \
-    {"--eps-to", "X", "0.5", "the largest", ANALYZE_NUMBER, 1e-6, 1e6},                                                      \
-    {"--fit-to", "X", "0.25", "the largest eps whose counts the fits use", ANALYZE_NUMBER, 1e-6, 1e6}
+#define BANDS_OPTIONS                                                                                                 \
+    {"--eps-from", "X", "the smallest eps", PROGRAM_NUMBER(analyze_options, eps_from, 1e-6, 1e6), .fallback = "1e-3"},\
+    {"--eps-to", "X", "the largest", PROGRAM_NUMBER(analyze_options, eps_to, 1e-6, 1e6), .fallback = "0.5"},          \
+    {"--fit-to", "X", "the largest eps whose counts the fits use",                                                    \
+     PROGRAM_NUMBER(analyze_options, fit_to, 1e-6, 1e6), .fallback = "0.25"}
 
 typedef struct bands {
     double edges[BANDS_BINS + 1]; /* of the bins: 0, then log-spaced */

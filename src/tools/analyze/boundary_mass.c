@@ -11,11 +11,15 @@
 
 enum { BINS = 32, DIRECTION_STREAM = 256 }; /* BINS as boundary_mass.comp */
 
-static const analyze_option options[] = {
-    {"--width", "D", "8", "two experts: width of the inputs", ANALYZE_COUNT, 1, 1024},
-    {"--norm", "X", "1", "two experts: |v|; its direction is random", ANALYZE_NUMBER, 1e-3, 1e3},
-    {"--offset", "C", "0.5", "two experts: c", ANALYZE_NUMBER, -1e3, 1e3},
-    {"--gap-to", "W", "1", "two experts: the largest gap looked at", ANALYZE_NUMBER, 1e-6, 1e6},
+static const program_option options[] = {
+    {"--width", "D", "two experts: width of the inputs",
+     PROGRAM_COUNT(analyze_options, width, 1, 1024), .fallback = "8"},
+    {"--norm", "X", "two experts: |v|; its direction is random",
+     PROGRAM_NUMBER(analyze_options, norm, 1e-3, 1e3), .fallback = "1"},
+    {"--offset", "C", "two experts: c", PROGRAM_NUMBER(analyze_options, offset, -1e3, 1e3), .fallback = "0.5"},
+    {"--gap-to", "W", "two experts: the largest gap looked at",
+     PROGRAM_NUMBER(analyze_options, gap_to, 1e-6, 1e6), .fallback = "1"},
+    ANALYZE_SAMPLES("two experts: inputs drawn", "1e8"),
 };
 
 static double normal_below(double x)
@@ -50,7 +54,7 @@ static void put_slope(analyze *a, const uint64_t *counts, double samples, double
 static void put_mass(analyze *a, const uint64_t *counts, double width, double norm, double offset)
 {
     double w[BINS], measured[BINS], errors[BINS], theory[BINS], sum = 0, chi_square = 0;
-    const double samples = (double)a->samples;
+    const double samples = (double)a->options.samples;
     const analyze_column columns[] = {{"w", w}, {"mass", measured}, {"error", errors}, {"theory", theory}};
 
     for (int i = 0; i < BINS; i++) {
@@ -73,8 +77,8 @@ static void put_mass(analyze *a, const uint64_t *counts, double width, double no
 
 static int run_two_experts(analyze *a)
 {
-    const uint32_t width = (uint32_t)analyze_count(a, "--width");
-    const double norm = analyze_number(a, "--norm"), offset = analyze_number(a, "--offset"), gap_to = analyze_number(a, "--gap-to");
+    const uint32_t width = a->options.width;
+    const double norm = a->options.norm, offset = a->options.offset, gap_to = a->options.gap_to;
     const simulation_desc desc = {analyze_boundary_mass_spirv, sizeof analyze_boundary_mass_spirv, {width}, 1, BINS, 1};
     const uint32_t padded = (width + 3) / 4 * 4;
     float parameters[1024 + 2] = {0};
@@ -92,12 +96,12 @@ static int run_two_experts(analyze *a)
     int status = simulation_create(a, &desc, &s);
     if (status == ANALYZE_OK) {
         simulation_set_parameters(s, parameters, padded + 2);
-        simulation_expect(a, (double)a->samples);
-        status = simulation_run(s, 0, 0, a->samples, counts);
+        simulation_expect(a, (double)a->options.samples);
+        status = simulation_run(s, 0, 0, a->options.samples, counts);
     }
     if (status == ANALYZE_OK) {
         put_mass(a, counts, gap_to / BINS, norm, offset);
-        analyze_put_rate(a, "samples", (double)a->samples, simulation_seconds(s));
+        analyze_put_rate(a, "samples", (double)a->options.samples, simulation_seconds(s));
     }
     simulation_destroy(s);
     return status;
@@ -108,14 +112,12 @@ static int run(analyze *a)
     if (!a->file)
         return run_two_experts(a);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (analyze_is_given(a, options[i].name))
-            return analyze_refuse(options[i].name, analyze_text(a, options[i].name), "is for two experts; a layer file has its own");
-    if (analyze_is_given(a, "--samples"))
-        return analyze_refuse("--samples", analyze_text(a, "--samples"), "is for two experts; a layer file has its own inputs");
+        if (program_given(&a->line, options[i].name))
+            return analyze_refuse_option(a, options[i].name, "is for two experts; a layer file has its own");
     return layers_boundary_mass(a);
 }
 
 const analyze_command analyze_boundary_mass = {
-    "boundary-mass", "P(gap <= w) is linear for small w: two Gaussian experts, or a layer file's router on its own inputs", run, options,
-    sizeof options / sizeof *options, ANALYZE_FILE_OPTIONAL, "1e8", "two experts: inputs drawn",
+    "boundary-mass", "P(gap <= w) is linear for small w: two Gaussian experts, or a layer file's router on its own inputs", run,
+    PROGRAM_TABLE(options), ANALYZE_FILE_OPTIONAL,
 };

@@ -3,6 +3,7 @@
  * Hard, the largest step tends to the jump J at the boundary however small the input step; smooth, it falls in proportion to the step
  * (arXiv 2606.19036; the groups' smoothing is smoe's own, derived in README.md), under the bound L of continuity_theory.c. */
 #include "continuity.h"
+#include "program/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,25 +13,31 @@
 enum { LEAST_LEVELS = 8 };
 _Static_assert((1u << LEAST_LEVELS) + 1 >= PATH_FEWEST, "a run has PATH_FEWEST points or more");
 
-static const analyze_option options[] = {
+enum { EXPERTS, GROUPS };
+
+static const char *boundary_name(int index)
+{
+    static const char *const names[] = {[EXPERTS] = "experts", [GROUPS] = "groups"};
+    return index <= GROUPS ? names[index] : NULL;
+}
+
+static const program_names boundaries = {.name = boundary_name};
+
+static const program_option options[] = {
     LAYERS_SHAPE_OPTIONS,
     LAYERS_CHOICE_OPTIONS,
-    {"--eps", "X", NULL, "band width [the file's, or 0.25]", ANALYZE_NUMBER, 1e-6, 1e6},
-    {"--group-eps", "X", NULL, "band width of the groups' scores [the file's, or 0.25]", ANALYZE_NUMBER, 1e-6, 1e6},
-    {"--boundary", "KIND", NULL, "what ties on the line: experts or groups [groups where there are any]", ANALYZE_TEXT, 0, 0},
-    {"--reach", "X", "1.5", "the line's half length, in band widths of the gap that closes", ANALYZE_NUMBER, 0.1, 100},
-    {"--levels", "N", "14", "the finest input step is the line over 2^N", ANALYZE_COUNT, LEAST_LEVELS, 18},
+    {"--eps", "X", "band width [the file's, or 0.25]", PROGRAM_NUMBER(analyze_options, eps, 1e-6, 1e6)},
+    {"--group-eps", "X", "band width of the groups' scores [the file's, or 0.25]",
+     PROGRAM_NUMBER(analyze_options, group_eps, 1e-6, 1e6)},
+    {"--boundary", "KIND", "what ties on the line, without it groups where there are any",
+     PROGRAM_NAME(analyze_options, boundary, &boundaries)},
+    {"--reach", "X", "the line's half length, in band widths of the gap that closes",
+     PROGRAM_NUMBER(analyze_options, reach, 0.1, 100), .fallback = "1.5"},
+    {"--levels", "N", "the finest input step is the line over 2^N",
+     PROGRAM_COUNT(analyze_options, levels, LEAST_LEVELS, 18), .fallback = "14"},
 };
 
 enum { COARSEST = 3, PICTURE = 513, TOKENS = 64 };
-
-smoe_forward_params continuity_params(const continuity *s, int mode)
-{
-    smoe_forward_params params = s->source.params;
-    params.eps = mode == CONTINUITY_HARD ? 0.0f : (float)s->eps;
-    params.group_eps = mode == CONTINUITY_SMOOTH ? (float)s->group_eps : 0.0f;
-    return params;
-}
 
 static double largest_step(const float *y, uint32_t points, uint32_t stride, uint32_t width)
 {
@@ -85,7 +92,7 @@ static int walk_line(continuity *s)
         memcpy(s->y[mode], s->walk.y, (size_t)s->points * width * sizeof *s->walk.y);
         for (uint32_t level = COARSEST; level <= s->levels; level++)
             s->step[mode][level] = largest_step(s->y[mode], s->points, 1u << (s->levels - level), width);
-        analyze_progress(s->a, mode + 1, CONTINUITY_MODES);
+        program_progress(mode + 1, CONTINUITY_MODES, NULL);
         if (mode == CONTINUITY_SMOOTH)
             put_bits(s);
         if (mode != CONTINUITY_HARD)
@@ -171,7 +178,7 @@ static void put_picture(continuity *s)
 static int measure(continuity *s)
 {
     int status = path_find(&s->walk, s->line.groups,
-                           analyze_number(s->a, "--reach") * (s->line.groups ? s->group_eps : s->eps), &s->line);
+                           s->a->options.reach * (s->line.groups ? s->group_eps : s->eps), &s->line);
     if (status != ANALYZE_OK)
         return status;
     analyze_put_text(s->a, "boundary", s->line.groups ? "groups" : "experts", "what ties in the line's middle");
@@ -195,9 +202,9 @@ static int measure(continuity *s)
     return ANALYZE_OK;
 }
 
-static double band_width(const analyze *a, const char *option, float of_layer)
+static double band_width(double given, float of_layer)
 {
-    return analyze_is_given(a, option) ? analyze_number(a, option) : of_layer > 0 ? (double)of_layer : 0.25;
+    return !isnan(given) ? given : of_layer > 0 ? (double)of_layer : 0.25;
 }
 
 static int open_study(continuity *s)
@@ -206,37 +213,34 @@ static int open_study(continuity *s)
     const int status = layers_open(a, TOKENS, &s->source);
     if (status != ANALYZE_OK)
         return status;
-    const char *boundary = analyze_text(a, "--boundary");
-    if (boundary && strcmp(boundary, "experts") != 0 && strcmp(boundary, "groups") != 0)
-        return analyze_refuse("--boundary", boundary, "must be experts or groups");
-    s->line.groups = boundary ? boundary[0] == 'g' : layers_has_groups(&s->source);
+    s->line.groups = a->options.boundary >= 0 ? a->options.boundary == GROUPS : layers_has_groups(&s->source);
     if (s->line.groups && !layers_has_groups(&s->source))
-        return analyze_refuse("--boundary", boundary, "the layer has no groups");
+        return analyze_refuse_option(a, "--boundary", "the layer has no groups");
     if (s->source.plan.top_k == s->source.plan.expert_count)
-        return analyze_refuse(a->file ? a->file : "--k", "", "all experts are chosen: there is no boundary");
+        return analyze_refuse(a->file ? a->file : "--k", "all experts are chosen: there is no boundary");
     if (s->source.plan.max_active == s->source.plan.top_k)
-        return analyze_refuse(a->file ? a->file : "--k", "", "the cap leaves no room for a band");
+        return analyze_refuse(a->file ? a->file : "--k", "the cap leaves no room for a band");
     layers_put(a, &s->source);
-    s->eps = band_width(a, "--eps", s->source.params.eps);
-    s->group_eps = band_width(a, "--group-eps", s->source.params.group_eps);
-    s->levels = (uint32_t)analyze_count(a, "--levels");
+    s->eps = band_width(a->options.eps, s->source.params.eps);
+    s->group_eps = band_width(a->options.group_eps, s->source.params.group_eps);
+    s->levels = a->options.levels;
     s->points = (1u << s->levels) + 1;
     smoe_plan_desc *plan = &s->source.plan;
     const size_t width = plan->d_model;
     s->walk = (path_walk){.a = a, .source = &s->source, .most_points = s->points > PATH_SCAN ? s->points : PATH_SCAN};
     plan->min_tokens = PATH_FEWEST;
     plan->max_tokens = s->walk.most_points;
-    s->line.centre = layers_allocate(a, width, sizeof *s->line.centre);
-    s->line.direction = layers_allocate(a, width, sizeof *s->line.direction);
+    s->line.centre = layers_allocate(width, sizeof *s->line.centre);
+    s->line.direction = layers_allocate(width, sizeof *s->line.direction);
     for (int side = 0; side < 2; side++)
-        s->sides[side] = layers_allocate(a, SMOE_REPORT_STRIDE(plan->max_active), sizeof **s->sides);
-    s->walk.x = layers_allocate(a, s->walk.most_points * width, sizeof *s->walk.x);
-    s->walk.y = layers_allocate(a, s->walk.most_points * width, sizeof *s->walk.y);
-    s->walk.report = layers_allocate(a, (size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
+        s->sides[side] = layers_allocate(SMOE_REPORT_STRIDE(plan->max_active), sizeof **s->sides);
+    s->walk.x = layers_allocate(s->walk.most_points * width, sizeof *s->walk.x);
+    s->walk.y = layers_allocate(s->walk.most_points * width, sizeof *s->walk.y);
+    s->walk.report = layers_allocate((size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
     bool all = s->sides[0] && s->sides[1] && s->line.centre && s->line.direction && s->walk.x && s->walk.y && s->walk.report;
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++)
         if (mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source))
-            all = (s->y[mode] = layers_allocate(a, s->points * width, sizeof **s->y)) && all;
+            all = (s->y[mode] = layers_allocate(s->points * width, sizeof **s->y)) && all;
     if (!all)
         return ANALYZE_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->walk.layer);
@@ -263,7 +267,6 @@ const analyze_command analyze_continuity = {
     .name = "continuity",
     .about = "output step against input step across a boundary, hard and smooth",
     .run = run,
-    .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .options = PROGRAM_TABLE(options),
     .file = ANALYZE_FILE_OPTIONAL,
 };

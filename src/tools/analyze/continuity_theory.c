@@ -16,6 +16,14 @@
 
 enum { COARSE = PATH_FEWEST, MIDDLE = COARSE / 2 }; /* points on the line; the middle one is the boundary */
 
+smoe_forward_params continuity_params(const continuity *s, int mode)
+{
+    smoe_forward_params params = s->source.params;
+    params.eps = mode == CONTINUITY_HARD ? 0.0f : (float)s->eps;
+    params.group_eps = mode == CONTINUITY_SMOOTH ? (float)s->group_eps : 0.0f;
+    return params;
+}
+
 /* M, on a grid that is fine at both ends. Infinite for a or b below 1, where it is so at an end. */
 static double steepest(double a, double b)
 {
@@ -133,11 +141,11 @@ static int measure_experts(continuity *s, const bool *runs, double h, line_facts
 {
     const smoe_plan_desc *plan = &s->source.plan;
     const size_t values = (size_t)COARSE * plan->d_model;
-    uint32_t *ids = layers_allocate(s->a, plan->expert_count, sizeof *ids), count = 0;
+    uint32_t *ids = layers_allocate(plan->expert_count, sizeof *ids), count = 0;
     for (uint32_t e = 0; ids && e < plan->expert_count; e++)
         if (runs[e])
             ids[count++] = e;
-    float *f = ids ? layers_allocate(s->a, values * count, sizeof *f) : NULL;
+    float *f = ids ? layers_allocate(values * count, sizeof *f) : NULL;
     const int status = f ? layers_run_experts(s->a, &s->source, ids, count, s->walk.x, COARSE, f) : ANALYZE_FAILED;
     for (uint32_t p = 0; status == ANALYZE_OK && p < COARSE; p++)
         for (uint32_t i = 0; i < count; i++) {
@@ -175,9 +183,9 @@ int continuity_predict(continuity *s, continuity_theory *theory)
 {
     const double h = 2 * s->line.half_length / (COARSE - 1);
     const size_t count = s->source.plan.expert_count;
-    float *logits = layers_allocate(s->a, count * COARSE, sizeof *logits);
-    float *scores = layers_allocate(s->a, count * COARSE, sizeof *scores);
-    bool *runs = layers_allocate(s->a, count, sizeof *runs);
+    float *logits = layers_allocate(count * COARSE, sizeof *logits);
+    float *scores = layers_allocate(count * COARSE, sizeof *scores);
+    bool *runs = layers_allocate(count, sizeof *runs);
     line_facts facts = {.least_eps = s->eps};
     int status = logits && scores && runs ? ANALYZE_OK : ANALYZE_FAILED;
     if (status == ANALYZE_OK) {

@@ -7,30 +7,33 @@
  * calibration gives for the budget; the host's own answer stands beside it: the distance after as many as the budget allows (README.md).
  * Where every band keeps to the budget, the eps go up to the first with which all run. */
 #include "layers.h"
+#include "program/progress.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const analyze_option options[] = {
+static const program_option options[] = {
     LAYERS_SHAPE_OPTIONS,
     LAYERS_CHOICE_OPTIONS,
-    {"--tokens", "N", "4096", "inputs drawn", ANALYZE_COUNT, 256, SMOE_MAX_TOKENS},
-    {"--budget", "X", "0.5", "extra experts on average; arXiv 2606.19036 allows 0.5", ANALYZE_NUMBER, 1e-6, 1024},
-    {"--group-eps", "X", NULL, "band width of the groups' scores; 0: hard groups [the file's, or 0]", ANALYZE_NUMBER, 0, 1e6},
-    {"--repeats", "N", "7", "timed rounds, each over all eps in turn; 0: no times", ANALYZE_COUNT, 0, 1000},
+    {"--tokens", "N", "inputs drawn",
+     PROGRAM_COUNT(analyze_options, tokens, 256, SMOE_MAX_TOKENS), .fallback = "4096"},
+    {"--budget", "X", "extra experts on average; arXiv 2606.19036 allows 0.5",
+     PROGRAM_NUMBER(analyze_options, budget, 1e-6, 1024), .fallback = "0.5"},
+    {"--group-eps", "X", "band width of the groups' scores; 0: hard groups [the file's, or 0]",
+     PROGRAM_NUMBER(analyze_options, group_eps, 0, 1e6)},
+    {"--repeats", "N", "timed rounds, each over all eps in turn; 0: no times",
+     PROGRAM_COUNT(analyze_options, repeats, 0, 1000), .fallback = "7"},
 };
 
 enum { ROWS = 14, CALIBRATED = 9, MAX_REPEATS = 1000 }; /* row 0 is hard; row CALIBRATED the calibrated eps */
-
-/* What smoe takes as a band. */
-static const float eps_least = 1e-30f, eps_most = 1e30f;
 
 typedef struct study {
     analyze *a;
     layers_source source;
     smoe_device_layer *layer;
+    const smoe_forward_number *band; /* what smoe takes as one */
     float *y, *scores, *distances; /* distances: s[k] - s_e of the experts beyond the k best, ascending */
     uint32_t *report;
     size_t distance_count;
@@ -59,7 +62,7 @@ static int measure_scores(study *s, layers_mass *mass)
     smoe_result result = smoe_device_layer_forward(s->layer, &params, s->source.x, s->y, s->report, NULL);
     if (result == SMOE_SUCCESS)
         result = smoe_device_layer_logits(s->layer, s->scores);
-    float *gaps = layers_allocate(s->a, tokens, sizeof *gaps);
+    float *gaps = layers_allocate(tokens, sizeof *gaps);
     if (result != SMOE_SUCCESS || !gaps) {
         free(gaps);
         return result == SMOE_SUCCESS ? ANALYZE_FAILED : analyze_fail_result(s->a, result);
@@ -69,7 +72,7 @@ static int measure_scores(study *s, layers_mass *mass)
         const float *scores = s->scores + (size_t)t * experts;
         if (record[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE) {
             free(gaps);
-            return analyze_fail(s->a, "input %u: the scores are not finite", t);
+            return analyze_fail("input %u: the scores are not finite", t);
         }
         memcpy(&gaps[t], &record[SMOE_REPORT_GAP], sizeof *gaps);
         for (uint32_t e = 0; e < experts; e++) {
@@ -82,7 +85,7 @@ static int measure_scores(study *s, layers_mass *mass)
     }
     if (s->distance_count == 0) {
         free(gaps);
-        return analyze_refuse(s->a->file ? s->a->file : "--k", "", "no expert is left for a band: every band keeps to the budget");
+        return analyze_refuse(s->a->file ? s->a->file : "--k", "no expert is left for a band: every band keeps to the budget");
     }
     layers_put(s->a, &s->source);
     layers_sort(s->distances, s->distance_count);
@@ -120,14 +123,14 @@ static float host_answer(const study *s, double budget)
         else
             to = middle - 1;
     }
-    const float eps = allowed < s->distance_count ? s->distances[allowed] : eps_most;
-    return eps < eps_least ? 0 : fminf(eps, eps_most);
+    const float eps = allowed < s->distance_count ? s->distances[allowed] : s->band->most;
+    return eps < s->band->least ? 0 : fminf(eps, s->band->most);
 }
 
 /* *eps: the one of row CALIBRATED. */
 static int calibrate(study *s, float *eps)
 {
-    const double budget = analyze_number(s->a, "--budget");
+    const double budget = s->a->options.budget;
     const smoe_forward_params params = params_of(s, 0);
     double mean = 0;
     const smoe_result result = smoe_device_layer_calibrate(s->layer, &params, s->source.x, budget, eps, &mean);
@@ -138,14 +141,14 @@ static int calibrate(study *s, float *eps)
     analyze_put_value(s->a, "calibrated_eps", *eps, "calibrated eps");
     analyze_put_value(s->a, "calibrated_extra", mean, "extra experts there");
     analyze_put_value(s->a, "host_eps", host, "the host's own answer");
-    if (*eps < eps_most)
+    if (*eps < s->band->most)
         analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
                           "extra experts with the next larger float32");
     if (*eps != host)
-        return analyze_fail(s->a, "calibration gave %.9g, sorting the distances %.9g", *eps, host);
+        return analyze_fail("calibration gave %.9g, sorting the distances %.9g", *eps, host);
     if (*eps <= 0)
-        return analyze_fail(s->a, "more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
-    if (*eps >= eps_most) {
+        return analyze_fail("more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
+    if (*eps >= s->band->most) {
         analyze_put_note(s->a, "every band keeps to the budget: the eps below go up to where all experts that may run do");
         *eps = 0.25f * nextafterf(s->distances[s->distance_count - 1], INFINITY); /* four rows below the last */
     }
@@ -171,7 +174,7 @@ static int measure_active(study *s, double slope)
         s->host[i] = ((double)k * tokens + (double)count_below(s, (float)s->eps[i])) / tokens;
         s->line[i] = k + slope * s->eps[i];
         s->floors[i] = s->mean[i] / s->mean[0];
-        analyze_progress(s->a, i + 1, ROWS);
+        program_progress(i + 1, ROWS, NULL);
     }
     return ANALYZE_OK;
 }
@@ -185,7 +188,7 @@ static int compare_doubles(const void *p, const void *q)
 /* Ratios to hard of the same round, their median: what else the machine does weighs on both. */
 static int measure_times(study *s, uint32_t repeats)
 {
-    double *ratios = layers_allocate(s->a, (size_t)ROWS * (repeats ? repeats : 1), sizeof *ratios);
+    double *ratios = layers_allocate((size_t)ROWS * (repeats ? repeats : 1), sizeof *ratios);
     if (!ratios)
         return ANALYZE_FAILED;
     bool device_time = true;
@@ -203,7 +206,7 @@ static int measure_times(study *s, uint32_t repeats)
             const double time = device_time ? timings.device_total : timings.host_total;
             hard_time = i == 0 ? time : hard_time;
             ratios[(size_t)i * repeats + round] = time / hard_time;
-            analyze_progress(s->a, (double)round * ROWS + i + 1, (double)repeats * ROWS);
+            program_progress((double)round * ROWS + i + 1, (double)repeats * ROWS, NULL);
         }
     for (uint32_t i = 0; i < ROWS; i++) {
         qsort(ratios + (size_t)i * repeats, repeats, sizeof *ratios, compare_doubles);
@@ -227,7 +230,7 @@ static int measure(study *s)
     if (status == ANALYZE_OK)
         status = measure_active(s, mass.slope);
     if (status == ANALYZE_OK)
-        status = measure_times(s, (uint32_t)analyze_count(s->a, "--repeats"));
+        status = measure_times(s, s->a->options.repeats);
     if (status != ANALYZE_OK)
         return status;
     if (s->source.plan.max_active < s->source.plan.expert_count)
@@ -242,17 +245,18 @@ static int measure(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
-    const int status = layers_open(a, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    s->band = smoe_forward_number_find("eps");
+    const int status = layers_open(a, a->options.tokens, &s->source);
     if (status != ANALYZE_OK)
         return status;
     const smoe_plan_desc *plan = &s->source.plan;
     const size_t tokens = s->source.token_count;
-    if (analyze_is_given(a, "--group-eps"))
-        s->source.params.group_eps = (float)analyze_number(a, "--group-eps");
-    s->y = layers_allocate(a, tokens * plan->d_model, sizeof *s->y);
-    s->scores = layers_allocate(a, tokens * plan->expert_count, sizeof *s->scores);
-    s->distances = layers_allocate(a, tokens * plan->expert_count, sizeof *s->distances);
-    s->report = layers_allocate(a, tokens * stride_of(s), sizeof *s->report);
+    if (program_given(&a->line, "--group-eps"))
+        s->source.params.group_eps = (float)a->options.group_eps;
+    s->y = layers_allocate(tokens * plan->d_model, sizeof *s->y);
+    s->scores = layers_allocate(tokens * plan->expert_count, sizeof *s->scores);
+    s->distances = layers_allocate(tokens * plan->expert_count, sizeof *s->distances);
+    s->report = layers_allocate(tokens * stride_of(s), sizeof *s->report);
     if (!s->y || !s->scores || !s->distances || !s->report)
         return ANALYZE_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->layer);
@@ -277,7 +281,6 @@ const analyze_command analyze_cost = {
     .name = "cost",
     .about = "mean active experts and time against eps, with calibration's eps",
     .run = run,
-    .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .options = PROGRAM_TABLE(options),
     .file = ANALYZE_FILE_OPTIONAL,
 };

@@ -8,17 +8,17 @@
 /* Streams of random numbers, one per array. */
 enum { STREAM_X = 512, STREAM_ROUTER, STREAM_W1, STREAM_B1, STREAM_W2, STREAM_B2 };
 
-void *layers_allocate(analyze *a, size_t count, size_t size)
+void *layers_allocate(size_t count, size_t size)
 {
     void *memory = calloc(count ? count : 1, size);
     if (!memory)
-        analyze_fail(a, "out of host memory: %zu times %zu bytes", count, size);
+        analyze_fail("out of host memory: %zu times %zu bytes", count, size);
     return memory;
 }
 
 static float *draw(analyze *a, layers_source *source, uint32_t slot, size_t count, double scale)
 {
-    float *out = layers_allocate(a, count, sizeof *out);
+    float *out = layers_allocate(count, sizeof *out);
     if (!out)
         return NULL;
     source->drawn[slot] = out;
@@ -31,24 +31,19 @@ static float *draw(analyze *a, layers_source *source, uint32_t slot, size_t coun
 /* Refuses an option that is given. */
 static int refuse_given(const analyze *a, const char *name, const char *rule)
 {
-    return analyze_has_option(a, name) && analyze_is_given(a, name) ? analyze_refuse(name, analyze_text(a, name), rule) : ANALYZE_OK;
-}
-
-static uint32_t shape_option(const analyze *a, const char *name, uint32_t otherwise)
-{
-    return analyze_has_option(a, name) ? (uint32_t)analyze_count(a, name) : otherwise;
+    return program_given(&a->line, name) ? analyze_refuse_option(a, name, rule) : ANALYZE_OK;
 }
 
 static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
 {
-    const uint32_t width = shape_option(a, "--width", 0), experts = shape_option(a, "--experts", 0), k = shape_option(a, "--k", 1);
-    const uint32_t groups = shape_option(a, "--groups", 0), top_groups = groups > 1 ? shape_option(a, "--top-groups", 0) : 0;
-    const size_t hidden = shape_option(a, "--hidden", 0);
+    const analyze_options *o = &a->options;
+    const uint32_t width = o->width, experts = o->experts, k = o->k ? o->k : 1;
+    const uint32_t groups = o->groups, top_groups = groups > 1 ? o->top_groups : 0;
+    const size_t hidden = o->hidden;
     if (k > experts)
-        return analyze_refuse("--k", analyze_text(a, "--k"), "must be at most --experts");
+        return analyze_refuse_option(a, "--k", "must be at most --experts");
     if (groups > 1 && (experts % groups || top_groups > groups || experts / groups * top_groups < k))
-        return analyze_refuse("--groups", analyze_text(a, "--groups"),
-                              "must divide --experts, and --top-groups of them must exist and hold --k experts");
+        return analyze_refuse_option(a, "--groups", "must divide --experts, and --top-groups of them must exist and hold --k experts");
     source->plan = (smoe_plan_desc){.d_model = width,
                                     .d_hidden = (uint32_t)hidden,
                                     .expert_count = experts,
@@ -116,7 +111,7 @@ int layers_open(analyze *a, uint32_t drawn_tokens, layers_source *source)
         return status;
     for (size_t i = 0; i < (size_t)source->token_count * source->plan.d_model; i++)
         if (!isfinite(source->x[i]))
-            return analyze_refuse(a->file ? a->file : "inputs", "", "x holds a NaN or an infinity");
+            return analyze_refuse(a->file ? a->file : "inputs", "x holds a NaN or an infinity");
     return ANALYZE_OK;
 }
 
@@ -170,7 +165,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
                                  .types = source->plan.types,
                                  .gated = source->plan.gated,
                                  .renormalize = true};
-    float *router = layers_allocate(a, width, sizeof *router);
+    float *router = layers_allocate(width, sizeof *router);
     if (!router)
         return ANALYZE_FAILED;
     smoe_result result = SMOE_SUCCESS;

@@ -12,14 +12,17 @@ int layers_boundary_mass(analyze *a);
 
 /* Options of a drawn layer, for the option table of a subcommand. A file has shapes of its own: with one they are refused. Without
  * LAYERS_CHOICE_OPTIONS k = 1 and there are no groups. */
-#define LAYERS_SHAPE_OPTIONS                                                                                                       \
-    {"--width", "N", "32", "width D of the inputs", ANALYZE_COUNT, 1, 4096},                                                       \
-    {"--hidden", "N", "64", "hidden width H of an expert", ANALYZE_COUNT, 1, 16384},                                               \
-    {"--experts", "N", "8", "experts E", ANALYZE_COUNT, 2, SMOE_MAX_EXPERTS}
-#define LAYERS_CHOICE_OPTIONS                                                                                                      \
-    {"--k", "N", "2", "experts chosen k", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS},                                                     \
-    {"--groups", "N", "0", "groups of experts; 0: none", ANALYZE_COUNT, 0, SMOE_MAX_EXPERTS},                                      \
-    {"--top-groups", "N", "2", "groups kept, where there are any", ANALYZE_COUNT, 1, SMOE_MAX_EXPERTS}
+#define LAYERS_SHAPE_OPTIONS                                                                                          \
+    {"--width", "N", "width D of the inputs", PROGRAM_COUNT(analyze_options, width, 1, 4096), .fallback = "32"},      \
+    {"--hidden", "N", "hidden width H of an expert",                                                                  \
+     PROGRAM_COUNT(analyze_options, hidden, 1, 16384), .fallback = "64"},                                             \
+    {"--experts", "N", "experts E", PROGRAM_COUNT(analyze_options, experts, 2, SMOE_MAX_EXPERTS), .fallback = "8"}
+#define LAYERS_CHOICE_OPTIONS                                                                                         \
+    {"--k", "N", "experts chosen k", PROGRAM_COUNT(analyze_options, k, 1, SMOE_MAX_EXPERTS), .fallback = "2"},        \
+    {"--groups", "N", "groups of experts; 0: none",                                                                   \
+     PROGRAM_COUNT(analyze_options, groups, 0, SMOE_MAX_EXPERTS), .fallback = "0"},                                   \
+    {"--top-groups", "N", "groups kept, where there are any",                                                         \
+     PROGRAM_COUNT(analyze_options, top_groups, 1, SMOE_MAX_EXPERTS), .fallback = "2"}
 
 /* A layer in host memory. */
 typedef struct layers_source {
@@ -75,6 +78,6 @@ void layers_sort(float *values, size_t count); /* ascending */
 void layers_put_mass(analyze *a, const layers_mass *mass, uint32_t count);
 
 /* Memory for count elements of a size; NULL after a message. */
-void *layers_allocate(analyze *a, size_t count, size_t size);
+void *layers_allocate(size_t count, size_t size);
 
 #endif

@@ -1,71 +1,24 @@
 /* smoe-analyze: one subcommand per prediction; README.md has the theory. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime, isatty */
-
 #include "analyze.h"
+#include "program/output.h"
+#include "program/progress.h"
 
-#include <math.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-static const analyze_command *const commands[] = {
-    &analyze_volume,     &analyze_paths,      &analyze_occupation, &analyze_boundary_mass,
-    &analyze_soft_to_hard, &analyze_continuity, &analyze_cost,       &analyze_philox,
-};
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
-
-static void print_help(void)
-{
-    puts("Measures on a Vulkan device what theory predicts of sparse mixture-of-experts routing.\n"
-         "\n"
-         "usage: smoe-analyze SUBCOMMAND [options]; smoe-analyze SUBCOMMAND --help lists them\n");
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-14s %s\n", commands[i]->name, commands[i]->about);
-    puts("\nExit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line or file.");
-}
-
-double analyze_seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-void analyze_progress(analyze *a, double done, double total)
-{
-    enum { WIDTH = 40 };
-    const bool ends = done >= total;
-    const double now = analyze_seconds();
-
-    if (!a->progress || (ends && !a->progress_shown) || (!ends && a->progress_shown && now - a->progress_time < 0.2))
-        return;
-    a->progress_time = now;
-    a->progress_shown = !ends;
-    if (ends) {
-        fprintf(stderr, "\r%*s\r", WIDTH + 8, "");
-    } else {
-        const int filled = (int)(WIDTH * done / total);
-        char bar[WIDTH + 1];
-        memset(bar, '.', WIDTH);
-        memset(bar, '#', (size_t)filled);
-        bar[WIDTH] = '\0';
-        fprintf(stderr, "\r[%s] %3.0f %%", bar, floor(100 * done / total));
-    }
-    fflush(stderr);
-}
 
 static void receive(void *user, smoe_log_level level, const char *text)
 {
     analyze *a = user;
     if (level == SMOE_LOG_ERROR)
         snprintf(a->error, sizeof a->error, "%s", text);
-    if (level != SMOE_LOG_INFO && a->print_log)
-        fprintf(stderr, "smoe-analyze: %s\n", text);
+    if (level == SMOE_LOG_INFO || !a->print_log)
+        return;
+    program_progress_clear();
+    fprintf(stderr, "smoe-analyze: %s\n", text);
 }
 
 static int run(analyze *a, const char *json)
 {
-    const smoe_device_desc desc = {.selector = analyze_text(a, "--device"), .validation = analyze_flag(a, "--validate"), .log = &a->log};
+    const smoe_device_desc desc = {.selector = a->options.device, .validation = a->options.validate, .log = &a->log};
     const smoe_result result = smoe_device_create(&desc, &a->device);
 
     if (result != SMOE_SUCCESS)
@@ -73,68 +26,49 @@ static int run(analyze *a, const char *json)
     a->info = smoe_context_device_info(smoe_device_context(a->device));
     analyze_json_begin(a);
     int status = a->command->run(a);
-    analyze_progress(a, 1, 1);
+    program_progress_clear();
     if (status == ANALYZE_OK && json && !analyze_json_write(a, json))
         status = ANALYZE_FAILED;
     analyze_json_end(a);
     return status;
 }
 
-/* Whether FILE can be written, before hours go into what it is for. *made: it was not there before. */
-static bool can_write(const char *path, bool *made)
+/* Before hours go into what it is for. */
+static bool check_json(analyze *a, const char *json)
 {
-    FILE *file = fopen(path, "rb");
-    *made = !file;
-    if (file)
-        fclose(file);
-    file = fopen(path, "ab");
-    return file && fclose(file) == 0;
+    program_files files = {0};
+    if (a->file)
+        program_files_read(&files, "the layer file that is read", a->file);
+    const bool good = program_files_write(&files, "--json", json, PROGRAM_JSON);
+    if (!good)
+        analyze_fail("%s", files.reason);
+    program_files_release(&files);
+    return good;
 }
 
 /* The device's own end is part of what validation watches: its messages come through the log. */
 static int finish(analyze *a, int status)
 {
-    if (analyze_flag(a, "--validate") && a->device) {
+    if (a->options.validate && a->device) {
         const uint32_t messages = smoe_device_validation_count(a->device);
         fprintf(a->out, "validation: %u messages\n", messages);
         status = messages > 0 && status == ANALYZE_OK ? ANALYZE_FAILED : status;
     }
     smoe_device_destroy(a->device);
-    return fflush(stdout) == 0 && !ferror(stdout) ? status : ANALYZE_FAILED;
+    return program_end("smoe-analyze", status, ANALYZE_FAILED);
 }
 
 int main(int count, char **arguments)
 {
     static analyze a; /* large */
-
-    if (count < 2)
-        return analyze_refuse("SUBCOMMAND", "", "is missing; --help lists them");
-    if (strcmp(arguments[1], "--help") == 0) {
-        print_help();
-        return fflush(stdout) == 0 ? ANALYZE_OK : ANALYZE_FAILED;
-    }
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(arguments[1], commands[i]->name) == 0)
-            a.command = commands[i];
-    if (!a.command)
-        return analyze_refuse(arguments[1], "", "no such subcommand; --help lists them");
-    const int status = analyze_parse_options(&a, count - 2, arguments + 2);
-    if (status != ANALYZE_OK)
+    int status;
+    program_begin();
+    if (!analyze_parse_options(&a, count, arguments, &status))
         return status;
-    if (analyze_flag(&a, "--help")) {
-        analyze_print_command_help(a.command);
-        return fflush(stdout) == 0 ? ANALYZE_OK : ANALYZE_FAILED;
-    }
-    const char *json = analyze_text(&a, "--json");
-    a.out = json && strcmp(json, "-") == 0 ? stderr : stdout;
+    const char *json = a.options.json;
+    a.out = program_is_stdout(json) ? stderr : stdout;
     a.log = (smoe_log){receive, &a};
-    a.print_log = analyze_flag(&a, "--validate");
-    a.progress = analyze_flag(&a, "--progress") || isatty(STDERR_FILENO);
-    bool made = false;
-    if (json && strcmp(json, "-") != 0 && !can_write(json, &made))
-        return analyze_fail(&a, "cannot write %s", json);
-    const int ended = finish(&a, run(&a, json));
-    if (made && ended != ANALYZE_OK)
-        remove(json);
-    return ended;
+    a.print_log = a.options.validate;
+    program_progress_begin(a.options.progress);
+    return check_json(&a, json) ? finish(&a, run(&a, json)) : ANALYZE_REFUSED;
 }

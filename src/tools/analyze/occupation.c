@@ -8,12 +8,14 @@
 
 enum { BLOCKS = 32 }; /* of paths: a path's steps hang together, blocks of paths do not */
 
-static const analyze_option options[] = {
+static const program_option options[] = {
     ROUTER_OPTIONS,
     BANDS_OPTIONS,
-    {"--sigma", "X", "1", "of dx = sigma dB", ANALYZE_NUMBER, 1e-6, 1e6},
-    {"--time", "T", "0.25", "how long the paths are", ANALYZE_NUMBER, 1e-9, 1e9},
-    {"--steps", "N", "128", "looks at each path, one in each part of the time", ANALYZE_COUNT, 1, 16384},
+    {"--sigma", "X", "of dx = sigma dB", PROGRAM_NUMBER(analyze_options, sigma, 1e-6, 1e6), .fallback = "1"},
+    {"--time", "T", "how long the paths are", PROGRAM_NUMBER(analyze_options, time, 1e-9, 1e9), .fallback = "0.25"},
+    {"--steps", "N", "looks at each path, one in each part of the time",
+     PROGRAM_COUNT(analyze_options, steps, 1, 16384), .fallback = "128"},
+    ANALYZE_SAMPLES("paths, rounded up to a multiple of 32", "1e6"),
 };
 
 static int measure(analyze *a, simulation *s, bands *b, uint32_t steps, uint64_t paths)
@@ -31,9 +33,9 @@ static int run(analyze *a)
     static router r;
     static bands b;
     static float parameters[SIMULATION_MAX_PARAMETERS];
-    const uint32_t steps = (uint32_t)analyze_count(a, "--steps");
-    const double time = analyze_number(a, "--time");
-    const uint64_t paths = (a->samples + BLOCKS - 1) / BLOCKS; /* of a block */
+    const uint32_t steps = a->options.steps;
+    const double time = a->options.time;
+    const uint64_t paths = (a->options.samples + BLOCKS - 1) / BLOCKS; /* of a block */
     double start[64], scores[64];
     simulation *s = NULL;
 
@@ -47,7 +49,7 @@ static int run(analyze *a)
     for (uint32_t e = 0; e < r.experts; e++)
         r.weights[(size_t)e * r.stride + r.width] = (float)scores[e];
     size_t count = bands_parameters(&b, &r, parameters);
-    parameters[count++] = (float)(analyze_number(a, "--sigma") * sqrt(time / steps));
+    parameters[count++] = (float)(a->options.sigma * sqrt(time / steps));
     const simulation_desc desc = {analyze_occupation_spirv, sizeof analyze_occupation_spirv, {r.width, r.experts, r.k, steps}, 4,
                                   BANDS_COUNTERS, steps};
     status = simulation_create(a, &desc, &s);
@@ -65,6 +67,6 @@ static int run(analyze *a)
 }
 
 const analyze_command analyze_occupation = {
-    "occupation", "the mean time that a Brownian path spends near discontinuities of order n falls as eps^n", run, options,
-    sizeof options / sizeof *options, ANALYZE_NO_FILE, "1e6", "paths, rounded up to a multiple of 32",
+    "occupation", "the mean time that a Brownian path spends near discontinuities of order n falls as eps^n", run,
+    PROGRAM_TABLE(options), ANALYZE_NO_FILE,
 };

@@ -1,5 +1,7 @@
 /* Results: each is printed and becomes a part of the JSON document. */
 #include "analyze.h"
+#include "program/output.h"
+#include "program/progress.h"
 
 #include <cjson/cJSON.h>
 
@@ -36,21 +38,26 @@ static cJSON *add_numbers(analyze *a, cJSON *to, const char *name, const double 
     return array;
 }
 
+static void add_option(analyze *a, cJSON *options, const program_option *option)
+{
+    const char *name = option->name + strlen("--");
+    const void *value = (const char *)&a->options + option->offset;
+    switch (option->kind) {
+    case PROGRAM_KIND_FLAG: add(a, options, name, cJSON_CreateBool(*(const bool *)value)); break;
+    case PROGRAM_KIND_COUNT: add_number(a, options, name, *(const uint32_t *)value); break;
+    case PROGRAM_KIND_LARGE: add_number(a, options, name, (double)*(const uint64_t *)value); break;
+    case PROGRAM_KIND_NUMBER: add_number(a, options, name, *(const double *)value); break;
+    default: add_text(a, options, name, program_value(&a->line, option->name)); break;
+    }
+}
+
 static void add_options(analyze *a)
 {
     cJSON *options = cJSON_GetObjectItem(a->json, "options");
-    for (size_t i = 0; i < a->setting_count; i++) {
-        const analyze_setting *setting = &a->settings[i];
-        const char *name = setting->option->name + 2;
-        if (strcmp(name, "help") == 0 || strcmp(name, "json") == 0 || strcmp(name, "progress") == 0)
-            continue;
-        if (setting->option->kind == ANALYZE_FLAG)
-            add(a, options, name, cJSON_CreateBool(setting->given));
-        else if (setting->option->kind == ANALYZE_TEXT || !setting->text)
-            add_text(a, options, name, setting->text);
-        else
-            add_number(a, options, name, setting->number);
-    }
+    const program_option *option;
+    for (size_t i = 0; (option = program_option_at(&a->program, i)) != NULL; i++)
+        if (strcmp(option->name, "--json") != 0 && strcmp(option->name, "--progress") != 0)
+            add_option(a, options, option);
 }
 
 void analyze_json_begin(analyze *a)
@@ -76,16 +83,14 @@ void analyze_json_begin(analyze *a)
 
 bool analyze_json_write(analyze *a, const char *path)
 {
-    const bool to_stdout = strcmp(path, "-") == 0;
+    program_output output;
     char *text = a->json_failed ? NULL : cJSON_Print(a->json);
-    FILE *file = !text ? NULL : to_stdout ? stdout : fopen(path, "w");
-    bool written = file && fputs(text, file) >= 0 && fputc('\n', file) != EOF;
-
-    if (file && !to_stdout)
-        written = fclose(file) == 0 && written;
+    if (!text)
+        return analyze_fail("%s: no host memory for the document", path) == ANALYZE_OK;
+    const bool written = program_output_open(&output, path) && (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
     cJSON_free(text);
     if (!written)
-        analyze_fail(a, "cannot write %s", path);
+        analyze_fail("%s", output.reason);
     return written;
 }
 
@@ -98,28 +103,27 @@ void analyze_json_end(analyze *a)
 /* A part of the document, for something to put. */
 static cJSON *part(analyze *a, const char *name)
 {
-    analyze_progress(a, 1, 1); /* out of the way */
+    program_progress_clear(); /* out of the way */
     if (!a->headed)
-        fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->seed, a->info->name);
+        fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->options.seed, a->info->name);
     a->headed = true;
     return cJSON_GetObjectItem(a->json, name);
 }
 
-int analyze_fail(analyze *a, const char *format, ...)
+int analyze_fail(const char *format, ...)
 {
+    char line[PROGRAM_REASON_SIZE];
     va_list arguments;
-    analyze_progress(a, 1, 1);
-    fprintf(stderr, "smoe-analyze: ");
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\n");
+    program_say("smoe-analyze", line);
     return ANALYZE_FAILED;
 }
 
 int analyze_fail_result(analyze *a, smoe_result result)
 {
-    analyze_fail(a, "%s%s%s", smoe_result_text(result), a->error[0] ? ": " : "", a->error);
+    analyze_fail("%s%s%s", smoe_result_text(result), a->error[0] ? ": " : "", a->error);
     return result == SMOE_ERROR_INVALID_ARGUMENT || result == SMOE_ERROR_FILE ? ANALYZE_REFUSED : ANALYZE_FAILED;
 }
 

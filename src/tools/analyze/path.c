@@ -1,5 +1,6 @@
 /* Finding a boundary by bisection along segments. */
 #include "path.h"
+#include "program/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ int path_find(path_walk *walk, bool groups, double reach, path_line *line)
 {
     const uint32_t width = walk->source->plan.d_model, tokens = walk->source->token_count;
     const smoe_forward_params hard = hard_params(walk);
-    double *memory = layers_allocate(walk->a, 4 * (size_t)width, sizeof *memory);
+    double *memory = layers_allocate(4 * (size_t)width, sizeof *memory);
     if (!memory)
         return ANALYZE_FAILED;
     double *start = memory, *direction = memory + width;
@@ -144,14 +145,14 @@ int path_find(path_walk *walk, bool groups, double reach, path_line *line)
             line->groups = tried.groups;
             line->crossings = tried.crossings;
         }
-        analyze_progress(walk->a, s + 1, SEGMENTS);
+        program_progress(s + 1, SEGMENTS, NULL);
     }
-    analyze_progress(walk->a, SEGMENTS, SEGMENTS);
+    program_progress_clear();
     free(memory);
     if (result != SMOE_SUCCESS)
         return analyze_fail_result(walk->a, result);
     if (!line->crossings)
-        return analyze_fail(walk->a, "no boundary %s on the segments between the first %u inputs",
+        return analyze_fail("no boundary %s on the segments between the first %u inputs",
                             groups ? "between groups" : "between experts", tokens < SEGMENTS ? tokens : SEGMENTS);
     return ANALYZE_OK;
 }

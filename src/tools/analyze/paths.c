@@ -12,12 +12,14 @@
 
 enum { TIMES = 32, ORDERS = 4, COUNTERS = TIMES + ORDERS + 1, MAX_LEVELS = 5, LEAST_STEPS = 64 }; /* as paths.comp */
 
-static const analyze_option options[] = {
+static const program_option options[] = {
     ROUTER_OPTIONS,
-    {"--sigma", "X", "1", "of dx = sigma dB", ANALYZE_NUMBER, 1e-6, 1e6},
-    {"--horizon", "X", "4", "the time looked at, in units of (d / sigma)^2", ANALYZE_NUMBER, 1e-3, 1e3},
-    {"--steps", "N", "4096", "of a path at the finest step: 64, 256, 1024, 4096 or 16384; each fourth of it is run too", ANALYZE_COUNT, 64,
-     16384},
+    {"--sigma", "X", "of dx = sigma dB", PROGRAM_NUMBER(analyze_options, sigma, 1e-6, 1e6), .fallback = "1"},
+    {"--horizon", "X", "the time looked at, in units of (d / sigma)^2",
+     PROGRAM_NUMBER(analyze_options, horizon, 1e-3, 1e3), .fallback = "4"},
+    {"--steps", "N", "of a path at the finest step: 64, 256, 1024, 4096 or 16384; each fourth of it is run too",
+     PROGRAM_COUNT(analyze_options, steps, 64, 16384), .fallback = "4096"},
+    ANALYZE_SAMPLES("paths at each step", "5e4"),
 };
 
 typedef struct paths {
@@ -32,14 +34,14 @@ typedef struct paths {
 
 static int begin(analyze *a, paths *p)
 {
-    uint32_t steps = (uint32_t)analyze_count(a, "--steps");
-    const size_t k = (size_t)analyze_count(a, "--k"), experts = (size_t)analyze_count(a, "--experts");
+    uint32_t steps = a->options.steps;
+    const size_t k = a->options.k, experts = a->options.experts;
     const int status = router_draw(a, k < experts ? experts + k * (experts - k) : 0, &p->r);
 
     if (status != ANALYZE_OK)
         return status;
     if ((steps & (steps - 1)) != 0 || (steps & 0x5540) == 0)
-        return analyze_refuse("--steps", analyze_text(a, "--steps"), "must be 64, 256, 1024, 4096 or 16384");
+        return analyze_refuse_option(a, "--steps", "must be 64, 256, 1024, 4096 or 16384");
     for (; steps >= LEAST_STEPS; steps /= 4)
         p->steps[p->level_count++] = steps; /* turned below: coarse first */
     for (uint32_t i = 0; i < p->level_count / 2; i++) {
@@ -47,9 +49,9 @@ static int begin(analyze *a, paths *p)
         p->steps[i] = p->steps[p->level_count - 1 - i];
         p->steps[p->level_count - 1 - i] = kept;
     }
-    p->sigma = analyze_number(a, "--sigma");
+    p->sigma = a->options.sigma;
     p->nearest = router_start(a, &p->r, p->start);
-    p->horizon = analyze_number(a, "--horizon") * (p->nearest / p->sigma) * (p->nearest / p->sigma);
+    p->horizon = a->options.horizon * (p->nearest / p->sigma) * (p->nearest / p->sigma);
     router_put(a, &p->r);
     analyze_put_array(a, "start", p->start, p->r.width);
     router_sort(&p->r, p->start);
@@ -91,7 +93,7 @@ static int walk(analyze *a, paths *p, uint32_t level)
     int status = simulation_create(a, &desc, &s);
     if (status == ANALYZE_OK) {
         simulation_set_parameters(s, parameters, fill_parameters(p, steps, parameters));
-        status = simulation_run(s, level, 0, a->samples, p->counts[level]);
+        status = simulation_run(s, level, 0, a->options.samples, p->counts[level]);
         p->seconds += simulation_seconds(s);
         p->walked += (double)p->counts[level][TIMES + ORDERS];
     }
@@ -114,7 +116,7 @@ static void put_orders(analyze *a, const paths *p)
             total += orders[i][level] = (double)counts[i];
         steps[level] = p->steps[level];
         h[level] = p->horizon / p->steps[level];
-        switched[level] = total / (double)a->samples;
+        switched[level] = total / (double)a->options.samples;
         share[level] = 1 - orders[0][level] / total;
         error[level] = sqrt(share[level] * (1 - share[level]) / total);
     }
@@ -135,7 +137,7 @@ static void put_hits(analyze *a, const paths *p)
 {
     double time[TIMES], unit[TIMES], lower[TIMES], upper[TIMES], measured[MAX_LEVELS][TIMES], error[TIMES];
     const uint32_t finest = p->level_count - 1;
-    const double samples = (double)a->samples;
+    const double samples = (double)a->options.samples;
     analyze_column columns[6 + MAX_LEVELS] = {{"t", time},        {"t_unit", unit},  {"lower", lower},
                                               {"hit", measured[finest]}, {"error", error}, {"upper", upper}};
     char names[MAX_LEVELS][32];
@@ -174,7 +176,7 @@ static int measure(analyze *a, paths *p)
     int status = begin(a, p);
 
     for (uint32_t level = 0; level < p->level_count; level++)
-        work += (double)p->steps[level] * (double)a->samples;
+        work += (double)p->steps[level] * (double)a->options.samples;
     simulation_expect(a, work);
     for (uint32_t level = 0; status == ANALYZE_OK && level < p->level_count; level++)
         status = walk(a, p, level);
@@ -192,12 +194,12 @@ static int measure(analyze *a, paths *p)
 static int run(analyze *a)
 {
     paths *p = calloc(1, sizeof *p);
-    const int status = p ? measure(a, p) : analyze_fail(a, "no host memory");
+    const int status = p ? measure(a, p) : analyze_fail("no host memory");
     free(p);
     return status;
 }
 
 const analyze_command analyze_paths = {
-    "paths", "the first switch of a Brownian path is of order 1; when it happens lies between two bounds", run, options,
-    sizeof options / sizeof *options, ANALYZE_NO_FILE, "5e4", "paths at each step",
+    "paths", "the first switch of a Brownian path is of order 1; when it happens lies between two bounds", run,
+    PROGRAM_TABLE(options), ANALYZE_NO_FILE,
 };

@@ -20,7 +20,7 @@ void analyze_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32
 
 static void draw_words(const analyze *a, uint32_t stream, uint64_t block, uint32_t out[4])
 {
-    const uint32_t key[2] = {(uint32_t)a->seed, (uint32_t)(a->seed >> 32)};
+    const uint32_t key[2] = {(uint32_t)a->options.seed, (uint32_t)(a->options.seed >> 32)};
     const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), 0, stream};
     analyze_philox4x32(counter, key, out);
 }

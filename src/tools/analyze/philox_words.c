@@ -8,11 +8,12 @@
 
 enum { MAX_BLOCKS = 4096 };
 
-static const analyze_option options[] = {
-    {"--counter", "A,B,C,D", "0,0,0,0", "the first block's counter: four hexadecimal words, the first two a number, low word first",
-     ANALYZE_TEXT, 0, 0},
-    {"--key", "A,B", NULL, "two hexadecimal words [the seed's]", ANALYZE_TEXT, 0, 0},
-    {"--blocks", "N", "1", "of four words each; the counter's first two words count up", ANALYZE_COUNT, 1, MAX_BLOCKS},
+static const program_option options[] = {
+    {"--counter", "A,B,C,D", "the first block's counter: four hexadecimal words, the first two a number, low word first",
+     PROGRAM_TEXT(analyze_options, counter), .fallback = "0,0,0,0"},
+    {"--key", "A,B", "two hexadecimal words [the seed's]", PROGRAM_TEXT(analyze_options, key)},
+    {"--blocks", "N", "of four words each; the counter's first two words count up",
+     PROGRAM_COUNT(analyze_options, blocks, 1, MAX_BLOCKS), .fallback = "1"},
 };
 
 static bool parse_words(const char *text, size_t count, uint32_t *out)
@@ -48,25 +49,25 @@ static int compare(analyze *a, const uint64_t *words, const uint32_t counter[4],
     }
     analyze_put_value(a, "blocks", (double)blocks, NULL);
     analyze_put_value(a, "different", (double)different, "words that differ from the host's");
-    return different == 0 ? ANALYZE_OK : analyze_fail(a, "the device computes other random numbers than the host");
+    return different == 0 ? ANALYZE_OK : analyze_fail("the device computes other random numbers than the host");
 }
 
 static int run(analyze *a)
 {
-    const uint64_t blocks = analyze_count(a, "--blocks");
+    const uint64_t blocks = a->options.blocks;
     const simulation_desc desc = {analyze_philox_spirv, sizeof analyze_philox_spirv, {0}, 0, 4 * SIMULATION_MIN_BATCH, 1};
-    uint32_t counter[4], key[2] = {(uint32_t)a->seed, (uint32_t)(a->seed >> 32)};
+    uint32_t counter[4], key[2] = {(uint32_t)a->options.seed, (uint32_t)(a->options.seed >> 32)};
     simulation *s;
 
-    if (!parse_words(analyze_text(a, "--counter"), 4, counter))
-        return analyze_refuse("--counter", analyze_text(a, "--counter"), "must be four hexadecimal words with commas between");
-    if (analyze_is_given(a, "--key") && !parse_words(analyze_text(a, "--key"), 2, key))
-        return analyze_refuse("--key", analyze_text(a, "--key"), "must be two hexadecimal words with a comma between");
+    if (!parse_words(a->options.counter, 4, counter))
+        return analyze_refuse_option(a, "--counter", "must be four hexadecimal words with commas between");
+    if (program_given(&a->line, "--key") && !parse_words(a->options.key, 2, key))
+        return analyze_refuse_option(a, "--key", "must be two hexadecimal words with a comma between");
     uint64_t *words = calloc(4 * MAX_BLOCKS, sizeof *words);
     if (!words)
-        return analyze_fail(a, "no host memory");
+        return analyze_fail("no host memory");
     const float halves[] = {(float)(counter[2] & 0xffff), (float)(counter[2] >> 16)};
-    a->seed = (uint64_t)key[1] << 32 | key[0];
+    a->options.seed = (uint64_t)key[1] << 32 | key[0];
     int status = simulation_create(a, &desc, &s);
     if (status == ANALYZE_OK) {
         simulation_set_parameters(s, halves, 2);
@@ -85,6 +86,6 @@ static int run(analyze *a)
 }
 
 const analyze_command analyze_philox = {
-    "philox", "the random numbers of the simulations, word by word, beside the host's", run, options, sizeof options / sizeof *options,
-    ANALYZE_NO_FILE, NULL, NULL,
+    "philox", "the random numbers of the simulations, word by word, beside the host's", run,
+    PROGRAM_TABLE(options), ANALYZE_NO_FILE,
 };

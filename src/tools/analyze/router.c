@@ -5,20 +5,19 @@
 
 int router_draw(const analyze *a, size_t more, router *r)
 {
-    const float bias = (float)analyze_number(a, "--bias");
+    const float bias = (float)a->options.bias;
     float biases[64], weights[SIMULATION_MAX_PARAMETERS];
 
     memset(r, 0, sizeof *r);
-    r->width = (uint32_t)analyze_count(a, "--width");
-    r->experts = (uint32_t)analyze_count(a, "--experts");
-    r->k = (uint32_t)analyze_count(a, "--k");
+    r->width = a->options.width;
+    r->experts = a->options.experts;
+    r->k = a->options.k;
     r->stride = (r->width / 4 + 1) * 4;
     r->count = (size_t)r->experts * r->stride;
     if (r->k >= r->experts)
-        return analyze_refuse("--k", analyze_text(a, "--k"), "must be below --experts: with all of them chosen nothing can switch");
+        return analyze_refuse_option(a, "--k", "must be below --experts: with all of them chosen nothing can switch");
     if (r->count + more > SIMULATION_MAX_PARAMETERS)
-        return analyze_refuse("--experts", analyze_text(a, "--experts"),
-                              "is too many: the router and the faces of a cell must be at most 4096 numbers");
+        return analyze_refuse_option(a, "--experts", "is too many: the router and the faces of a cell must be at most 4096 numbers");
     analyze_draw_normals(a, ROUTER_BIAS_STREAM, biases, r->experts);
     analyze_draw_normals(a, ROUTER_STREAM, weights, (size_t)r->experts * r->width);
     for (uint32_t e = 0; e < r->experts; e++) {

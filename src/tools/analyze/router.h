@@ -6,11 +6,13 @@
 
 enum { ROUTER_STREAM = 256, ROUTER_BIAS_STREAM, ROUTER_START_STREAM }; /* of host random numbers */
 
-#define ROUTER_OPTIONS                                                                                  \
-    {"--width", "D", "8", "width of the inputs", ANALYZE_COUNT, 1, 64},                                 \
-    {"--experts", "E", "8", "experts; W[E,D] and b[E] are random", ANALYZE_COUNT, 2, 64},               \
-    {"--k", "K", "2", "experts chosen", ANALYZE_COUNT, 1, 32},                                          \
-    {"--bias", "X", "0.1", "standard deviation of the router's biases; its weights' is 1", ANALYZE_NUMBER, 0, 1e3}
+#define ROUTER_OPTIONS                                                                                                \
+    {"--width", "D", "width of the inputs", PROGRAM_COUNT(analyze_options, width, 1, 64), .fallback = "8"},           \
+    {"--experts", "E", "experts; W[E,D] and b[E] are random",                                                         \
+     PROGRAM_COUNT(analyze_options, experts, 2, 64), .fallback = "8"},                                                \
+    {"--k", "K", "experts chosen", PROGRAM_COUNT(analyze_options, k, 1, 32), .fallback = "2"},                        \
+    {"--bias", "X", "standard deviation of the router's biases; its weights' is 1",                                   \
+     PROGRAM_NUMBER(analyze_options, bias, 0, 1e3), .fallback = "0.1"}
 
 typedef struct router {
     uint32_t width, experts, k;

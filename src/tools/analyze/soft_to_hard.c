@@ -9,17 +9,21 @@
  * One forward serves three distributions of inputs, which differ in the boundary mass: all of them, the quarter nearest to a boundary,
  * and the half farthest from one. */
 #include "layers.h"
+#include "program/progress.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const analyze_option options[] = {
+static const program_option options[] = {
     LAYERS_SHAPE_OPTIONS,
-    {"--tokens", "N", "16384", "inputs drawn", ANALYZE_COUNT, 256, SMOE_MAX_TOKENS},
-    {"--tau-max", "X", "2", "the first temperature; each next one is half", ANALYZE_NUMBER, 1e-3, 1e3},
-    {"--tau-count", "N", "11", "temperatures", ANALYZE_COUNT, 4, 24},
-    {"--width-factor", "C", "3", "the mass beside the errors is P(gap <= C tau)", ANALYZE_NUMBER, 0.1, 100},
+    {"--tokens", "N", "inputs drawn",
+     PROGRAM_COUNT(analyze_options, tokens, 256, SMOE_MAX_TOKENS), .fallback = "16384"},
+    {"--tau-max", "X", "the first temperature; each next one is half",
+     PROGRAM_NUMBER(analyze_options, tau_max, 1e-3, 1e3), .fallback = "2"},
+    {"--tau-count", "N", "temperatures", PROGRAM_COUNT(analyze_options, tau_count, 4, 24), .fallback = "11"},
+    {"--width-factor", "C", "the mass beside the errors is P(gap <= C tau)",
+     PROGRAM_NUMBER(analyze_options, width_factor, 0.1, 100), .fallback = "3"},
 };
 
 enum { MAX_TAUS = 24, SETS = 3, BLOCKS = 20 };
@@ -70,7 +74,7 @@ static int measure_hard(study *s)
         result = smoe_device_layer_logits(s->layer, s->logits);
     if (result != SMOE_SUCCESS)
         return analyze_fail_result(s->a, result);
-    uint32_t *ids = layers_allocate(s->a, s->experts, sizeof *ids);
+    uint32_t *ids = layers_allocate(s->experts, sizeof *ids);
     if (!ids)
         return ANALYZE_FAILED;
     for (uint32_t e = 0; e < s->experts; e++)
@@ -82,13 +86,13 @@ static int measure_hard(study *s)
     for (uint32_t t = 0; t < s->count; t++) {
         memcpy(&s->gaps[t], &record_of(s, t)[SMOE_REPORT_GAP], sizeof *s->gaps);
         if (!isfinite(s->gaps[t]))
-            return analyze_fail(s->a, "input %u: the gap is not finite", t);
+            return analyze_fail("input %u: the gap is not finite", t);
         s->scale += layers_norm(s->hard + (size_t)t * s->width, s->width) / s->count;
     }
     memcpy(s->sorted, s->gaps, s->count * sizeof *s->sorted);
     layers_sort(s->sorted, s->count);
     if (!layers_fit_mass(s->sorted, s->count, &s->mass))
-        return analyze_fail(s->a, "too few different gaps for a line through the boundary mass");
+        return analyze_fail("too few different gaps for a line through the boundary mass");
     double sum = 0, squares = 0;
     for (uint32_t t = 0; t < s->count; t++) {
         const float *z = s->logits + (size_t)t * s->experts;
@@ -192,7 +196,7 @@ static void put_slope(study *s)
 
 static int measure_soft(study *s)
 {
-    double *soft_mass = layers_allocate(s->a, s->count, sizeof *soft_mass);
+    double *soft_mass = layers_allocate(s->count, sizeof *soft_mass);
     static double table[SETS][8][MAX_TAUS];
     if (!soft_mass)
         return ANALYZE_FAILED;
@@ -218,7 +222,7 @@ static int measure_soft(study *s)
             for (uint32_t c = 0; c < 8; c++)
                 table[set][c][i] = values[c];
         }
-        analyze_progress(s->a, i + 1, s->tau_count);
+        program_progress(i + 1, s->tau_count, NULL);
     }
     free(soft_mass);
     for (uint32_t set = 0; set < SETS; set++) {
@@ -261,12 +265,12 @@ static void put_comparisons(study *s)
 static int open_study(study *s)
 {
     analyze *a = s->a;
-    const int status = layers_open(a, (uint32_t)analyze_count(a, "--tokens"), &s->source);
+    const int status = layers_open(a, a->options.tokens, &s->source);
     if (status != ANALYZE_OK)
         return status;
     smoe_plan_desc *plan = &s->source.plan;
     if (plan->gate != SMOE_GATE_SOFTMAX || layers_has_groups(&s->source) || plan->expert_count < 2)
-        return analyze_refuse(a->file, "", "softmax(z/tau) needs a softmax gate, no groups and two experts or more");
+        return analyze_refuse(a->file, "softmax(z/tau) needs a softmax gate, no groups and two experts or more");
     /* The shared expert adds the same to both layers. */
     plan->top_k = 1;
     plan->renormalize = true;
@@ -281,15 +285,15 @@ static int open_study(study *s)
     s->width = plan->d_model;
     s->experts = plan->expert_count;
     const size_t rows = s->count, values = rows * s->width;
-    s->hard = layers_allocate(a, values, sizeof *s->hard);
-    s->soft = layers_allocate(a, values, sizeof *s->soft);
-    s->gaps = layers_allocate(a, rows, sizeof *s->gaps);
-    s->sorted = layers_allocate(a, rows, sizeof *s->sorted);
-    s->logits = layers_allocate(a, rows * s->experts, sizeof *s->logits);
-    s->singles = layers_allocate(a, values * s->experts, sizeof *s->singles);
-    s->report = layers_allocate(a, rows * SMOE_REPORT_STRIDE(s->experts), sizeof *s->report);
-    s->spread = layers_allocate(a, rows, sizeof *s->spread);
-    s->error = layers_allocate(a, rows, sizeof *s->error);
+    s->hard = layers_allocate(values, sizeof *s->hard);
+    s->soft = layers_allocate(values, sizeof *s->soft);
+    s->gaps = layers_allocate(rows, sizeof *s->gaps);
+    s->sorted = layers_allocate(rows, sizeof *s->sorted);
+    s->logits = layers_allocate(rows * s->experts, sizeof *s->logits);
+    s->singles = layers_allocate(values * s->experts, sizeof *s->singles);
+    s->report = layers_allocate(rows * SMOE_REPORT_STRIDE(s->experts), sizeof *s->report);
+    s->spread = layers_allocate(rows, sizeof *s->spread);
+    s->error = layers_allocate(rows, sizeof *s->error);
     if (!s->hard || !s->soft || !s->gaps || !s->sorted || !s->logits || !s->singles || !s->report || !s->spread || !s->error)
         return ANALYZE_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, w, &s->layer);
@@ -301,10 +305,10 @@ static int run(analyze *a)
     static study s;
     memset(&s, 0, sizeof s);
     s.a = a;
-    s.factor = analyze_number(a, "--width-factor");
-    s.tau_count = (uint32_t)analyze_count(a, "--tau-count");
+    s.factor = a->options.width_factor;
+    s.tau_count = a->options.tau_count;
     for (uint32_t i = 0; i < s.tau_count; i++)
-        s.taus[i] = ldexp(analyze_number(a, "--tau-max"), -(int)i);
+        s.taus[i] = ldexp(a->options.tau_max, -(int)i);
     int status = open_study(&s);
     if (status == ANALYZE_OK)
         status = measure_hard(&s);
@@ -331,7 +335,6 @@ const analyze_command analyze_soft_to_hard = {
     .name = "soft-to-hard",
     .about = "the dense softmax(z/tau) layer against hard top-1, by tau",
     .run = run,
-    .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .options = PROGRAM_TABLE(options),
     .file = ANALYZE_FILE_OPTIONAL,
 };

@@ -8,24 +8,36 @@
 #include <string.h>
 
 #include "devices.h"
+#include "program/options.h"
+#include "program/output.h"
 
 /* 1: no device, or writing failed. 2: the command line, or the capability file, is wrong. */
 #define FAILED 1
 #define WRONG 2
 
-static const char usage[] =
-    "usage: smoe-devices [--as FILE] [--json FILE [--device NUMBER]] [--help]\n"
-    "Lists every Vulkan device as smoe sees it: driver, limits, capabilities, the driver's quirks, the kernels that smoe would choose\n"
-    "for a few layers (with their tiles: rows x columns x depth), and why a device cannot be used. Other tools take a device by the\n"
-    "number, the uuid or a part of the name that stand here.\n"
-    "  --json FILE      writes a device's capability file; - is the standard output\n"
-    "  --device NUMBER  which one; without it the first that is usable\n"
-    "  --as FILE        lists the device that a capability file describes, wherever it is; - is the standard input\n";
-
 typedef struct options {
     const char *as, *json;
-    uint32_t device; /* UINT32_MAX: the first usable one */
+    uint32_t device; /* for --json */
+    bool has_device; /* false: the first usable one */
 } options;
+
+static const program_option option_rows[] = {
+    {"--json", "FILE", "writes a device's capability file; - is the standard output", PROGRAM_TEXT(options, json)},
+    {"--device", "NUMBER", "which one, with --json; without it the first that is usable",
+     PROGRAM_COUNT(options, device, 0, UINT32_MAX - 1.0)},
+    {"--as", "FILE", "lists the device that a capability file describes, wherever it is; - is the standard input",
+     PROGRAM_TEXT(options, as)},
+};
+
+static const program_desc description = {
+    .name = "smoe-devices",
+    .about = "Lists every Vulkan device as smoe sees it: driver, limits, capabilities, the driver's quirks, the kernels that\n"
+             "smoe would choose for a few layers (with their tiles: rows x columns x depth), and why a device cannot be used.\n"
+             "Other tools take a device by the number, the uuid or a part of the name that stand here.",
+    .usage = {"[--as FILE] [--json FILE [--device NUMBER]]"},
+    .tables = {PROGRAM_TABLE(option_rows)},
+    .details = "Exit status: 0; 1 if there is no device, or writing failed; 2 for a wrong command line or capability file.",
+};
 
 static void print_log(void *user, smoe_log_level level, const char *text)
 {
@@ -58,20 +70,23 @@ static int write_file(const char *path, const smoe_device_info *info)
 {
     static char text[SMOE_CAPABILITY_FILE_MAX_SIZE];
     size_t size = sizeof text;
-    if (strcmp(path, "-") != 0)
-        return smoe_capability_file_write(path, info, NULL, &to_stderr) == SMOE_SUCCESS ? 0 : FAILED;
+    program_output output;
     if (smoe_capability_file_text(info, &to_stderr, &size, text) != SMOE_SUCCESS)
         return FAILED;
-    if (fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0)
-        return 0;
-    fprintf(stderr, "smoe-devices: -: cannot be written\n");
-    return FAILED;
+    bool good = program_output_open(&output, path);
+    if (good) {
+        fwrite(text, 1, size, output.stream); /* closing finds what went wrong */
+        good = program_output_close(&output, true);
+    }
+    if (!good)
+        program_say("smoe-devices", output.reason);
+    return good ? 0 : FAILED;
 }
 
 /* The one that --json means, or NULL and a line that says why not. */
 static const smoe_device_info *chosen(const options *wanted, const smoe_device_info *infos, uint32_t count)
 {
-    if (wanted->device != UINT32_MAX) {
+    if (wanted->has_device) {
         if (wanted->device < count)
             return &infos[wanted->device];
         fprintf(stderr, "smoe-devices: --device: %u, there are %u devices, from 0 on\n", wanted->device, count);
@@ -130,41 +145,32 @@ static int run_as(const options *wanted)
     return 0;
 }
 
-static bool parse_number(const char *text, uint32_t *out)
+/* Before anything runs: false, after a line that says why, where --json would replace what is not to be lost. */
+static bool check_files(const options *wanted)
 {
-    char *end;
-    const unsigned long value = strtoul(text, &end, 10);
-    *out = (uint32_t)value;
-    return *text >= '0' && *text <= '9' && *end == '\0' && value < UINT32_MAX;
-}
-
-static int refuse(const char *text, const char *argument)
-{
-    fprintf(stderr, "smoe-devices: %s%s\n%s", text, argument, usage);
-    return WRONG;
+    program_files files = {0};
+    if (wanted->as)
+        program_files_read(&files, "the file of --as", wanted->as);
+    const bool good = program_files_write(&files, "--json", wanted->json, PROGRAM_JSON);
+    if (!good)
+        program_say("smoe-devices", files.reason);
+    program_files_release(&files);
+    return good;
 }
 
 int main(int argc, char **argv)
 {
-    options wanted = {.device = UINT32_MAX};
-    for (int i = 1; i < argc; i++) {
-        const char *name = argv[i];
-        if (!strcmp(name, "--help")) {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(name, "--json") != 0 && strcmp(name, "--as") != 0 && strcmp(name, "--device") != 0)
-            return refuse("unknown option ", name);
-        if (++i == argc || argv[i][0] == '\0')
-            return refuse("a value must follow ", name);
-        if (!strcmp(name, "--json"))
-            wanted.json = argv[i];
-        else if (!strcmp(name, "--as"))
-            wanted.as = argv[i];
-        else if (!parse_number(argv[i], &wanted.device))
-            return refuse("--device: must be a number, is ", argv[i]);
+    options wanted;
+    program_line line;
+    program_begin();
+    if (!program_read(&description, argc, argv, &wanted, &line))
+        return line.status;
+    wanted.has_device = program_given(&line, "--device") != NULL;
+    if (wanted.has_device && (!wanted.json || wanted.as)) {
+        program_refuse(&description, "--device", NULL, "only with --json, without --as");
+        return PROGRAM_REFUSED;
     }
-    if (wanted.device != UINT32_MAX && (!wanted.json || wanted.as))
-        return refuse("--device: only with --json, without --as", "");
-    return wanted.as ? run_as(&wanted) : run(&wanted);
+    if (!check_files(&wanted))
+        return WRONG;
+    return program_end("smoe-devices", wanted.as ? run_as(&wanted) : run(&wanted), FAILED);
 }

@@ -1,6 +1,8 @@
 /* --check: the results against the file's expected.*, at the tolerances of docs/layer-file.md. */
 #include "run.h"
 
+#include "program/progress.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +67,7 @@ static const void *find(const run *r, const char *name, smoe_tensor_type type, u
     if (tensor && tensor->type == type && tensor->rank == rank && tensor->shape[0] == r->params.token_count &&
         (!width || tensor->shape[1] == width))
         return tensor->data;
+    program_progress_clear();
     fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", r->source.path, name,
             tensor ? "not of the type and shape that the layer's results have" : "missing");
     return NULL;

@@ -1,19 +1,14 @@
 /* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file says. */
 #include "run.h"
 
+#include "program/progress.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_TOKENS 64u
 #define MAX_REPORT_SIZE (UINT64_C(1) << 30)
-
-int run_refuse(const run *r, const char *text)
-{
-    fprintf(stderr, "smoe-run: %s: %s\n", r->source.path, text);
-    return RUN_REFUSED;
-}
 
 /* While a file is read, it is the file that asks for too much. */
 static int file_status(smoe_result result)
@@ -53,8 +48,8 @@ static void name_options(void *user, smoe_log_level level, const char *text)
 static int load_checkpoint(run *r)
 {
     const run_options *given = r->options;
-    const smoe_checkpoint_options options = {given->top_k == RUN_NONE ? 0 : given->top_k,
-                                             given->has_activation ? &given->activation : NULL};
+    const smoe_activation activation = (smoe_activation)given->activation;
+    const smoe_checkpoint_options options = {given->top_k, given->activation >= 0 ? &activation : NULL};
     const smoe_log log = {name_options, &r->log};
     smoe_checkpoint *checkpoint;
     smoe_result result = smoe_checkpoint_open(r->source.path, NULL, &log, &checkpoint);
@@ -92,6 +87,7 @@ static int load_x(run *r)
     const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 && x->shape[0] <= SMOE_MAX_TOKENS &&
                        x->shape[1] == r->plan.d_model;
     if (!right) {
+        program_progress_clear();
         fprintf(stderr, "smoe-run: %s: tensor x must be F32 [T,%u], T from 1 to %u\n", path, r->plan.d_model, SMOE_MAX_TOKENS);
         return RUN_REFUSED;
     }
@@ -113,12 +109,13 @@ static double next_uniform(uint64_t *state)
 static int make_x(run *r)
 {
     const double turn = 6.283185307179586;
-    r->plan.max_tokens = r->options->tokens == RUN_NONE ? DEFAULT_TOKENS : r->options->tokens;
-    r->seed = r->options->seed == RUN_NONE ? 1 : r->options->seed;
+    r->plan.max_tokens = r->options->tokens;
+    r->seed = r->options->seed;
     const size_t count = (size_t)r->plan.max_tokens * r->plan.d_model;
     uint64_t state = r->seed;
     r->random_x = malloc(count * sizeof *r->random_x);
     if (!r->random_x) {
+        program_progress_clear();
         fprintf(stderr, "smoe-run: no host memory for %u tokens\n", r->plan.max_tokens);
         return RUN_FAILED;
     }
@@ -134,11 +131,10 @@ static int make_x(run *r)
 
 static int load_inputs(run *r)
 {
-    const bool make = r->options->tokens != RUN_NONE || r->options->seed != RUN_NONE;
     int status = RUN_OK;
     if (r->options->x)
         status = load_x(r);
-    else if (make || r->options->checkpoint)
+    else if (r->options->make_x || r->options->checkpoint_count)
         status = make_x(r);
     else if (!r->x)
         return run_refuse(r, "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
@@ -150,37 +146,33 @@ static int load_inputs(run *r)
 
 /* ---- options ------------------------------------------------------------------------------------------------------- */
 
-static void override_number(double given, float *value)
+static void override_numbers(const smoe_forward_params *given, smoe_forward_params *params)
 {
-    if (!isnan(given))
-        *value = (float)given;
+    const smoe_forward_number *number;
+    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
+        if (!isnan(smoe_forward_number_value(number, given)))
+            smoe_forward_number_set(number, params, smoe_forward_number_value(number, given));
 }
 
 static void override_file(run *r)
 {
     const run_options *options = r->options;
-    override_number(options->eps, &r->params.eps);
-    override_number(options->group_eps, &r->params.group_eps);
-    override_number(options->a, &r->params.a);
-    override_number(options->b, &r->params.b);
-    override_number(options->temperature, &r->params.temperature);
-    override_number(options->tie_tolerance, &r->params.tie_tolerance);
-    override_number(options->scale, &r->params.scale);
-    r->plan.top_k = options->top_k != RUN_NONE ? options->top_k : r->plan.top_k;
-    r->plan.max_active = options->max_active != RUN_NONE ? options->max_active : r->plan.max_active;
+    override_numbers(&options->params, &r->params);
+    r->plan.top_k = options->top_k ? options->top_k : r->plan.top_k;
+    r->plan.max_active = options->max_active ? options->max_active : r->plan.max_active;
     r->plan.max_active = r->plan.max_active ? r->plan.max_active : r->plan.expert_count;
-    if (options->has_weights)
-        r->plan.types = (smoe_matrix_types)SMOE_TYPES(options->weights);
-    r->plan.activation = options->has_activation ? options->activation : r->plan.activation;
+    if (options->weights >= 0)
+        r->plan.types = (smoe_matrix_types)SMOE_TYPES((smoe_type)options->weights);
+    r->plan.activation = options->activation >= 0 ? (smoe_activation)options->activation : r->plan.activation;
     r->plan.precision = options->mixed_precision ? smoe_type_precision(r->plan.types.up) : SMOE_PRECISION_FLOAT32;
 }
 
 /* Whether --weights rounds what the file has. */
 static bool narrows(const run *r, const smoe_matrix_types *own)
 {
-    const smoe_type type = r->options->weights;
+    const smoe_type type = (smoe_type)r->options->weights;
     const bool routed = own->up == type && own->down == type, shared = own->shared_up == type && own->shared_down == type;
-    return r->options->has_weights && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
+    return r->options->weights >= 0 && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
 }
 
 static int check_overrides(const run *r, const smoe_matrix_types *own)
@@ -199,7 +191,7 @@ static int check_overrides(const run *r, const smoe_matrix_types *own)
         return run_refuse(r, "--max-active must lie between k and the layer's number of experts");
     if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
         return run_refuse(r, "--activation swiglu_clamped needs gated experts");
-    if (!isnan(r->options->group_eps) && !plan->group_count)
+    if (!isnan(r->options->params.group_eps) && !plan->group_count)
         return run_refuse(r, "--group-eps: the layer has no groups of experts");
     if (r->options->check && plan->group_count && r->params.group_eps > 0.0f)
         return run_refuse(r, "--check: expected results are for hard groups, metadata group_eps must be 0");
@@ -217,13 +209,14 @@ static int allocate(run *r)
     r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);
     if (r->report && r->y && r->expert_tokens)
         return RUN_OK;
+    program_progress_clear();
     fprintf(stderr, "smoe-run: no host memory for the output\n");
     return RUN_FAILED;
 }
 
 int run_load(run *r)
 {
-    int status = r->options->checkpoint ? load_checkpoint(r) : load_file(r);
+    int status = r->options->checkpoint_count ? load_checkpoint(r) : load_file(r);
     const smoe_matrix_types own = r->plan.types;
     if (status == RUN_OK)
         status = load_inputs(r);

@@ -18,7 +18,7 @@ static void print_layer(const run *r)
 {
     const smoe_plan_desc *plan = &r->plan;
     char types[64];
-    if (r->options->checkpoint)
+    if (r->options->checkpoint_count)
         printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
     printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model, plan->d_hidden,
            plan->expert_count, plan->top_k, plan->max_active, smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
@@ -91,7 +91,7 @@ void run_print_heading(const run *r)
     if (run_source_count(r->options) == 1)
         return;
     printf("file          %s", r->source.path);
-    if (r->options->checkpoint)
+    if (r->options->checkpoint_count)
         printf(", layer %u", r->source.layer);
     printf("\n");
 }

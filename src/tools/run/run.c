@@ -5,21 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "program/output.h"
+#include "program/progress.h"
+
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
-    if (level != SMOE_LOG_INFO)
-        fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
-}
-
-int run_status(smoe_result result)
-{
-    switch (result) {
-    case SMOE_SUCCESS: return RUN_OK;
-    case SMOE_ERROR_INVALID_ARGUMENT:
-    case SMOE_ERROR_FILE: return RUN_REFUSED;
-    default: return RUN_FAILED;
-    }
+    if (level == SMOE_LOG_INFO)
+        return;
+    program_progress_clear();
+    fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
 /* What the runs of one command share. */
@@ -68,7 +63,7 @@ static int show(run *r, const run_expected *expected)
     run_print_summary(r);
     if (r->options->check)
         status = run_check(r, expected);
-    if (r->options->repeat != RUN_NONE)
+    if (r->options->repeat)
         keep_first(&status, run_time(r));
     if (r->options->out)
         keep_first(&status, run_write_results(r));
@@ -110,6 +105,7 @@ static int run_one(session *s, run_source source)
         status = open_device(s);
     if (status == RUN_OK) {
         r.device = s->device;
+        program_progress_clear();
         run_print_heading(&r);
         status = run_layer(&r);
     }
@@ -122,12 +118,16 @@ static int run_one(session *s, run_source source)
 static int run_all(session *s)
 {
     int status = RUN_OK;
-    for (uint32_t i = 0; i < run_source_count(&s->options) && !s->lost; i++) {
+    const uint32_t count = run_source_count(&s->options);
+    program_progress_begin(false);
+    for (uint32_t i = 0; i < count && !s->lost; i++) {
+        if (count > 1) /* each loads and compiles before it prints */
+            program_progress(i, count, "layers");
         const int one = run_one(s, run_source_at(&s->options, i));
         status = one > status ? one : status;
-        if (fflush(stdout) != 0)
-            status = status == RUN_OK ? RUN_FAILED : status;
+        program_flush();
     }
+    status = program_end("smoe-run", status, RUN_FAILED); /* before the driver's end, which may print */
     smoe_device_destroy(s->device);
     return status;
 }
@@ -135,10 +135,7 @@ static int run_all(session *s)
 int main(int count, char **arguments)
 {
     session s = {.log = {print_message, NULL}};
-    if (!run_parse_options(count, arguments, &s.options))
-        return RUN_REFUSED;
-    if (!s.options.help)
-        return run_all(&s);
-    run_print_help();
-    return fflush(stdout) == 0 ? RUN_OK : RUN_FAILED;
+    int status;
+    program_begin();
+    return run_parse_options(count, arguments, &s.options, &status) ? run_all(&s) : status;
 }

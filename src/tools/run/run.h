@@ -9,27 +9,26 @@
 /* Exit statuses. */
 enum { RUN_OK = 0, RUN_FAILED = 1 /* the check, validation or the device */, RUN_REFUSED = 2 /* the command line or the file */ };
 
-#define RUN_NONE UINT32_MAX /* a count that was not given */
+#define RUN_NONE UINT32_MAX /* no layer of a checkpoint */
 #define RUN_MAX_LAYERS 256 /* of --layer */
 
 typedef struct run_options {
     char **paths; /* [path_count], in the arguments: layer files, or checkpoints */
-    uint32_t path_count, layer_count;
-    uint32_t layers[RUN_MAX_LAYERS]; /* of each checkpoint */
-    const char *file, *checkpoint;   /* the first of either, NULL: none was given */
+    uint32_t path_count, checkpoint_count /* path_count or 0 */, layer_count;
+    uint32_t layers[RUN_MAX_LAYERS];       /* of each checkpoint */
     const char *device, *out, *write, *x;
-    const char *changed; /* an option that changes the layer's results, NULL if none was given */
-    bool check, validate, help, has_weights, has_activation, mixed_precision;
-    smoe_type weights;
-    smoe_activation activation;
-    uint32_t tokens, seed, repeat, top_k, max_active; /* RUN_NONE: not given */
-    double eps, group_eps, a, b, temperature, tie_tolerance, scale; /* NaN: as the file has it */
-    double calibrate; /* NaN: not given */
+    bool check, validate, mixed_precision;
+    bool make_x;                         /* --tokens or --seed asks for it */
+    int weights, activation;               /* smoe_type, smoe_activation; -1: the file's */
+    uint32_t tokens, seed;
+    uint32_t repeat, top_k, max_active;    /* 0: not given */
+    smoe_forward_params params;            /* only its numbers; NaN: as the file has it */
+    double calibrate;                      /* NaN: not given */
 } run_options;
 
-/* False, with the reason printed, for a command line that cannot be obeyed. Moves the paths to the front, after the program's. */
-bool run_parse_options(int count, char **arguments, run_options *options);
-void run_print_help(void);
+/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the paths to the front,
+ * after the program's. */
+bool run_parse_options(int count, char **arguments, run_options *options, int *status);
 
 /* Where one layer lies. */
 typedef struct run_source {
@@ -46,7 +45,7 @@ enum { RUN_PATH_SIZE = 4096 };
 #define RUN_OUT_ENDING ".out"
 #define RUN_WRITE_ENDING ".layer"
 bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending, char path[RUN_PATH_SIZE]);
-/* False, after printing why, where one of several outputs would take another's place, or a source's. */
+/* False, after printing why, where an output cannot be written, or would replace what is not to be lost. */
 bool run_check_outputs(const run_options *options);
 
 /* Everything about one layer's run. */

@@ -1,6 +1,8 @@
 /* What one command runs, layer by layer, and how the files are named that come of it. */
 #include "run.h"
 
+#include "program/output.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +15,12 @@
 
 uint32_t run_source_count(const run_options *options)
 {
-    return options->path_count * (options->checkpoint ? options->layer_count : 1);
+    return options->path_count * (options->checkpoint_count ? options->layer_count : 1);
 }
 
 run_source run_source_at(const run_options *options, uint32_t index)
 {
-    if (!options->checkpoint)
+    if (!options->checkpoint_count)
         return (run_source){options->paths[index], RUN_NONE};
     return (run_source){options->paths[index / options->layer_count], options->layers[index % options->layer_count]};
 }
@@ -55,46 +57,60 @@ bool run_output_path(const run_options *options, const run_source *source, const
     return false;
 }
 
-static bool same_stem(const char *a, const char *b)
+/* The files of a checkpoint. One that cannot be opened is refused when its turn comes. */
+static void read_checkpoint(program_files *files, const char *path)
 {
-    size_t a_size, b_size;
-    a = find_stem(a, &a_size);
-    b = find_stem(b, &b_size);
-    return a_size == b_size && strncmp(a, b, a_size) == 0;
+    static const char what[] = "a file of the checkpoint";
+    smoe_checkpoint *checkpoint = NULL;
+    program_files_read(files, what, path);
+    if (smoe_checkpoint_open(path, NULL, NULL, &checkpoint) != SMOE_SUCCESS)
+        return;
+    const smoe_system_identity identity = smoe_system_identify(path);
+    size_t stem;
+    const size_t folder = identity.kind == SMOE_SYSTEM_FOLDER ? strlen(path) : (size_t)(find_stem(path, &stem) - path);
+    const char *name, *before = "";
+    for (uint32_t i = 0; (name = smoe_checkpoint_file(checkpoint, i)) != NULL; before = name, i++) {
+        char file[RUN_PATH_SIZE];
+        const int size = snprintf(file, sizeof file, "%.*s%s%s", (int)folder, path, folder && !strchr(SLASHES, path[folder - 1]) ? "/" : "",
+                                  name);
+        if (size < RUN_PATH_SIZE && strcmp(name, before) != 0)
+            program_files_read(files, what, file);
+    }
+    smoe_checkpoint_close(checkpoint);
 }
 
-static bool refuse(const char *option, const char *path, const char *rule)
+static bool write_output(const run_options *options, program_files *files, uint32_t index, const char *option, const char *given,
+                         const char *ending)
 {
-    fprintf(stderr, "smoe-run: %s: %s %s\n", option, path, rule);
-    return false;
-}
-
-/* The index-th output against those before it and against what is read. */
-static bool check_output(const run_options *options, uint32_t index, const char *option, const char *given, const char *ending)
-{
-    char path[RUN_PATH_SIZE], other[RUN_PATH_SIZE];
+    char path[RUN_PATH_SIZE];
     const run_source source = run_source_at(options, index);
+    if (!given)
+        return true;
     if (!run_output_path(options, &source, given, ending, path))
         return false;
-    for (uint32_t i = 0; i < index; i++) {
-        const run_source earlier = run_source_at(options, i);
-        if (run_output_path(options, &earlier, given, ending, other) && strcmp(path, other) == 0)
-            return refuse(option, path, "would be written for two of the layers");
+    if (!program_files_write(files, option, path, PROGRAM_SAFETENSORS)) {
+        program_say("smoe-run", files->reason);
+        return false;
     }
-    for (uint32_t i = 0; i < options->path_count; i++)
-        if (same_stem(path, options->paths[i]))
-            return refuse(option, options->paths[i], "is to be read, and has the name of an output");
-    if (options->x && same_stem(path, options->x))
-        return refuse(option, options->x, "is to be read, and has the name of an output");
     return true;
 }
 
 bool run_check_outputs(const run_options *options)
 {
-    const uint32_t count = run_source_count(options);
-    for (uint32_t i = 0; count > 1 && i < count; i++)
-        if ((options->out && !check_output(options, i, "--out", options->out, RUN_OUT_ENDING)) ||
-            (options->write && !check_output(options, i, "--write", options->write, RUN_WRITE_ENDING)))
-            return false;
-    return true;
+    program_files files = {0};
+    bool good = true;
+    if (!options->out && !options->write)
+        return true;
+    for (uint32_t i = 0; i < options->path_count; i++)
+        if (options->checkpoint_count)
+            read_checkpoint(&files, options->paths[i]);
+        else
+            program_files_read(&files, "a layer file that is read", options->paths[i]);
+    if (options->x)
+        program_files_read(&files, "the file of --x", options->x);
+    for (uint32_t i = 0; good && i < run_source_count(options); i++)
+        good = write_output(options, &files, i, "--out", options->out, RUN_OUT_ENDING) &&
+               write_output(options, &files, i, "--write", options->write, RUN_WRITE_ENDING);
+    program_files_release(&files);
+    return good;
 }

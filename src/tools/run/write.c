@@ -1,6 +1,8 @@
 /* --out and --write: results and layers as safetensors files, and how they are named. */
 #include "run.h"
 
+#include "program/output.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,38 @@ static uint32_t *gather(const run *r, uint32_t first, uint32_t width)
     for (uint32_t t = 0; words && t < r->params.token_count; t++)
         memcpy(words + (size_t)t * width, run_record(r, t) + first, width * sizeof *words);
     return words;
+}
+
+enum { MAX_PAIRS = 20 };
+
+typedef struct result_metadata {
+    const char *pairs[2 * MAX_PAIRS];
+    char numbers[MAX_PAIRS][24];
+    uint32_t pair_count;
+} result_metadata;
+
+static void add_text(result_metadata *m, const char *key, const char *value)
+{
+    m->pairs[2 * m->pair_count] = key;
+    m->pairs[2 * m->pair_count++ + 1] = value;
+}
+
+static void add_number(result_metadata *m, const char *key, double value)
+{
+    char *room = m->numbers[m->pair_count];
+    snprintf(room, sizeof m->numbers[0], "%.9g", value);
+    add_text(m, key, room);
+}
+
+static void describe_results(const run *r, result_metadata *m)
+{
+    const smoe_forward_number *number;
+    add_text(m, "device", smoe_context_device_info(smoe_device_context(r->device))->name);
+    add_number(m, "k", r->plan.top_k);
+    add_number(m, "max_active", r->plan.max_active);
+    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
+        add_number(m, number->name, (double)smoe_forward_number_value(number, &r->params));
+    add_text(m, "weights", smoe_type_short_name(r->plan.types.up));
 }
 
 int run_write_results(const run *r)
@@ -46,21 +80,11 @@ int run_write_results(const run *r)
         tensors[1 + i] = (smoe_tensor){fields[i].name, fields[i].type, per_token ? 1 : 2, {tokens, fields[i].width, 1, 1}, words[i],
                                        tokens * fields[i].width * sizeof(uint32_t)};
     }
-    char numbers[7][24];
-    const double values[7] = {(double)r->params.eps, (double)r->params.a, (double)r->params.b, (double)r->params.temperature,
-                              (double)r->params.tie_tolerance, (double)r->params.scale, (double)r->params.group_eps};
-    for (int i = 0; i < 7; i++)
-        snprintf(numbers[i], sizeof numbers[i], "%.9g", values[i]);
-    char top_k[12], max_active[12];
-    snprintf(top_k, sizeof top_k, "%u", r->plan.top_k);
-    snprintf(max_active, sizeof max_active, "%u", most);
-    const char *const metadata[] = {"device", smoe_context_device_info(smoe_device_context(r->device))->name,
-                                    "k", top_k, "max_active", max_active, "eps", numbers[0], "a", numbers[1], "b", numbers[2],
-                                    "temperature", numbers[3], "tie_tolerance", numbers[4], "scale", numbers[5],
-                                    "group_eps", numbers[6], "weights", smoe_type_short_name(r->plan.types.up)};
+    result_metadata metadata = {.pair_count = 0};
+    describe_results(r, &metadata);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     if (have_memory)
-        result = smoe_layer_file_write(path, tensors, 1 + FIELDS, metadata, sizeof metadata / sizeof *metadata / 2, NULL,
+        result = smoe_layer_file_write(program_output_name(path), tensors, 1 + FIELDS, metadata.pairs, metadata.pair_count, NULL,
                                        &r->log);
     else
         fprintf(stderr, "smoe-run: no host memory for --out\n");
@@ -75,5 +99,5 @@ int run_write_layer(const run *r)
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
         return RUN_REFUSED;
-    return run_status(smoe_layer_file_write_layer(path, &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
+    return run_status(smoe_layer_file_write_layer(program_output_name(path), &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
 }

@@ -1,0 +1,28 @@
+/* What a run has to have before it classifies: the device, and the engine on it. */
+#include "classify.h"
+#include "program/progress.h"
+
+int classify_open_device(classify_session *session)
+{
+    const classify_options *options = session->options;
+    const smoe_device_desc desc = {.selector = options->device, .validation = options->validate, .log = session->log,
+                                   .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
+    const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
+    session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
+    if (result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT)
+        return CLASSIFY_REFUSED; /* --device */
+    return session->lost ? CLASSIFY_FAILED : CLASSIFY_OK;
+}
+
+bool classify_start(classify_session *session, uint32_t count, bool report)
+{
+    const classify_options *options = session->options;
+    const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
+    const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
+                                     .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own, .report = report,
+                                     .no_subgroups = options->no_subgroups};
+    program_progress_begin(false);
+    const bool created = vision_engine_create(session->gpu, session->model, &desc, &session->engine);
+    program_progress_clear();
+    return created;
+}

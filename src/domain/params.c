@@ -1,0 +1,55 @@
+/* The numbers of smoe_forward_params: the one list of their names and ranges. */
+#include <float.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "smoe/smoe.h"
+
+/* Vulkan promises a division only by normal numbers up to 2^126. */
+#define DIVISOR 1e-30f, 1e30f
+#define MASK_EXPONENT 0.0f, 1024.0f
+
+#define NUMBER(member, ...) {#member, offsetof(smoe_forward_params, member), __VA_ARGS__}
+
+static const smoe_forward_number numbers[] = {
+    NUMBER(eps, DIVISOR, true, false, "0 or 1e-30 .. 1e30"),
+    NUMBER(a, MASK_EXPONENT, false, false, "above 0 and at most 1024"),
+    NUMBER(b, MASK_EXPONENT, false, false, "above 0 and at most 1024"),
+    NUMBER(temperature, DIVISOR, false, false, "1e-30 .. 1e30"),
+    NUMBER(tie_tolerance, 0.0f, FLT_MAX, true, false, "finite and at least 0"),
+    NUMBER(scale, -FLT_MAX, FLT_MAX, true, false, "finite"),
+    NUMBER(group_eps, DIVISOR, true, true, "0 or 1e-30 .. 1e30"),
+};
+
+smoe_forward_params smoe_forward_defaults(void)
+{
+    return (smoe_forward_params){.a = 1.0f, .b = 50.0f, .temperature = 1.0f, .scale = 1.0f};
+}
+
+const smoe_forward_number *smoe_forward_number_get(uint32_t index)
+{
+    return index < sizeof numbers / sizeof *numbers ? &numbers[index] : NULL;
+}
+
+const smoe_forward_number *smoe_forward_number_find(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(numbers[i].name, name) == 0)
+            return &numbers[i];
+    return NULL;
+}
+
+float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params)
+{
+    return *(const float *)((const char *)params + number->offset);
+}
+
+void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_params *params, float value)
+{
+    *(float *)((char *)params + number->offset) = value;
+}
+
+bool smoe_forward_number_allows(const smoe_forward_number *number, float value)
+{
+    return value == 0.0f ? number->zero : value >= number->least && value <= number->most;
+}

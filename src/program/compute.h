@@ -1,0 +1,93 @@
+/* The Vulkan that programs need for compute shaders of their own, on the device of a smoe_device: buffers, pipelines, one command buffer,
+ * timestamps. samples/embed does without, and shows all of it.
+ *
+ * Functions that return bool give false once `error` says what failed. What is zeros, or was made in part, may be destroyed too. */
+#ifndef PROGRAM_COMPUTE_H
+#define PROGRAM_COMPUTE_H
+
+#include <volk.h>
+
+#include <smoe/device.h>
+
+typedef struct compute {
+    smoe_device *owner;
+    const smoe_device_info *info;
+    VkDevice device;
+    VkQueue queue;
+    struct VolkDeviceTable vk;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkPhysicalDeviceLimits limits;
+    VkCommandPool command_pool;
+    VkCommandBuffer commands;
+    VkFence fence;
+    uint64_t timestamp_mask; /* 0: no timestamps */
+    char error[256];         /* one line, of the first failure */
+} compute;
+
+bool compute_create(compute *c, smoe_device *device); /* where it fails, compute_destroy all the same */
+void compute_destroy(compute *c);
+
+/* False, with the error noted, for a result that is no success. */
+bool compute_check(compute *c, VkResult result, const char *call);
+
+/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+
+typedef enum compute_memory {
+    COMPUTE_LOCAL,  /* the device's own, not mapped */
+    COMPUTE_SHARED, /* the device's own; mapped too where all of it is visible to the host */
+    COMPUTE_UPLOAD, /* mapped; the device's own where it can be */
+    COMPUTE_HOST    /* mapped, and quick to read for the host */
+} compute_memory;
+
+typedef struct compute_buffer {
+    VkBuffer buffer; /* storage, uniform, uniform texels, indirect, copies from and to */
+    VkDeviceMemory memory;
+    VkDeviceSize size;
+    void *mapped; /* NULL where the host cannot see it */
+} compute_buffer;
+
+bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, const char *what, compute_buffer *out);
+void compute_destroy_buffer(compute *c, compute_buffer *buffer);
+
+/* ---- pipelines ----------------------------------------------------------------------------------------------------------- */
+
+enum { COMPUTE_MAX_BINDINGS = 8, COMPUTE_MAX_CONSTANTS = 8, COMPUTE_PUSH_SIZE = 128 /* Vulkan's floor */ };
+
+/* One descriptor set, of one descriptor of each of the types, and push constants. */
+typedef struct compute_layout {
+    VkDescriptorSetLayout set_layout;
+    VkPipelineLayout layout;
+    VkDescriptorType types[COMPUTE_MAX_BINDINGS];
+    uint32_t count;
+} compute_layout;
+
+bool compute_create_layout(compute *c, const VkDescriptorType *types, uint32_t count, compute_layout *out);
+void compute_destroy_layout(compute *c, compute_layout *layout);
+
+/* Sets: a pool for `count` of them, destroyed by the caller; and one. */
+bool compute_create_pool(compute *c, const compute_layout *layout, uint32_t count, VkDescriptorPool *out);
+bool compute_create_set(compute *c, const compute_layout *layout, VkDescriptorPool pool, VkDescriptorSet *out);
+/* All of a buffer for each binding. */
+void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet set, const compute_buffer *buffers);
+
+/* size: bytes of the SPIR-V; constants: of the specialization constants 0, 1, ... */
+bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size, const uint32_t *constants,
+                             uint32_t constant_count, VkPipeline *out);
+
+/* ---- work ---------------------------------------------------------------------------------------------------------------- */
+
+bool compute_begin(compute *c);
+void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set, const void *push,
+                      uint32_t push_size, uint32_t x, uint32_t y, uint32_t z);
+void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to, VkAccessFlags used);
+/* Makes what was written visible to the host and to later work, submits, and waits. */
+bool compute_submit(compute *c);
+
+/* Timestamps. A pool for `count` of them; VK_NULL_HANDLE, with which the calls do nothing, where the device has none. */
+bool compute_create_stamps(compute *c, uint32_t count, VkQueryPool *out);
+void compute_first_stamp(compute *c, VkQueryPool pool, uint32_t count);
+void compute_stamp(compute *c, VkQueryPool pool, uint32_t index); /* from 1 on: what was recorded so far has ended */
+/* Nanoseconds from the first stamp to each; of a pool. */
+bool compute_read_stamps(compute *c, VkQueryPool pool, uint32_t count, double *nanoseconds);
+
+#endif

@@ -1,0 +1,254 @@
+/* What each kind of option makes of its value. rule: PROGRAM_RULE_SIZE bytes. */
+#include "option_value.h"
+
+#include <smoe/smoe.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGEST_COUNT (UINT64_C(1) << 53) /* a double holds every whole number up to it */
+
+bool program_takes_value(const program_option *option)
+{
+    return option->kind != PROGRAM_KIND_FLAG && option->kind != PROGRAM_KIND_HEADING;
+}
+
+bool program_may_repeat(const program_option *option)
+{
+    return option->kind == PROGRAM_KIND_FLAG || option->kind >= PROGRAM_KIND_SET;
+}
+
+static void *member(const program_option *option, void *options)
+{
+    return (char *)options + option->offset;
+}
+
+static int count_names(const program_names *names)
+{
+    int count = 0;
+    while (names->name(count))
+        count++;
+    return count;
+}
+
+void program_clear_value(const program_option *option, void *options)
+{
+    void *to = member(option, options);
+    switch (option->kind) {
+    case PROGRAM_KIND_FLAG: *(bool *)to = false; break;
+    case PROGRAM_KIND_TEXT: *(const char **)to = NULL; break;
+    case PROGRAM_KIND_COUNT:
+    case PROGRAM_KIND_ARGUMENT: *(uint32_t *)to = 0; break;
+    case PROGRAM_KIND_LARGE: *(uint64_t *)to = 0; break;
+    case PROGRAM_KIND_NUMBER: *(double *)to = (double)NAN; break;
+    case PROGRAM_KIND_FORWARD: *(float *)to = NAN; break;
+    case PROGRAM_KIND_NAME: *(int *)to = -1; break;
+    case PROGRAM_KIND_SET: memset(to, 0, (size_t)option->most * sizeof(bool)); break;
+    case PROGRAM_KIND_HEADING:
+    case PROGRAM_KIND_OTHER: break;
+    }
+}
+
+/* ---- numbers --------------------------------------------------------------------------------------------------------------- */
+
+/* Digits, and where a power of ten is wanted "e" and its digits. False for anything else, and above LARGEST_COUNT. */
+static bool read_count(const char *text, uint64_t *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    uint64_t value = strtoull(text, &end, 10); /* the largest there is, where more is written */
+    unsigned long tens = 0;
+    if (*end == 'e' || *end == 'E') {
+        const char *exponent = end + 1;
+        const size_t size = strspn(exponent, "0123456789");
+        if (size < 1 || size > 2)
+            return false;
+        tens = strtoul(exponent, &end, 10);
+    }
+    for (; tens > 0 && value > 0 && value <= LARGEST_COUNT; tens--)
+        value *= 10;
+    *out = value;
+    return !*end && value <= LARGEST_COUNT;
+}
+
+static bool get_count(const program_option *option, const char *value, uint64_t *out, char *rule)
+{
+    snprintf(rule, PROGRAM_RULE_SIZE, "must be a whole number from %.0f to %.0f", option->least, option->most);
+    return read_count(value, out) && (double)*out >= option->least && (double)*out <= option->most;
+}
+
+static bool set_count(const program_option *option, const char *value, void *to, char *rule)
+{
+    uint64_t number;
+    if (!get_count(option, value, &number, rule))
+        return false;
+    *(uint32_t *)to = (uint32_t)number;
+    return true;
+}
+
+static bool set_large(const program_option *option, const char *value, void *to, char *rule)
+{
+    uint64_t number;
+    if (!get_count(option, value, &number, rule))
+        return false;
+    *(uint64_t *)to = number;
+    return true;
+}
+
+/* Plain decimals only: strtod would take "inf", "nan", blanks and hexadecimals too. Programs leave the locale as C
+ * starts it. */
+static bool read_number(const char *text, double *out)
+{
+    char *end;
+    *out = strtod(text, &end);
+    return *text && strspn(text, "0123456789+-.eE") == strlen(text) && !*end && isfinite(*out);
+}
+
+static bool set_number(const program_option *option, const char *value, void *to, char *rule)
+{
+    double number;
+    const double least = option->least, most = option->most;
+    const char *const format = option->above ? "must be a number above %.10g, at most %.10g" : "must be a number from %.10g to %.10g";
+    snprintf(rule, PROGRAM_RULE_SIZE, format, least, most);
+    if (!read_number(value, &number) || number < least || number > most || (option->above && number <= least))
+        return false;
+    *(double *)to = number;
+    return true;
+}
+
+/* "group_eps" of "--group-eps". */
+static const smoe_forward_number *find_forward(const char *option)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s", option + strlen("--"));
+    for (char *c = name; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+    return smoe_forward_number_find(name);
+}
+
+static bool set_forward(const program_option *option, const char *value, void *to, char *rule)
+{
+    const smoe_forward_number *known = find_forward(option->name);
+    double number;
+    snprintf(rule, PROGRAM_RULE_SIZE, "must be a number, %s", known ? known->rule : "and the library has none of this name");
+    /* The library works in float32: what rounds to 0 there is 0. */
+    if (!known || !read_number(value, &number) || fabs(number) > FLT_MAX || !smoe_forward_number_allows(known, (float)number))
+        return false;
+    *(float *)to = (float)number;
+    return true;
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------------------------- */
+
+static const char *activation_name(int index)
+{
+    return smoe_activation_name((smoe_activation)index);
+}
+
+static bool find_activation(const char *text, int *index)
+{
+    smoe_activation found;
+    if (!smoe_activation_find(text, &found))
+        return false;
+    *index = (int)found;
+    return true;
+}
+
+static const char *type_name(int index)
+{
+    return smoe_type_short_name((smoe_type)index);
+}
+
+static bool find_type(const char *text, int *index)
+{
+    smoe_type found;
+    if (!smoe_type_find(text, &found))
+        return false;
+    *index = (int)found;
+    return true;
+}
+
+const program_names program_activations = {activation_name, find_activation};
+const program_names program_types = {type_name, find_type};
+
+void program_list_names(const program_names *names, char *text, size_t size)
+{
+    const int count = count_names(names);
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", names->name(i));
+}
+
+static bool find_name(const program_option *option, const char *value, int *index, char *rule)
+{
+    const program_names *names = option->names;
+    for (*index = 0; names->name(*index); ++*index)
+        if (strcmp(names->name(*index), value) == 0)
+            return true;
+    if (names->find && names->find(value, index))
+        return true;
+    const size_t used = (size_t)snprintf(rule, PROGRAM_RULE_SIZE, "must be ");
+    program_list_names(names, rule + used, PROGRAM_RULE_SIZE - used);
+    return false;
+}
+
+static bool set_name(const program_option *option, const char *value, void *to, char *rule)
+{
+    int index;
+    if (!find_name(option, value, &index, rule))
+        return false;
+    *(int *)to = index;
+    return true;
+}
+
+static bool set_member(const program_option *option, const char *value, void *to, char *rule)
+{
+    int index;
+    if (!find_name(option, value, &index, rule) || index >= option->most)
+        return false;
+    ((bool *)to)[index] = true;
+    return true;
+}
+
+/* ---- all kinds ------------------------------------------------------------------------------------------------------------- */
+
+static bool set_text(const char *value, const char **to, char *rule)
+{
+    *to = value;
+    snprintf(rule, PROGRAM_RULE_SIZE, "must not be empty");
+    return *value != '\0';
+}
+
+bool program_set_value(const program_option *option, const char *value, void *options, char rule[PROGRAM_RULE_SIZE])
+{
+    void *to = member(option, options);
+    switch (option->kind) {
+    case PROGRAM_KIND_HEADING: break;
+    case PROGRAM_KIND_FLAG: *(bool *)to = true; break;
+    case PROGRAM_KIND_TEXT: return set_text(value, to, rule);
+    case PROGRAM_KIND_COUNT: return set_count(option, value, to, rule);
+    case PROGRAM_KIND_LARGE: return set_large(option, value, to, rule);
+    case PROGRAM_KIND_NUMBER: return set_number(option, value, to, rule);
+    case PROGRAM_KIND_FORWARD: return set_forward(option, value, to, rule);
+    case PROGRAM_KIND_NAME: return set_name(option, value, to, rule);
+    case PROGRAM_KIND_SET: return set_member(option, value, to, rule);
+    case PROGRAM_KIND_ARGUMENT: ++*(uint32_t *)to; break; /* program_read keeps the value */
+    case PROGRAM_KIND_OTHER: return option->set(option, value, options, rule);
+    }
+    return true;
+}
+
+const program_option *program_option_at(const program_desc *program, size_t index)
+{
+    for (size_t i = 0; i < PROGRAM_MAX_TABLES; i++) {
+        if (index < program->tables[i].count)
+            return &program->tables[i].options[index];
+        index -= program->tables[i].count;
+    }
+    return NULL;
+}
