@@ -410,7 +410,11 @@ typedef struct smoe_layer_tensor {
  * numbers are taken as they are: a width that is not known yet may be 0. Thread safe. */
 SMOE_API bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_layer_tensor *out);
 
-/* Reads and writes a tensor's field. Arrays that are no matrices are float32: their type is given so, and not looked at. Thread safe. */
+/* Whether the arrays are those that a plan's layers have, each of a type that there is; w1 and w3 may differ in type. Errors:
+ * INVALID_ARGUMENT, with `reason`, if not NULL, "weights.w3 must not be NULL where the experts are gated" or the like. Thread safe. */
+SMOE_API smoe_result smoe_host_weights_check(const smoe_plan_desc *plan, const smoe_host_weights *weights, char reason[SMOE_REASON_SIZE]);
+
+/* Reads and writes a tensor's field. NULL for an argument: absent, or nothing is done. Arrays that are no matrices are float32: their type is given so, and not looked at. Thread safe. */
 SMOE_API smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor);
 SMOE_API void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array);
 SMOE_API void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer);
@@ -472,13 +476,16 @@ typedef struct smoe_forward_number {
     const char *rule;  /* the same for a message: "0 or 1e-30 .. 1e30" */
 } smoe_forward_number;
 
+#define SMOE_MAX_FORWARD_NUMBERS 16 /* there are no more */
+
 /* The index-th number: every float of smoe_forward_params. NULL past the last one. Static memory. Thread safe. */
 SMOE_API const smoe_forward_number *smoe_forward_number_get(uint32_t index);
 
 /* The one of this name; NULL where there is none, and for NULL. Static memory. Thread safe. */
 SMOE_API const smoe_forward_number *smoe_forward_number_find(const char *name);
 
-/* A number's value in `params`; puts another one there, legal or not; whether a value is legal, which NaN never is. Thread safe. */
+/* A number's value in `params`; puts another one there, legal or not; whether a value is legal, which NaN never is. For NULL: NaN, nothing,
+ * false. Thread safe. */
 SMOE_API float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params);
 SMOE_API void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_params *params, float value);
 SMOE_API bool smoe_forward_number_allows(const smoe_forward_number *number, float value);

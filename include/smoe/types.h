@@ -107,9 +107,11 @@ SMOE_API const char *smoe_gate_name(smoe_gate gate);
 SMOE_API const char *smoe_type_name(smoe_type type);
 SMOE_API const char *smoe_type_short_name(smoe_type type);
 
-/* The names of all activations, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
-#define SMOE_ACTIVATION_LIST_SIZE 128
-SMOE_API void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE]);
+/* The names of all activations, routers or gates, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
+#define SMOE_NAME_LIST_SIZE 128
+SMOE_API void smoe_activation_list(char text[SMOE_NAME_LIST_SIZE]);
+SMOE_API void smoe_router_list(char text[SMOE_NAME_LIST_SIZE]);
+SMOE_API void smoe_gate_list(char text[SMOE_NAME_LIST_SIZE]);
 
 /* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
  * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */

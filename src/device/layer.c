@@ -3,30 +3,17 @@
 
 #include <stddef.h>
 
-static smoe_result check_given(const smoe_host *host, const smoe_layer_tensor *tensor, smoe_host_weight from)
-{
-    const char *const condition = tensor->condition;
-    if (tensor->presence == SMOE_PRESENCE_REQUIRED && !from.data)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must not be NULL%s%s", tensor->name,
-                         condition ? " where " : "", condition ? condition : "");
-    if (tensor->presence == SMOE_PRESENCE_FORBIDDEN && from.data)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s must be NULL unless %s", tensor->name,
-                         condition);
-    if (from.data && !smoe_type_name(from.type))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "smoe_device_layer_create: weights.%s.type must be a smoe_type, is %d",
-                         tensor->name, (int)from.type);
-    if (from.data && tensor->element_count > SIZE_MAX / 4)
-        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", tensor->name);
-    return SMOE_SUCCESS;
-}
-
 static smoe_result check_weights(const smoe_host *host, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
+    char reason[SMOE_REASON_SIZE];
     smoe_layer_tensor tensor;
-    smoe_result result = SMOE_SUCCESS;
-    for (uint32_t i = 0; result == SMOE_SUCCESS && smoe_layer_tensor_get(plan, i, &tensor); i++)
-        result = check_given(host, &tensor, smoe_host_weights_get(weights, &tensor));
-    return result;
+    const smoe_result result = smoe_host_weights_check(plan, weights, reason);
+    if (result != SMOE_SUCCESS)
+        return smoe_fail(host, result, "smoe_device_layer_create: %s", reason);
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
+        if (smoe_host_weights_get(weights, &tensor).data && tensor.element_count > SIZE_MAX / 4)
+            return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: more bytes than this system can address", tensor.name);
+    return SMOE_SUCCESS;
 }
 
 static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)

@@ -1,4 +1,6 @@
 /* The tensors of a layer: the one list of their names, shapes, and places in the public structs. */
+#include <stdio.h>
+
 #include "base/arithmetic.h"
 #include "smoe/smoe.h"
 
@@ -123,8 +125,41 @@ bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_laye
     return true;
 }
 
+static bool is_given_rightly(const smoe_layer_tensor *tensor, smoe_host_weight array, char reason[SMOE_REASON_SIZE])
+{
+    const char *const where = tensor->condition;
+    if (tensor->presence == SMOE_PRESENCE_REQUIRED && !array.data)
+        snprintf(reason, SMOE_REASON_SIZE, "weights.%s must not be NULL%s%s", tensor->name, where ? " where " : "",
+                 where ? where : "");
+    else if (tensor->presence == SMOE_PRESENCE_FORBIDDEN && array.data)
+        snprintf(reason, SMOE_REASON_SIZE, "weights.%s must be NULL unless %s", tensor->name, where);
+    else if (array.data && !smoe_type_name(array.type))
+        snprintf(reason, SMOE_REASON_SIZE, "weights.%s.type must be a smoe_type, is %d", tensor->name, (int)array.type);
+    else
+        return true;
+    return false;
+}
+
+smoe_result smoe_host_weights_check(const smoe_plan_desc *plan, const smoe_host_weights *weights, char reason[SMOE_REASON_SIZE])
+{
+    char unwanted[SMOE_REASON_SIZE];
+    char *const text = reason ? reason : unwanted;
+    smoe_layer_tensor tensor;
+    text[0] = '\0';
+    if (!plan || !weights) {
+        snprintf(text, SMOE_REASON_SIZE, "%s must not be NULL", !plan ? "plan" : "weights");
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    }
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
+        if (!is_given_rightly(&tensor, smoe_host_weights_get(weights, &tensor), text))
+            return SMOE_ERROR_INVALID_ARGUMENT;
+    return SMOE_SUCCESS;
+}
+
 smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor)
 {
+    if (!weights || !tensor)
+        return (smoe_host_weight){NULL, SMOE_TYPE_FLOAT32};
     const void *field = (const char *)weights + tensor->host_offset;
     if (tensor->matrix)
         return *(const smoe_host_weight *)field;
@@ -133,6 +168,8 @@ smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const s
 
 void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array)
 {
+    if (!weights || !tensor)
+        return;
     void *field = (char *)weights + tensor->host_offset;
     if (tensor->matrix)
         *(smoe_host_weight *)field = array;
@@ -142,13 +179,16 @@ void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *
 
 void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer)
 {
+    if (!desc || !tensor)
+        return;
     void *field = (char *)desc + tensor->layer_offset;
     *(smoe_buffer *)field = buffer;
 }
 
 void smoe_layer_desc_set_ranges(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, const smoe_buffer *ranges)
 {
+    if (!desc || !tensor || !tensor->matrix)
+        return;
     void *field = (char *)desc + tensor->layer_offset;
-    if (tensor->matrix)
-        ((smoe_weight *)field)->ranges = ranges;
+    ((smoe_weight *)field)->ranges = ranges;
 }

@@ -107,44 +107,73 @@ smoe_precision smoe_type_precision(smoe_type type)
     return is_type(type) ? types[type].precision : SMOE_PRECISION_FLOAT32;
 }
 
-void smoe_activation_list(char text[SMOE_ACTIVATION_LIST_SIZE])
+/* "a, b or c", of the names that name_at gives for 0, 1, ... */
+static void list(const char *(*name_at)(int), char *text, size_t size)
 {
     size_t used = 0;
-    for (int i = 0; smoe_activation_name((smoe_activation)i) && used < SMOE_ACTIVATION_LIST_SIZE; i++) {
-        const bool last = !smoe_activation_name((smoe_activation)(i + 1));
-        const char *separator = i == 0 ? "" : last ? " or " : ", ";
-        const char *name = smoe_activation_name((smoe_activation)i);
-        used += (size_t)snprintf(text + used, SMOE_ACTIVATION_LIST_SIZE - used, "%s%s", separator, name);
+    for (int i = 0; name_at(i) && used < size; i++) {
+        const char *separator = i == 0 ? "" : name_at(i + 1) ? ", " : " or ";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", separator, name_at(i));
     }
+}
+
+static const char *activation_at(int value)
+{
+    return smoe_activation_name((smoe_activation)value);
+}
+
+static const char *router_at(int value)
+{
+    return smoe_router_name((smoe_router)value);
+}
+
+static const char *gate_at(int value)
+{
+    return smoe_gate_name((smoe_gate)value);
+}
+
+void smoe_activation_list(char text[SMOE_NAME_LIST_SIZE])
+{
+    list(activation_at, text, SMOE_NAME_LIST_SIZE);
+}
+
+void smoe_router_list(char text[SMOE_NAME_LIST_SIZE])
+{
+    list(router_at, text, SMOE_NAME_LIST_SIZE);
+}
+
+void smoe_gate_list(char text[SMOE_NAME_LIST_SIZE])
+{
+    list(gate_at, text, SMOE_NAME_LIST_SIZE);
 }
 
 bool smoe_activation_find(const char *name, smoe_activation *out)
 {
     const name_row *row = find(activations, COUNT(activations), name);
-    if (row)
+    if (row && out)
         *out = (smoe_activation)row->value;
-    return row != NULL;
+    return row && out;
 }
 
 bool smoe_router_find(const char *name, smoe_router *out)
 {
     const name_row *row = find(routers, COUNT(routers), name);
-    if (row)
+    if (row && out)
         *out = (smoe_router)row->value;
-    return row != NULL;
+    return row && out;
 }
 
 bool smoe_gate_find(const char *name, smoe_gate *out)
 {
     const name_row *row = find(gates, COUNT(gates), name);
-    if (row)
+    if (row && out)
         *out = (smoe_gate)row->value;
-    return row != NULL;
+    return row && out;
 }
 
 bool smoe_type_find(const char *name, smoe_type *out)
 {
-    for (size_t i = 0; name && i < COUNT(types); i++)
+    for (size_t i = 0; name && out && i < COUNT(types); i++)
         if (strcmp(types[i].name, name) == 0 || strcmp(types[i].short_name, name) == 0) {
             *out = (smoe_type)i;
             return true;

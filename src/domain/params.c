@@ -1,5 +1,6 @@
 /* The numbers of smoe_forward_params: the one list of their names and ranges. */
 #include <float.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ static const smoe_forward_number numbers[] = {
     NUMBER(group_eps, DIVISOR, true, true, "0 or 1e-30 .. 1e30"),
 };
 
+_Static_assert(sizeof numbers / sizeof *numbers <= SMOE_MAX_FORWARD_NUMBERS, "smoe.h's bound");
+
 smoe_forward_params smoe_forward_defaults(void)
 {
     return (smoe_forward_params){.a = 1.0f, .b = 50.0f, .temperature = 1.0f, .scale = 1.0f};
@@ -41,15 +44,18 @@ const smoe_forward_number *smoe_forward_number_find(const char *name)
 
 float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params)
 {
-    return *(const float *)((const char *)params + number->offset);
+    return number && params ? *(const float *)(const void *)((const char *)params + number->offset) : NAN;
 }
 
 void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_params *params, float value)
 {
-    *(float *)((char *)params + number->offset) = value;
+    if (number && params)
+        *(float *)(void *)((char *)params + number->offset) = value;
 }
 
 bool smoe_forward_number_allows(const smoe_forward_number *number, float value)
 {
+    if (!number)
+        return false;
     return value == 0.0f ? number->zero : value >= number->least && value <= number->most;
 }

@@ -1,6 +1,7 @@
 /* Writes a capability file, by the table of its keys. */
 #include "capability_fields.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -102,6 +103,15 @@ static void put_info(smoe_sink *out, const smoe_device_info *info)
     smoe_sink_text(out, "\n}\n");
 }
 
+/* JSON has no infinity. */
+static bool is_writable(const smoe_file_host *host, const smoe_device_info *info)
+{
+    if (isfinite(info->timestamp_period))
+        return true;
+    smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "info.timestamp_period: must be finite");
+    return false;
+}
+
 smoe_result smoe_capability_file_text(const smoe_device_info *info, const smoe_log *log, size_t *size, char *text)
 {
     smoe_file_host host;
@@ -109,6 +119,8 @@ smoe_result smoe_capability_file_text(const smoe_device_info *info, const smoe_l
         return SMOE_ERROR_INVALID_ARGUMENT;
     if (!info || !size)
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL", info ? "size" : "info");
+    if (!is_writable(&host, info))
+        return SMOE_ERROR_INVALID_ARGUMENT;
     smoe_sink out = {NULL, 0};
     put_info(&out, info);
     if (text && *size < out.size)
@@ -135,6 +147,8 @@ smoe_result smoe_capability_file_write(const char *path, const smoe_device_info 
         return SMOE_ERROR_INVALID_ARGUMENT;
     if (!path || !info)
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL", path ? "info" : "path");
+    if (!is_writable(&host, info))
+        return SMOE_ERROR_INVALID_ARGUMENT;
     smoe_sink out = {NULL, 0};
     put_info(&out, info);
     out.text = smoe_file_allocate(&host, out.size);

@@ -77,16 +77,26 @@ static smoe_result read_exactly(const smoe_layer_reading *r, const setting *s, c
 
 static smoe_result read_scale(smoe_layer_reading *r, const setting *s)
 {
+    const smoe_forward_number *number = smoe_forward_number_find("scale");
     double value;
-    if (!smoe_file_parse_number(s->text, &value) || value > FLT_MAX || value < -FLT_MAX)
-        return refuse(r, s, SMOE_ERROR_FILE, "a finite number");
-    r->out->params.scale = (float)value;
+    if (!smoe_file_parse_number(s->text, &value) || !smoe_forward_number_allows(number, (float)value))
+        return refuse(r, s, SMOE_ERROR_FILE, number->rule);
+    smoe_forward_number_set(number, &r->out->params, (float)value);
     return SMOE_SUCCESS;
+}
+
+static smoe_result read_gate(smoe_layer_reading *r, const setting *s)
+{
+    char known[SMOE_NAME_LIST_SIZE];
+    if (smoe_gate_find(s->text, &r->out->plan.gate))
+        return SMOE_SUCCESS;
+    smoe_gate_list(known);
+    return refuse(r, s, SMOE_ERROR_UNSUPPORTED, known);
 }
 
 static smoe_result read_activation(smoe_layer_reading *r, const setting *s)
 {
-    char known[SMOE_ACTIVATION_LIST_SIZE];
+    char known[SMOE_NAME_LIST_SIZE];
     if (smoe_activation_find(s->text, &r->out->plan.activation))
         return SMOE_SUCCESS;
     smoe_activation_list(known);
@@ -103,7 +113,7 @@ static smoe_result apply(smoe_layer_reading *r, const smoe_config_row *row, cons
     case SMOE_CONFIG_ACTIVATION:
         return read_activation(r, s);
     case SMOE_CONFIG_SCORE:
-        return smoe_gate_find(s->text, &plan->gate) ? SMOE_SUCCESS : refuse(r, s, SMOE_ERROR_UNSUPPORTED, "softmax or sigmoid");
+        return read_gate(r, s);
     case SMOE_CONFIG_GROUPS: return read_count(r, s, SMOE_MAX_EXPERTS, &plan->group_count);
     case SMOE_CONFIG_TOP_GROUPS: return read_count(r, s, SMOE_MAX_EXPERTS, &plan->top_groups);
     case SMOE_CONFIG_EXPERTS: return agree(r, s, r->axes[SMOE_AXIS_E]);

@@ -101,8 +101,10 @@ void smoe_sink_string(smoe_sink *out, const char *text);
 
 /* ---- safetensors and JSON ------------------------------------------------------------------------------------------ */
 
-/* smoe_layer_file_open; with headers_only no tensor's data is read: entries then hold the unreadable ones too, and data is NULL. */
+/* smoe_layer_file_open; with headers_only no tensor's data is read, and data is NULL. */
 smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only, smoe_layer_file **out);
+/* Also one that is not readable; NULL: none. */
+const smoe_file_entry *smoe_file_find_entry(const smoe_layer_file *file, const char *name);
 
 /* Fills entries and metadata from the header's text, header_size bytes. Types, shapes and offsets agree with one
  * another for each tensor; how the tensors lie in the file is the caller's to check. */

@@ -10,7 +10,7 @@ static void read_activation(smoe_reading *r)
     const char *name = smoe_reading_metadata(r, "activation");
     if (!name)
         return;
-    char known[SMOE_ACTIVATION_LIST_SIZE];
+    char known[SMOE_NAME_LIST_SIZE];
     smoe_activation_list(known);
     if (!smoe_activation_find(name, &r->plan.activation))
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata activation is \"%.40s\", but must be %s", name, known);

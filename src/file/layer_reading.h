@@ -27,8 +27,8 @@ void smoe_reading_agree(smoe_reading *r, const char *key, uint32_t value, const 
 
 /* ---- tensors ------------------------------------------------------------------------------------------------------- */
 
-/* NULL if there is none, and once something has failed. */
-const smoe_tensor *smoe_reading_find(const smoe_reading *r, const char *name);
+/* NULL if there is none, and once something has failed, as a tensor that cannot be read makes it. */
+const smoe_tensor *smoe_reading_find(smoe_reading *r, const char *name);
 /* A tensor that must be there; lengths of 0 are anything from 1. */
 const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape);
 /* The same, of float32. */

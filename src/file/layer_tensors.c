@@ -3,9 +3,16 @@
 
 #define FAIL SMOE_READING_FAIL
 
-const smoe_tensor *smoe_reading_find(const smoe_reading *r, const char *name)
+/* A tensor of the layer that cannot be read is not passed over: without it the layer would be another function. */
+const smoe_tensor *smoe_reading_find(smoe_reading *r, const char *name)
 {
-    return r->result == SMOE_SUCCESS ? smoe_layer_file_tensor(r->file, name) : NULL;
+    const smoe_file_entry *entry = r->result == SMOE_SUCCESS ? smoe_file_find_entry(r->file, name) : NULL;
+    if (entry && !entry->readable) {
+        FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s with %u axes, a type or rank that a layer cannot have", name, entry->type_name,
+             entry->tensor.rank);
+        return NULL;
+    }
+    return entry ? &entry->tensor : NULL;
 }
 
 const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
@@ -13,7 +20,7 @@ const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t
     const smoe_tensor *tensor = smoe_reading_find(r, name);
     if (!tensor) {
         if (r->result == SMOE_SUCCESS)
-            FAIL(r, SMOE_ERROR_FILE, "tensor %s is missing, or has a type or rank that a layer cannot have", name);
+            FAIL(r, SMOE_ERROR_FILE, "tensor %s is missing", name);
         return NULL;
     }
     bool right = tensor->rank == rank;

@@ -8,7 +8,7 @@
 /* ---- which tensors there are ------------------------------------------------------------------------------------------- */
 
 /* The first tensor that the file has of those that only layers with this router have; NULL: none. */
-static const char *tensor_of_router(const smoe_reading *r, smoe_router router)
+static const char *tensor_of_router(smoe_reading *r, smoe_router router)
 {
     const smoe_plan_desc with = {.router = router};
     const smoe_plan_desc without = {.router = router == SMOE_ROUTER_LINEAR ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR};
@@ -27,11 +27,12 @@ static void find_router(smoe_reading *r)
     const char *linear = tensor_of_router(r, SMOE_ROUTER_LINEAR), *cosine = tensor_of_router(r, SMOE_ROUTER_COSINE);
     const smoe_router found = cosine ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR;
     smoe_router named = found;
+    char known[SMOE_NAME_LIST_SIZE];
+    smoe_router_list(known);
     if (cosine && linear)
         FAIL(r, SMOE_ERROR_FILE, "the tensors are those of a linear and of a cosine router at once: %s and %s", linear, cosine);
     else if (name && !smoe_router_find(name, &named))
-        FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%.40s\", but must be %s or %s", name, smoe_router_name(SMOE_ROUTER_LINEAR),
-             smoe_router_name(SMOE_ROUTER_COSINE));
+        FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%.40s\", but must be %s", name, known);
     else if (name && named != found)
         FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%s\", but the tensors are those of a %s router", name, smoe_router_name(found));
     r->plan.router = found;
@@ -41,10 +42,11 @@ static void find_router(smoe_reading *r)
 static void find_gate(smoe_reading *r)
 {
     const char *score = smoe_reading_metadata(r, "score");
+    char known[SMOE_NAME_LIST_SIZE];
+    smoe_gate_list(known);
     r->plan.gate = SMOE_GATE_SOFTMAX;
     if (score && !smoe_gate_find(score, &r->plan.gate))
-        FAIL(r, SMOE_ERROR_FILE, "metadata score is \"%.40s\", but must be %s or %s", score, smoe_gate_name(SMOE_GATE_SOFTMAX),
-             smoe_gate_name(SMOE_GATE_SIGMOID));
+        FAIL(r, SMOE_ERROR_FILE, "metadata score is \"%.40s\", but must be %s", score, known);
 }
 
 /* The first tensor of the shared expert, NULL if there is none. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 1) /* and x */
-#define MAX_PAIRS 20
+#define MAX_PAIRS (16 + SMOE_MAX_FORWARD_NUMBERS) /* describe_metadata has fewer than 16 others */
 #define VALUE_SIZE 24
 
 typedef struct layer_text {
@@ -47,22 +47,18 @@ static void add_number(layer_text *text, const char *key, float value)
     add_text(text, key, room);
 }
 
-/* False for an array of no type. */
-static bool describe_tensors(layer_text *text, const smoe_plan_desc *plan, const smoe_host_weights *weights)
+static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     smoe_layer_tensor tensor;
     for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++) {
         const smoe_host_weight array = smoe_host_weights_get(weights, &tensor);
         uint64_t shape[SMOE_TENSOR_AXES];
         smoe_tensor_type type;
-        if (array.data && !smoe_file_tensor_type(array.type, &type))
-            return false;
         for (uint32_t axis = 0; axis < SMOE_TENSOR_AXES; axis++)
             shape[axis] = tensor.shape[axis];
-        if (array.data)
+        if (array.data && smoe_file_tensor_type(array.type, &type))
             add_tensor(text, tensor.file_name, type, array.data, tensor.axis_count, shape);
     }
-    return true;
 }
 
 static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, const smoe_forward_params *params)
@@ -86,6 +82,58 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
             add_number(text, number->name, smoe_forward_number_value(number, params));
 }
 
+/* Matrices that share a type of the plan have one dtype in a file. */
+static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc *plan, const smoe_host_weights *weights)
+{
+    const smoe_host_weight pairs[][2] = {{weights->w1, weights->w3}, {weights->shared_w1, weights->shared_w3}};
+    for (int i = 0; i < 2; i++)
+        if (plan->gated && pairs[i][0].data && pairs[i][1].data && pairs[i][0].type != pairs[i][1].type)
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "weights.%sw1 and weights.%sw3 must have one type in a file",
+                                  i ? "shared_" : "", i ? "shared_" : "");
+    return SMOE_SUCCESS;
+}
+
+static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *plan)
+{
+    const struct {
+        const char *field, *type, *name;
+    } names[] = {
+        {"activation", "smoe_activation", smoe_activation_name(plan->activation)},
+        {"router", "smoe_router", smoe_router_name(plan->router)},
+        {"gate", "smoe_gate", smoe_gate_name(plan->gate)},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!names[i].name)
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.%s must be a %s", names[i].field, names[i].type);
+    if (plan->top_k < 1 || plan->top_k > plan->expert_count)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.top_k is %u, but must be 1 to expert_count, %u", plan->top_k,
+                              plan->expert_count);
+    if (plan->max_active && (plan->max_active < plan->top_k || plan->max_active > plan->expert_count))
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.max_active is %u, but must be 0 or top_k to expert_count, %u to %u",
+                              plan->max_active, plan->top_k, plan->expert_count);
+    return SMOE_SUCCESS;
+}
+
+/* What the reader would refuse is not written. */
+static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc *plan, const smoe_forward_params *params,
+                               const smoe_host_weights *weights, const float *x)
+{
+    const smoe_forward_number *number;
+    char reason[SMOE_REASON_SIZE];
+    smoe_result result = check_plan(host, plan);
+    if (result != SMOE_SUCCESS)
+        return result;
+    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
+        if (!smoe_forward_number_allows(number, smoe_forward_number_value(number, params)))
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: must be %s", number->name, number->rule);
+    if (x && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count is %u, but x must have 1 to %u tokens",
+                              params->token_count, SMOE_MAX_TOKENS);
+    if (smoe_host_weights_check(plan, weights, reason) != SMOE_SUCCESS)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s", reason);
+    return check_types(host, plan, weights);
+}
+
 smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
                                         const smoe_host_weights *weights, const float *x, const smoe_allocator *allocator,
                                         const smoe_log *log)
@@ -96,19 +144,12 @@ smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *
     if (!path || !plan || !params || !weights)
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL",
                               !path ? "path" : !plan ? "plan" : !params ? "params" : "weights");
-    if (!smoe_activation_name(plan->activation))
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.activation must be a smoe_activation");
-    if (!smoe_router_name(plan->router))
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.router must be a smoe_router");
-    if (!smoe_gate_name(plan->gate))
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "plan.gate must be a smoe_gate");
-    if (x && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count is %u, but x must have 1 to %u tokens",
-                              params->token_count, SMOE_MAX_TOKENS);
+    const smoe_result result = check_layer(&host, plan, params, weights, x);
+    if (result != SMOE_SUCCESS)
+        return result;
     layer_text text;
     memset(&text, 0, sizeof text);
-    if (!describe_tensors(&text, plan, weights))
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "weights: the type of a matrix must be a smoe_type");
+    describe_tensors(&text, plan, weights);
     if (x)
         add_tensor(&text, "x", SMOE_TENSOR_FLOAT32, x, 2, (const uint64_t[2]){params->token_count, plan->d_model});
     describe_metadata(&text, plan, params);

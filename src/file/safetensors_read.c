@@ -61,26 +61,22 @@ static smoe_result check_layout(const smoe_layer_file *file, const smoe_file_str
 static smoe_result read_tensors(smoe_layer_file *file, const smoe_file_stream *in)
 {
     const smoe_file_host *host = &file->host;
-    uint32_t kept = 0;
     for (uint32_t i = 0; i < file->entry_count; i++) {
-        smoe_file_entry entry = file->entries[i];
+        smoe_file_entry *entry = &file->entries[i];
         smoe_result result;
-        if (entry.readable) {
+        if (entry->readable) {
             /* Memory of its own for each tensor: aligned wherever the file has it. */
             void *data;
             char what[96];
-            snprintf(what, sizeof what, "tensor \"%.80s\"", entry.tensor.name);
-            result = smoe_file_stream_take(host, in, entry.tensor.size, what, &data);
-            entry.tensor.data = data;
-            if (result == SMOE_SUCCESS)
-                file->entries[kept++] = entry;
+            snprintf(what, sizeof what, "tensor \"%.80s\"", entry->tensor.name);
+            result = smoe_file_stream_take(host, in, entry->tensor.size, what, &data);
+            entry->tensor.data = result == SMOE_SUCCESS ? data : NULL;
         } else {
-            result = smoe_file_stream_skip(host, in, entry.tensor.size, entry.tensor.name);
+            result = smoe_file_stream_skip(host, in, entry->tensor.size, entry->tensor.name);
         }
         if (result != SMOE_SUCCESS)
             return result; /* entries without data release nothing */
     }
-    file->entry_count = kept;
     if (fgetc(in->stream) != EOF)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "the file goes on after its last tensor");
     return SMOE_SUCCESS;
@@ -160,17 +156,27 @@ void smoe_layer_file_close(smoe_layer_file *file)
     smoe_file_release(&host, file);
 }
 
+const smoe_file_entry *smoe_file_find_entry(const smoe_layer_file *file, const char *name)
+{
+    for (uint32_t i = 0; i < file->entry_count; i++)
+        if (strcmp(file->entries[i].tensor.name, name) == 0)
+            return &file->entries[i];
+    return NULL;
+}
+
 const smoe_tensor *smoe_layer_file_tensor(const smoe_layer_file *file, const char *name)
 {
-    for (uint32_t i = 0; file && name && i < file->entry_count; i++)
-        if (strcmp(file->entries[i].tensor.name, name) == 0)
-            return &file->entries[i].tensor;
-    return NULL;
+    const smoe_file_entry *entry = file && name ? smoe_file_find_entry(file, name) : NULL;
+    return entry && entry->readable ? &entry->tensor : NULL;
 }
 
 const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *file, uint32_t index)
 {
-    return file && index < file->entry_count ? &file->entries[index].tensor : NULL;
+    uint32_t before = 0;
+    for (uint32_t i = 0; file && i < file->entry_count; i++)
+        if (file->entries[i].readable && before++ == index)
+            return &file->entries[i].tensor;
+    return NULL;
 }
 
 const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key)

@@ -1,3 +1,4 @@
+/* The commands that every step records. */
 #include "recording.h"
 
 /* Global rather than per buffer: on every driver in use the cost is the same, and what a stage may touch needs no list. */
@@ -10,48 +11,6 @@ void smoe_record_barrier(const smoe_recording *r)
     };
     const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT;
     r->context->vk.vkCmdPipelineBarrier(r->command_buffer, stages, stages, 0, 1, &memory, 0, NULL, 0, NULL);
-}
-
-static void write_timestamp(const smoe_recording *r, uint32_t index)
-{
-    if (r->timestamps)
-        r->context->vk.vkCmdWriteTimestamp(r->command_buffer, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->timestamps->pool,
-                                           r->timestamps->first + index);
-}
-
-void smoe_record_begin(const smoe_recording *r)
-{
-    write_timestamp(r, 0);
-}
-
-static void (*const steps[SMOE_STEP_COUNT])(const smoe_recording *r) = {
-    [SMOE_STEP_ROUTE_PROJECT] = smoe_record_route_project,
-    [SMOE_STEP_ROUTE_LOGITS] = smoe_record_route_logits,
-    [SMOE_STEP_ROUTE_LOGITS_COSINE] = smoe_record_route_logits_cosine,
-    [SMOE_STEP_SHARED_GATE] = smoe_record_shared_gate,
-    [SMOE_STEP_ROUTE_GROUP] = smoe_record_route_group,
-    [SMOE_STEP_ROUTE_SELECT] = smoe_record_route_select,
-    [SMOE_STEP_TOTALS] = smoe_record_totals,
-    [SMOE_STEP_SORT] = smoe_record_sort,
-    [SMOE_STEP_SHARED_UP] = smoe_record_shared_up,
-    [SMOE_STEP_EXPERT_UP] = smoe_record_expert_up,
-    [SMOE_STEP_SHARED_DOWN] = smoe_record_shared_down,
-    [SMOE_STEP_EXPERT_DOWN] = smoe_record_expert_down,
-    [SMOE_STEP_COMBINE] = smoe_record_combine,
-};
-
-/* The barrier after the totals, too: sort writes other words of control, an overlap that synchronization validation takes for a hazard. */
-void smoe_record_stage(const smoe_recording *r, smoe_stage stage)
-{
-    bool ran = false;
-    for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
-        if (smoe_step_get(step)->stage == stage && smoe_step_runs(step, r->features)) {
-            steps[step](r);
-            ran = true;
-        }
-    if (ran)
-        smoe_record_barrier(r);
-    write_timestamp(r, (uint32_t)stage + 1);
 }
 
 const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step step)

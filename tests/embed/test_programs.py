@@ -85,8 +85,9 @@ def devices_says_why_not():
         with open(folder + '/list.c', 'w', encoding='utf-8') as file:
             file.write(UNUSABLE)
         tap.command(tap.CC, '-std=c11', *tap.SANITIZE_FLAGS, '-Iinclude', '-Isrc', '-Dsmoe_device_list=fake_list', folder + '/list.c',
-                    *sorted(glob.glob('src/tools/devices/*.c')), tap.BUILD + '/obj/libprogram.a', tap.BUILD + '/lib/libsmoe-file.a',
-                    tap.BUILD + '/lib/libsmoe.a', '-lm', '-lpthread', '-o', folder + '/devices')
+                    *sorted(glob.glob('src/tools/devices/*.c')), tap.BUILD + '/obj/libprogram.a',
+                    *['%s/lib/libsmoe%s.a' % (tap.BUILD, part) for part in ('-file', '-device', '')], '-lm', '-lpthread', '-ldl',
+                    '-o', folder + '/devices')
         output = tap.command(folder + '/devices')
     assert '0: Old Chip' in output and re.search(r'^  NOT USABLE +too old for this$', output, re.MULTILINE), output
     assert 'kernels' not in output, output

@@ -156,8 +156,8 @@ def contradictions():
             ('router.weight', None, 'router.weight'), ('router.weight', f32(7, 16), ''), ('router.bias', f32(7), 'router.bias'),
             ('experts.w1', None, 'experts.w1'), ('experts.w1', f32(8, 16, 24), 'experts.w1'), ('experts.w2', f32(8, 24, 16), ''),
             ('experts.b1', None, 'metadata bias'), ('experts.b1', f32(8, 16), 'experts.b1'), ('experts.w3', f32(8, 24, 16), 'gated'),
-            ('experts.w2', Tensor('F16', (8, 16, 24), [0] * 3072), 'one dtype'), ('shared.w1', f32(24, 16), 'metadata shared'),
-            ('router.similarity', f32(4, 8), 'cosine'), ('router.selection_bias', f32(8), 'score sigmoid'),
+            ('experts.w2', Tensor('F64', (8, 16, 24), [0.0] * 3072), 'experts.w2 is F64'), ('shared.w1', f32(24, 16), 'metadata shared'),
+            ('router.similarity', f32(4, 8), 'cosine'), ('router.selection_bias', f32(8), 'the gate is sigmoid'),
             ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
         changed = copy.copy(tensors)
         if tensor:

@@ -87,12 +87,12 @@ static void test_type_sizes(void **state)
 
 static void test_list(void **state)
 {
-    char text[SMOE_ACTIVATION_LIST_SIZE], wanted[2 * SMOE_ACTIVATION_LIST_SIZE] = "";
+    char text[SMOE_NAME_LIST_SIZE], wanted[2 * SMOE_NAME_LIST_SIZE] = "";
     (void)state;
     smoe_activation_list(text);
     for (int i = 0; smoe_activation_name((smoe_activation)i); i++) {
         const char *separator = i == 0 ? "" : smoe_activation_name((smoe_activation)(i + 1)) ? ", " : " or ";
-        strncat(strcat(wanted, separator), smoe_activation_name((smoe_activation)i), SMOE_ACTIVATION_LIST_SIZE / 4);
+        strncat(strcat(wanted, separator), smoe_activation_name((smoe_activation)i), SMOE_NAME_LIST_SIZE / 4);
     }
     assert_string_equal(text, wanted);
 }

@@ -256,7 +256,7 @@ static void test_forward_numbers(void **state)
 
 static void test_lists_of_names(void **state)
 {
-    char text[128], library[SMOE_ACTIVATION_LIST_SIZE], little[8];
+    char text[128], library[SMOE_NAME_LIST_SIZE], little[8];
     (void)state;
     program_list_names(&program_activations, text, sizeof text);
     smoe_activation_list(library);

@@ -16,7 +16,7 @@ static uint32_t *gather(const run *r, uint32_t first, uint32_t width)
     return words;
 }
 
-enum { MAX_PAIRS = 20 };
+enum { MAX_PAIRS = 8 + SMOE_MAX_FORWARD_NUMBERS }; /* describe_results has fewer than 8 others */
 
 typedef struct result_metadata {
     const char *pairs[2 * MAX_PAIRS];
