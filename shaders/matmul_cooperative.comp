@@ -6,7 +6,7 @@
 // Matrix multiplication by the device's matrix units (VK_KHR_cooperative_matrix): a workgroup computes TILE_ROWS x TILE_COLUMNS outputs, a
 // subgroup THREAD_ROWS x THREAD_COLUMNS of them in matrices of MATRIX_ROWS x MATRIX_COLUMNS. The inputs are rounded to the weights' 16
 // bits on their way into shared memory; products are added up in float32. Both operands lie along K, eight elements to a uvec4; the next
-// depth's loads are in flight while this one is computed. Weights of 16 bits alone: float16, or with -DBFLOAT16 bfloat16. Needs subgroups
+// depth's loads are in flight while this one is computed. Only weights of 16 bits: float16, or with -DBFLOAT16 bfloat16. Needs subgroups
 // of exactly SUBGROUP_SIZE lanes, all of them alive, and MATRIX_DEPTH a multiple of 8 that divides TILE_DEPTH.
 #ifdef BFLOAT16
 #extension GL_EXT_bfloat16 : require

@@ -17,7 +17,7 @@ const uint TOKENS = TILE_ROWS; // WORKGROUP_SIZE / EXPERTS * THREAD_ROWS
 const float LOG_100 = 4.605170186;
 const float LEAST_NORM = 1e-12;
 
-// Of the square of a norm. One that float32 cannot hold: the direction is lost, and a quotient of 0 would hide it.
+// Whether the square of a norm is one that float32 cannot hold: the direction is lost, and a quotient of 0 would hide it.
 bool is_lost(float square) {
     return (floatBitsToUint(square) & 0x7f800000u) == 0x7f800000u;
 }

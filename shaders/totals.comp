@@ -13,7 +13,7 @@ layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) buffer Totals {
 // Counts of this workgroup, in the order of the totals from SMOE_TOTALS_TOKENS on; MAX_ACTIVE keeps its place.
 shared uint counts[SMOE_TOTALS_WORDS(MOST_EXPERTS) / 2];
 
-// Bins of a quarter of a power of two by the bits alone, so that every driver sorts alike: the exponent, then the mantissa against
+// Bins of a quarter of a power of two by the bits only, so that every driver sorts alike: the exponent, then the mantissa against
 // the float32 nearest to 2^(1/4), 2^(1/2) and 2^(3/4).
 uint gap_bin(float gap) {
     const uint bits = floatBitsToUint(gap);

@@ -32,7 +32,7 @@ def interface_of(version):
 
 
 def shared_names(system, name, version):
-    """What a shared library is called: the file, the name that programs ask for, which has the interface's version alone, and the
+    """What a shared library is called: the file, the name that programs ask for, which has only the interface's version, and the
     name that the linker looks for. The latter two are links, but on Windows."""
     prefix, interface = 'lib' + name, interface_of(version)
     if system.windows:

@@ -33,11 +33,11 @@ SMOE_API smoe_result smoe_capability_file_read(const char *path, const smoe_allo
 /* The text of info's capability file. With text == NULL, *size receives its bytes; else *size says how many there is room for, all of
  * it is written or nothing, and *size becomes the bytes written. No NUL is behind them. Strings are written clean, as
  * smoe_device_info_clean leaves them, and sizes beyond 2^53, which other readers of JSON would round, as 2^53.
- * Errors: INVALID_ARGUMENT (a NULL, too little room). */
+ * Errors: INVALID_ARGUMENT (a NULL, too little room, a number that JSON does not have). */
 SMOE_API smoe_result smoe_capability_file_text(const smoe_device_info *info, const smoe_log *log, size_t *size, char *text);
 
-/* That text as a file. Errors: INVALID_ARGUMENT, FILE (cannot be written; a file that the call made is removed, one that was there is
- * left empty), OUT_OF_HOST_MEMORY. */
+/* Writes the same text as a file, which takes its place once it is whole, as smoe_layer_file_write has it: a call that fails leaves what was there.
+ * Errors: INVALID_ARGUMENT (also: a number that JSON does not have), FILE (cannot be written), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_capability_file_write(const char *path, const smoe_device_info *info, const smoe_allocator *allocator,
                                                 const smoe_log *log);
 

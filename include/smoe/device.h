@@ -1,6 +1,6 @@
 /* smoe's helper library: owns a Vulkan device for programs that have none of their own, with blocking calls on host arrays.
  *
- * It is built on the public API of smoe.h alone; apps that own a VkDevice use smoe.h directly. The general rules of smoe.h hold
+ * It is built on the public API of smoe.h; apps that own a VkDevice use smoe.h directly. The general rules of smoe.h hold
  * (errors, log, ownership), with one exception, thread safety: a smoe_device and the objects made from it must be used by one
  * thread at a time; different smoe_devices are independent. */
 #ifndef SMOE_DEVICE_H
@@ -33,7 +33,7 @@ typedef struct smoe_device smoe_device;
 
 /* Lists the physical devices, usable or not. With infos == NULL, *count receives their number; else at most *count are written
  * and *count becomes the number written. get_instance_proc_addr as in smoe_device_desc; log may be NULL. With infos every driver is asked
- * for its cooperative matrices, but for those with a quirk against it.
+ * for its cooperative matrices, except for those with a quirk against it.
  * Errors: INVALID_ARGUMENT, NO_DEVICE (no loader; a loader without devices gives count 0), OUT_OF_HOST_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, const smoe_log *log, uint32_t *count,
                                       smoe_device_info *infos);
@@ -55,6 +55,7 @@ typedef struct smoe_device_handles {
     VkQueue queue;
     uint32_t queue_family;
 } smoe_device_handles;
+/* Errors: INVALID_ARGUMENT. */
 SMOE_API smoe_result smoe_device_get_handles(const smoe_device *device, smoe_device_handles *out);
 
 /* Warnings and errors that the validation layers have given for this device so far; 0 without validation. */
@@ -71,6 +72,7 @@ SMOE_API smoe_result smoe_device_layer_create(smoe_device *device, const smoe_pl
                                               smoe_device_layer **out);
 SMOE_API void smoe_device_layer_destroy(smoe_device_layer *layer);
 
+/* The layer's plan. Owned by the layer; NULL for NULL. */
 SMOE_API const smoe_plan *smoe_device_layer_plan(const smoe_device_layer *layer);
 
 /* Nanoseconds of device time per stage (0 where the device has no timestamps), and of the whole forward on the host's clock,
@@ -80,7 +82,7 @@ typedef struct smoe_timings {
     double device_total, host_total;
 } smoe_timings;
 
-/* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D], NULL: routing alone, as smoe_route; report: NULL, or
+/* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D], NULL: only the routing, as smoe_route; report: NULL, or
  * SMOE_REPORT_STRIDE(max_active) * T words (report.h); timings: NULL, or filled. T = params->token_count: 0, or the plan's min_tokens ..
  * max_tokens.
  * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
@@ -94,7 +96,7 @@ SMOE_API smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const s
 SMOE_API smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits);
 
 /* Runs the forward `count` more times over the x of the last smoe_device_layer_forward and fills timings[count]: for measuring,
- * nothing is copied to or from the host. Where that was routing alone (y NULL), so are these. report: whether the report is written too.
+ * nothing is copied to or from the host. Where that was only the routing (y NULL), so are these. report: whether the report is written too.
  * Errors as above; INVALID_ARGUMENT before the first forward and after one that failed. */
 SMOE_API smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report,
                                               uint32_t count, smoe_timings *timings);

@@ -49,7 +49,9 @@ SMOE_API smoe_result smoe_layer_file_open(const char *path, const smoe_allocator
                                           smoe_layer_file **out);
 SMOE_API void smoe_layer_file_close(smoe_layer_file *file);
 
-/* A tensor by name, NULL if there is none; by index, NULL past the end. A metadata value by key, NULL if there is none. */
+/* A tensor by name, NULL if there is none; by index, NULL past the end. Tensors of other types, or of more than
+ * SMOE_TENSOR_MAX_RANK axes, are not there. What these give lives until the file is closed. A metadata
+ * value by key, NULL if there is none. */
 SMOE_API const smoe_tensor *smoe_layer_file_tensor(const smoe_layer_file *file, const char *name);
 SMOE_API const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *file, uint32_t index);
 SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key);

@@ -17,7 +17,7 @@
 #define SMOE_REPORT_WEIGHTS(max_active) (SMOE_REPORT_IDS + (max_active)) /* float32[max_active]: their weights, then 0 */
 #define SMOE_REPORT_STRIDE(max_active) (SMOE_REPORT_IDS + 2 * (max_active))
 
-#define SMOE_REPORT_FLAG_CAPPED 1    /* eps > 0, but more than max_active experts tie at s[k]: the k best by rank ran alone */
+#define SMOE_REPORT_FLAG_CAPPED 1    /* eps > 0, but more than max_active experts tie at s[k]: only the k best by rank ran */
 /* A logit is NaN or infinite, or a score that selection_bias made so, or float32 cannot hold the sum that ranks a group or the square of
  * a norm of the cosine router: y is all NaN, nothing ran. */
 #define SMOE_REPORT_FLAG_NONFINITE 2

@@ -11,6 +11,8 @@
  * - Errors: SMOE_SUCCESS or a negative smoe_result. On failure *out is NULL, nothing is leaked, and one line that names the
  *   argument and the rule it broke goes to the context's log. Passing a description with invalid values is an error, never a crash;
  *   pointers, if not NULL, must point to what their type says.
+ *   Functions that name Vulkan errors among theirs may give DEVICE_LOST too, and UNSUPPORTED where memory must be found and no type of the
+ *   device suits.
  * - Thread safety: objects are immutable after creation, as far as a program can see; every function may be called from any thread on
  *   the same objects at the same time. Only command buffers, as Vulkan demands, are externally synchronised, and an object must outlive
  *   its use. smoe_plan_create may wait for another thread's smoe_plan_create on the same context, which compiles a pipeline that both
@@ -414,7 +416,8 @@ SMOE_API bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, 
  * INVALID_ARGUMENT, with `reason`, if not NULL, "weights.w3 must not be NULL where the experts are gated" or the like. Thread safe. */
 SMOE_API smoe_result smoe_host_weights_check(const smoe_plan_desc *plan, const smoe_host_weights *weights, char reason[SMOE_REASON_SIZE]);
 
-/* Reads and writes a tensor's field. NULL for an argument: absent, or nothing is done. Arrays that are no matrices are float32: their type is given so, and not looked at. Thread safe. */
+/* Reads and writes a tensor's field. NULL for an argument: absent, or nothing is done. Arrays that are no matrices are float32: their type
+ * is given so, and not looked at. Thread safe. */
 SMOE_API smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor);
 SMOE_API void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array);
 SMOE_API void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer);
@@ -509,7 +512,7 @@ typedef struct smoe_timestamps {
  *             where d >= group_eps, else their s is lowered by d / (1 - d / group_eps), which grows from nothing to infinity over
  *             the band (smoe's own; the derivation is in src/tools/analyze/README.md). From here on s means these scores.
  *   band      eps_t = min(eps, s[k] - s[A+1]), with s[E+1] = -inf: the band shrinks so that no more than A experts run (the cap is
- *             smoe's own). It is continuous in x_t. Where eps > 0 and eps_t = 0, the k best by rank run alone: `capped`.
+ *             smoe's own). It is continuous in x_t. Where eps > 0 and eps_t = 0, only the k best by rank run: `capped`.
  *   mask      m_e = 1 for the k best. For the others, with u = (s_e - s[k] + eps_t) / eps_t: 0 for u <= 0, 1 for u >= 1, else
  *             u^a / (u^a + (1-u)^b); all 0 where eps_t = 0 (paper: smoothing by soft inclusion near the boundary).
  *   weights   g_e = exp(z_e / temperature), for sigmoid gates sigmoid(z_e). renormalize: w_e = scale g_e m_e / sum of g m; else
@@ -535,7 +538,7 @@ typedef struct smoe_timestamps {
 SMOE_API smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                                   const smoe_forward_params *params, const smoe_timestamps *timestamps);
 
-/* Records the routing alone: logits, report and totals as smoe_forward would leave them; no expert runs and y is not touched.
+/* Records only the routing: logits, report and totals as smoe_forward would leave them; no expert runs and y is not touched.
  * Everything else as smoe_forward; the timestamps of the stages left out are all taken at the end. */
 SMOE_API smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                                 const smoe_forward_params *params, const smoe_timestamps *timestamps);

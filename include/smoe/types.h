@@ -33,11 +33,11 @@ typedef enum smoe_result {
     SMOE_ERROR_INVALID_ARGUMENT = -1,     /* the log line names the argument and the rule */
     SMOE_ERROR_OUT_OF_HOST_MEMORY = -2,   /* the allocator or the driver had no host memory */
     SMOE_ERROR_OUT_OF_DEVICE_MEMORY = -3, /* the driver had no device memory */
-    SMOE_ERROR_UNSUPPORTED = -4,          /* a legal request that this device cannot serve; the log line names the limit */
+    SMOE_ERROR_UNSUPPORTED = -4,          /* a legal request that this device, or smoe, cannot serve; the log line names the limit */
     SMOE_ERROR_DEVICE_LOST = -5,          /* VK_ERROR_DEVICE_LOST */
     SMOE_ERROR_VULKAN = -6,               /* any other Vulkan error; the log line has the call and its VkResult */
     SMOE_ERROR_NO_DEVICE = -7,            /* device.h: no Vulkan loader, or no device that matches and is usable */
-    SMOE_ERROR_FILE = -8                  /* layer_file.h: unreadable, damaged or contradictory file */
+    SMOE_ERROR_FILE = -8                  /* layer_file.h, checkpoint.h, capability_file.h: unreadable, damaged or contradictory file */
 } smoe_result;
 
 /* A short English text for a result, never NULL; "unknown result" for any other value. Static memory. */

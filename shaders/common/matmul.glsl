@@ -116,7 +116,7 @@ float activation(float x) {
     return x;
 }
 
-// Of the sums with W1 and with W3, both with their biases.
+// Takes the sums with W1 and with W3, both with their biases.
 float gated_activation(float sum, float sum3) {
     if (ACTIVATION == ACTIVATION_SWIGLU_CLAMPED) { // as in gpt-oss
         const float g = min(sum, 7.0);

@@ -118,7 +118,7 @@ float log_gate(float z, float reference) {
     return min(z, 0.0) - log(1.0 + exp(-abs(z)));
 }
 
-// Of the expert of that rank; its logarithm where BY_LOGARITHM.
+// The weight of the expert of that rank; its logarithm where BY_LOGARITHM.
 float unnormalised_weight(uint rank, float z, float reference, float distance, float eps) {
     if (BY_LOGARITHM)
         return log_gate(z, reference) + (rank < push.top_k ? 0.0 : max(log_mask(distance, eps), LEFT_OUT));

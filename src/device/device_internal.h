@@ -1,5 +1,6 @@
 /* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and both may
- * meet in one static link. Only src/base/host.c of libsmoe is used here; the shared library has a hidden copy of it. */
+ * meet in one static link. Only src/base/host.c and volk_table.c of libsmoe are used here; the shared library has hidden
+ * copies of them. */
 #ifndef SMOE_DEVICE_INTERNAL_H
 #define SMOE_DEVICE_INTERNAL_H
 
@@ -151,7 +152,7 @@ struct smoe_device {
 /* ---- memory.c --------------------------------------------------------------------------------------------------------------- */
 
 typedef enum smoe_helper_access {
-    SMOE_HELPER_ACCESS_NONE,  /* the device's alone */
+    SMOE_HELPER_ACCESS_NONE,  /* only the device's */
     SMOE_HELPER_ACCESS_WRITE, /* the host writes it */
     SMOE_HELPER_ACCESS_READ   /* the host reads it */
 } smoe_helper_access;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* In vulkan_beta.h only, which asks for a definition of its own. Of the features that a device with it may lack, events alone are of
+/* In vulkan_beta.h only, which asks for a definition of its own. Among the features that a device with it may lack, only events are of
  * any use to compute, and smoe has none; the others are about images, samplers and drawing. */
 #define PORTABILITY_SUBSET "VK_KHR_portability_subset"
 

@@ -4,7 +4,7 @@
 
 /* What a lane may hold through the loop: its sums, and the next depth's elements on their way into shared memory. Subgroups below 32 lanes
  * are Intel's (and software's), where a lane has 128 registers; the drivers need about as many more for addresses and operands, on DG2,
- * whose subgroups have 8 lanes, most. Intel's compiler merges loads in an order that hangs on the addresses of its own memory, so that the
+ * whose subgroups have 8 lanes, most. Intel's compiler merges loads in an order that depends on the addresses of its own memory, so that the
  * same kernel now spills and now does not: these leave room for either. */
 #define NARROW_LANES 32u
 #define REGISTERS_8 40u

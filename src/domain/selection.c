@@ -41,7 +41,7 @@ static void select_step(const smoe_device_info *info, const smoe_shape *shape, s
     out->used[step] = smoe_regimes_for(tuning, &rows, desc->min_tokens, desc->max_tokens);
 }
 
-/* Of a plan: any forward may have totals, and experts. */
+/* What a plan must have: any forward may have totals, and experts. */
 static uint32_t all_features(const smoe_shape *shape)
 {
     return smoe_shape_features(shape) | SMOE_HAS_TOTALS | SMOE_HAS_EXPERTS;

@@ -6,7 +6,7 @@
 
 typedef struct smoe_selection {
     const smoe_tuning *tuning;        /* of the router */
-    const smoe_tuning *expert_tuning; /* of the experts, the shared one too; the same but for mixed precision */
+    const smoe_tuning *expert_tuning; /* of the experts, the shared one too; the same unless inputs are rounded */
     smoe_kernel_config configs[SMOE_STEP_COUNT][SMOE_REGIME_COUNT]; /* of the steps that the shape has */
     uint32_t used[SMOE_STEP_COUNT]; /* bit i: some token count from min_tokens to max_tokens leads to regime i */
 } smoe_selection;

@@ -155,7 +155,7 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     return SMOE_SUCCESS;
 }
 
-/* What the workspace may come to, but for its parts' alignment, unless the smallest pass needs more: more passes cost less than
+/* What the workspace may come to, its parts' alignment aside, unless the smallest pass needs more: more passes cost less than
  * gigabytes that an app must find. */
 #define WORKSPACE_BUDGET (512ull << 20)
 

@@ -1,4 +1,4 @@
-/* The stages: for each, which kernel with which constants, and how many workgroups. Pure functions, one file per stage. */
+/* The stages: for each, which kernel with which constants, and how many workgroups. Pure functions. */
 #ifndef SMOE_DOMAIN_STAGE_H
 #define SMOE_DOMAIN_STAGE_H
 

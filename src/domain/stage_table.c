@@ -1,30 +1,5 @@
 #include "stage_table.h"
 
-const smoe_matmul_kernels smoe_route_logits_kernels = {
-    .vector = SMOE_KERNEL_route_logits_vector,
-    .vector_basic = SMOE_KERNEL_route_logits_vector_basic,
-    .tiled = SMOE_KERNEL_route_logits_tiled,
-    .broadcast = SMOE_KERNEL_route_logits_broadcast,
-};
-
-const smoe_matmul_kernels smoe_expert_up_kernels = {
-    .vector = SMOE_KERNEL_expert_up_vector,
-    .vector_basic = SMOE_KERNEL_expert_up_vector_basic,
-    .tiled = SMOE_KERNEL_expert_up_tiled,
-    .broadcast = SMOE_KERNEL_expert_up_broadcast,
-    .cooperative = SMOE_KERNEL_expert_up_cooperative,
-    .cooperative_bfloat16 = SMOE_KERNEL_expert_up_cooperative_bfloat16,
-};
-
-const smoe_matmul_kernels smoe_expert_down_kernels = {
-    .vector = SMOE_KERNEL_expert_down_vector,
-    .vector_basic = SMOE_KERNEL_expert_down_vector_basic,
-    .tiled = SMOE_KERNEL_expert_down_tiled,
-    .broadcast = SMOE_KERNEL_expert_down_broadcast,
-    .cooperative = SMOE_KERNEL_expert_down_cooperative,
-    .cooperative_bfloat16 = SMOE_KERNEL_expert_down_cooperative_bfloat16,
-};
-
 #define ROW(STEP, STAGE, needs_, ...) [SMOE_STEP_##STEP] = {.stage = SMOE_STAGE_##STAGE, .needs = (needs_), __VA_ARGS__}
 #define NO_TILES .tiles = SMOE_TILES_NONE
 #define ROUTER .kernels = &smoe_route_logits_kernels, .tiles = SMOE_TILES_ROUTER, .depth = 'D'

@@ -10,7 +10,7 @@ typedef enum smoe_matmul {
     SMOE_MATMUL_VECTOR = 0,    /* few rows: a team of lanes along K per column; bound by memory */
     SMOE_MATMUL_TILED = 1,     /* many rows: tiles in shared memory */
     SMOE_MATMUL_BROADCAST = 2, /* tiles in registers, inputs handed round by subgroup shuffles; needs an exact subgroup size */
-    SMOE_MATMUL_COOPERATIVE = 3 /* matrix units, inputs rounded to 16 bits; experts alone, and an exact subgroup size */
+    SMOE_MATMUL_COOPERATIVE = 3 /* matrix units, inputs rounded to 16 bits; only for experts, and with an exact subgroup size */
 } smoe_matmul;
 
 /* A tile, for one range of rows per expert. With a gated expert_up, which has two matrices, columns are halved. */

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* What a tensor becomes: members of smoe_host_weights, and two values. */
+/* What a tensor becomes: members of smoe_host_weights, and one number. */
 typedef enum smoe_slot {
     SMOE_SLOT_ROUTER_WEIGHT, /* [E,D] */
     SMOE_SLOT_ROUTER_BIAS,   /* [E] */

@@ -113,7 +113,7 @@ typedef struct smoe_layer_reading {
 
 /* Finds every tensor, checks types and shapes, and so determines the axes. */
 smoe_result smoe_layer_resolve(smoe_layer_reading *r);
-/* The plan and the parameters but for what only tensors' values tell, from config.json and the axes. */
+/* The plan and the parameters, except for what only tensors' values tell, from config.json and the axes. */
 smoe_result smoe_layer_configure(smoe_layer_reading *r);
 /* Allocates out->memory and reads every piece into it. */
 smoe_result smoe_layer_copy(smoe_layer_reading *r);

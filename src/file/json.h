@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of brackets within a member. A tensor's entry nests two deep; more could only exhaust a stack. */
+/* The depth of brackets within a member. A tensor's entry nests two deep; more could only exhaust a stack. */
 #define SMOE_JSON_MAX_DEPTH 8
 
 /* One value, from its first byte to its last. */

@@ -70,7 +70,7 @@ static const smoe_quirk_row rows[] = {
 
 /* The width is that of the hardware, or of the vectors that a software driver was started with. AMD's drivers are not among them: RDNA runs
  * 32 or 64 lanes. MoltenVK is not either: it tells 4 to 32 on Apple's GPUs (github.com/KhronosGroup/MoltenVK/issues/2218). */
-static const smoe_one_size_row one_size_rows[SMOE_ONE_SIZE_COUNT] = {
+static const smoe_one_size_row one_size_rows[] = {
     {VK_DRIVER_ID_NVIDIA_PROPRIETARY, "docs.nvidia.com/cuda/cuda-c-programming-guide, SIMT Architecture: warps of 32 threads"},
     {VK_DRIVER_ID_ARM_PROPRIETARY, "developer.arm.com/documentation/101574, adjacent threads by GPU: 4, 8 or 16"},
     {VK_DRIVER_ID_MESA_LLVMPIPE, "Mesa, lvp_device.c: subgroupSize is lp_native_vector_width / 32; seen here with 4, 8 and 16"},
@@ -79,13 +79,14 @@ static const smoe_one_size_row one_size_rows[SMOE_ONE_SIZE_COUNT] = {
 
 const smoe_one_size_row *smoe_one_size_row_get(uint32_t index)
 {
-    return &one_size_rows[index];
+    return index < sizeof one_size_rows / sizeof one_size_rows[0] ? &one_size_rows[index] : NULL;
 }
 
 bool smoe_driver_has_one_size(const smoe_device_info *info)
 {
-    for (uint32_t i = 0; i < SMOE_ONE_SIZE_COUNT; i++)
-        if (info->driver_id == one_size_rows[i].driver_id)
+    const smoe_one_size_row *row;
+    for (uint32_t i = 0; (row = smoe_one_size_row_get(i)) != NULL; i++)
+        if (info->driver_id == row->driver_id)
             return true;
     return false;
 }

@@ -32,9 +32,7 @@ typedef struct smoe_one_size_row {
     const char *source;
 } smoe_one_size_row;
 
-#define SMOE_ONE_SIZE_COUNT 4u
-
-const smoe_one_size_row *smoe_one_size_row_get(uint32_t index); /* below SMOE_ONE_SIZE_COUNT */
+const smoe_one_size_row *smoe_one_size_row_get(uint32_t index); /* NULL past the last one */
 
 /* Whether the device's driver is one of them; asks for nothing but the driver's id. */
 bool smoe_driver_has_one_size(const smoe_device_info *info);

@@ -66,7 +66,7 @@ static bool matrix_array(case_data *data, test_random *random, uint32_t experts,
     return narrow != NULL;
 }
 
-/* Which expert's router row an expert shares: itself, but for ties. */
+/* Which expert's router row an expert shares: itself, except for ties. */
 static uint32_t router_twin(const layer_case *shape, uint32_t expert)
 {
     if (shape->logits == LOGITS_EQUAL)
@@ -162,7 +162,7 @@ static void shape_similarity(const layer_case *shape, float *similarity)
         for (uint32_t e = 0; e < E; e++) {
             float *s = similarity + (size_t)i * E + e;
             *s = similarity[(size_t)i * E + router_twin(shape, e)];
-            /* Of a width of 1 only the sign counts: two experts with the same one would tie but for rounding. */
+            /* With a width of 1 only the sign counts: two experts with the same one would tie, rounding aside. */
             if (shape->projection_width == 1)
                 *s = (fabsf(*s) + 0.125f) * (e % 2 ? -1.0f : 1.0f);
             if (shape->logits == LOGITS_ZERO && e % 4 == 0)

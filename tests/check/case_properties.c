@@ -1,6 +1,6 @@
 #include "case_properties.h"
 
-/* Of the plan: the class follows from it, not from the call's. */
+/* The plan's: the class follows from it, not from the call's. */
 static uint32_t plan_cap_of(const layer_case *c)
 {
     return c->max_active ? c->max_active : c->expert_count;

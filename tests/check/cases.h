@@ -16,7 +16,7 @@ typedef enum logits_kind {
     LOGITS_SATURATED, /* multiples of 48: a sigmoid is 0, 1/2 or 1 to float32 */
     LOGITS_LOW,       /* around -300: every sigmoid vanishes */
     LOGITS_ZERO,      /* EXACT, but every third token is zero, and so is what the cosine router knows of every fourth expert */
-    LOGITS_NONFINITE, /* EXACT, but for NaN, infinities and overflowing sums in every third token */
+    LOGITS_NONFINITE, /* EXACT, except for NaN, infinities and overflowing sums in every third token */
     LOGITS_KIND_COUNT
 } logits_kind;
 

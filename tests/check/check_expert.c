@@ -105,7 +105,7 @@ static size_t check_row(const case_data *data, const ref_expert *expert, const f
     return test_compare_each("row", D, got, buffers->want, buffers->tolerance);
 }
 
-/* Of one token: every expert that it runs, then the shared one. */
+/* One token: every expert that it runs, then the shared one. */
 static size_t check_token(const stage_run *run, uint32_t t, const char *stage, bool up, row_buffers *buffers)
 {
     const ref_layer *ref = &run->data->ref;

@@ -312,7 +312,7 @@ static void refuse_forward(parts *p, const smoe_forward_params *bad, const char 
     REFUSED(&p->record, name, smoe_route(p->gpu.commands, p->layer, p->binding, bad, NULL));
 }
 
-/* Groups alone look at group_eps. */
+/* Only groups look at group_eps. */
 static void refuse_group_eps(parts *p)
 {
     const float values[] = {-1e-6f, 0.9e-30f, 1.1e30f, NAN, INFINITY, -INFINITY};

@@ -89,7 +89,7 @@ static bool find_path(const case_data *data, uint32_t count, uint32_t attempt, l
     return !(data->ref_params.eps > 0) || smallest_band(data, found) > fmin(0.3, data->ref_params.eps / 2);
 }
 
-/* That the path crosses a tie of groups: other groups are kept at its two ends, and between two points of it the device's own group gap
+/* The path crosses a tie of groups: other groups are kept at its two ends, and between two points of it the device's own group gap
  * comes down to what a step may change it by. */
 static void expect_groups_cross(const layer_session *session, const line *path, uint32_t steps, const uint32_t *report)
 {

@@ -42,7 +42,7 @@ typedef struct reached {
     uint32_t capped, shrunk, nonfinite, extra, group_ties, group_bands, group_extra;
 } reached;
 
-/* What a token of a row meets, by the reference alone. Returns its order. */
+/* What a token of a row meets, by the reference only. Returns its order. */
 static uint32_t reach(const case_data *data, const double *logits, ref_token *token, reached *all)
 {
     ref_select(&data->ref, &data->ref_params, logits, token);
@@ -205,7 +205,7 @@ static void test_conversion(void **state)
 
     for (size_t i = 0; i < 2; i++) {
         layer_case narrow_shape = shape, other_shape = shape;
-        case_data floats, narrow, other; /* the same numbers, but for rounding */
+        case_data floats, narrow, other; /* the same numbers, rounding aside */
         narrow_shape.weight_type = narrow_types[i];
         other_shape.weight_type = narrow_types[1 - i];
         assert_true(case_data_create(&floats, &shape, test_seed()) && case_data_create(&narrow, &narrow_shape, test_seed()) &&

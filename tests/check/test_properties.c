@@ -293,7 +293,7 @@ static void experts_permute(layer_session *session)
     session_run(session, NULL, T, NULL, original.y, original.report);
     session_prepare(&other, session->device, shape);
     const smoe_host_weights *w = &other.data.weights;
-    /* case_data_create made these arrays; they are const towards the library alone. Halves go in pairs: H D is even there. */
+    /* case_data_create made these arrays; they are const only towards the library. Halves go in pairs: H D is even there. */
     reverse_experts((float *)w->router_weight, E, D);
     reverse_experts((float *)w->router_bias, E, 1);
     reverse_experts((float *)w->selection_bias, E, 1);

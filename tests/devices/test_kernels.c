@@ -143,7 +143,7 @@ static void test_shared_array_lengths(void **state)
             const size_t pointer = m.defined[row->spirv[at + 1]];
             assert_true(pointer != 0);
             if (array_depends_on_select(&m, row->spirv[pointer + 3]))
-                fail_msg("%s: the length of a shared array hangs on a choice between specialisation constants", row->name);
+                fail_msg("%s: the length of a shared array depends on a choice between specialisation constants", row->name);
         }
         free(m.defined);
     }

@@ -4,7 +4,7 @@ import re
 GROUPS = ('AMD', 'Intel', 'NVIDIA', 'Adreno', 'Mali', 'software')
 
 # Seen with Mesa 26.1.6: in a folder whose name is two letters longer, kernels with shared memory have other numbers.
-IRREPRODUCIBLE = {'Intel': 'its compiler merges loads in an order that hangs on the addresses of its own memory'}
+IRREPRODUCIBLE = {'Intel': 'its compiler merges loads in an order that depends on the addresses of its own memory'}
 
 
 class Metrics:
@@ -98,7 +98,7 @@ def values(pipelines, name):
 
 
 def shared_memory(pipelines, metrics):
-    """Bytes as the driver tells them or, where it does not, as selection counts them, of the library's kernels alone."""
+    """Bytes as the driver tells them or, where it does not, as selection counts them, of the library's kernels only."""
     if metrics and metrics.shared:
         return values(pipelines, metrics.shared)
     return [pipeline['shared'] for pipeline in pipelines if not pipeline['kernel'].endswith('.spv')]

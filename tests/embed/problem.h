@@ -50,10 +50,10 @@ bool problem_init(test_problem *problem, problem_kind kind);
 /* Whether y, and the report unless it is NULL, are the problem's; prints the seed and what differs. */
 bool problem_is_solved(const test_problem *problem, const float *y, const uint32_t *report);
 
-/* Likewise the logits, [T,E]. */
+/* The same for the logits, [T,E]. */
 bool problem_has_logits(const test_problem *problem, const float *logits);
 
-/* Likewise the totals of `forwards` forwards over the problem; expert_tokens: [E]. */
+/* The same for the totals of `forwards` forwards over the problem; expert_tokens: [E]. */
 bool problem_has_totals(const test_problem *problem, uint32_t forwards, const smoe_totals *totals, const uint64_t *expert_tokens);
 
 /* The whole problem through device.h, with a report: whether layer_create, forward and the result are all well. */

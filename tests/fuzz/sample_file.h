@@ -39,7 +39,7 @@ bool sample_write_bytes(const char *path, const void *bytes, size_t size);
 unsigned char *sample_read_bytes(const char *path, size_t *size);
 
 /* Opens bytes as a layer file: through `path`, or where that is NULL through a pipe (at most 64 KiB), whose size nobody knows. On
- * Windows no path leads to a pipe: there is one way alone. */
+ * Windows no path leads to a pipe: there is only one way. */
 #ifdef _WIN32
 #define SAMPLE_WAYS 1
 #else

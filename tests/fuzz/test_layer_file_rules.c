@@ -417,6 +417,107 @@ static void test_full_contradictions(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Makes of the one U8 tensor of a file one of I8, which smoe does not read. */
+static void make_unreadable(const char *path)
+{
+    char text[8192];
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    const size_t size = fread(text, 1, sizeof text, file);
+    for (size_t i = 0; i + 4 < size; i++)
+        if (memcmp(text + i, "\"U8\"", 4) == 0) {
+            assert_int_equal(fseek(file, (long)i + 1, SEEK_SET), 0);
+            assert_int_equal(fputc('I', file), 'I');
+            assert_int_equal(fclose(file), 0);
+            return;
+        }
+    fail_msg("%s: no tensor of U8", path);
+}
+
+/* A tensor of the layer that cannot be read is refused, the optional ones too: without it the layer would be another function. One that no
+ * layer has is passed over. */
+static void test_unreadable(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t rank;
+        uint64_t shape[3];
+        smoe_result result;
+    } tensors[] = {
+        {"experts.b1", 2, {3, 5, 1}, UNSUPPORTED},
+        {"experts.w3", 3, {3, 5, 4}, UNSUPPORTED},
+        {"router.selection_bias", 1, {3, 1, 1}, UNSUPPORTED},
+        {"x", 2, {6, 4, 1}, UNSUPPORTED},
+        {"something.else", 2, {3, 5, 1}, OK},
+    };
+    const char *path = sample_path("unreadable");
+    test_record record;
+    (void)state;
+    test_record_init(&record);
+    for (size_t i = 0; i < COUNT(tensors); i++) {
+        sample_file sample;
+        sample_init(&sample, false);
+        sample_tensor(&sample, tensors[i].name, SMOE_TENSOR_UINT8, tensors[i].rank, tensors[i].shape[0], tensors[i].shape[1],
+                      tensors[i].shape[2]);
+        assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
+        make_unreadable(path);
+        char text[64];
+        snprintf(text, sizeof text, "tensor %s is I8", tensors[i].name);
+        assert_true(layer_gives(&record, path, tensors[i].result, text, tensors[i].name));
+        smoe_layer_file *file;
+        assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
+        assert_null(smoe_layer_file_tensor(file, tensors[i].name));
+        const smoe_tensor *listed;
+        for (uint32_t k = 0; (listed = smoe_layer_file_tensor_at(file, k)) != NULL; k++)
+            assert_string_not_equal(listed->name, tensors[i].name);
+        smoe_layer_file_close(file);
+    }
+    remove(path);
+}
+
+/* What the reader would refuse is not written. */
+static void test_write_refuses(void **state)
+{
+    const char *path = sample_path("refused");
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    test_record record;
+    sample_file sample;
+    (void)state;
+    sample_init_full(&sample);
+    smoe_layer_file *file = open_sample(&sample, &plan, &params, &weights), *none;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+#define REFUSED(change, text)                                                                                             \
+    do {                                                                                                                  \
+        smoe_plan_desc good_plan = plan;                                                                                  \
+        smoe_forward_params good_params = params;                                                                         \
+        smoe_host_weights good_weights = weights;                                                                         \
+        change;                                                                                                           \
+        test_record_clear(&record);                                                                                       \
+        assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, NULL, NULL, &log),                   \
+                         SMOE_ERROR_INVALID_ARGUMENT);                                                                    \
+        assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, text));                   \
+        assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &none), SMOE_ERROR_FILE);                                 \
+        plan = good_plan;                                                                                                 \
+        params = good_params;                                                                                             \
+        weights = good_weights;                                                                                           \
+    } while (0)
+    REFUSED(weights.w2.data = NULL, "weights.w2 must not be NULL");
+    REFUSED(weights.w3.data = NULL, "weights.w3 must not be NULL where the experts are gated");
+    REFUSED(weights.router_weight = weights.b1, "weights.router_weight must be NULL unless the router is linear");
+    REFUSED(weights.w3.type = SMOE_TYPE_FLOAT16, "weights.w1 and weights.w3 must have one type");
+    REFUSED(weights.shared_w1.type = SMOE_TYPE_FLOAT16, "weights.shared_w1 and weights.shared_w3 must have one type");
+    REFUSED(weights.shared_w2.type = (smoe_type)99, "weights.shared_w2.type must be a smoe_type, is 99");
+    REFUSED(params.eps = -1, "params.eps: must be 0 or 1e-30 .. 1e30");
+    REFUSED(params.tie_tolerance = -1, "params.tie_tolerance: must be");
+    REFUSED(plan.top_k = 9, "plan.top_k is 9, but must be 1 to expert_count, 4");
+    REFUSED(plan.max_active = 1, "plan.max_active is 1");
+#undef REFUSED
+    smoe_layer_file_close(file);
+}
+
 /* What smoe_layer_file_write_layer writes is read as the same layer. */
 static void test_write_layer(void **state)
 {
@@ -485,7 +586,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_layer),      cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_types),      cmocka_unit_test(test_full_layer), cmocka_unit_test(test_full_contradictions),
-        cmocka_unit_test(test_write_layer),
+        cmocka_unit_test(test_write_layer), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_write_refuses),
     };
     return cmocka_run_group_tests_name("layer file rules", tests, NULL, NULL);
 }

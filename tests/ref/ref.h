@@ -70,7 +70,7 @@ void ref_scores(const ref_layer *layer, const double *logits, double *scores);
 bool ref_has_groups(const ref_layer *layer);
 uint32_t ref_group_of(const ref_layer *layer, uint32_t expert); /* 0 without groups */
 
-/* d / (1 - d / group_eps) for 0 <= d < group_eps; +inf for d >= group_eps, also where that is 0, but for d = 0 with group_eps > 0. */
+/* d / (1 - d / group_eps) for 0 <= d < group_eps; +inf for d >= group_eps, also where that is 0, except for d = 0 with group_eps > 0. */
 double ref_group_penalty(double d, double group_eps);
 
 /* Stage route_group, one token with finite scores. */

@@ -27,7 +27,7 @@ typedef struct bound_work {
     ref_bounds bounds;
 } bound_work;
 
-/* Of rounding a result to float32; none where it is exact and its operands were. */
+/* The error of rounding a result to float32; none where it is exact and its operands were. */
 static double rounding(double value, double error)
 {
     return error == 0 && (double)(float)value == value ? 0 : ULP / 2 * fabs(value);
@@ -56,7 +56,7 @@ static bool same_groups(const ref_groups *groups, uint32_t i, uint32_t j)
     return groups->score[i] == groups->score[j] && groups->best[i] == groups->best[j];
 }
 
-/* Of a group's score: its experts' largest error for each of the two. */
+/* The error of a group's score: its experts' largest error for each of the two. */
 static void init_group_errors(bound_work *work)
 {
     const uint32_t size = work->layer->expert_count / work->layer->group_count;
@@ -91,7 +91,7 @@ static void bound_group_edge(bound_work *work)
         }
 }
 
-/* What the penalty of a group adds to its experts' errors; smoothed groups alone have one. */
+/* What the penalty of a group adds to its experts' errors; only smoothed groups have one. */
 static double penalty_error(bound_work *work, uint32_t rank)
 {
     const ref_groups *groups = &work->groups;
@@ -182,7 +182,7 @@ static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, doub
     return r == cap && work->params->eps > 0 && below < moved;
 }
 
-/* Of a weight w = g m / sum, from m: w (1 - w) times m's relative error, which is (1 - m) (a / u + b / (1 - u)) times the error of u, and
+/* The error of a weight w = g m / sum, from m: w (1 - w) times m's relative error, which is (1 - m) (a / u + b / (1 - u)) times the error of u, and
  * what powers of u and 1 - u round by. 0 where g is no larger than the sum: there the mask's own error bounds it. */
 static double mask_error(const bound_work *work, const ref_token *token, uint32_t rank)
 {

@@ -199,7 +199,7 @@ static void test_lanes(void **state)
     check_lanes("an unknown driver", true, 1);
     fake.driver_id = INTEL_OWN;
     check_lanes("Intel's driver", true, 1);
-    for (uint32_t i = 0; i < SMOE_ONE_SIZE_COUNT; i++) {
+    for (uint32_t i = 0; smoe_one_size_row_get(i); i++) {
         fake.driver_id = smoe_one_size_row_get(i)->driver_id;
         check_lanes(smoe_one_size_row_get(i)->source, true, 32);
     }

@@ -126,11 +126,42 @@ static void test_fields(void **state)
         assert_int_equal(got.type, tensor.matrix ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT32);
         smoe_layer_desc_set(&layer, &tensor, (smoe_buffer){.size = i + 1});
     }
+    const smoe_buffer ranges[1] = {{.size = 1}};
+    for (uint32_t i = 0; smoe_layer_tensor_get(&full, i, &tensor); i++)
+        smoe_layer_desc_set_ranges(&layer, &tensor, ranges);
+    assert_ptr_equal(layer.w2.ranges, ranges);
+    assert_ptr_equal(layer.shared_w3.ranges, ranges);
+    assert_int_equal(layer.b1.size, 9); /* numbers have no ranges */
+    smoe_host_weights_set(NULL, &tensor, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT32});
+    smoe_host_weights_set(&weights, NULL, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT32});
+    smoe_layer_desc_set(NULL, &tensor, ranges[0]);
+    smoe_layer_desc_set_ranges(&layer, NULL, ranges);
+    assert_null(smoe_host_weights_get(NULL, &tensor).data);
+    assert_null(smoe_host_weights_get(&weights, NULL).data);
     assert_ptr_equal(weights.w3.data, numbers);
     assert_ptr_equal(weights.shared_gate, numbers);
     assert_int_equal(layer.router_weight.size, 1);
     assert_int_equal(layer.w1.buffer.size, 8);
     assert_int_equal(layer.shared_gate.size, COUNT);
+}
+
+static void test_check(void **state)
+{
+    static const float numbers[1] = {1};
+    smoe_layer_tensor tensor;
+    smoe_host_weights weights = {0};
+    char reason[SMOE_REASON_SIZE];
+    (void)state;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&full, i, &tensor); i++)
+        if (tensor.presence != FORBIDDEN)
+            smoe_host_weights_set(&weights, &tensor, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT16});
+    assert_int_equal(smoe_host_weights_check(&full, &weights, reason), SMOE_SUCCESS);
+    assert_int_equal(reason[0], '\0');
+    assert_int_equal(smoe_host_weights_check(&least, &weights, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_string_equal(reason, "weights.router_weight must not be NULL where the router is linear");
+    assert_int_equal(smoe_host_weights_check(&full, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_string_equal(reason, "weights must not be NULL");
+    assert_int_equal(smoe_host_weights_check(NULL, &weights, NULL), SMOE_ERROR_INVALID_ARGUMENT);
 }
 
 int main(void)
@@ -140,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests_name("layer tensors", tests, NULL, NULL);
 }

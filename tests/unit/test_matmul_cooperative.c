@@ -58,7 +58,7 @@ static void test_shapes(void **state)
     }
 }
 
-/* The order in which a driver lists its shapes decides between equal ones alone. */
+/* The order in which a driver lists its shapes decides only between equal ones. */
 static void test_order_of_shapes(void **state)
 {
     smoe_device_info info = test_device(6);

@@ -122,7 +122,7 @@ static void test_none(void **state)
     assert_int_equal(fake.queries, 1);
     assert_int_equal(record.line_count, 0);
 
-    fake_reset(); /* for graphics alone */
+    fake_reset(); /* only for graphics */
     fake.matrix_stages = VK_SHADER_STAGE_ALL_GRAPHICS;
     assert_int_equal(query_well(0).matrix_shape_count, 0);
     assert_int_equal(fake.queries, 0);
