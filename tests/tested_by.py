@@ -36,7 +36,6 @@ TESTED_BY = (
     TestedBy('src/objects/forward.c', 'tests/check/test_arguments_forward.c', 'arguments; test_recording has the commands'),
     TestedBy('src/objects/record_*.c', 'tests/check/test_barriers.c', 'which dispatches a forward has; test_stages what they compute'),
     TestedBy('src/vulkan/device_table.c', 'tests/unit/test_context.c', 'devices that lack a function'),
-    TestedBy('src/vulkan/call.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
     TestedBy('src/vulkan/device_info.c', 'tests/unit/test_context.c', 'what Vulkan reports of a device that is not there'),
     TestedBy('src/vulkan/instance.c', 'tests/unit/test_context.c', 'the functions of an instance that is not there'),
     TestedBy('src/vulkan/pipeline.c', 'tests/unit/test_pipeline_store.c', 'each call fails once'),

@@ -90,7 +90,7 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
         .enabledExtensionCount = extension_count,
         .ppEnabledExtensionNames = extensions,
     };
-    result = smoe_helper_check(&instance->host, instance->vkCreateDevice(device->physical_device, &info, NULL, &handle),
+    result = smoe_vulkan_check(&instance->host, instance->vkCreateDevice(device->physical_device, &info, NULL, &handle),
                                "vkCreateDevice");
     if (result == SMOE_SUCCESS) {
         device->handle = handle;
@@ -119,7 +119,7 @@ static smoe_result create_objects(smoe_device *device)
         .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
         .queueFamilyIndex = device->queue_family,
     };
-    smoe_result result = smoe_helper_check(
+    smoe_result result = smoe_vulkan_check(
         host, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool), "vkCreateCommandPool");
     if (result != SMOE_SUCCESS)
         return result;
@@ -131,13 +131,13 @@ static smoe_result create_objects(smoe_device *device)
         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
         .commandBufferCount = 1,
     };
-    result = smoe_helper_check(host, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
+    result = smoe_vulkan_check(host, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
                                "vkAllocateCommandBuffers");
     if (result != SMOE_SUCCESS)
         return result;
 
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    result = smoe_helper_check(host, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence), "vkCreateFence");
+    result = smoe_vulkan_check(host, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence), "vkCreateFence");
     if (result != SMOE_SUCCESS)
         return result;
     device->fence = fence;
@@ -149,7 +149,7 @@ static smoe_result create_objects(smoe_device *device)
         .queryType = VK_QUERY_TYPE_TIMESTAMP,
         .queryCount = SMOE_HELPER_QUERY_COUNT,
     };
-    result = smoe_helper_check(host, device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
+    result = smoe_vulkan_check(host, device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
                                "vkCreateQueryPool");
     if (result == SMOE_SUCCESS)
         device->query_pool = query_pool;

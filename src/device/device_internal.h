@@ -8,11 +8,6 @@
 #include "base/host.h"
 #include "smoe/device.h"
 
-/* ---- check.c: Vulkan's results --------------------------------------------------------------------------------------- */
-
-/* VK_SUCCESS: SMOE_SUCCESS, nothing logged. Else the smoe_result that fits, and a log line with the call and its VkResult. */
-smoe_result smoe_helper_check(const smoe_host *host, VkResult result, const char *call);
-
 /* ---- loader.c: the system's Vulkan loader ------------------------------------------------------------------------------------ */
 
 typedef struct smoe_helper_loader {

@@ -28,7 +28,7 @@ smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PF
             continue;
         if (status != VK_SUCCESS) {
             *count = 0;
-            return smoe_helper_check(&instance->host, status, call);
+            return smoe_vulkan_check(&instance->host, status, call);
         }
         extensions = smoe_host_alloc(&instance->host, *count, sizeof *extensions);
         if (!extensions) {

@@ -47,7 +47,7 @@ static smoe_result read_stage_times(const smoe_device *device, smoe_timings *tim
     uint64_t ticks[SMOE_HELPER_QUERY_COUNT];
     const VkResult status = device->table.vkGetQueryPoolResults(device->handle, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT,
                                                                 sizeof ticks, ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
-    const smoe_result result = smoe_helper_check(&device->instance.host, status, "vkGetQueryPoolResults");
+    const smoe_result result = smoe_vulkan_check(&device->instance.host, status, "vkGetQueryPoolResults");
     if (result != SMOE_SUCCESS)
         return result;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)

@@ -70,7 +70,7 @@ static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkE
         found = found || !strcmp(layers[i].layerName, VALIDATION_LAYER);
     smoe_host_free(&instance->host, layers);
     if (status != VK_SUCCESS)
-        return smoe_helper_check(&instance->host, status, "vkEnumerateInstanceLayerProperties");
+        return smoe_vulkan_check(&instance->host, status, "vkEnumerateInstanceLayerProperties");
     if (!found)
         return smoe_fail(&instance->host, SMOE_ERROR_UNSUPPORTED, "validation: the layer " VALIDATION_LAYER " is not installed");
 
@@ -104,7 +104,7 @@ static smoe_result create_messenger(smoe_helper_instance *instance, const VkDebu
         (PFN_vkDestroyDebugUtilsMessengerEXT)load(instance->handle, "vkDestroyDebugUtilsMessengerEXT");
     if (!create || !instance->destroy_messenger)
         return smoe_fail(&instance->host, SMOE_ERROR_VULKAN, "the Vulkan instance has no debug messenger functions");
-    const smoe_result result = smoe_helper_check(&instance->host, create(instance->handle, info, NULL, &messenger),
+    const smoe_result result = smoe_vulkan_check(&instance->host, create(instance->handle, info, NULL, &messenger),
                                                  "vkCreateDebugUtilsMessengerEXT");
     if (result == SMOE_SUCCESS)
         instance->messenger = messenger;
@@ -137,7 +137,7 @@ static smoe_result open_loader(smoe_helper_instance *instance, PFN_vkGetInstance
     if (!global->extensions || !global->layers || !global->create)
         return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "the Vulkan loader lacks functions of Vulkan 1.0");
 
-    const smoe_result result = smoe_helper_check(&instance->host, global->version(&version), "vkEnumerateInstanceVersion");
+    const smoe_result result = smoe_vulkan_check(&instance->host, global->version(&version), "vkEnumerateInstanceVersion");
     if (result != SMOE_SUCCESS)
         return result;
     if (version < VK_API_VERSION_1_1)
@@ -221,7 +221,7 @@ static smoe_result create_handle(smoe_helper_instance *instance, const global_fu
     *no_driver = status == VK_ERROR_INCOMPATIBLE_DRIVER; /* what the loader says where there is no driver at all */
     if (*no_driver)
         return SMOE_ERROR_NO_DEVICE;
-    const smoe_result result = smoe_helper_check(&instance->host, status, "vkCreateInstance");
+    const smoe_result result = smoe_vulkan_check(&instance->host, status, "vkCreateInstance");
     if (result == SMOE_SUCCESS)
         instance->handle = handle;
     return result;

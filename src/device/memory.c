@@ -70,15 +70,15 @@ static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t t
     char call[96];
 
     snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, (unsigned long long)size);
-    smoe_result result = smoe_helper_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
+    smoe_result result = smoe_vulkan_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
     if (result != SMOE_SUCCESS)
         return result;
     buffer->memory = memory;
-    result = smoe_helper_check(host, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0), "vkBindBufferMemory");
+    result = smoe_vulkan_check(host, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0), "vkBindBufferMemory");
     const VkMemoryPropertyFlags properties = device->memory.memoryTypes[type].propertyFlags;
     if (result != SMOE_SUCCESS || !map_if || (properties & map_if) != map_if)
         return result;
-    result = smoe_helper_check(host, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
+    result = smoe_vulkan_check(host, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
     if (result == SMOE_SUCCESS) {
         buffer->mapped = mapped;
         buffer->coherent = (properties & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) != 0;
@@ -102,7 +102,7 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
     if (most && info.size > most)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: %llu bytes, more than the device's maxMemoryAllocationSize of %llu",
                          name, (unsigned long long)info.size, (unsigned long long)most);
-    const smoe_result result = smoe_helper_check(host, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle),
+    const smoe_result result = smoe_vulkan_check(host, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle),
                                                  "vkCreateBuffer");
     if (result != SMOE_SUCCESS)
         return result;
@@ -224,7 +224,7 @@ smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, 
         const smoe_result converted = smoe_type_convert(buffer->mapped, buffer_type, from, from_type, count);
         if (converted != SMOE_SUCCESS || buffer->coherent)
             return converted;
-        return smoe_helper_check(&device->instance.host, device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
+        return smoe_vulkan_check(&device->instance.host, device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
                                  "vkFlushMappedMemoryRanges");
     }
     smoe_result result = ensure_staging(device);
@@ -245,7 +245,7 @@ smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer
     if (buffer->mapped) {
         const VkMappedMemoryRange range = whole_range(buffer);
         if (!buffer->coherent)
-            result = smoe_helper_check(&device->instance.host,
+            result = smoe_vulkan_check(&device->instance.host,
                                        device->table.vkInvalidateMappedMemoryRanges(device->handle, 1, &range),
                                        "vkInvalidateMappedMemoryRanges");
         if (result == SMOE_SUCCESS)

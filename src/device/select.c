@@ -26,7 +26,7 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
         }
         status = instance->vkEnumeratePhysicalDevices(instance->handle, count, devices);
     } while (status == VK_INCOMPLETE); /* one came between the two calls */
-    result = smoe_helper_check(&instance->host, status, "vkEnumeratePhysicalDevices");
+    result = smoe_vulkan_check(&instance->host, status, "vkEnumeratePhysicalDevices");
     if (result != SMOE_SUCCESS || *count == 0) {
         smoe_host_free(&instance->host, devices);
         devices = NULL;

@@ -8,17 +8,17 @@
 smoe_result smoe_helper_begin(smoe_device *device)
 {
     const VkCommandBufferBeginInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    const smoe_result result = smoe_helper_check(
+    const smoe_result result = smoe_vulkan_check(
         &device->instance.host, device->table.vkResetCommandPool(device->handle, device->command_pool, 0), "vkResetCommandPool");
     if (result != SMOE_SUCCESS)
         return result;
-    return smoe_helper_check(&device->instance.host, device->table.vkBeginCommandBuffer(device->command_buffer, &info),
+    return smoe_vulkan_check(&device->instance.host, device->table.vkBeginCommandBuffer(device->command_buffer, &info),
                              "vkBeginCommandBuffer");
 }
 
 smoe_result smoe_helper_end(smoe_device *device)
 {
-    return smoe_helper_check(&device->instance.host, device->table.vkEndCommandBuffer(device->command_buffer), "vkEndCommandBuffer");
+    return smoe_vulkan_check(&device->instance.host, device->table.vkEndCommandBuffer(device->command_buffer), "vkEndCommandBuffer");
 }
 
 smoe_result smoe_helper_submit(smoe_device *device)
@@ -30,20 +30,20 @@ smoe_result smoe_helper_submit(smoe_device *device)
     };
     VkResult status;
 
-    smoe_result result = smoe_helper_check(&device->instance.host, device->table.vkResetFences(device->handle, 1, &device->fence),
+    smoe_result result = smoe_vulkan_check(&device->instance.host, device->table.vkResetFences(device->handle, 1, &device->fence),
                                            "vkResetFences");
     if (result != SMOE_SUCCESS)
         return result;
-    result = smoe_helper_check(&device->instance.host, device->table.vkQueueSubmit(device->queue, 1, &info, device->fence),
+    result = smoe_vulkan_check(&device->instance.host, device->table.vkQueueSubmit(device->queue, 1, &info, device->fence),
                                "vkQueueSubmit");
     if (result != SMOE_SUCCESS)
         return result;
     do {
         status = device->table.vkWaitForFences(device->handle, 1, &device->fence, VK_TRUE, WAIT_STEP);
     } while (status == VK_TIMEOUT);
-    result = smoe_helper_check(&device->instance.host, status, "vkWaitForFences");
+    result = smoe_vulkan_check(&device->instance.host, status, "vkWaitForFences");
     /* The work may still run, and what it uses may be reset or destroyed next. Where this fails too, the device is lost. */
     if (result != SMOE_SUCCESS)
-        smoe_helper_check(&device->instance.host, device->table.vkQueueWaitIdle(device->queue), "vkQueueWaitIdle");
+        smoe_vulkan_check(&device->instance.host, device->table.vkQueueWaitIdle(device->queue), "vkQueueWaitIdle");
     return result;
 }

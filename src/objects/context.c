@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "push.h"
-#include "vulkan/call.h"
 #include "vulkan/device_info.h"
 #include "vulkan/quirks.h"
 

@@ -1,6 +1,5 @@
 #include "descriptors.h"
 
-#include "vulkan/call.h"
 
 smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSetLayout layout, uint32_t buffer_count, uint32_t count,
                                     VkDescriptorPool *pool, VkDescriptorSet *sets)

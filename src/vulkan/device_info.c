@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
-#include "call.h"
 #include "matrix_shapes.h"
 #include "quirks.h"
 

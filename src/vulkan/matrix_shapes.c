@@ -1,6 +1,5 @@
 #include "matrix_shapes.h"
 
-#include "call.h"
 
 static void keep_shape(const VkCooperativeMatrixPropertiesKHR *listed, smoe_device_info *out)
 {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/system.h"
-#include "call.h"
 
 #define BUCKET_COUNT 256u /* a power of two; an app's layers have tens of pipelines in all */
 
