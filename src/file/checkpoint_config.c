@@ -26,12 +26,12 @@ static setting find_setting(const smoe_checkpoint *checkpoint, const smoe_config
     return s;
 }
 
-static smoe_result refuse(const smoe_layer_reading *r, const setting *s, smoe_result result, const char *rule)
+static smoe_result refuse(const smoe_checkpoint_reading *r, const setting *s, smoe_result result, const char *rule)
 {
     return smoe_file_fail(&r->checkpoint->host, result, "%s: %s is \"%.40s\", but must be %s", s->source, s->key, s->text, rule);
 }
 
-static smoe_result read_count(const smoe_layer_reading *r, const setting *s, uint32_t largest, uint32_t *out)
+static smoe_result read_count(const smoe_checkpoint_reading *r, const setting *s, uint32_t largest, uint32_t *out)
 {
     uint64_t value;
     if (!smoe_file_parse_integer(s->text, &value) || value < 1 || value > largest) {
@@ -43,7 +43,7 @@ static smoe_result read_count(const smoe_layer_reading *r, const setting *s, uin
     return SMOE_SUCCESS;
 }
 
-static smoe_result agree(const smoe_layer_reading *r, const setting *s, uint64_t length)
+static smoe_result agree(const smoe_checkpoint_reading *r, const setting *s, uint64_t length)
 {
     uint64_t value;
     if (smoe_file_parse_integer(s->text, &value) && value == length)
@@ -52,7 +52,7 @@ static smoe_result agree(const smoe_layer_reading *r, const setting *s, uint64_t
                           s->key, s->text, r->layer, (unsigned long long)length);
 }
 
-static smoe_result read_renormalize(smoe_layer_reading *r, const setting *s)
+static smoe_result read_renormalize(smoe_checkpoint_reading *r, const setting *s)
 {
     smoe_plan_desc *plan = &r->out->plan;
     if (strcmp(s->text, "true") == 0 || strcmp(s->text, "True") == 0)
@@ -66,7 +66,7 @@ static smoe_result read_renormalize(smoe_layer_reading *r, const setting *s)
     return SMOE_SUCCESS;
 }
 
-static smoe_result read_exactly(const smoe_layer_reading *r, const setting *s, const char *must)
+static smoe_result read_exactly(const smoe_checkpoint_reading *r, const setting *s, const char *must)
 {
     double is, value;
     const bool numbers = smoe_file_parse_number(must, &value) && smoe_file_parse_number(s->text, &is);
@@ -75,7 +75,7 @@ static smoe_result read_exactly(const smoe_layer_reading *r, const setting *s, c
     return refuse(r, s, SMOE_ERROR_UNSUPPORTED, must);
 }
 
-static smoe_result read_scale(smoe_layer_reading *r, const setting *s)
+static smoe_result read_scale(smoe_checkpoint_reading *r, const setting *s)
 {
     const smoe_forward_number *number = smoe_forward_number_find("scale");
     double value;
@@ -85,7 +85,7 @@ static smoe_result read_scale(smoe_layer_reading *r, const setting *s)
     return SMOE_SUCCESS;
 }
 
-static smoe_result read_gate(smoe_layer_reading *r, const setting *s)
+static smoe_result read_gate(smoe_checkpoint_reading *r, const setting *s)
 {
     char known[SMOE_NAME_LIST_SIZE];
     if (smoe_gate_find(s->text, &r->out->plan.gate))
@@ -94,7 +94,7 @@ static smoe_result read_gate(smoe_layer_reading *r, const setting *s)
     return refuse(r, s, SMOE_ERROR_UNSUPPORTED, known);
 }
 
-static smoe_result read_activation(smoe_layer_reading *r, const setting *s)
+static smoe_result read_activation(smoe_checkpoint_reading *r, const setting *s)
 {
     char known[SMOE_NAME_LIST_SIZE];
     if (smoe_activation_find(s->text, &r->out->plan.activation))
@@ -103,7 +103,7 @@ static smoe_result read_activation(smoe_layer_reading *r, const setting *s)
     return refuse(r, s, SMOE_ERROR_UNSUPPORTED, known);
 }
 
-static smoe_result apply(smoe_layer_reading *r, const smoe_config_row *row, const setting *s)
+static smoe_result apply(smoe_checkpoint_reading *r, const smoe_config_row *row, const setting *s)
 {
     smoe_plan_desc *plan = &r->out->plan;
     switch (row->field) {
@@ -131,7 +131,7 @@ static bool only_repeats(smoe_config_field field)
 }
 
 /* An option stands in for the row; true where there is one. */
-static bool apply_option(smoe_layer_reading *r, const smoe_config_row *row)
+static bool apply_option(smoe_checkpoint_reading *r, const smoe_config_row *row)
 {
     const smoe_checkpoint_options *options = r->options;
     if (row->field == SMOE_CONFIG_TOP_K && options && options->top_k) {
@@ -146,7 +146,7 @@ static bool apply_option(smoe_layer_reading *r, const smoe_config_row *row)
 }
 
 /* What rows cannot know of one another. */
-static smoe_result check_plan(smoe_layer_reading *r)
+static smoe_result check_plan(smoe_checkpoint_reading *r)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     smoe_plan_desc *plan = &r->out->plan;
@@ -169,7 +169,7 @@ static smoe_result check_plan(smoe_layer_reading *r)
     return result;
 }
 
-smoe_result smoe_layer_configure(smoe_layer_reading *r)
+smoe_result smoe_layer_configure(smoe_checkpoint_reading *r)
 {
     smoe_plan_desc *plan = &r->out->plan;
     plan->d_model = (uint32_t)r->axes[SMOE_AXIS_D];

@@ -8,13 +8,13 @@
 
 #define ALIGNMENT 64u
 
-static uint64_t axis_length(const smoe_layer_reading *r, char letter)
+static uint64_t axis_length(const smoe_checkpoint_reading *r, char letter)
 {
     const int axis = smoe_layer_axis(letter);
     return axis >= 0 ? r->axes[axis] : letter == '2' ? 2 : 1;
 }
 
-static uint64_t count_elements(const smoe_layer_reading *r, const char *axes)
+static uint64_t count_elements(const smoe_checkpoint_reading *r, const char *axes)
 {
     uint64_t count = 1;
     for (; *axes; axes++)
@@ -23,12 +23,12 @@ static uint64_t count_elements(const smoe_layer_reading *r, const char *axes)
 }
 
 /* Elements from one step along an axis of the slot to the next. */
-static uint64_t stride_of(const smoe_layer_reading *r, const smoe_layer_tensor *tensor, char letter)
+static uint64_t stride_of(const smoe_checkpoint_reading *r, const smoe_layer_tensor *tensor, char letter)
 {
     return count_elements(r, strchr(tensor->axes, letter) + 1);
 }
 
-static smoe_result allocate(smoe_layer_reading *r)
+static smoe_result allocate(smoe_checkpoint_reading *r)
 {
     uint64_t size = 0;
     for (int i = 0; i < SMOE_SLOT_COUNT; i++) {
@@ -46,7 +46,7 @@ static smoe_result allocate(smoe_layer_reading *r)
     return r->out->memory ? SMOE_SUCCESS : smoe_file_out_of_memory(&r->checkpoint->host, size);
 }
 
-static smoe_result copy_piece(const smoe_layer_reading *r, const smoe_piece *piece)
+static smoe_result copy_piece(const smoe_checkpoint_reading *r, const smoe_piece *piece)
 {
     const smoe_tensor_row *row = piece->row;
     const smoe_slot_memory *slot = &r->slots[row->slot];
@@ -81,7 +81,7 @@ static int compare_pieces(const void *a, const void *b)
     return left->entry->begin < right->entry->begin ? -1 : left->entry->begin > right->entry->begin;
 }
 
-static void set_weights(smoe_layer_reading *r)
+static void set_weights(smoe_checkpoint_reading *r)
 {
     for (int i = 0; i < SMOE_SLOT_COUNT; i++) {
         smoe_layer_tensor tensor;
@@ -90,7 +90,7 @@ static void set_weights(smoe_layer_reading *r)
     }
 }
 
-smoe_result smoe_layer_copy(smoe_layer_reading *r)
+smoe_result smoe_layer_copy(smoe_checkpoint_reading *r)
 {
     smoe_result result = allocate(r);
     qsort(r->pieces, r->piece_count, sizeof *r->pieces, compare_pieces);

@@ -93,7 +93,7 @@ typedef struct smoe_piece {
 
 #define SMOE_TYPE_FIELDS (sizeof(smoe_matrix_types) / sizeof(smoe_type))
 
-typedef struct smoe_layer_reading {
+typedef struct smoe_checkpoint_reading {
     const smoe_checkpoint *checkpoint;
     uint32_t layer;
     const smoe_checkpoint_options *options;
@@ -109,21 +109,21 @@ typedef struct smoe_layer_reading {
     smoe_slot_memory slots[SMOE_SLOT_COUNT];
     bool typed[SMOE_TYPE_FIELDS], mixed[SMOE_TYPE_FIELDS]; /* of the plan's types: a matrix was seen; they are of several types */
     smoe_checkpoint_layer *out;
-} smoe_layer_reading;
+} smoe_checkpoint_reading;
 
 /* Finds every tensor, checks types and shapes, and so determines the axes. */
-smoe_result smoe_layer_resolve(smoe_layer_reading *r);
+smoe_result smoe_layer_resolve(smoe_checkpoint_reading *r);
 /* The plan and the parameters, except for what only tensors' values tell, from config.json and the axes. */
-smoe_result smoe_layer_configure(smoe_layer_reading *r);
+smoe_result smoe_layer_configure(smoe_checkpoint_reading *r);
 /* Allocates out->memory and reads every piece into it. */
-smoe_result smoe_layer_copy(smoe_layer_reading *r);
+smoe_result smoe_layer_copy(smoe_checkpoint_reading *r);
 
 /* The axis of a letter of smoe_tensor_row.axes; -1 for 1 and 2. */
 int smoe_layer_axis(char letter);
 /* prefix + name, with the expert's number in place of #; in r->name, valid until the next call. */
-const char *smoe_layer_name(smoe_layer_reading *r, const char *name, uint32_t expert);
+const char *smoe_layer_name(smoe_checkpoint_reading *r, const char *name, uint32_t expert);
 /* The layer's tensor that a slot is, with the widths and types that are known by now. False for a slot that is none: one number. */
-bool smoe_slot_tensor(const smoe_layer_reading *r, smoe_slot slot, smoe_layer_tensor *out);
+bool smoe_slot_tensor(const smoe_checkpoint_reading *r, smoe_slot slot, smoe_layer_tensor *out);
 /* The slot that a fused tensor fills too; SMOE_SLOT_COUNT: none. */
 smoe_slot smoe_slot_partner(smoe_slot slot);
 

@@ -7,7 +7,7 @@
 #define NAME_ROOM 128 /* the longest name in the table, and an expert's number */
 
 /* Tutel's smooth_top learns the band as softplus(eta). */
-static smoe_result set_band(smoe_layer_reading *r)
+static smoe_result set_band(smoe_checkpoint_reading *r)
 {
     if (!r->slots[SMOE_SLOT_BAND].there)
         return SMOE_SUCCESS;
@@ -22,7 +22,7 @@ static smoe_result set_band(smoe_layer_reading *r)
     return SMOE_SUCCESS;
 }
 
-static void release_reading(smoe_layer_reading *r)
+static void release_reading(smoe_checkpoint_reading *r)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     for (uint32_t i = 0; i < r->shard_count; i++) {
@@ -35,7 +35,7 @@ static void release_reading(smoe_layer_reading *r)
     smoe_file_release(host, r->name);
 }
 
-static smoe_result read_layer(smoe_layer_reading *r)
+static smoe_result read_layer(smoe_checkpoint_reading *r)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     smoe_result result = smoe_checkpoint_prefix(r->checkpoint, r->layer, &r->prefix, &r->prefix_size);
@@ -64,7 +64,7 @@ smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t lay
         return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "out must not be NULL");
     if (options && options->activation && !smoe_activation_name(*options->activation))
         return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "options.activation must be a smoe_activation");
-    smoe_layer_reading r;
+    smoe_checkpoint_reading r;
     memset(&r, 0, sizeof r);
     r.checkpoint = checkpoint;
     r.layer = layer;

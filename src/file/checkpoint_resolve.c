@@ -31,7 +31,7 @@ static const struct {
     [SMOE_SLOT_SHARED_GATE] = {"shared_gate", SMOE_SLOT_COUNT},
 };
 
-bool smoe_slot_tensor(const smoe_layer_reading *r, smoe_slot slot, smoe_layer_tensor *out)
+bool smoe_slot_tensor(const smoe_checkpoint_reading *r, smoe_slot slot, smoe_layer_tensor *out)
 {
     for (uint32_t i = 0; slots[slot].name && smoe_layer_tensor_get(&r->out->plan, i, out); i++)
         if (strcmp(out->name, slots[slot].name) == 0)
@@ -55,7 +55,7 @@ int smoe_layer_axis(char letter)
 
 /* ---- names --------------------------------------------------------------------------------------------------------- */
 
-const char *smoe_layer_name(smoe_layer_reading *r, const char *name, uint32_t expert)
+const char *smoe_layer_name(smoe_checkpoint_reading *r, const char *name, uint32_t expert)
 {
     const char *mark = strchr(name, '#');
     const int before = (int)(mark ? mark - name : (ptrdiff_t)strlen(name));
@@ -67,7 +67,7 @@ const char *smoe_layer_name(smoe_layer_reading *r, const char *name, uint32_t ex
 }
 
 /* What a quantised checkpoint has in place of a tensor: gpt-oss's blocks and scales, GPTQ's and AWQ's words, compressed-tensors'. */
-static const char *quantised_instead(const smoe_layer_reading *r, const char *name, char *text, size_t size)
+static const char *quantised_instead(const smoe_checkpoint_reading *r, const char *name, char *text, size_t size)
 {
     static const char *const endings[] = {"_blocks", "_scales", ".qweight", "_packed", "_quantized"};
     const size_t length = strlen(name);
@@ -81,7 +81,7 @@ static const char *quantised_instead(const smoe_layer_reading *r, const char *na
     return NULL;
 }
 
-static smoe_result missing(const smoe_layer_reading *r, const char *name)
+static smoe_result missing(const smoe_checkpoint_reading *r, const char *name)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     char text[512];
@@ -113,7 +113,7 @@ static bool grow(const smoe_file_host *host, void **array, uint64_t used, uint64
     return true;
 }
 
-static smoe_result open_shard(smoe_layer_reading *r, const char *file, uint32_t *index)
+static smoe_result open_shard(smoe_checkpoint_reading *r, const char *file, uint32_t *index)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     for (*index = 0; *index < r->shard_count; ++*index)
@@ -135,7 +135,7 @@ static smoe_result open_shard(smoe_layer_reading *r, const char *file, uint32_t 
     return result;
 }
 
-static smoe_result find_entry(smoe_layer_reading *r, const char *name, smoe_piece *piece)
+static smoe_result find_entry(smoe_checkpoint_reading *r, const char *name, smoe_piece *piece)
 {
     const smoe_checkpoint_name *found = smoe_checkpoint_find(r->checkpoint, name);
     if (!found)
@@ -163,7 +163,7 @@ static bool is_pair(const char *axes)
 }
 
 /* Takes the lengths of axes not known yet from the tensor, and holds the others against it. */
-static smoe_result check_shape(smoe_layer_reading *r, const smoe_tensor_row *row, const smoe_tensor *tensor)
+static smoe_result check_shape(smoe_checkpoint_reading *r, const smoe_tensor_row *row, const smoe_tensor *tensor)
 {
     uint64_t must[SMOE_TENSOR_MAX_RANK] = {0};
     uint32_t rank = 0;
@@ -195,7 +195,7 @@ static smoe_result check_shape(smoe_layer_reading *r, const smoe_tensor_row *row
 }
 
 /* Matrices that share a type in the plan become float32 where the checkpoint has them in several. */
-static void learn_type(smoe_layer_reading *r, const smoe_layer_tensor *tensor, smoe_type type)
+static void learn_type(smoe_checkpoint_reading *r, const smoe_layer_tensor *tensor, smoe_type type)
 {
     const size_t kind = (tensor->type_offset - offsetof(smoe_plan_desc, types)) / sizeof(smoe_type);
     void *field = (char *)&r->out->plan + tensor->type_offset;
@@ -205,7 +205,7 @@ static void learn_type(smoe_layer_reading *r, const smoe_layer_tensor *tensor, s
     *known = r->mixed[kind] ? SMOE_TYPE_FLOAT32 : type;
 }
 
-static smoe_result check_type(smoe_layer_reading *r, const smoe_tensor_row *row, const smoe_file_entry *entry)
+static smoe_result check_type(smoe_checkpoint_reading *r, const smoe_tensor_row *row, const smoe_file_entry *entry)
 {
     smoe_layer_tensor tensor;
     smoe_type type;
@@ -220,7 +220,7 @@ static smoe_result check_type(smoe_layer_reading *r, const smoe_tensor_row *row,
     return SMOE_SUCCESS;
 }
 
-static smoe_result resolve_tensor(smoe_layer_reading *r, const smoe_tensor_row *row, uint32_t expert)
+static smoe_result resolve_tensor(smoe_checkpoint_reading *r, const smoe_tensor_row *row, uint32_t expert)
 {
     const smoe_file_host *host = &r->checkpoint->host;
     smoe_piece piece = {row, expert, 0, NULL};
@@ -246,7 +246,7 @@ static smoe_result resolve_tensor(smoe_layer_reading *r, const smoe_tensor_row *
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_layer_resolve(smoe_layer_reading *r)
+smoe_result smoe_layer_resolve(smoe_checkpoint_reading *r)
 {
     smoe_result result = SMOE_SUCCESS;
     for (const smoe_tensor_row *row = r->checkpoint->table->tensors; result == SMOE_SUCCESS && row->name; row++) {

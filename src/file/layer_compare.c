@@ -1,14 +1,14 @@
 /* The metadata of a layer file that the tensors tell too, and its groups. */
 #include "layer_reading.h"
 
-#define FAIL SMOE_READING_FAIL
+#define FAIL SMOE_LAYER_READING_FAIL
 
-void smoe_reading_groups(smoe_reading *r)
+void smoe_layer_reading_groups(smoe_layer_reading *r)
 {
-    const uint32_t groups = smoe_reading_count(r, "n_group", 1, SMOE_MAX_EXPERTS, 1);
+    const uint32_t groups = smoe_layer_reading_count(r, "n_group", 1, SMOE_MAX_EXPERTS, 1);
     if (groups > 1)
-        smoe_reading_require(r, "topk_group");
-    const uint32_t chosen = smoe_reading_count(r, "topk_group", 1, SMOE_MAX_EXPERTS, 1);
+        smoe_layer_reading_require(r, "topk_group");
+    const uint32_t chosen = smoe_layer_reading_count(r, "topk_group", 1, SMOE_MAX_EXPERTS, 1);
     if (r->result == SMOE_SUCCESS)
         r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group", r->plan.expert_count, groups,
                                            chosen, 0);
@@ -17,23 +17,23 @@ void smoe_reading_groups(smoe_reading *r)
 }
 
 /* `bias`: whether the routed experts have biases, all of them. */
-static void compare_bias(smoe_reading *r)
+static void compare_bias(smoe_layer_reading *r)
 {
     const smoe_host_weights *weights = &r->weights;
     const bool some = weights->b1 || weights->b2 || weights->b3;
     const bool all = weights->b1 && weights->b2 && (weights->b3 || !r->plan.gated);
-    if (smoe_reading_bool(r, "bias", some) != some || (smoe_reading_metadata(r, "bias") && some && !all))
+    if (smoe_layer_reading_bool(r, "bias", some) != some || (smoe_layer_reading_metadata(r, "bias") && some && !all))
         FAIL(r, SMOE_ERROR_FILE, "metadata bias contradicts the tensors: %s of experts.b1, b2 (and b3 if gated) is there",
              some ? "one" : "none");
 }
 
-void smoe_reading_compare(smoe_reading *r)
+void smoe_layer_reading_compare(smoe_layer_reading *r)
 {
     const bool cosine = r->plan.router == SMOE_ROUTER_COSINE, gated = r->plan.gated;
-    smoe_reading_agree(r, "d_model", r->plan.d_model, cosine ? "router.projection.weight" : "router.weight");
-    smoe_reading_agree(r, "n_experts", r->plan.expert_count, cosine ? "router.similarity" : "router.weight");
-    smoe_reading_agree(r, "d_hidden", r->plan.d_hidden, "experts.w1");
-    if (smoe_reading_bool(r, "gated", gated) != gated)
+    smoe_layer_reading_agree(r, "d_model", r->plan.d_model, cosine ? "router.projection.weight" : "router.weight");
+    smoe_layer_reading_agree(r, "n_experts", r->plan.expert_count, cosine ? "router.similarity" : "router.weight");
+    smoe_layer_reading_agree(r, "d_hidden", r->plan.d_hidden, "experts.w1");
+    if (smoe_layer_reading_bool(r, "gated", gated) != gated)
         FAIL(r, SMOE_ERROR_FILE, "metadata gated contradicts the tensors: experts.w3 is %s", gated ? "there" : "missing");
     compare_bias(r);
 }

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#define FAIL SMOE_READING_FAIL
+#define FAIL SMOE_LAYER_READING_FAIL
 
-static void read_activation(smoe_reading *r)
+static void read_activation(smoe_layer_reading *r)
 {
-    const char *name = smoe_reading_metadata(r, "activation");
+    const char *name = smoe_layer_reading_metadata(r, "activation");
     if (!name)
         return;
     char known[SMOE_NAME_LIST_SIZE];
@@ -18,32 +18,32 @@ static void read_activation(smoe_reading *r)
         FAIL(r, SMOE_ERROR_FILE, "metadata activation is \"%s\", which needs tensor experts.w3", name);
 }
 
-static void read_choice(smoe_reading *r)
+static void read_choice(smoe_layer_reading *r)
 {
     smoe_plan_desc *plan = &r->plan;
-    smoe_reading_require(r, "k");
-    smoe_reading_require(r, "activation");
-    smoe_reading_require(r, "renormalize");
+    smoe_layer_reading_require(r, "k");
+    smoe_layer_reading_require(r, "activation");
+    smoe_layer_reading_require(r, "renormalize");
     read_activation(r);
-    plan->renormalize = smoe_reading_bool(r, "renormalize", false);
-    plan->top_k = smoe_reading_count(r, "k", 1, plan->expert_count, 1);
-    plan->max_active = smoe_reading_count(r, "max_active", plan->top_k, plan->expert_count, 0);
+    plan->renormalize = smoe_layer_reading_bool(r, "renormalize", false);
+    plan->top_k = smoe_layer_reading_count(r, "k", 1, plan->expert_count, 1);
+    plan->max_active = smoe_layer_reading_count(r, "max_active", plan->top_k, plan->expert_count, 0);
     if (r->result == SMOE_SUCCESS)
         r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group", plan->expert_count,
                                            plan->group_count, plan->top_groups, plan->top_k);
 }
 
-static void read_input(smoe_reading *r)
+static void read_input(smoe_layer_reading *r)
 {
     r->plan.max_tokens = 1;
     const uint64_t shape[2] = {0, r->plan.d_model};
-    if (!smoe_reading_find(r, "x")) {
-        smoe_reading_count(r, "tokens", 0, UINT32_MAX, 0);
+    if (!smoe_layer_reading_find(r, "x")) {
+        smoe_layer_reading_count(r, "tokens", 0, UINT32_MAX, 0);
         return;
     }
-    smoe_reading_float32(r, "x", 2, shape);
-    r->plan.max_tokens = smoe_reading_width(r, "x", smoe_reading_find(r, "x"), 0, "tokens:", SMOE_MAX_TOKENS);
-    smoe_reading_agree(r, "tokens", r->plan.max_tokens, "x");
+    smoe_layer_reading_float32(r, "x", 2, shape);
+    r->plan.max_tokens = smoe_layer_reading_width(r, "x", smoe_layer_reading_find(r, "x"), 0, "tokens:", SMOE_MAX_TOKENS);
+    smoe_layer_reading_agree(r, "tokens", r->plan.max_tokens, "x");
 }
 
 smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
@@ -51,15 +51,15 @@ smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *p
 {
     if (!file)
         return SMOE_ERROR_INVALID_ARGUMENT;
-    smoe_reading r;
+    smoe_layer_reading r;
     memset(&r, 0, sizeof r);
     r.file = file;
     r.params = smoe_forward_defaults();
-    smoe_reading_tensors(&r);
-    smoe_reading_compare(&r);
-    smoe_reading_groups(&r);
+    smoe_layer_reading_tensors(&r);
+    smoe_layer_reading_compare(&r);
+    smoe_layer_reading_groups(&r);
     read_choice(&r);
-    smoe_reading_params(&r);
+    smoe_layer_reading_params(&r);
     read_input(&r);
     r.params.token_count = r.plan.max_tokens;
     if (r.result != SMOE_SUCCESS)

@@ -4,16 +4,16 @@
 #include <float.h>
 #include <string.h>
 
-#define FAIL SMOE_READING_FAIL
+#define FAIL SMOE_LAYER_READING_FAIL
 
-const char *smoe_reading_metadata(const smoe_reading *r, const char *key)
+const char *smoe_layer_reading_metadata(const smoe_layer_reading *r, const char *key)
 {
     return r->result == SMOE_SUCCESS ? smoe_layer_file_metadata(r->file, key) : NULL;
 }
 
-void smoe_reading_float(smoe_reading *r, const char *key, float *out)
+void smoe_layer_reading_float(smoe_layer_reading *r, const char *key, float *out)
 {
-    const char *text = smoe_reading_metadata(r, key);
+    const char *text = smoe_layer_reading_metadata(r, key);
     double value;
     if (!text)
         return;
@@ -23,9 +23,9 @@ void smoe_reading_float(smoe_reading *r, const char *key, float *out)
         *out = (float)value;
 }
 
-uint32_t smoe_reading_count(smoe_reading *r, const char *key, uint32_t least, uint32_t largest, uint32_t absent)
+uint32_t smoe_layer_reading_count(smoe_layer_reading *r, const char *key, uint32_t least, uint32_t largest, uint32_t absent)
 {
-    const char *text = smoe_reading_metadata(r, key);
+    const char *text = smoe_layer_reading_metadata(r, key);
     uint64_t value = absent;
     if (text && (!smoe_file_parse_integer(text, &value) || value < least || value > largest)) {
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be a whole number from %u to %u", key, text, least, largest);
@@ -34,9 +34,9 @@ uint32_t smoe_reading_count(smoe_reading *r, const char *key, uint32_t least, ui
     return (uint32_t)value;
 }
 
-bool smoe_reading_bool(smoe_reading *r, const char *key, bool absent)
+bool smoe_layer_reading_bool(smoe_layer_reading *r, const char *key, bool absent)
 {
-    const char *text = smoe_reading_metadata(r, key);
+    const char *text = smoe_layer_reading_metadata(r, key);
     if (text && strcmp(text, "True") != 0 && strcmp(text, "False") != 0) {
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be True or False", key, text);
         return absent;
@@ -44,15 +44,15 @@ bool smoe_reading_bool(smoe_reading *r, const char *key, bool absent)
     return text ? strcmp(text, "True") == 0 : absent;
 }
 
-void smoe_reading_require(smoe_reading *r, const char *key)
+void smoe_layer_reading_require(smoe_layer_reading *r, const char *key)
 {
-    if (r->result == SMOE_SUCCESS && !smoe_reading_metadata(r, key))
+    if (r->result == SMOE_SUCCESS && !smoe_layer_reading_metadata(r, key))
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is missing: no tensor tells it", key);
 }
 
-void smoe_reading_agree(smoe_reading *r, const char *key, uint32_t value, const char *tensor)
+void smoe_layer_reading_agree(smoe_layer_reading *r, const char *key, uint32_t value, const char *tensor)
 {
-    const char *text = smoe_reading_metadata(r, key);
+    const char *text = smoe_layer_reading_metadata(r, key);
     uint64_t written;
     if (text && (!smoe_file_parse_integer(text, &written) || written != value))
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but tensor %s has %u", key, text, tensor, value);
@@ -60,15 +60,15 @@ void smoe_reading_agree(smoe_reading *r, const char *key, uint32_t value, const 
 
 /* ---- forward parameters --------------------------------------------------------------------------------------------- */
 
-void smoe_reading_params(smoe_reading *r)
+void smoe_layer_reading_params(smoe_layer_reading *r)
 {
     const smoe_forward_number *number;
     for (uint32_t i = 0; r->result == SMOE_SUCCESS && (number = smoe_forward_number_get(i)) != NULL; i++) {
         float value = smoe_forward_number_value(number, &r->params);
-        smoe_reading_float(r, number->name, &value);
+        smoe_layer_reading_float(r, number->name, &value);
         if (r->result == SMOE_SUCCESS && !smoe_forward_number_allows(number, value))
             FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be %s", number->name,
-                 smoe_reading_metadata(r, number->name), number->rule);
+                 smoe_layer_reading_metadata(r, number->name), number->rule);
         smoe_forward_number_set(number, &r->params, value);
     }
 }

@@ -1,10 +1,10 @@
 /* The tensors of a layer file, their shapes checked. */
 #include "layer_reading.h"
 
-#define FAIL SMOE_READING_FAIL
+#define FAIL SMOE_LAYER_READING_FAIL
 
 /* A tensor of the layer that cannot be read is not passed over: without it the layer would be another function. */
-const smoe_tensor *smoe_reading_find(smoe_reading *r, const char *name)
+const smoe_tensor *smoe_layer_reading_find(smoe_layer_reading *r, const char *name)
 {
     const smoe_file_entry *entry = r->result == SMOE_SUCCESS ? smoe_file_find_entry(r->file, name) : NULL;
     if (entry && !entry->readable) {
@@ -15,9 +15,9 @@ const smoe_tensor *smoe_reading_find(smoe_reading *r, const char *name)
     return entry ? &entry->tensor : NULL;
 }
 
-const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
+const smoe_tensor *smoe_layer_reading_take(smoe_layer_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
 {
-    const smoe_tensor *tensor = smoe_reading_find(r, name);
+    const smoe_tensor *tensor = smoe_layer_reading_find(r, name);
     if (!tensor) {
         if (r->result == SMOE_SUCCESS)
             FAIL(r, SMOE_ERROR_FILE, "tensor %s is missing", name);
@@ -35,9 +35,9 @@ const smoe_tensor *smoe_reading_take(smoe_reading *r, const char *name, uint32_t
     return right ? tensor : NULL;
 }
 
-const float *smoe_reading_float32(smoe_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
+const float *smoe_layer_reading_float32(smoe_layer_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
 {
-    const smoe_tensor *tensor = smoe_reading_take(r, name, rank, shape);
+    const smoe_tensor *tensor = smoe_layer_reading_take(r, name, rank, shape);
     if (tensor && tensor->type != SMOE_TENSOR_FLOAT32) {
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s; smoe reads it as F32 only", name, smoe_file_type_of(tensor->type).name);
         return NULL;
@@ -45,7 +45,7 @@ const float *smoe_reading_float32(smoe_reading *r, const char *name, uint32_t ra
     return tensor ? tensor->data : NULL;
 }
 
-uint32_t smoe_reading_width(smoe_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis, const char *what, uint32_t largest)
+uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis, const char *what, uint32_t largest)
 {
     if (!tensor || r->result != SMOE_SUCCESS)
         return 0;

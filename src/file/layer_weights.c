@@ -3,27 +3,27 @@
 
 #include <string.h>
 
-#define FAIL SMOE_READING_FAIL
+#define FAIL SMOE_LAYER_READING_FAIL
 
 /* ---- which tensors there are ------------------------------------------------------------------------------------------- */
 
 /* The first tensor that the file has of those that only layers with this router have; NULL: none. */
-static const char *tensor_of_router(smoe_reading *r, smoe_router router)
+static const char *tensor_of_router(smoe_layer_reading *r, smoe_router router)
 {
     const smoe_plan_desc with = {.router = router};
     const smoe_plan_desc without = {.router = router == SMOE_ROUTER_LINEAR ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR};
     smoe_layer_tensor tensor, other;
     for (uint32_t i = 0; smoe_layer_tensor_get(&with, i, &tensor) && smoe_layer_tensor_get(&without, i, &other); i++)
         if (tensor.presence != SMOE_PRESENCE_FORBIDDEN && other.presence == SMOE_PRESENCE_FORBIDDEN &&
-            smoe_reading_find(r, tensor.file_name))
+            smoe_layer_reading_find(r, tensor.file_name))
             return tensor.file_name;
     return NULL;
 }
 
 /* The file's router, by its tensors; the metadata must say the same. */
-static void find_router(smoe_reading *r)
+static void find_router(smoe_layer_reading *r)
 {
-    const char *name = smoe_reading_metadata(r, "router");
+    const char *name = smoe_layer_reading_metadata(r, "router");
     const char *linear = tensor_of_router(r, SMOE_ROUTER_LINEAR), *cosine = tensor_of_router(r, SMOE_ROUTER_COSINE);
     const smoe_router found = cosine ? SMOE_ROUTER_COSINE : SMOE_ROUTER_LINEAR;
     smoe_router named = found;
@@ -39,9 +39,9 @@ static void find_router(smoe_reading *r)
 }
 
 /* A file that does not say has a softmax. */
-static void find_gate(smoe_reading *r)
+static void find_gate(smoe_layer_reading *r)
 {
-    const char *score = smoe_reading_metadata(r, "score");
+    const char *score = smoe_layer_reading_metadata(r, "score");
     char known[SMOE_NAME_LIST_SIZE];
     smoe_gate_list(known);
     r->plan.gate = SMOE_GATE_SOFTMAX;
@@ -50,7 +50,7 @@ static void find_gate(smoe_reading *r)
 }
 
 /* The first tensor of the shared expert, NULL if there is none. */
-static const char *shared_tensor(const smoe_reading *r)
+static const char *shared_tensor(const smoe_layer_reading *r)
 {
     for (uint32_t i = 0; smoe_layer_file_tensor_at(r->file, i); i++)
         if (strncmp(smoe_layer_file_tensor_at(r->file, i)->name, "shared.", 7) == 0)
@@ -59,10 +59,10 @@ static const char *shared_tensor(const smoe_reading *r)
 }
 
 /* Several shared experts lie one after another in the hidden width of one: how many there were is the file's own business. */
-static bool has_shared(smoe_reading *r)
+static bool has_shared(smoe_layer_reading *r)
 {
     const char *tensor = shared_tensor(r);
-    const uint32_t count = smoe_reading_count(r, "shared", 0, SMOE_MAX_WIDTH, tensor ? 1 : 0);
+    const uint32_t count = smoe_layer_reading_count(r, "shared", 0, SMOE_MAX_WIDTH, tensor ? 1 : 0);
     if (r->result == SMOE_SUCCESS && (tensor != NULL) != (count > 0)) {
         if (tensor)
             FAIL(r, SMOE_ERROR_FILE, "metadata shared is 0, but the file has a tensor \"%.80s\"", tensor);
@@ -72,13 +72,13 @@ static bool has_shared(smoe_reading *r)
     return r->result == SMOE_SUCCESS && tensor != NULL;
 }
 
-static void find_shared(smoe_reading *r)
+static void find_shared(smoe_layer_reading *r)
 {
     if (!has_shared(r))
         return;
-    const smoe_tensor *w1 = smoe_reading_take(r, "shared.w1", 2, (const uint64_t[2]){0, 0});
-    r->plan.shared_hidden = smoe_reading_width(r, "shared.w1", w1, 0, "hidden width", SMOE_MAX_WIDTH);
-    r->plan.shared_gate = smoe_reading_find(r, "shared.gate") != NULL;
+    const smoe_tensor *w1 = smoe_layer_reading_take(r, "shared.w1", 2, (const uint64_t[2]){0, 0});
+    r->plan.shared_hidden = smoe_layer_reading_width(r, "shared.w1", w1, 0, "hidden width", SMOE_MAX_WIDTH);
+    r->plan.shared_gate = smoe_layer_reading_find(r, "shared.gate") != NULL;
 }
 
 /* ---- what they hold ---------------------------------------------------------------------------------------------------- */
@@ -96,18 +96,18 @@ static const struct {
     {'P', offsetof(smoe_plan_desc, projection_width), SMOE_MAX_WIDTH, "projection width"},
 };
 
-static void learn_widths(smoe_reading *r, const smoe_layer_tensor *row, const smoe_tensor *tensor)
+static void learn_widths(smoe_layer_reading *r, const smoe_layer_tensor *row, const smoe_tensor *tensor)
 {
     for (uint32_t axis = 0; axis < row->axis_count; axis++)
         for (size_t i = 0; row->shape[axis] == 0 && i < sizeof widths / sizeof *widths; i++)
             if (widths[i].axis == row->axes[axis]) {
                 void *width = (char *)&r->plan + widths[i].offset;
-                *(uint32_t *)width = smoe_reading_width(r, row->file_name, tensor, axis, widths[i].what, widths[i].most);
+                *(uint32_t *)width = smoe_layer_reading_width(r, row->file_name, tensor, axis, widths[i].what, widths[i].most);
             }
 }
 
 /* An array's type: float32, or for matrices the one of the others that share its field of the plan. */
-static smoe_type learn_type(smoe_reading *r, uint32_t index, const smoe_layer_tensor *row, const smoe_tensor *tensor)
+static smoe_type learn_type(smoe_layer_reading *r, uint32_t index, const smoe_layer_tensor *row, const smoe_tensor *tensor)
 {
     const char *const name = smoe_file_type_of(tensor->type).name;
     smoe_type type = SMOE_TYPE_FLOAT32;
@@ -127,9 +127,9 @@ static smoe_type learn_type(smoe_reading *r, uint32_t index, const smoe_layer_te
     return type;
 }
 
-static void read_tensor(smoe_reading *r, uint32_t index, const smoe_layer_tensor *row)
+static void read_tensor(smoe_layer_reading *r, uint32_t index, const smoe_layer_tensor *row)
 {
-    const bool there = smoe_reading_find(r, row->file_name) != NULL;
+    const bool there = smoe_layer_reading_find(r, row->file_name) != NULL;
     uint64_t shape[SMOE_TENSOR_AXES];
     for (uint32_t axis = 0; axis < SMOE_TENSOR_AXES; axis++)
         shape[axis] = row->shape[axis];
@@ -137,19 +137,19 @@ static void read_tensor(smoe_reading *r, uint32_t index, const smoe_layer_tensor
         FAIL(r, SMOE_ERROR_FILE, "tensor %s must not be there unless %s", row->file_name, row->condition);
     if (r->result != SMOE_SUCCESS || (!there && row->presence != SMOE_PRESENCE_REQUIRED))
         return;
-    const smoe_tensor *tensor = smoe_reading_take(r, row->file_name, row->axis_count, shape);
+    const smoe_tensor *tensor = smoe_layer_reading_take(r, row->file_name, row->axis_count, shape);
     if (!tensor)
         return;
     learn_widths(r, row, tensor);
     smoe_host_weights_set(&r->weights, row, (smoe_host_weight){tensor->data, learn_type(r, index, row, tensor)});
 }
 
-void smoe_reading_tensors(smoe_reading *r)
+void smoe_layer_reading_tensors(smoe_layer_reading *r)
 {
     smoe_layer_tensor row;
     find_router(r);
     find_gate(r);
-    r->plan.gated = smoe_reading_find(r, "experts.w3") != NULL;
+    r->plan.gated = smoe_layer_reading_find(r, "experts.w3") != NULL;
     find_shared(r);
     for (uint32_t i = 0; r->result == SMOE_SUCCESS && smoe_layer_tensor_get(&r->plan, i, &row); i++)
         read_tensor(r, i, &row);
