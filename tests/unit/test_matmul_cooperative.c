@@ -181,7 +181,7 @@ static void test_other_types_are_refused(void **state)
 {
     const smoe_device_info info = test_device(7);
     smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9,
-                           .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32}, .precision = SMOE_PRECISION_FLOAT16};
+                           .types = {.up = SMOE_TYPE_FLOAT16, .down = SMOE_TYPE_FLOAT32}, .precision = SMOE_PRECISION_FLOAT16};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     (void)state;
