@@ -36,7 +36,8 @@ SMOE_API smoe_result smoe_capability_file_read(const char *path, const smoe_allo
  * Errors: INVALID_ARGUMENT (a NULL, too little room, a number that JSON does not have). */
 SMOE_API smoe_result smoe_capability_file_text(const smoe_device_info *info, const smoe_log *log, size_t *size, char *text);
 
-/* Writes the same text as a file, which takes its place once it is whole, as smoe_layer_file_write has it: a call that fails leaves what was there.
+/* Writes the same text as a file, which takes its place once it is whole, as smoe_layer_file_write has it: a call that fails leaves what
+ * was there.
  * Errors: INVALID_ARGUMENT (also: a number that JSON does not have), FILE (cannot be written), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_capability_file_write(const char *path, const smoe_device_info *info, const smoe_allocator *allocator,
                                                 const smoe_log *log);

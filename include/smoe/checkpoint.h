@@ -42,6 +42,7 @@ typedef struct smoe_checkpoint_layer smoe_checkpoint_layer;
  * The matrices keep the type that the checkpoint has them in, float32, float16 or bfloat16. Those that share one of the plan's types (w1
  * and w3, all experts') become float32 where they differ from one another. The router and the biases become float32, which changes no
  * value.
+ * What the format or config.json promises must be there and agree. A tensor of the layer's block that smoe does not read gets a warning.
  * Errors: INVALID_ARGUMENT (no such layer, or one without experts; an option needed or impossible), FILE (missing tensors or shards,
  * wrong shapes, contradictions between tensors and config.json), UNSUPPORTED (quantised tensors, an activation or setting smoe does
  * not have), OUT_OF_HOST_MEMORY. */

@@ -78,6 +78,14 @@ smoe_result smoe_result_of_vulkan(VkResult error)
     }
 }
 
+void smoe_warn(const smoe_host *host, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(host, SMOE_LOG_WARNING, format, arguments);
+    va_end(arguments);
+}
+
 void smoe_inform(const smoe_host *host, const char *format, ...)
 {
     va_list arguments;

@@ -35,7 +35,8 @@ smoe_result smoe_result_of_vulkan(VkResult error);
 /* VK_SUCCESS: SMOE_SUCCESS. Any other result: the smoe_result for it, after a line with the call and the result. */
 smoe_result smoe_vulkan_check(const smoe_host *host, VkResult result, const char *call);
 
-/* One line about something that is no error, at level info. */
+/* One line about something that is no error, at level warning; at level info. */
+void smoe_warn(const smoe_host *host, const char *format, ...) SMOE_PRINTF(2, 3);
 void smoe_inform(const smoe_host *host, const char *format, ...) SMOE_PRINTF(2, 3);
 
 #endif

@@ -52,6 +52,17 @@ static smoe_result agree(const smoe_checkpoint_reading *r, const setting *s, uin
                           s->key, s->text, r->layer, (unsigned long long)length);
 }
 
+/* Several shared experts lie in one. Files are lenient about its width, which a setting of its own may give. */
+static smoe_result agree_shared(const smoe_checkpoint_reading *r, const setting *s)
+{
+    const bool there = r->out->plan.shared_hidden > 0;
+    uint64_t count;
+    if (smoe_file_parse_integer(s->text, &count) && (count > 0) == there)
+        return SMOE_SUCCESS;
+    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "%s: %s is \"%.40s\", but layer %u has %s shared expert", s->source, s->key,
+                          s->text, r->layer, there ? "a" : "no");
+}
+
 static smoe_result read_renormalize(smoe_checkpoint_reading *r, const setting *s)
 {
     smoe_plan_desc *plan = &r->out->plan;
@@ -119,6 +130,8 @@ static smoe_result apply(smoe_checkpoint_reading *r, const smoe_config_row *row,
     case SMOE_CONFIG_EXPERTS: return agree(r, s, r->axes[SMOE_AXIS_E]);
     case SMOE_CONFIG_MODEL: return agree(r, s, r->axes[SMOE_AXIS_D]);
     case SMOE_CONFIG_HIDDEN: return agree(r, s, r->axes[SMOE_AXIS_H]);
+    case SMOE_CONFIG_SHARED_WIDTH: return agree(r, s, plan->shared_hidden);
+    case SMOE_CONFIG_SHARED_COUNT: return agree_shared(r, s);
     case SMOE_CONFIG_EXACTLY: return read_exactly(r, s, row->absent);
     case SMOE_CONFIG_END: break;
     }
@@ -127,7 +140,7 @@ static smoe_result apply(smoe_checkpoint_reading *r, const smoe_config_row *row,
 
 static bool only_repeats(smoe_config_field field)
 {
-    return field == SMOE_CONFIG_EXPERTS || field == SMOE_CONFIG_MODEL || field == SMOE_CONFIG_HIDDEN;
+    return field == SMOE_CONFIG_EXPERTS || field == SMOE_CONFIG_MODEL || field == SMOE_CONFIG_HIDDEN || field == SMOE_CONFIG_SHARED_WIDTH;
 }
 
 /* An option stands in for the row; true where there is one. */

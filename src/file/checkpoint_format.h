@@ -50,7 +50,9 @@ typedef enum smoe_config_field {
     SMOE_CONFIG_EXPERTS, /* E of the tensors */
     SMOE_CONFIG_MODEL,   /* D */
     SMOE_CONFIG_HIDDEN,  /* H */
-    SMOE_CONFIG_EXACTLY, /* anything but the row's value is another function */
+    SMOE_CONFIG_SHARED_WIDTH, /* S, 0 for no shared expert */
+    SMOE_CONFIG_SHARED_COUNT, /* so many shared experts, in one; 0: none */
+    SMOE_CONFIG_EXACTLY,      /* anything but the row's value is another function */
 } smoe_config_field;
 
 #define SMOE_CONFIG_TUTEL_RULE "k > 1 or eps > 0" /* Tutel renormalises the weights of several experts, not of one */

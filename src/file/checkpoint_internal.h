@@ -113,6 +113,8 @@ typedef struct smoe_checkpoint_reading {
 
 /* Finds every tensor, checks types and shapes, and so determines the axes. */
 smoe_result smoe_layer_resolve(smoe_checkpoint_reading *r);
+/* A warning for each tensor of the layer's block that no row reads. */
+void smoe_layer_tell_unread(const smoe_checkpoint_reading *r);
 /* The plan and the parameters, except for what only tensors' values tell, from config.json and the axes. */
 smoe_result smoe_layer_configure(smoe_checkpoint_reading *r);
 /* Allocates out->memory and reads every piece into it. */

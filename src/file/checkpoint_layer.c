@@ -50,7 +50,11 @@ static smoe_result read_layer(smoe_checkpoint_reading *r)
         result = smoe_layer_configure(r);
     if (result == SMOE_SUCCESS)
         result = smoe_layer_copy(r);
-    return result == SMOE_SUCCESS ? set_band(r) : result;
+    if (result == SMOE_SUCCESS)
+        result = set_band(r);
+    if (result == SMOE_SUCCESS)
+        smoe_layer_tell_unread(r);
+    return result;
 }
 
 smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t layer, const smoe_checkpoint_options *options,

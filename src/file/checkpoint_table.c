@@ -38,7 +38,7 @@ static const smoe_tensor_row qwen2_tensors[] = {
 
 static const smoe_tensor_row deepseek_tensors[] = {
     QWEN_EXPERTS,
-    OPTIONAL(SELECTION_BIAS, "mlp.gate.e_score_correction_bias", "E"),
+    ALWAYS(SELECTION_BIAS, "mlp.gate.e_score_correction_bias", "E"),
     OPTIONAL(SHARED_W1, "mlp.shared_experts.gate_proj.weight", "SD"), /* all of them in one */
     WITH("mlp.shared_experts.gate_proj.weight", SHARED_W3, "mlp.shared_experts.up_proj.weight", "SD"),
     WITH("mlp.shared_experts.gate_proj.weight", SHARED_W2, "mlp.shared_experts.down_proj.weight", "DS"),
@@ -98,6 +98,22 @@ static const smoe_config_row qwen_config[] = {
     {SMOE_CONFIG_END, NULL, NULL},
 };
 
+static const smoe_config_row qwen2_config[] = {
+    SIZES("num_experts", "moe_intermediate_size"),
+    CHOICE,
+    {SMOE_CONFIG_RENORMALIZE, "norm_topk_prob", "false"},
+    {SMOE_CONFIG_SHARED_WIDTH, "shared_expert_intermediate_size", NULL},
+    {SMOE_CONFIG_END, NULL, NULL},
+};
+
+static const smoe_config_row granite_shared_config[] = {
+    SIZES("num_local_experts", "intermediate_size"),
+    CHOICE,
+    {SMOE_CONFIG_RENORMALIZE, NULL, "true"},
+    {SMOE_CONFIG_SHARED_WIDTH, "shared_intermediate_size", NULL},
+    {SMOE_CONFIG_END, NULL, NULL},
+};
+
 static const smoe_config_row olmoe_config[] = {
     SIZES("num_experts", "intermediate_size"),
     CHOICE,
@@ -115,6 +131,7 @@ static const smoe_config_row deepseek_config[] = {
     {SMOE_CONFIG_SCALE, "routed_scaling_factor", "2.5"},
     {SMOE_CONFIG_GROUPS, "n_group", "8"},
     {SMOE_CONFIG_TOP_GROUPS, "topk_group", "4"},
+    {SMOE_CONFIG_SHARED_COUNT, "n_shared_experts", "1"},
     {SMOE_CONFIG_END, NULL, NULL},
 };
 
@@ -128,6 +145,7 @@ static const smoe_config_row glm4_config[] = {
     {SMOE_CONFIG_SCALE, "routed_scaling_factor", "1.0"},
     {SMOE_CONFIG_GROUPS, "n_group", "1"},
     {SMOE_CONFIG_TOP_GROUPS, "topk_group", "1"},
+    {SMOE_CONFIG_SHARED_COUNT, "n_shared_experts", "1"},
     {SMOE_CONFIG_END, NULL, NULL},
 };
 
@@ -154,11 +172,11 @@ static const smoe_config_row tutel_config[] = {
 const smoe_checkpoint_table smoe_checkpoint_tables[] = {
     {"mixtral", "layers.", mixtral_tensors, mixtral_config},
     {"qwen3_moe", "layers.", qwen3_tensors, qwen_config},
-    {"qwen2_moe", "layers.", qwen2_tensors, qwen_config},
+    {"qwen2_moe", "layers.", qwen2_tensors, qwen2_config},
     {"olmoe", "layers.", qwen3_tensors, olmoe_config},
     {"granitemoe", "layers.", granite_tensors, mixtral_config},
-    {"granitemoeshared", "layers.", granite_tensors, mixtral_config},
-    {"granitemoehybrid", "layers.", granite_tensors, mixtral_config},
+    {"granitemoeshared", "layers.", granite_tensors, granite_shared_config},
+    {"granitemoehybrid", "layers.", granite_tensors, granite_shared_config},
     {"deepseek_v3", "layers.", deepseek_tensors, deepseek_config},
     {"glm4_moe", "layers.", deepseek_tensors, glm4_config},
     {"gpt_oss", "layers.", gpt_oss_tensors, gpt_oss_config},

@@ -23,20 +23,35 @@ void smoe_file_release(const smoe_file_host *host, void *memory)
     smoe_host_free(&host->base, memory);
 }
 
-smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...)
+/* "PATH: text" without control characters. The path's end says more than its beginning. */
+static void write_line(char line[SMOE_LINE_SIZE], const smoe_file_host *host, const char *format, va_list arguments)
 {
-    char text[SMOE_LINE_SIZE];
-    /* The path's end says more than its beginning. */
     const size_t path_size = strlen(host->path);
     const char *path = path_size > 255 ? host->path + path_size - 255 : host->path;
-    const int prefix = snprintf(text, sizeof text, "%s: ", path);
+    const int prefix = snprintf(line, SMOE_LINE_SIZE, "%s: ", path);
     const size_t used = prefix > 0 ? (size_t)prefix : 0;
+    vsnprintf(line + used, SMOE_LINE_SIZE - used, format, arguments);
+    smoe_text_clean(line, '?');
+}
+
+smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...)
+{
+    char line[SMOE_LINE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + used, sizeof text - used, format, arguments);
+    write_line(line, host, format, arguments);
     va_end(arguments);
-    smoe_text_clean(text, '?');
-    return smoe_fail(&host->base, result, "%s", text);
+    return smoe_fail(&host->base, result, "%s", line);
+}
+
+void smoe_file_warn(const smoe_file_host *host, const char *format, ...)
+{
+    char line[SMOE_LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(line, host, format, arguments);
+    va_end(arguments);
+    smoe_warn(&host->base, "%s", line);
 }
 
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size)

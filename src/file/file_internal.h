@@ -50,6 +50,8 @@ void smoe_file_release(const smoe_file_host *host, void *memory);
 
 /* One log line "PATH: text" without control characters, whatever the file's names hold. Returns `result`. */
 smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
+/* The same line as a warning. */
+void smoe_file_warn(const smoe_file_host *host, const char *format, ...) SMOE_PRINTF(2, 3);
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size);
 
 /* safetensors' types. size_bits is 0 for a name that safetensors does not have; type means something if readable. */

@@ -182,6 +182,9 @@ class Qwen2(Qwen3):
         return {**super().shapes(), self.shared_name + self.gate: (self.S, self.D), self.shared_name + self.up: (self.S, self.D),
                 self.shared_name + self.down: (self.D, self.S), 'mlp.shared_expert_gate.weight': (1, self.D)}
 
+    def config(self):
+        return {**super().config(), 'shared_expert_intermediate_size': self.S}
+
     def shared(self, t, x):
         weight = sigmoid(dot(t['mlp.shared_expert_gate.weight'].values, x))
         name = self.shared_name
@@ -191,6 +194,7 @@ class Qwen2(Qwen3):
 class DeepseekV3(Qwen3):
     model_type, E, K = 'deepseek_v3', 12, 3
     groups, top_groups, scale, norm = 4, 2, 2.5, True
+    S = 2 * Model.H  # two shared experts
     shared_name = 'mlp.shared_experts.'
 
     def shapes(self):
@@ -199,7 +203,7 @@ class DeepseekV3(Qwen3):
 
     def config(self):
         return {**Model.config(self), 'n_routed_experts': self.E, 'moe_intermediate_size': self.H, 'n_group': self.groups,
-                'topk_group': self.top_groups, 'routed_scaling_factor': self.scale, 'norm_topk_prob': self.norm, 'n_shared_experts': 1,
+                'topk_group': self.top_groups, 'routed_scaling_factor': self.scale, 'norm_topk_prob': self.norm, 'n_shared_experts': 2,
                 'scoring_func': 'sigmoid', 'topk_method': 'noaux_tc', 'quantization_config': None}
 
     def forward(self, t, x):
@@ -261,6 +265,9 @@ class GraniteShared(Granite):
     def shapes(self):
         return {**super().shapes(), 'shared_mlp.input_linear.weight': (2 * self.S, self.D),
                 'shared_mlp.output_linear.weight': (self.D, self.S)}
+
+    def config(self):
+        return {**super().config(), 'shared_intermediate_size': self.S}
 
     def shared(self, t, x):
         return self.halves(t['shared_mlp.input_linear.weight'], t['shared_mlp.output_linear.weight'], x)

@@ -400,6 +400,34 @@ def tensors():
         layer_refused(folder, endings[0] + ' is there: quantised')
 
 
+def promised_parts():
+    """What the format or config.json promises is there; what stands there and is not read is told by name."""
+    model = models.DeepseekV3()
+    shared = [model.prefix(LAYER) + name for name in model.shapes() if 'shared_experts' in name]
+    bias = model.prefix(LAYER) + 'mlp.gate.e_score_correction_bias'
+    for gone, text in (((bias,), 'e_score_correction_bias is missing'),
+                       (shared, 'n_shared_experts is "2", but layer 1 has no shared expert')):
+        _, tensors = models.all_tensors(model, 'F32')
+        for name in gone:
+            del tensors[name]
+        folder = new_folder()
+        models.write_folder(folder, tensors, model.config())
+        layer_refused(folder, text)
+    model = models.Qwen3()
+    _, tensors = models.all_tensors(model, 'F32')
+    for name in ['mlp.bias', 'other.bias'] + ['mlp.experts.%d.scale' % e for e in range(12)]:
+        tensors[model.prefix(LAYER) + name] = Tensor('F32', [1], [0])
+    tensors[model.prefix(LAYER + 1) + 'mlp.bias'] = Tensor('F32', [1], [0])
+    folder = new_folder()
+    models.write_folder(folder, tensors, model.config())
+    process = subprocess.run([RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4'], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, universal_newlines=True)
+    warnings = [line for line in process.stderr.splitlines() if 'warning' in line]
+    assert process.returncode == 0 and len(warnings) == 9, process.stderr
+    assert sum('.%d.mlp.bias is not read: format qwen3_moe has no such part' % LAYER in line for line in warnings) == 1, warnings
+    assert '5 more tensors of layer %d are not read' % LAYER in warnings[-1] and 'other' not in process.stderr, warnings
+
+
 def settings():
     """config.json against the tensors and against what smoe can do."""
     for kind, key, value, text in (
@@ -427,8 +455,8 @@ def settings():
             (models.DeepseekV3, 'norm_topk_prob', None, 'norm_topk_prob is null'),
             (models.DeepseekV3, 'routed_scaling_factor', None, 'routed_scaling_factor is null'),
             (models.DeepseekV3, 'routed_scaling_factor', float('nan'), 'routed_scaling_factor is null, or no string, number'),
-            (models.DeepseekV3, 'routed_scaling_factor', 10 ** 39, 'a finite number'),
-            (models.DeepseekV3, 'routed_scaling_factor', 10 ** 4000, 'a finite number'),
+            (models.DeepseekV3, 'routed_scaling_factor', 10 ** 39, 'must be finite'),
+            (models.DeepseekV3, 'routed_scaling_factor', 10 ** 4000, 'must be finite'),
             (models.DeepseekV3, 'scoring_func', None, 'scoring_func is null'),
             (models.DeepseekV3, 'topk_method', None, 'topk_method is null'),
             (models.Glm4, 'n_group', None, 'n_group is null'),
@@ -439,7 +467,11 @@ def settings():
             (models.DeepseekV3, 'n_group', 0, 'n_group'),
             (models.DeepseekV3, 'topk_group', 5, 'topk_group is 5, but config.json: n_group is 4'),
             (models.DeepseekV3, 'num_experts_per_tok', 7, 'fewer than k = 7'),
-            (models.DeepseekV3, 'routed_scaling_factor', '1e60', 'a finite number'),
+            (models.DeepseekV3, 'routed_scaling_factor', '1e60', 'must be finite'),
+            (models.DeepseekV3, 'n_shared_experts', 0, 'n_shared_experts is "0", but layer 1 has a shared expert'),
+            (models.Qwen2, 'shared_expert_intermediate_size', 8,
+             'shared_expert_intermediate_size is "8", but the tensors of layer 1 have 7'),
+            (models.GraniteShared, 'shared_intermediate_size', 0, 'shared_intermediate_size is "0", but the tensors of layer 1 have 7'),
             (models.GptOss, 'swiglu_limit', 6.0, 'swiglu_limit is "6.0", but must be 7.0'),
             (models.GptOss, 'swiglu_alpha', 1.7, 'must be 1.702')):
         model = kind()
@@ -500,4 +532,4 @@ FORMATS = [('%s, %s, %s' % (kind.__name__, dtype, 'one file' if shards == 1 else
             lambda kind=kind, dtype=dtype, shards=shards: format_is_read(kind, dtype, shards))
            for kind, dtype, shards in CASES]
 tap.run(FORMATS + [other_layer, single_file, other_prefix, mixed_types, float16_values, far_offsets, random_inputs, calibration, layers,
-                   folders, shards, tensors, settings, command_lines])
+                   folders, shards, tensors, promised_parts, settings, command_lines])

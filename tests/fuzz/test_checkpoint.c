@@ -22,7 +22,8 @@ static const char *const names[FILES] = {"config.json", "model.safetensors.index
 static const char config[] = "{\n \"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"hidden_size\": 3,\n"
                              " \"moe_intermediate_size\": 2, \"n_routed_experts\": 4, \"num_experts_per_tok\": 2, \"n_group\": 2,\n"
                              " \"topk_group\": 1, \"routed_scaling_factor\": 2.5e0, \"norm_topk_prob\": true, \"rope_scaling\": null,\n"
-                             " \"scoring_func\": \"sigmoid\", \"topk_method\": \"noaux_tc\", \"hidden_act\": \"silu\"\n}\n";
+                             " \"scoring_func\": \"sigmoid\", \"topk_method\": \"noaux_tc\", \"hidden_act\": \"silu\",\n"
+                             " \"n_shared_experts\": 2\n}\n";
 
 typedef struct folder {
     char path[200];
@@ -64,7 +65,7 @@ static void make_files(folder *f)
         for (int expert = 0; expert < 5; expert++) { /* the fifth is the shared one */
             const int file = expert % 2;
             const uint32_t i = count[file]++;
-            const uint64_t hidden = expert == 4 ? 5 : 2;
+            const uint64_t hidden = expert == 4 ? 4 : 2; /* two shared ones in one */
             if (expert == 4)
                 snprintf(name, sizeof name, "shared_experts.%s.weight", matrices[m]);
             else
@@ -172,7 +173,7 @@ static void test_right(void **state)
     assert_int_equal(smoe_checkpoint_layer_get(layer, &plan, &params, &weights), SMOE_SUCCESS);
     assert_int_equal(plan.gate, SMOE_GATE_SIGMOID);
     assert_int_equal(plan.types.up, SMOE_TYPE_FLOAT32); /* of two types */
-    assert_int_equal(plan.shared_hidden, 5);
+    assert_int_equal(plan.shared_hidden, 4);
     assert_int_equal(plan.group_count, 2);
     assert_true(params.scale == 2.5f && params.eps == 0.0f && plan.renormalize);
     const float first[] = {1, 2, 3, 4, 5, 6};

@@ -1,0 +1,60 @@
+/* Tensors of a layer's block that no row of the format reads: the model may compute something else with them. */
+#include "checkpoint_internal.h"
+
+#include <string.h>
+
+#define MOST_LINES 8u /* a layer of experts in a format of its own has thousands */
+
+/* Behind the expert's number that stands at `text`; NULL if there is none. */
+static const char *skip_number(const char *text)
+{
+    const size_t digits = strspn(text, "0123456789");
+    return digits > 0 ? text + digits : NULL;
+}
+
+/* Whether a row's name is this one; # is any expert's number. */
+static bool matches(const char *pattern, const char *name)
+{
+    for (; *pattern && name; pattern++) {
+        if (*pattern == '#')
+            name = skip_number(name);
+        else if (*name++ != *pattern)
+            return false;
+    }
+    return name && *name == '\0';
+}
+
+/* Whether a name is in a block that rows read from: "mlp." of "mlp.gate.weight". */
+static bool is_in_block(const smoe_checkpoint_table *table, const char *name)
+{
+    for (const smoe_tensor_row *row = table->tensors; row->name; row++) {
+        const size_t size = strcspn(row->name, ".") + 1;
+        if (strncmp(row->name, name, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_read(const smoe_checkpoint_reading *r, const char *name)
+{
+    for (const smoe_tensor_row *row = r->checkpoint->table->tensors; row->name; row++)
+        if (r->slots[row->slot].there && matches(row->name, name))
+            return true;
+    return false;
+}
+
+void smoe_layer_tell_unread(const smoe_checkpoint_reading *r)
+{
+    const smoe_checkpoint *checkpoint = r->checkpoint;
+    uint32_t unread = 0;
+    for (uint32_t i = 0; i < checkpoint->name_count; i++) {
+        const char *name = checkpoint->names[i].name;
+        const char *rest = name + r->prefix_size;
+        if (strncmp(name, r->prefix, r->prefix_size) != 0 || !is_in_block(checkpoint->table, rest) || is_read(r, rest))
+            continue;
+        if (++unread <= MOST_LINES)
+            smoe_file_warn(&checkpoint->host, "tensor %.300s is not read: format %s has no such part", name, checkpoint->table->model_type);
+    }
+    if (unread > MOST_LINES)
+        smoe_file_warn(&checkpoint->host, "%u more tensors of layer %u are not read", unread - MOST_LINES, r->layer);
+}
