@@ -29,7 +29,7 @@ TESTED_BY = (
     TestedBy('src/file/checkpoint_*.c', 'tests/checkpoint/test_checkpoint.py', 'models of the Hub; tests/fuzz has damaged ones'),
     TestedBy('src/file/file_*.c', 'tests/fuzz/test_layer_file.c', 'files that were cut and changed; test_safetensors has numbers'),
     TestedBy('src/file/json_*.c', 'tests/fuzz/test_json.c', 'texts accepted and refused, and against cJSON'),
-    TestedBy('src/file/layer_*.c', 'tests/fuzz/test_layer_file_rules.c', 'every rule of a layer file, broken; tests/golden has good ones'),
+    TestedBy('src/file/layer_*.c', 'tests/fuzz/test_layer_file_rules.c', 'every rule of a layer file, broken; test_layer_file_write'),
     TestedBy('src/file/safetensors_*.c', 'tests/fuzz/test_safetensors.c', 'headers that lie'),
     TestedBy('src/objects/binding.c', 'tests/check/test_arguments_forward.c', 'arguments; test_barriers has what its sets cover'),
     TestedBy('src/objects/descriptors.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),

@@ -101,6 +101,23 @@ smoe_result sample_write(const sample_file *sample, const char *path)
     return smoe_layer_file_write(path, sample->tensors, sample->tensor_count, sample->metadata, sample->metadata_count, NULL, NULL);
 }
 
+smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params, smoe_host_weights *weights)
+{
+    const char *path = sample_path("sample-layer");
+    smoe_layer_file *file = NULL;
+    smoe_result result = sample_write(sample, path);
+    if (result == SMOE_SUCCESS)
+        result = smoe_layer_file_open(path, NULL, NULL, &file);
+    if (result == SMOE_SUCCESS)
+        result = smoe_layer_file_layer(file, plan, params, weights);
+    remove(path);
+    if (result == SMOE_SUCCESS)
+        return file;
+    fprintf(stderr, "the sample as a layer: %s\n", smoe_result_text(result));
+    smoe_layer_file_close(file);
+    return NULL;
+}
+
 const char *sample_path(const char *name)
 {
     static char paths[8][256];

@@ -31,6 +31,10 @@ void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type,
 
 smoe_result sample_write(const sample_file *sample, const char *path);
 
+/* The sample's layer, through a file that is gone again; the caller closes what it gets. NULL, after a line on stderr, where smoe
+ * refuses it. */
+smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params, smoe_host_weights *weights);
+
 /* A path that is this process's own, in the system's folder for temporary files; static memory, one per name. */
 const char *sample_path(const char *name);
 
