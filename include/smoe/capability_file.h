@@ -31,8 +31,8 @@ SMOE_API smoe_result smoe_capability_file_read(const char *path, const smoe_allo
                                                smoe_device_info *out);
 
 /* The text of info's capability file. With text == NULL, *size receives its bytes; else *size says how many there is room for, all of
- * it is written or nothing, and *size becomes the bytes written. No NUL is behind them. Strings are written clean, as
- * smoe_device_info_clean leaves them, and sizes beyond 2^53, which other readers of JSON would round, as 2^53.
+ * it is written or nothing, and *size becomes the bytes written. No NUL is behind them. Strings are written with a space for each
+ * byte of control characters and of what is not UTF-8, sizes beyond 2^53, which other readers of JSON would round, as 2^53.
  * Errors: INVALID_ARGUMENT (a NULL, too little room, a number that JSON does not have). */
 SMOE_API smoe_result smoe_capability_file_text(const smoe_device_info *info, const smoe_log *log, size_t *size, char *text);
 
@@ -41,10 +41,6 @@ SMOE_API smoe_result smoe_capability_file_text(const smoe_device_info *info, con
  * Errors: INVALID_ARGUMENT (also: a number that JSON does not have), FILE (cannot be written), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_capability_file_write(const char *path, const smoe_device_info *info, const smoe_allocator *allocator,
                                                 const smoe_log *log);
-
-/* Puts a space in the place of every byte, in info's strings, of a control character or of what is not UTF-8: a terminal would obey
- * the one and stumble over the other. Drivers report both: Qualcomm's driver_info has four lines. NULL is legal. */
-SMOE_API void smoe_device_info_clean(smoe_device_info *info);
 
 /* ---- names, as files and listings have them ------------------------------------------------------------------------- */
 

@@ -72,7 +72,8 @@ typedef struct smoe_matrix_shape {
 
 #define SMOE_REASON_SIZE 160
 
-/* A physical device as smoe sees it: plain data, so that it can be stored and selection replayed elsewhere. */
+/* A physical device as smoe sees it: plain data, so that it can be stored and selection replayed elsewhere. Its strings are UTF-8, and a
+ * space stands for each control character that a driver has there. */
 typedef struct smoe_device_info {
     char name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
     char driver_name[VK_MAX_DRIVER_NAME_SIZE]; /* empty where the driver does not tell */

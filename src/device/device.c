@@ -188,7 +188,7 @@ smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out)
                                                      desc->validation, &no_driver);
     if (result != SMOE_SUCCESS) {
         if (no_driver)
-            smoe_fail(&host, result, "smoe_device_create: there is no Vulkan driver on this system");
+            smoe_fail(&host, result, "smoe_device_create: this system has no Vulkan driver" SMOE_HELPER_INSTALL);
         smoe_host_free(&host, device);
         return result;
     }

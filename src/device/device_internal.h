@@ -49,6 +49,9 @@ smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const sm
 void smoe_helper_instance_destroy(smoe_helper_instance *instance);
 uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);
 
+/* Behind what says that there is no device. */
+#define SMOE_HELPER_INSTALL "; a GPU needs its vendor's driver or Mesa's, and Mesa's lavapipe runs on any CPU"
+
 /* ---- select.c: physical devices ------------------------------------------------------------------------------------------- */
 
 /* An array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */

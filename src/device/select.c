@@ -26,6 +26,11 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
         }
         status = instance->vkEnumeratePhysicalDevices(instance->handle, count, devices);
     } while (status == VK_INCOMPLETE); /* one came between the two calls */
+    /* The loader's answer where drivers are installed and none finds its GPU (github.com/KhronosGroup/Vulkan-Loader, issue 104). */
+    if (status == VK_ERROR_INITIALIZATION_FAILED) {
+        status = VK_SUCCESS;
+        *count = 0;
+    }
     result = smoe_vulkan_check(&instance->host, status, "vkEnumeratePhysicalDevices");
     if (result != SMOE_SUCCESS || *count == 0) {
         smoe_host_free(&instance->host, devices);
@@ -174,7 +179,7 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
     if (result != SMOE_SUCCESS)
         return result;
     if (count == 0)
-        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "there is no Vulkan device on this system");
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "smoe_device_create: no Vulkan driver of this system finds a device" SMOE_HELPER_INSTALL);
     infos = smoe_host_alloc(&instance->host, count, sizeof *infos);
     if (!infos)
         result = smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");

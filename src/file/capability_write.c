@@ -83,17 +83,12 @@ static void put_value(smoe_sink *out, const smoe_capability_field *field, const 
     }
 }
 
-void smoe_device_info_clean(smoe_device_info *info)
-{
-    for (size_t i = 0; info && i < SMOE_CAPABILITY_FIELD_COUNT; i++)
-        if (smoe_capability_fields[i].kind == SMOE_KIND_TEXT)
-            smoe_text_clean((char *)info + smoe_capability_fields[i].offset, ' ');
-}
-
 static void put_info(smoe_sink *out, const smoe_device_info *info)
 {
-    smoe_device_info clean = *info;
-    smoe_device_info_clean(&clean);
+    smoe_device_info clean = *info; /* as smoe's own are; an app's may not be */
+    for (size_t i = 0; i < SMOE_CAPABILITY_FIELD_COUNT; i++)
+        if (smoe_capability_fields[i].kind == SMOE_KIND_TEXT)
+            smoe_text_clean((char *)&clean + smoe_capability_fields[i].offset, ' ');
     put(out, "{\n  \"" SMOE_CAPABILITY_VERSION_KEY "\": %d", SMOE_CAPABILITY_FILE_VERSION);
     for (size_t i = 0; i < SMOE_CAPABILITY_FIELD_COUNT; i++) {
         const smoe_capability_field *field = &smoe_capability_fields[i];

@@ -89,9 +89,6 @@ smoe_result smoe_file_create(const smoe_file_host *host, smoe_file_writer write,
 
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
-/* `replacement` for every byte of a control character and of what is not UTF-8. False where there was one. */
-bool smoe_text_clean(char *text, char replacement);
-
 /* Text that is measured first (text NULL) and written the second time. */
 typedef struct smoe_sink {
     char *text;

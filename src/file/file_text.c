@@ -1,30 +1,7 @@
-/* Text: what is cleaned of it, and what files are written with. */
+/* The text that files are written with. */
 #include "file_internal.h"
 
 #include <string.h>
-
-/* Bytes of the control character at `at`: C0, DEL, and C1, which is U+0080 to U+009F. */
-static size_t control_size(const char *at, size_t size)
-{
-    const unsigned char *c = (const unsigned char *)at;
-    if (size == 1)
-        return c[0] < 0x20 || c[0] == 0x7f ? 1 : 0;
-    return size == 2 && c[0] == 0xc2 && c[1] < 0xa0 ? 2 : 0;
-}
-
-bool smoe_text_clean(char *text, char replacement)
-{
-    const char *end = text + strlen(text);
-    bool clean = true;
-    while (text < end) {
-        const size_t size = smoe_utf8_size(text, end);
-        const size_t wrong = size == 0 ? 1 : control_size(text, size);
-        memset(text, replacement, wrong);
-        clean = clean && wrong == 0;
-        text += wrong > 0 ? wrong : size;
-    }
-    return clean;
-}
 
 void smoe_sink_text(smoe_sink *out, const char *text)
 {

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 /* The depth of brackets within a member. A tensor's entry nests two deep; more could only exhaust a stack. */
 #define SMOE_JSON_MAX_DEPTH 8
 
@@ -68,9 +70,5 @@ bool smoe_json_skip_word(char **at, const char *end, bool python, const char **r
 /* The length of the escape that begins at a backslash, and its character; 0, with a *reason, if it is none. A surrogate pair is
  * one. */
 size_t smoe_json_escape(const char *at, const char *end, uint32_t *character, const char **reason);
-
-/* The bytes of the character that begins at `at`, below end; 0 if that is not UTF-8. */
-size_t smoe_utf8_size(const char *at, const char *end);
-bool smoe_utf8_valid(const char *text);
 
 #endif

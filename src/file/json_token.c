@@ -17,31 +17,6 @@ void smoe_json_skip_blanks(char **at, const char *end)
 
 /* ---- strings ------------------------------------------------------------------------------------------------------- */
 
-/* Source: the Unicode Standard, table 3-7 (well-formed UTF-8). */
-size_t smoe_utf8_size(const char *at, const char *end)
-{
-    const unsigned char *c = (const unsigned char *)at;
-    const size_t size = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 0;
-    if (size > (size_t)(end - at))
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-    /* no longer form than needed, no halves of surrogate pairs, nothing beyond U+10FFFF */
-    const unsigned char least = c[0] == 0xe0 ? 0xa0 : c[0] == 0xf0 ? 0x90 : 0x80;
-    const unsigned char most = c[0] == 0xed ? 0x9f : c[0] == 0xf4 ? 0x8f : 0xbf;
-    return size < 3 || (c[1] >= least && c[1] <= most) ? size : 0;
-}
-
-bool smoe_utf8_valid(const char *text)
-{
-    const char *end = text + strlen(text);
-    size_t size = 1;
-    for (; text < end && size > 0; text += size)
-        size = smoe_utf8_size(text, end);
-    return size > 0;
-}
-
 /* The four digits behind "\u"; false if they are not there. */
 static bool read_unit(const char *at, const char *end, uint32_t *unit)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
+#include "base/text.h"
 #include "matrix_shapes.h"
 #include "quirks.h"
 
@@ -56,6 +57,14 @@ static void check_usable(const smoe_instance_table *table, VkPhysicalDevice phys
 static bool has_subgroups(const VkPhysicalDeviceSubgroupProperties *subgroup)
 {
     return (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT);
+}
+
+/* Text of a driver, whose array has the same size. Clean, for terminals and JSON: Qualcomm's driverInfo has four lines. */
+static void copy_text(char *to, size_t size, const char *from)
+{
+    memcpy(to, from, size - 1);
+    to[size - 1] = '\0';
+    smoe_text_clean(to, ' ');
 }
 
 static uint32_t subgroup_capabilities(const VkPhysicalDeviceSubgroupProperties *subgroup)
@@ -198,8 +207,8 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
     table->get_properties2(physical_device, &properties);
 
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
-    memcpy(out->driver_name, driver.driverName, sizeof out->driver_name);
-    memcpy(out->driver_info, driver.driverInfo, sizeof out->driver_info);
+    copy_text(out->driver_name, sizeof out->driver_name, driver.driverName);
+    copy_text(out->driver_info, sizeof out->driver_info, driver.driverInfo);
     out->driver_id = (uint32_t)driver.driverID;
     out->max_allocation_size = maintenance3.maxMemoryAllocationSize;
     out->capabilities = subgroup_capabilities(&subgroup);
@@ -220,7 +229,7 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     VkPhysicalDeviceProperties properties;
     memset(out, 0, sizeof *out);
     table->get_properties(physical_device, &properties);
-    memcpy(out->name, properties.deviceName, sizeof out->name);
+    copy_text(out->name, sizeof out->name, properties.deviceName);
     out->vendor_id = properties.vendorID;
     out->device_id = properties.deviceID;
     out->driver_version = properties.driverVersion;

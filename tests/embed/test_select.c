@@ -37,6 +37,7 @@ static struct {
     uint32_t created;            /* the device that vkCreateDevice was called for */
     char extensions[256];        /* what it enabled, each followed by a space */
     bool size_control, features; /* whether its chain held the struct, and any struct */
+    bool no_gpu;                 /* a driver is installed, and finds none */
     uint32_t matrix_queries;     /* for the shapes of a device's matrices */
 } fake;
 
@@ -60,7 +61,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL enumerate_devices(VkInstance instance, uin
     uint32_t available = 0, one = 1;
 
     fake.instance = instance;
-    if (REAL(vkEnumeratePhysicalDevices)(instance, &one, &fake.real) < 0)
+    if (fake.no_gpu || REAL(vkEnumeratePhysicalDevices)(instance, &one, &fake.real) < 0)
         return VK_ERROR_INITIALIZATION_FAILED;
     while (available < MAX_DEVICES && fake.devices[available].name)
         available++;
@@ -294,7 +295,7 @@ static void test_others(void **state)
     check(devices, "a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2", SMOE_SUCCESS, 2, "");
     check(devices, "A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1", SMOE_SUCCESS, 1, "");
     check(devices, "a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9", SMOE_ERROR_NO_DEVICE, NOTHING, "a9a9");
-    check(none, NULL, SMOE_ERROR_NO_DEVICE, NOTHING, "no Vulkan device");
+    check(none, NULL, SMOE_ERROR_NO_DEVICE, NOTHING, "no Vulkan driver of this system finds a device; a GPU needs");
 }
 
 /* Recommended where listed, core or not; and what a device demands where listed. smoe requires nothing. */
@@ -365,6 +366,39 @@ static void test_no_lanes(void **state)
 }
 
 /* Drivers crash at that question: with a mask no device of the system is asked, be it the one chosen or not. */
+/* An installed driver whose GPU is not there is no error, and no message but at the creation of a device. */
+static void test_no_gpu(void **state)
+{
+    static const fake_device none[] = {{NULL}};
+    const smoe_log log = test_record_log(&record);
+    smoe_device_info info;
+    uint32_t count = 1;
+    (void)state;
+    fake.no_gpu = true;
+    test_record_clear(&record);
+    assert_int_equal(smoe_device_list(get_instance_proc_addr, &log, &count, &info), SMOE_SUCCESS);
+    assert_true(count == 0 && test_record_problem_count(&record) == 0);
+    check(none, NULL, SMOE_ERROR_NO_DEVICE, NOTHING, "no Vulkan driver of this system finds a device; a GPU needs");
+    assert_int_equal(test_record_problem_count(&record), 1);
+    fake.no_gpu = false;
+}
+
+/* What a driver says reaches terminals and JSON: no byte that a terminal obeys, none that is not UTF-8, and an end. */
+static void test_names(void **state)
+{
+    static const fake_device devices[] = {
+        {"Evil \"GPU\" \\ \374\033[31m\n<b> \303\251\302\205", VK_PHYSICAL_DEVICE_TYPE_CPU, VK_API_VERSION_1_2, .storage_buffers = 64},
+        {NULL},
+    };
+    smoe_device_info info;
+    uint32_t count = 1;
+    (void)state;
+    fake.devices = devices;
+    assert_int_equal(smoe_device_list(get_instance_proc_addr, NULL, &count, &info), SMOE_SUCCESS);
+    assert_int_equal(count, 1);
+    assert_string_equal(info.name, "Evil \"GPU\" \\   [31m <b> \303\251  ");
+}
+
 static void test_matrices_unasked(void **state)
 {
     static const fake_device devices[MAX_DEVICES] = {
@@ -414,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_too_old),
         cmocka_unit_test(test_no_lanes),
         cmocka_unit_test(test_matrices_unasked),
+        cmocka_unit_test(test_no_gpu),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests_name("select", tests, setup, NULL);

@@ -56,8 +56,6 @@ static bool list_devices(uint32_t *count, smoe_device_info **infos)
         *infos = calloc(*count ? *count : 1, sizeof **infos);
         result = *infos ? smoe_device_list(NULL, &to_stderr, count, *infos) : SMOE_ERROR_OUT_OF_HOST_MEMORY;
     }
-    for (uint32_t i = 0; result == SMOE_SUCCESS && i < *count; i++)
-        smoe_device_info_clean(&(*infos)[i]);
     if (result == SMOE_SUCCESS)
         return true;
     fprintf(stderr, "smoe-devices: %s\n", smoe_result_text(result));
