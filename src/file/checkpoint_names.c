@@ -190,6 +190,7 @@ smoe_result smoe_checkpoint_read_names(smoe_checkpoint *checkpoint, const char *
     else if (has_index)
         result = smoe_checkpoint_pairs(checkpoint, index, "weight_map", false, &checkpoint->index);
     else
-        result = smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "no folder with %s or %s in it", model, index);
+        result = smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "no folder with %s or %s in it; smoe downloads no model", model,
+                                index);
     return result == SMOE_SUCCESS ? take_names(checkpoint, file) : result;
 }

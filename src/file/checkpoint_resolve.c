@@ -87,8 +87,7 @@ static smoe_result missing(const smoe_checkpoint_reading *r, const char *name)
     char text[512];
     if (quantised_instead(r, name, text, sizeof text))
         return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "tensor %.200s is missing, %.200s is there: quantised weights are not read",
-                              name,
-                              text);
+                              name, text);
     return smoe_file_fail(host, SMOE_ERROR_FILE, "tensor %.300s is missing from layer %u of format %s", name, r->layer,
                           r->checkpoint->table->model_type);
 }
@@ -188,8 +187,11 @@ static smoe_result check_shape(smoe_checkpoint_reading *r, const smoe_tensor_row
     if (right && rank == tensor->rank)
         return SMOE_SUCCESS;
     char is[SMOE_FILE_SHAPE_SIZE], asked[SMOE_FILE_SHAPE_SIZE];
-    smoe_file_write_shape(is, tensor->rank, tensor->shape);
-    smoe_file_write_shape(asked, rank, must);
+    smoe_file_write_shape(is, "0", tensor->rank, tensor->shape);
+    smoe_file_write_shape(asked, "n", rank, must);
+    if (smoe_file_is_empty(tensor->rank, tensor->shape))
+        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                              "tensor %.300s is %s, but must have elements: every length at least 1", tensor->name, is);
     return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "tensor %.300s is %s, but the other tensors ask for %s", tensor->name, is,
                           asked);
 }
@@ -205,6 +207,12 @@ static void learn_type(smoe_checkpoint_reading *r, const smoe_layer_tensor *tens
     *known = r->mixed[kind] ? SMOE_TYPE_FLOAT32 : type;
 }
 
+/* F64, I64, C64 and the like are no smaller than float32: nobody quantises to them. */
+static bool is_wide(const char *type_name)
+{
+    return strstr(type_name, "64") != NULL || strcmp(type_name, "I32") == 0 || strcmp(type_name, "U32") == 0;
+}
+
 static smoe_result check_type(smoe_checkpoint_reading *r, const smoe_tensor_row *row, const smoe_file_entry *entry)
 {
     smoe_layer_tensor tensor;
@@ -213,8 +221,8 @@ static smoe_result check_type(smoe_checkpoint_reading *r, const smoe_tensor_row 
         return SMOE_SUCCESS;
     if (!smoe_tensor_type_weights(entry->tensor.type, &type))
         return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
-                              "tensor %.300s is %s: quantised weights are not read, only F32, F16 and BF16", entry->tensor.name,
-                              entry->type_name);
+                              "tensor %.300s is %s%s, but must be F32, F16 or BF16", entry->tensor.name, entry->type_name,
+                              is_wide(entry->type_name) ? "" : ", a type of quantised weights");
     if (smoe_slot_tensor(r, row->slot, &tensor) && tensor.matrix)
         learn_type(r, &tensor, type);
     return SMOE_SUCCESS;

@@ -34,6 +34,21 @@ static void write_line(char line[SMOE_LINE_SIZE], const smoe_file_host *host, co
     smoe_text_clean(line, '?');
 }
 
+const char *smoe_file_known_format(const void *bytes, size_t size)
+{
+    static const struct {
+        const char *begin, *text;
+    } formats[] = {
+        {"version ", "a pointer of git-lfs, which stands for the file: \"git lfs pull\" fetches the file itself"},
+        {"GGUF", "a GGUF file, which smoe does not read: the model's safetensors files are needed"},
+        {"PK\x03\x04", "a zip archive, as PyTorch saves: smoe reads no pickled weights, but safetensors files"},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (size >= strlen(formats[i].begin) && memcmp(bytes, formats[i].begin, strlen(formats[i].begin)) == 0)
+            return formats[i].text;
+    return NULL;
+}
+
 smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...)
 {
     char line[SMOE_LINE_SIZE];

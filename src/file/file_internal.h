@@ -87,6 +87,9 @@ smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_st
 typedef bool (*smoe_file_writer)(FILE *stream, const void *what); /* false where the stream fails */
 smoe_result smoe_file_create(const smoe_file_host *host, smoe_file_writer write, const void *what);
 
+/* What a file that was given for another is, from its first bytes: the rest of a sentence. NULL for any but those that people give. */
+const char *smoe_file_known_format(const void *bytes, size_t size);
+
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
 /* Text that is measured first (text NULL) and written the second time. */
@@ -122,9 +125,11 @@ const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t 
 smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name, uint32_t experts,
                                    uint32_t groups, uint32_t chosen, uint32_t top_k);
 
-/* "[8,24,n]", where n is a length of 0: one that nothing else determines. */
+/* "[8,24,n]", where "n" is `zero`, the text for a length of 0: "0", or in a shape that is asked for "n", any length above 0. */
 #define SMOE_FILE_SHAPE_SIZE 104
-void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], uint32_t rank, const uint64_t *shape);
+void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], const char *zero, uint32_t rank, const uint64_t *shape);
+/* Whether a tensor has no elements. */
+bool smoe_file_is_empty(uint32_t rank, const uint64_t *shape);
 
 /* Strict decimal numbers, whatever the locale: the whole text or nothing. */
 bool smoe_file_parse_integer(const char *text, uint64_t *out);

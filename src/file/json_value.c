@@ -87,8 +87,10 @@ smoe_result smoe_json_count(const smoe_file_host *host, smoe_json_cursor object,
     if (step == SMOE_JSON_BROKEN && name.size > 0)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is not valid JSON: the value of %.*s: %s", what,
                               (int)(name.size < 82 ? name.size : 82), name.text, reason);
-    if (step == SMOE_JSON_BROKEN)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is not valid JSON: %s", what, reason);
+    if (step == SMOE_JSON_BROKEN) {
+        const char *known = *count == 0 ? smoe_file_known_format(object.at, (size_t)(object.end - object.at)) : NULL;
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is not valid JSON: %s", what, known ? known : reason);
+    }
     smoe_json_skip_blanks(&object.at, object.end);
     if (object.at < object.end)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "%s is not valid JSON: something follows it", what);

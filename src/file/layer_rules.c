@@ -24,13 +24,21 @@ smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count
     return SMOE_SUCCESS;
 }
 
-void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], uint32_t rank, const uint64_t *shape)
+bool smoe_file_is_empty(uint32_t rank, const uint64_t *shape)
+{
+    for (uint32_t i = 0; i < rank && i < SMOE_TENSOR_MAX_RANK; i++)
+        if (shape[i] == 0)
+            return true;
+    return false;
+}
+
+void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], const char *zero, uint32_t rank, const uint64_t *shape)
 {
     size_t used = 0;
     for (uint32_t i = 0; i < rank && i < SMOE_TENSOR_MAX_RANK; i++) { /* at most 22 characters each */
         const char *separator = i ? "," : "[";
         const int size = shape[i] ? snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, "%s%llu", separator, (unsigned long long)shape[i])
-                                  : snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, "%sn", separator);
+                                  : snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, "%s%s", separator, zero);
         used += (size_t)size;
     }
     snprintf(text + used, SMOE_FILE_SHAPE_SIZE - used, rank > SMOE_TENSOR_MAX_RANK ? ",...]" : rank ? "]" : "[]");

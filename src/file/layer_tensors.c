@@ -28,9 +28,12 @@ const smoe_tensor *smoe_layer_reading_take(smoe_layer_reading *r, const char *na
         right = shape[i] ? tensor->shape[i] == shape[i] : tensor->shape[i] > 0;
     if (!right) {
         char is[SMOE_FILE_SHAPE_SIZE], must[SMOE_FILE_SHAPE_SIZE];
-        smoe_file_write_shape(is, tensor->rank, tensor->shape);
-        smoe_file_write_shape(must, rank, shape);
-        FAIL(r, SMOE_ERROR_FILE, "tensor %s is %s, but the other tensors ask for %s", name, is, must);
+        smoe_file_write_shape(is, "0", tensor->rank, tensor->shape);
+        smoe_file_write_shape(must, "n", rank, shape);
+        if (smoe_file_is_empty(tensor->rank, tensor->shape))
+            FAIL(r, SMOE_ERROR_FILE, "tensor %s is %s, but must have elements: every length at least 1", name, is);
+        else
+            FAIL(r, SMOE_ERROR_FILE, "tensor %s is %s, but the other tensors ask for %s", name, is, must);
     }
     return right ? tensor : NULL;
 }

@@ -17,6 +17,9 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
     uint64_t size = 0;
     for (int i = 8; i-- > 0;)
         size = size << 8 | prefix[i];
+    const char *known = smoe_file_known_format(prefix, sizeof prefix);
+    if (known)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "not a safetensors file, but %s", known);
     if (size > MAX_HEADER_SIZE)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "not a safetensors file: header length %llu is above the bound of %u",
                               (unsigned long long)size, MAX_HEADER_SIZE);

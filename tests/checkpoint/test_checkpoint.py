@@ -299,10 +299,11 @@ def folders():
     model = models.Mixtral()
     _, tensors = models.all_tensors(model, 'F32')
     folder = new_folder()
-    layer_refused(folder, 'no folder with model.safetensors or model.safetensors.index.json')
+    layer_refused(folder, 'no folder with model.safetensors or model.safetensors.index.json in it; smoe downloads no model')
     models.write_folder(folder, tensors, None)
     layer_refused(folder, 'there is no config.json')
     for text, expected in (('', 'is empty'), ('{', 'not valid JSON'), ('[]', 'not an object'), ('{}', 'no model_type'),
+                           ('version https://git-lfs.github.com/spec/v1\n', 'not valid JSON: a pointer of git-lfs'),
                            ('{"model_type": null}', 'no model_type'), ('{"model_type": "mixtral"} x', 'something follows'),
                            ('{"model_type": "mixtral", "x": [0.0, inf]}', 'the value of "x": a value is neither'),
                            ('{"model_type": "mixtral", "model_type": "olmoe"}', 'two members'),
@@ -364,10 +365,10 @@ def tensors():
             (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F32', (1, 1, 1, 1, 10, 12)), 'is [1,1,1,1,...], but'),
             (models.Granite, 'block_sparse_moe.input_linear.weight', ('F32', (6, 20, 12, 1)), 'input_linear.weight is [6,20,12,1]'),
             (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', ()), 'is [], but'),
-            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (0, 12)), 'is [n,12], but'),
+            (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (0, 12)), 'is [0,12], but must have elements'),
             (models.Mixtral, 'block_sparse_moe.gate.weight', ('F32', (1025, 12)), 'smoe takes 1024 at most'),
-            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F8_E4M3', (10, 12)), 'is F8_E4M3: quantised'),
-            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F64', (10, 12)), 'is F64'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F8_E4M3', (10, 12)), 'is F8_E4M3, a type of quantised weights, but'),
+            (models.Mixtral, 'block_sparse_moe.experts.1.w1.weight', ('F64', (10, 12)), 'is F64, but must be F32, F16 or BF16'),
             (models.Granite, 'block_sparse_moe.input_linear.weight', ('F32', (6, 21, 12)), 'input_linear.weight is [6,21,12]'),
             (models.GptOss, 'mlp.experts.gate_up_proj', ('F32', (6, 20, 12)), 'gate_up_proj is [6,20,12]'),
             (models.GptOss, 'mlp.experts.down_proj_bias', None, 'down_proj_bias is missing'),

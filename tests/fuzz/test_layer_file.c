@@ -65,6 +65,18 @@ static void test_header_lengths(void **state)
         smoe_layer_file_close(file);
     }
     free(bytes);
+    /* Formats that people give for another say so. */
+    static const char *const others[][2] = {{"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"},
+                                            {"GGUF\3\0\0\0", "a GGUF file"},
+                                            {"PK\3\4\0\0\0\0", "a zip archive"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        test_record other;
+        test_record_init(&other);
+        const smoe_log to_other = test_record_log(&other);
+        smoe_layer_file *none;
+        assert_int_equal(sample_open_bytes(path, others[i][0], i ? 8 : strlen(others[i][0]), NULL, &to_other, &none), SMOE_ERROR_FILE);
+        assert_true(test_record_problem_count(&other) == 1 && test_record_has_problem(&other, others[i][1]));
+    }
     /* One above the bound, in a file (of holes) that is long enough for it. */
     const unsigned char above[8] = {0x01, 0xe1, 0xf5, 0x05, 0, 0, 0, 0}; /* 100,000,001 */
     test_record record;

@@ -232,7 +232,7 @@ static const change changes[] = {
     TENSOR(false, "experts.b2", F32, 2, 3, 5, 1, BAD, "experts.b2"),
     TENSOR(false, "experts.b2", SMOE_TENSOR_FLOAT64, 2, 3, 4, 1, UNSUPPORTED, "experts.b2 is F64"),
     TENSOR(false, "x", F32, 2, 6, 5, 1, BAD, "tensor x is [6,5]"),
-    TENSOR(false, "x", F32, 2, 0, 4, 1, BAD, "tensor x is"),
+    TENSOR(false, "x", F32, 2, 0, 4, 1, BAD, "tensor x is [0,4], but must have elements: every length at least 1"),
     TENSOR(false, "x", SMOE_TENSOR_FLOAT64, 2, 6, 4, 1, UNSUPPORTED, "tensor x is F64"),
     TENSOR(false, "router.selection_bias", F32, 1, 3, 1, 1, BAD, "selection_bias"),
     TENSOR(false, "router.similarity", F32, 2, 2, 3, 1, BAD, "linear and of a cosine router"),
