@@ -264,7 +264,16 @@ static bool names_differ(const char *a, const char *b)
     return strcmp(a, b) != 0;
 }
 
-/* A new file; with the owner, as far as may be, and the permissions of one that is at the target. */
+/* Gives the new file the old one's owner and group, as far as may be, and tells the permissions that it may then have: where the owner
+ * differs, nobody is to run it under the new one; where the group differs, its members are to gain nothing. */
+static mode_t keep_owner(int file, const struct stat *old)
+{
+    if (fchown(file, old->st_uid, old->st_gid) == 0)
+        return 07777;
+    return fchown(file, (uid_t)-1, old->st_gid) == 0 ? 0777 : 0707;
+}
+
+/* A new file; with the owner, the group and the permissions of one that is at the target. */
 static FILE *make(const char *name, const char *target)
 {
     struct stat status;
@@ -272,9 +281,7 @@ static FILE *make(const char *name, const char *target)
     const int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
     if (file < 0)
         return NULL;
-    /* Where the old owner cannot have the new file, nobody is to run it under the new one. */
-    const mode_t most = replaces && fchown(file, status.st_uid, status.st_gid) == 0 ? 07777 : 0777;
-    FILE *stream = replaces && fchmod(file, status.st_mode & most) != 0 ? NULL : fdopen(file, "wb");
+    FILE *stream = replaces && fchmod(file, status.st_mode & keep_owner(file, &status)) != 0 ? NULL : fdopen(file, "wb");
     if (!stream) {
         const int reason = errno;
         close(file);

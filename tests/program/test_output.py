@@ -190,6 +190,32 @@ def a_file_is_replaced_whole():
         assert 'old' not in json.loads(read(path)) and sorted(os.listdir(folder)) == ['hard', 'new.json', 'soft'], program
 
 
+def a_file_keeps_its_group_or_none_has_access():
+    """One user replaces another's file: a member of the file's group, and one who is not."""
+    if os.geteuid() != 0:
+        raise tap.Skip('only root may become other users')
+    folder, group, user = new_folder('groups'), 50, 65534
+    os.chmod(scratch.name, 0o755)
+    os.chmod(folder, 0o777)
+    capabilities = shutil.copy(CAPABILITIES, path_of('groups', 'device'))
+    for groups, becomes in (([group], (user, group, 0o775)), ([], (user, user, 0o707))):
+        path = write(os.path.join(folder, '%d.json' % len(groups)), b'{}')
+        os.chown(path, 0, group)
+        os.chmod(path, 0o2777 if not groups else 0o2775)
+
+        def become(groups=groups):
+            os.setgroups(groups)
+            os.setgid(user)
+            os.setuid(user)
+        try:
+            run('devices', '--as', capabilities, '--json', path, preexec_fn=become)
+        except PermissionError as error:
+            raise tap.Skip('other users cannot reach the programs') from error
+        there = os.stat(path)
+        assert (there.st_uid, there.st_gid, there.st_mode & 0o7777) == becomes, (groups, there)
+        assert read(path) != b'{}'
+
+
 def a_write_that_fails_leaves_the_old_file():
     """A limit on the size of files stands for a full disk."""
     def limit():
@@ -251,5 +277,6 @@ def stdout_has_several_names():
 
 tap.run([what_is_read_is_not_overwritten, no_file_of_a_checkpoint_is_overwritten, no_output_is_named_twice,
          what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs, a_file_is_replaced_whole,
+         a_file_keeps_its_group_or_none_has_access,
          a_write_that_fails_leaves_the_old_file, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
          a_closed_stdout_becomes_no_file, stdout_has_several_names])
