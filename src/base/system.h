@@ -43,11 +43,10 @@ void smoe_system_loader_close(void *library);
 
 typedef enum smoe_system_file_mode {
     SMOE_SYSTEM_FILE_READ,
-    SMOE_SYSTEM_FILE_WRITE, /* makes it, or empties what is there */
-    SMOE_SYSTEM_FILE_CREATE /* only where there is none */
+    SMOE_SYSTEM_FILE_WRITE /* makes it, or empties what is there */
 } smoe_system_file_mode;
 
-/* Binary streams; NULL where it cannot be. Names are UTF-8 on every system; what C has for them takes others on Windows. */
+/* Binary streams; NULL, with errno, where it cannot be. Names are UTF-8 on every system; what C has for them takes others on Windows. */
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode);
 void smoe_system_file_remove(const char *name);
 

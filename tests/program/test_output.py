@@ -158,6 +158,8 @@ def what_is_of_another_kind_is_not_overwritten():
         for path, said in ((scratch.name, 'a folder'), ('/dev/null', 'no regular file'), (path_of('none', 'y'), 'No such file')):
             refused('cannot be written: ', *program, path)
             refused(said, *program, path)
+    long = path_of('') + './' * 2048
+    refused('cannot be written: File name too long', 'devices', '--as', CAPABILITIES, '--json', long[:4094 - len(long) % 2] + 'x')
     name = path_of('a\x1b[1m\nb')
     refused('a\\x1b[1m\\nb is there and is no safetensors file', 'run', LAYER, '--out', write(name, b'text'))
     fifo = path_of('fifo')
