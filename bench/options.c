@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "program/options.h"
-
 /* A whole number at *text, which moves behind it. */
 static bool read_count(const char **text, uint32_t largest, uint32_t *out)
 {
@@ -100,7 +98,8 @@ static const program_desc description = {
     .about = "Times smooth mixture-of-experts layers on a Vulkan device, stage by stage, hard against smooth routing.",
     .usage = {"[options]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0, with unsupported rows too; 1 if the device or the validation failed; 2 for a wrong command line.",
+    .details = "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed; 2 for a wrong command line,\n"
+               "or an output that may not be written.",
 };
 
 static bool refuse(const char *option, const char *rule)
@@ -151,6 +150,6 @@ bool bench_parse_options(int count, char **arguments, bench_options *options, in
     *status = line.status;
     if (!read)
         return false;
-    *status = BENCH_REFUSED;
+    *status = PROGRAM_REFUSED;
     return options->list || complete(options);
 }

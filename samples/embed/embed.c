@@ -273,5 +273,5 @@ int main(int count, char **arguments)
     vkFreeMemory(app.device, app.memory, NULL);
     vkDestroyDevice(app.device, NULL);
     vkDestroyInstance(app.instance, NULL);
-    return program_end("smoe-embed", difference < 1e-5 ? 0 : 1, 1);
+    return program_end("smoe-embed", difference < 1e-5 ? PROGRAM_OK : PROGRAM_FAILED);
 }

@@ -139,14 +139,14 @@ static int check_model(classify_session *session)
     expected want = {0};
 
     if (!find_expected(model, &want))
-        return CLASSIFY_REFUSED;
+        return PROGRAM_REFUSED;
     const int opened = classify_open_device(session);
-    if (opened != CLASSIFY_OK)
+    if (opened != PROGRAM_OK)
         return opened;
     if (session->options->check_count > 1)
         print_heading(session);
     if (!classify_start(session, want.count, true))
-        return CLASSIFY_FAILED;
+        return PROGRAM_FAILED;
     const uint32_t batch = vision_engine_max_batch(session->engine);
     float *logits = malloc(sizeof *logits * want.count * classes);
     bool done = logits || vision_fail("out of memory");
@@ -166,12 +166,12 @@ static int check_model(classify_session *session)
     done = done && repeat(session, want.images + (want.count - last) * image_size, last, operations, logits);
     free(logits);
     if (!done)
-        return CLASSIFY_FAILED;
+        return PROGRAM_FAILED;
     const bool right = error <= ALLOWED * want.largest;
     printf("the best class agrees for %u of %u images\n", agree, want.count);
     printf("largest error %.3g of the largest |logit| %.6g, allowed %.3g: %s\n", error / want.largest, want.largest, ALLOWED,
            right ? "ok" : "FAILED");
-    return right ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return right ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
 /* ---- several files ------------------------------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@ static int check_file(classify_session *session, uint32_t index)
 {
     const classify_options *options = session->options;
     char path[OUT_PATH_SIZE];
-    int status = CLASSIFY_REFUSED;
+    int status = PROGRAM_REFUSED;
     session->out = options->out && name_out(options, index, path, sizeof path) ? path : NULL;
     if (vision_model_open(session->model, options->pictures[index], session->log))
         status = check_model(session);
@@ -226,8 +226,8 @@ static int check_file(classify_session *session, uint32_t index)
 /* The largest of the files' exit statuses. What is printed of each comes out before the next one's errors. */
 int classify_run_check(classify_session *session)
 {
-    int status = check_files(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
-    const uint32_t count = status == CLASSIFY_OK ? session->options->check_count : 0;
+    int status = check_files(session->options) ? PROGRAM_OK : PROGRAM_REFUSED;
+    const uint32_t count = status == PROGRAM_OK ? session->options->check_count : 0;
     for (uint32_t i = 0; i < count && !session->lost; i++) {
         const int one = check_file(session, i);
         status = one > status ? one : status;

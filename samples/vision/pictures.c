@@ -190,12 +190,12 @@ int classify_run_pictures(classify_session *session)
     if (done && list.count == 0)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
-    int opened = CLASSIFY_REFUSED;
+    int opened = PROGRAM_REFUSED;
     if (done && check_files(session, &list))
         opened = classify_open_device(session);
-    if (opened == CLASSIFY_OK && options->report && !report_begin(session, list.count, &s.page))
-        opened = CLASSIFY_REFUSED;
-    if (done && opened != CLASSIFY_OK) {
+    if (opened == PROGRAM_OK && options->report && !report_begin(session, list.count, &s.page))
+        opened = PROGRAM_FAILED;
+    if (done && opened != PROGRAM_OK) {
         path_list_release(&list);
         return opened;
     }
@@ -210,5 +210,5 @@ int classify_run_pictures(classify_session *session)
     free(s.logits);
     free(s.names);
     path_list_release(&list);
-    return done && s.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return done && s.failed == 0 ? PROGRAM_OK : PROGRAM_FAILED;
 }

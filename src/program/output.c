@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "progress.h"
 #include "text.h"
 
@@ -246,12 +247,12 @@ void program_begin(void)
 #endif
 }
 
-int program_end(const char *program, int status, int failed)
+int program_end(const char *program, int status)
 {
     if (program_flush())
         return status;
     if (!stdout_is_said)
         fprintf(stderr, "%s: standard output cannot be written: %s\n", program, strerror(stdout_reason));
     stdout_is_said = true;
-    return status ? status : failed;
+    return status == PROGRAM_OK ? PROGRAM_FAILED : status;
 }

@@ -67,7 +67,7 @@ void program_begin(void);
 /* What was printed goes out now. False once stdout could not be written: program_end says so. */
 bool program_flush(void);
 
-/* Gives the status; or `failed`, if the status is 0, after one line, where stdout could not be written. program: "smoe-run". */
-int program_end(const char *program, int status, int failed);
+/* Gives the status; or PROGRAM_FAILED in place of PROGRAM_OK, after one line, where stdout could not be written. program: "smoe-run". */
+int program_end(const char *program, int status);
 
 #endif

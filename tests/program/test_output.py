@@ -224,11 +224,38 @@ def a_write_that_fails_leaves_the_old_file():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
     folder = new_folder('full')
-    old = write(os.path.join(folder, 'old.json'), b'{"old": 1}')
-    for path in (old, os.path.join(folder, 'new.json')):
-        output, messages = run('devices', '--as', CAPABILITIES, '--json', path, status=1, preexec_fn=limit)
-        assert not output and messages == 'smoe-devices: %s cannot be written: File too large\n' % path, (output, messages)
-    assert os.listdir(folder) == ['old.json'] and read(old) == b'{"old": 1}'
+    picture = path_of('full.png')
+    pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
+    header = json.dumps({'old': {'dtype': 'U8', 'shape': [0], 'data_offsets': [0, 0]}}).encode()
+    old = {'json': b'{"old": 1}', 'html': b'<!doctype html>old', 'safetensors': len(header).to_bytes(8, 'little') + header}
+    for ending, *arguments in (
+            ('json', 'devices', '--as', CAPABILITIES, '--json'), ('json', *ANALYZE, '--json'), ('json', *BENCH, '--json'),
+            ('safetensors', 'run', LAYER, '--out'), ('safetensors', 'run', LAYER, '--write'),
+            ('safetensors', 'classify', '--model', MODEL, picture, '--out'), ('html', 'classify', '--model', MODEL, picture, '--report'),
+            ('safetensors', 'classify', '--check', MODEL, '--out')):
+        path = write(os.path.join(folder, 'old.' + ending), old[ending])
+        for name in (path, os.path.join(folder, 'new.' + ending)):
+            _, messages = run(*arguments, name, status=1, preexec_fn=limit)
+            lines = messages.splitlines()
+            assert sum(name in line and 'cannot be written' in line for line in lines) == 1, (arguments, messages)
+            assert os.listdir(folder) == ['old.' + ending] and read(path) == old[ending], arguments
+        os.remove(path)
+
+
+def without_a_device_a_run_fails():
+    """Status 1 in every program; what is refused before that is 2 all the same."""
+    picture = path_of('alone.png')
+    pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
+    nothing = {**os.environ, 'VK_DRIVER_FILES': '/dev/null', 'VK_ICD_FILENAMES': '/dev/null'}
+    for program in (('run', LAYER), ANALYZE, BENCH, ('classify', '--model', MODEL, picture), ('classify', '--check', MODEL), ('digits',),
+                    ('embed',), ('devices', '--json', path_of('none.json'))):
+        output, messages = run(*program, status=1, env=nothing)
+        assert not output and messages.startswith('smoe-' + program[0]), (program, output, messages)
+    for program in (('run', 'no such'), ('analyze', 'cost', 'no such'), ('classify', '--model', 'no such', picture),
+                    ('classify', '--check', 'no such'), ('digits', '--model', 'no such'), ('digits', '--data', 'no such'),
+                    ('devices', '--as', 'no such')):
+        _, messages = run(*program, status=2)
+        assert 'no such' in messages and messages.count('\n') == 1, (program, messages)
 
 
 def a_benchmark_keeps_what_it_has_measured():
@@ -278,7 +305,7 @@ def stdout_has_several_names():
 
 
 tap.run([what_is_read_is_not_overwritten, no_file_of_a_checkpoint_is_overwritten, no_output_is_named_twice,
-         what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs, a_file_is_replaced_whole,
-         a_file_keeps_its_group_or_none_has_access,
-         a_write_that_fails_leaves_the_old_file, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
+         what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs,
+         a_file_is_replaced_whole, a_file_keeps_its_group_or_none_has_access, a_write_that_fails_leaves_the_old_file,
+         without_a_device_a_run_fails, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
          a_closed_stdout_becomes_no_file, stdout_has_several_names])

@@ -27,8 +27,8 @@ static int run(analyze *a, const char *json)
     analyze_json_begin(a);
     int status = a->command->run(a);
     program_progress_clear();
-    if (status == ANALYZE_OK && json && !analyze_json_write(a, json))
-        status = ANALYZE_FAILED;
+    if (status == PROGRAM_OK && json && !analyze_json_write(a, json))
+        status = PROGRAM_FAILED;
     analyze_json_end(a);
     return status;
 }
@@ -52,10 +52,10 @@ static int finish(analyze *a, int status)
     if (a->options.validate && a->device) {
         const uint32_t messages = smoe_device_validation_count(a->device);
         fprintf(a->out, "validation: %u messages\n", messages);
-        status = messages > 0 && status == ANALYZE_OK ? ANALYZE_FAILED : status;
+        status = messages > 0 && status == PROGRAM_OK ? PROGRAM_FAILED : status;
     }
     smoe_device_destroy(a->device);
-    return program_end("smoe-analyze", status, ANALYZE_FAILED);
+    return program_end("smoe-analyze", status);
 }
 
 int main(int count, char **arguments)
@@ -70,5 +70,5 @@ int main(int count, char **arguments)
     a.log = (smoe_log){receive, &a};
     a.print_log = a.options.validate;
     program_progress_begin(a.options.progress);
-    return check_json(&a, json) ? finish(&a, run(&a, json)) : ANALYZE_REFUSED;
+    return check_json(&a, json) ? finish(&a, run(&a, json)) : PROGRAM_REFUSED;
 }

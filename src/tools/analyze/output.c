@@ -86,7 +86,7 @@ bool analyze_json_write(analyze *a, const char *path)
     program_output output;
     char *text = a->json_failed ? NULL : cJSON_Print(a->json);
     if (!text)
-        return analyze_fail("%s: no host memory for the document", path) == ANALYZE_OK;
+        return analyze_fail("%s: no host memory for the document", path) == PROGRAM_OK;
     const bool written = program_output_open(&output, path) && (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
     cJSON_free(text);
     if (!written)
@@ -118,13 +118,13 @@ int analyze_fail(const char *format, ...)
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     program_say("smoe-analyze", line);
-    return ANALYZE_FAILED;
+    return PROGRAM_FAILED;
 }
 
 int analyze_fail_result(analyze *a, smoe_result result)
 {
     analyze_fail("%s%s%s", smoe_result_text(result), a->error[0] ? ": " : "", a->error);
-    return result == SMOE_ERROR_INVALID_ARGUMENT || result == SMOE_ERROR_FILE ? ANALYZE_REFUSED : ANALYZE_FAILED;
+    return result == SMOE_ERROR_INVALID_ARGUMENT || result == SMOE_ERROR_FILE ? PROGRAM_REFUSED : PROGRAM_FAILED;
 }
 
 /* Whole numbers in full, so that counts can be compared; else six digits. Gives `text`. */

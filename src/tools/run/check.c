@@ -216,15 +216,15 @@ int run_check(const run *r, const run_expected *expected)
     c.other_choice = calloc(tokens, sizeof *c.other_choice);
     c.score_tolerance = 1e-5 * fmax(1.0, largest_finite(expected->logits, logit_count));
     c.largest_y = largest_finite(expected->y, (size_t)tokens * r->plan.d_model);
-    int status = RUN_FAILED;
+    int status = PROGRAM_FAILED;
     if (!c.logits || !c.scratch || !c.other_choice) {
         fprintf(stderr, "smoe-run: no host memory for --check\n");
     } else {
         status = run_status(smoe_device_layer_logits(r->layer, c.logits));
-        if (status == RUN_OK) {
+        if (status == PROGRAM_OK) {
             const bool scores_ok = check_scores(&c), choices_ok = check_choices(&c), results_ok = check_results(&c);
-            status = scores_ok && choices_ok && results_ok ? RUN_OK : RUN_FAILED;
-            printf("check         %s\n", status == RUN_OK ? "passed" : "FAILED");
+            status = scores_ok && choices_ok && results_ok ? PROGRAM_OK : PROGRAM_FAILED;
+            printf("check         %s\n", status == PROGRAM_OK ? "passed" : "FAILED");
         }
     }
     free(c.logits);

@@ -23,7 +23,7 @@ int run_time(const run *r)
     const uint32_t count = r->options->repeat;
     smoe_timings *timings = malloc(count * sizeof *timings);
     double *values = malloc(count * sizeof *values);
-    int status = RUN_FAILED;
+    int status = PROGRAM_FAILED;
     if (timings && values) {
         const smoe_result result = smoe_device_layer_repeat(r->layer, &r->params, false, count, timings);
         status = run_status(result);
@@ -32,7 +32,7 @@ int run_time(const run *r)
     } else {
         fprintf(stderr, "smoe-run: no host memory for --repeat\n");
     }
-    if (status == RUN_OK) {
+    if (status == PROGRAM_OK) {
         printf("times of %u runs, without the report\n", count);
         for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
             for (uint32_t i = 0; i < count; i++)

@@ -52,7 +52,7 @@ int run_write_results(const run *r)
 {
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->out, RUN_OUT_ENDING, path))
-        return RUN_REFUSED;
+        return PROGRAM_REFUSED;
     const uint32_t most = r->plan.max_active;
     const uint64_t tokens = r->params.token_count;
     const struct {
@@ -90,7 +90,7 @@ int run_write_results(const run *r)
         fprintf(stderr, "smoe-run: no host memory for --out\n");
     for (size_t i = 0; i < FIELDS; i++)
         free(words[i]);
-    return run_status(result);
+    return result == SMOE_SUCCESS ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
 /* The layer as it was run, except that the weights keep the types of the file. */
@@ -98,6 +98,8 @@ int run_write_layer(const run *r)
 {
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
-        return RUN_REFUSED;
-    return run_status(smoe_layer_file_write_layer(program_output_name(path), &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
+        return PROGRAM_REFUSED;
+    const smoe_result result =
+        smoe_layer_file_write_layer(program_output_name(path), &r->plan, &r->params, &r->weights, r->x, NULL, &r->log);
+    return result == SMOE_SUCCESS ? PROGRAM_OK : PROGRAM_FAILED;
 }
