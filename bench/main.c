@@ -288,7 +288,7 @@ int main(int count, char **arguments)
     }
     if (!check_files(&b.options))
         return PROGRAM_REFUSED;
-    b.out = program_is_stdout(b.options.json) || program_is_stdout(b.options.dump) ? stderr : stdout;
+    b.out = program_text();
     b.log.print = b.options.validate;
     status = run_all(&b);
     if (b.result.row_count > 0)

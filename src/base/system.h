@@ -41,6 +41,8 @@ void smoe_system_loader_close(void *library);
 
 /* ---- files by name, of any size --------------------------------------------------------------------------------------- */
 
+enum { SMOE_SYSTEM_NAME_SIZE = 4096 + 8 };
+
 typedef enum smoe_system_file_mode {
     SMOE_SYSTEM_FILE_READ,
     SMOE_SYSTEM_FILE_WRITE /* makes it, or empties what is there */
@@ -50,6 +52,12 @@ typedef enum smoe_system_file_mode {
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode);
 void smoe_system_file_remove(const char *name);
 
+/* Makes an empty file where the system keeps temporary ones, for its user only. False, with errno. */
+bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE]);
+
+/* Bytes as they are from here on: Windows has streams, stdout among them, that change the ends of lines. */
+void smoe_system_binary(FILE *stream);
+
 /* From the file's beginning. */
 bool smoe_system_file_seek(FILE *stream, uint64_t offset);
 
@@ -57,8 +65,6 @@ bool smoe_system_file_seek(FILE *stream, uint64_t offset);
 uint64_t smoe_system_file_size(FILE *stream);
 
 /* ---- which file a name means ------------------------------------------------------------------------------------------ */
-
-enum { SMOE_SYSTEM_NAME_SIZE = 4096 + 8 };
 
 typedef enum smoe_system_kind {
     SMOE_SYSTEM_NOTHING, /* no file has the name, but one may be made */

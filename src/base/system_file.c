@@ -3,6 +3,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Gives false. */
@@ -19,6 +20,7 @@ static bool copy_name(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
 
 #ifdef _WIN32
 
+#include <fcntl.h>
 #include <io.h>
 #include <process.h>
 #include <wchar.h>
@@ -92,6 +94,20 @@ void smoe_system_file_remove(const char *name)
 
     if (to_system(name, &wide))
         _wremove(wide.text);
+}
+
+bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    wchar_t folder[MAX_PATH + 1], file[MAX_PATH];
+    if (GetTempPathW(MAX_PATH + 1, folder) == 0 || GetTempFileNameW(folder, L"smo", 0, file) == 0)
+        return set_errno();
+    return WideCharToMultiByte(CP_UTF8, 0, file, -1, name, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0 || set_errno();
+}
+
+void smoe_system_binary(FILE *stream)
+{
+    fflush(stream);
+    _setmode(_fileno(stream), _O_BINARY);
 }
 
 /* A handle that only asks about the file; a folder's too. */
@@ -226,6 +242,18 @@ FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
 void smoe_system_file_remove(const char *name)
 {
     remove(name);
+}
+
+bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    strcpy(name, "/tmp/smoe-XXXXXX"); /* POSIX has this folder */
+    const int file = mkstemp(name);
+    return file >= 0 && close(file) == 0;
+}
+
+void smoe_system_binary(FILE *stream)
+{
+    (void)stream;
 }
 
 static smoe_system_identity identity_of(const struct stat *status)

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "options.h"
 #include "progress.h"
 #include "text.h"
+
+static bool stdout_is_data; /* an output goes there */
 
 /* ---- what a run reads and writes --------------------------------------------------------------------------------------- */
 
@@ -150,13 +153,12 @@ bool program_files_write(program_files *files, const char *option, const char *p
     const char *kind = "";
     if (!check_identity(files, &file, path))
         return false;
-    if (file.is_stdout && content == PROGRAM_SAFETENSORS && smoe_system_identify_stream(stdout).kind == SMOE_SYSTEM_FILE)
-        return refuse(files, option, path, "is a file, into which what the program prints goes too; give another name%s", "");
-    if (file.identity.kind == SMOE_SYSTEM_FILE && !is_of_kind(path, content, &kind))
+    if (!file.is_stdout && file.identity.kind == SMOE_SYSTEM_FILE && !is_of_kind(path, content, &kind))
         return refuse(files, option, path, "is there and is %s; it is not overwritten", kind);
     smoe_system_draft draft;
     if (!file.is_stdout && (!smoe_system_draft_open(&draft, path) || !smoe_system_draft_close(&draft, false)))
         return refuse(files, option, path, "cannot be written: %s", strerror(errno));
+    stdout_is_data = stdout_is_data || file.is_stdout;
     add(files, &file);
     return !files->no_memory || refuse(files, option, path, "cannot be compared with the files that are read: %s", strerror(ENOMEM));
 }
@@ -177,7 +179,7 @@ bool program_is_same_file(const char *path, const char *other)
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
 
-static int stdout_reason;  /* errno of the first failure; 0: none */
+static int stdout_reason;   /* errno of the first failure; 0: none */
 static bool stdout_is_said; /* the user knows */
 
 bool program_flush(void)
@@ -202,6 +204,7 @@ bool program_output_open(program_output *output, const char *path)
     output->reason[0] = '\0';
     if (program_is_stdout(path)) {
         output->stream = stdout;
+        smoe_system_binary(stdout);
         return true;
     }
     const bool opened = smoe_system_draft_open(&output->draft, path);
@@ -209,8 +212,38 @@ bool program_output_open(program_output *output, const char *path)
     return opened || fail(output);
 }
 
+/* A file of this name to the end of the stream; false, with errno, where it cannot be read. */
+static bool copy(const char *name, FILE *to)
+{
+    char bytes[65536];
+    FILE *from = smoe_system_file_open(name, SMOE_SYSTEM_FILE_READ);
+    if (!from)
+        return false;
+    errno = EIO;
+    for (size_t size; (size = fread(bytes, 1, sizeof bytes, from)) > 0;)
+        if (fwrite(bytes, 1, size, to) < size)
+            break; /* which flushing finds */
+    const bool good = !ferror(from);
+    fclose(from);
+    return good;
+}
+
+/* What a library has written by name. */
+static bool close_named(program_output *output, bool keep)
+{
+    if (!output->draft.name[0])
+        return true;
+    smoe_system_binary(stdout);
+    const bool copied = !keep || copy(output->draft.name, stdout) || fail(output);
+    smoe_system_file_remove(output->draft.name);
+    output->stream = stdout;
+    return copied && program_output_close(output, keep);
+}
+
 bool program_output_close(program_output *output, bool keep)
 {
+    if (!output->stream)
+        return close_named(output, keep);
     if (output->stream != stdout)
         return smoe_system_draft_close(&output->draft, keep) || fail(output);
     if (program_flush())
@@ -220,12 +253,29 @@ bool program_output_close(program_output *output, bool keep)
     return fail(output);
 }
 
-const char *program_output_name(const char *path)
+bool program_output_name(program_output *output, const char *path, const char **name)
 {
-    if (!program_is_stdout(path))
-        return path;
-    program_flush();
-    return "/dev/stdout";
+    const bool temporary = program_is_stdout(path);
+    output->path = path;
+    output->stream = NULL;
+    output->reason[0] = output->draft.name[0] = '\0';
+    *name = temporary ? output->draft.name : path;
+    return !temporary || smoe_system_temporary(output->draft.name) || fail(output);
+}
+
+/* ---- text for the reader ------------------------------------------------------------------------------------------------ */
+
+FILE *program_text(void)
+{
+    return stdout_is_data ? stderr : stdout;
+}
+
+void program_printf(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(program_text(), format, arguments);
+    va_end(arguments);
 }
 
 void program_say(const char *program, const char *line)

@@ -41,7 +41,7 @@ bool program_is_same_file(const char *path, const char *other);
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct program_output {
-    FILE *stream; /* write to it; failures are remembered */
+    FILE *stream; /* write to it; failures are remembered. NULL: written by name */
     const char *path;
     smoe_system_draft draft;
     char reason[PROGRAM_REASON_SIZE]; /* "FILE cannot be written: No space left on device" */
@@ -53,8 +53,18 @@ bool program_is_stdout(const char *path); /* false for NULL */
 bool program_output_open(program_output *output, const char *path);
 bool program_output_close(program_output *output, bool keep);
 
-/* For libraries that write by name: a name for "-" too, and what was printed so far goes out first. */
-const char *program_output_name(const char *path);
+/* For libraries that write by name, in place of opening: the name to give them. For stdout it is a temporary file's, which closing copies
+ * there. */
+bool program_output_name(program_output *output, const char *path, const char **name);
+
+/* ---- text for the reader ------------------------------------------------------------------------------------------------ */
+
+/* stdout; stderr once program_files_write has an output that goes to stdout, so that nothing else is in it. */
+FILE *program_text(void);
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+void program_printf(const char *format, ...);
 
 /* One line on stderr, whatever bytes it has: "PROGRAM: LINE". */
 void program_say(const char *program, const char *line);

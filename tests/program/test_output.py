@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,12 +46,15 @@ def write(path, text):
     return path
 
 
+def command(program, *arguments):
+    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed')
+    return [BIN + program, *arguments, *(['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else [])]
+
+
 def run(program, *arguments, status=0, **options):
     """Output and messages; any other exit status fails the test."""
-    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed')
-    device = ['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else []
     options = {'stdout': subprocess.PIPE, **options}
-    done = subprocess.run([BIN + program, *arguments, *device], stderr=subprocess.PIPE, encoding='utf-8', **options)
+    done = subprocess.run(command(program, *arguments), stderr=subprocess.PIPE, encoding='utf-8', **options)
     assert done.returncode == status, '%s %s: exit status %d\n%s%s' % (program, arguments, done.returncode, done.stdout, done.stderr)
     return done.stdout, done.stderr
 
@@ -261,11 +265,12 @@ def without_a_device_a_run_fails():
 def a_benchmark_keeps_what_it_has_measured():
     """Whenever its file is there, it is whole, and it is there before the last row."""
     path = path_of('kept.json')
-    arguments = [BIN + 'bench', '--shape', '4,2,8,6,1', '--seconds', '2', '--no-peak', '--json', path]
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+    arguments = command('bench', '--shape', '4,2,8,6,1', '--seconds', '5', '--no-peak', '--json', path)
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as bench:
         try:
             while bench.poll() is None and not os.path.exists(path):
                 time.sleep(0.01)
+            assert bench.returncode is None, bench.stderr.read()
             rows = json.loads(read(path))['rows']
         finally:
             bench.kill()
@@ -276,7 +281,7 @@ def a_full_stdout_is_said():
     if not os.path.exists('/dev/full'):
         raise tap.Skip('there is no /dev/full')
     programs = (BENCH, ('bench', '--list'), ('devices',), ('devices', '--as', CAPABILITIES), ('run', LAYER), ANALYZE, ('digits', '--all'),
-                ('devices', '--as', CAPABILITIES, '--json', '-'), (*ANALYZE, '--json', '-'), ('embed',),
+                ('classify', '--check', MODEL), ('devices', '--as', CAPABILITIES, '--json', '-'), (*ANALYZE, '--json', '-'), ('embed',),
                 *((name, '--help') for name in ('run', 'devices', 'analyze', 'bench', 'digits', 'classify')))
     for program in programs:
         with open('/dev/full', 'wb') as full:
@@ -297,11 +302,37 @@ def stdout_has_several_names():
     for name in ('-', '/dev/stdout'):
         output, table = run(*BENCH, '--json', name)
         assert len(json.loads(output)['rows']) == 1 and 'hard' in table, (name, output, table)
-    data = subprocess.run([BIN + 'run', LAYER, '--out', '-'], stdout=subprocess.PIPE, check=True).stdout
-    at = data.index(b'{"__metadata__"') - 8
-    assert data[:at].endswith(b'\n') and b'"y"' in data[at:], data[:200]
-    with open(path_of('result'), 'w', encoding='utf-8') as result:
-        refused('into which what the program prints goes', 'run', LAYER, '--out', '/dev/stdout', stdout=result)
+    picture, file = path_of('named.png'), path_of('by name')
+    pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
+    for program, begin, text in ((('run', LAYER, '--out'), b'{"__metadata__"', 'experts       busiest'),
+                                 (('run', LAYER, '--write'), b'{"__metadata__"', 'experts       busiest'),
+                                 (('classify', '--check', MODEL, '--out'), b'{"logits"', 'the best class agrees'),
+                                 (('classify', '--model', MODEL, picture, '--out'), b'{"__metadata__"', 'time per picture'),
+                                 (('classify', '--model', MODEL, picture, '--report'), b'<!doctype html>', ': 1 picture, ')):
+        if os.path.exists(file):
+            os.remove(file)
+        run(*program, file)
+        for name in ('-', '/dev/stdout'):
+            for stdout in to_every_stdout(program, name, text):
+                data = stdout if program[-1] == '--report' else stdout[8:]
+                assert data.startswith(begin) and (program[-1] == '--report' or stdout == read(file)), (program, name, stdout[:200])
+
+
+def to_every_stdout(program, name, text):
+    """What a program writes to a pipe, a socket, and a file, behind what is there; its text is on stderr."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(path_of('result'), 'w+b', buffering=0) as result:
+        result.write(b'before')
+        for stdout in (subprocess.PIPE, theirs, result):
+            done = subprocess.run(command(*program, name), stdout=stdout, stderr=subprocess.PIPE, check=True)
+            assert text in done.stderr.decode(), (program, done.stderr)
+            if stdout is subprocess.PIPE:
+                yield done.stdout
+        theirs.close()
+        yield b''.join(iter(lambda: ours.recv(65536), b''))
+        data = read(path_of('result'))
+        assert data.startswith(b'before'), data[:20]
+        yield data[len(b'before'):]
 
 
 tap.run([what_is_read_is_not_overwritten, no_file_of_a_checkpoint_is_overwritten, no_output_is_named_twice,

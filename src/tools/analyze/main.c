@@ -66,9 +66,11 @@ int main(int count, char **arguments)
     if (!analyze_parse_options(&a, count, arguments, &status))
         return status;
     const char *json = a.options.json;
-    a.out = program_is_stdout(json) ? stderr : stdout;
     a.log = (smoe_log){receive, &a};
     a.print_log = a.options.validate;
     program_progress_begin(a.options.progress);
-    return check_json(&a, json) ? finish(&a, run(&a, json)) : PROGRAM_REFUSED;
+    if (!check_json(&a, json))
+        return PROGRAM_REFUSED;
+    a.out = program_text();
+    return finish(&a, run(&a, json));
 }

@@ -1,6 +1,7 @@
 /* --check: the results against the file's expected.*, at the tolerances of docs/layer-file.md. */
 #include "run.h"
 
+#include "program/output.h"
 #include "program/progress.h"
 
 #include <math.h>
@@ -38,7 +39,8 @@ static void compare(worst *w, uint32_t token, double got, double expected, doubl
 static bool print_worst(const worst *w)
 {
     const bool ok = w->share <= 1.0;
-    printf("%-13s largest error %.3g, allowed %.3g (token %u)  %s\n", w->name, w->error, w->allowed, w->token, ok ? "ok" : "FAILED");
+    program_printf("%-13s largest error %.3g, allowed %.3g (token %u)  %s\n", w->name, w->error, w->allowed, w->token,
+                   ok ? "ok" : "FAILED");
     return ok;
 }
 
@@ -157,14 +159,14 @@ static bool check_choices(check *c)
     }
     bool ok = true;
     for (int i = 0; i < 3; i++) {
-        printf("%-13s %u of %u tokens differ, %u without excuse", names[i], different[i], tokens, wrong[i]);
+        program_printf("%-13s %u of %u tokens differ, %u without excuse", names[i], different[i], tokens, wrong[i]);
         if (wrong[i])
-            printf(" (first: token %u)", first[i]);
-        printf("  %s\n", wrong[i] ? "FAILED" : "ok");
+            program_printf(" (first: token %u)", first[i]);
+        program_printf("  %s\n", wrong[i] ? "FAILED" : "ok");
         ok = ok && wrong[i] == 0;
     }
     const bool few = (uint64_t)c->excused * 200 <= tokens;
-    printf("%-13s %u tokens, where scores %.3g apart decide; allowed %u%s  %s\n", "excused", c->excused, 2 * c->score_tolerance,
+    program_printf("%-13s %u tokens, where scores %.3g apart decide; allowed %u%s  %s\n", "excused", c->excused, 2 * c->score_tolerance,
            tokens / 200, expected->exact ? " (none: exact logits)" : "", few ? "ok" : "FAILED");
     return ok && few;
 }
@@ -224,7 +226,7 @@ int run_check(const run *r, const run_expected *expected)
         if (status == PROGRAM_OK) {
             const bool scores_ok = check_scores(&c), choices_ok = check_choices(&c), results_ok = check_results(&c);
             status = scores_ok && choices_ok && results_ok ? PROGRAM_OK : PROGRAM_FAILED;
-            printf("check         %s\n", status == PROGRAM_OK ? "passed" : "FAILED");
+            program_printf("check         %s\n", status == PROGRAM_OK ? "passed" : "FAILED");
         }
     }
     free(c.logits);

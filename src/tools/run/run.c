@@ -78,11 +78,11 @@ static int finish(run *r, uint32_t messages_before, int status)
     smoe_device_layer_destroy(r->layer);
     if (r->options->validate && r->device) {
         const uint32_t messages = smoe_device_validation_count(r->device) - messages_before;
-        printf("validation    %u messages\n", messages);
+        program_printf("validation    %u messages\n", messages);
         keep_first(&status, messages > 0 ? PROGRAM_FAILED : PROGRAM_OK);
     }
     if (r->device && run_source_count(r->options) > 1)
-        printf("\n");
+        program_printf("\n");
     smoe_layer_file_close(r->file);
     smoe_layer_file_close(r->x_file);
     smoe_checkpoint_layer_destroy(r->checkpoint_layer);

@@ -1,6 +1,8 @@
 /* --repeat: how long the stages take. */
 #include "run.h"
 
+#include "program/output.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +17,7 @@ static void print_times(const char *name, double *values, uint32_t count)
 {
     qsort(values, count, sizeof *values, compare_doubles);
     const double median = count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
-    printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
+    program_printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
 }
 
 int run_time(const run *r)
@@ -33,7 +35,7 @@ int run_time(const run *r)
         fprintf(stderr, "smoe-run: no host memory for --repeat\n");
     }
     if (status == PROGRAM_OK) {
-        printf("times of %u runs, without the report\n", count);
+        program_printf("times of %u runs, without the report\n", count);
         for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
             for (uint32_t i = 0; i < count; i++)
                 values[i] = timings[i].stage[stage];
