@@ -278,7 +278,7 @@ int main(int count, char **arguments)
 {
     bench b;
     int status;
-    program_begin();
+    program_begin("smoe-bench");
     memset(&b, 0, sizeof b);
     if (!bench_parse_options(count, arguments, &b.options, &status))
         return status;

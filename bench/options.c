@@ -1,5 +1,6 @@
 /* The command line. */
 #include "bench.h"
+#include "program/output.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -118,6 +119,8 @@ static bool complete(bench_options *options)
         return refuse("--shape", "stands in place of presets: give either");
     for (size_t i = 0; i < bench_preset_count && !options->has_shape; i++)
         options->presets[i] = options->presets[i] || !any_preset;
+    if (program_is_stdout(options->dump))
+        return refuse("--dump", "is written again for each row: give a file's name");
     if (options->peer_data && !(options->has_shape && options->shape.plan.gated))
         return refuse("--peer-data", "needs --shape E,k,D,H,T,gated: the peer's program has no other layers");
     if (options->hard_only && (!isnan(options->eps) || !isnan(options->group_eps)))

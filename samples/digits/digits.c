@@ -227,7 +227,7 @@ int main(int argc, char **argv)
     digits_model model = {0};
     smoe_layer_file *data_file = NULL;
     smoe_device *device = NULL;
-    program_begin();
+    program_begin("smoe-digits");
     if (!parse_options(&options, argc, argv, &status))
         return status;
     status = PROGRAM_REFUSED;

@@ -230,7 +230,7 @@ int main(int count, char **arguments)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &size_control};
 
-    program_begin();
+    program_begin("smoe-embed");
     if (!program_read(&description, count, arguments, NULL, &line))
         return line.status;
     create_device(&app, &features);

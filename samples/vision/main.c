@@ -74,7 +74,7 @@ int main(int count, char **arguments)
     classify_session session = {.options = &options, .model = &model, .log = &log};
 
     int status;
-    program_begin();
+    program_begin("smoe-classify");
     if (!classify_parse_options(count, arguments, &options, &status))
         return status;
     session.out = options.out;

@@ -55,6 +55,12 @@ void smoe_system_file_remove(const char *name);
 /* Makes an empty file where the system keeps temporary ones, for its user only. False, with errno. */
 bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE]);
 
+/* Where stdin, stdout or stderr is closed, something takes its place that fails as before, so that no file becomes it. False, with errno,
+ * where that cannot be. */
+bool smoe_system_fill_streams(void);
+
+bool smoe_system_is_terminal(FILE *stream);
+
 /* Bytes as they are from here on: Windows has streams, stdout among them, that change the ends of lines. */
 void smoe_system_binary(FILE *stream);
 
@@ -80,6 +86,9 @@ typedef struct smoe_system_identity {
     uint64_t device, number;
     char name[256];
 } smoe_system_identity;
+
+/* What stands between the parts of a name. */
+bool smoe_system_is_slash(char character);
 
 smoe_system_identity smoe_system_identify(const char *name);
 smoe_system_identity smoe_system_identify_stream(FILE *stream); /* kind NOTHING, and numbers 0, for a closed one */

@@ -110,6 +110,21 @@ void smoe_system_binary(FILE *stream)
     _setmode(_fileno(stream), _O_BINARY);
 }
 
+bool smoe_system_fill_streams(void)
+{
+    return true; /* files do not take the place of closed streams */
+}
+
+bool smoe_system_is_terminal(FILE *stream)
+{
+    return _isatty(_fileno(stream)) != 0;
+}
+
+bool smoe_system_is_slash(char character)
+{
+    return character == '/' || character == '\\';
+}
+
 /* A handle that only asks about the file; a folder's too. */
 static HANDLE open_to_ask(const char *name)
 {
@@ -254,6 +269,24 @@ bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
 void smoe_system_binary(FILE *stream)
 {
     (void)stream;
+}
+
+bool smoe_system_fill_streams(void)
+{
+    for (int file = 0; file < 3; file++)
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return false;
+    return true;
+}
+
+bool smoe_system_is_terminal(FILE *stream)
+{
+    return isatty(fileno(stream)) != 0;
+}
+
+bool smoe_system_is_slash(char character)
+{
+    return character == '/';
 }
 
 static smoe_system_identity identity_of(const struct stat *status)

@@ -1,9 +1,7 @@
-#define _POSIX_C_SOURCE 200809L /* fcntl, open */
 #include "output.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -169,6 +167,16 @@ void program_files_release(program_files *files)
     *files = (program_files){0};
 }
 
+bool program_is_folder(const char *path)
+{
+    return smoe_system_identify(path).kind == SMOE_SYSTEM_FOLDER;
+}
+
+bool program_is_slash(char character)
+{
+    return smoe_system_is_slash(character);
+}
+
 bool program_is_same_file(const char *path, const char *other)
 {
     if (!path || !other)
@@ -288,13 +296,12 @@ void program_say(const char *program, const char *line)
 
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
 
-void program_begin(void)
+void program_begin(const char *program)
 {
-#ifndef _WIN32 /* whose files do not take the place of closed streams */
-    for (int file = 0; file < 3; file++)
-        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) < 0) /* reading, writing fails as before */
-            abort();
-#endif
+    if (smoe_system_fill_streams())
+        return;
+    fprintf(stderr, "%s: /dev/null cannot be opened in place of a closed stream: %s\n", program, strerror(errno));
+    exit(PROGRAM_FAILED);
 }
 
 int program_end(const char *program, int status)

@@ -35,6 +35,9 @@ bool program_files_write(program_files *files, const char *option, const char *p
 
 void program_files_release(program_files *files);
 
+bool program_is_folder(const char *path);
+bool program_is_slash(char character); /* what stands between the parts of a name */
+
 /* Whether a file is there by both names; NULL names none. */
 bool program_is_same_file(const char *path, const char *other);
 
@@ -71,8 +74,8 @@ void program_say(const char *program, const char *line);
 
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
 
-/* First of all in main: where stdin, stdout or stderr is closed, no file is to become it. */
-void program_begin(void);
+/* First of all in main: where stdin, stdout or stderr is closed, no file is to become it. program: "smoe-run". */
+void program_begin(const char *program);
 
 /* What was printed goes out now. False once stdout could not be written: program_end says so. */
 bool program_flush(void);

@@ -298,10 +298,43 @@ def a_closed_stdout_becomes_no_file():
     assert len(json.loads(read(path))['rows']) == 1, 'the table went into the file'
 
 
+NO_DEV_NULL = r'''
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int open(const char *name, int flags, ...)
+{
+    errno = EACCES;
+    return strcmp(name, "/dev/null") == 0 ? -1 : (int)syscall(SYS_openat, AT_FDCWD, name, flags, 0600);
+}
+
+int open64(const char *name, int flags, ...)
+{
+    return open(name, flags);
+}
+'''
+
+
+def a_closed_stream_that_nothing_can_replace_is_said():
+    if tap.SANITIZE:
+        raise tap.Skip('a sanitizer has to be loaded first')
+    tap.needs_its_own_place(BIN + 'devices')
+    shim = path_of('no_dev_null.so')
+    subprocess.run([tap.CC, '-shared', '-fPIC', '-x', 'c', '-', '-o', shim], input=NO_DEV_NULL, encoding='utf-8', check=True)
+    for program in ('run', 'devices', 'analyze', 'bench', 'digits', 'classify', 'embed'):
+        _, messages = run(program, status=1, env={**os.environ, 'LD_PRELOAD': shim}, stdout=None, preexec_fn=lambda: os.close(1))
+        assert messages == 'smoe-%s: /dev/null cannot be opened in place of a closed stream: Permission denied\n' % program, messages
+
+
 def stdout_has_several_names():
     for name in ('-', '/dev/stdout'):
         output, table = run(*BENCH, '--json', name)
         assert len(json.loads(output)['rows']) == 1 and 'hard' in table, (name, output, table)
+        refused('--dump: is written again for each row', *BENCH, '--dump', name)
     picture, file = path_of('named.png'), path_of('by name')
     pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
     for program, begin, text in ((('run', LAYER, '--out'), b'{"__metadata__"', 'experts       busiest'),
@@ -339,4 +372,4 @@ tap.run([what_is_read_is_not_overwritten, no_file_of_a_checkpoint_is_overwritten
          what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs,
          a_file_is_replaced_whole, a_file_keeps_its_group_or_none_has_access, a_write_that_fails_leaves_the_old_file,
          without_a_device_a_run_fails, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
-         a_closed_stdout_becomes_no_file, stdout_has_several_names])
+         a_closed_stdout_becomes_no_file, a_closed_stream_that_nothing_can_replace_is_said, stdout_has_several_names])

@@ -104,7 +104,7 @@ def vendors_have_two_files():
 
 
 def systems_differ_in_one_room():
-    report(matches((path for path in library_files('.c', '.h', '.inc') if not path.startswith(SYSTEM)), SYSTEMS,
+    report(matches((path for path in files('src', suffixes=('.c', '.h', '.inc')) if not path.startswith(SYSTEM)), SYSTEMS,
                    'systems differ in %s*.c' % SYSTEM))
 
 

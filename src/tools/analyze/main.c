@@ -62,7 +62,7 @@ int main(int count, char **arguments)
 {
     static analyze a; /* large */
     int status;
-    program_begin();
+    program_begin("smoe-analyze");
     if (!analyze_parse_options(&a, count, arguments, &status))
         return status;
     const char *json = a.options.json;

@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 {
     options wanted;
     program_line line;
-    program_begin();
+    program_begin("smoe-devices");
     if (!program_read(&description, argc, argv, &wanted, &line))
         return line.status;
     wanted.has_device = program_given(&line, "--device") != NULL;

@@ -136,6 +136,6 @@ int main(int count, char **arguments)
 {
     session s = {.log = {print_message, NULL}};
     int status;
-    program_begin();
+    program_begin("smoe-run");
     return run_parse_options(count, arguments, &s.options, &status) ? run_all(&s) : status;
 }
