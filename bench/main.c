@@ -20,8 +20,7 @@ static void receive(void *user, smoe_log_level level, const char *text)
         snprintf(state->error, sizeof state->error, "%s", text);
     if (level == SMOE_LOG_INFO || !state->print)
         return;
-    program_progress_clear();
-    fprintf(stderr, "smoe-bench: %s\n", text);
+    program_say("smoe-bench", "%s", text);
 }
 
 typedef struct bench {
@@ -36,8 +35,7 @@ typedef struct bench {
 
 static int fail(const bench *b, smoe_result result)
 {
-    program_progress_clear();
-    fprintf(stderr, "smoe-bench: %s%s%s\n", smoe_result_text(result), b->log.error[0] ? ": " : "", b->log.error);
+    program_say("smoe-bench", "%s%s%s", smoe_result_text(result), b->log.error[0] ? ": " : "", b->log.error);
     return PROGRAM_FAILED;
 }
 
@@ -269,7 +267,7 @@ static bool check_files(const bench_options *options)
     const bool good = program_files_write(&files, "--json", options->json, PROGRAM_JSON) &&
                       program_files_write(&files, "--dump", options->dump, PROGRAM_BYTES);
     if (!good)
-        program_say("smoe-bench", files.reason);
+        program_say("smoe-bench", "%s", files.reason);
     program_files_release(&files);
     return good;
 }

@@ -62,7 +62,7 @@ static void print_message(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
     if (level != SMOE_LOG_INFO)
-        fprintf(stderr, "smoe-digits: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+        program_say("smoe-digits", "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
 /* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. */
@@ -95,7 +95,7 @@ static const void *require_tensor(const smoe_layer_file *file, const char *path,
     if (tensor && tensor->type == type && tensor->rank == (columns ? 2u : 1u) && tensor->shape[0] == rows &&
         (!columns || tensor->shape[1] == columns))
         return tensor->data;
-    fprintf(stderr, "smoe-digits: %s: tensor %s is missing or not %s [%llu%s%.0llu]\n", path, name,
+    program_say("smoe-digits", "%s: tensor %s is missing or not %s [%llu%s%.0llu]", path, name,
             type == SMOE_TENSOR_UINT8 ? "U8" : "F32", (unsigned long long)rows, columns ? ", " : "", (unsigned long long)columns);
     return NULL;
 }
@@ -107,7 +107,7 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
     const smoe_tensor *images = smoe_layer_file_tensor(*file, "images");
     uint64_t count = images ? images->shape[0] : 1;
     if (count == 0 || count > SMOE_MAX_TOKENS) {
-        fprintf(stderr, "smoe-digits: %s: images must have 1 to %u rows\n", path, SMOE_MAX_TOKENS);
+        program_say("smoe-digits", "%s: images must have 1 to %u rows", path, SMOE_MAX_TOKENS);
         return false;
     }
     data->count = (uint32_t)count;
@@ -121,7 +121,7 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
         for (uint32_t p = 0; p < DIGITS_PIXELS; p++)
             legal = legal && data->images[i * DIGITS_PIXELS + p] <= DIGITS_INK;
         if (!legal) {
-            fprintf(stderr, "smoe-digits: %s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1\n", path, i);
+            program_say("smoe-digits", "%s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1", path, i);
             return false;
         }
     }
@@ -188,7 +188,7 @@ static bool classify(digits_run *run, const digits_options *options, const digit
     y = malloc(sizeof *y * run->count * width);
     run->report = malloc(sizeof *run->report * run->count * SMOE_REPORT_STRIDE(plan->max_active));
     if (!x || !y || !run->report) {
-        fprintf(stderr, "smoe-digits: out of memory\n");
+        program_say("smoe-digits", "out of memory");
         goto done;
     }
     for (uint32_t t = 0; t < run->count; t++) {
@@ -237,13 +237,13 @@ int main(int argc, char **argv)
                     options.model ? options.model : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"), &log))
         goto done;
     if (options.one && options.index >= data.count) {
-        fprintf(stderr, "smoe-digits: --index: must be below %u, the number of digits in the data\n", data.count);
+        program_say("smoe-digits", "--index: must be below %u, the number of digits in the data", data.count);
         goto done;
     }
     run.index = malloc(sizeof *run.index * data.count);
     run.results = calloc(data.count, sizeof *run.results);
     if (!run.index || !run.results) {
-        fprintf(stderr, "smoe-digits: out of memory\n");
+        program_say("smoe-digits", "out of memory");
         status = PROGRAM_FAILED;
         goto done;
     }
@@ -251,7 +251,7 @@ int main(int argc, char **argv)
         if (options.one ? i == options.index : data.held_out[i] == 1)
             run.index[run.count++] = i;
     if (run.count == 0) {
-        fprintf(stderr, "smoe-digits: the data holds no held-out digit\n");
+        program_say("smoe-digits", "the data holds no held-out digit");
         goto done;
     }
     status = PROGRAM_FAILED;

@@ -286,8 +286,13 @@ void program_printf(const char *format, ...)
     va_end(arguments);
 }
 
-void program_say(const char *program, const char *line)
+void program_say(const char *program, const char *format, ...)
 {
+    char line[PROGRAM_LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
     program_progress_clear();
     fprintf(stderr, "%s: ", program);
     program_print(stderr, line);

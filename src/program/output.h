@@ -69,8 +69,12 @@ __attribute__((format(printf, 1, 2)))
 #endif
 void program_printf(const char *format, ...);
 
-/* One line on stderr, whatever bytes it has: "PROGRAM: LINE". */
-void program_say(const char *program, const char *line);
+/* One line on stderr, whatever bytes it has: "PROGRAM: LINE"; from PROGRAM_LINE_SIZE on it is cut off. */
+enum { PROGRAM_LINE_SIZE = 4 * SMOE_SYSTEM_NAME_SIZE };
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void program_say(const char *program, const char *format, ...);
 
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
 

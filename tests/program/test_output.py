@@ -19,6 +19,7 @@ from tensor_file import Tensor
 
 BIN = tap.BUILD + '/bin/smoe-'
 LAYER = os.path.join(FOLDER, '..', 'golden', 'one_expert.safetensors')
+SMOOTH = os.path.join(FOLDER, '..', 'golden', 'smooth_small.safetensors')
 MODEL = os.path.join(FOLDER, '..', 'vision', 'gmoe_smooth_top2.safetensors')
 CAPABILITIES = os.path.join(FOLDER, '..', 'drivers', 'devices', 'radv_navi21.json')
 BENCH = ('bench', '--shape', '4,2,8,6,4', '--repeat', '1', '--no-peak', '--weights', 'f32')
@@ -330,6 +331,22 @@ def a_closed_stream_that_nothing_can_replace_is_said():
         assert messages == 'smoe-%s: /dev/null cannot be opened in place of a closed stream: Permission denied\n' % program, messages
 
 
+def any_name_stays_on_its_line():
+    def named(name, source):
+        return shutil.copy(source, path_of(name + '\x1b[1m\n'))
+    layer, device, plain = named('layer', LAYER), named('device', CAPABILITIES), path_of('plain\x1b[1m\n')
+    run('run', layer, '--write', plain)
+    for program, count in ((('run', layer), 1), (('run', layer, '--x', layer), 1), (('run', layer, layer), 4),
+                           (('devices', '--as', device), 1), (('analyze', 'cost', named('smooth', SMOOTH)), 1)):
+        output, messages = run(*program)
+        assert output.count('\\x1b[1m\\n') == count and '\x1b' not in output + messages, (program, output, messages)
+    for program in (('run', '--check', plain), ('run', layer, '--x', named('model', MODEL)), ('digits', '--model', layer),
+                    ('digits', '--data', layer), ('analyze', 'cost', layer)):
+        _, messages = run(*program, status=2)
+        lines = messages.splitlines()
+        assert lines and all('\\x1b[1m\\n: ' in line and '\x1b' not in line for line in lines), (program, messages)
+
+
 def stdout_has_several_names():
     for name in ('-', '/dev/stdout'):
         output, table = run(*BENCH, '--json', name)
@@ -372,4 +389,5 @@ tap.run([what_is_read_is_not_overwritten, no_file_of_a_checkpoint_is_overwritten
          what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs,
          a_file_is_replaced_whole, a_file_keeps_its_group_or_none_has_access, a_write_that_fails_leaves_the_old_file,
          without_a_device_a_run_fails, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
-         a_closed_stdout_becomes_no_file, a_closed_stream_that_nothing_can_replace_is_said, stdout_has_several_names])
+         a_closed_stdout_becomes_no_file, a_closed_stream_that_nothing_can_replace_is_said,
+         any_name_stays_on_its_line, stdout_has_several_names])

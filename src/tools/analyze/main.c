@@ -12,8 +12,7 @@ static void receive(void *user, smoe_log_level level, const char *text)
         snprintf(a->error, sizeof a->error, "%s", text);
     if (level == SMOE_LOG_INFO || !a->print_log)
         return;
-    program_progress_clear();
-    fprintf(stderr, "smoe-analyze: %s\n", text);
+    program_say("smoe-analyze", "%s", text);
 }
 
 static int run(analyze *a, const char *json)

@@ -2,6 +2,7 @@
 #include "analyze.h"
 #include "program/output.h"
 #include "program/progress.h"
+#include "program/text.h"
 
 #include <cjson/cJSON.h>
 
@@ -117,7 +118,7 @@ int analyze_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    program_say("smoe-analyze", line);
+    program_say("smoe-analyze", "%s", line);
     return PROGRAM_FAILED;
 }
 
@@ -166,11 +167,20 @@ void analyze_put_value(analyze *a, const char *name, double value, const char *a
         fprintf(a->out, "%s: %s\n", about, format_number(text, value));
 }
 
+/* It may be a file's name, or have one in it. */
+static void print_line(FILE *out, const char *text)
+{
+    program_print(out, text);
+    fputc('\n', out);
+}
+
 void analyze_put_text(analyze *a, const char *name, const char *text, const char *about)
 {
     add_text(a, part(a, "texts"), name, text);
-    if (about)
-        fprintf(a->out, "%s: %s\n", about, text);
+    if (!about)
+        return;
+    fprintf(a->out, "%s: ", about);
+    print_line(a->out, text);
 }
 
 void analyze_put_array(analyze *a, const char *name, const double *values, size_t count)
@@ -187,7 +197,7 @@ void analyze_put_note(analyze *a, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     add_text(a, part(a, "notes"), NULL, text);
-    fprintf(a->out, "%s\n", text);
+    print_line(a->out, text);
 }
 
 static void print_error(FILE *out, double error)

@@ -10,6 +10,7 @@
 #include "devices.h"
 #include "program/options.h"
 #include "program/output.h"
+#include "program/text.h"
 
 typedef struct options {
     const char *as, *json;
@@ -40,7 +41,7 @@ static void print_log(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
     (void)level;
-    fprintf(stderr, "smoe-devices: %s\n", text);
+    program_say("smoe-devices", "%s", text);
 }
 
 static const smoe_log to_stderr = {print_log, NULL};
@@ -76,7 +77,7 @@ static int write_file(const char *path, const smoe_device_info *info)
         good = program_output_close(&output, true);
     }
     if (!good)
-        program_say("smoe-devices", output.reason);
+        program_say("smoe-devices", "%s", output.reason);
     return good ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
@@ -108,7 +109,9 @@ static int run(const options *wanted)
         status = info ? write_file(wanted->json, info) : PROGRAM_FAILED;
     } else {
         for (uint32_t i = 0; i < count; i++) {
-            printf("%s%u: %s\n", i ? "\n" : "", i, infos[i].name);
+            printf("%s%u: ", i ? "\n" : "", i);
+            program_print(stdout, infos[i].name);
+            printf("\n");
             print_device(&infos[i]);
         }
         if (count == 0)
@@ -137,7 +140,10 @@ static int run_as(const options *wanted)
         return PROGRAM_REFUSED;
     if (wanted->json)
         return write_file(wanted->json, &info);
-    printf("%s: %s\n", wanted->as, info.name);
+    program_print(stdout, wanted->as);
+    printf(": ");
+    program_print(stdout, info.name);
+    printf("\n");
     print_device(&info);
     return PROGRAM_OK;
 }
@@ -150,7 +156,7 @@ static bool check_files(const options *wanted)
         program_files_read(&files, "the file of --as", wanted->as);
     const bool good = program_files_write(&files, "--json", wanted->json, PROGRAM_JSON);
     if (!good)
-        program_say("smoe-devices", files.reason);
+        program_say("smoe-devices", "%s", files.reason);
     program_files_release(&files);
     return good;
 }

@@ -2,7 +2,6 @@
 #include "run.h"
 
 #include "program/output.h"
-#include "program/progress.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -69,9 +68,8 @@ static const void *find(const run *r, const char *name, smoe_tensor_type type, u
     if (tensor && tensor->type == type && tensor->rank == rank && tensor->shape[0] == r->params.token_count &&
         (!width || tensor->shape[1] == width))
         return tensor->data;
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", r->source.path, name,
-            tensor ? "not of the type and shape that the layer's results have" : "missing");
+    program_say("smoe-run", "%s: --check: tensor %s is %s", r->source.path, name,
+                tensor ? "not of the type and shape that the layer's results have" : "missing");
     return NULL;
 }
 

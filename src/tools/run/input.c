@@ -1,6 +1,7 @@
 /* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file says. */
 #include "run.h"
 
+#include "program/output.h"
 #include "program/progress.h"
 
 #include <math.h>
@@ -87,8 +88,7 @@ static int load_x(run *r)
     const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 && x->shape[0] <= SMOE_MAX_TOKENS &&
                        x->shape[1] == r->plan.d_model;
     if (!right) {
-        program_progress_clear();
-        fprintf(stderr, "smoe-run: %s: tensor x must be F32 [T,%u], T from 1 to %u\n", path, r->plan.d_model, SMOE_MAX_TOKENS);
+        program_say("smoe-run", "%s: tensor x must be F32 [T,%u], T from 1 to %u", path, r->plan.d_model, SMOE_MAX_TOKENS);
         return PROGRAM_REFUSED;
     }
     r->x = x->data;

@@ -13,8 +13,7 @@ static void print_message(void *user, smoe_log_level level, const char *text)
     (void)user;
     if (level == SMOE_LOG_INFO)
         return;
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+    program_say("smoe-run", "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
 /* What the runs of one command share. */

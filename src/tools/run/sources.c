@@ -48,7 +48,7 @@ bool run_output_path(const run_options *options, const run_source *source, const
                                                                  ending, SUFFIX);
     if (length > 0 && length < RUN_PATH_SIZE)
         return true;
-    fprintf(stderr, "smoe-run: %s: the name of its output is longer than %d bytes\n", source->path, RUN_PATH_SIZE - 1);
+    program_say("smoe-run", "%s: the name of its output is longer than %d bytes", source->path, RUN_PATH_SIZE - 1);
     return false;
 }
 
@@ -83,7 +83,7 @@ static bool write_output(const run_options *options, program_files *files, uint3
     if (!run_output_path(options, &source, given, ending, path))
         return false;
     if (!program_files_write(files, option, path, PROGRAM_SAFETENSORS)) {
-        program_say("smoe-run", files->reason);
+        program_say("smoe-run", "%s", files->reason);
         return false;
     }
     return true;

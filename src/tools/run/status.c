@@ -1,9 +1,7 @@
 /* What ends a run, in words and as an exit status. */
 #include "run.h"
 
-#include <stdio.h>
-
-#include "program/progress.h"
+#include "program/output.h"
 
 int run_status(smoe_result result)
 {
@@ -17,7 +15,6 @@ int run_status(smoe_result result)
 
 int run_refuse(const run *r, const char *text)
 {
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: %s: %s\n", r->source.path, text);
+    program_say("smoe-run", "%s: %s", r->source.path, text);
     return PROGRAM_REFUSED;
 }

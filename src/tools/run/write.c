@@ -11,7 +11,7 @@ static bool begin_writing(program_output *output, const char *path, const char *
 {
     const bool named = program_output_name(output, path, name);
     if (!named)
-        program_say("smoe-run", output->reason);
+        program_say("smoe-run", "%s", output->reason);
     return named;
 }
 
@@ -20,7 +20,7 @@ static int end_writing(program_output *output, smoe_result result)
 {
     const bool written = program_output_close(output, result == SMOE_SUCCESS);
     if (!written)
-        program_say("smoe-run", output->reason);
+        program_say("smoe-run", "%s", output->reason);
     return written && result == SMOE_SUCCESS ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
