@@ -8,8 +8,7 @@
 
 #include <stdio.h>
 
-/* Exit statuses. */
-enum { BENCH_OK = 0, BENCH_FAILED = 1 /* the device or the validation layers */, BENCH_REFUSED = 2 /* the command line */ };
+#include "program/options.h"
 
 #define BENCH_MAX_TOKEN_COUNTS 4
 #define BENCH_TYPE_COUNT 3 /* smoe_type */

@@ -1,5 +1,6 @@
 /* The results as JSON. README.md lists the members. */
 #include "bench.h"
+#include "program/output.h"
 
 #include "bench_commit.h" /* made by the build */
 
@@ -225,7 +226,7 @@ bool bench_write_json(const char *path, const bench_options *options, const benc
     char *text = j.failed ? NULL : cJSON_Print(root);
     cJSON_Delete(root);
     if (!text)
-        fprintf(stderr, "smoe-bench: %s: no host memory for the document\n", path);
+        program_say("smoe-bench", "%s: no host memory for the document", path);
     const bool written = text && bench_write_file(path, text, strlen(text), "\n");
     cJSON_free(text);
     return written;

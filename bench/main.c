@@ -20,8 +20,7 @@ static void receive(void *user, smoe_log_level level, const char *text)
         snprintf(state->error, sizeof state->error, "%s", text);
     if (level == SMOE_LOG_INFO || !state->print)
         return;
-    program_progress_clear();
-    fprintf(stderr, "smoe-bench: %s\n", text);
+    program_say("smoe-bench", "%s", text);
 }
 
 typedef struct bench {
@@ -36,9 +35,8 @@ typedef struct bench {
 
 static int fail(const bench *b, smoe_result result)
 {
-    program_progress_clear();
-    fprintf(stderr, "smoe-bench: %s%s%s\n", smoe_result_text(result), b->log.error[0] ? ": " : "", b->log.error);
-    return BENCH_FAILED;
+    program_say("smoe-bench", "%s%s%s", smoe_result_text(result), b->log.error[0] ? ": " : "", b->log.error);
+    return PROGRAM_FAILED;
 }
 
 static uint32_t max_tokens(const bench_preset *preset)
@@ -130,7 +128,7 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
     smoe_device_layer *layer = NULL, *plain = NULL;
     char unsupported[BENCH_REASON_SIZE];
     bench_plan_times plan_times = {0};
-    int status = BENCH_OK;
+    int status = PROGRAM_OK;
 
     snprintf(unsupported, sizeof unsupported, "%.*s", BENCH_REASON_SIZE - 1, reason);
     program_progress((double)b->result.row_count, b->row_total, "rows");
@@ -141,7 +139,7 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
         if (result != SMOE_SUCCESS && !explain(b, result, unsupported))
             status = fail(b, result);
     }
-    for (int i = 0; status == BENCH_OK && i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++) {
+    for (int i = 0; status == PROGRAM_OK && i < BENCH_MAX_TOKEN_COUNTS && preset->tokens[i] > 0; i++) {
         program_progress((double)b->result.row_count, b->row_total, "rows");
         bench_row *row = add_row(b, preset, plan, preset->tokens[i], unsupported);
         smoe_result result = row ? SMOE_SUCCESS : SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -157,7 +155,7 @@ static int run_type(bench *b, const bench_preset *preset, const bench_data *data
         } else {
             program_progress_clear();
             bench_print_row(b->out, &b->result, row);
-            status = keep_rows(b) ? BENCH_OK : BENCH_FAILED;
+            status = keep_rows(b) ? PROGRAM_OK : PROGRAM_FAILED;
         }
     }
     smoe_device_layer_destroy(plain);
@@ -176,7 +174,7 @@ static int run_preset(bench *b, const bench_preset *preset)
     char reasons[BENCH_TYPE_COUNT][BENCH_REASON_SIZE] = {"", "", ""};
     smoe_plan_desc plan = preset->plan;
     bench_data data = {0};
-    int status = BENCH_OK;
+    int status = PROGRAM_OK;
 
     const uint32_t extra = b->options.hard_only ? 0 : 4;
     const uint32_t roomy = plan.top_k + extra < plan.expert_count ? plan.top_k + extra : plan.expert_count;
@@ -193,7 +191,7 @@ static int run_preset(bench *b, const bench_preset *preset)
         for (int type = 0; type < BENCH_TYPE_COUNT; type++)
             if (!reasons[type][0])
                 snprintf(reasons[type], sizeof reasons[type], "no host memory for the weights");
-    for (int type = 0; status == BENCH_OK && type < BENCH_TYPE_COUNT; type++) {
+    for (int type = 0; status == PROGRAM_OK && type < BENCH_TYPE_COUNT; type++) {
         set_type(&plan, (smoe_type)type, b->options.mixed_precision);
         if (b->options.weights[type])
             status = run_type(b, preset, &data, &plan, reasons[type]);
@@ -228,7 +226,7 @@ static int run_all(bench *b)
     const smoe_log log = {receive, &b->log};
     const smoe_device_desc desc = {.selector = b->options.device, .validation = b->options.validate,
                                    .masked_capabilities = b->options.mask, .log = &log};
-    int status = BENCH_OK;
+    int status = PROGRAM_OK;
 
     const smoe_result result = smoe_device_create(&desc, &b->device);
     if (result != SMOE_SUCCESS)
@@ -241,10 +239,10 @@ static int run_all(bench *b)
     bench_print_device(b->out, &b->options, &b->result);
     program_progress_begin(false);
     choose_rows(b);
-    for (size_t i = 0; status == BENCH_OK && i < bench_preset_count; i++)
+    for (size_t i = 0; status == PROGRAM_OK && i < bench_preset_count; i++)
         if (b->options.presets[i])
             status = run_preset(b, &b->presets[i]);
-    if (status == BENCH_OK && b->options.has_shape)
+    if (status == PROGRAM_OK && b->options.has_shape)
         status = run_preset(b, &b->options.shape);
     program_progress_clear();
     return status;
@@ -256,11 +254,11 @@ static int finish(bench *b, int status)
     if (b->options.validate && b->device) {
         const uint32_t messages = smoe_device_validation_count(b->device);
         fprintf(b->out, "validation: %u messages\n", messages);
-        status = messages > 0 && status == BENCH_OK ? BENCH_FAILED : status;
+        status = messages > 0 && status == PROGRAM_OK ? PROGRAM_FAILED : status;
     }
     smoe_device_destroy(b->device);
     free(b->result.rows);
-    return program_end("smoe-bench", status, BENCH_FAILED);
+    return program_end("smoe-bench", status);
 }
 
 static bool check_files(const bench_options *options)
@@ -269,7 +267,7 @@ static bool check_files(const bench_options *options)
     const bool good = program_files_write(&files, "--json", options->json, PROGRAM_JSON) &&
                       program_files_write(&files, "--dump", options->dump, PROGRAM_BYTES);
     if (!good)
-        program_say("smoe-bench", files.reason);
+        program_say("smoe-bench", "%s", files.reason);
     program_files_release(&files);
     return good;
 }
@@ -278,22 +276,22 @@ int main(int count, char **arguments)
 {
     bench b;
     int status;
-    program_begin();
+    program_begin("smoe-bench");
     memset(&b, 0, sizeof b);
     if (!bench_parse_options(count, arguments, &b.options, &status))
         return status;
     if (b.options.list) {
         bench_print_presets(stdout);
-        return program_end("smoe-bench", BENCH_OK, BENCH_FAILED);
+        return program_end("smoe-bench", PROGRAM_OK);
     }
     if (!check_files(&b.options))
-        return BENCH_REFUSED;
-    b.out = program_is_stdout(b.options.json) || program_is_stdout(b.options.dump) ? stderr : stdout;
+        return PROGRAM_REFUSED;
+    b.out = program_text();
     b.log.print = b.options.validate;
     status = run_all(&b);
     if (b.result.row_count > 0)
         bench_print_summary(b.out, &b.result);
     if (program_is_stdout(b.options.json) && b.result.row_count > 0 && !bench_write_json(b.options.json, &b.options, &b.result))
-        status = BENCH_FAILED;
+        status = PROGRAM_FAILED;
     return finish(&b, status);
 }

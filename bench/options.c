@@ -1,11 +1,10 @@
 /* The command line. */
 #include "bench.h"
+#include "program/output.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "program/options.h"
 
 /* A whole number at *text, which moves behind it. */
 static bool read_count(const char **text, uint32_t largest, uint32_t *out)
@@ -100,7 +99,8 @@ static const program_desc description = {
     .about = "Times smooth mixture-of-experts layers on a Vulkan device, stage by stage, hard against smooth routing.",
     .usage = {"[options]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0, with unsupported rows too; 1 if the device or the validation failed; 2 for a wrong command line.",
+    .details = "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed; 2 for a wrong command line,\n"
+               "or an output that may not be written.",
 };
 
 static bool refuse(const char *option, const char *rule)
@@ -119,6 +119,8 @@ static bool complete(bench_options *options)
         return refuse("--shape", "stands in place of presets: give either");
     for (size_t i = 0; i < bench_preset_count && !options->has_shape; i++)
         options->presets[i] = options->presets[i] || !any_preset;
+    if (program_is_stdout(options->dump))
+        return refuse("--dump", "is written again for each row: give a file's name");
     if (options->peer_data && !(options->has_shape && options->shape.plan.gated))
         return refuse("--peer-data", "needs --shape E,k,D,H,T,gated: the peer's program has no other layers");
     if (options->hard_only && (!isnan(options->eps) || !isnan(options->group_eps)))
@@ -151,6 +153,6 @@ bool bench_parse_options(int count, char **arguments, bench_options *options, in
     *status = line.status;
     if (!read)
         return false;
-    *status = BENCH_REFUSED;
+    *status = PROGRAM_REFUSED;
     return options->list || complete(options);
 }

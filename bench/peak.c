@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define GROUP_SIZE 64u
-#define GROUP_BYTES 16384u        /* what a workgroup of copy.comp and read.comp covers */
+#define WORKGROUP_SIZE 64u
+#define WORKGROUP_BYTES 16384u    /* what a workgroup of copy.comp and read.comp covers */
 #define FMA_FLOP_PER_ROUND 256.0  /* fma.comp: 16 multiply-adds in each of 8 chains */
 #define FMA_MIN_ROUNDS 64u        /* an invocation's own start and end vanish beside them */
 #define FMA_MIN_TIME 10e6         /* nanoseconds: and so do the dispatch's */
@@ -21,11 +21,11 @@ static VkDeviceSize choose_size(const smoe_device_info *info)
 {
     VkDeviceSize size = (VkDeviceSize)(info->type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 128 : 512) << 20;
     const VkDeviceSize limits[] = {info->max_storage_buffer_range, info->max_allocation_size, info->device_memory_size / 8,
-                                   (VkDeviceSize)info->max_workgroup_count[0] * GROUP_BYTES};
+                                   (VkDeviceSize)info->max_workgroup_count[0] * WORKGROUP_BYTES};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (limits[i] > 0 && limits[i] < size) /* 0: unknown */
             size = limits[i];
-    return size / GROUP_BYTES * GROUP_BYTES;
+    return size / WORKGROUP_BYTES * WORKGROUP_BYTES;
 }
 
 typedef struct peak_push {
@@ -83,7 +83,7 @@ static void release(peak_run *run)
 
 /* Runs a pipeline, or a copy command for VK_NULL_HANDLE, and gives its nanoseconds on the device, or on the host where the device has no
  * timestamps. */
-static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t groups, double *nanoseconds)
+static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t workgroups, double *nanoseconds)
 {
     compute *gpu = &run->gpu;
     const VkBufferCopy whole = {0, 0, run->buffers[0].size};
@@ -93,7 +93,7 @@ static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push,
         return false;
     compute_first_stamp(gpu, run->stamps, 2);
     if (pipeline)
-        compute_dispatch(gpu, &run->layout, pipeline, run->set, push, sizeof *push, groups, 1, 1);
+        compute_dispatch(gpu, &run->layout, pipeline, run->set, push, sizeof *push, workgroups, 1, 1);
     else
         gpu->vk.vkCmdCopyBuffer(gpu->commands, run->buffers[0].buffer, run->buffers[1].buffer, 1, &whole);
     compute_stamp(gpu, run->stamps, 1);
@@ -110,11 +110,11 @@ static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push,
 }
 
 /* The shortest of some runs; the first warms up. */
-static bool best_time(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t groups, double *best)
+static bool best_time(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t workgroups, double *best)
 {
     for (uint32_t i = 0; i <= run->repeats; i++) {
         double time;
-        if (!time_once(run, pipeline, push, groups, &time))
+        if (!time_once(run, pipeline, push, workgroups, &time))
             return false;
         if (i == 1 || (i > 1 && time < *best))
             *best = time;
@@ -130,7 +130,7 @@ static bool measure_bytes(peak_run *run, const uint32_t *spirv, size_t spirv_siz
     double time = 0;
 
     bool done = !spirv || compute_create_pipeline(gpu, &run->layout, spirv, spirv_size, NULL, 0, &pipeline);
-    done = done && best_time(run, pipeline, &push, (uint32_t)(run->buffers[0].size / GROUP_BYTES), &time);
+    done = done && best_time(run, pipeline, &push, (uint32_t)(run->buffers[0].size / WORKGROUP_BYTES), &time);
     gpu->vk.vkDestroyPipeline(gpu->device, pipeline, NULL);
     if (done && time > 0)
         *out = bytes / time * 1e9;
@@ -140,21 +140,21 @@ static bool measure_bytes(peak_run *run, const uint32_t *spirv, size_t spirv_siz
 static bool measure_fma(peak_run *run, bool cpu, double *out)
 {
     compute *gpu = &run->gpu;
-    const uint32_t groups = cpu ? 1024 : 16384; /* far more than run at once */
+    const uint32_t workgroups = cpu ? 1024 : 16384; /* far more than run at once */
     peak_push push = {FMA_MIN_ROUNDS, 0.999f, 0.001f};
     VkPipeline pipeline = VK_NULL_HANDLE;
     double time = 0;
 
     bool done = compute_create_pipeline(gpu, &run->layout, bench_fma_spirv, sizeof bench_fma_spirv, NULL, 0, &pipeline);
     for (; done && push.count < 1u << 20; push.count *= 2) {
-        done = time_once(run, pipeline, &push, groups, &time);
+        done = time_once(run, pipeline, &push, workgroups, &time);
         if (time > FMA_MIN_TIME)
             break;
     }
-    done = done && best_time(run, pipeline, &push, groups, &time);
+    done = done && best_time(run, pipeline, &push, workgroups, &time);
     gpu->vk.vkDestroyPipeline(gpu->device, pipeline, NULL);
     if (done && time > 0)
-        *out = FMA_FLOP_PER_ROUND * push.count * groups * GROUP_SIZE / time * 1e9;
+        *out = FMA_FLOP_PER_ROUND * push.count * workgroups * WORKGROUP_SIZE / time * 1e9;
     return done;
 }
 

@@ -12,6 +12,6 @@ bool bench_write_file(const char *path, const void *data, size_t size, const cha
         written = program_output_close(&output, true);
     }
     if (!written)
-        program_say("smoe-bench", output.reason);
+        program_say("smoe-bench", "%s", output.reason);
     return written;
 }

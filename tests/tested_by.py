@@ -1,5 +1,5 @@
-"""Where the files of the libraries are tested. NAME.c has its test in a test_NAME.c or test_NAME.py of some folder of tests/, or a row
-here; tests/style looks for one of the two."""
+"""Where the files of the libraries, and what programs share, are tested. NAME.c has its test in a test_NAME.c or test_NAME.py of some
+folder of tests/, or a row here; tests/style looks for one of the two."""
 import collections
 
 TestedBy = collections.namedtuple('TestedBy', 'files tests what')
@@ -36,6 +36,8 @@ TESTED_BY = (
     TestedBy('src/objects/descriptors.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
     TestedBy('src/objects/forward.c', 'tests/check/test_arguments_forward.c', 'arguments; test_recording has the commands'),
     TestedBy('src/objects/record_*.c', 'tests/check/test_barriers.c', 'which dispatches a forward has; test_stages what they compute'),
+    TestedBy('src/program/option_*.c', 'tests/unit/test_options.c', 'values of every kind; tests/samples has every program\'s help'),
+    TestedBy('src/program/text.c', 'tests/program/test_output.py', 'names of any bytes; tests/vision/test_names.py has directions'),
     TestedBy('src/vulkan/device_table.c', 'tests/unit/test_context.c', 'devices that lack a function'),
     TestedBy('src/vulkan/device_info.c', 'tests/unit/test_context.c', 'what Vulkan reports of a device that is not there'),
     TestedBy('src/vulkan/instance.c', 'tests/unit/test_context.c', 'the functions of an instance that is not there'),

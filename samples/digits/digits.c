@@ -42,7 +42,7 @@ static const program_desc description = {
     .about = "Classifies handwritten digits with a small smooth mixture-of-experts model, and shows which experts ran.",
     .usage = {"[options]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0 ran, 1 failed, 2 wrong options.",
+    .details = "Exit status: 0; 1 if the device or validation failed; 2 for a wrong command line, model or data.",
 };
 
 /* False where the program is to exit with *status. */
@@ -62,7 +62,7 @@ static void print_message(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
     if (level != SMOE_LOG_INFO)
-        fprintf(stderr, "smoe-digits: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+        program_say("smoe-digits", "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
 /* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. */
@@ -95,7 +95,7 @@ static const void *require_tensor(const smoe_layer_file *file, const char *path,
     if (tensor && tensor->type == type && tensor->rank == (columns ? 2u : 1u) && tensor->shape[0] == rows &&
         (!columns || tensor->shape[1] == columns))
         return tensor->data;
-    fprintf(stderr, "smoe-digits: %s: tensor %s is missing or not %s [%llu%s%.0llu]\n", path, name,
+    program_say("smoe-digits", "%s: tensor %s is missing or not %s [%llu%s%.0llu]", path, name,
             type == SMOE_TENSOR_UINT8 ? "U8" : "F32", (unsigned long long)rows, columns ? ", " : "", (unsigned long long)columns);
     return NULL;
 }
@@ -107,7 +107,7 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
     const smoe_tensor *images = smoe_layer_file_tensor(*file, "images");
     uint64_t count = images ? images->shape[0] : 1;
     if (count == 0 || count > SMOE_MAX_TOKENS) {
-        fprintf(stderr, "smoe-digits: %s: images must have 1 to %u rows\n", path, SMOE_MAX_TOKENS);
+        program_say("smoe-digits", "%s: images must have 1 to %u rows", path, SMOE_MAX_TOKENS);
         return false;
     }
     data->count = (uint32_t)count;
@@ -121,7 +121,7 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
         for (uint32_t p = 0; p < DIGITS_PIXELS; p++)
             legal = legal && data->images[i * DIGITS_PIXELS + p] <= DIGITS_INK;
         if (!legal) {
-            fprintf(stderr, "smoe-digits: %s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1\n", path, i);
+            program_say("smoe-digits", "%s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1", path, i);
             return false;
         }
     }
@@ -154,24 +154,33 @@ static void answer_digit(digits_result *result, const float *logits)
     result->answer = isfinite(sum) ? best : DIGITS_NO_ANSWER;
 }
 
-static bool classify(digits_run *run, const digits_options *options, const char *model_path, smoe_device *device, const smoe_log *log)
+/* The model's file, and what it holds beside the plan and the numbers of a forward. */
+typedef struct digits_model {
+    smoe_layer_file *file;
+    smoe_host_weights weights;
+    const float *embed_weight, *embed_bias, *head_weight, *head_bias;
+} digits_model;
+
+static bool open_model(digits_model *model, digits_run *run, const char *path, const smoe_log *log)
+{
+    if (smoe_layer_file_open(path, NULL, log, &model->file) != SMOE_SUCCESS ||
+        smoe_layer_file_layer(model->file, &run->plan, &run->params, &model->weights) != SMOE_SUCCESS)
+        return false;
+    const uint32_t width = run->plan.d_model;
+    model->embed_weight = require_tensor(model->file, path, "embed.weight", SMOE_TENSOR_FLOAT32, width, DIGITS_PIXELS);
+    model->embed_bias = require_tensor(model->file, path, "embed.bias", SMOE_TENSOR_FLOAT32, width, 0);
+    model->head_weight = require_tensor(model->file, path, "head.weight", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, width);
+    model->head_bias = require_tensor(model->file, path, "head.bias", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, 0);
+    return model->embed_weight && model->embed_bias && model->head_weight && model->head_bias;
+}
+
+static bool classify(digits_run *run, const digits_options *options, const digits_model *model, smoe_device *device)
 {
     bool done = false;
-    smoe_layer_file *file = NULL;
     smoe_device_layer *layer = NULL;
     float *x = NULL, *y = NULL;
-    smoe_host_weights weights;
     smoe_plan_desc *plan = &run->plan;
-    if (smoe_layer_file_open(model_path, NULL, log, &file) != SMOE_SUCCESS ||
-        smoe_layer_file_layer(file, plan, &run->params, &weights) != SMOE_SUCCESS)
-        goto done;
-    uint32_t width = plan->d_model;
-    const float *embed_weight = require_tensor(file, model_path, "embed.weight", SMOE_TENSOR_FLOAT32, width, DIGITS_PIXELS);
-    const float *embed_bias = require_tensor(file, model_path, "embed.bias", SMOE_TENSOR_FLOAT32, width, 0);
-    const float *head_weight = require_tensor(file, model_path, "head.weight", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, width);
-    const float *head_bias = require_tensor(file, model_path, "head.bias", SMOE_TENSOR_FLOAT32, DIGITS_CLASSES, 0);
-    if (!embed_weight || !embed_bias || !head_weight || !head_bias)
-        goto done;
+    const uint32_t width = plan->d_model;
     plan->min_tokens = plan->max_tokens = run->params.token_count = run->count;
     plan->max_active = plan->max_active ? plan->max_active : plan->expert_count;
     run->params.eps = !isnan(options->eps) ? options->eps : run->params.eps;
@@ -179,16 +188,16 @@ static bool classify(digits_run *run, const digits_options *options, const char 
     y = malloc(sizeof *y * run->count * width);
     run->report = malloc(sizeof *run->report * run->count * SMOE_REPORT_STRIDE(plan->max_active));
     if (!x || !y || !run->report) {
-        fprintf(stderr, "smoe-digits: out of memory\n");
+        program_say("smoe-digits", "out of memory");
         goto done;
     }
     for (uint32_t t = 0; t < run->count; t++) {
         float pixels[DIGITS_PIXELS];
         for (uint32_t p = 0; p < DIGITS_PIXELS; p++)
             pixels[p] = (float)run->data->images[run->index[t] * DIGITS_PIXELS + p] / (float)DIGITS_INK;
-        linear(x + (size_t)t * width, embed_weight, embed_bias, pixels, width, DIGITS_PIXELS);
+        linear(x + (size_t)t * width, model->embed_weight, model->embed_bias, pixels, width, DIGITS_PIXELS);
     }
-    if (smoe_device_layer_create(device, plan, &weights, &layer) != SMOE_SUCCESS ||
+    if (smoe_device_layer_create(device, plan, &model->weights, &layer) != SMOE_SUCCESS ||
         smoe_device_layer_forward(layer, &run->params, x, y, run->report, NULL) != SMOE_SUCCESS ||
         smoe_device_layer_repeat(layer, &run->params, true, 1, &run->timings) != SMOE_SUCCESS) /* the first run may compile */
         goto done;
@@ -196,13 +205,12 @@ static bool classify(digits_run *run, const digits_options *options, const char 
         float logits[DIGITS_CLASSES], *row = y + (size_t)t * width;
         for (uint32_t d = 0; d < width; d++)
             row[d] += x[(size_t)t * width + d];
-        linear(logits, head_weight, head_bias, row, DIGITS_CLASSES, width);
+        linear(logits, model->head_weight, model->head_bias, row, DIGITS_CLASSES, width);
         answer_digit(&run->results[t], logits);
     }
     done = true;
 done:
     smoe_device_layer_destroy(layer);
-    smoe_layer_file_close(file);
     free(x);
     free(y);
     return done;
@@ -216,48 +224,51 @@ int main(int argc, char **argv)
     smoe_log log = {print_message, NULL};
     digits_data data = {0};
     digits_run run = {.data = &data};
+    digits_model model = {0};
     smoe_layer_file *data_file = NULL;
     smoe_device *device = NULL;
-    program_begin();
+    program_begin("smoe-digits");
     if (!parse_options(&options, argc, argv, &status))
         return status;
-    status = 1;
+    status = PROGRAM_REFUSED;
     if (!open_data(&data, &data_file, options.data ? options.data : find_file(data_path, sizeof data_path, argv[0], "digits.safetensors"),
-                   &log))
+                   &log) ||
+        !open_model(&model, &run,
+                    options.model ? options.model : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"), &log))
         goto done;
     if (options.one && options.index >= data.count) {
-        fprintf(stderr, "smoe-digits: --index: must be below %u, the number of digits in the data\n", data.count);
-        status = 2;
+        program_say("smoe-digits", "--index: must be below %u, the number of digits in the data", data.count);
         goto done;
     }
     run.index = malloc(sizeof *run.index * data.count);
     run.results = calloc(data.count, sizeof *run.results);
     if (!run.index || !run.results) {
-        fprintf(stderr, "smoe-digits: out of memory\n");
+        program_say("smoe-digits", "out of memory");
+        status = PROGRAM_FAILED;
         goto done;
     }
     for (uint32_t i = 0; i < data.count; i++)
         if (options.one ? i == options.index : data.held_out[i] == 1)
             run.index[run.count++] = i;
     if (run.count == 0) {
-        fprintf(stderr, "smoe-digits: the data holds no held-out digit\n");
+        program_say("smoe-digits", "the data holds no held-out digit");
         goto done;
     }
+    status = PROGRAM_FAILED;
     smoe_device_desc desc = {.selector = options.device, .validation = options.validate, .log = &log};
-    if (smoe_device_create(&desc, &device) != SMOE_SUCCESS ||
-        !classify(&run, &options, options.model ? options.model : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"),
-                  device, &log))
+    if (smoe_device_create(&desc, &device) != SMOE_SUCCESS || !classify(&run, &options, &model, device))
         goto done;
     run.device_name = smoe_context_device_info(smoe_device_context(device))->name;
     if (options.one)
         digits_print_one(&run);
     else
         digits_print_all(&run, options.all);
-    status = smoe_device_validation_count(device) > 0;
+    status = smoe_device_validation_count(device) > 0 ? PROGRAM_FAILED : PROGRAM_OK;
 done:
-    status = program_end("smoe-digits", status, 1);
+    status = program_end("smoe-digits", status);
     smoe_device_destroy(device);
     smoe_layer_file_close(data_file);
+    smoe_layer_file_close(model.file);
     free(run.index);
     free(run.results);
     free(run.report);

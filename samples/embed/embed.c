@@ -230,7 +230,7 @@ int main(int count, char **arguments)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &size_control};
 
-    program_begin();
+    program_begin("smoe-embed");
     if (!program_read(&description, count, arguments, NULL, &line))
         return line.status;
     create_device(&app, &features);
@@ -273,5 +273,5 @@ int main(int count, char **arguments)
     vkFreeMemory(app.device, app.memory, NULL);
     vkDestroyDevice(app.device, NULL);
     vkDestroyInstance(app.instance, NULL);
-    return program_end("smoe-embed", difference < 1e-5 ? 0 : 1, 1);
+    return program_end("smoe-embed", difference < 1e-5 ? PROGRAM_OK : PROGRAM_FAILED);
 }

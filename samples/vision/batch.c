@@ -246,8 +246,8 @@ int classify_run_batch(classify_session *session)
     const uint32_t classes = session->model->class_count;
     batch b = {.session = session};
     const bool listed = list_pictures(&b, session->options->batch);
-    const int opened = listed ? classify_open_device(session) : CLASSIFY_REFUSED;
-    bool done = opened == CLASSIFY_OK;
+    const int opened = listed ? classify_open_device(session) : PROGRAM_REFUSED;
+    bool done = opened == PROGRAM_OK;
     b.cells = done ? malloc(b.pictures.count * sizeof *b.cells) : NULL;
     if (done && !b.cells)
         done = vision_fail("out of memory");
@@ -271,5 +271,5 @@ int classify_run_batch(classify_session *session)
     path_list_release(&b.pictures);
     free(b.labels);
     free(b.cells);
-    return opened != CLASSIFY_OK ? opened : done && b.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return opened != PROGRAM_OK ? opened : done && b.failed == 0 ? PROGRAM_OK : PROGRAM_FAILED;
 }

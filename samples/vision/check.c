@@ -73,7 +73,7 @@ static void print_active(const classify_session *session, uint32_t count, double
             active += report[(size_t)t * stride + SMOE_REPORT_ACTIVE];
         *operations += (double)active * vision_expert_operations(model, b);
         if (report)
-            printf("block %u: %u experts by %s, mean active %.4f\n", b, model->blocks[b].plan.expert_count,
+            program_printf("block %u: %u experts by %s, mean active %.4f\n", b, model->blocks[b].plan.expert_count,
                    expert_kernel(session, b), (double)active / tokens);
     }
 }
@@ -93,15 +93,15 @@ static bool repeat(const classify_session *session, const float *images, uint32_
     }
     if (runs == 0)
         return true;
-    printf("%u image%s, best of %u run%s: host %.2f ms (mean %.2f)", count, count == 1 ? "" : "s", runs, runs == 1 ? "" : "s",
+    program_printf("%u image%s, best of %u run%s: host %.2f ms (mean %.2f)", count, count == 1 ? "" : "s", runs, runs == 1 ? "" : "s",
            best.host * 1e-6, sum / runs * 1e-6);
     if (best.device > 0) {
-        printf(", device %.2f (", best.device * 1e-6);
+        program_printf(", device %.2f (", best.device * 1e-6);
         for (int i = 0; i < VISION_STAGE_COUNT; i++)
-            printf("%s%s %.2f", i ? ", " : "", vision_stage_name((vision_stage)i), best.stage[i] * 1e-6);
-        printf(")");
+            program_printf("%s%s %.2f", i ? ", " : "", vision_stage_name((vision_stage)i), best.stage[i] * 1e-6);
+        program_printf(")");
     }
-    printf(", %.3f GFLOP, %.1f GFLOP/s\n", 2e-9 * operations, 2 * operations / best.host);
+    program_printf(", %.3f GFLOP, %.1f GFLOP/s\n", 2e-9 * operations, 2 * operations / best.host);
     return true;
 }
 
@@ -124,9 +124,9 @@ static double compare(const float *got, const double *right, uint32_t classes, b
 static void print_heading(classify_session *session)
 {
     if (session->heading_count++ > 0)
-        printf("\n");
-    program_print(stdout, session->model->path);
-    printf("\n");
+        program_printf("\n");
+    program_print(program_text(), session->model->path);
+    program_printf("\n");
 }
 
 /* One file, whose model is open. */
@@ -139,14 +139,14 @@ static int check_model(classify_session *session)
     expected want = {0};
 
     if (!find_expected(model, &want))
-        return CLASSIFY_REFUSED;
+        return PROGRAM_REFUSED;
     const int opened = classify_open_device(session);
-    if (opened != CLASSIFY_OK)
+    if (opened != PROGRAM_OK)
         return opened;
     if (session->options->check_count > 1)
         print_heading(session);
     if (!classify_start(session, want.count, true))
-        return CLASSIFY_FAILED;
+        return PROGRAM_FAILED;
     const uint32_t batch = vision_engine_max_batch(session->engine);
     float *logits = malloc(sizeof *logits * want.count * classes);
     bool done = logits || vision_fail("out of memory");
@@ -166,12 +166,12 @@ static int check_model(classify_session *session)
     done = done && repeat(session, want.images + (want.count - last) * image_size, last, operations, logits);
     free(logits);
     if (!done)
-        return CLASSIFY_FAILED;
+        return PROGRAM_FAILED;
     const bool right = error <= ALLOWED * want.largest;
-    printf("the best class agrees for %u of %u images\n", agree, want.count);
-    printf("largest error %.3g of the largest |logit| %.6g, allowed %.3g: %s\n", error / want.largest, want.largest, ALLOWED,
+    program_printf("the best class agrees for %u of %u images\n", agree, want.count);
+    program_printf("largest error %.3g of the largest |logit| %.6g, allowed %.3g: %s\n", error / want.largest, want.largest, ALLOWED,
            right ? "ok" : "FAILED");
-    return right ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return right ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
 /* ---- several files ------------------------------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@ static int check_file(classify_session *session, uint32_t index)
 {
     const classify_options *options = session->options;
     char path[OUT_PATH_SIZE];
-    int status = CLASSIFY_REFUSED;
+    int status = PROGRAM_REFUSED;
     session->out = options->out && name_out(options, index, path, sizeof path) ? path : NULL;
     if (vision_model_open(session->model, options->pictures[index], session->log))
         status = check_model(session);
@@ -226,8 +226,8 @@ static int check_file(classify_session *session, uint32_t index)
 /* The largest of the files' exit statuses. What is printed of each comes out before the next one's errors. */
 int classify_run_check(classify_session *session)
 {
-    int status = check_files(session->options) ? CLASSIFY_OK : CLASSIFY_REFUSED;
-    const uint32_t count = status == CLASSIFY_OK ? session->options->check_count : 0;
+    int status = check_files(session->options) ? PROGRAM_OK : PROGRAM_REFUSED;
+    const uint32_t count = status == PROGRAM_OK ? session->options->check_count : 0;
     for (uint32_t i = 0; i < count && !session->lost; i++) {
         const int one = check_file(session, i);
         status = one > status ? one : status;

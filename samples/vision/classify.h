@@ -5,15 +5,9 @@
 #include "engine.h"
 #include "fail.h"
 #include "image.h"
+#include "program/options.h"
 
 #define CLASSIFY_BEST 5u /* classes shown of each picture */
-
-/* Exit statuses. */
-enum {
-    CLASSIFY_OK = 0,
-    CLASSIFY_FAILED = 1, /* a picture, the check, validation or the device */
-    CLASSIFY_REFUSED = 2 /* the command line or the model */
-};
 
 typedef struct classify_options {
     const char *model, *batch, *device, *out, *report;

@@ -36,8 +36,8 @@ static bool plan_memory(vision_engine *engine)
 static bool allocate_memory(vision_engine *engine)
 {
     gpu *g = engine->gpu;
-    if (!gpu_arena_allocate(g, &engine->weights.arena, COMPUTE_SHARED, "the model's weights") ||
-        !gpu_arena_allocate(g, &engine->activations.arena, COMPUTE_SHARED, "the activations of a batch") ||
+    if (!gpu_arena_allocate(g, &engine->weights.arena, COMPUTE_VISIBLE, "the model's weights") ||
+        !gpu_arena_allocate(g, &engine->activations.arena, COMPUTE_VISIBLE, "the activations of a batch") ||
         !gpu_arena_allocate(g, &engine->host, COMPUTE_HOST, "images and logits"))
         return false;
     gpu_arena_begin(&engine->staging, g);

@@ -7,11 +7,11 @@
 
 bool vision_fail(const char *format, ...)
 {
-    char line[16384]; /* some file names and what is wrong with them; more is cut off */
+    char line[PROGRAM_LINE_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    program_say("smoe-classify", line);
+    program_say("smoe-classify", "%s", line);
     return false;
 }

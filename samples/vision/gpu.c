@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool gpu_good(const gpu *g, bool good)
+bool gpu_good(gpu *g, bool good)
 {
-    return good || vision_fail("%s", g->compute.error);
+    if (!good)
+        vision_fail("%s", g->compute.error);
+    g->compute.error[0] = '\0'; /* the next one is another: several files share the device */
+    return good;
 }
 
 static bool fill(gpu *g, smoe_device *device)

@@ -70,7 +70,7 @@ bool gpu_begin(gpu *g);
 bool gpu_submit(gpu *g);
 
 /* Gives what it is given; false is printed, as what the gpu's compute says. */
-bool gpu_good(const gpu *g, bool good);
+bool gpu_good(gpu *g, bool good);
 bool gpu_check(gpu *g, VkResult result, const char *call);
 
 #endif

@@ -62,7 +62,7 @@ static int run(classify_session *session, const char *program)
         return classify_run_check(session);
     const char *file = options->model ? options->model : find_model(path, sizeof path, program);
     if (!file || !vision_model_open(session->model, file, session->log))
-        return CLASSIFY_REFUSED;
+        return PROGRAM_REFUSED;
     return options->batch ? classify_run_batch(session) : classify_run_pictures(session);
 }
 
@@ -74,16 +74,16 @@ int main(int count, char **arguments)
     classify_session session = {.options = &options, .model = &model, .log = &log};
 
     int status;
-    program_begin();
+    program_begin("smoe-classify");
     if (!classify_parse_options(count, arguments, &options, &status))
         return status;
     session.out = options.out;
     /* Before the driver goes: SwiftShader's flushes stdout then, and the reason would be lost. */
-    status = program_end("smoe-classify", run(&session, arguments[0]), CLASSIFY_FAILED);
+    status = program_end("smoe-classify", run(&session, arguments[0]));
     vision_engine_destroy(session.engine);
     gpu_destroy(session.gpu);
     if (session.device && smoe_device_validation_count(session.device) > 0)
-        status = status == CLASSIFY_OK ? CLASSIFY_FAILED : status;
+        status = status == PROGRAM_OK ? PROGRAM_FAILED : status;
     smoe_device_destroy(session.device);
     vision_model_close(&model);
     return status;

@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#include "program/options.h"
-
 /* Of the matrices: the engine has no bfloat16. */
 static const char *matrix_type(int index)
 {
@@ -50,8 +48,8 @@ static const program_desc description = {
     .argument = "PICTURE",
     .most_arguments = UINT32_MAX,
     .details = "A file of --check that is refused does not keep the others from running, and the largest exit status counts.\n"
-               "Exit status: 0; 1 if a picture could not be read, or the check, validation or the device failed; 2 for a model or a\n"
-               "command line that cannot be followed: files that cannot be written, folders that are no classes, no such device.",
+               "Exit status: 0; 1 if a picture could not be read, or the check, validation, the device or writing failed; 2 for a model\n"
+               "or a command line that cannot be followed: files that may not be written, folders that are no classes.",
 };
 
 static bool refuse(const char *option, const char *rule)
@@ -90,6 +88,6 @@ bool classify_parse_options(int count, char **arguments, classify_options *optio
         return false;
     options->pictures = line.arguments;
     options->picture_count = line.argument_count;
-    *status = CLASSIFY_REFUSED;
+    *status = PROGRAM_REFUSED;
     return check_together(options);
 }

@@ -74,8 +74,14 @@ bool classify_write(const classify_session *session, uint32_t count, const char 
     const char *const metadata[] = {"paths", list};
     if (paths && !list)
         return vision_fail("out of memory");
-    const smoe_result result = smoe_layer_file_write(program_output_name(session->out), tensors, images ? 2 : 1,
-                                                     list ? metadata : NULL, list ? 1 : 0, NULL, session->log);
+    program_output output;
+    const char *name;
+    smoe_result result = SMOE_ERROR_FILE;
+    bool good = program_output_name(&output, session->out, &name);
+    if (good) {
+        result = smoe_layer_file_write(name, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0, NULL, session->log);
+        good = program_output_close(&output, result == SMOE_SUCCESS);
+    }
     free(list);
-    return result == SMOE_SUCCESS;
+    return (good || vision_fail("%s", output.reason)) && result == SMOE_SUCCESS;
 }

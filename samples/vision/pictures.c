@@ -87,8 +87,8 @@ static void print_bar(double share)
     static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     const int eighths = (int)(share * BAR_WIDTH * 8 + 0.5);
     for (int i = 0; i < eighths / 8; i++)
-        fputs("█", stdout);
-    fputs(parts[eighths % 8], stdout);
+        fputs("█", program_text());
+    fputs(parts[eighths % 8], program_text());
 }
 
 static void keep(shown *s, const char *path, const float *input, const float *logits)
@@ -117,22 +117,22 @@ static bool show(void *user, const classify_result *result)
         return written;
     }
     keep(s, s->paths[result->index], result->input, result->logits);
-    program_print(stdout, s->paths[result->index]);
-    printf("\n");
+    program_print(program_text(), s->paths[result->index]);
+    program_printf("\n");
     classify_rank(result->logits, model->class_count, count, best, probability);
     if (!isfinite(probability[0])) {
-        printf("  the model gave no finite answer\n\n");
+        program_printf("  the model gave no finite answer\n\n");
         s->failed++;
         return written;
     }
     for (uint32_t i = 0; i < count; i++) {
-        printf("  ");
-        program_print_name(stdout, vision_class_name(model, best[i], number), 20, 40, false);
-        printf(" %6.2f %%  ", 100 * probability[i]);
+        program_printf("  ");
+        program_print_name(program_text(), vision_class_name(model, best[i], number), 20, 40, false);
+        program_printf(" %6.2f %%  ", 100 * probability[i]);
         print_bar(probability[i]);
-        printf("\n");
+        program_printf("\n");
     }
-    printf("\n");
+    program_printf("\n");
     return written;
 }
 
@@ -140,15 +140,16 @@ void classify_print_times(const classify_session *session)
 {
     const classify_times *times = &session->times;
     const double runs = times->pictures ? 1e-6 / times->pictures : 0;
-    printf("time per picture, ms, %u picture%s in %u submission%s: read %.2f, host %.2f", times->pictures, times->pictures == 1 ? "" : "s",
+    program_printf("time per picture, ms, %u picture%s in %u submission%s: read %.2f, host %.2f", times->pictures,
+                   times->pictures == 1 ? "" : "s",
            times->run_count, times->run_count == 1 ? "" : "s", times->reading * runs, times->runs.host * runs);
     if (times->runs.device > 0) {
-        printf(", device %.2f (", times->runs.device * runs);
+        program_printf(", device %.2f (", times->runs.device * runs);
         for (int i = 0; i < VISION_STAGE_COUNT; i++)
-            printf("%s%s %.2f", i ? ", " : "", vision_stage_name((vision_stage)i), times->runs.stage[i] * runs);
-        printf(")");
+            program_printf("%s%s %.2f", i ? ", " : "", vision_stage_name((vision_stage)i), times->runs.stage[i] * runs);
+        program_printf(")");
     }
-    printf("\n");
+    program_printf("\n");
 }
 
 /* Memory for what --out writes. */
@@ -190,12 +191,12 @@ int classify_run_pictures(classify_session *session)
     if (done && list.count == 0)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};
-    int opened = CLASSIFY_REFUSED;
+    int opened = PROGRAM_REFUSED;
     if (done && check_files(session, &list))
         opened = classify_open_device(session);
-    if (opened == CLASSIFY_OK && options->report && !report_begin(session, list.count, &s.page))
-        opened = CLASSIFY_REFUSED;
-    if (done && opened != CLASSIFY_OK) {
+    if (opened == PROGRAM_OK && options->report && !report_begin(session, list.count, &s.page))
+        opened = PROGRAM_FAILED;
+    if (done && opened != PROGRAM_OK) {
         path_list_release(&list);
         return opened;
     }
@@ -210,5 +211,5 @@ int classify_run_pictures(classify_session *session)
     free(s.logits);
     free(s.names);
     path_list_release(&list);
-    return done && s.failed == 0 ? CLASSIFY_OK : CLASSIFY_FAILED;
+    return done && s.failed == 0 ? PROGRAM_OK : PROGRAM_FAILED;
 }

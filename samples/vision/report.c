@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/output.h"
 #include "program/text.h"
 
 /* Characters that are shown of a name, and of a path. */
@@ -279,11 +280,11 @@ bool report_end(report *r, bool complete)
     write_top(r, complete);
     const bool closed = page_close(&r->page);
     if (closed && complete) {
-        program_print(stdout, r->page.path);
-        printf(": %u picture%s, %.1f kB", r->count, r->count == 1 ? "" : "s", (double)r->page.size / 1000);
+        program_print(program_text(), r->page.path);
+        program_printf(": %u picture%s, %.1f kB", r->count, r->count == 1 ? "" : "s", (double)r->page.size / 1000);
         if (r->read)
-            printf(", %.1f to %.1f kB for each", (double)r->smallest / 1000, (double)r->largest / 1000);
-        printf("\n");
+            program_printf(", %.1f to %.1f kB for each", (double)r->smallest / 1000, (double)r->largest / 1000);
+        program_printf("\n");
     }
     report_free(r);
     return closed;

@@ -9,9 +9,7 @@ int classify_open_device(classify_session *session)
                                    .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
     const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
     session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
-    if (result == SMOE_ERROR_NO_DEVICE || result == SMOE_ERROR_INVALID_ARGUMENT)
-        return CLASSIFY_REFUSED; /* --device */
-    return session->lost ? CLASSIFY_FAILED : CLASSIFY_OK;
+    return session->lost ? PROGRAM_FAILED : PROGRAM_OK;
 }
 
 bool classify_start(classify_session *session, uint32_t count, bool report)

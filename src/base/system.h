@@ -41,15 +41,28 @@ void smoe_system_loader_close(void *library);
 
 /* ---- files by name, of any size --------------------------------------------------------------------------------------- */
 
+enum { SMOE_SYSTEM_NAME_SIZE = 4096 + 8 };
+
 typedef enum smoe_system_file_mode {
     SMOE_SYSTEM_FILE_READ,
-    SMOE_SYSTEM_FILE_WRITE, /* makes it, or empties what is there */
-    SMOE_SYSTEM_FILE_CREATE /* only where there is none */
+    SMOE_SYSTEM_FILE_WRITE /* makes it, or empties what is there */
 } smoe_system_file_mode;
 
-/* Binary streams; NULL where it cannot be. Names are UTF-8 on every system; what C has for them takes others on Windows. */
+/* Binary streams; NULL, with errno, where it cannot be. Names are UTF-8 on every system; what C has for them takes others on Windows. */
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode);
 void smoe_system_file_remove(const char *name);
+
+/* Makes an empty file where the system keeps temporary ones, for its user only. False, with errno. */
+bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE]);
+
+/* Where stdin, stdout or stderr is closed, something takes its place that fails as before, so that no file becomes it. False, with errno,
+ * where that cannot be. */
+bool smoe_system_fill_streams(void);
+
+bool smoe_system_is_terminal(FILE *stream);
+
+/* Bytes as they are from here on: Windows has streams, stdout among them, that change the ends of lines. */
+void smoe_system_binary(FILE *stream);
 
 /* From the file's beginning. */
 bool smoe_system_file_seek(FILE *stream, uint64_t offset);
@@ -58,8 +71,6 @@ bool smoe_system_file_seek(FILE *stream, uint64_t offset);
 uint64_t smoe_system_file_size(FILE *stream);
 
 /* ---- which file a name means ------------------------------------------------------------------------------------------ */
-
-enum { SMOE_SYSTEM_NAME_SIZE = 4096 + 8 };
 
 typedef enum smoe_system_kind {
     SMOE_SYSTEM_NOTHING, /* no file has the name, but one may be made */
@@ -75,6 +86,9 @@ typedef struct smoe_system_identity {
     uint64_t device, number;
     char name[256];
 } smoe_system_identity;
+
+/* What stands between the parts of a name. */
+bool smoe_system_is_slash(char character);
 
 smoe_system_identity smoe_system_identify(const char *name);
 smoe_system_identity smoe_system_identify_stream(FILE *stream); /* kind NOTHING, and numbers 0, for a closed one */

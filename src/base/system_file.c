@@ -3,10 +3,24 @@
 #include "system.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Gives false. */
+static bool too_long(void)
+{
+    errno = ENAMETOOLONG;
+    return false;
+}
+
+static bool copy_name(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
+{
+    return snprintf(out, SMOE_SYSTEM_NAME_SIZE, "%s", name) < SMOE_SYSTEM_NAME_SIZE || too_long();
+}
 
 #ifdef _WIN32
 
+#include <fcntl.h>
 #include <io.h>
 #include <process.h>
 #include <wchar.h>
@@ -18,11 +32,30 @@ typedef struct wide_name {
     wchar_t text[NAME_SIZE + 8];
 } wide_name;
 
+/* As C's own functions leave it. Gives false. */
+static bool set_errno(void)
+{
+    static const struct {
+        DWORD system;
+        int c;
+    } reasons[] = {{ERROR_FILE_EXISTS, EEXIST}, {ERROR_ALREADY_EXISTS, EEXIST}, {ERROR_FILE_NOT_FOUND, ENOENT},
+                   {ERROR_PATH_NOT_FOUND, ENOENT},
+                   {ERROR_ACCESS_DENIED, EACCES}, {ERROR_SHARING_VIOLATION, EACCES}, {ERROR_DISK_FULL, ENOSPC},
+                   {ERROR_INSUFFICIENT_BUFFER, ENAMETOOLONG}, {ERROR_FILENAME_EXCED_RANGE, ENAMETOOLONG},
+                   {ERROR_NO_UNICODE_TRANSLATION, EILSEQ}};
+    const DWORD reason = GetLastError();
+    errno = EIO;
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].system == reason)
+            errno = reasons[i].c;
+    return false;
+}
+
 /* Names that are not UTF-8 are taken in the system's code page: an old program's arguments arrive so. */
 static bool widen(const char *name, wchar_t *out)
 {
     return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name, -1, out, NAME_SIZE) > 0 ||
-           MultiByteToWideChar(CP_ACP, 0, name, -1, out, NAME_SIZE) > 0;
+           MultiByteToWideChar(CP_ACP, 0, name, -1, out, NAME_SIZE) > 0 || set_errno();
 }
 
 /* From MAX_PATH on Windows wants a name in full, and told that it is one. */
@@ -36,29 +69,14 @@ static bool to_system(const char *name, wide_name *out)
     if (wcslen(out->text) < MAX_PATH - 12 || wcsncmp(out->text, plain, 4) == 0) /* as for folders, which leave room for a name */
         return true;
     const DWORD size = GetFullPathNameW(out->text, NAME_SIZE, full, NULL);
+    if (size >= NAME_SIZE)
+        SetLastError(ERROR_FILENAME_EXCED_RANGE);
     if (size == 0 || size >= NAME_SIZE)
-        return false;
+        return set_errno();
     const bool is_share = full[0] == L'\\' && full[1] == L'\\';
     wcscpy(out->text, is_share ? share : plain);
     wcscat(out->text, is_share ? full + 2 : full);
     return true;
-}
-
-/* As C's own functions leave it. Gives false. */
-static bool set_errno(void)
-{
-    static const struct {
-        DWORD system;
-        int c;
-    } reasons[] = {{ERROR_FILE_EXISTS, EEXIST}, {ERROR_ALREADY_EXISTS, EEXIST}, {ERROR_FILE_NOT_FOUND, ENOENT},
-                   {ERROR_PATH_NOT_FOUND, ENOENT},
-                   {ERROR_ACCESS_DENIED, EACCES}, {ERROR_SHARING_VIOLATION, EACCES}, {ERROR_DISK_FULL, ENOSPC}};
-    const DWORD reason = GetLastError();
-    errno = EIO;
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].system == reason)
-            errno = reasons[i].c;
-    return false;
 }
 
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
@@ -67,14 +85,6 @@ FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
 
     if (!to_system(name, &wide))
         return NULL;
-    if (mode == SMOE_SYSTEM_FILE_CREATE) { /* not all of Windows' C libraries have C11's "wbx" */
-        const HANDLE file = CreateFileW(wide.text, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
-        if (file == INVALID_HANDLE_VALUE) {
-            set_errno();
-            return NULL;
-        }
-        CloseHandle(file);
-    }
     return _wfopen(wide.text, mode == SMOE_SYSTEM_FILE_READ ? L"rb" : L"wb");
 }
 
@@ -84,6 +94,35 @@ void smoe_system_file_remove(const char *name)
 
     if (to_system(name, &wide))
         _wremove(wide.text);
+}
+
+bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    wchar_t folder[MAX_PATH + 1], file[MAX_PATH];
+    if (GetTempPathW(MAX_PATH + 1, folder) == 0 || GetTempFileNameW(folder, L"smo", 0, file) == 0)
+        return set_errno();
+    return WideCharToMultiByte(CP_UTF8, 0, file, -1, name, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0 || set_errno();
+}
+
+void smoe_system_binary(FILE *stream)
+{
+    fflush(stream);
+    _setmode(_fileno(stream), _O_BINARY);
+}
+
+bool smoe_system_fill_streams(void)
+{
+    return true; /* files do not take the place of closed streams */
+}
+
+bool smoe_system_is_terminal(FILE *stream)
+{
+    return _isatty(_fileno(stream)) != 0;
+}
+
+bool smoe_system_is_slash(char character)
+{
+    return character == '/' || character == '\\';
 }
 
 /* A handle that only asks about the file; a folder's too. */
@@ -132,8 +171,8 @@ static bool follow(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
     if (file != INVALID_HANDLE_VALUE)
         CloseHandle(file);
     if (size > 0 && size < NAME_SIZE)
-        return WideCharToMultiByte(CP_UTF8, 0, wide.text, -1, out, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0;
-    return snprintf(out, SMOE_SYSTEM_NAME_SIZE, "%s", name) < SMOE_SYSTEM_NAME_SIZE;
+        return WideCharToMultiByte(CP_UTF8, 0, wide.text, -1, out, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0 || set_errno();
+    return copy_name(name, out);
 }
 
 static const char *name_in_folder(const char *name)
@@ -153,8 +192,18 @@ static bool names_differ(const char *a, const char *b)
 /* ReplaceFile takes the permissions of the old file over when the new one takes its place. */
 static FILE *make(const char *name, const char *target)
 {
+    wide_name wide;
     (void)target;
-    return smoe_system_file_open(name, SMOE_SYSTEM_FILE_CREATE);
+    if (!to_system(name, &wide))
+        return NULL;
+    /* Not all of Windows' C libraries have C11's "wbx". */
+    const HANDLE file = CreateFileW(wide.text, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        set_errno();
+        return NULL;
+    }
+    CloseHandle(file);
+    return _wfopen(wide.text, L"wb");
 }
 
 static bool may_write(const char *name)
@@ -202,12 +251,42 @@ _Static_assert(sizeof(off_t) == sizeof(int64_t), "offsets have 64 bits everywher
 
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
 {
-    return fopen(name, mode == SMOE_SYSTEM_FILE_READ ? "rb" : mode == SMOE_SYSTEM_FILE_WRITE ? "wb" : "wbx");
+    return fopen(name, mode == SMOE_SYSTEM_FILE_READ ? "rb" : "wb");
 }
 
 void smoe_system_file_remove(const char *name)
 {
     remove(name);
+}
+
+bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    strcpy(name, "/tmp/smoe-XXXXXX"); /* POSIX has this folder */
+    const int file = mkstemp(name);
+    return file >= 0 && close(file) == 0;
+}
+
+void smoe_system_binary(FILE *stream)
+{
+    (void)stream;
+}
+
+bool smoe_system_fill_streams(void)
+{
+    for (int file = 0; file < 3; file++)
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return false;
+    return true;
+}
+
+bool smoe_system_is_terminal(FILE *stream)
+{
+    return isatty(fileno(stream)) != 0;
+}
+
+bool smoe_system_is_slash(char character)
+{
+    return character == '/';
 }
 
 static smoe_system_identity identity_of(const struct stat *status)
@@ -236,7 +315,7 @@ smoe_system_identity smoe_system_identify_stream(FILE *stream)
 static bool follow(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
 {
     enum { MOST_LINKS = 40 };
-    if (snprintf(out, SMOE_SYSTEM_NAME_SIZE, "%s", name) >= SMOE_SYSTEM_NAME_SIZE)
+    if (!copy_name(name, out))
         return false;
     for (int i = 0; i < MOST_LINKS; i++) {
         char link[SMOE_SYSTEM_NAME_SIZE];
@@ -246,10 +325,11 @@ static bool follow(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
         const char *slash = link[0] == '/' ? NULL : strrchr(out, '/');
         const size_t folder = slash ? (size_t)(slash - out) + 1 : 0;
         if (folder + (size_t)size >= SMOE_SYSTEM_NAME_SIZE)
-            return false;
+            return too_long();
         memcpy(out + folder, link, (size_t)size);
         out[folder + (size_t)size] = '\0';
     }
+    errno = ELOOP;
     return false;
 }
 
@@ -264,7 +344,16 @@ static bool names_differ(const char *a, const char *b)
     return strcmp(a, b) != 0;
 }
 
-/* A new file; with the owner, as far as may be, and the permissions of one that is at the target. */
+/* Gives the new file the old one's owner and group, as far as may be, and tells the permissions that it may then have: where the owner
+ * differs, nobody is to run it under the new one; where the group differs, its members are to gain nothing. */
+static mode_t keep_owner(int file, const struct stat *old)
+{
+    if (fchown(file, old->st_uid, old->st_gid) == 0)
+        return 07777;
+    return fchown(file, (uid_t)-1, old->st_gid) == 0 ? 0777 : 0707;
+}
+
+/* A new file; with the owner, the group and the permissions of one that is at the target. */
 static FILE *make(const char *name, const char *target)
 {
     struct stat status;
@@ -272,9 +361,7 @@ static FILE *make(const char *name, const char *target)
     const int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
     if (file < 0)
         return NULL;
-    /* Where the old owner cannot have the new file, nobody is to run it under the new one. */
-    const mode_t most = replaces && fchown(file, status.st_uid, status.st_gid) == 0 ? 07777 : 0777;
-    FILE *stream = replaces && fchmod(file, status.st_mode & most) != 0 ? NULL : fdopen(file, "wb");
+    FILE *stream = replaces && fchmod(file, status.st_mode & keep_owner(file, &status)) != 0 ? NULL : fdopen(file, "wb");
     if (!stream) {
         const int reason = errno;
         close(file);
@@ -377,7 +464,9 @@ bool smoe_system_draft_open(smoe_system_draft *draft, const char *name)
     const int folder = (int)(name_in_folder(draft->target) - draft->target);
     for (int i = 0; !draft->stream && i < MOST_NAMES; i++) {
         const int size = snprintf(draft->name, sizeof draft->name, "%.*s.smoe-%ld-%d", folder, draft->target, process_number(), i);
-        draft->stream = size < (int)sizeof draft->name ? make(draft->name, draft->target) : NULL;
+        if (size >= (int)sizeof draft->name)
+            return too_long();
+        draft->stream = make(draft->name, draft->target);
         if (!draft->stream && errno != EEXIST)
             break;
     }

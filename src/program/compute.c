@@ -96,7 +96,7 @@ static uint32_t choose_type(const compute *c, uint32_t bits, compute_memory kind
         VkMemoryPropertyFlags flags;
         bool whole;
     } wishes[][3] = {[COMPUTE_LOCAL] = {{LOCAL, false}, {LOCAL, false}, {LOCAL, false}},
-                     [COMPUTE_SHARED] = {{LOCAL | VISIBLE, true}, {LOCAL, true}, {LOCAL, false}},
+                     [COMPUTE_VISIBLE] = {{LOCAL | VISIBLE, true}, {LOCAL, true}, {LOCAL, false}},
                      [COMPUTE_UPLOAD] = {{VISIBLE | LOCAL, false}, {VISIBLE, false}, {VISIBLE, false}},
                      [COMPUTE_HOST] = {{VISIBLE | CACHED, false}, {VISIBLE, false}, {VISIBLE, false}}};
     uint32_t type = UINT32_MAX;
@@ -222,7 +222,9 @@ bool compute_begin(compute *c)
 {
     const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                             .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
-    return compute_check(c, c->vk.vkBeginCommandBuffer(c->commands, &begin), "vkBeginCommandBuffer");
+    /* It may be recording still, where something failed before it was submitted. */
+    return compute_check(c, c->vk.vkResetCommandBuffer(c->commands, 0), "vkResetCommandBuffer") &&
+           compute_check(c, c->vk.vkBeginCommandBuffer(c->commands, &begin), "vkBeginCommandBuffer");
 }
 
 void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set, const void *push,

@@ -21,7 +21,7 @@ typedef struct compute {
     VkCommandBuffer commands;
     VkFence fence;
     uint64_t timestamp_mask; /* 0: no timestamps */
-    char error[256];         /* one line, of the first failure */
+    char error[256];         /* one line, of the first failure; may be emptied once it is printed */
 } compute;
 
 bool compute_create(compute *c, smoe_device *device); /* where it fails, compute_destroy all the same */
@@ -34,7 +34,7 @@ bool compute_check(compute *c, VkResult result, const char *call);
 
 typedef enum compute_memory {
     COMPUTE_LOCAL,  /* the device's own, not mapped */
-    COMPUTE_SHARED, /* the device's own; mapped too where all of it is visible to the host */
+    COMPUTE_VISIBLE, /* the device's own; mapped too where all of it is visible to the host */
     COMPUTE_UPLOAD, /* mapped; the device's own where it can be */
     COMPUTE_HOST    /* mapped, and quick to read for the host */
 } compute_memory;

@@ -57,11 +57,11 @@ int program_print_help(const program_desc *program)
         print_option(option);
     if (program->details)
         printf("\n%s\n", program->details);
-    return program_end(program->name, 0, 1);
+    return program_end(program->name, PROGRAM_OK);
 }
 
 int program_print_version(const program_desc *program)
 {
     printf("%s %d.%d.%d\n", program->name, SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH);
-    return program_end(program->name, 0, 1);
+    return program_end(program->name, PROGRAM_OK);
 }

@@ -209,7 +209,10 @@ static bool set_name(const program_option *option, const char *value, void *to, 
 static bool set_member(const program_option *option, const char *value, void *to, char *rule)
 {
     int index;
-    if (!find_name(option, value, &index, rule) || index >= option->most)
+    if (!find_name(option, value, &index, rule))
+        return false;
+    snprintf(rule, PROGRAM_RULE_SIZE, "must be one of the first %.0f names", option->most);
+    if (index >= option->most)
         return false;
     ((bool *)to)[index] = true;
     return true;

@@ -46,20 +46,20 @@ const char *program_value(const program_line *line, const char *name)
 }
 
 /* What one program_read carries along. next: the argument that is read next. */
-typedef struct reading {
+typedef struct line_reader {
     program_line *line;
     void *options;
     int count, next;
     char **arguments;
     bool ended; /* by "--" */
-} reading;
+} line_reader;
 
-static bool refuse(const reading *r, const char *what, const char *value, const char *rule)
+static bool refuse(const line_reader *r, const char *what, const char *value, const char *rule)
 {
     return program_refuse(r->line->program, what, value, rule);
 }
 
-static bool set_fallbacks(const reading *r)
+static bool set_fallbacks(const line_reader *r)
 {
     const program_option *option;
     char rule[PROGRAM_RULE_SIZE];
@@ -72,7 +72,7 @@ static bool set_fallbacks(const reading *r)
 }
 
 /* name: of the option whose value it is, or what an argument is called. */
-static bool add_argument(const reading *r, const char *name, char *argument)
+static bool add_argument(const line_reader *r, const char *name, char *argument)
 {
     const program_desc *program = r->line->program;
     char rule[PROGRAM_RULE_SIZE];
@@ -85,14 +85,14 @@ static bool add_argument(const reading *r, const char *name, char *argument)
     return true;
 }
 
-static bool read_plain_argument(const reading *r, char *argument)
+static bool read_plain_argument(const line_reader *r, char *argument)
 {
     const char *name = r->line->program->argument;
     return name ? add_argument(r, name, argument) : refuse(r, argument, NULL, "no argument is taken; --help lists the options");
 }
 
 /* argument: "--name" or "--name=value", of the index-th option. */
-static bool read_value(reading *r, size_t index, char *argument)
+static bool read_value(line_reader *r, size_t index, char *argument)
 {
     const program_option *option = program_option_at(r->line->program, index);
     char rule[PROGRAM_RULE_SIZE], *equals = strchr(argument, '='), *value = equals ? equals + 1 : "";
@@ -112,7 +112,7 @@ static bool read_value(reading *r, size_t index, char *argument)
 }
 
 /* False where the line ends here: with status 0 or 1 after help or the version. */
-static bool read_argument(reading *r, char *argument)
+static bool read_argument(line_reader *r, char *argument)
 {
     const program_desc *program = r->line->program;
     if (r->ended || argument[0] != '-' || !argument[1])
@@ -135,7 +135,7 @@ static bool read_argument(reading *r, char *argument)
 bool program_read(const program_desc *program, int count, char **arguments, void *options, program_line *line)
 {
     *line = (program_line){.program = program, .arguments = arguments + 1, .status = PROGRAM_REFUSED};
-    reading r = {.line = line, .options = options, .count = count, .next = 1, .arguments = arguments};
+    line_reader r = {.line = line, .options = options, .count = count, .next = 1, .arguments = arguments};
     if (!set_fallbacks(&r))
         return false;
     while (r.next < count)

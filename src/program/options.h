@@ -1,7 +1,7 @@
 /* The command line of every program, from one table per program: options, what they take, where it goes, and help.
  *
  * -h, --help and --version are in every program. An option's value follows it, or stands behind "=" in the same argument; "--" ends the
- * options. Whatever cannot be obeyed gets one line on stderr, `PROGRAM: OPTION: RULE, is "VALUE"`, and exit status 2. */
+ * options. Whatever cannot be obeyed gets one line on stderr, `PROGRAM: OPTION: RULE, is "VALUE"`. */
 #ifndef PROGRAM_OPTIONS_H
 #define PROGRAM_OPTIONS_H
 
@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PROGRAM_REFUSED = 2 }; /* the exit status for a command line that cannot be obeyed */
+/* The exit statuses of every program. Of several files the largest counts. */
+enum {
+    PROGRAM_OK = 0,
+    PROGRAM_FAILED = 1, /* the run failed: no device, or a lost one; a check, or validation; an output that could not be written */
+    PROGRAM_REFUSED = 2 /* before the work: a command line, or a layer, model or capability file, that cannot be followed; an output that
+                         * may not be written */
+};
 enum { PROGRAM_RULE_SIZE = 384, PROGRAM_MAX_OPTIONS = 64, PROGRAM_MAX_TABLES = 3, PROGRAM_MAX_USAGES = 3 };
 
 /* What an option takes, and the type of what receives it. Without the option and without a fallback that is the value behind the colon. */

@@ -1,15 +1,17 @@
-#define _POSIX_C_SOURCE 200809L /* fcntl, open */
 #include "output.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "progress.h"
 #include "text.h"
+
+static bool stdout_is_data; /* an output goes there */
 
 /* ---- what a run reads and writes --------------------------------------------------------------------------------------- */
 
@@ -149,13 +151,12 @@ bool program_files_write(program_files *files, const char *option, const char *p
     const char *kind = "";
     if (!check_identity(files, &file, path))
         return false;
-    if (file.is_stdout && content == PROGRAM_SAFETENSORS && smoe_system_identify_stream(stdout).kind == SMOE_SYSTEM_FILE)
-        return refuse(files, option, path, "is a file, into which what the program prints goes too; give another name%s", "");
-    if (file.identity.kind == SMOE_SYSTEM_FILE && !is_of_kind(path, content, &kind))
+    if (!file.is_stdout && file.identity.kind == SMOE_SYSTEM_FILE && !is_of_kind(path, content, &kind))
         return refuse(files, option, path, "is there and is %s; it is not overwritten", kind);
     smoe_system_draft draft;
     if (!file.is_stdout && (!smoe_system_draft_open(&draft, path) || !smoe_system_draft_close(&draft, false)))
         return refuse(files, option, path, "cannot be written: %s", strerror(errno));
+    stdout_is_data = stdout_is_data || file.is_stdout;
     add(files, &file);
     return !files->no_memory || refuse(files, option, path, "cannot be compared with the files that are read: %s", strerror(ENOMEM));
 }
@@ -164,6 +165,16 @@ void program_files_release(program_files *files)
 {
     free(files->files);
     *files = (program_files){0};
+}
+
+bool program_is_folder(const char *path)
+{
+    return smoe_system_identify(path).kind == SMOE_SYSTEM_FOLDER;
+}
+
+bool program_is_slash(char character)
+{
+    return smoe_system_is_slash(character);
 }
 
 bool program_is_same_file(const char *path, const char *other)
@@ -176,7 +187,7 @@ bool program_is_same_file(const char *path, const char *other)
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
 
-static int stdout_reason;  /* errno of the first failure; 0: none */
+static int stdout_reason;   /* errno of the first failure; 0: none */
 static bool stdout_is_said; /* the user knows */
 
 bool program_flush(void)
@@ -201,6 +212,7 @@ bool program_output_open(program_output *output, const char *path)
     output->reason[0] = '\0';
     if (program_is_stdout(path)) {
         output->stream = stdout;
+        smoe_system_binary(stdout);
         return true;
     }
     const bool opened = smoe_system_draft_open(&output->draft, path);
@@ -208,8 +220,38 @@ bool program_output_open(program_output *output, const char *path)
     return opened || fail(output);
 }
 
+/* A file of this name to the end of the stream; false, with errno, where it cannot be read. */
+static bool copy(const char *name, FILE *to)
+{
+    char bytes[65536];
+    FILE *from = smoe_system_file_open(name, SMOE_SYSTEM_FILE_READ);
+    if (!from)
+        return false;
+    errno = EIO;
+    for (size_t size; (size = fread(bytes, 1, sizeof bytes, from)) > 0;)
+        if (fwrite(bytes, 1, size, to) < size)
+            break; /* which flushing finds */
+    const bool good = !ferror(from);
+    fclose(from);
+    return good;
+}
+
+/* What a library has written by name. */
+static bool close_named(program_output *output, bool keep)
+{
+    if (!output->draft.name[0])
+        return true;
+    smoe_system_binary(stdout);
+    const bool copied = !keep || copy(output->draft.name, stdout) || fail(output);
+    smoe_system_file_remove(output->draft.name);
+    output->stream = stdout;
+    return copied && program_output_close(output, keep);
+}
+
 bool program_output_close(program_output *output, bool keep)
 {
+    if (!output->stream)
+        return close_named(output, keep);
     if (output->stream != stdout)
         return smoe_system_draft_close(&output->draft, keep) || fail(output);
     if (program_flush())
@@ -219,16 +261,38 @@ bool program_output_close(program_output *output, bool keep)
     return fail(output);
 }
 
-const char *program_output_name(const char *path)
+bool program_output_name(program_output *output, const char *path, const char **name)
 {
-    if (!program_is_stdout(path))
-        return path;
-    program_flush();
-    return "/dev/stdout";
+    const bool temporary = program_is_stdout(path);
+    output->path = path;
+    output->stream = NULL;
+    output->reason[0] = output->draft.name[0] = '\0';
+    *name = temporary ? output->draft.name : path;
+    return !temporary || smoe_system_temporary(output->draft.name) || fail(output);
 }
 
-void program_say(const char *program, const char *line)
+/* ---- text for the reader ------------------------------------------------------------------------------------------------ */
+
+FILE *program_text(void)
 {
+    return stdout_is_data ? stderr : stdout;
+}
+
+void program_printf(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(program_text(), format, arguments);
+    va_end(arguments);
+}
+
+void program_say(const char *program, const char *format, ...)
+{
+    char line[PROGRAM_LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
     program_progress_clear();
     fprintf(stderr, "%s: ", program);
     program_print(stderr, line);
@@ -237,21 +301,20 @@ void program_say(const char *program, const char *line)
 
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
 
-void program_begin(void)
+void program_begin(const char *program)
 {
-#ifndef _WIN32 /* whose files do not take the place of closed streams */
-    for (int file = 0; file < 3; file++)
-        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) < 0) /* reading, writing fails as before */
-            abort();
-#endif
+    if (smoe_system_fill_streams())
+        return;
+    fprintf(stderr, "%s: /dev/null cannot be opened in place of a closed stream: %s\n", program, strerror(errno));
+    exit(PROGRAM_FAILED);
 }
 
-int program_end(const char *program, int status, int failed)
+int program_end(const char *program, int status)
 {
     if (program_flush())
         return status;
     if (!stdout_is_said)
         fprintf(stderr, "%s: standard output cannot be written: %s\n", program, strerror(stdout_reason));
     stdout_is_said = true;
-    return status ? status : failed;
+    return status == PROGRAM_OK ? PROGRAM_FAILED : status;
 }

@@ -35,13 +35,16 @@ bool program_files_write(program_files *files, const char *option, const char *p
 
 void program_files_release(program_files *files);
 
+bool program_is_folder(const char *path);
+bool program_is_slash(char character); /* what stands between the parts of a name */
+
 /* Whether a file is there by both names; NULL names none. */
 bool program_is_same_file(const char *path, const char *other);
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct program_output {
-    FILE *stream; /* write to it; failures are remembered */
+    FILE *stream; /* write to it; failures are remembered. NULL: written by name */
     const char *path;
     smoe_system_draft draft;
     char reason[PROGRAM_REASON_SIZE]; /* "FILE cannot be written: No space left on device" */
@@ -53,21 +56,35 @@ bool program_is_stdout(const char *path); /* false for NULL */
 bool program_output_open(program_output *output, const char *path);
 bool program_output_close(program_output *output, bool keep);
 
-/* For libraries that write by name: a name for "-" too, and what was printed so far goes out first. */
-const char *program_output_name(const char *path);
+/* For libraries that write by name, in place of opening: the name to give them. For stdout it is a temporary file's, which closing copies
+ * there. */
+bool program_output_name(program_output *output, const char *path, const char **name);
 
-/* One line on stderr, whatever bytes it has: "PROGRAM: LINE". */
-void program_say(const char *program, const char *line);
+/* ---- text for the reader ------------------------------------------------------------------------------------------------ */
+
+/* stdout; stderr once program_files_write has an output that goes to stdout, so that nothing else is in it. */
+FILE *program_text(void);
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+void program_printf(const char *format, ...);
+
+/* One line on stderr, whatever bytes it has: "PROGRAM: LINE"; from PROGRAM_LINE_SIZE on it is cut off. */
+enum { PROGRAM_LINE_SIZE = 4 * SMOE_SYSTEM_NAME_SIZE };
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void program_say(const char *program, const char *format, ...);
 
 /* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
 
-/* First of all in main: where stdin, stdout or stderr is closed, no file is to become it. */
-void program_begin(void);
+/* First of all in main: where stdin, stdout or stderr is closed, no file is to become it. program: "smoe-run". */
+void program_begin(const char *program);
 
 /* What was printed goes out now. False once stdout could not be written: program_end says so. */
 bool program_flush(void);
 
-/* Gives the status; or `failed`, if the status is 0, after one line, where stdout could not be written. program: "smoe-run". */
-int program_end(const char *program, int status, int failed);
+/* Gives the status; or PROGRAM_FAILED in place of PROGRAM_OK, after one line, where stdout could not be written. program: "smoe-run". */
+int program_end(const char *program, int status);
 
 #endif

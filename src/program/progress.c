@@ -1,10 +1,8 @@
-#define _POSIX_C_SOURCE 200809L /* isatty, fileno */
 #include "progress.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/system.h"
 
@@ -27,7 +25,7 @@ double program_now(void)
 void program_progress_begin(bool always)
 {
     program_progress_clear();
-    bar.enabled = always || isatty(fileno(stderr));
+    bar.enabled = always || smoe_system_is_terminal(stderr);
     bar.done = INFINITY;
 }
 

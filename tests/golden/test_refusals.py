@@ -62,7 +62,7 @@ def command_lines():
 
 
 def environment():
-    """What is neither the file's nor the command line's fault is exit status 1; what cannot be written is 2."""
+    """What is neither the file's nor the command line's fault is exit status 1; what may not be written is 2."""
     output = tap.command(RUN, '--device', 'no such device anywhere', GOOD, status=1)
     assert 'no such device anywhere' in output, output
     output = tap.command(RUN, '--validate', GOOD, env={'VK_LAYER_PATH': scratch.name}, status=1)

@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from tensor_file import Tensor
 
 BIN = tap.BUILD + '/bin/smoe-'
 LAYER = os.path.join(FOLDER, '..', 'golden', 'one_expert.safetensors')
+SMOOTH = os.path.join(FOLDER, '..', 'golden', 'smooth_small.safetensors')
 MODEL = os.path.join(FOLDER, '..', 'vision', 'gmoe_smooth_top2.safetensors')
 CAPABILITIES = os.path.join(FOLDER, '..', 'drivers', 'devices', 'radv_navi21.json')
 BENCH = ('bench', '--shape', '4,2,8,6,4', '--repeat', '1', '--no-peak', '--weights', 'f32')
@@ -45,12 +47,15 @@ def write(path, text):
     return path
 
 
+def command(program, *arguments):
+    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed')
+    return [BIN + program, *arguments, *(['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else [])]
+
+
 def run(program, *arguments, status=0, **options):
     """Output and messages; any other exit status fails the test."""
-    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed')
-    device = ['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else []
     options = {'stdout': subprocess.PIPE, **options}
-    done = subprocess.run([BIN + program, *arguments, *device], stderr=subprocess.PIPE, encoding='utf-8', **options)
+    done = subprocess.run(command(program, *arguments), stderr=subprocess.PIPE, encoding='utf-8', **options)
     assert done.returncode == status, '%s %s: exit status %d\n%s%s' % (program, arguments, done.returncode, done.stdout, done.stderr)
     return done.stdout, done.stderr
 
@@ -158,6 +163,8 @@ def what_is_of_another_kind_is_not_overwritten():
         for path, said in ((scratch.name, 'a folder'), ('/dev/null', 'no regular file'), (path_of('none', 'y'), 'No such file')):
             refused('cannot be written: ', *program, path)
             refused(said, *program, path)
+    long = path_of('') + './' * 2048
+    refused('cannot be written: File name too long', 'devices', '--as', CAPABILITIES, '--json', long[:4094 - len(long) % 2] + 'x')
     name = path_of('a\x1b[1m\nb')
     refused('a\\x1b[1m\\nb is there and is no safetensors file', 'run', LAYER, '--out', write(name, b'text'))
     fifo = path_of('fifo')
@@ -190,27 +197,81 @@ def a_file_is_replaced_whole():
         assert 'old' not in json.loads(read(path)) and sorted(os.listdir(folder)) == ['hard', 'new.json', 'soft'], program
 
 
+def a_file_keeps_its_group_or_none_has_access():
+    """One user replaces another's file: a member of the file's group, and one who is not."""
+    if os.geteuid() != 0:
+        raise tap.Skip('only root may become other users')
+    folder, group, user = new_folder('groups'), 50, 65534
+    os.chmod(scratch.name, 0o755)
+    os.chmod(folder, 0o777)
+    capabilities = shutil.copy(CAPABILITIES, path_of('groups', 'device'))
+    for groups, becomes in (([group], (user, group, 0o775)), ([], (user, user, 0o707))):
+        path = write(os.path.join(folder, '%d.json' % len(groups)), b'{}')
+        os.chown(path, 0, group)
+        os.chmod(path, 0o2777 if not groups else 0o2775)
+
+        def become(groups=groups):
+            os.setgroups(groups)
+            os.setgid(user)
+            os.setuid(user)
+        try:
+            run('devices', '--as', capabilities, '--json', path, preexec_fn=become)
+        except PermissionError as error:
+            raise tap.Skip('other users cannot reach the programs') from error
+        there = os.stat(path)
+        assert (there.st_uid, there.st_gid, there.st_mode & 0o7777) == becomes, (groups, there)
+        assert read(path) != b'{}'
+
+
 def a_write_that_fails_leaves_the_old_file():
     """A limit on the size of files stands for a full disk."""
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
     folder = new_folder('full')
-    old = write(os.path.join(folder, 'old.json'), b'{"old": 1}')
-    for path in (old, os.path.join(folder, 'new.json')):
-        output, messages = run('devices', '--as', CAPABILITIES, '--json', path, status=1, preexec_fn=limit)
-        assert not output and messages == 'smoe-devices: %s cannot be written: File too large\n' % path, (output, messages)
-    assert os.listdir(folder) == ['old.json'] and read(old) == b'{"old": 1}'
+    picture = path_of('full.png')
+    pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
+    header = json.dumps({'old': {'dtype': 'U8', 'shape': [0], 'data_offsets': [0, 0]}}).encode()
+    old = {'json': b'{"old": 1}', 'html': b'<!doctype html>old', 'safetensors': len(header).to_bytes(8, 'little') + header}
+    for ending, *arguments in (
+            ('json', 'devices', '--as', CAPABILITIES, '--json'), ('json', *ANALYZE, '--json'), ('json', *BENCH, '--json'),
+            ('safetensors', 'run', LAYER, '--out'), ('safetensors', 'run', LAYER, '--write'),
+            ('safetensors', 'classify', '--model', MODEL, picture, '--out'), ('html', 'classify', '--model', MODEL, picture, '--report'),
+            ('safetensors', 'classify', '--check', MODEL, '--out')):
+        path = write(os.path.join(folder, 'old.' + ending), old[ending])
+        for name in (path, os.path.join(folder, 'new.' + ending)):
+            _, messages = run(*arguments, name, status=1, preexec_fn=limit)
+            lines = messages.splitlines()
+            assert sum(name in line and 'cannot be written' in line for line in lines) == 1, (arguments, messages)
+            assert os.listdir(folder) == ['old.' + ending] and read(path) == old[ending], arguments
+        os.remove(path)
+
+
+def without_a_device_a_run_fails():
+    """Status 1 in every program; what is refused before that is 2 all the same."""
+    picture = path_of('alone.png')
+    pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
+    nothing = {**os.environ, 'VK_DRIVER_FILES': '/dev/null', 'VK_ICD_FILENAMES': '/dev/null'}
+    for program in (('run', LAYER), ANALYZE, BENCH, ('classify', '--model', MODEL, picture), ('classify', '--check', MODEL), ('digits',),
+                    ('embed',), ('devices', '--json', path_of('none.json'))):
+        output, messages = run(*program, status=1, env=nothing)
+        assert not output and messages.startswith('smoe-' + program[0]), (program, output, messages)
+    for program in (('run', 'no such'), ('analyze', 'cost', 'no such'), ('classify', '--model', 'no such', picture),
+                    ('classify', '--check', 'no such'), ('digits', '--model', 'no such'), ('digits', '--data', 'no such'),
+                    ('devices', '--as', 'no such')):
+        _, messages = run(*program, status=2)
+        assert 'no such' in messages and messages.count('\n') == 1, (program, messages)
 
 
 def a_benchmark_keeps_what_it_has_measured():
     """Whenever its file is there, it is whole, and it is there before the last row."""
     path = path_of('kept.json')
-    arguments = [BIN + 'bench', '--shape', '4,2,8,6,1', '--seconds', '2', '--no-peak', '--json', path]
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+    arguments = command('bench', '--shape', '4,2,8,6,1', '--seconds', '5', '--no-peak', '--json', path)
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as bench:
         try:
             while bench.poll() is None and not os.path.exists(path):
                 time.sleep(0.01)
+            assert bench.returncode is None, bench.stderr.read()
             rows = json.loads(read(path))['rows']
         finally:
             bench.kill()
@@ -221,7 +282,7 @@ def a_full_stdout_is_said():
     if not os.path.exists('/dev/full'):
         raise tap.Skip('there is no /dev/full')
     programs = (BENCH, ('bench', '--list'), ('devices',), ('devices', '--as', CAPABILITIES), ('run', LAYER), ANALYZE, ('digits', '--all'),
-                ('devices', '--as', CAPABILITIES, '--json', '-'), (*ANALYZE, '--json', '-'), ('embed',),
+                ('classify', '--check', MODEL), ('devices', '--as', CAPABILITIES, '--json', '-'), (*ANALYZE, '--json', '-'), ('embed',),
                 *((name, '--help') for name in ('run', 'devices', 'analyze', 'bench', 'digits', 'classify')))
     for program in programs:
         with open('/dev/full', 'wb') as full:
@@ -238,18 +299,95 @@ def a_closed_stdout_becomes_no_file():
     assert len(json.loads(read(path))['rows']) == 1, 'the table went into the file'
 
 
+NO_DEV_NULL = r'''
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int open(const char *name, int flags, ...)
+{
+    errno = EACCES;
+    return strcmp(name, "/dev/null") == 0 ? -1 : (int)syscall(SYS_openat, AT_FDCWD, name, flags, 0600);
+}
+
+int open64(const char *name, int flags, ...)
+{
+    return open(name, flags);
+}
+'''
+
+
+def a_closed_stream_that_nothing_can_replace_is_said():
+    if tap.SANITIZE:
+        raise tap.Skip('a sanitizer has to be loaded first')
+    tap.needs_its_own_place(BIN + 'devices')
+    shim = path_of('no_dev_null.so')
+    subprocess.run([tap.CC, '-shared', '-fPIC', '-x', 'c', '-', '-o', shim], input=NO_DEV_NULL, encoding='utf-8', check=True)
+    for program in ('run', 'devices', 'analyze', 'bench', 'digits', 'classify', 'embed'):
+        _, messages = run(program, status=1, env={**os.environ, 'LD_PRELOAD': shim}, stdout=None, preexec_fn=lambda: os.close(1))
+        assert messages == 'smoe-%s: /dev/null cannot be opened in place of a closed stream: Permission denied\n' % program, messages
+
+
+def any_name_stays_on_its_line():
+    def named(name, source):
+        return shutil.copy(source, path_of(name + '\x1b[1m\n'))
+    layer, device, plain = named('layer', LAYER), named('device', CAPABILITIES), path_of('plain\x1b[1m\n')
+    run('run', layer, '--write', plain)
+    for program, count in ((('run', layer), 1), (('run', layer, '--x', layer), 1), (('run', layer, layer), 4),
+                           (('devices', '--as', device), 1), (('analyze', 'cost', named('smooth', SMOOTH)), 1)):
+        output, messages = run(*program)
+        assert output.count('\\x1b[1m\\n') == count and '\x1b' not in output + messages, (program, output, messages)
+    for program in (('run', '--check', plain), ('run', layer, '--x', named('model', MODEL)), ('digits', '--model', layer),
+                    ('digits', '--data', layer), ('analyze', 'cost', layer)):
+        _, messages = run(*program, status=2)
+        lines = messages.splitlines()
+        assert lines and all('\\x1b[1m\\n: ' in line and '\x1b' not in line for line in lines), (program, messages)
+
+
 def stdout_has_several_names():
     for name in ('-', '/dev/stdout'):
         output, table = run(*BENCH, '--json', name)
         assert len(json.loads(output)['rows']) == 1 and 'hard' in table, (name, output, table)
-    data = subprocess.run([BIN + 'run', LAYER, '--out', '-'], stdout=subprocess.PIPE, check=True).stdout
-    at = data.index(b'{"__metadata__"') - 8
-    assert data[:at].endswith(b'\n') and b'"y"' in data[at:], data[:200]
-    with open(path_of('result'), 'w', encoding='utf-8') as result:
-        refused('into which what the program prints goes', 'run', LAYER, '--out', '/dev/stdout', stdout=result)
+        refused('--dump: is written again for each row', *BENCH, '--dump', name)
+    picture, file = path_of('named.png'), path_of('by name')
+    pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
+    for program, begin, text in ((('run', LAYER, '--out'), b'{"__metadata__"', 'experts       busiest'),
+                                 (('run', LAYER, '--write'), b'{"__metadata__"', 'experts       busiest'),
+                                 (('classify', '--check', MODEL, '--out'), b'{"logits"', 'the best class agrees'),
+                                 (('classify', '--model', MODEL, picture, '--out'), b'{"__metadata__"', 'time per picture'),
+                                 (('classify', '--model', MODEL, picture, '--report'), b'<!doctype html>', ': 1 picture, ')):
+        if os.path.exists(file):
+            os.remove(file)
+        run(*program, file)
+        for name in ('-', '/dev/stdout'):
+            for stdout in to_every_stdout(program, name, text):
+                data = stdout if program[-1] == '--report' else stdout[8:]
+                assert data.startswith(begin) and (program[-1] == '--report' or stdout == read(file)), (program, name, stdout[:200])
+
+
+def to_every_stdout(program, name, text):
+    """What a program writes to a pipe, a socket, and a file, behind what is there; its text is on stderr."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(path_of('result'), 'w+b', buffering=0) as result:
+        result.write(b'before')
+        for stdout in (subprocess.PIPE, theirs, result):
+            done = subprocess.run(command(*program, name), stdout=stdout, stderr=subprocess.PIPE, check=True)
+            assert text in done.stderr.decode(), (program, done.stderr)
+            if stdout is subprocess.PIPE:
+                yield done.stdout
+        theirs.close()
+        yield b''.join(iter(lambda: ours.recv(65536), b''))
+        data = read(path_of('result'))
+        assert data.startswith(b'before'), data[:20]
+        yield data[len(b'before'):]
 
 
 tap.run([what_is_read_is_not_overwritten, no_file_of_a_checkpoint_is_overwritten, no_output_is_named_twice,
-         what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs, a_file_is_replaced_whole,
-         a_write_that_fails_leaves_the_old_file, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
-         a_closed_stdout_becomes_no_file, stdout_has_several_names])
+         what_is_of_another_kind_is_not_overwritten, what_may_not_be_written_is_said_before_anything_runs,
+         a_file_is_replaced_whole, a_file_keeps_its_group_or_none_has_access, a_write_that_fails_leaves_the_old_file,
+         without_a_device_a_run_fails, a_benchmark_keeps_what_it_has_measured, a_full_stdout_is_said,
+         a_closed_stdout_becomes_no_file, a_closed_stream_that_nothing_can_replace_is_said,
+         any_name_stays_on_its_line, stdout_has_several_names])

@@ -113,19 +113,29 @@ def values():
 def numbers():
     """Whatever takes a number refuses what is none, in the same words in every program."""
     rule = re.compile(r'^(smoe-[a-z]+): (--[a-z-]+): must be a (?:whole )?number[^"]*, is "(1x|nan|)"\n$')
-    found = set()
+    found, values_of_none = {}, ['1x', 'nan', '']
     for words, _ in COMMANDS:
         for name, takes_value in options(*words).items():
-            for value in ('1x', 'nan', ''):
+            for value in values_of_none:
                 # the second option keeps a program from running where the first one takes the value
                 status, output, errors = run(words, name, value, '--no-such-option') if takes_value else (0, '', '')
                 if 'number' in errors:
                     match = rule.match(errors)
                     assert status == 2 and not output and match and match.groups() == (words[0], name, value), (words, name, errors)
-                    found.add((words[0], name))
+                    found.setdefault((*words, name), []).append(value)
     for program in ('smoe-run', 'smoe-bench', 'smoe-classify', 'smoe-digits'):
         assert (program, '--eps') in found, found
-    assert len(found) > 50, found
+    assert len(found) > 50 and all(refused_values == values_of_none for refused_values in found.values()), found
+
+
+def every_name_of_a_rule_is_taken():
+    """What an option's rule lists, the option takes: an array of a program has a place for each weight type."""
+    for words, name in ((['smoe-bench'], '--weights'), (['smoe-bench'], '--preset'), (['smoe-run'], '--weights'),
+                        (['smoe-run'], '--activation'), (['smoe-classify'], '--weights')):
+        _, _, errors = run(words, name, 'none')
+        listed = re.search(r': must be (.*), is "none"', errors).group(1)
+        for value in re.split(', | or ', listed):
+            refused(words, name, value, '--no-such-option', text='--no-such-option: no such option; --help lists them')
 
 
 def any_bytes_stay_on_one_line():
@@ -162,6 +172,6 @@ def readmes_name_options_that_are_there():
     assert count > 30 and not wrong, (count, wrong)
 
 
-tap.run([every_program_is_here, help_is_printed, versions_are_printed, output_that_cannot_be_written, unknown_options, unknown_arguments,
-         missing_arguments, values, numbers, any_bytes_stay_on_one_line, options_given_twice, every_number_of_a_forward_has_an_option,
-         readmes_name_options_that_are_there])
+tap.run([every_program_is_here, help_is_printed, versions_are_printed, output_that_cannot_be_written, unknown_options,
+         unknown_arguments, missing_arguments, values, numbers, every_name_of_a_rule_is_taken, any_bytes_stay_on_one_line,
+         options_given_twice, every_number_of_a_forward_has_an_option, readmes_name_options_that_are_there])

@@ -215,12 +215,12 @@ def damaged_files():
                 assert content != file.read(), 'change %d changes nothing' % number
             with open(path, 'wb') as file:
                 file.write(content)
-            output, messages = run(option, path, status=1)
+            output, messages = run(option, path, status=2)
             assert 'smoe-digits: ' in messages and not output, 'change %d: %s' % (number, messages)
         shutil.copyfile(MODEL, path)
         assert accuracy(run('--model', path)[0])[2] == 450
         for nothing in (folder + '/none', folder):
-            messages = run('--model', nothing, status=1)[1]
+            messages = run('--model', nothing, status=2)[1]
             assert nothing in messages, messages
 
 

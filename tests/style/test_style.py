@@ -104,7 +104,7 @@ def vendors_have_two_files():
 
 
 def systems_differ_in_one_room():
-    report(matches((path for path in library_files('.c', '.h', '.inc') if not path.startswith(SYSTEM)), SYSTEMS,
+    report(matches((path for path in files('src', suffixes=('.c', '.h', '.inc')) if not path.startswith(SYSTEM)), SYSTEMS,
                    'systems differ in %s*.c' % SYSTEM))
 
 
@@ -122,7 +122,7 @@ def results_are_compared():
 def files_are_tested_by_name():
     own = {os.path.basename(path).rsplit('.', 1)[0] for path in glob.glob('tests/*/test_*.*')}
     used = set()
-    for path in library_files('.c'):
+    for path in (*library_files('.c'), *files('src/program', suffixes=('.c',))):
         rows = {row for row in tested_by.TESTED_BY if fnmatch.fnmatch(path, row.files)}
         used.update(rows)
         has_own = 'test_' + os.path.basename(path)[:-len('.c')] in own

@@ -267,6 +267,19 @@ static void test_lists_of_names(void **state)
     assert_string_equal(little, "red, gr");
 }
 
+/* A program's array that is shorter than the list of names. */
+static void test_short_set(void **state)
+{
+    char rule[PROGRAM_RULE_SIZE] = "";
+    options o = {0};
+    program_option option = *find("--set");
+    (void)state;
+    option.most = 2;
+    assert_true(program_set_value(&option, "green", &o, rule));
+    assert_false(program_set_value(&option, "blue", &o, rule));
+    assert_string_equal(rule, "must be one of the first 2 names");
+}
+
 /* ---- garbage --------------------------------------------------------------------------------------------------------------- */
 
 static void draw_text(test_random *random, char *text, uint32_t most)
@@ -336,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_nothing_given),  cmocka_unit_test(test_every_kind),      cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_refused_lines),  cmocka_unit_test(test_numbers_of_arguments),
         cmocka_unit_test(test_rules),          cmocka_unit_test(test_forward_numbers), cmocka_unit_test(test_lists_of_names),
+        cmocka_unit_test(test_short_set),
         cmocka_unit_test(test_random_values),  cmocka_unit_test(test_random_lines),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -96,7 +96,8 @@ def several_files_are_checked_in_one_run():
     refused('--out %s is one of the files of --check; it is not overwritten' % read, '--out', folder, *checks(wrong, read))
     assert content(read) == content(good[1])
     refused('nowhere/gmoe_', '--out', path_of('nowhere'), *checks(*good))
-    refused('no such device', '--device', 'no such device', *checks(*good))
+    output, messages = run('--device', 'no such device', *checks(*good), status=1)
+    assert 'no such device' in messages and messages.count('\n') == 1 and not output, (output, messages)
     refused('exclude one another', *checks(*good), make_picture('e.png'))
 
 

@@ -17,13 +17,6 @@
 
 struct cJSON;
 
-/* Exit statuses. */
-enum {
-    ANALYZE_OK = 0,
-    ANALYZE_FAILED = 1, /* the device, validation or a file to write */
-    ANALYZE_REFUSED = 2 /* the command line or a file to read */
-};
-
 typedef struct analyze analyze;
 
 /* ---- subcommands and their options --------------------------------------------------------------------------------- */
@@ -57,7 +50,7 @@ extern const analyze_command analyze_volume, analyze_paths, analyze_occupation, 
 /* Reads the command line. False where the program is to exit with *status: help is printed, or why the line cannot be obeyed. */
 bool analyze_parse_options(analyze *a, int count, char **arguments, int *status);
 
-/* Prints "smoe-analyze: WHAT: RULE" on stderr; with ", is "VALUE"" behind it for an option's value. ANALYZE_REFUSED. */
+/* Prints "smoe-analyze: WHAT: RULE" on stderr; with ", is "VALUE"" behind it for an option's value. PROGRAM_REFUSED. */
 int analyze_refuse(const char *what, const char *rule);
 int analyze_refuse_option(const analyze *a, const char *name, const char *rule);
 
@@ -83,13 +76,13 @@ struct analyze {
     double work_done, work_total; /* of the simulations, for the progress bar */
 };
 
-/* Prints the text, a printf format, as a line on stderr. ANALYZE_FAILED. */
+/* Prints the text, a printf format, as a line on stderr. PROGRAM_FAILED. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
 int analyze_fail(const char *format, ...);
 
-/* Prints what a library call's result means and its log line. ANALYZE_FAILED, or ANALYZE_REFUSED for a result that only a file or an
+/* Prints what a library call's result means and its log line. PROGRAM_FAILED, or PROGRAM_REFUSED for a result that only a file or an
  * argument from the command line brings about. */
 int analyze_fail_result(analyze *a, smoe_result result);
 

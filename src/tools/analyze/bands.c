@@ -8,7 +8,7 @@ enum { CORRECTIONS = 2 }; /* to the power: what is left of the curvature at --fi
 int bands_begin(const analyze *a, router *r, bands *b)
 {
     const int status = router_draw(a, BANDS_BINS + 1 + BANDS_MORE_PARAMETERS, r);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     const double from = a->options.eps_from, to = a->options.eps_to;
 
@@ -22,7 +22,7 @@ int bands_begin(const analyze *a, router *r, bands *b)
     /* As the device has them, in float32. */
     for (int i = 1; i <= BANDS_BINS; i++)
         b->edges[i] = (double)(float)(from * pow(to / from, (i - 1) / (double)(BANDS_BINS - 1)));
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 size_t bands_parameters(const bands *b, const router *r, float out[SIMULATION_MAX_PARAMETERS])

@@ -94,12 +94,12 @@ static int run_two_experts(analyze *a)
     parameters[padded] = (float)offset;
     parameters[padded + 1] = (float)gap_to;
     int status = simulation_create(a, &desc, &s);
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         simulation_set_parameters(s, parameters, padded + 2);
         simulation_expect(a, (double)a->options.samples);
         status = simulation_run(s, 0, 0, a->options.samples, counts);
     }
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         put_mass(a, counts, gap_to / BINS, norm, offset);
         analyze_put_rate(a, "samples", (double)a->options.samples, simulation_seconds(s));
     }

@@ -159,24 +159,24 @@ static int measure(analyze *a, const layers_source *source, smoe_device_layer *l
         analyze_put_note(a, "too few gaps that are neither 0 nor infinite for a line");
         mass = (layers_mass){.to = count ? fmin(gaps[count - 1], 256) : 1, .slope = NAN};
         put_curve(a, &totals, gaps, count ? count : 1, &mass);
-        return off == 0 ? ANALYZE_OK : analyze_fail("the device's totals are not the report's");
+        return off == 0 ? PROGRAM_OK : analyze_fail("the device's totals are not the report's");
     }
     put_curve(a, &totals, gaps, count, &mass);
     layers_put_mass(a, &mass, count);
     analyze_put_comparison(a, "layer_power", "power of w in P(gap <= w), most likely one up to w*", mass.power, mass.power_error, 1);
-    return off == 0 ? ANALYZE_OK : analyze_fail("the device's totals are not the report's");
+    return off == 0 ? PROGRAM_OK : analyze_fail("the device's totals are not the report's");
 }
 
 int layers_boundary_mass(analyze *a)
 {
     layers_source source;
     int status = layers_open(a, 65536, &source);
-    if (status == ANALYZE_OK && source.plan.top_k == source.plan.expert_count)
+    if (status == PROGRAM_OK && source.plan.top_k == source.plan.expert_count)
         status = analyze_refuse(a->file, "all experts are chosen: there is no boundary");
     smoe_device_layer *layer = NULL;
     uint32_t *report = NULL;
     float *gaps = NULL;
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         layers_put(a, &source);
         source.plan.max_active = source.plan.top_k; /* routing alone: the less a record holds the better */
         source.params.max_active = 0;
@@ -184,10 +184,10 @@ int layers_boundary_mass(analyze *a)
         if (result != SMOE_SUCCESS)
             status = analyze_fail_result(a, result);
     }
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         report = layers_allocate((size_t)source.token_count * SMOE_REPORT_STRIDE(source.plan.max_active), sizeof *report);
         gaps = layers_allocate(source.token_count, sizeof *gaps);
-        status = report && gaps ? measure(a, &source, layer, report, gaps) : ANALYZE_FAILED;
+        status = report && gaps ? measure(a, &source, layer, report, gaps) : PROGRAM_FAILED;
     }
     free(gaps);
     free(report);

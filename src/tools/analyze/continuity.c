@@ -107,7 +107,7 @@ static int walk_line(continuity *s)
             memcpy(s->sides[side], path_record(&s->walk, at + side),
                    SMOE_REPORT_STRIDE(s->source.plan.max_active) * sizeof **s->sides);
     }
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static void put_steps(continuity *s, double slope)
@@ -179,7 +179,7 @@ static int measure(continuity *s)
 {
     int status = path_find(&s->walk, s->line.groups,
                            s->a->options.reach * (s->line.groups ? s->group_eps : s->eps), &s->line);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     analyze_put_text(s->a, "boundary", s->line.groups ? "groups" : "experts", "what ties in the line's middle");
     analyze_put_value(s->a, "eps", s->eps, "eps");
@@ -190,16 +190,16 @@ static int measure(continuity *s)
     analyze_put_value(s->a, "crossings", s->line.crossings, "boundaries on the line");
     status = walk_line(s);
     continuity_theory theory = {NAN, NAN, NAN};
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = continuity_predict(s, &theory);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     put_steps(s, theory.slope);
     analyze_put_comparison(s->a, "jump", "hard: the finest input step across the boundary, theory J", s->across, NAN, theory.jump);
     analyze_put_value(s->a, "expert_slope", theory.expert_slope, "D, the steepest expert on the line");
     analyze_put_value(s->a, "bound", theory.slope, "L, the bound of the smooth layer's slope (- where its formula does not hold)");
     put_picture(s);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static double band_width(double given, float of_layer)
@@ -211,7 +211,7 @@ static int open_study(continuity *s)
 {
     analyze *a = s->a;
     const int status = layers_open(a, TOKENS, &s->source);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     s->line.groups = a->options.boundary >= 0 ? a->options.boundary == GROUPS : layers_has_groups(&s->source);
     if (s->line.groups && !layers_has_groups(&s->source))
@@ -242,9 +242,9 @@ static int open_study(continuity *s)
         if (mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source))
             all = (s->y[mode] = layers_allocate(s->points * width, sizeof **s->y)) && all;
     if (!all)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->walk.layer);
-    return result == SMOE_SUCCESS ? ANALYZE_OK : analyze_fail_result(a, result);
+    return result == SMOE_SUCCESS ? PROGRAM_OK : analyze_fail_result(a, result);
 }
 
 static int run(analyze *a)
@@ -253,7 +253,7 @@ static int run(analyze *a)
     memset(&s, 0, sizeof s);
     s.a = a;
     int status = open_study(&s);
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = measure(&s);
     smoe_device_layer_destroy(s.walk.layer);
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++)

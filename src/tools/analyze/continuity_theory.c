@@ -146,8 +146,8 @@ static int measure_experts(continuity *s, const bool *runs, double h, line_facts
         if (runs[e])
             ids[count++] = e;
     float *f = ids ? layers_allocate(values * count, sizeof *f) : NULL;
-    const int status = f ? layers_run_experts(s->a, &s->source, ids, count, s->walk.x, COARSE, f) : ANALYZE_FAILED;
-    for (uint32_t p = 0; status == ANALYZE_OK && p < COARSE; p++)
+    const int status = f ? layers_run_experts(s->a, &s->source, ids, count, s->walk.x, COARSE, f) : PROGRAM_FAILED;
+    for (uint32_t p = 0; status == PROGRAM_OK && p < COARSE; p++)
         for (uint32_t i = 0; i < count; i++) {
             const float *one = f + i * values + (size_t)p * plan->d_model;
             if (p > 0)
@@ -155,7 +155,7 @@ static int measure_experts(continuity *s, const bool *runs, double h, line_facts
             for (uint32_t j = 0; j < i; j++)
                 facts->spread = fmax(facts->spread, layers_distance(one, f + j * values + (size_t)p * plan->d_model, plan->d_model));
         }
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         theory->jump = jump(s, ids, count, f);
     free(f);
     free(ids);
@@ -187,8 +187,8 @@ int continuity_predict(continuity *s, continuity_theory *theory)
     float *scores = layers_allocate(count * COARSE, sizeof *scores);
     bool *runs = layers_allocate(count, sizeof *runs);
     line_facts facts = {.least_eps = s->eps};
-    int status = logits && scores && runs ? ANALYZE_OK : ANALYZE_FAILED;
-    if (status == ANALYZE_OK) {
+    int status = logits && scores && runs ? PROGRAM_OK : PROGRAM_FAILED;
+    if (status == PROGRAM_OK) {
         smoe_result result = measure_hard(s, logits, scores, &facts);
         if (result == SMOE_SUCCESS)
             result = measure_active(s, runs, &facts);

@@ -65,7 +65,7 @@ static int measure_scores(study *s, layers_mass *mass)
     float *gaps = layers_allocate(tokens, sizeof *gaps);
     if (result != SMOE_SUCCESS || !gaps) {
         free(gaps);
-        return result == SMOE_SUCCESS ? ANALYZE_FAILED : analyze_fail_result(s->a, result);
+        return result == SMOE_SUCCESS ? PROGRAM_FAILED : analyze_fail_result(s->a, result);
     }
     for (uint32_t t = 0; t < tokens; t++) {
         const uint32_t *record = s->report + (size_t)t * stride_of(s);
@@ -95,7 +95,7 @@ static int measure_scores(study *s, layers_mass *mass)
     else
         mass->slope = mass->slope_error = NAN;
     free(gaps);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 /* Distances below eps, as float32 has it. */
@@ -152,7 +152,7 @@ static int calibrate(study *s, float *eps)
         analyze_put_note(s->a, "every band keeps to the budget: the eps below go up to where all experts that may run do");
         *eps = 0.25f * nextafterf(s->distances[s->distance_count - 1], INFINITY); /* four rows below the last */
     }
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static int measure_active(study *s, double slope)
@@ -176,7 +176,7 @@ static int measure_active(study *s, double slope)
         s->floors[i] = s->mean[i] / s->mean[0];
         program_progress(i + 1, ROWS, NULL);
     }
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static int compare_doubles(const void *p, const void *q)
@@ -190,7 +190,7 @@ static int measure_times(study *s, uint32_t repeats)
 {
     double *ratios = layers_allocate((size_t)ROWS * (repeats ? repeats : 1), sizeof *ratios);
     if (!ratios)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     bool device_time = true;
     double hard_time = 0;
     for (uint32_t round = 0; round < repeats; round++)
@@ -215,7 +215,7 @@ static int measure_times(study *s, uint32_t repeats)
     free(ratios);
     if (repeats)
         analyze_put_text(s->a, "clock", device_time ? "device" : "host", "clock of the times");
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static int measure(study *s)
@@ -223,15 +223,15 @@ static int measure(study *s)
     layers_mass mass = {0};
     float eps = 0;
     int status = measure_scores(s, &mass);
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = calibrate(s, &eps);
     for (int i = 1; i < ROWS; i++)
         s->eps[i] = i == CALIBRATED ? eps : (double)(float)(eps * pow(2, 0.5 * (i - CALIBRATED)));
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = measure_active(s, mass.slope);
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = measure_times(s, s->a->options.repeats);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     if (s->source.plan.max_active < s->source.plan.expert_count)
         analyze_put_note(s->a, "the layer runs at most %u experts for an input: k + extra is without that cap", s->source.plan.max_active);
@@ -239,7 +239,7 @@ static int measure(study *s)
                                       {"k_plus_slope_eps", s->line}, {"max_active", s->most}, {"capped", s->capped},
                                       {"time_ratio", s->ratio}, {"active_ratio", s->floors}};
     analyze_put_table(s->a, "cost", "cost by eps; the first row is hard", columns, sizeof columns / sizeof *columns, ROWS);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static int open_study(study *s)
@@ -247,7 +247,7 @@ static int open_study(study *s)
     analyze *a = s->a;
     s->band = smoe_forward_number_find("eps");
     const int status = layers_open(a, a->options.tokens, &s->source);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     const smoe_plan_desc *plan = &s->source.plan;
     const size_t tokens = s->source.token_count;
@@ -258,9 +258,9 @@ static int open_study(study *s)
     s->distances = layers_allocate(tokens * plan->expert_count, sizeof *s->distances);
     s->report = layers_allocate(tokens * stride_of(s), sizeof *s->report);
     if (!s->y || !s->scores || !s->distances || !s->report)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, &s->source.weights, &s->layer);
-    return result == SMOE_SUCCESS ? ANALYZE_OK : analyze_fail_result(a, result);
+    return result == SMOE_SUCCESS ? PROGRAM_OK : analyze_fail_result(a, result);
 }
 
 static int run(analyze *a)
@@ -269,7 +269,7 @@ static int run(analyze *a)
     memset(&s, 0, sizeof s);
     s.a = a;
     int status = open_study(&s);
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = measure(&s);
     smoe_device_layer_destroy(s.layer);
     free(s.y), free(s.scores), free(s.distances), free(s.report);

@@ -31,7 +31,7 @@ static float *draw(analyze *a, layers_source *source, uint32_t slot, size_t coun
 /* Refuses an option that is given. */
 static int refuse_given(const analyze *a, const char *name, const char *rule)
 {
-    return program_given(&a->line, name) ? analyze_refuse_option(a, name, rule) : ANALYZE_OK;
+    return program_given(&a->line, name) ? analyze_refuse_option(a, name, rule) : PROGRAM_OK;
 }
 
 static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
@@ -68,15 +68,15 @@ static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
     source->weights =
         (smoe_host_weights){.router_weight = router, .w1 = {w1, SMOE_TYPE_FLOAT32}, .b1 = b1, .w2 = {w2, SMOE_TYPE_FLOAT32}, .b2 = b2};
     source->token_count = tokens;
-    return router && w1 && b1 && w2 && b2 && source->x ? ANALYZE_OK : ANALYZE_FAILED;
+    return router && w1 && b1 && w2 && b2 && source->x ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
 static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
 {
     static const char *const shapes[] = {"--width", "--hidden", "--experts", "--k", "--groups", "--top-groups"};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        if (refuse_given(a, shapes[i], "a layer file has a shape of its own") != ANALYZE_OK)
-            return ANALYZE_REFUSED;
+        if (refuse_given(a, shapes[i], "a layer file has a shape of its own") != PROGRAM_OK)
+            return PROGRAM_REFUSED;
     smoe_result result = smoe_layer_file_open(a->file, NULL, &a->log, &source->file);
     if (result == SMOE_SUCCESS)
         result = smoe_layer_file_layer(source->file, &source->plan, &source->params, &source->weights);
@@ -92,7 +92,7 @@ static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
     }
     source->token_count = source->plan.min_tokens = source->plan.max_tokens = drawn_tokens;
     source->x = draw(a, source, 0, (size_t)drawn_tokens * source->plan.d_model, 1.0);
-    return source->x ? ANALYZE_OK : ANALYZE_FAILED;
+    return source->x ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
 bool layers_has_groups(const layers_source *source)
@@ -105,14 +105,14 @@ int layers_open(analyze *a, uint32_t drawn_tokens, layers_source *source)
     static const char *const of_groups[] = {"--top-groups", "--group-eps"};
     memset(source, 0, sizeof *source);
     int status = a->file ? open_file(a, drawn_tokens, source) : draw_layer(a, drawn_tokens, source);
-    for (size_t i = 0; i < sizeof of_groups / sizeof *of_groups && status == ANALYZE_OK && !layers_has_groups(source); i++)
+    for (size_t i = 0; i < sizeof of_groups / sizeof *of_groups && status == PROGRAM_OK && !layers_has_groups(source); i++)
         status = refuse_given(a, of_groups[i], "the layer has no groups");
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     for (size_t i = 0; i < (size_t)source->token_count * source->plan.d_model; i++)
         if (!isfinite(source->x[i]))
             return analyze_refuse(a->file ? a->file : "inputs", "x holds a NaN or an infinity");
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 void layers_put(analyze *a, const layers_source *source)
@@ -167,7 +167,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
                                  .renormalize = true};
     float *router = layers_allocate(width, sizeof *router);
     if (!router)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     smoe_result result = SMOE_SUCCESS;
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++) {
         const smoe_host_weights *all = &source->weights;
@@ -187,7 +187,7 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
         smoe_device_layer_destroy(layer);
     }
     free(router);
-    return result == SMOE_SUCCESS ? ANALYZE_OK : analyze_fail_result(a, result);
+    return result == SMOE_SUCCESS ? PROGRAM_OK : analyze_fail_result(a, result);
 }
 
 double layers_distance(const float *p, const float *q, uint32_t width)

@@ -12,8 +12,7 @@ static void receive(void *user, smoe_log_level level, const char *text)
         snprintf(a->error, sizeof a->error, "%s", text);
     if (level == SMOE_LOG_INFO || !a->print_log)
         return;
-    program_progress_clear();
-    fprintf(stderr, "smoe-analyze: %s\n", text);
+    program_say("smoe-analyze", "%s", text);
 }
 
 static int run(analyze *a, const char *json)
@@ -27,8 +26,8 @@ static int run(analyze *a, const char *json)
     analyze_json_begin(a);
     int status = a->command->run(a);
     program_progress_clear();
-    if (status == ANALYZE_OK && json && !analyze_json_write(a, json))
-        status = ANALYZE_FAILED;
+    if (status == PROGRAM_OK && json && !analyze_json_write(a, json))
+        status = PROGRAM_FAILED;
     analyze_json_end(a);
     return status;
 }
@@ -52,23 +51,25 @@ static int finish(analyze *a, int status)
     if (a->options.validate && a->device) {
         const uint32_t messages = smoe_device_validation_count(a->device);
         fprintf(a->out, "validation: %u messages\n", messages);
-        status = messages > 0 && status == ANALYZE_OK ? ANALYZE_FAILED : status;
+        status = messages > 0 && status == PROGRAM_OK ? PROGRAM_FAILED : status;
     }
     smoe_device_destroy(a->device);
-    return program_end("smoe-analyze", status, ANALYZE_FAILED);
+    return program_end("smoe-analyze", status);
 }
 
 int main(int count, char **arguments)
 {
     static analyze a; /* large */
     int status;
-    program_begin();
+    program_begin("smoe-analyze");
     if (!analyze_parse_options(&a, count, arguments, &status))
         return status;
     const char *json = a.options.json;
-    a.out = program_is_stdout(json) ? stderr : stdout;
     a.log = (smoe_log){receive, &a};
     a.print_log = a.options.validate;
     program_progress_begin(a.options.progress);
-    return check_json(&a, json) ? finish(&a, run(&a, json)) : ANALYZE_REFUSED;
+    if (!check_json(&a, json))
+        return PROGRAM_REFUSED;
+    a.out = program_text();
+    return finish(&a, run(&a, json));
 }

@@ -20,10 +20,10 @@ static const program_option options[] = {
 
 static int measure(analyze *a, simulation *s, bands *b, uint32_t steps, uint64_t paths)
 {
-    int status = ANALYZE_OK;
+    int status = PROGRAM_OK;
     simulation_expect(a, (double)paths * BLOCKS * steps);
     b->block_count = BLOCKS;
-    for (uint32_t block = 0; status == ANALYZE_OK && block < BLOCKS; block++)
+    for (uint32_t block = 0; status == PROGRAM_OK && block < BLOCKS; block++)
         status = simulation_run(s, 0, block * paths, paths, b->counts[block]);
     return status;
 }
@@ -40,7 +40,7 @@ static int run(analyze *a)
     simulation *s = NULL;
 
     int status = bands_begin(a, &r, &b);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     router_start(a, &r, start);
     router_put(a, &r);
@@ -53,11 +53,11 @@ static int run(analyze *a)
     const simulation_desc desc = {analyze_occupation_spirv, sizeof analyze_occupation_spirv, {r.width, r.experts, r.k, steps}, 4,
                                   BANDS_COUNTERS, steps};
     status = simulation_create(a, &desc, &s);
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         simulation_set_parameters(s, parameters, count);
         status = measure(a, s, &b, steps, paths);
     }
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         const double all = (double)paths * BLOCKS;
         bands_put(a, &b, &r, "time", "Mean time of a path within the eps-band of each order", time / steps / all);
         analyze_put_rate(a, "steps", all * steps, simulation_seconds(s));

@@ -41,7 +41,8 @@ static int read_without_subcommand(int count, char **arguments)
     for (int i = 0; i < COMMAND_COUNT; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "  %-14s %s\n", commands[i]->name, commands[i]->about);
     snprintf(text + used, sizeof text - used,
-             "\nExit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line or file.");
+             "\nExit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line or file, or an output\n"
+             "that may not be written.");
     program.details = text;
     if (program_read(&program, count, arguments, NULL, &line))
         return analyze_refuse(line.arguments[0], "no such subcommand; --help lists them");

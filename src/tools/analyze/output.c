@@ -2,6 +2,7 @@
 #include "analyze.h"
 #include "program/output.h"
 #include "program/progress.h"
+#include "program/text.h"
 
 #include <cjson/cJSON.h>
 
@@ -86,7 +87,7 @@ bool analyze_json_write(analyze *a, const char *path)
     program_output output;
     char *text = a->json_failed ? NULL : cJSON_Print(a->json);
     if (!text)
-        return analyze_fail("%s: no host memory for the document", path) == ANALYZE_OK;
+        return analyze_fail("%s: no host memory for the document", path) == PROGRAM_OK;
     const bool written = program_output_open(&output, path) && (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
     cJSON_free(text);
     if (!written)
@@ -117,14 +118,14 @@ int analyze_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    program_say("smoe-analyze", line);
-    return ANALYZE_FAILED;
+    program_say("smoe-analyze", "%s", line);
+    return PROGRAM_FAILED;
 }
 
 int analyze_fail_result(analyze *a, smoe_result result)
 {
     analyze_fail("%s%s%s", smoe_result_text(result), a->error[0] ? ": " : "", a->error);
-    return result == SMOE_ERROR_INVALID_ARGUMENT || result == SMOE_ERROR_FILE ? ANALYZE_REFUSED : ANALYZE_FAILED;
+    return result == SMOE_ERROR_INVALID_ARGUMENT || result == SMOE_ERROR_FILE ? PROGRAM_REFUSED : PROGRAM_FAILED;
 }
 
 /* Whole numbers in full, so that counts can be compared; else six digits. Gives `text`. */
@@ -166,11 +167,20 @@ void analyze_put_value(analyze *a, const char *name, double value, const char *a
         fprintf(a->out, "%s: %s\n", about, format_number(text, value));
 }
 
+/* It may be a file's name, or have one in it. */
+static void print_line(FILE *out, const char *text)
+{
+    program_print(out, text);
+    fputc('\n', out);
+}
+
 void analyze_put_text(analyze *a, const char *name, const char *text, const char *about)
 {
     add_text(a, part(a, "texts"), name, text);
-    if (about)
-        fprintf(a->out, "%s: %s\n", about, text);
+    if (!about)
+        return;
+    fprintf(a->out, "%s: ", about);
+    print_line(a->out, text);
 }
 
 void analyze_put_array(analyze *a, const char *name, const double *values, size_t count)
@@ -187,7 +197,7 @@ void analyze_put_note(analyze *a, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     add_text(a, part(a, "notes"), NULL, text);
-    fprintf(a->out, "%s\n", text);
+    print_line(a->out, text);
 }
 
 static void print_error(FILE *out, double error)

@@ -116,7 +116,7 @@ int path_find(path_walk *walk, bool groups, double reach, path_line *line)
     const smoe_forward_params hard = hard_params(walk);
     double *memory = layers_allocate(4 * (size_t)width, sizeof *memory);
     if (!memory)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     double *start = memory, *direction = memory + width;
     path_line tried = {.centre = memory + 2 * width, .direction = memory + 3 * width};
     line->crossings = 0;
@@ -154,5 +154,5 @@ int path_find(path_walk *walk, bool groups, double reach, path_line *line)
     if (!line->crossings)
         return analyze_fail("no boundary %s on the segments between the first %u inputs",
                             groups ? "between groups" : "between experts", tokens < SEGMENTS ? tokens : SEGMENTS);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }

@@ -38,7 +38,7 @@ static int begin(analyze *a, paths *p)
     const size_t k = a->options.k, experts = a->options.experts;
     const int status = router_draw(a, k < experts ? experts + k * (experts - k) : 0, &p->r);
 
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     if ((steps & (steps - 1)) != 0 || (steps & 0x5540) == 0)
         return analyze_refuse_option(a, "--steps", "must be 64, 256, 1024, 4096 or 16384");
@@ -60,7 +60,7 @@ static int begin(analyze *a, paths *p)
     for (uint32_t i = 0; i < p->r.k; i++)
         for (uint32_t j = p->r.k; j < p->r.experts; j++)
             p->distances[p->face_count++] = (scores[i] - scores[j]) / router_normal(&p->r, i, j);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 /* What paths.comp reads: see there. */
@@ -91,7 +91,7 @@ static int walk(analyze *a, paths *p, uint32_t level)
     simulation *s;
 
     int status = simulation_create(a, &desc, &s);
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         simulation_set_parameters(s, parameters, fill_parameters(p, steps, parameters));
         status = simulation_run(s, level, 0, a->options.samples, p->counts[level]);
         p->seconds += simulation_seconds(s);
@@ -178,9 +178,9 @@ static int measure(analyze *a, paths *p)
     for (uint32_t level = 0; level < p->level_count; level++)
         work += (double)p->steps[level] * (double)a->options.samples;
     simulation_expect(a, work);
-    for (uint32_t level = 0; status == ANALYZE_OK && level < p->level_count; level++)
+    for (uint32_t level = 0; status == PROGRAM_OK && level < p->level_count; level++)
         status = walk(a, p, level);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     analyze_put_value(a, "nearest", p->nearest, "distance d to the nearest face");
     analyze_put_value(a, "faces", (double)p->face_count, "faces");
@@ -188,7 +188,7 @@ static int measure(analyze *a, paths *p)
     put_hits(a, p);
     put_orders(a, p);
     analyze_put_rate(a, "steps", p->walked, p->seconds);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 static int run(analyze *a)

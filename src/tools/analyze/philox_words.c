@@ -49,7 +49,7 @@ static int compare(analyze *a, const uint64_t *words, const uint32_t counter[4],
     }
     analyze_put_value(a, "blocks", (double)blocks, NULL);
     analyze_put_value(a, "different", (double)different, "words that differ from the host's");
-    return different == 0 ? ANALYZE_OK : analyze_fail("the device computes other random numbers than the host");
+    return different == 0 ? PROGRAM_OK : analyze_fail("the device computes other random numbers than the host");
 }
 
 static int run(analyze *a)
@@ -69,16 +69,16 @@ static int run(analyze *a)
     const float halves[] = {(float)(counter[2] & 0xffff), (float)(counter[2] >> 16)};
     a->options.seed = (uint64_t)key[1] << 32 | key[0];
     int status = simulation_create(a, &desc, &s);
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         simulation_set_parameters(s, halves, 2);
         simulation_expect(a, (double)blocks);
         /* Each batch writes the words of its own samples from the first counter on. */
-        for (uint64_t done = 0; status == ANALYZE_OK && done < blocks; done += SIMULATION_MIN_BATCH) {
+        for (uint64_t done = 0; status == PROGRAM_OK && done < blocks; done += SIMULATION_MIN_BATCH) {
             const uint64_t left = blocks - done, first = ((uint64_t)counter[1] << 32 | counter[0]) + done;
             status = simulation_run(s, counter[3], first, left < SIMULATION_MIN_BATCH ? left : SIMULATION_MIN_BATCH, words + 4 * done);
         }
     }
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = compare(a, words, counter, key, blocks);
     simulation_destroy(s);
     free(words);

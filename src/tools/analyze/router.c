@@ -24,7 +24,7 @@ int router_draw(const analyze *a, size_t more, router *r)
         memcpy(r->weights + (size_t)e * r->stride, weights + (size_t)e * r->width, r->width * sizeof *weights);
         r->weights[(size_t)e * r->stride + r->width] = bias * biases[e];
     }
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 void router_put(analyze *a, const router *r)

@@ -54,7 +54,7 @@ int simulation_create(analyze *a, const simulation_desc *desc, simulation **out)
     s->a = a;
     s->desc = *desc;
     s->batch = desc->work < FIRST_BATCH / SIMULATION_MIN_BATCH ? FIRST_BATCH / desc->work : SIMULATION_MIN_BATCH; /* it grows */
-    return prepare(s) ? ANALYZE_OK : analyze_fail("%s", s->gpu.error);
+    return prepare(s) ? PROGRAM_OK : analyze_fail("%s", s->gpu.error);
 }
 
 void simulation_destroy(simulation *s)
@@ -100,7 +100,7 @@ static int run_batch(simulation *s, const push *constants, uint64_t *counts)
     const uint32_t *counted = s->buffers[READBACK].mapped;
     for (uint32_t i = 0; i < s->desc.counter_count; i++)
         counts[i] += counted[i];
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samples, uint64_t *counts)
@@ -114,7 +114,7 @@ int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samp
         const push constants = {{(uint32_t)seed, (uint32_t)(seed >> 32)}, {(uint32_t)at, (uint32_t)(at >> 32)}, (uint32_t)batch, stream};
         const double begin = program_now();
         const int status = run_batch(s, &constants, counts);
-        if (status != ANALYZE_OK)
+        if (status != PROGRAM_OK)
             return status;
         const double seconds = (program_now() - begin) * 1e-9;
         s->seconds += seconds;
@@ -127,7 +127,7 @@ int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samp
         s->a->work_done += (double)batch * s->desc.work;
         program_progress(s->a->work_done, s->a->work_total, NULL);
     }
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 void simulation_expect(analyze *a, double work)

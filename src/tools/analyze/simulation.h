@@ -1,5 +1,5 @@
-/* Simulations on the device: a compute shader that takes samples by number and counts, with a little Vulkan of its own on the
- * smoe_device's handles. It needs nothing beyond Vulkan 1.1's least limits. */
+/* Simulations on the device: a compute shader that takes samples by number and counts, on the
+ * Vulkan of src/program/compute.h. It needs nothing beyond Vulkan 1.1's least limits. */
 #ifndef SMOE_ANALYZE_SIMULATION_H
 #define SMOE_ANALYZE_SIMULATION_H
 

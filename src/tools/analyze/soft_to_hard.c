@@ -76,12 +76,12 @@ static int measure_hard(study *s)
         return analyze_fail_result(s->a, result);
     uint32_t *ids = layers_allocate(s->experts, sizeof *ids);
     if (!ids)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     for (uint32_t e = 0; e < s->experts; e++)
         ids[e] = e;
     const int status = layers_run_experts(s->a, &s->source, ids, s->experts, s->source.x, s->count, s->singles);
     free(ids);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     for (uint32_t t = 0; t < s->count; t++) {
         memcpy(&s->gaps[t], &record_of(s, t)[SMOE_REPORT_GAP], sizeof *s->gaps);
@@ -112,7 +112,7 @@ static int measure_hard(study *s)
     }
     s->jump = sum / s->mass.below;
     s->jump_error = sqrt(fmax(squares / s->mass.below - s->jump * s->jump, 0) / s->mass.below);
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 /* 1 - p_w of one input, and the largest |w - p| of smoe's weights in its report. */
@@ -199,7 +199,7 @@ static int measure_soft(study *s)
     double *soft_mass = layers_allocate(s->count, sizeof *soft_mass);
     static double table[SETS][8][MAX_TAUS];
     if (!soft_mass)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     for (uint32_t i = 0; i < s->tau_count; i++) {
         const double tau = s->taus[i];
         const smoe_result result = forward(s, 1e30f, tau, s->soft);
@@ -231,7 +231,7 @@ static int measure_soft(study *s)
                                           {"gap_bound", table[set][6]}, {"max", table[set][7]}};
         analyze_put_table(s->a, set_names[set], set_titles[set], columns, sizeof columns / sizeof *columns, s->tau_count);
     }
-    return ANALYZE_OK;
+    return PROGRAM_OK;
 }
 
 /* At the smallest tau: the errors of two sets beside their masses, and all inputs beside theory. */
@@ -266,7 +266,7 @@ static int open_study(study *s)
 {
     analyze *a = s->a;
     const int status = layers_open(a, a->options.tokens, &s->source);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     smoe_plan_desc *plan = &s->source.plan;
     if (plan->gate != SMOE_GATE_SOFTMAX || layers_has_groups(&s->source) || plan->expert_count < 2)
@@ -295,9 +295,9 @@ static int open_study(study *s)
     s->spread = layers_allocate(rows, sizeof *s->spread);
     s->error = layers_allocate(rows, sizeof *s->error);
     if (!s->hard || !s->soft || !s->gaps || !s->sorted || !s->logits || !s->singles || !s->report || !s->spread || !s->error)
-        return ANALYZE_FAILED;
+        return PROGRAM_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, w, &s->layer);
-    return result == SMOE_SUCCESS ? ANALYZE_OK : analyze_fail_result(a, result);
+    return result == SMOE_SUCCESS ? PROGRAM_OK : analyze_fail_result(a, result);
 }
 
 static int run(analyze *a)
@@ -310,9 +310,9 @@ static int run(analyze *a)
     for (uint32_t i = 0; i < s.tau_count; i++)
         s.taus[i] = ldexp(a->options.tau_max, -(int)i);
     int status = open_study(&s);
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         status = measure_hard(&s);
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         const float quarter = s.sorted[s.count / 4], half = s.sorted[s.count / 2], largest = s.sorted[s.count - 1];
         const float edges[SETS][2] = {{-1, largest}, {-1, quarter}, {half, largest}};
         memcpy(s.edges, edges, sizeof edges);
@@ -322,7 +322,7 @@ static int run(analyze *a)
         layers_put_mass(a, &s.mass, s.count);
         status = measure_soft(&s);
     }
-    if (status == ANALYZE_OK)
+    if (status == PROGRAM_OK)
         put_comparisons(&s);
     free(s.hard), free(s.soft), free(s.gaps), free(s.sorted), free(s.logits), free(s.singles), free(s.report);
     free(s.spread), free(s.error);

@@ -23,19 +23,19 @@ static int run(analyze *a)
     simulation *s = NULL;
 
     int status = bands_begin(a, &r, &b);
-    if (status != ANALYZE_OK)
+    if (status != PROGRAM_OK)
         return status;
     size_t count = bands_parameters(&b, &r, parameters);
     parameters[count++] = (float)a->options.radius;
     const simulation_desc desc = {analyze_volume_spirv, sizeof analyze_volume_spirv, {r.width, r.experts, r.k, gaussian}, 4,
                                   BANDS_COUNTERS, 1};
     status = simulation_create(a, &desc, &s);
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         simulation_set_parameters(s, parameters, count);
         simulation_expect(a, (double)a->options.samples);
         status = simulation_run(s, 0, 0, a->options.samples, b.counts[0]);
     }
-    if (status == ANALYZE_OK) {
+    if (status == PROGRAM_OK) {
         router_put(a, &r);
         bands_put(a, &b, &r, "share", "Share of the inputs within the eps-band of each order", 1 / (double)a->options.samples);
         analyze_put_rate(a, "samples", (double)a->options.samples, simulation_seconds(s));

@@ -10,10 +10,7 @@
 #include "devices.h"
 #include "program/options.h"
 #include "program/output.h"
-
-/* 1: no device, or writing failed. 2: the command line, or the capability file, is wrong. */
-#define FAILED 1
-#define WRONG 2
+#include "program/text.h"
 
 typedef struct options {
     const char *as, *json;
@@ -36,14 +33,15 @@ static const program_desc description = {
              "Other tools take a device by the number, the uuid or a part of the name that stand here.",
     .usage = {"[--as FILE] [--json FILE [--device NUMBER]]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0; 1 if there is no device, or writing failed; 2 for a wrong command line or capability file.",
+    .details = "Exit status: 0, where the list is empty too; 1 if devices cannot be listed, --json finds none, or writing failed; 2 for a\n"
+               "wrong command line or capability file, or an output that may not be written.",
 };
 
 static void print_log(void *user, smoe_log_level level, const char *text)
 {
     (void)user;
     (void)level;
-    fprintf(stderr, "smoe-devices: %s\n", text);
+    program_say("smoe-devices", "%s", text);
 }
 
 static const smoe_log to_stderr = {print_log, NULL};
@@ -70,15 +68,15 @@ static int write_file(const char *path, const smoe_device_info *info)
     size_t size = sizeof text;
     program_output output;
     if (smoe_capability_file_text(info, &to_stderr, &size, text) != SMOE_SUCCESS)
-        return FAILED;
+        return PROGRAM_FAILED;
     bool good = program_output_open(&output, path);
     if (good) {
         fwrite(text, 1, size, output.stream); /* closing finds what went wrong */
         good = program_output_close(&output, true);
     }
     if (!good)
-        program_say("smoe-devices", output.reason);
-    return good ? 0 : FAILED;
+        program_say("smoe-devices", "%s", output.reason);
+    return good ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
 /* The one that --json means, or NULL and a line that says why not. */
@@ -101,15 +99,17 @@ static int run(const options *wanted)
 {
     smoe_device_info *infos;
     uint32_t count = 0;
-    int status = 0;
+    int status = PROGRAM_OK;
     if (!list_devices(&count, &infos))
-        return FAILED;
+        return PROGRAM_FAILED;
     if (wanted->json) {
         const smoe_device_info *info = chosen(wanted, infos, count);
-        status = info ? write_file(wanted->json, info) : FAILED;
+        status = info ? write_file(wanted->json, info) : PROGRAM_FAILED;
     } else {
         for (uint32_t i = 0; i < count; i++) {
-            printf("%s%u: %s\n", i ? "\n" : "", i, infos[i].name);
+            printf("%s%u: ", i ? "\n" : "", i);
+            program_print(stdout, infos[i].name);
+            printf("\n");
             print_device(&infos[i]);
         }
         if (count == 0)
@@ -135,12 +135,15 @@ static int run_as(const options *wanted)
 {
     smoe_device_info info;
     if (!read_file(wanted->as, &info))
-        return WRONG;
+        return PROGRAM_REFUSED;
     if (wanted->json)
         return write_file(wanted->json, &info);
-    printf("%s: %s\n", wanted->as, info.name);
+    program_print(stdout, wanted->as);
+    printf(": ");
+    program_print(stdout, info.name);
+    printf("\n");
     print_device(&info);
-    return 0;
+    return PROGRAM_OK;
 }
 
 /* Before anything runs: false, after a line that says why, where --json would replace what is not to be lost. */
@@ -151,7 +154,7 @@ static bool check_files(const options *wanted)
         program_files_read(&files, "the file of --as", wanted->as);
     const bool good = program_files_write(&files, "--json", wanted->json, PROGRAM_JSON);
     if (!good)
-        program_say("smoe-devices", files.reason);
+        program_say("smoe-devices", "%s", files.reason);
     program_files_release(&files);
     return good;
 }
@@ -160,7 +163,7 @@ int main(int argc, char **argv)
 {
     options wanted;
     program_line line;
-    program_begin();
+    program_begin("smoe-devices");
     if (!program_read(&description, argc, argv, &wanted, &line))
         return line.status;
     wanted.has_device = program_given(&line, "--device") != NULL;
@@ -169,6 +172,6 @@ int main(int argc, char **argv)
         return PROGRAM_REFUSED;
     }
     if (!check_files(&wanted))
-        return WRONG;
-    return program_end("smoe-devices", wanted.as ? run_as(&wanted) : run(&wanted), FAILED);
+        return PROGRAM_REFUSED;
+    return program_end("smoe-devices", wanted.as ? run_as(&wanted) : run(&wanted));
 }

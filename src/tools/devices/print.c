@@ -78,7 +78,7 @@ static void print_facts(const smoe_device_info *info)
     for (size_t i = 0; i < VK_UUID_SIZE; i++)
         printf("%02x", info->uuid[i]);
     printf("\n  %-16s %u lanes, from %u to %u\n", "subgroups", info->subgroup_size, info->subgroup_size_min, info->subgroup_size_max);
-    printf("  %-16s %u invocations, %u in x; %u x %u x %u groups\n", "workgroups", info->max_workgroup_invocations,
+    printf("  %-16s %u invocations, %u in x; %u x %u x %u workgroups\n", "workgroups", info->max_workgroup_invocations,
            info->max_workgroup_size_x, info->max_workgroup_count[0], info->max_workgroup_count[1], info->max_workgroup_count[2]);
     print_size("shared memory", info->max_shared_memory_size);
     printf("  %-16s %u per stage, offsets in multiples of %llu bytes\n", "storage buffers", info->max_stage_storage_buffers,

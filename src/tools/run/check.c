@@ -1,7 +1,7 @@
 /* --check: the results against the file's expected.*, at the tolerances of docs/layer-file.md. */
 #include "run.h"
 
-#include "program/progress.h"
+#include "program/output.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +38,8 @@ static void compare(worst *w, uint32_t token, double got, double expected, doubl
 static bool print_worst(const worst *w)
 {
     const bool ok = w->share <= 1.0;
-    printf("%-13s largest error %.3g, allowed %.3g (token %u)  %s\n", w->name, w->error, w->allowed, w->token, ok ? "ok" : "FAILED");
+    program_printf("%-13s largest error %.3g, allowed %.3g (token %u)  %s\n", w->name, w->error, w->allowed, w->token,
+                   ok ? "ok" : "FAILED");
     return ok;
 }
 
@@ -67,9 +68,8 @@ static const void *find(const run *r, const char *name, smoe_tensor_type type, u
     if (tensor && tensor->type == type && tensor->rank == rank && tensor->shape[0] == r->params.token_count &&
         (!width || tensor->shape[1] == width))
         return tensor->data;
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: %s: --check: tensor %s is %s\n", r->source.path, name,
-            tensor ? "not of the type and shape that the layer's results have" : "missing");
+    program_say("smoe-run", "%s: --check: tensor %s is %s", r->source.path, name,
+                tensor ? "not of the type and shape that the layer's results have" : "missing");
     return NULL;
 }
 
@@ -157,14 +157,14 @@ static bool check_choices(check *c)
     }
     bool ok = true;
     for (int i = 0; i < 3; i++) {
-        printf("%-13s %u of %u tokens differ, %u without excuse", names[i], different[i], tokens, wrong[i]);
+        program_printf("%-13s %u of %u tokens differ, %u without excuse", names[i], different[i], tokens, wrong[i]);
         if (wrong[i])
-            printf(" (first: token %u)", first[i]);
-        printf("  %s\n", wrong[i] ? "FAILED" : "ok");
+            program_printf(" (first: token %u)", first[i]);
+        program_printf("  %s\n", wrong[i] ? "FAILED" : "ok");
         ok = ok && wrong[i] == 0;
     }
     const bool few = (uint64_t)c->excused * 200 <= tokens;
-    printf("%-13s %u tokens, where scores %.3g apart decide; allowed %u%s  %s\n", "excused", c->excused, 2 * c->score_tolerance,
+    program_printf("%-13s %u tokens, where scores %.3g apart decide; allowed %u%s  %s\n", "excused", c->excused, 2 * c->score_tolerance,
            tokens / 200, expected->exact ? " (none: exact logits)" : "", few ? "ok" : "FAILED");
     return ok && few;
 }
@@ -216,15 +216,15 @@ int run_check(const run *r, const run_expected *expected)
     c.other_choice = calloc(tokens, sizeof *c.other_choice);
     c.score_tolerance = 1e-5 * fmax(1.0, largest_finite(expected->logits, logit_count));
     c.largest_y = largest_finite(expected->y, (size_t)tokens * r->plan.d_model);
-    int status = RUN_FAILED;
+    int status = PROGRAM_FAILED;
     if (!c.logits || !c.scratch || !c.other_choice) {
         fprintf(stderr, "smoe-run: no host memory for --check\n");
     } else {
         status = run_status(smoe_device_layer_logits(r->layer, c.logits));
-        if (status == RUN_OK) {
+        if (status == PROGRAM_OK) {
             const bool scores_ok = check_scores(&c), choices_ok = check_choices(&c), results_ok = check_results(&c);
-            status = scores_ok && choices_ok && results_ok ? RUN_OK : RUN_FAILED;
-            printf("check         %s\n", status == RUN_OK ? "passed" : "FAILED");
+            status = scores_ok && choices_ok && results_ok ? PROGRAM_OK : PROGRAM_FAILED;
+            program_printf("check         %s\n", status == PROGRAM_OK ? "passed" : "FAILED");
         }
     }
     free(c.logits);

@@ -1,6 +1,7 @@
 /* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file says. */
 #include "run.h"
 
+#include "program/output.h"
 #include "program/progress.h"
 
 #include <math.h>
@@ -13,7 +14,7 @@
 /* While a file is read, it is the file that asks for too much. */
 static int file_status(smoe_result result)
 {
-    return result == SMOE_ERROR_UNSUPPORTED ? RUN_REFUSED : run_status(result);
+    return result == SMOE_ERROR_UNSUPPORTED ? PROGRAM_REFUSED : run_status(result);
 }
 
 /* ---- the layer ----------------------------------------------------------------------------------------------------- */
@@ -72,7 +73,7 @@ static int load_file(run *r)
         return file_status(result);
     const smoe_tensor *x = smoe_layer_file_tensor(r->file, "x");
     r->x = x ? x->data : NULL;
-    return RUN_OK;
+    return PROGRAM_OK;
 }
 
 /* ---- inputs -------------------------------------------------------------------------------------------------------- */
@@ -87,13 +88,12 @@ static int load_x(run *r)
     const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 && x->shape[0] <= SMOE_MAX_TOKENS &&
                        x->shape[1] == r->plan.d_model;
     if (!right) {
-        program_progress_clear();
-        fprintf(stderr, "smoe-run: %s: tensor x must be F32 [T,%u], T from 1 to %u\n", path, r->plan.d_model, SMOE_MAX_TOKENS);
-        return RUN_REFUSED;
+        program_say("smoe-run", "%s: tensor x must be F32 [T,%u], T from 1 to %u", path, r->plan.d_model, SMOE_MAX_TOKENS);
+        return PROGRAM_REFUSED;
     }
     r->x = x->data;
     r->plan.max_tokens = (uint32_t)x->shape[0];
-    return RUN_OK;
+    return PROGRAM_OK;
 }
 
 /* SplitMix64 (Steele, Lea and Flood 2014), as a number in (0, 1). */
@@ -117,7 +117,7 @@ static int make_x(run *r)
     if (!r->random_x) {
         program_progress_clear();
         fprintf(stderr, "smoe-run: no host memory for %u tokens\n", r->plan.max_tokens);
-        return RUN_FAILED;
+        return PROGRAM_FAILED;
     }
     for (size_t i = 0; i < count; i += 2) {
         const double radius = sqrt(-2.0 * log(next_uniform(&state))), angle = turn * next_uniform(&state);
@@ -126,12 +126,12 @@ static int make_x(run *r)
             r->random_x[i + 1] = (float)(radius * sin(angle));
     }
     r->x = r->random_x;
-    return RUN_OK;
+    return PROGRAM_OK;
 }
 
 static int load_inputs(run *r)
 {
-    int status = RUN_OK;
+    int status = PROGRAM_OK;
     if (r->options->x)
         status = load_x(r);
     else if (r->options->make_x || r->options->checkpoint_count)
@@ -195,7 +195,7 @@ static int check_overrides(const run *r, const smoe_matrix_types *own)
         return run_refuse(r, "--group-eps: the layer has no groups of experts");
     if (r->options->check && plan->group_count && r->params.group_eps > 0.0f)
         return run_refuse(r, "--check: expected results are for hard groups, metadata group_eps must be 0");
-    return RUN_OK;
+    return PROGRAM_OK;
 }
 
 static int allocate(run *r)
@@ -208,21 +208,21 @@ static int allocate(run *r)
     r->y = malloc((size_t)(tokens * r->plan.d_model * sizeof *r->y));
     r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);
     if (r->report && r->y && r->expert_tokens)
-        return RUN_OK;
+        return PROGRAM_OK;
     program_progress_clear();
     fprintf(stderr, "smoe-run: no host memory for the output\n");
-    return RUN_FAILED;
+    return PROGRAM_FAILED;
 }
 
 int run_load(run *r)
 {
     int status = r->options->checkpoint_count ? load_checkpoint(r) : load_file(r);
     const smoe_matrix_types own = r->plan.types;
-    if (status == RUN_OK)
+    if (status == PROGRAM_OK)
         status = load_inputs(r);
-    if (status != RUN_OK)
+    if (status != PROGRAM_OK)
         return status;
     override_file(r);
     status = check_overrides(r, &own);
-    return status == RUN_OK ? allocate(r) : status;
+    return status == PROGRAM_OK ? allocate(r) : status;
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "program/options.h"
-
 /* Whole numbers with commas between, added to those of an earlier --layer. */
 static bool add_layers(const program_option *option, const char *value, void *to, char rule[PROGRAM_RULE_SIZE])
 {
@@ -83,8 +81,9 @@ static const program_desc description = {
         "checkpoints: --checkpoint and --layer add to a list. --out and --write then name a folder that is there, which gets\n"
         "NAME.out.safetensors and NAME.layer.safetensors for NAME.safetensors, NAME.N.out.safetensors for a checkpoint's layer N.\n"
         "\n"
-        "Exit status: 0; 1 if the check, validation or the device failed; 2 for a wrong command line or file. A file that is\n"
-        "refused does not keep the others from running; of several layers the largest status counts.",
+        "Exit status: 0; 1 if the check, validation, the device or writing failed; 2 for a wrong command line or file, or an\n"
+        "output that may not be written. A file that is refused does not keep the others from running; of several layers the\n"
+        "largest status counts.",
 };
 
 static bool refuse(const char *option, const char *rule)
@@ -145,6 +144,6 @@ bool run_parse_options(int count, char **arguments, run_options *options, int *s
     options->paths = line.arguments;
     options->path_count = line.argument_count;
     options->make_x = program_given(&line, "--tokens") || program_given(&line, "--seed");
-    *status = RUN_REFUSED;
+    *status = PROGRAM_REFUSED;
     return check_together(options, &line);
 }

@@ -1,6 +1,9 @@
 /* What smoe-run prints. */
 #include "run.h"
 
+#include "program/output.h"
+#include "program/text.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,19 +22,20 @@ static void print_layer(const run *r)
     const smoe_plan_desc *plan = &r->plan;
     char types[64];
     if (r->options->checkpoint_count)
-        printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
-    printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model, plan->d_hidden,
-           plan->expert_count, plan->top_k, plan->max_active, smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
+        program_printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
+    program_printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model,
+                   plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
+                   smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
            types_text(&plan->types, types));
-    printf("router        %s", smoe_router_name(plan->router));
+    program_printf("router        %s", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
-        printf(" of width %u", plan->projection_width);
-    printf(", %s%s", smoe_gate_name(plan->gate), r->weights.selection_bias ? " with selection bias" : "");
+        program_printf(" of width %u", plan->projection_width);
+    program_printf(", %s%s", smoe_gate_name(plan->gate), r->weights.selection_bias ? " with selection bias" : "");
     if (plan->group_count)
-        printf(", the %u best of %u groups, group eps %g", plan->top_groups, plan->group_count, (double)r->params.group_eps);
-    printf("\n");
+        program_printf(", the %u best of %u groups, group eps %g", plan->top_groups, plan->group_count, (double)r->params.group_eps);
+    program_printf("\n");
     if (plan->shared_hidden)
-        printf("shared        hidden width %u%s\n", plan->shared_hidden, plan->shared_gate ? ", with a gate" : "");
+        program_printf("shared        hidden width %u%s\n", plan->shared_hidden, plan->shared_gate ? ", with a gate" : "");
 }
 
 /* What mixed precision comes to on the device: other kernels, or none. */
@@ -42,19 +46,22 @@ static void print_precision(const run *r)
     const smoe_selection_desc selection = {info, &r->plan, r->params.token_count};
     const bool rounds = r->plan.precision != SMOE_PRECISION_FLOAT32;
     if (rounds && smoe_select_kernels(&selection, kernels, NULL) == SMOE_SUCCESS)
-        printf("precision     mixed where the device has it: %s, %s\n", kernels[SMOE_STAGE_EXPERT_UP].name,
+        program_printf("precision     mixed where the device has it: %s, %s\n", kernels[SMOE_STAGE_EXPERT_UP].name,
                kernels[SMOE_STAGE_EXPERT_DOWN].name);
 }
 
 static void print_inputs(const run *r)
 {
-    if (r->random_x)
-        printf("input         %u tokens of normal random numbers, seed %u\n", r->params.token_count, r->seed);
-    else
-        printf("input         %u tokens of tensor x in %s\n", r->params.token_count, r->options->x ? r->options->x : r->source.path);
+    if (r->random_x) {
+        program_printf("input         %u tokens of normal random numbers, seed %u\n", r->params.token_count, r->seed);
+    } else {
+        program_printf("input         %u tokens of tensor x in ", r->params.token_count);
+        program_print(program_text(), r->options->x ? r->options->x : r->source.path);
+        program_printf("\n");
+    }
     if (!isnan(r->options->calibrate))
-        printf("calibration   eps %.9g: %.6f extra experts on average, wanted at most %g\n", (double)r->params.eps, r->calibrated_extra,
-               r->options->calibrate);
+        program_printf("calibration   eps %.9g: %.6f extra experts on average, wanted at most %g\n", (double)r->params.eps,
+                       r->calibrated_extra, r->options->calibrate);
 }
 
 /* The totals that the device has added up. */
@@ -67,42 +74,43 @@ static void print_totals(const run *r)
         busiest = r->expert_tokens[e] > r->expert_tokens[busiest] ? e : busiest;
         idlest = r->expert_tokens[e] < r->expert_tokens[idlest] ? e : idlest;
     }
-    printf("tokens        %" PRIu64 ": %.3f experts active on average, %u at most; %" PRIu64 " on a boundary, %" PRIu64 " capped, %" PRIu64
-           " non-finite\n",
+    program_printf("tokens        %" PRIu64 ": %.3f experts active on average, %u at most; %" PRIu64 " on a boundary, %" PRIu64 " capped, %"
+                   PRIu64 " non-finite\n",
            totals->tokens, finite ? (double)totals->active / (double)finite : 0.0, totals->max_active, finite - totals->order[0],
            totals->capped, totals->nonfinite);
-    printf("orders       ");
+    program_printf("orders       ");
     const char *separator = " ";
     for (uint32_t order = 0; order < SMOE_TOTALS_ORDER_COUNT; order++) {
         if (totals->order[order] > 0) {
-            printf("%s%u%s: %" PRIu64, separator, order, order + 1 == SMOE_TOTALS_ORDER_COUNT ? "+" : "", totals->order[order]);
+            program_printf("%s%u%s: %" PRIu64, separator, order, order + 1 == SMOE_TOTALS_ORDER_COUNT ? "+" : "", totals->order[order]);
             separator = ", ";
         }
     }
-    printf(" tokens\n");
+    program_printf(" tokens\n");
     if (r->plan.group_count)
-        printf("groups        %" PRIu64 " tokens where groups tie\n", totals->group_ties);
-    printf("experts       busiest %u with %" PRIu64 " tokens, idlest %u with %" PRIu64 "\n", busiest, r->expert_tokens[busiest], idlest,
-           r->expert_tokens[idlest]);
+        program_printf("groups        %" PRIu64 " tokens where groups tie\n", totals->group_ties);
+    program_printf("experts       busiest %u with %" PRIu64 " tokens, idlest %u with %" PRIu64 "\n", busiest,
+                   r->expert_tokens[busiest], idlest, r->expert_tokens[idlest]);
 }
 
 void run_print_heading(const run *r)
 {
     if (run_source_count(r->options) == 1)
         return;
-    printf("file          %s", r->source.path);
+    program_printf("file          ");
+    program_print(program_text(), r->source.path);
     if (r->options->checkpoint_count)
-        printf(", layer %u", r->source.layer);
-    printf("\n");
+        program_printf(", layer %u", r->source.layer);
+    program_printf("\n");
 }
 
 void run_print_summary(const run *r)
 {
-    printf("device        %s\n", smoe_context_device_info(smoe_device_context(r->device))->name);
+    program_printf("device        %s\n", smoe_context_device_info(smoe_device_context(r->device))->name);
     print_layer(r);
     print_precision(r);
     print_inputs(r);
-    printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps, (double)r->params.a,
+    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps, (double)r->params.a,
            (double)r->params.b, (double)r->params.temperature, (double)r->params.scale,
            r->plan.renormalize ? "renormalized" : "not renormalized");
     print_totals(r);

@@ -13,8 +13,7 @@ static void print_message(void *user, smoe_log_level level, const char *text)
     (void)user;
     if (level == SMOE_LOG_INFO)
         return;
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: %s%s\n", level == SMOE_LOG_WARNING ? "warning: " : "", text);
+    program_say("smoe-run", "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
 /* What the runs of one command share. */
@@ -53,13 +52,13 @@ static int run_layer(run *r)
 
 static void keep_first(int *status, int next)
 {
-    *status = *status == RUN_OK ? next : *status;
+    *status = *status == PROGRAM_OK ? next : *status;
 }
 
 /* All that is said and written of a layer that has run. */
 static int show(run *r, const run_expected *expected)
 {
-    int status = RUN_OK;
+    int status = PROGRAM_OK;
     run_print_summary(r);
     if (r->options->check)
         status = run_check(r, expected);
@@ -78,11 +77,11 @@ static int finish(run *r, uint32_t messages_before, int status)
     smoe_device_layer_destroy(r->layer);
     if (r->options->validate && r->device) {
         const uint32_t messages = smoe_device_validation_count(r->device) - messages_before;
-        printf("validation    %u messages\n", messages);
-        keep_first(&status, messages > 0 ? RUN_FAILED : RUN_OK);
+        program_printf("validation    %u messages\n", messages);
+        keep_first(&status, messages > 0 ? PROGRAM_FAILED : PROGRAM_OK);
     }
     if (r->device && run_source_count(r->options) > 1)
-        printf("\n");
+        program_printf("\n");
     smoe_layer_file_close(r->file);
     smoe_layer_file_close(r->x_file);
     smoe_checkpoint_layer_destroy(r->checkpoint_layer);
@@ -99,17 +98,17 @@ static int run_one(session *s, run_source source)
     run r = {.options = &s->options, .source = source, .log = s->log};
     run_expected expected;
     int status = run_load(&r);
-    if (status == RUN_OK && r.options->check && !run_find_expected(&r, &expected))
-        status = RUN_REFUSED;
-    if (status == RUN_OK)
+    if (status == PROGRAM_OK && r.options->check && !run_find_expected(&r, &expected))
+        status = PROGRAM_REFUSED;
+    if (status == PROGRAM_OK)
         status = open_device(s);
-    if (status == RUN_OK) {
+    if (status == PROGRAM_OK) {
         r.device = s->device;
         program_progress_clear();
         run_print_heading(&r);
         status = run_layer(&r);
     }
-    if (status == RUN_OK)
+    if (status == PROGRAM_OK)
         status = show(&r, &expected);
     return finish(&r, messages, status);
 }
@@ -117,7 +116,7 @@ static int run_one(session *s, run_source source)
 /* The largest of the layers' exit statuses. What each prints comes out before the next one's errors. */
 static int run_all(session *s)
 {
-    int status = RUN_OK;
+    int status = PROGRAM_OK;
     const uint32_t count = run_source_count(&s->options);
     program_progress_begin(false);
     for (uint32_t i = 0; i < count && !s->lost; i++) {
@@ -127,7 +126,7 @@ static int run_all(session *s)
         status = one > status ? one : status;
         program_flush();
     }
-    status = program_end("smoe-run", status, RUN_FAILED); /* before the driver's end, which may print */
+    status = program_end("smoe-run", status); /* before the driver's end, which may print */
     smoe_device_destroy(s->device);
     return status;
 }
@@ -136,6 +135,6 @@ int main(int count, char **arguments)
 {
     session s = {.log = {print_message, NULL}};
     int status;
-    program_begin();
+    program_begin("smoe-run");
     return run_parse_options(count, arguments, &s.options, &status) ? run_all(&s) : status;
 }

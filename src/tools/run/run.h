@@ -6,8 +6,7 @@
 #include <smoe/device.h>
 #include <smoe/layer_file.h>
 
-/* Exit statuses. */
-enum { RUN_OK = 0, RUN_FAILED = 1 /* the check, validation or the device */, RUN_REFUSED = 2 /* the command line or the file */ };
+#include "program/options.h"
 
 #define RUN_NONE UINT32_MAX /* no layer of a checkpoint */
 #define RUN_MAX_LAYERS 256 /* of --layer */
@@ -76,7 +75,7 @@ static inline const uint32_t *run_record(const run *r, uint32_t token)
     return r->report + (size_t)token * SMOE_REPORT_STRIDE(r->plan.max_active);
 }
 
-/* Prints "smoe-run: FILE: text". RUN_REFUSED. */
+/* Prints "smoe-run: FILE: text". PROGRAM_REFUSED. */
 int run_refuse(const run *r, const char *text);
 
 /* The layer, its inputs and what the options change; all that can be refused before a device is opened. An exit status. */
@@ -92,7 +91,7 @@ typedef struct run_expected {
 /* False, with the reason printed, where the file has not all of them in the layer's shapes. */
 bool run_find_expected(const run *r, run_expected *expected);
 
-/* Compares and prints a line per quantity. RUN_OK or RUN_FAILED. */
+/* Compares and prints a line per quantity. PROGRAM_OK or PROGRAM_FAILED. */
 int run_check(const run *r, const run_expected *expected);
 
 /* Whether a change of each score by less than `change` could change the token's order, active or ids. scores: room for [E]. */

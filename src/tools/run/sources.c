@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifdef _WIN32
-#define SLASHES "/\\"
-#else
-#define SLASHES "/"
-#endif
 #define SUFFIX ".safetensors"
 
 uint32_t run_source_count(const run_options *options)
@@ -29,10 +24,10 @@ run_source run_source_at(const run_options *options, uint32_t index)
 static const char *find_stem(const char *path, size_t *size)
 {
     const char *end = path + strlen(path);
-    while (end > path && strchr(SLASHES, end[-1]))
+    while (end > path && program_is_slash(end[-1]))
         end--;
     const char *begin = end;
-    while (begin > path && !strchr(SLASHES, begin[-1]))
+    while (begin > path && !program_is_slash(begin[-1]))
         begin--;
     const size_t suffix = sizeof SUFFIX - 1;
     *size = (size_t)(end - begin);
@@ -53,7 +48,7 @@ bool run_output_path(const run_options *options, const run_source *source, const
                                                                  ending, SUFFIX);
     if (length > 0 && length < RUN_PATH_SIZE)
         return true;
-    fprintf(stderr, "smoe-run: %s: the name of its output is longer than %d bytes\n", source->path, RUN_PATH_SIZE - 1);
+    program_say("smoe-run", "%s: the name of its output is longer than %d bytes", source->path, RUN_PATH_SIZE - 1);
     return false;
 }
 
@@ -65,14 +60,13 @@ static void read_checkpoint(program_files *files, const char *path)
     program_files_read(files, what, path);
     if (smoe_checkpoint_open(path, NULL, NULL, &checkpoint) != SMOE_SUCCESS)
         return;
-    const smoe_system_identity identity = smoe_system_identify(path);
     size_t stem;
-    const size_t folder = identity.kind == SMOE_SYSTEM_FOLDER ? strlen(path) : (size_t)(find_stem(path, &stem) - path);
+    const size_t folder = program_is_folder(path) ? strlen(path) : (size_t)(find_stem(path, &stem) - path);
     const char *name, *before = "";
     for (uint32_t i = 0; (name = smoe_checkpoint_file(checkpoint, i)) != NULL; before = name, i++) {
         char file[RUN_PATH_SIZE];
-        const int size = snprintf(file, sizeof file, "%.*s%s%s", (int)folder, path, folder && !strchr(SLASHES, path[folder - 1]) ? "/" : "",
-                                  name);
+        const int size = snprintf(file, sizeof file, "%.*s%s%s", (int)folder, path,
+                                  folder && !program_is_slash(path[folder - 1]) ? "/" : "", name);
         if (size < RUN_PATH_SIZE && strcmp(name, before) != 0)
             program_files_read(files, what, file);
     }
@@ -89,7 +83,7 @@ static bool write_output(const run_options *options, program_files *files, uint3
     if (!run_output_path(options, &source, given, ending, path))
         return false;
     if (!program_files_write(files, option, path, PROGRAM_SAFETENSORS)) {
-        program_say("smoe-run", files->reason);
+        program_say("smoe-run", "%s", files->reason);
         return false;
     }
     return true;

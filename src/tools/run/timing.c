@@ -1,6 +1,8 @@
 /* --repeat: how long the stages take. */
 #include "run.h"
 
+#include "program/output.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +17,7 @@ static void print_times(const char *name, double *values, uint32_t count)
 {
     qsort(values, count, sizeof *values, compare_doubles);
     const double median = count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
-    printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
+    program_printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
 }
 
 int run_time(const run *r)
@@ -23,7 +25,7 @@ int run_time(const run *r)
     const uint32_t count = r->options->repeat;
     smoe_timings *timings = malloc(count * sizeof *timings);
     double *values = malloc(count * sizeof *values);
-    int status = RUN_FAILED;
+    int status = PROGRAM_FAILED;
     if (timings && values) {
         const smoe_result result = smoe_device_layer_repeat(r->layer, &r->params, false, count, timings);
         status = run_status(result);
@@ -32,8 +34,8 @@ int run_time(const run *r)
     } else {
         fprintf(stderr, "smoe-run: no host memory for --repeat\n");
     }
-    if (status == RUN_OK) {
-        printf("times of %u runs, without the report\n", count);
+    if (status == PROGRAM_OK) {
+        program_printf("times of %u runs, without the report\n", count);
         for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
             for (uint32_t i = 0; i < count; i++)
                 values[i] = timings[i].stage[stage];

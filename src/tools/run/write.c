@@ -7,6 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool begin_writing(program_output *output, const char *path, const char **name)
+{
+    const bool named = program_output_name(output, path, name);
+    if (!named)
+        program_say("smoe-run", "%s", output->reason);
+    return named;
+}
+
+/* result: of the library, which has said what went wrong. An exit status. */
+static int end_writing(program_output *output, smoe_result result)
+{
+    const bool written = program_output_close(output, result == SMOE_SUCCESS);
+    if (!written)
+        program_say("smoe-run", "%s", output->reason);
+    return written && result == SMOE_SUCCESS ? PROGRAM_OK : PROGRAM_FAILED;
+}
+
 /* One word of every record as a tensor's data; NULL without memory. */
 static uint32_t *gather(const run *r, uint32_t first, uint32_t width)
 {
@@ -52,7 +69,7 @@ int run_write_results(const run *r)
 {
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->out, RUN_OUT_ENDING, path))
-        return RUN_REFUSED;
+        return PROGRAM_REFUSED;
     const uint32_t most = r->plan.max_active;
     const uint64_t tokens = r->params.token_count;
     const struct {
@@ -83,14 +100,16 @@ int run_write_results(const run *r)
     result_metadata metadata = {.pair_count = 0};
     describe_results(r, &metadata);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
-    if (have_memory)
-        result = smoe_layer_file_write(program_output_name(path), tensors, 1 + FIELDS, metadata.pairs, metadata.pair_count, NULL,
-                                       &r->log);
-    else
+    program_output output;
+    const char *name;
+    const bool named = have_memory && begin_writing(&output, path, &name);
+    if (named)
+        result = smoe_layer_file_write(name, tensors, 1 + FIELDS, metadata.pairs, metadata.pair_count, NULL, &r->log);
+    if (!have_memory)
         fprintf(stderr, "smoe-run: no host memory for --out\n");
     for (size_t i = 0; i < FIELDS; i++)
         free(words[i]);
-    return run_status(result);
+    return named ? end_writing(&output, result) : PROGRAM_FAILED;
 }
 
 /* The layer as it was run, except that the weights keep the types of the file. */
@@ -98,6 +117,10 @@ int run_write_layer(const run *r)
 {
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
-        return RUN_REFUSED;
-    return run_status(smoe_layer_file_write_layer(program_output_name(path), &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
+        return PROGRAM_REFUSED;
+    program_output output;
+    const char *name;
+    if (!begin_writing(&output, path, &name))
+        return PROGRAM_FAILED;
+    return end_writing(&output, smoe_layer_file_write_layer(name, &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
 }
