@@ -359,6 +359,8 @@ def timing():
     lines = rows(run('--repeat', '4', os.path.join(FOLDER, 'one_token.safetensors')))
     for stage in ('route_logits', 'route_select', 'sort', 'expert_up', 'expert_down', 'combine', 'device', 'host'):
         assert stage in lines and 'median' in lines['host'], lines
+    for stage in ('route_project', 'route_group'):
+        assert stage not in lines, 'a linear router without groups has no ' + stage
 
 
 assert len(FILES) >= 22, 'only %d golden files in %s' % (len(FILES), FOLDER)

@@ -44,6 +44,8 @@ static void print_log(void *user, smoe_log_level level, const char *text)
     program_say("smoe-devices", "%s", text);
 }
 
+#define NO_DEVICES "no Vulkan devices: a GPU needs its vendor's driver or Mesa's, and Mesa's lavapipe runs on any CPU"
+
 static const smoe_log to_stderr = {print_log, NULL};
 
 static bool list_devices(uint32_t *count, smoe_device_info **infos)
@@ -91,7 +93,7 @@ static const smoe_device_info *chosen(const options *wanted, const smoe_device_i
     for (uint32_t i = 0; i < count; i++)
         if (infos[i].usable)
             return &infos[i];
-    fprintf(stderr, "smoe-devices: no usable Vulkan device; --device NUMBER takes any\n");
+    fprintf(stderr, "smoe-devices: %s\n", count ? "no usable Vulkan device; --device NUMBER takes any" : NO_DEVICES);
     return NULL;
 }
 
@@ -113,7 +115,7 @@ static int run(const options *wanted)
             print_device(&infos[i]);
         }
         if (count == 0)
-            printf("no Vulkan devices\n");
+            printf("%s\n", NO_DEVICES);
     }
     free(infos);
     return status;

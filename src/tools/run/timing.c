@@ -20,6 +20,31 @@ static void print_times(const char *name, double *values, uint32_t count)
     program_printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
 }
 
+/* The rows: of each stage that the layer has, of the device and of the host. A device without timestamps has the host's alone. */
+static void print_table(const run *r, const smoe_timings *timings, double *values)
+{
+    const uint32_t count = r->options->repeat;
+    const smoe_device_info *info = smoe_context_device_info(smoe_device_context(r->device));
+    const bool timestamps = info->timestamp_period > 0;
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT] = {0};
+    smoe_select_kernels(&(smoe_selection_desc){info, &r->plan, r->params.token_count}, choices, NULL);
+    program_printf("times of %u runs, without the report%s\n", count,
+                   timestamps ? "" : "; no timestamps on this device: the host's only");
+    for (int stage = 0; timestamps && stage < SMOE_STAGE_COUNT; stage++) {
+        for (uint32_t i = 0; i < count; i++)
+            values[i] = timings[i].stage[stage];
+        if (choices[stage].name[0])
+            print_times(smoe_stage_name((smoe_stage)stage), values, count);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = timings[i].device_total;
+    if (timestamps)
+        print_times("device", values, count);
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = timings[i].host_total;
+    print_times("host", values, count);
+}
+
 int run_time(const run *r)
 {
     const uint32_t count = r->options->repeat;
@@ -34,20 +59,8 @@ int run_time(const run *r)
     } else {
         fprintf(stderr, "smoe-run: no host memory for --repeat\n");
     }
-    if (status == PROGRAM_OK) {
-        program_printf("times of %u runs, without the report\n", count);
-        for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
-            for (uint32_t i = 0; i < count; i++)
-                values[i] = timings[i].stage[stage];
-            print_times(smoe_stage_name((smoe_stage)stage), values, count);
-        }
-        for (uint32_t i = 0; i < count; i++)
-            values[i] = timings[i].device_total;
-        print_times("device", values, count);
-        for (uint32_t i = 0; i < count; i++)
-            values[i] = timings[i].host_total;
-        print_times("host", values, count);
-    }
+    if (status == PROGRAM_OK)
+        print_table(r, timings, values);
     free(timings);
     free(values);
     return status;
