@@ -1,4 +1,5 @@
-/* smoe-bench: times mixture-of-experts layers stage by stage. What its files share; README.md says what the numbers mean. */
+/* smoe-bench: times mixture-of-experts layers stage by stage. What its files share; README.md says what the numbers
+ * mean. */
 #ifndef SMOE_BENCH_H
 #define SMOE_BENCH_H
 
@@ -14,7 +15,7 @@
 #define BENCH_TYPE_COUNT 3 /* smoe_type */
 #define BENCH_REASON_SIZE 256
 
-/* ---- presets.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- presets.c --------------------------------------------------------------------------------------------------- */
 
 typedef struct bench_preset {
     const char *name, *about;
@@ -29,12 +30,13 @@ typedef struct bench_preset {
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
 
-/* What is not a linear router with softmax gates alone: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives `text`. */
+/* What is not a linear router with softmax gates alone: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives
+ * `text`. */
 #define BENCH_ROUTING_SIZE 64
 const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE]);
 void bench_print_presets(FILE *out);
 
-/* ---- options.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- options.c --------------------------------------------------------------------------------------------------- */
 
 typedef struct bench_options {
     const char *device, *json, *dump;
@@ -51,7 +53,7 @@ typedef struct bench_options {
 /* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */
 bool bench_parse_options(int count, char **arguments, bench_options *options, int *status);
 
-/* ---- data.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- data.c ------------------------------------------------------------------------------------------------------ */
 
 /* A preset's weights and inputs on the host: the same for every row and every run. */
 typedef struct bench_data {
@@ -71,12 +73,13 @@ bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tenso
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
 void bench_data_destroy(bench_data *data);
 
-/* ---- peak.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- peak.c ------------------------------------------------------------------------------------------------------ */
 
 /* What the device reached at its best in this run; 0: not measured, and `reason` says why. */
 typedef struct bench_peak {
     double copy_command, copy_kernel, read; /* bytes per second, a copy's reads and writes both counted */
-    double fma;                             /* float32 operations per second, a multiplication and an addition each one */
+    /* float32 operations per second, a multiplication and an addition each one */
+    double fma;
     VkDeviceSize buffer_size;
     uint32_t repeat_count;
     char reason[BENCH_REASON_SIZE];
@@ -88,7 +91,7 @@ double bench_peak_bytes(const bench_peak *peak);
 /* most_repeats: how often each of its kernels runs at most; 0: as often as peak.c says. */
 bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *peak);
 
-/* ---- measure.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- measure.c --------------------------------------------------------------------------------------------------- */
 
 typedef struct bench_spread {
     double min, p10, median, p90, max;
@@ -108,8 +111,8 @@ typedef struct bench_run {
     double stage_flop[SMOE_STAGE_COUNT];
 } bench_run;
 
-/* How long smoe_plan_create took, nanoseconds: the first time in this run, and the least of several times after it. A later plan finds its
- * pipelines in the context; the first one finds those that rows before it have made. */
+/* How long smoe_plan_create took, nanoseconds: the first time in this run, and the least of several times after it. A
+ * later plan finds its pipelines in the context; the first one finds those that rows before it have made. */
 typedef struct bench_plan_times {
     double first, again;
 } bench_plan_times;
@@ -133,28 +136,30 @@ double bench_run_time(const bench_run *run);
 
 smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *desc, bench_plan_times *out);
 
-/* Measures a row that its layer can run. plain: with --totals or --mixed-precision the same layer without, to compare with; else NULL. */
-smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options, const bench_data *data,
-                              bench_row *row);
+/* Measures a row that its layer can run. plain: with --totals or --mixed-precision the same layer without, to compare
+ * with; else NULL. */
+smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options,
+                              const bench_data *data, bench_row *row);
 
-/* ---- work.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- work.c ------------------------------------------------------------------------------------------------------ */
 
-/* Bytes of the router's weights, selection bias included; of one expert's matrices and biases; of the shared expert's, gate included. */
+/* Bytes of the router's weights, selection bias included; of one expert's matrices and biases; of the shared expert's,
+ * gate included. */
 double bench_router_bytes(const bench_preset *preset, const smoe_plan_desc *plan);
 double bench_expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan);
 double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan);
 
-/* Counts active experts in the report of a row's tokens, and the operations and bytes that follow from them. False for a report that
- * cannot be. */
+/* Counts active experts in the report of a row's tokens, and the operations and bytes that follow from them. False for
+ * a report that cannot be. */
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run);
 
-/* ---- limits.c -------------------------------------------------------------------------------------------------------------- */
+/* ---- limits.c ---------------------------------------------------------------------------------------------------- */
 
 /* Why a row cannot run on the device, decided before anything is allocated; false if it can. */
 bool bench_is_unsupported(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
                           const smoe_plan_desc *plan, char reason[BENCH_REASON_SIZE]);
 
-/* ---- table.c, json.c ------------------------------------------------------------------------------------------------------- */
+/* ---- table.c, json.c --------------------------------------------------------------------------------------------- */
 
 typedef struct bench_result {
     smoe_device_info info;
@@ -169,7 +174,8 @@ void bench_print_device(FILE *out, const bench_options *options, const bench_res
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row);
 void bench_print_summary(FILE *out, const bench_result *result);
 
-/* Both give false after printing why the file could not be written, and leave what was there. end: text behind the data. */
+/* Both give false after printing why the file could not be written, and leave what was there. end: text behind the
+ * data. */
 bool bench_write_json(const char *path, const bench_options *options, const bench_result *result);
 bool bench_write_file(const char *path, const void *data, size_t size, const char *end);
 

@@ -5,18 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The matrices of experts are windows into one block, this many elements apart (a prime): a third of the host memory and of the time
- * to fill it. On the device each is a buffer of its own. */
+/* The matrices of experts are windows into one block, this many elements apart (a prime): a third of the host memory
+ * and of the time to fill it. On the device each is a buffer of its own. */
 #define WINDOW_STEP 4099u
 #define WINDOW_COUNT 6u
 
-/* Small, so that random inputs still choose almost evenly: sigmoids of these logits lie within a few hundredths of one another. */
+/* Small, so that random inputs still choose almost evenly: sigmoids of these logits lie within a few hundredths of one
+ * another. */
 #define SELECTION_BIAS_SCALE 0.01f
 #define LOG_SCALE 0.693147181f /* the cosine gate's initial temperature in Tutel is 1/2 */
 
 enum { SEED_BLOCK = 1, SEED_ROUTER = 2, SEED_X = 3, SEED_SELECTION = 4 };
 
-/* Uniform in [-scale, scale), a function of seed and place alone. The mixing steps are those of C. Wellons' "lowbias32". */
+/* Uniform in [-scale, scale), a function of seed and place alone. The mixing steps are those of C. Wellons'
+ * "lowbias32". */
 static void fill(float *to, uint64_t count, float scale, uint32_t seed)
 {
     const uint32_t start = seed * 0x9e3779b9u;
@@ -84,8 +86,10 @@ static float *allocate(uint64_t count)
     return count <= SIZE_MAX / sizeof(float) ? malloc((size_t)count * sizeof(float)) : NULL;
 }
 
-/* Each matrix is the block's next window, `step` elements on, whether the layer has it or not; its bias is in the same window. */
-static void lay_out(const bench_preset *preset, const float *block, uint64_t step, const float *router, smoe_host_weights *weights)
+/* Each matrix is the block's next window, `step` elements on, whether the layer has it or not; its bias is in the same
+ * window. */
+static void lay_out(const bench_preset *preset, const float *block, uint64_t step, const float *router,
+                    smoe_host_weights *weights)
 {
     smoe_layer_tensor tensor;
     uint64_t windows = 0;

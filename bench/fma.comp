@@ -1,5 +1,6 @@
-// The most multiply-adds a device does: eight independent chains per invocation, in registers. Nothing can be folded: factor, step
-// and the number of rounds are known only when it runs, and floats are not reassociated. The chains run to a fixed point near 1.
+// The most multiply-adds a device does: eight independent chains per invocation, in registers. Nothing can be folded:
+// factor, step and the number of rounds are known only when it runs, and floats are not reassociated. The chains run to
+// a fixed point near 1.
 #version 450
 
 layout(local_size_x = 64) in;

@@ -109,7 +109,8 @@ static void add_stages(json *j, cJSON *to, const bench_result *result, const ben
     }
 }
 
-static void add_run(json *j, cJSON *to, const char *name, const bench_result *result, const bench_row *row, const bench_run *run)
+static void add_run(json *j, cJSON *to, const char *name, const bench_result *result, const bench_row *row,
+                    const bench_run *run)
 {
     const double time = bench_run_time(run), peak_bytes = bench_peak_bytes(&result->peak);
     cJSON *object = add(j, to, name, cJSON_CreateObject());
@@ -182,7 +183,8 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     add_bool(j, to, "biases", preset->biases);
 }
 
-static void add_row(json *j, cJSON *rows, const bench_options *options, const bench_result *result, const bench_row *row)
+static void add_row(json *j, cJSON *rows, const bench_options *options, const bench_result *result,
+                    const bench_row *row)
 {
     const smoe_plan_desc *plan = &row->plan;
     cJSON *object = add(j, rows, NULL, cJSON_CreateObject());

@@ -1,4 +1,5 @@
-/* What does not fit is said before anything is allocated: running out of memory in earnest takes other programs along. */
+/* What does not fit is said before anything is allocated: running out of memory in earnest takes other programs
+ * along. */
 #include "bench.h"
 
 #ifdef _WIN32
@@ -26,7 +27,8 @@ static void add(needs *sum, const char *name, double bytes)
 static needs device_needs(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
                           const smoe_plan_desc *plan)
 {
-    const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens, shared = plan->shared_hidden;
+    const double d = plan->d_model, h = plan->d_hidden, e = plan->expert_count, tokens = plan->max_tokens,
+                 shared = plan->shared_hidden;
     const double range = (double)info->max_storage_buffer_range;
     smoe_layer_tensor tensor;
     needs sum = {0};
@@ -69,23 +71,25 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
     const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens}, kernels, text);
     const needs device = device_needs(info, options, preset, plan);
     const double share = options->memory, device_memory = (double)info->device_memory_size;
-    const bool shared = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU || info->type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
-    const double host_count = (double)bench_block_count(preset, options->peer_data) + (double)bench_router_count(preset) +
-                              3.0 * plan->max_tokens * plan->d_model;
+    const bool shared =
+        info->type == VK_PHYSICAL_DEVICE_TYPE_CPU || info->type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    const double host_count = (double)bench_block_count(preset, options->peer_data) +
+                              (double)bench_router_count(preset) + 3.0 * plan->max_tokens * plan->d_model;
     const double host = 4 * host_count + (shared ? device.total : 0);
     const double host_memory = physical_memory();
 
     if (result != SMOE_SUCCESS)
         snprintf(reason, BENCH_REASON_SIZE, "%s", text[0] ? text : smoe_result_text(result));
     else if (info->max_allocation_size > 0 && device.largest > (double)info->max_allocation_size)
-        snprintf(reason, BENCH_REASON_SIZE, "%s is %.2f GB, the device's largest allocation %.2f GB", device.largest_name,
-                 device.largest / GIGA, (double)info->max_allocation_size / GIGA);
+        snprintf(reason, BENCH_REASON_SIZE, "%s is %.2f GB, the device's largest allocation %.2f GB",
+                 device.largest_name, device.largest / GIGA, (double)info->max_allocation_size / GIGA);
     else if (device_memory > 0 && device.total > share * device_memory)
-        snprintf(reason, BENCH_REASON_SIZE, "needs %.2f GB of device memory, more than %.3g %% of its %.2f GB (--memory)",
-                 device.total / GIGA, 100 * share, device_memory / GIGA);
+        snprintf(reason, BENCH_REASON_SIZE,
+                 "needs %.2f GB of device memory, more than %.3g %% of its %.2f GB (--memory)", device.total / GIGA,
+                 100 * share, device_memory / GIGA);
     else if (host_memory > 0 && host > share * host_memory)
-        snprintf(reason, BENCH_REASON_SIZE, "needs %.2f GB of host memory, more than %.3g %% of its %.2f GB (--memory)", host / GIGA,
-                 100 * share, host_memory / GIGA);
+        snprintf(reason, BENCH_REASON_SIZE, "needs %.2f GB of host memory, more than %.3g %% of its %.2f GB (--memory)",
+                 host / GIGA, 100 * share, host_memory / GIGA);
     else
         return false;
     return true;

@@ -65,7 +65,8 @@ static uint32_t count_rows(const bench_options *options, const bench_preset *pre
     return tokens * types;
 }
 
-static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_desc *plan, uint32_t tokens, const char *unsupported)
+static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_desc *plan, uint32_t tokens,
+                          const char *unsupported)
 {
     bench_row *rows = realloc(b->result.rows, (b->result.row_count + 1) * sizeof *rows);
     if (!rows)
@@ -83,17 +84,18 @@ static bench_row *add_row(bench *b, const bench_preset *preset, const smoe_plan_
 /* The reason of an unsupported row, if that is what creating its layer failed for. */
 static bool explain(const bench *b, smoe_result result, char unsupported[BENCH_REASON_SIZE])
 {
-    const bool known =
-        result == SMOE_ERROR_UNSUPPORTED || result == SMOE_ERROR_OUT_OF_DEVICE_MEMORY || result == SMOE_ERROR_OUT_OF_HOST_MEMORY;
+    const bool known = result == SMOE_ERROR_UNSUPPORTED || result == SMOE_ERROR_OUT_OF_DEVICE_MEMORY ||
+                       result == SMOE_ERROR_OUT_OF_HOST_MEMORY;
     if (known)
         snprintf(unsupported, BENCH_REASON_SIZE, "%s", b->log.error[0] ? b->log.error : smoe_result_text(result));
     return known;
 }
 
-/* The layer that is measured and, with --totals, the same without them: a layer that has begun to count does not stop. Likewise with
+/* The layer that is measured and, with --totals, the same without them: a layer that has begun to count does not stop.
+ * Likewise with
  * --mixed-precision, which is the plan's. */
-static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, const smoe_host_weights *weights, smoe_device_layer **layer,
-                                 smoe_device_layer **plain)
+static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, const smoe_host_weights *weights,
+                                 smoe_device_layer **layer, smoe_device_layer **plain)
 {
     smoe_result result = smoe_device_layer_create(b->device, plan, weights, layer);
     if (result == SMOE_SUCCESS && (b->options.totals || b->options.mixed_precision)) {
@@ -109,7 +111,8 @@ static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, con
 static smoe_result select_kernels(const bench *b, bench_row *row)
 {
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(b->device));
-    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &row->plan, row->tokens}, row->kernels, NULL);
+    const smoe_result result =
+        smoe_select_kernels(&(smoe_selection_desc){info, &row->plan, row->tokens}, row->kernels, NULL);
     if (!b->options.totals)
         row->kernels[SMOE_STAGE_TOTALS].name = ""; /* chosen for every plan, but run only where there are totals */
     return result;
@@ -123,7 +126,8 @@ static bool keep_rows(const bench *b)
 }
 
 /* The rows of a preset at one weight type share a layer, as an app's token counts would. */
-static int run_type(bench *b, const bench_preset *preset, const bench_data *data, const smoe_plan_desc *plan, const char *reason)
+static int run_type(bench *b, const bench_preset *preset, const bench_data *data, const smoe_plan_desc *plan,
+                    const char *reason)
 {
     smoe_device_layer *layer = NULL, *plain = NULL;
     char unsupported[BENCH_REASON_SIZE];
@@ -291,7 +295,8 @@ int main(int count, char **arguments)
     status = run_all(&b);
     if (b.result.row_count > 0)
         bench_print_summary(b.out, &b.result);
-    if (program_is_stdout(b.options.json) && b.result.row_count > 0 && !bench_write_json(b.options.json, &b.options, &b.result))
+    if (program_is_stdout(b.options.json) && b.result.row_count > 0 &&
+        !bench_write_json(b.options.json, &b.options, &b.result))
         status = PROGRAM_FAILED;
     return finish(&b, status);
 }

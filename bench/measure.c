@@ -123,7 +123,8 @@ static smoe_result time_runs(const bench_options *options, const source sources[
 }
 
 /* A first forward of each kind, untimed: it warms up, and the routings' reports say what ran. */
-static smoe_result run_once(const bench_options *options, const bench_data *data, bench_row *row, const source sources[SAMPLE_KINDS])
+static smoe_result run_once(const bench_options *options, const bench_data *data, bench_row *row,
+                            const source sources[SAMPLE_KINDS])
 {
     const size_t count = (size_t)row->tokens * row->plan.d_model;
     float *y = malloc(count * sizeof *y);
@@ -146,10 +147,10 @@ static smoe_result run_once(const bench_options *options, const bench_data *data
     return result;
 }
 
-/* Widths with which half an extra expert per token runs on average, and one at least, before any cap; those of groups as wide as the
- * experts' own would be among hard groups. */
-static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *options, const bench_data *data, const bench_row *row,
-                                bench_run *smooth)
+/* Widths with which half an extra expert per token runs on average, and one at least, before any cap; those of groups
+ * as wide as the experts' own would be among hard groups. */
+static smoe_result choose_bands(smoe_device_layer *layer, const bench_options *options, const bench_data *data,
+                                const bench_row *row, bench_run *smooth)
 {
     const bool groups = row->plan.group_count > 1;
     const double extra = (row->tokens > 1 ? row->tokens / 2 : 1) / (double)row->tokens;
@@ -187,8 +188,8 @@ smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *
     return result;
 }
 
-smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options, const bench_data *data,
-                              bench_row *row)
+smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options,
+                              const bench_data *data, bench_row *row)
 {
     bench_run *hard = &row->runs[BENCH_HARD], *smooth = &row->runs[BENCH_SMOOTH];
     source sources[SAMPLE_KINDS] = {{.layer = layer}, {.layer = layer}, {.layer = plain}};

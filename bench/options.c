@@ -33,7 +33,8 @@ static bool set_shape(const program_option *option, const char *value, void *to,
     const char *at = value;
 
     (void)option;
-    snprintf(rule, PROGRAM_RULE_SIZE, "must be E,k,D,H,T or E,k,D,H,T,gated with 1 <= k <= E <= %u, D and H up to %u, T up to %u",
+    snprintf(rule, PROGRAM_RULE_SIZE,
+             "must be E,k,D,H,T or E,k,D,H,T,gated with 1 <= k <= E <= %u, D and H up to %u, T up to %u",
              SMOE_MAX_EXPERTS, SMOE_MAX_WIDTH, SMOE_MAX_TOKENS);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if ((i > 0 && *at++ != ',') || !read_count(&at, fields[i].largest, fields[i].field))
@@ -66,24 +67,22 @@ static const program_option option_rows[] = {
     {"--hard", NULL, "hard routing only", PROGRAM_FLAG(bench_options, hard_only)},
     {"--max-active", "A", "most experts that may run for a token [k + 4]",
      PROGRAM_COUNT(bench_options, max_active, 1, SMOE_MAX_EXPERTS)},
-    {"--eps", "X", "the smooth run's band width [half an extra expert per token]",
-     PROGRAM_FORWARD(bench_options, eps)},
+    {"--eps", "X", "the smooth run's band width [half an extra expert per token]", PROGRAM_FORWARD(bench_options, eps)},
     {"--group-eps", "X", "its band width for groups of experts [eps as it would be with hard groups]",
      PROGRAM_FORWARD(bench_options, group_eps)},
     {"--totals", NULL, "forwards add to totals; hard ones are timed without them too (twice the weights)",
      PROGRAM_FLAG(bench_options, totals)},
-    {"--mixed-precision", NULL, "f16 and bf16: inputs may be rounded too; hard ones are timed without that too (twice the weights)",
+    {"--mixed-precision", NULL,
+     "f16 and bf16: inputs may be rounded too; hard ones are timed without that too (twice the weights)",
      PROGRAM_FLAG(bench_options, mixed_precision)},
     PROGRAM_HEADING("how:"),
     {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]", PROGRAM_TEXT(bench_options, device)},
-    {"--seconds", "S", "time for each row; three forwards at least",
-     PROGRAM_NUMBER(bench_options, seconds, 0, 3600), .above = true,
-     .fallback = "1"},
+    {"--seconds", "S", "time for each row; three forwards at least", PROGRAM_NUMBER(bench_options, seconds, 0, 3600),
+     .above = true, .fallback = "1"},
     {"--repeat", "N", "N forwards each, however long they take; the peak's kernels run N times too, 24 at most",
      PROGRAM_COUNT(bench_options, repeat, 1, 100000)},
     {"--memory", "SHARE", "the part of the device's memory that may be used",
-     PROGRAM_NUMBER(bench_options, memory, 0, 1), .above = true,
-     .fallback = "0.6"},
+     PROGRAM_NUMBER(bench_options, memory, 0, 1), .above = true, .fallback = "0.6"},
     {"--mask", "BITS", "capabilities to do without, SMOE_CAPABILITY_* of smoe.h; 4: subgroup shuffle",
      PROGRAM_COUNT(bench_options, mask, 1, SMOE_CAPABILITY_ALL)},
     {"--no-peak", NULL, "do not measure the device's own peak", PROGRAM_FLAG(bench_options, no_peak)},
@@ -99,7 +98,8 @@ static const program_desc description = {
     .about = "Times smooth mixture-of-experts layers on a Vulkan device, stage by stage, hard against smooth routing.",
     .usage = {"[options]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed; 2 for a wrong command line,\n"
+    .details = "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed; 2 for a "
+               "wrong command line,\n"
                "or an output that may not be written.",
 };
 
@@ -130,7 +130,8 @@ static bool complete(bench_options *options)
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
         any_type = any_type || options->weights[type];
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
-        options->weights[type] = options->weights[type] || (!any_type && !(options->mixed_precision && type == SMOE_TYPE_FLOAT32));
+        options->weights[type] =
+            options->weights[type] || (!any_type && !(options->mixed_precision && type == SMOE_TYPE_FLOAT32));
     if (options->mixed_precision && options->weights[SMOE_TYPE_FLOAT32])
         return refuse("--mixed-precision", "is for 16-bit weights: --weights f16 or bf16");
     if (options->mixed_precision && options->totals)
@@ -140,7 +141,8 @@ static bool complete(bench_options *options)
         const bool used = i < bench_preset_count ? options->presets[i] : options->has_shape;
         if (used && options->max_active > 0 &&
             (options->max_active < preset->plan.top_k || options->max_active > preset->plan.expert_count))
-            return program_refuse(&description, "--max-active", preset->name, "must lie between k and the number of experts of each layer");
+            return program_refuse(&description, "--max-active", preset->name,
+                                  "must lie between k and the number of experts of each layer");
     }
     return true;
 }

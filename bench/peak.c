@@ -1,4 +1,5 @@
-/* What the device reaches at its best: bytes per second and multiply-adds per second, by kernels made for nothing else. */
+/* What the device reaches at its best: bytes per second and multiply-adds per second, by kernels made for nothing
+ * else. */
 #include "bench.h"
 #include "program/compute.h"
 #include "program/progress.h"
@@ -20,7 +21,8 @@
 static VkDeviceSize choose_size(const smoe_device_info *info)
 {
     VkDeviceSize size = (VkDeviceSize)(info->type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 128 : 512) << 20;
-    const VkDeviceSize limits[] = {info->max_storage_buffer_range, info->max_allocation_size, info->device_memory_size / 8,
+    const VkDeviceSize limits[] = {info->max_storage_buffer_range, info->max_allocation_size,
+                                   info->device_memory_size / 8,
                                    (VkDeviceSize)info->max_workgroup_count[0] * WORKGROUP_BYTES};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (limits[i] > 0 && limits[i] < size) /* 0: unknown */
@@ -62,7 +64,8 @@ static bool prepare(peak_run *run, smoe_device *device, VkDeviceSize size)
                       compute_create_buffer(gpu, size, COMPUTE_LOCAL, "what is read", &run->buffers[0]) &&
                       compute_create_buffer(gpu, size, COMPUTE_LOCAL, "what is written", &run->buffers[1]) &&
                       compute_create_pool(gpu, &run->layout, 1, &run->pool) &&
-                      compute_create_set(gpu, &run->layout, run->pool, &run->set) && compute_create_stamps(gpu, 2, &run->stamps);
+                      compute_create_set(gpu, &run->layout, run->pool, &run->set) &&
+                      compute_create_stamps(gpu, 2, &run->stamps);
     if (made)
         compute_write_set(gpu, &run->layout, run->set, run->buffers);
     return made && fill_buffers(run);
@@ -81,9 +84,10 @@ static void release(peak_run *run)
     compute_destroy(gpu);
 }
 
-/* Runs a pipeline, or a copy command for VK_NULL_HANDLE, and gives its nanoseconds on the device, or on the host where the device has no
- * timestamps. */
-static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t workgroups, double *nanoseconds)
+/* Runs a pipeline, or a copy command for VK_NULL_HANDLE, and gives its nanoseconds on the device, or on the host where
+ * the device has no timestamps. */
+static bool time_once(peak_run *run, VkPipeline pipeline, const peak_push *push, uint32_t workgroups,
+                      double *nanoseconds)
 {
     compute *gpu = &run->gpu;
     const VkBufferCopy whole = {0, 0, run->buffers[0].size};
@@ -173,11 +177,11 @@ bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *
     memset(peak, 0, sizeof *peak);
     peak->buffer_size = size;
     peak->repeat_count = run.repeats;
-    const bool done = prepare(&run, device, size) &&
-                      measure_bytes(&run, NULL, 0, 2 * (double)size, &peak->copy_command) &&
-                      measure_bytes(&run, bench_copy_spirv, sizeof bench_copy_spirv, 2 * (double)size, &peak->copy_kernel) &&
-                      measure_bytes(&run, bench_read_spirv, sizeof bench_read_spirv, (double)size, &peak->read) &&
-                      measure_fma(&run, info->type == VK_PHYSICAL_DEVICE_TYPE_CPU, &peak->fma);
+    const bool done =
+        prepare(&run, device, size) && measure_bytes(&run, NULL, 0, 2 * (double)size, &peak->copy_command) &&
+        measure_bytes(&run, bench_copy_spirv, sizeof bench_copy_spirv, 2 * (double)size, &peak->copy_kernel) &&
+        measure_bytes(&run, bench_read_spirv, sizeof bench_read_spirv, (double)size, &peak->read) &&
+        measure_fma(&run, info->type == VK_PHYSICAL_DEVICE_TYPE_CPU, &peak->fma);
     if (!done)
         snprintf(peak->reason, sizeof peak->reason, "%s", run.gpu.error);
     release(&run);

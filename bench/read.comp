@@ -1,5 +1,5 @@
-// Reads a buffer: each invocation sixteen vec4, a workgroup's width apart; the dispatch covers the buffer exactly. The sum is
-// written only if it is negative, which the buffer's contents never make it and no compiler can know.
+// Reads a buffer: each invocation sixteen vec4, a workgroup's width apart; the dispatch covers the buffer exactly. The
+// sum is written only if it is negative, which the buffer's contents never make it and no compiler can know.
 #version 450
 
 layout(local_size_x = 64) in;

@@ -47,8 +47,8 @@ void bench_print_device(FILE *out, const bench_options *options, const bench_res
 
     fprintf(out, "smoe-bench %d.%d.%d%s%s\n", SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH,
             *commit ? ", commit " : "", commit);
-    fprintf(out, "device: %s, %s %s, version 0x%x\n", info->name, info->driver_name[0] ? info->driver_name : "unnamed driver",
-            info->driver_info, info->driver_version);
+    fprintf(out, "device: %s, %s %s, version 0x%x\n", info->name,
+            info->driver_name[0] ? info->driver_name : "unnamed driver", info->driver_info, info->driver_version);
     if (options->mask)
         print_mask(out, options->mask);
     if (info->timestamp_period <= 0)
@@ -56,7 +56,9 @@ void bench_print_device(FILE *out, const bench_options *options, const bench_res
     if (peak->reason[0])
         fprintf(out, "peak: not measured: %s\n", peak->reason);
     else
-        fprintf(out, "peak: FMA %.4g GFLOP/s (float32); copy %.4g GB/s by command, %.4g by kernel, both ways counted; read %.4g GB/s\n",
+        fprintf(out,
+                "peak: FMA %.4g GFLOP/s (float32); copy %.4g GB/s by command, %.4g by kernel, both ways counted; read "
+                "%.4g GB/s\n",
                 peak->fma / 1e9, peak->copy_command / 1e9, peak->copy_kernel / 1e9, peak->read / 1e9);
     fflush(out);
 }
@@ -66,10 +68,10 @@ static void print_title(FILE *out, const bench_row *row)
     const smoe_plan_desc *plan = &row->plan;
     char routing[BENCH_ROUTING_SIZE];
     bench_describe_routing(plan, routing);
-    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s%s%s\n", row->preset->name, row->tokens,
-            smoe_type_short_name(plan->types.up), plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
-            plan->gated ? "gated " : "", smoe_activation_name(plan->activation), row->preset->biases ? ", biases" : "",
-            routing[0] ? ", " : "", routing);
+    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s%s%s\n", row->preset->name,
+            row->tokens, smoe_type_short_name(plan->types.up), plan->d_model, plan->d_hidden, plan->expert_count,
+            plan->top_k, plan->max_active, plan->gated ? "gated " : "", smoe_activation_name(plan->activation),
+            row->preset->biases ? ", biases" : "", routing[0] ? ", " : "", routing);
 }
 
 /* "12.3 ms" and its spread. */
@@ -83,7 +85,9 @@ static void print_time(FILE *out, const bench_spread *time)
 static void print_stage(FILE *out, const bench_result *result, const bench_row *row, int stage)
 {
     const char *name = smoe_stage_name((smoe_stage)stage);
-    const char *family = smoe_stage_name(stage == SMOE_STAGE_ROUTE_PROJECT ? SMOE_STAGE_ROUTE_LOGITS : (smoe_stage)stage); /* of kernels */
+    /* of kernels */
+    const char *family =
+        smoe_stage_name(stage == SMOE_STAGE_ROUTE_PROJECT ? SMOE_STAGE_ROUTE_LOGITS : (smoe_stage)stage);
     const smoe_kernel_choice *kernel = &row->kernels[stage];
     const size_t prefix = strlen(family);
     char variant[64], text[16];
@@ -91,7 +95,8 @@ static void print_stage(FILE *out, const bench_result *result, const bench_row *
     const char *rest = strncmp(kernel->name, family, prefix) == 0 ? kernel->name + prefix : kernel->name;
     rest += *rest == '_';
     if (kernel->tile_rows && kernel->tile_columns && kernel->tile_depth)
-        snprintf(variant, sizeof variant, "%s %ux%ux%u", rest, kernel->tile_rows, kernel->tile_columns, kernel->tile_depth);
+        snprintf(variant, sizeof variant, "%s %ux%ux%u", rest, kernel->tile_rows, kernel->tile_columns,
+                 kernel->tile_depth);
     else if (kernel->tile_rows && kernel->tile_columns)
         snprintf(variant, sizeof variant, "%s %ux%u", rest, kernel->tile_rows, kernel->tile_columns);
     else
@@ -102,9 +107,12 @@ static void print_stage(FILE *out, const bench_result *result, const bench_row *
         if (run->unsupported[0])
             continue;
         print_time(out, &run->stage[stage]);
-        fprintf(out, " %8s", run->stage_flop[stage] > 0 ? rate(text, run->stage_flop[stage], run->stage[stage].median) : "");
-        fprintf(out, " %8s", run->stage_flop[stage] > 0 && run->stage[stage].median > 0
-                                 ? share(text, run->stage_flop[stage] / run->stage[stage].median * 1e9, result->peak.fma) : "");
+        fprintf(out, " %8s",
+                run->stage_flop[stage] > 0 ? rate(text, run->stage_flop[stage], run->stage[stage].median) : "");
+        fprintf(out, " %8s",
+                run->stage_flop[stage] > 0 && run->stage[stage].median > 0
+                    ? share(text, run->stage_flop[stage] / run->stage[stage].median * 1e9, result->peak.fma)
+                    : "");
     }
     fprintf(out, "\n");
 }
@@ -159,16 +167,18 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
             fprintf(out, "  %s: unsupported: %s\n", routing_names[i], run->unsupported);
             continue;
         }
-        fprintf(out, "  %s: %.4g experts per token, %u of %u run; ", routing_names[i], (double)run->active_total / row->tokens,
-                run->active_experts, row->plan.expert_count);
+        fprintf(out, "  %s: %.4g experts per token, %u of %u run; ", routing_names[i],
+                (double)run->active_total / row->tokens, run->active_experts, row->plan.expert_count);
         if (run->group_eps > 0)
             fprintf(out, "group eps %.4g; ", (double)run->group_eps);
         fprintf(out, "%.4g MB at least, %s GB/s, ", run->bytes / 1e6, rate(text, run->bytes, bench_run_time(run)));
-        fprintf(out, "%s of the peak; %u forwards\n", share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
+        fprintf(out, "%s of the peak; %u forwards\n",
+                share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
                 run->repeat_count);
     }
     if (row->time_ratio > 0)
-        fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio, row->active_ratio);
+        fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio,
+                row->active_ratio);
     if (row->totals_ratio > 0)
         fprintf(out, "  hard with totals over hard without: %.3f times the time\n", row->totals_ratio);
     if (row->mixed_ratio > 0)
@@ -190,7 +200,8 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     }
     const bench_spread *shown = run->device.median > 0 ? &run->device : &run->host;
     snprintf(spread, sizeof spread, "(%.4g .. %.4g)", shown->p10 * MILLI, shown->p90 * MILLI);
-    fprintf(out, " %7.3f %9.4g %-20s %9.4g", (double)run->active_total / row->tokens, time * MILLI, spread, run->host.median * MILLI);
+    fprintf(out, " %7.3f %9.4g %-20s %9.4g", (double)run->active_total / row->tokens, time * MILLI, spread,
+            run->host.median * MILLI);
     fprintf(out, " %8s", rate(text, run->flop, time));
     fprintf(out, " %7s", share(text, run->flop / time * 1e9, result->peak.fma));
     fprintf(out, " %7s", rate(text, run->bytes, time));
@@ -202,8 +213,8 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
 
 void bench_print_summary(FILE *out, const bench_result *result)
 {
-    fprintf(out, "\n%-15s %5s %-4s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts", "ms", "(p10 .. p90)",
-            "host ms", "GFLOP/s", "of FMA", "GB/s", "of peak", "smooth / hard: time, experts");
+    fprintf(out, "\n%-15s %5s %-4s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts",
+            "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of FMA", "GB/s", "of peak", "smooth / hard: time, experts");
     for (size_t i = 0; i < result->row_count; i++)
         for (int routing = 0; routing < BENCH_ROUTING_COUNT; routing++)
             if (routing == BENCH_HARD || !result->rows[i].unsupported[0])

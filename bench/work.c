@@ -69,7 +69,8 @@ bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *r
         flop[i] = 0;
     if (plan->router == SMOE_ROUTER_COSINE) {
         flop[SMOE_STAGE_ROUTE_PROJECT] = 2 * tokens * p * d;
-        flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * p * (tokens * e + tokens + e); /* the products, and the norms of both sides */
+        /* the products, and the norms of both sides */
+        flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * p * (tokens * e + tokens + e);
     } else {
         flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * tokens * d * e;
     }

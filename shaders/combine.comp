@@ -1,9 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// y_t = sum over the active experts in rank order of weight * row, then the shared expert's row. Workgroup (x, y): columns
-// x * WORKGROUP_SIZE * V and on of token y, V = 4 columns per invocation where D allows, else 1. Moves A * D + D floats per token: bound
-// by memory.
-// input: the experts' rows [R,D], then the shared expert's [T,D]; control in: ACTIVE [T], WEIGHTS [T,A], ROWS [T,A], SHARED_GATE [T];
+// y_t = sum over the active experts in rank order of weight * row, then the shared expert's row. Workgroup (x, y):
+// columns x * WORKGROUP_SIZE * V and on of token y, V = 4 columns per invocation where D allows, else 1. Moves A * D +
+// D floats per token: bound by memory.
+// input: the experts' rows [R,D], then the shared expert's [T,D]; control in: ACTIVE [T], WEIGHTS [T,A], ROWS [T,A],
+// SHARED_GATE [T];
 // output: y [T,D].
 #define PUSH_BLOCK SMOE_PUSH_COMBINE
 #define CONTROL_ACCESS readonly
@@ -23,7 +24,8 @@ void main() {
     const uint n = control[push.active_at + token];
     vec4 sum = vec4(n == 0u ? uintBitsToFloat(0x7fc00000u) : 0.0); // no active expert: a non-finite token
     // Once: lavapipe would load push constants in every round.
-    const uint rows_at = push.rows_at + token * push.active_stride, weights_at = push.weights_at + token * push.active_stride;
+    const uint rows_at = push.rows_at + token * push.active_stride,
+               weights_at = push.weights_at + token * push.active_stride;
     for (uint i = 0u; i < n; i++) {
         const uint at = control[rows_at + i] * columns + column;
         const float weight = uintBitsToFloat(control[weights_at + i]);

@@ -2,17 +2,20 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-// Matrix multiplication with the tile in registers: a subgroup computes TILE_ROWS rows x (SUBGROUP_SIZE * THREAD_COLUMNS) columns.
-// Each lane reads 16 bytes of its own THREAD_COLUMNS weight rows; the lanes read the inputs between them, each element once, and a
-// shuffle with a literal lane hands it to all. No shared memory and no barrier: for devices whose shared memory is no faster than
-// their caches. Needs subgroups of exactly SUBGROUP_SIZE lanes, and TILE_ROWS * TILE_DEPTH / 4 a multiple of it.
+// Matrix multiplication with the tile in registers: a subgroup computes TILE_ROWS rows x (SUBGROUP_SIZE *
+// THREAD_COLUMNS) columns.
+// Each lane reads 16 bytes of its own THREAD_COLUMNS weight rows; the lanes read the inputs between them, each element
+// once, and a shuffle with a literal lane hands it to all. No shared memory and no barrier: for devices whose shared
+// memory is no faster than their caches. Needs subgroups of exactly SUBGROUP_SIZE lanes, and TILE_ROWS * TILE_DEPTH / 4
+// a multiple of it.
 #include "matmul.glsl"
 
 const uint LANE_ROWS = MATRICES * THREAD_COLUMNS; // weight rows of one lane
 const uint PARTS = LOAD / 4;                      // vec4s per weight load
 const uint STEPS = TILE_DEPTH / LOAD;             // weight loads per round and weight row
 const uint INPUT_LOADS = TILE_ROWS * TILE_DEPTH / 4 / SUBGROUP_SIZE;
-// The last tile of an expert is often low: up to half the rows it costs about half, where the loads of half a tile come out even.
+// The last tile of an expert is often low: up to half the rows it costs about half, where the loads of half a tile come
+// out even.
 const bool HALVES = TILE_ROWS >= 16 && TILE_ROWS / 2 * TILE_DEPTH / 4 % SUBGROUP_SIZE == 0;
 
 float sum[TILE_ROWS * LANE_ROWS];
@@ -31,10 +34,12 @@ void main() {
     const Tile tile = tile_of_workgroup();
     if (tile.rows == 0)
         return;
-    const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + gl_SubgroupInvocationID;
+    const uint column0 =
+        gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + gl_SubgroupInvocationID;
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, push.columns - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] =
+            (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     [[unroll]] for (uint i = 0; i < TILE_ROWS * LANE_ROWS; i++)
         sum[i] = 0;
@@ -52,7 +57,8 @@ void main() {
             const Column column = column_of(column_index, tile.expert);
             [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
                 if (r < tile.rows)
-                    store(tile.first_row + r, column, sum[r * LANE_ROWS + i], sum[r * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
+                    store(tile.first_row + r, column, sum[r * LANE_ROWS + i],
+                          sum[r * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
         }
     }
 }

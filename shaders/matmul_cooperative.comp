@@ -3,11 +3,12 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
-// Matrix multiplication by the device's matrix units (VK_KHR_cooperative_matrix): a workgroup computes TILE_ROWS x TILE_COLUMNS outputs, a
-// subgroup THREAD_ROWS x THREAD_COLUMNS of them in matrices of MATRIX_ROWS x MATRIX_COLUMNS. The inputs are rounded to the weights' 16
-// bits on their way into shared memory; products are added up in float32. Both operands lie along K, eight elements to a uvec4; the next
-// depth's loads are in flight while this one is computed. Only weights of 16 bits: float16, or with -DBFLOAT16 bfloat16. Needs subgroups
-// of exactly SUBGROUP_SIZE lanes, all of them alive, and MATRIX_DEPTH a multiple of 8 that divides TILE_DEPTH.
+// Matrix multiplication by the device's matrix units (VK_KHR_cooperative_matrix): a workgroup computes TILE_ROWS x
+// TILE_COLUMNS outputs, a subgroup THREAD_ROWS x THREAD_COLUMNS of them in matrices of MATRIX_ROWS x MATRIX_COLUMNS.
+// The inputs are rounded to the weights' 16 bits on their way into shared memory; products are added up in float32.
+// Both operands lie along K, eight elements to a uvec4; the next depth's loads are in flight while this one is
+// computed. Only weights of 16 bits: float16, or with -DBFLOAT16 bfloat16. Needs subgroups of exactly SUBGROUP_SIZE
+// lanes, all of them alive, and MATRIX_DEPTH a multiple of 8 that divides TILE_DEPTH.
 #ifdef BFLOAT16
 #extension GL_EXT_bfloat16 : require
 #define NARROW bfloat16_t
@@ -28,11 +29,14 @@ const uint INPUT_TOTAL = TILE_ROWS * STEPS, WEIGHT_TOTAL = WEIGHT_ROWS * STEPS;
 const uint INPUT_LOADS = (INPUT_TOTAL + WORKGROUP_SIZE - 1) / WORKGROUP_SIZE;
 const uint WEIGHT_LOADS = (WEIGHT_TOTAL + WORKGROUP_SIZE - 1) / WORKGROUP_SIZE;
 const uint WEIGHT_START = TILE_ROWS * STRIDE;
-// Afterwards the sums take their place, so that an invocation knows which outputs it holds: four to a uvec4, of both matrices in a row.
+// Afterwards the sums take their place, so that an invocation knows which outputs it holds: four to a uvec4, of both
+// matrices in a row.
 const uint SUM_STRIDE = WEIGHT_ROWS / 4 + 1;
 
-// Matrices of 16 bits and of float32 alike: coopMatLoad and coopMatStore take an array's elements as bits, and strides in elements.
-// SHARED_MEMORY_SIZE / 16: the larger of the tiles' (TILE_ROWS + WEIGHT_ROWS) * STRIDE and the sums' TILE_ROWS * SUM_STRIDE.
+// Matrices of 16 bits and of float32 alike: coopMatLoad and coopMatStore take an array's elements as bits, and strides
+// in elements.
+// SHARED_MEMORY_SIZE / 16: the larger of the tiles' (TILE_ROWS + WEIGHT_ROWS) * STRIDE and the sums' TILE_ROWS *
+// SUM_STRIDE.
 shared uvec4 tiles[SHARED_MEMORY_SIZE / 16];
 
 #define Inputs coopmat<NARROW, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_DEPTH, gl_MatrixUseA>
@@ -52,7 +56,8 @@ uvec2 narrow(vec4 v) {
     return result.xz >> 16 | result.yw & 0xffff0000u;
 }
 #else
-// As the device rounds (to nearest on all that are known; Vulkan allows towards zero), but what rounds to 65536 or more is infinite on
+// As the device rounds (to nearest on all that are known; Vulkan allows towards zero), but what rounds to 65536 or more
+// is infinite on
 // every device: one that rounds towards zero would make it 65504.
 uvec2 narrow(vec4 v) {
     const vec4 size = abs(v);
@@ -81,7 +86,8 @@ void main() {
     if (tile.rows == 0)
         return;
     const uint index = gl_LocalInvocationIndex;
-    const uint first_row = gl_SubgroupID / SUBGROUPS_X * THREAD_ROWS, first_column = gl_SubgroupID % SUBGROUPS_X * THREAD_COLUMNS;
+    const uint first_row = gl_SubgroupID / SUBGROUPS_X * THREAD_ROWS,
+               first_column = gl_SubgroupID % SUBGROUPS_X * THREAD_COLUMNS;
     const uint tile_column = gl_WorkGroupID.x * TILE_COLUMNS;
     [[unroll]] for (uint j = 0; j < INPUT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, INPUT_TOTAL - 1) / STEPS;
@@ -90,7 +96,8 @@ void main() {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / STEPS;
         const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
-        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[j] =
+            (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     Sums sums[ROW_BLOCKS * BLOCKS];
     [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++)
@@ -115,11 +122,13 @@ void main() {
         [[unroll]] for (uint s = 0; s < TILE_DEPTH; s += MATRIX_DEPTH) {
             Inputs a[ROW_BLOCKS];
             [[unroll]] for (uint r = 0; r < ROW_BLOCKS; r++)
-                coopMatLoad(a[r], tiles, (first_row + r * MATRIX_ROWS) * STRIDE + s / 8, STRIDE, gl_CooperativeMatrixLayoutRowMajor);
+                coopMatLoad(a[r], tiles, (first_row + r * MATRIX_ROWS) * STRIDE + s / 8, STRIDE,
+                            gl_CooperativeMatrixLayoutRowMajor);
             [[unroll]] for (uint i = 0; i < BLOCKS; i++) {
                 const uint row = i / COLUMN_BLOCKS * TILE_COLUMNS + first_column + i % COLUMN_BLOCKS * MATRIX_COLUMNS;
                 Weights w;
-                coopMatLoad(w, tiles, WEIGHT_START + row * STRIDE + s / 8, STRIDE, gl_CooperativeMatrixLayoutColumnMajor);
+                coopMatLoad(w, tiles, WEIGHT_START + row * STRIDE + s / 8, STRIDE,
+                            gl_CooperativeMatrixLayoutColumnMajor);
                 [[unroll]] for (uint r = 0; r < ROW_BLOCKS; r++)
                     sums[r * BLOCKS + i] = coopMatMulAdd(a[r], w, sums[r * BLOCKS + i]);
             }
@@ -129,7 +138,8 @@ void main() {
     barrier(); // the tiles have been read by all
     [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++) {
         const uint row = first_row + i / BLOCKS * MATRIX_ROWS;
-        const uint column = i % BLOCKS / COLUMN_BLOCKS * TILE_COLUMNS + first_column + i % COLUMN_BLOCKS * MATRIX_COLUMNS;
+        const uint column =
+            i % BLOCKS / COLUMN_BLOCKS * TILE_COLUMNS + first_column + i % COLUMN_BLOCKS * MATRIX_COLUMNS;
         coopMatStore(sums[i], tiles, row * SUM_STRIDE + column / 4, SUM_STRIDE, gl_CooperativeMatrixLayoutRowMajor);
     }
     barrier();

@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Matrix multiplication through shared memory: a workgroup computes TILE_ROWS x TILE_COLUMNS outputs, an invocation THREAD_ROWS x
-// THREAD_COLUMNS of them. Both operands lie along K in memory and in shared memory, four elements to a vec4, so nothing is
-// transposed; the next depth's loads are in flight while this one is computed.
+// Matrix multiplication through shared memory: a workgroup computes TILE_ROWS x TILE_COLUMNS outputs, an invocation
+// THREAD_ROWS x THREAD_COLUMNS of them. Both operands lie along K in memory and in shared memory, four elements to a
+// vec4, so nothing is transposed; the next depth's loads are in flight while this one is computed.
 #include "matmul.glsl"
 
 const uint THREADS_X = TILE_COLUMNS / THREAD_COLUMNS; // WORKGROUP_SIZE = THREADS_X * THREADS_Y
@@ -50,7 +50,8 @@ void main() {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / WEIGHT_STEPS;
         const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
-        weight_base[j] = (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[j] =
+            (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     float sum[THREAD_ROWS * LANE_ROWS];
     [[unroll]] for (uint i = 0; i < THREAD_ROWS * LANE_ROWS; i++)
@@ -68,7 +69,8 @@ void main() {
             const uint e = index + j * WORKGROUP_SIZE;
             if (WEIGHT_TOTAL % WORKGROUP_SIZE == 0 || e < WEIGHT_TOTAL)
                 [[unroll]] for (uint p = 0; p < LOAD / 4; p++)
-                    weight_tile[e / WEIGHT_STEPS * STRIDE + e % WEIGHT_STEPS * (LOAD / 4) + p] = weights_part(weight_next[j], p);
+                    weight_tile[e / WEIGHT_STEPS * STRIDE + e % WEIGHT_STEPS * (LOAD / 4) + p] =
+                        weights_part(weight_next[j], p);
         }
         barrier();
         if (k0 + TILE_DEPTH < push.depth)
@@ -78,7 +80,8 @@ void main() {
             [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++)
                 a[r] = input_tile[(y + r * THREADS_Y) * STRIDE + q];
             [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
-                w[i] = weight_tile[(i / THREAD_COLUMNS * TILE_COLUMNS + x + i % THREAD_COLUMNS * THREADS_X) * STRIDE + q];
+                w[i] =
+                    weight_tile[(i / THREAD_COLUMNS * TILE_COLUMNS + x + i % THREAD_COLUMNS * THREADS_X) * STRIDE + q];
             [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++)
                 [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
                     sum[r * LANE_ROWS + i] = multiply_add(a[r], w[i], sum[r * LANE_ROWS + i]);
@@ -92,7 +95,8 @@ void main() {
             [[unroll]] for (uint j = 0; j < THREAD_ROWS; j++) {
                 const uint r = y + j * THREADS_Y;
                 if (r < tile.rows)
-                    store(tile.first_row + r, column, sum[j * LANE_ROWS + i], sum[j * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
+                    store(tile.first_row + r, column, sum[j * LANE_ROWS + i],
+                          sum[j * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
             }
         }
     }

@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Matrix multiplication for a few rows: every weight is read once. A team of TILE_DEPTH / LOAD lanes (a power of two) runs along K
-// over THREAD_COLUMNS columns at once and adds up its parts at the end.
+// Matrix multiplication for a few rows: every weight is read once. A team of TILE_DEPTH / LOAD lanes (a power of two)
+// runs along K over THREAD_COLUMNS columns at once and adds up its parts at the end.
 // -DSHUFFLE=1: teams lie within a subgroup and add up by shuffles. -DSHUFFLE=0: through shared memory, on any device.
 #if SHUFFLE
 #extension GL_KHR_shader_subgroup_basic : require
@@ -37,7 +37,8 @@ void main() {
         input_base[r] = input_row(tile.first_row + min(r, tile.rows - 1));
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS, push.columns - 1);
-        weight_base[i] = (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] =
+            (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
     }
     float sum[SUMS];
     [[unroll]] for (uint i = 0; i < SUMS; i++)
@@ -50,7 +51,8 @@ void main() {
         [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
             loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k);
         [[unroll]] for (uint p = 0; p < LOAD / 4; p++) {
-            // A row of inputs at a time: with all of them at hand before the first multiply-add, Volta holds a fourth fewer subgroups.
+            // A row of inputs at a time: with all of them at hand before the first multiply-add, Volta holds a fourth
+            // fewer subgroups.
             [[unroll]] for (uint r = 0; r < TILE_ROWS; r++) {
                 const vec4 a = read_input(input_base[r], k + 4 * p);
                 [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
@@ -86,8 +88,10 @@ void main() {
                 g += parts[at + t + THREAD_COLUMNS * STRIDE];
         }
 #endif
-        // A tile of one row has r = 0 as a constant, so that its place stays scalar: Adreno 730 to 750 hold 12 subgroups, not 10.
-        const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS, column_index = column0 + o % THREAD_COLUMNS;
+        // A tile of one row has r = 0 as a constant, so that its place stays scalar: Adreno 730 to 750 hold 12
+        // subgroups, not 10.
+        const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS,
+                   column_index = column0 + o % THREAD_COLUMNS;
         if (o < OUTPUTS && r < tile.rows && column_index < push.columns)
             store(tile.first_row + r, column_of(column_index, tile.expert), s, g);
     }

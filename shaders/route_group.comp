@@ -1,9 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Which groups of experts a token may choose from, and what a group within the groups' band takes from its experts' scores.
-// Workgroup: TOKENS tokens (as many as their groups fit the invocations, or one). Invocation: slots, one after another, each a group of a
-// token with all scores of the group read; ranks by counting, a comparison with each group. A token has MOST_GROUPS slots; those past the
-// last group are skipped.
+// Which groups of experts a token may choose from, and what a group within the groups' band takes from its experts'
+// scores.
+// Workgroup: TOKENS tokens (as many as their groups fit the invocations, or one). Invocation: slots, one after another,
+// each a group of a token with all scores of the group read; ranks by counting, a comparison with each group. A token
+// has MOST_GROUPS slots; those past the last group are skipped.
 // control in: LOGITS [T,E]; out: GROUPS [T,G+2]; weights: b = selection_bias [E].
 #define PUSH_BLOCK SMOE_PUSH_GROUP
 #define CONTROL_ACCESS

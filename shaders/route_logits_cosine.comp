@@ -1,9 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-// Logits of the cosine router from the projected tokens: z_e = exp(min(log_scale, ln 100)) <v, S_e> / (max(|v|, 1e-12) max(|S_e|, 1e-12)).
-// Invocation: one expert (consecutive invocations, consecutive experts: the reads of S are coalesced) of THREAD_ROWS tokens, so that an
-// element of S is read once for all of them. Workgroup: EXPERTS experts x TOKENS tokens.
+// Logits of the cosine router from the projected tokens: z_e = exp(min(log_scale, ln 100)) <v, S_e> / (max(|v|, 1e-12)
+// max(|S_e|, 1e-12)).
+// Invocation: one expert (consecutive invocations, consecutive experts: the reads of S are coalesced) of THREAD_ROWS
+// tokens, so that an element of S is read once for all of them. Workgroup: EXPERTS experts x TOKENS tokens.
 // control in: PROJECTED [T,p]; out: LOGITS [T,E]; weights: w = S [p,E], b = log_scale [1], all float32.
 #define PUSH_BLOCK SMOE_PUSH_COSINE
 #define CONTROL_ACCESS
@@ -17,7 +18,8 @@ const uint TOKENS = TILE_ROWS; // WORKGROUP_SIZE / EXPERTS * THREAD_ROWS
 const float LOG_100 = 4.605170186;
 const float LEAST_NORM = 1e-12;
 
-// Whether the square of a norm is one that float32 cannot hold: the direction is lost, and a quotient of 0 would hide it.
+// Whether the square of a norm is one that float32 cannot hold: the direction is lost, and a quotient of 0 would hide
+// it.
 bool is_lost(float square) {
     return (floatBitsToUint(square) & 0x7f800000u) == 0x7f800000u;
 }
@@ -51,7 +53,9 @@ void main() {
     [[unroll]] for (uint r = 0; r < THREAD_ROWS; r++)
         if (first + r < push.token_count) {
             const float cosine = product[r] / max(sqrt(square[r]), LEAST_NORM) / norm_s;
-            const uint z = no_scale || is_lost(square[r]) || is_lost(square_s) ? 0x7fc00000u : floatBitsToUint(scale * cosine); // NaN
+            // NaN
+            const uint z =
+                no_scale || is_lost(square[r]) || is_lost(square_s) ? 0x7fc00000u : floatBitsToUint(scale * cosine);
             control[push.logits_at + (first + r) * push.expert_count + expert] = z;
         }
 }

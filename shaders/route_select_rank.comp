@@ -1,11 +1,12 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-// route_select without subgroup operations. One workgroup per token ranks the experts in shared memory: lists of a few by counting,
-// then lists merge by pairs, each expert finding its place by bisection. A list keeps A + 1 ranks, so that merges come to less and less;
+// route_select without subgroup operations. One workgroup per token ranks the experts in shared memory: lists of a few
+// by counting, then lists merge by pairs, each expert finding its place by bisection. A list keeps A + 1 ranks, so that
+// merges come to less and less;
 // where A is E, they sort all with E log^2 E / (2 WORKGROUP_SIZE) comparisons for each invocation.
-// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
-// for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
+// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores
+// in LOGITS if asked for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
 #define PUSH_BLOCK SMOE_PUSH_SELECT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
@@ -18,7 +19,8 @@ shared uint ranked_ids[MOST_EXPERTS];
 shared float partial[WORKGROUP_SIZE];
 shared uint nonfinite, tied, active_count;
 
-const uint COUNTED_BITS = 4u; // lists of 2^4 experts are ranked by counting: lavapipe does 2^3 as fast with a merge more, 2^5 slower
+// lists of 2^4 experts are ranked by counting: lavapipe does 2^3 as fast with a merge more, 2^5 slower
+const uint COUNTED_BITS = 4u;
 const uint OWN = (MOST_EXPERTS + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE; // places of an invocation at most
 const uint DROPPED = 0xffffffffu;
 
@@ -42,8 +44,8 @@ void count_lists(uint lane) {
     barrier();
 }
 
-// How many of the first `count` of list `list`, which begins at `first`, rank before score s of list `own`. Lists stand in the order of
-// their experts, so at equal scores the list decides.
+// How many of the first `count` of list `list`, which begins at `first`, rank before score s of list `own`. Lists stand
+// in the order of their experts, so at equal scores the list decides.
 uint count_before(uint list, uint first, uint count, float s, uint own) {
     uint low = 0u, high = count;
     while (low < high) {
@@ -56,7 +58,8 @@ uint count_before(uint list, uint first, uint count, float s, uint own) {
     return low;
 }
 
-// Where the expert at `from` goes as lists of 2^bits experts merge by pairs: past its own list's and the other's that rank before it.
+// Where the expert at `from` goes as lists of 2^bits experts merge by pairs: past its own list's and the other's that
+// rank before it.
 uint merged_place(uint from, uint bits, uint kept) {
     const uint length = 1u << bits;
     const uint own = from >> bits, other = own ^ 1u;
@@ -147,8 +150,11 @@ void main() {
         merge_lists(lane, bits, push.max_active + 1u); // rank A is looked at
     const float s_first = ranked[0];
     const float s_k = ranked[push.top_k - 1u];
-    const float eps = push.max_active < push.expert_count ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)]) : push.eps;
-    const float gap = push.top_k < push.expert_count ? gap_between(s_k, ranked[min(push.top_k, push.expert_count - 1u)]) : INFINITY;
+    const float eps = push.max_active < push.expert_count
+                          ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)])
+                          : push.eps;
+    const float gap =
+        push.top_k < push.expert_count ? gap_between(s_k, ranked[min(push.top_k, push.expert_count - 1u)]) : INFINITY;
     for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
         if (gap <= push.tie_tolerance && is_tied(scores[e], s_k))
             atomicAdd(tied, 1u);
@@ -191,7 +197,8 @@ void main() {
         for (uint rank = n + lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
             write_unused(token, rank);
     if (lane == 0u)
-        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n, push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n,
+                    push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
     if ((push.flags & SMOE_FLAG_SCORES) != 0u)
         for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) // the logits were last read before a barrier
             control[push.logits_at + token * push.expert_count + e] = floatBitsToUint(scores[e]);

@@ -3,19 +3,22 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
-// route_select with subgroup operations. One subgroup per token, TOKENS per workgroup: rounds of arg-max find the ranks one by one and
-// stop where the band ends, so the cost follows the experts that run: at most A + 1 rounds over E / subgroup size scores.
-// Right for any subgroup size of SUBGROUP_SIZE or more, also where fewer lanes live than gl_SubgroupSize says (Intel without size
-// control reports 32 and may run 8 or 16): lanes are counted, and subgroups stride over the tokens by gl_NumSubgroups.
-// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores in LOGITS if asked
-// for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
+// route_select with subgroup operations. One subgroup per token, TOKENS per workgroup: rounds of arg-max find the ranks
+// one by one and stop where the band ends, so the cost follows the experts that run: at most A + 1 rounds over E /
+// subgroup size scores.
+// Right for any subgroup size of SUBGROUP_SIZE or more, also where fewer lanes live than gl_SubgroupSize says (Intel
+// without size control reports 32 and may run 8 or 16): lanes are counted, and subgroups stride over the tokens by
+// gl_NumSubgroups.
+// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores
+// in LOGITS if asked for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
 #define PUSH_BLOCK SMOE_PUSH_SELECT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "route_select.glsl"
 
 const uint TOKENS = WORKGROUP_SIZE / SUBGROUP_SIZE;
-const uint OWN = (MOST_EXPERTS + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // experts of a lane at most; 32 at most, the bits of `ranked`
+// experts of a lane at most; 32 at most, the bits of `ranked`
+const uint OWN = (MOST_EXPERTS + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;
 const uint SLOTS = (MOST_ACTIVE + SUBGROUP_SIZE - 1u) / SUBGROUP_SIZE;  // ranks of a lane at most
 const uint NONE = 0xffffffffu;
 
@@ -102,7 +105,8 @@ void select_token(uint token) {
     }
 
     // Ranks 1 .. k, then on while the band reaches, to A + 1 at most: that one is only looked at.
-    const uint expert_count = push.expert_count, top_k = push.top_k, most = push.max_active; // lavapipe would load them in every round
+    // lavapipe would load them in every round
+    const uint expert_count = push.expert_count, top_k = push.top_k, most = push.max_active;
     const float widest = push.eps;
     float s_first = 0.0, s_k = 0.0, gap = INFINITY, eps = widest;
     uint found = 0u;
@@ -127,7 +131,8 @@ void select_token(uint token) {
     uint active_count = 0u;
     [[unroll]] for (uint i = 0u; i < SLOTS; i++) {
         const uint rank = lane + i * lanes;
-        const bool in_band = eps > 0.0 && s_k - slot_score[i] < eps; // u > 0 (docs/routing.md, 2.4); a mask may underflow
+        // u > 0 (docs/routing.md, 2.4); a mask may underflow
+        const bool in_band = eps > 0.0 && s_k - slot_score[i] < eps;
         if (rank < min(found, push.max_active) && (rank < push.top_k || in_band))
             active_count = rank + 1u;
     }
@@ -168,7 +173,8 @@ void select_token(uint token) {
     if ((push.flags & (SMOE_FLAG_REPORT | SMOE_FLAG_TOTALS)) != 0u)
         tied = subgroupAdd(tied);
     if (lane == 0u)
-        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n, push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n,
+                    push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
     if ((push.flags & SMOE_FLAG_SCORES) != 0u) {
         subgroupBarrier(); // the logits have been read
         [[unroll]] for (uint i = 0u; i < OWN; i++)

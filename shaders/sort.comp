@@ -1,9 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Rows by expert, the tile list and the indirect arguments. One workgroup for the whole pass: T * A small integers are little work
-// next to the experts' matrices, and one workgroup needs no second dispatch to see its own counts.
+// Rows by expert, the tile list and the indirect arguments. One workgroup for the whole pass: T * A small integers are
+// little work next to the experts' matrices, and one workgroup needs no second dispatch to see its own counts.
 // control in: ACTIVE [T], IDS [T,A]; out: ROWS [T,A], ROW_TOKENS [R], TILES, TILE_COUNTS, ARGUMENTS.
-// The order of one expert's rows depends on the scheduling of the atomics; no result does, since each row is computed by itself.
+// The order of one expert's rows depends on the scheduling of the atomics; no result does, since each row is computed
+// by itself.
 #define PUSH_BLOCK SMOE_PUSH_SORT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
@@ -18,7 +19,8 @@ uint expert_of(uint i) {
     return min(control[push.ids_at + i], push.expert_count - 1u);
 }
 
-// Exclusive sums over the experts of rows and tiles: each invocation adds up its consecutive experts, then a Hillis-Steele scan.
+// Exclusive sums over the experts of rows and tiles: each invocation adds up its consecutive experts, then a
+// Hillis-Steele scan.
 void scan_experts(uint lane) {
     const uint each = (push.expert_count + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
     const uint first = min(lane * each, push.expert_count);
@@ -74,7 +76,8 @@ void main() {
     for (uint t = lane; t < push.token_count; t += WORKGROUP_SIZE) {
         const uint n = control[push.active_at + t];
         for (uint i = t * push.active_stride; i < t * push.active_stride + n; i++)
-            control[push.rows_at + i] = atomicAdd(counts[expert_of(i)], 1u); // the place among the expert's rows, for now
+            // the place among the expert's rows, for now
+            control[push.rows_at + i] = atomicAdd(counts[expert_of(i)], 1u);
     }
     barrier();
     scan_experts(lane);

@@ -1,7 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Adds a pass's tokens to the totals (report.h). Workgroup: tokens TILE_ROWS * x and on, counted in shared memory first, so that the
-// atomics in global memory are one per count and workgroup. Integers only: the same totals whatever the scheduling.
+// Adds a pass's tokens to the totals (report.h). Workgroup: tokens TILE_ROWS * x and on, counted in shared memory
+// first, so that the atomics in global memory are one per count and workgroup. Integers only: the same totals whatever
+// the scheduling.
 // control in: ACTIVE [T], IDS [T,A], NOTES [T,2]; output: totals.
 #define PUSH_BLOCK SMOE_PUSH_TOTALS
 #define CONTROL_ACCESS readonly
@@ -13,8 +14,8 @@ layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) buffer Totals {
 // Counts of this workgroup, in the order of the totals from SMOE_TOTALS_TOKENS on; MAX_ACTIVE keeps its place.
 shared uint counts[SMOE_TOTALS_WORDS(MOST_EXPERTS) / 2];
 
-// Bins of a quarter of a power of two by the bits only, so that every driver sorts alike: the exponent, then the mantissa against
-// the float32 nearest to 2^(1/4), 2^(1/2) and 2^(3/4).
+// Bins of a quarter of a power of two by the bits only, so that every driver sorts alike: the exponent, then the
+// mantissa against the float32 nearest to 2^(1/4), 2^(1/2) and 2^(3/4).
 uint gap_bin(float gap) {
     const uint bits = floatBitsToUint(gap);
     const int exponent = int(bits >> 23) - 127;
@@ -23,7 +24,8 @@ uint gap_bin(float gap) {
     if (exponent >= 8)
         return SMOE_TOTALS_GAP_COUNT - 1u;
     const uint mantissa = bits & 0x007fffffu;
-    const uint quarter = (mantissa >= 0x1837f0u ? 1u : 0u) + (mantissa >= 0x3504f3u ? 1u : 0u) + (mantissa >= 0x5744fdu ? 1u : 0u);
+    const uint quarter =
+        (mantissa >= 0x1837f0u ? 1u : 0u) + (mantissa >= 0x3504f3u ? 1u : 0u) + (mantissa >= 0x5744fdu ? 1u : 0u);
     return uint(exponent + 24) * 4u + quarter + 1u;
 }
 

@@ -65,7 +65,8 @@ static void print_message(void *user, smoe_log_level level, const char *text)
         program_say("smoe-digits", "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
-/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. */
+/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current
+ * directory. */
 static const char *find_file(char *path, size_t size, const char *program, const char *name)
 {
     static const char *const up[] = {"../..", "../../.."};
@@ -88,15 +89,16 @@ static const char *find_file(char *path, size_t size, const char *program, const
 }
 
 /* The data of a tensor of exactly this type and shape (columns 0: of rank 1), or NULL after a message. */
-static const void *require_tensor(const smoe_layer_file *file, const char *path, const char *name, smoe_tensor_type type, uint64_t rows,
-                                  uint64_t columns)
+static const void *require_tensor(const smoe_layer_file *file, const char *path, const char *name,
+                                  smoe_tensor_type type, uint64_t rows, uint64_t columns)
 {
     const smoe_tensor *tensor = smoe_layer_file_tensor(file, name);
     if (tensor && tensor->type == type && tensor->rank == (columns ? 2u : 1u) && tensor->shape[0] == rows &&
         (!columns || tensor->shape[1] == columns))
         return tensor->data;
     program_say("smoe-digits", "%s: tensor %s is missing or not %s [%llu%s%.0llu]", path, name,
-            type == SMOE_TENSOR_UINT8 ? "U8" : "F32", (unsigned long long)rows, columns ? ", " : "", (unsigned long long)columns);
+                type == SMOE_TENSOR_UINT8 ? "U8" : "F32", (unsigned long long)rows, columns ? ", " : "",
+                (unsigned long long)columns);
     return NULL;
 }
 
@@ -121,7 +123,8 @@ static bool open_data(digits_data *data, smoe_layer_file **file, const char *pat
         for (uint32_t p = 0; p < DIGITS_PIXELS; p++)
             legal = legal && data->images[i * DIGITS_PIXELS + p] <= DIGITS_INK;
         if (!legal) {
-            program_say("smoe-digits", "%s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1", path, i);
+            program_say("smoe-digits",
+                        "%s: digit %u has a label above 9, a pixel above 16 or a split that is not 0 or 1", path, i);
             return false;
         }
     }
@@ -199,7 +202,8 @@ static bool classify(digits_run *run, const digits_options *options, const digit
     }
     if (smoe_device_layer_create(device, plan, &model->weights, &layer) != SMOE_SUCCESS ||
         smoe_device_layer_forward(layer, &run->params, x, y, run->report, NULL) != SMOE_SUCCESS ||
-        smoe_device_layer_repeat(layer, &run->params, true, 1, &run->timings) != SMOE_SUCCESS) /* the first run may compile */
+        /* the first run may compile */
+        smoe_device_layer_repeat(layer, &run->params, true, 1, &run->timings) != SMOE_SUCCESS)
         goto done;
     for (uint32_t t = 0; t < run->count; t++) {
         float logits[DIGITS_CLASSES], *row = y + (size_t)t * width;
@@ -231,10 +235,13 @@ int main(int argc, char **argv)
     if (!parse_options(&options, argc, argv, &status))
         return status;
     status = PROGRAM_REFUSED;
-    if (!open_data(&data, &data_file, options.data ? options.data : find_file(data_path, sizeof data_path, argv[0], "digits.safetensors"),
+    if (!open_data(&data, &data_file,
+                   options.data ? options.data : find_file(data_path, sizeof data_path, argv[0], "digits.safetensors"),
                    &log) ||
         !open_model(&model, &run,
-                    options.model ? options.model : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"), &log))
+                    options.model ? options.model
+                                  : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"),
+                    &log))
         goto done;
     if (options.one && options.index >= data.count) {
         program_say("smoe-digits", "--index: must be below %u, the number of digits in the data", data.count);

@@ -34,8 +34,8 @@ typedef struct digits_run {
     smoe_timings timings;
 } digits_run;
 
-/* All classified digits: pictures and lines of the first and the wrong ones (a line for every one where all is set), which experts
- * each kind of digit went to, and last the accuracy. */
+/* All classified digits: pictures and lines of the first and the wrong ones (a line for every one where all is set),
+ * which experts each kind of digit went to, and last the accuracy. */
 void digits_print_all(const digits_run *run, bool all);
 
 /* The first classified digit with all ten probabilities. */

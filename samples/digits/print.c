@@ -49,7 +49,8 @@ static void print_pictures(const digits_run *run, const uint32_t *which, uint32_
     }
     for (uint32_t i = 0; i < count; i++) {
         const digits_result *result = &run->results[which[i]];
-        printf("  %u read as %c %3.0f %%", run->data->labels[run->index[which[i]]], answer_character(result), (double)confidence(result));
+        printf("  %u read as %c %3.0f %%", run->data->labels[run->index[which[i]]], answer_character(result),
+               (double)confidence(result));
     }
     printf("\n\n");
 }
@@ -63,8 +64,8 @@ static void print_line(const digits_run *run, uint32_t t)
 {
     const uint32_t *record = record_of(run, t);
     const digits_result *result = &run->results[t];
-    printf("  %5u  %5u  %6c  %8.1f %%  %7.4f ", run->index[t], run->data->labels[run->index[t]], answer_character(result),
-           (double)confidence(result), (double)float_at(record + SMOE_REPORT_GAP));
+    printf("  %5u  %5u  %6c  %8.1f %%  %7.4f ", run->index[t], run->data->labels[run->index[t]],
+           answer_character(result), (double)confidence(result), (double)float_at(record + SMOE_REPORT_GAP));
     for (uint32_t rank = 0; rank < record[SMOE_REPORT_ACTIVE]; rank++) {
         float weight = float_at(record + SMOE_REPORT_WEIGHTS(run->plan.max_active) + rank);
         printf("  %2u: %4.1f", record[SMOE_REPORT_IDS + rank], 100.0 * (double)weight);
@@ -75,8 +76,8 @@ static void print_line(const digits_run *run, uint32_t t)
 static void print_header(const digits_run *run)
 {
     printf("%u handwritten digit%s on %s\n", run->count, run->count == 1 ? "" : "s", run->device_name);
-    printf("smooth mixture of %u experts: the best %u run, and up to %u in all within the band eps = %.4g\n\n", run->plan.expert_count,
-           run->plan.top_k, run->plan.max_active, (double)run->params.eps);
+    printf("smooth mixture of %u experts: the best %u run, and up to %u in all within the band eps = %.4g\n\n",
+           run->plan.expert_count, run->plan.top_k, run->plan.max_active, (double)run->params.eps);
 }
 
 static void print_expert_table(const digits_run *run)
@@ -178,5 +179,6 @@ void digits_print_one(const digits_run *run)
     printf("\n");
     print_heading();
     print_line(run, 0);
-    printf("\nthis digit was %s\n", run->data->held_out[run->index[0]] ? "held out: the model has not been trained on it" : "trained on");
+    printf("\nthis digit was %s\n",
+           run->data->held_out[run->index[0]] ? "held out: the model has not been trained on it" : "trained on");
 }

@@ -22,27 +22,31 @@ typedef struct batch {
     const classify_session *session;
     path_list pictures;
     uint32_t *labels;   /* [pictures.count] */
-    cell *cells;        /* [pictures.count]: one for each classified picture; by merge_cells: one for each pair, sorted */
+    /* [pictures.count]: one for each classified picture; by merge_cells: one for each pair, sorted */
+    cell *cells;
     uint32_t cell_count, seen, classified, right, failed;
 } batch;
 
-/* The class that a folder stands for: by the model's names, else, as torchvision's ImageFolder has it, by its place among the folders. */
+/* The class that a folder stands for: by the model's names, else, as torchvision's ImageFolder has it, by its place
+ * among the folders. */
 static bool find_label(const vision_model *model, const path_list *folders, uint32_t index, uint32_t *label)
 {
     const char *name = path_name(folders->paths[index]);
     if (!model->classes) {
         *label = index;
         return folders->count == model->class_count ||
-               vision_fail("the model does not name its %u classes, so the folder must have as many folders; it has %u", model->class_count,
-                           folders->count);
+               vision_fail("the model does not name its %u classes, so the folder must have as many folders; it has %u",
+                           model->class_count, folders->count);
     }
     uint32_t found = 0;
     for (uint32_t c = 0; c < model->class_count; c++)
         if (strcmp(model->classes[c], name) == 0 && found++ == 0)
             *label = c;
     if (found > 1)
-        return vision_fail("%s: the model has %u classes of that name, and which is meant cannot be told", folders->paths[index], found);
-    return found == 1 || vision_fail("%s: %s is no class of the model; its first is %s", folders->paths[index], name, model->classes[0]);
+        return vision_fail("%s: the model has %u classes of that name, and which is meant cannot be told",
+                           folders->paths[index], found);
+    return found == 1 || vision_fail("%s: %s is no class of the model; its first is %s", folders->paths[index], name,
+                                     model->classes[0]);
 }
 
 static bool list_pictures(batch *b, const char *folder)
@@ -55,7 +59,8 @@ static bool list_pictures(batch *b, const char *folder)
     for (uint32_t i = 0; done && i < folders.count; i++) {
         const uint32_t before = b->pictures.count;
         uint32_t label = 0;
-        done = find_label(model, &folders, i, &label) && path_list_add_pictures(&b->pictures, folders.paths[i], b->session->options);
+        done = find_label(model, &folders, i, &label) &&
+               path_list_add_pictures(&b->pictures, folders.paths[i], b->session->options);
         uint32_t *labels = done ? realloc(b->labels, (b->pictures.count + 1) * sizeof *labels) : NULL;
         if (done && !labels)
             done = vision_fail("out of memory");
@@ -124,7 +129,7 @@ static uint32_t count_of(const batch *b, uint32_t label, uint32_t answer)
     return 0;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 static void print_name(const char *name, uint32_t columns, bool head)
 {
@@ -150,7 +155,8 @@ static bool heads_differ(const vision_model *model)
     char number[2][16];
     for (uint32_t c = 0; c < model->class_count; c++)
         for (uint32_t d = 0; d < c; d++)
-            if (strncmp(vision_class_name(model, c, number[0]), vision_class_name(model, d, number[1]), HEAD_COLUMNS) == 0)
+            if (strncmp(vision_class_name(model, c, number[0]), vision_class_name(model, d, number[1]), HEAD_COLUMNS) ==
+                0)
                 return false;
     return true;
 }
@@ -213,7 +219,8 @@ static bool print_worst(const batch *b)
     qsort(outcomes, present, sizeof *outcomes, compare_outcomes);
     printf("the classes least often right, of %u with pictures\n", present);
     for (uint32_t i = 0; i < present && i < LISTED; i++) {
-        printf("%5.1f %%  %u of %u  ", 100.0 * outcomes[i].right / outcomes[i].count, outcomes[i].right, outcomes[i].count);
+        printf("%5.1f %%  %u of %u  ", 100.0 * outcomes[i].right / outcomes[i].count, outcomes[i].right,
+               outcomes[i].count);
         program_print(stdout, vision_class_name(model, outcomes[i].label, number));
         printf("\n");
     }
@@ -255,7 +262,8 @@ int classify_run_batch(classify_session *session)
            classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
     program_progress_clear();
     if (done && b.classified == 0)
-        done = vision_fail("%s: none of its %u pictures could be classified", session->options->batch, b.pictures.count);
+        done =
+            vision_fail("%s: none of its %u pictures could be classified", session->options->batch, b.pictures.count);
     if (done) {
         merge_cells(&b);
         if (classes <= MATRIX_CLASSES)

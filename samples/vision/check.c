@@ -27,12 +27,14 @@ static bool find_expected(const vision_model *model, expected *out)
 
     if (!images || !logits)
         return vision_fail("%s: tensor %s is missing", model->path, images ? "expected.logits" : "images");
-    if (images->type != SMOE_TENSOR_FLOAT32 || images->rank != 4 || images->shape[0] < 1 || images->shape[0] > 1u << 20 ||
-        images->shape[1] != 3 || images->shape[2] != size || images->shape[3] != size)
-        return vision_fail("%s: tensor images must be F32 [n, 3, %u, %u]", model->path, model->image_size, model->image_size);
-    if (logits->type != SMOE_TENSOR_FLOAT64 || logits->rank != 2 || logits->shape[0] != images->shape[0] || logits->shape[1] != classes)
-        return vision_fail("%s: tensor expected.logits must be F64 [%llu, %u]", model->path, (unsigned long long)images->shape[0],
-                           model->class_count);
+    if (images->type != SMOE_TENSOR_FLOAT32 || images->rank != 4 || images->shape[0] < 1 ||
+        images->shape[0] > 1u << 20 || images->shape[1] != 3 || images->shape[2] != size || images->shape[3] != size)
+        return vision_fail("%s: tensor images must be F32 [n, 3, %u, %u]", model->path, model->image_size,
+                           model->image_size);
+    if (logits->type != SMOE_TENSOR_FLOAT64 || logits->rank != 2 || logits->shape[0] != images->shape[0] ||
+        logits->shape[1] != classes)
+        return vision_fail("%s: tensor expected.logits must be F64 [%llu, %u]", model->path,
+                           (unsigned long long)images->shape[0], model->class_count);
     *out = (expected){images->data, logits->data, (uint32_t)images->shape[0], 0};
     for (uint64_t i = 0; i < out->count * classes; i++) {
         if (!isfinite(out->logits[i]))
@@ -79,7 +81,8 @@ static void print_active(const classify_session *session, uint32_t count, double
 }
 
 /* Times --repeat more runs of the last batch. */
-static bool repeat(const classify_session *session, const float *images, uint32_t count, double operations, float *logits)
+static bool repeat(const classify_session *session, const float *images, uint32_t count, double operations,
+                   float *logits)
 {
     const uint32_t runs = session->options->repeat;
     vision_times best = {.host = INFINITY};
@@ -93,8 +96,8 @@ static bool repeat(const classify_session *session, const float *images, uint32_
     }
     if (runs == 0)
         return true;
-    program_printf("%u image%s, best of %u run%s: host %.2f ms (mean %.2f)", count, count == 1 ? "" : "s", runs, runs == 1 ? "" : "s",
-           best.host * 1e-6, sum / runs * 1e-6);
+    program_printf("%u image%s, best of %u run%s: host %.2f ms (mean %.2f)", count, count == 1 ? "" : "s", runs,
+                   runs == 1 ? "" : "s", best.host * 1e-6, sum / runs * 1e-6);
     if (best.device > 0) {
         program_printf(", device %.2f (", best.device * 1e-6);
         for (int i = 0; i < VISION_STAGE_COUNT; i++)
@@ -152,7 +155,8 @@ static int check_model(classify_session *session)
     bool done = logits || vision_fail("out of memory");
     for (uint32_t begin = 0; done && begin < want.count; begin += last) {
         last = want.count - begin < batch ? want.count - begin : batch;
-        done = vision_engine_run(session->engine, want.images + begin * image_size, last, logits + begin * classes, NULL);
+        done =
+            vision_engine_run(session->engine, want.images + begin * image_size, last, logits + begin * classes, NULL);
     }
     for (uint32_t i = 0; done && i < want.count; i++) {
         bool agrees;
@@ -169,14 +173,15 @@ static int check_model(classify_session *session)
         return PROGRAM_FAILED;
     const bool right = error <= ALLOWED * want.largest;
     program_printf("the best class agrees for %u of %u images\n", agree, want.count);
-    program_printf("largest error %.3g of the largest |logit| %.6g, allowed %.3g: %s\n", error / want.largest, want.largest, ALLOWED,
-           right ? "ok" : "FAILED");
+    program_printf("largest error %.3g of the largest |logit| %.6g, allowed %.3g: %s\n", error / want.largest,
+                   want.largest, ALLOWED, right ? "ok" : "FAILED");
     return right ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
-/* ---- several files ------------------------------------------------------------------------------------------------- */
+/* ---- several files ----------------------------------------------------------------------------------------------- */
 
-/* Where one file's results go; with several files NAME.out.safetensors, for NAME.safetensors, in the folder that --out names. */
+/* Where one file's results go; with several files NAME.out.safetensors, for NAME.safetensors, in the folder that --out
+ * names. */
 static bool name_out(const classify_options *options, uint32_t index, char *path, size_t size)
 {
     static const char suffix[] = ".safetensors";
@@ -184,8 +189,9 @@ static bool name_out(const classify_options *options, uint32_t index, char *path
     size_t stem = strlen(name);
     if (stem >= sizeof suffix && strcmp(name + stem - (sizeof suffix - 1), suffix) == 0)
         stem -= sizeof suffix - 1;
-    const int length = options->check_count == 1 ? snprintf(path, size, "%s", options->out)
-                                                 : snprintf(path, size, "%s/%.*s.out%s", options->out, (int)stem, name, suffix);
+    const int length = options->check_count == 1
+                           ? snprintf(path, size, "%s", options->out)
+                           : snprintf(path, size, "%s/%.*s.out%s", options->out, (int)stem, name, suffix);
     return (length > 0 && (size_t)length < size) || vision_fail("--out %s: the path is too long", options->out);
 }
 

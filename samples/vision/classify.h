@@ -19,8 +19,8 @@ typedef struct classify_options {
     bool validate, no_subgroups;
 } classify_options;
 
-/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the pictures' paths to
- * the front, after the program's. */
+/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the
+ * pictures' paths to the front, after the program's. */
 bool classify_parse_options(int count, char **arguments, classify_options *options, int *status);
 
 /* Paths that belong together. */
@@ -33,7 +33,8 @@ typedef struct path_list {
 bool path_list_add(path_list *list, const char *folder, const char *name); /* folder NULL: the name alone */
 /* The visible entries of a folder, sorted: its folders, or its files. */
 bool path_list_add_folder(path_list *list, const char *folder, bool folders);
-/* A folder's files that are pictures by their name or their first bytes, but for --out's and --report's. A line for each of the others. */
+/* A folder's files that are pictures by their name or their first bytes, but for --out's and --report's. A line for
+ * each of the others. */
 bool path_list_add_pictures(path_list *list, const char *folder, const classify_options *options);
 void path_list_release(path_list *list);
 bool path_is_folder(const char *path);
@@ -64,7 +65,8 @@ typedef struct classify_session {
     classify_times times;
 } classify_session;
 
-/* Opens the device that the options ask for, where it is not open yet; once nothing else can be refused. An exit status. */
+/* Opens the device that the options ask for, where it is not open yet; once nothing else can be refused. An exit
+ * status. */
 int classify_open_device(classify_session *session);
 
 /* Makes the session's engine for batches of at most `count` images. False after printing why not. */
@@ -73,14 +75,16 @@ bool classify_start(classify_session *session, uint32_t count, bool report);
 /* What became of one picture. */
 typedef struct classify_result {
     uint32_t index;                    /* among the paths */
-    char reason[IMAGE_REASON_SIZE];    /* why it could not be read, as what follows its path in a sentence; else empty */
+    /* why it could not be read, as what follows its path in a sentence; else empty */
+    char reason[IMAGE_REASON_SIZE];
     uint32_t width, height;            /* as it lies in its file; 0 if it could not be read */
     const float *input, *logits;       /* the model's; NULL if it could not be read */
-    uint32_t place;                    /* in the engine's last run: its records in vision_engine_report begin at place * tokens */
+    /* in the engine's last run: its records in vision_engine_report begin at place * tokens */
+    uint32_t place;
 } classify_result;
 
-/* Classifies pictures in batches, after classify_start. `seen` is called once for each path, in order; that a picture could not be read has
- * been printed then. False if the device failed, or `seen` gave false. */
+/* Classifies pictures in batches, after classify_start. `seen` is called once for each path, in order; that a picture
+ * could not be read has been printed then. False if the device failed, or `seen` gave false. */
 typedef bool classify_seen(void *user, const classify_result *result);
 bool classify_pictures(classify_session *session, char *const *paths, uint32_t count, classify_seen *seen, void *user);
 
@@ -89,12 +93,15 @@ int classify_run_check(classify_session *session);
 int classify_run_pictures(classify_session *session);
 int classify_run_batch(classify_session *session);
 
-/* probability: softmax of logits. best: the `count` most probable classes, most probable first, the lower class first where equal. */
+/* probability: softmax of logits. best: the `count` most probable classes, most probable first, the lower class first
+ * where equal. */
 void classify_rank(const float *logits, uint32_t class_count, uint32_t count, uint32_t *best, double *probability);
 
 void classify_print_times(const classify_session *session);
 
-/* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size] and the rows' paths, as safetensors. */
-bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images, const float *logits);
+/* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size] and the rows' paths, as
+ * safetensors. */
+bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images,
+                    const float *logits);
 
 #endif

@@ -9,7 +9,8 @@ void convert_tensor(void *to, smoe_type to_type, size_t stride, const smoe_tenso
     const size_t from_size = smoe_type_size(from_type, 1), to_size = smoe_type_size(to_type, 1);
     for (size_t r = 0; r < rows; r++) {
         unsigned char *row = (unsigned char *)to + r * stride * to_size;
-        smoe_type_convert(row, to_type, (const unsigned char *)from->data + r * columns * from_size, from_type, columns);
+        smoe_type_convert(row, to_type, (const unsigned char *)from->data + r * columns * from_size, from_type,
+                          columns);
         memset(row + columns * to_size, 0, (stride - columns) * to_size);
     }
 }

@@ -11,15 +11,17 @@ const char *vision_stage_name(vision_stage stage)
     return names[stage];
 }
 
-/* ---- creation ------------------------------------------------------------------------------------------------------ */
+/* ---- creation ---------------------------------------------------------------------------------------------------- */
 
-/* The largest batch, of those asked for, that fits: halved until the shaders can see every part, and the memory holds all. */
+/* The largest batch, of those asked for, that fits: halved until the shaders can see every part, and the memory holds
+ * all. */
 static bool plan_memory(vision_engine *engine)
 {
     const smoe_device_info *info = engine->gpu->compute.info;
     for (;; engine->desc.max_batch /= 2) {
         if (engine->desc.max_batch == 0)
-            return vision_fail("one image of this model needs more memory than the device's shaders can see at once, or than it has");
+            return vision_fail(
+                "one image of this model needs more memory than the device's shaders can see at once, or than it has");
         if ((uint64_t)engine->desc.max_batch * engine->model->tokens > SMOE_MAX_TOKENS)
             continue;
         engine_destroy_plans(engine);
@@ -91,15 +93,16 @@ uint32_t vision_engine_max_batch(const vision_engine *engine)
     return engine->desc.max_batch;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 static void record_dispatch(vision_engine *engine, const engine_op *op, uint32_t count)
 {
     engine_op now = *op;
     now.push.rows_now = op->z ? op->rows : op->rows * count;
     const uint32_t groups = (now.push.rows_now + op->group_rows - 1) / op->group_rows;
-    compute_dispatch(&engine->gpu->compute, &engine->gpu->layout, engine->pipelines[op->pipeline], op->set, &now.push, sizeof now.push,
-                     op->column_groups, groups < ENGINE_MAX_GROUPS ? groups : ENGINE_MAX_GROUPS, op->z ? op->z * count : 1);
+    compute_dispatch(&engine->gpu->compute, &engine->gpu->layout, engine->pipelines[op->pipeline], op->set, &now.push,
+                     sizeof now.push, op->column_groups, groups < ENGINE_MAX_GROUPS ? groups : ENGINE_MAX_GROUPS,
+                     op->z ? op->z * count : 1);
 }
 
 static bool record(vision_engine *engine, uint32_t count)
@@ -119,7 +122,8 @@ static bool record(vision_engine *engine, uint32_t count)
                 return false;
         } else {
             if (!ordered)
-                compute_barrier(c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                compute_barrier(c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                                VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                                 VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
             record_dispatch(engine, op, count);
         }

@@ -51,7 +51,8 @@ bool engine_plan_experts(vision_engine *engine)
         const smoe_plan_desc desc = describe(engine, i, engine->desc.max_batch);
         engine_show_compiling(engine, i);
         block->plan = find_plan(engine, i, &desc);
-        if (!block->plan && smoe_plan_create(smoe_device_context(engine->gpu->compute.owner), &desc, &block->own_plan) != SMOE_SUCCESS)
+        if (!block->plan &&
+            smoe_plan_create(smoe_device_context(engine->gpu->compute.owner), &desc, &block->own_plan) != SMOE_SUCCESS)
             return false;
         block->plan = block->plan ? block->plan : block->own_plan;
         block->params = model->blocks[i].params;
@@ -78,8 +79,10 @@ bool engine_create_experts(vision_engine *engine)
         if (!block->plan)
             continue;
         const smoe_layer_desc layer = describe_layer(block);
-        const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed), .y = gpu_buffer(&a->expert_output),
-                                           .workspace = gpu_buffer(&a->workspace), .report = gpu_buffer(&block->report)};
+        const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed),
+                                           .y = gpu_buffer(&a->expert_output),
+                                           .workspace = gpu_buffer(&a->workspace),
+                                           .report = gpu_buffer(&block->report)};
         if (smoe_layer_create(block->plan, &layer, &block->layer) != SMOE_SUCCESS ||
             smoe_binding_create(block->plan, &binding, &block->binding) != SMOE_SUCCESS)
             return false;

@@ -14,7 +14,7 @@ typedef struct rows_push { VISION_ROWS_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } row
 typedef struct unfold_push { VISION_UNFOLD_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } unfold_push;
 typedef struct tokens_push { VISION_TOKENS_FIELDS(DECLARE_UINT, DECLARE_FLOAT) } tokens_push;
 
-/* ---- weights (engine_weights.c) ------------------------------------------------------------------------------------ */
+/* ---- weights (engine_weights.c) ---------------------------------------------------------------------------------- */
 
 typedef struct engine_linear {
     gpu_part weight, bias; /* bias.size 0: none */
@@ -44,7 +44,7 @@ typedef struct engine_weights {
     engine_norm norm;
 } engine_weights;
 
-/* ---- work (engine_plan.c) ------------------------------------------------------------------------------------------ */
+/* ---- work (engine_plan.c) ---------------------------------------------------------------------------------------- */
 
 typedef enum engine_pipeline {
     PIPELINE_MATMUL,             /* weights of the engine's type */
@@ -59,8 +59,8 @@ typedef enum engine_pipeline {
     PIPELINE_EXPERTS = PIPELINE_COUNT /* a block's smoe_forward, no pipeline of ours */
 } engine_pipeline;
 
-/* One dispatch. The push block begins with its rows: `rows`, times the images where z is 0. But for matrix multiplications, a
- * workgroup goes on until there are no rows left. */
+/* One dispatch. The push block begins with its rows: `rows`, times the images where z is 0. But for matrix
+ * multiplications, a workgroup goes on until there are no rows left. */
 typedef struct engine_op {
     vision_stage stage;
     engine_pipeline pipeline;
@@ -119,7 +119,8 @@ static inline void engine_show_compiling(const vision_engine *engine, uint32_t d
 /* All return false after printing why. */
 bool engine_plan_weights(vision_engine *engine);   /* parts of the arena, before it is allocated */
 bool engine_upload_weights(vision_engine *engine);
-/* Parts of the activations' and the host's arenas for `batch` images; false, silently, if that is more than one dispatch can do. */
+/* Parts of the activations' and the host's arenas for `batch` images; false, silently, if that is more than one
+ * dispatch can do. */
 bool engine_plan_activations(vision_engine *engine, uint32_t batch);
 void engine_choose_kernels(vision_engine *engine); /* before anything is planned */
 bool engine_create_pipelines(vision_engine *engine);

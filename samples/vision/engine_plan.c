@@ -31,7 +31,7 @@ static uint32_t round_up(uint32_t a)
     return (a + 3) / 4 * 4;
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 typedef struct taking {
     gpu_arena *arena;
@@ -53,7 +53,8 @@ static void plan_expert_memory(vision_engine *engine, uint32_t token_count)
         const VkDeviceSize size = smoe_plan_workspace_size(engine->blocks[i].plan);
         workspace = size > workspace ? size : workspace;
         if (engine->blocks[i].plan && engine->desc.report)
-            engine->blocks[i].report = gpu_arena_take(&engine->host, smoe_plan_report_size(engine->blocks[i].plan, token_count));
+            engine->blocks[i].report =
+                gpu_arena_take(&engine->host, smoe_plan_report_size(engine->blocks[i].plan, token_count));
     }
     engine->activations.workspace = gpu_arena_take(&engine->activations.arena, workspace);
 }
@@ -95,17 +96,18 @@ bool engine_plan_activations(vision_engine *engine, uint32_t batch)
            largest <= engine->gpu->compute.info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
 }
 
-/* ---- pipelines ----------------------------------------------------------------------------------------------------- */
+/* ---- pipelines --------------------------------------------------------------------------------------------------- */
 
 void engine_choose_kernels(vision_engine *engine)
 {
     const smoe_device_info *info = engine->gpu->compute.info;
     const uint32_t lanes = info->subgroup_size;
     engine->cpu = info->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
-    /* matmul_broadcast: subgroups of one size, so that a workgroup of that size is one; and texel buffers of any size that storage buffers
-     * may have, texels being four float16 at the least. */
-    engine->broadcast = engine->cpu && !engine->desc.no_subgroups && (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) &&
-                        info->subgroup_size_min == lanes && info->subgroup_size_max == lanes && lanes <= LANES_MOST &&
+    /* matmul_broadcast: subgroups of one size, so that a workgroup of that size is one; and texel buffers of any size
+     * that storage buffers may have, texels being four float16 at the least. */
+    engine->broadcast = engine->cpu && !engine->desc.no_subgroups &&
+                        (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SHUFFLE) && info->subgroup_size_min == lanes &&
+                        info->subgroup_size_max == lanes && lanes <= LANES_MOST &&
                         engine->gpu->compute.limits.maxTexelBufferElements >= info->max_storage_buffer_range / 8;
     engine->tile_rows = engine->broadcast ? BROADCAST_ROWS : TILED_SIDE;
     engine->tile_columns = engine->broadcast ? lanes * LANE_COLUMNS : TILED_SIDE;
@@ -116,9 +118,11 @@ bool engine_create_pipelines(vision_engine *engine)
     gpu *g = engine->gpu;
     const VkBool32 half = engine->desc.weight_type == SMOE_TYPE_FLOAT16;
     const uint32_t lanes = g->compute.info->subgroup_size, matmul_size = engine->broadcast ? lanes : TILED_THREADS;
-    const gpu_constants matmul = {.workgroup_size = matmul_size, .half = half}, activations = {.workgroup_size = matmul_size};
+    const gpu_constants matmul = {.workgroup_size = matmul_size, .half = half},
+                        activations = {.workgroup_size = matmul_size};
     const gpu_constants transposed = {.workgroup_size = matmul_size, .transposed = VK_TRUE};
-    const gpu_constants rows = {.workgroup_size = engine->cpu ? lanes : ROWS_THREADS, .team = engine->cpu ? 1 : ROWS_THREADS};
+    const gpu_constants rows = {.workgroup_size = engine->cpu ? lanes : ROWS_THREADS,
+                                .team = engine->cpu ? 1 : ROWS_THREADS};
     const uint32_t *spirv = engine->broadcast ? vision_matmul_broadcast_spirv : vision_matmul_tiled_spirv;
     const size_t size = engine->broadcast ? sizeof vision_matmul_broadcast_spirv : sizeof vision_matmul_tiled_spirv;
     const struct {
@@ -144,20 +148,28 @@ bool engine_create_pipelines(vision_engine *engine)
     return true;
 }
 
-/* ---- dispatches ---------------------------------------------------------------------------------------------------- */
+/* ---- dispatches -------------------------------------------------------------------------------------------------- */
 
 /* rows: per image; z: groups per image, 0 for one matrix of all images' rows. */
 static engine_op *add_op(vision_engine *engine, vision_stage stage, engine_pipeline pipeline, uint32_t rows, uint32_t z)
 {
-    const bool matmul = pipeline <= PIPELINE_MATMUL_TRANSPOSED, reduces = pipeline == PIPELINE_LAYER_NORM || pipeline == PIPELINE_SOFTMAX;
+    const bool matmul = pipeline <= PIPELINE_MATMUL_TRANSPOSED,
+               reduces = pipeline == PIPELINE_LAYER_NORM || pipeline == PIPELINE_SOFTMAX;
     engine_op *op = &engine->ops[engine->op_count++];
-    *op = (engine_op){.stage = stage, .pipeline = pipeline, .rows = rows, .z = z, .column_groups = 1,
-                      .group_rows = matmul ? engine->tile_rows : reduces && engine->cpu ? engine->gpu->compute.info->subgroup_size : 1};
+    *op = (engine_op){.stage = stage,
+                      .pipeline = pipeline,
+                      .rows = rows,
+                      .z = z,
+                      .column_groups = 1,
+                      .group_rows = matmul                   ? engine->tile_rows
+                                    : reduces && engine->cpu ? engine->gpu->compute.info->subgroup_size
+                                                             : 1};
     return op;
 }
 
-static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_pipeline pipeline, uint32_t rows, uint32_t z,
-                             const gpu_part *input, const gpu_part *weights, const gpu_part *output, const matmul_push *push)
+static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_pipeline pipeline, uint32_t rows,
+                             uint32_t z, const gpu_part *input, const gpu_part *weights, const gpu_part *output,
+                             const matmul_push *push)
 {
     engine_op *op = add_op(engine, stage, pipeline, rows, z);
     op->column_groups = divide_up(push->columns, engine->tile_columns);
@@ -169,40 +181,55 @@ static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_p
 }
 
 /* output = f(input weight^T + bias) + residual, over the rows of all images. residual: NULL or a part. */
-static void add_linear(vision_engine *engine, vision_stage stage, uint32_t rows, const gpu_part *input, const engine_linear *linear,
-                       uint32_t flags, const gpu_part *residual, const gpu_part *output)
+static void add_linear(vision_engine *engine, vision_stage stage, uint32_t rows, const gpu_part *input,
+                       const engine_linear *linear, uint32_t flags, const gpu_part *residual, const gpu_part *output)
 {
-    const matmul_push push = {.columns = linear->rows, .depth = linear->columns, .scale = 1, .heads = 1,
-                              .flags = flags | (linear->bias.size ? VISION_MATMUL_BIAS : 0u) | (residual ? VISION_MATMUL_RESIDUAL : 0u),
-                              .input_stride = round_up(linear->columns), .weights_stride = linear->stride, .output_stride = linear->rows};
+    const matmul_push push = {.columns = linear->rows,
+                              .depth = linear->columns,
+                              .scale = 1,
+                              .heads = 1,
+                              .flags = flags | (linear->bias.size ? VISION_MATMUL_BIAS : 0u) |
+                                       (residual ? VISION_MATMUL_RESIDUAL : 0u),
+                              .input_stride = round_up(linear->columns),
+                              .weights_stride = linear->stride,
+                              .output_stride = linear->rows};
     engine_op *op = add_matmul(engine, stage, PIPELINE_MATMUL, rows, 0, input, &linear->weight, output, &push);
     op->parts[VISION_BINDING_BIAS] = linear->bias;
     if (residual)
         op->parts[VISION_BINDING_RESIDUAL] = *residual;
 }
 
-static void add_norm(vision_engine *engine, vision_stage stage, uint32_t rows, uint32_t input_stride, const gpu_part *input,
-                     const engine_norm *norm, const gpu_part *output)
+static void add_norm(vision_engine *engine, vision_stage stage, uint32_t rows, uint32_t input_stride,
+                     const gpu_part *input, const engine_norm *norm, const gpu_part *output)
 {
     engine_op *op = add_op(engine, stage, PIPELINE_LAYER_NORM, rows, 0);
     op->parts[VISION_BINDING_INPUT] = *input;
     op->parts[VISION_BINDING_WEIGHTS] = norm->weight;
     op->parts[VISION_BINDING_BIAS] = norm->bias;
     op->parts[VISION_BINDING_OUTPUT] = *output;
-    op->push.reduce = (rows_push){.columns = engine->model->width, .input_stride = input_stride, .output_stride = engine->model->width,
+    op->push.reduce = (rows_push){.columns = engine->model->width,
+                                  .input_stride = input_stride,
+                                  .output_stride = engine->model->width,
                                   .eps = NORM_EPS};
 }
 
-/* The rows that a convolution's weights multiply. From [channels, pixels] where the input is the images, else [pixels, channels]. */
-static void add_unfold(vision_engine *engine, const gpu_part *input, bool images, uint32_t channels, uint32_t in_width, uint32_t out_width,
-                       uint32_t size, uint32_t stride, uint32_t padding)
+/* The rows that a convolution's weights multiply. From [channels, pixels] where the input is the images, else [pixels,
+ * channels]. */
+static void add_unfold(vision_engine *engine, const gpu_part *input, bool images, uint32_t channels, uint32_t in_width,
+                       uint32_t out_width, uint32_t size, uint32_t stride, uint32_t padding)
 {
     engine_op *op = add_op(engine, VISION_STAGE_EMBED, PIPELINE_UNFOLD, out_width * out_width, 0);
     op->parts[VISION_BINDING_INPUT] = *input;
     op->parts[VISION_BINDING_OUTPUT] = engine->activations.unfolded;
-    op->push.unfold = (unfold_push){.channels = channels, .size = size, .stride = stride, .padding = padding, .in_width = in_width,
-                                    .out_width = out_width, .channel_stride = images ? in_width * in_width : 1,
-                                    .pixel_stride = images ? 1 : channels, .output_stride = round_up(channels * size * size)};
+    op->push.unfold = (unfold_push){.channels = channels,
+                                    .size = size,
+                                    .stride = stride,
+                                    .padding = padding,
+                                    .in_width = in_width,
+                                    .out_width = out_width,
+                                    .channel_stride = images ? in_width * in_width : 1,
+                                    .pixel_stride = images ? 1 : channels,
+                                    .output_stride = round_up(channels * size * size)};
 }
 
 static void add_embedding(vision_engine *engine)
@@ -216,13 +243,15 @@ static void add_embedding(vision_engine *engine)
     for (uint32_t i = 0; i < model->stem_count; i++) {
         const vision_stem *stem = &model->stem[i];
         add_unfold(engine, from, i == 0, stem->channels, stem->in_width, stem->out_width, 3, stem->stride, 1);
-        add_linear(engine, VISION_STAGE_EMBED, stem->out_width * stem->out_width, &a->unfolded, &weights->stem[i], VISION_MATMUL_GELU,
-                   stem->residual ? &a->stem[i - stem->residual] : NULL, &a->stem[i]);
+        add_linear(engine, VISION_STAGE_EMBED, stem->out_width * stem->out_width, &a->unfolded, &weights->stem[i],
+                   VISION_MATMUL_GELU, stem->residual ? &a->stem[i - stem->residual] : NULL, &a->stem[i]);
         from = &a->stem[i];
         in_width = stem->out_width;
     }
-    add_unfold(engine, from, model->stem_count == 0, model->channels, in_width, model->grid, model->patch_size, model->patch_size, 0);
-    add_linear(engine, VISION_STAGE_EMBED, model->tokens - 1, &a->unfolded, &weights->patch_embed, 0, NULL, &a->patches);
+    add_unfold(engine, from, model->stem_count == 0, model->channels, in_width, model->grid, model->patch_size,
+               model->patch_size, 0);
+    add_linear(engine, VISION_STAGE_EMBED, model->tokens - 1, &a->unfolded, &weights->patch_embed, 0, NULL,
+               &a->patches);
     engine_op *op = add_op(engine, VISION_STAGE_EMBED, PIPELINE_TOKENS, model->tokens, 0);
     op->parts[VISION_BINDING_INPUT] = a->patches;
     op->parts[VISION_BINDING_WEIGHTS] = weights->class_token;
@@ -231,29 +260,51 @@ static void add_embedding(vision_engine *engine)
     op->push.tokens = (tokens_push){.columns = model->width, .tokens = model->tokens};
 }
 
-/* x_attended = x + proj(softmax(q k^T / sqrt(head width)) v), each head on its own. qkv: [images, tokens, 3, heads, head width]. */
+/* x_attended = x + proj(softmax(q k^T / sqrt(head width)) v), each head on its own. qkv: [images, tokens, 3, heads,
+ * head width]. */
 static void add_attention(vision_engine *engine, const engine_block *block)
 {
     const vision_stage stage = VISION_STAGE_ATTENTION;
     const vision_model *model = engine->model;
     const engine_activations *a = &engine->activations;
     const uint32_t width = model->width, tokens = model->tokens, heads = model->heads, head = width / heads;
-    const uint32_t image = tokens * 3 * width, row = round_up(tokens); /* elements of an image's qkv; of a row of scores */
+    /* elements of an image's qkv; of a row of scores */
+    const uint32_t image = tokens * 3 * width, row = round_up(tokens);
 
     add_norm(engine, stage, tokens, width, &a->x, &block->norm1, &a->normed);
     add_linear(engine, stage, tokens, &a->normed, &block->qkv, 0, NULL, &a->qkv);
-    const matmul_push scores = {.columns = tokens, .depth = head, .scale = 1 / sqrtf((float)head), .heads = heads,
-                                .input_stride = 3 * width, .input_image = image, .input_head = head,
-                                .weights_start = width, .weights_stride = 3 * width, .weights_image = image, .weights_head = head,
-                                .output_stride = row, .output_image = heads * tokens * row, .output_head = tokens * row};
+    const matmul_push scores = {.columns = tokens,
+                                .depth = head,
+                                .scale = 1 / sqrtf((float)head),
+                                .heads = heads,
+                                .input_stride = 3 * width,
+                                .input_image = image,
+                                .input_head = head,
+                                .weights_start = width,
+                                .weights_stride = 3 * width,
+                                .weights_image = image,
+                                .weights_head = head,
+                                .output_stride = row,
+                                .output_image = heads * tokens * row,
+                                .output_head = tokens * row};
     add_matmul(engine, stage, PIPELINE_MATMUL_ACTIVATIONS, tokens, heads, &a->qkv, &a->qkv, &a->scores, &scores);
     engine_op *softmax = add_op(engine, stage, PIPELINE_SOFTMAX, heads * tokens, 0);
     softmax->parts[VISION_BINDING_OUTPUT] = a->scores;
     softmax->push.reduce = (rows_push){.columns = tokens, .output_stride = row};
-    const matmul_push mix = {.columns = head, .depth = tokens, .scale = 1, .heads = heads,
-                             .input_stride = row, .input_image = heads * tokens * row, .input_head = tokens * row,
-                             .weights_start = 2 * width, .weights_stride = 3 * width, .weights_image = image, .weights_head = head,
-                             .output_stride = width, .output_image = tokens * width, .output_head = head};
+    const matmul_push mix = {.columns = head,
+                             .depth = tokens,
+                             .scale = 1,
+                             .heads = heads,
+                             .input_stride = row,
+                             .input_image = heads * tokens * row,
+                             .input_head = tokens * row,
+                             .weights_start = 2 * width,
+                             .weights_stride = 3 * width,
+                             .weights_image = image,
+                             .weights_head = head,
+                             .output_stride = width,
+                             .output_image = tokens * width,
+                             .output_head = head};
     add_matmul(engine, stage, PIPELINE_MATMUL_TRANSPOSED, tokens, heads, &a->scores, &a->qkv, &a->attended, &mix);
     add_linear(engine, stage, tokens, &a->attended, &block->proj, 0, &a->x, &a->x_attended);
 }

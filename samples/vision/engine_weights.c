@@ -32,7 +32,8 @@ static void plan_norm(vision_engine *engine, engine_norm *out)
 }
 
 /* A tensor of a block's experts, as it is on the device. False past the last one. */
-static bool expert_tensor(const vision_engine *engine, const vision_block *block, uint32_t index, smoe_layer_tensor *out)
+static bool expert_tensor(const vision_engine *engine, const vision_block *block, uint32_t index,
+                          smoe_layer_tensor *out)
 {
     smoe_plan_desc plan = block->plan;
     plan.types = (smoe_matrix_types)SMOE_TYPES(engine->desc.weight_type);
@@ -68,13 +69,14 @@ bool engine_plan_weights(vision_engine *engine)
     weights->class_token = take_floats(engine, model->width);
     weights->positions = take_floats(engine, (uint64_t)model->tokens * model->width);
     plan_norm(engine, &weights->norm);
-    return plan_linear(engine, &model->patch_embed, &weights->patch_embed) && plan_linear(engine, &model->head, &weights->head);
+    return plan_linear(engine, &model->patch_embed, &weights->patch_embed) &&
+           plan_linear(engine, &model->head, &weights->head);
 }
 
-/* ---- upload -------------------------------------------------------------------------------------------------------- */
+/* ---- upload ------------------------------------------------------------------------------------------------------ */
 
-static bool upload_tensor(vision_engine *engine, const smoe_tensor *tensor, const gpu_part *part, smoe_type type, size_t rows,
-                          size_t columns, size_t stride)
+static bool upload_tensor(vision_engine *engine, const smoe_tensor *tensor, const gpu_part *part, smoe_type type,
+                          size_t rows, size_t columns, size_t stride)
 {
     const size_t size = smoe_type_size(type, rows * stride);
     void *memory = malloc(size);
@@ -94,7 +96,8 @@ static bool upload_vector(vision_engine *engine, const smoe_tensor *tensor, cons
 
 static bool upload_linear(vision_engine *engine, const vision_linear *linear, const engine_linear *to)
 {
-    return upload_tensor(engine, linear->weight, &to->weight, engine->desc.weight_type, to->rows, to->columns, to->stride) &&
+    return upload_tensor(engine, linear->weight, &to->weight, engine->desc.weight_type, to->rows, to->columns,
+                         to->stride) &&
            (!linear->bias || upload_vector(engine, linear->bias, &to->bias));
 }
 
@@ -114,7 +117,8 @@ static bool upload_experts(vision_engine *engine, const vision_block *block, con
         if (!memory)
             return vision_fail("out of memory");
         smoe_type_convert(memory, tensor.type, from.data, from.type, (size_t)tensor.element_count);
-        const bool done = gpu_upload(engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);
+        const bool done =
+            gpu_upload(engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);
         free(memory);
         if (!done)
             return false;
@@ -126,8 +130,9 @@ static bool upload_block(vision_engine *engine, const vision_block *block, const
 {
     return upload_norm(engine, &block->norm1, &to->norm1) && upload_norm(engine, &block->norm2, &to->norm2) &&
            upload_linear(engine, &block->qkv, &to->qkv) && upload_linear(engine, &block->proj, &to->proj) &&
-           (block->experts ? upload_experts(engine, block, to)
-                           : upload_linear(engine, &block->fc1, &to->fc1) && upload_linear(engine, &block->fc2, &to->fc2));
+           (block->experts
+                ? upload_experts(engine, block, to)
+                : upload_linear(engine, &block->fc1, &to->fc1) && upload_linear(engine, &block->fc2, &to->fc2));
 }
 
 bool engine_upload_weights(vision_engine *engine)

@@ -16,7 +16,8 @@ static bool fill(gpu *g, smoe_device *device)
 {
     VkDescriptorType types[VISION_BINDING_COUNT];
     for (uint32_t i = 0; i < VISION_BINDING_COUNT; i++)
-        types[i] = i < VISION_BINDING_BUFFERS ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        types[i] =
+            i < VISION_BINDING_BUFFERS ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
     return gpu_good(g, compute_create(&g->compute, device) &&
                            compute_create_layout(&g->compute, types, VISION_BINDING_COUNT, &g->layout));
 }
@@ -54,7 +55,7 @@ void gpu_destroy(gpu *g)
     free(g);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 void gpu_arena_begin(gpu_arena *arena, const gpu *g)
 {
@@ -89,7 +90,8 @@ void gpu_arena_destroy(gpu *g, gpu_arena *arena)
 
 smoe_buffer gpu_buffer(const gpu_part *part)
 {
-    return part->size ? (smoe_buffer){part->arena->buffer.buffer, part->offset, part->size} : (smoe_buffer){VK_NULL_HANDLE, 0, 0};
+    return part->size ? (smoe_buffer){part->arena->buffer.buffer, part->offset, part->size}
+                      : (smoe_buffer){VK_NULL_HANDLE, 0, 0};
 }
 
 bool gpu_upload(gpu *g, const gpu_arena *staging, const gpu_part *part, const void *data, size_t size)
@@ -105,14 +107,15 @@ bool gpu_upload(gpu *g, const gpu_arena *staging, const gpu_part *part, const vo
         memcpy(staging->mapped, from + at, now);
         if (!gpu_begin(g))
             return false;
-        g->compute.vk.vkCmdCopyBuffer(g->compute.commands, staging->buffer.buffer, part->arena->buffer.buffer, 1, &region);
+        g->compute.vk.vkCmdCopyBuffer(g->compute.commands, staging->buffer.buffer, part->arena->buffer.buffer, 1,
+                                      &region);
         if (!gpu_submit(g))
             return false;
     }
     return true;
 }
 
-/* ---- work ---------------------------------------------------------------------------------------------------------- */
+/* ---- work -------------------------------------------------------------------------------------------------------- */
 
 static bool is_kernel(const gpu_kernel *kernel, const uint32_t *spirv, const gpu_constants *constants)
 {
@@ -144,25 +147,36 @@ bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constant
 
 bool gpu_view(gpu *g, const gpu_part *part, VkFormat format, VkBufferView *out)
 {
-    const VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = part->arena->buffer.buffer,
-                                         .format = format, .offset = part->offset, .range = part->size};
+    const VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+                                         .buffer = part->arena->buffer.buffer,
+                                         .format = format,
+                                         .offset = part->offset,
+                                         .range = part->size};
     return gpu_check(g, g->compute.vk.vkCreateBufferView(g->compute.device, &info, NULL, out), "vkCreateBufferView");
 }
 
-void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BINDING_BUFFERS], const VkBufferView texels[2])
+void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BINDING_BUFFERS],
+                   const VkBufferView texels[2])
 {
     VkDescriptorBufferInfo buffers[VISION_BINDING_BUFFERS];
     VkWriteDescriptorSet writes[VISION_BINDING_BUFFERS + 1];
     for (uint32_t i = 0; i < VISION_BINDING_BUFFERS; i++) {
         const gpu_part *part = parts[i].size ? &parts[i] : &parts[VISION_BINDING_OUTPUT];
         buffers[i] = (VkDescriptorBufferInfo){part->arena->buffer.buffer, part->offset, part->size};
-        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set, .dstBinding = i,
-                                           .descriptorCount = 1, .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                           .dstSet = set,
+                                           .dstBinding = i,
+                                           .descriptorCount = 1,
+                                           .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                            .pBufferInfo = &buffers[i]};
     }
-    writes[VISION_BINDING_BUFFERS] = (VkWriteDescriptorSet){ /* both: consecutive bindings of one type */
-        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set, .dstBinding = VISION_BINDING_INPUT_TEXELS, .descriptorCount = 2,
-        .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, .pTexelBufferView = texels};
+    writes[VISION_BINDING_BUFFERS] = (VkWriteDescriptorSet){/* both: consecutive bindings of one type */
+                                                            .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                                            .dstSet = set,
+                                                            .dstBinding = VISION_BINDING_INPUT_TEXELS,
+                                                            .descriptorCount = 2,
+                                                            .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER,
+                                                            .pTexelBufferView = texels};
     g->compute.vk.vkUpdateDescriptorSets(g->compute.device, VISION_BINDING_BUFFERS + (texels != NULL), writes, 0, NULL);
 }
 

@@ -18,7 +18,7 @@ struct gpu {
 
 /* Each function below that returns bool returns false after printing what failed. */
 
-/* ---- memory: planned first, then allocated once -------------------------------------------------------------------- */
+/* ---- memory: planned first, then allocated once ------------------------------------------------------------------ */
 
 typedef struct gpu_arena {
     VkDeviceSize alignment, size;
@@ -43,7 +43,7 @@ smoe_buffer gpu_buffer(const gpu_part *part);
 /* Copies into parts of arenas that the host cannot see go through a staging arena, whose size limits one copy. */
 bool gpu_upload(gpu *g, const gpu_arena *staging, const gpu_part *part, const void *data, size_t size);
 
-/* ---- work ---------------------------------------------------------------------------------------------------------- */
+/* ---- work -------------------------------------------------------------------------------------------------------- */
 
 /* Specialization constants 0, 1, ...: VISION_ID_* of interface.h. */
 typedef struct gpu_constants {
@@ -62,9 +62,10 @@ bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constant
 /* A part as a uniform texel buffer. */
 bool gpu_view(gpu *g, const gpu_part *part, VkFormat format, VkBufferView *out);
 
-/* Storage buffers; one that is absent becomes the output: a shader must not see none. texels: of input and weights, NULL for a shader that
- * does not use them. */
-void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BINDING_BUFFERS], const VkBufferView texels[2]);
+/* Storage buffers; one that is absent becomes the output: a shader must not see none. texels: of input and weights,
+ * NULL for a shader that does not use them. */
+void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BINDING_BUFFERS],
+                   const VkBufferView texels[2]);
 
 bool gpu_begin(gpu *g);
 bool gpu_submit(gpu *g);

@@ -31,8 +31,10 @@ static void taps_release(taps *t)
     free(t->weights);
 }
 
-/* Outputs begin .. begin + size - 1 of `out_length`, from a line of in_length. Where the line shrinks, the filter widens with it. */
-static bool taps_make(taps *t, uint32_t in_length, uint32_t out_length, uint32_t begin, uint32_t size, vision_interpolation interpolation)
+/* Outputs begin .. begin + size - 1 of `out_length`, from a line of in_length. Where the line shrinks, the filter
+ * widens with it. */
+static bool taps_make(taps *t, uint32_t in_length, uint32_t out_length, uint32_t begin, uint32_t size,
+                      vision_interpolation interpolation)
 {
     const double scale = (double)in_length / (double)out_length, stretch = scale > 1 ? scale : 1;
     const double support = (interpolation == VISION_BILINEAR ? 1.0 : 2.0) * stretch;
@@ -81,17 +83,19 @@ static uint32_t margin(uint32_t length, uint32_t size)
     return cut % 2 ? half + half % 2 : half;
 }
 
-bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out,
-                           char reason[IMAGE_REASON_SIZE])
+bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation,
+                           uint8_t *out, char reason[IMAGE_REASON_SIZE])
 {
     const uint32_t width = picture->width, height = picture->height;
     const uint64_t longer = (uint64_t)shorter * (width > height ? width : height) / (width > height ? height : width);
     if (longer > INT32_MAX) {
-        snprintf(reason, IMAGE_REASON_SIZE, "is too long: resized to %u pixels one way, it has %llu the other; %d are the most", shorter,
+        snprintf(reason, IMAGE_REASON_SIZE,
+                 "is too long: resized to %u pixels one way, it has %llu the other; %d are the most", shorter,
                  (unsigned long long)longer, INT32_MAX);
         return false;
     }
-    const uint32_t new_width = width <= height ? shorter : (uint32_t)longer, new_height = height <= width ? shorter : (uint32_t)longer;
+    const uint32_t new_width = width <= height ? shorter : (uint32_t)longer,
+                   new_height = height <= width ? shorter : (uint32_t)longer;
     taps across = {0}, down = {0};
     uint8_t *lines = NULL; /* of the height that `down` reads, and already as wide as the output */
 
@@ -103,7 +107,8 @@ bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size
     for (uint32_t y = top; done && y < bottom; y++)
         for (uint32_t x = 0; x < size; x++)
             for (uint32_t c = 0; c < 3; c++)
-                lines[(y - top) * row + 3 * x + c] = apply(&across, x, picture->pixels + ((size_t)y * width + across.first[x]) * 3 + c, 3);
+                lines[(y - top) * row + 3 * x + c] =
+                    apply(&across, x, picture->pixels + ((size_t)y * width + across.first[x]) * 3 + c, 3);
     for (uint32_t y = 0; done && y < size; y++)
         for (uint32_t x = 0; x < row; x++)
             out[y * row + x] = apply(&down, y, lines + (down.first[y] - top) * row + x, row);

@@ -14,18 +14,19 @@ typedef struct image {
 #define IMAGE_MAX_MEMORY (1024u << 20) /* bytes for a picture, from its file to its pixels */
 #define IMAGE_MAX_SIDE (1u << 20)     /* pixels */
 
-/* Reads a JPEG (baseline or progressive, 8 bits; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (every kind), upright as its EXIF orientation says,
- * before white where it is transparent, 16 bits cut to 8; colour profiles are ignored. What is larger than the limits, or than the file can
- * hold, is refused before anything is decoded. Damage that a checksum or the format's rules show is an error; JPEG has no checksum, so
- * that other damage only shows in its pixels. False: `reason` says why, to follow the file's name. Not from several threads at a time. */
+/* Reads a JPEG (baseline or progressive, 8 bits; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (every kind), upright as its
+ * EXIF orientation says, before white where it is transparent, 16 bits cut to 8; colour profiles are ignored. What is
+ * larger than the limits, or than the file can hold, is refused before anything is decoded. Damage that a checksum or
+ * the format's rules show is an error; JPEG has no checksum, so that other damage only shows in its pixels. False:
+ * `reason` says why, to follow the file's name. Not from several threads at a time. */
 bool image_read(image *out, const char *path, char reason[IMAGE_REASON_SIZE]);
 void image_release(image *picture);
 
-/* The square of side `size` in the middle of the picture, after it was resized so that its shorter side has `shorter` >= size pixels; out:
- * [size, size, 3]. Antialiased, in 8 bits, with the results of Pillow's resize, and cut as torchvision cuts: what models are trained with.
- * False: `reason` says why. */
-bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation, uint8_t *out,
-                           char reason[IMAGE_REASON_SIZE]);
+/* The square of side `size` in the middle of the picture, after it was resized so that its shorter side has `shorter`
+ * >= size pixels; out: [size, size, 3]. Antialiased, in 8 bits, with the results of Pillow's resize, and cut as
+ * torchvision cuts: what models are trained with. False: `reason` says why. */
+bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation,
+                           uint8_t *out, char reason[IMAGE_REASON_SIZE]);
 
 /* Resizes, crops and normalises: (x / 255 - mean) / std, [3, image_size, image_size]. False: `reason` says why. */
 bool image_prepare(const image *picture, const vision_model *model, float *out, char reason[IMAGE_REASON_SIZE]);

@@ -1,10 +1,11 @@
-/* JPEG (ITU-T T.81), as marker segments. stb_image (2.27 at least) trusts the lengths of Huffman tables and uses tables that were never
- * there: here they are checked, and what has no say in the pixels goes. */
+/* JPEG (ITU-T T.81), as marker segments. stb_image (2.27 at least) trusts the lengths of Huffman tables and uses tables
+ * that were never there: here they are checked, and what has no say in the pixels goes. */
 #include "image_file.h"
 
 #include <string.h>
 
-#define MAX_SCANS 200u /* each costs a pass over all pixels, however little of the file it takes; encoders write about ten */
+#define MAX_SCANS                                                                                                      \
+    200u /* each costs a pass over all pixels, however little of the file it takes; encoders write about ten */
 #define ADOBE 12u      /* bytes of Adobe's segment, after its length */
 
 enum {
@@ -133,7 +134,8 @@ static bool read_frame(jpeg *j, uint8_t marker, const uint8_t *data, uint32_t si
     j->progressive = marker == SOF2;
     f->channels = j->components == 1 ? 1 : 3;
     /* The planes, for progressive coding as 16-bit coefficients too, and the pixels. */
-    const uint64_t units = ((f->width + 8 * most_h - 1) / (8 * most_h)) * (uint64_t)((f->height + 8 * most_v - 1) / (8 * most_v));
+    const uint64_t units =
+        ((f->width + 8 * most_h - 1) / (8 * most_h)) * (uint64_t)((f->height + 8 * most_v - 1) / (8 * most_v));
     f->need = units * blocks * 64 * (j->progressive ? 3 : 1) + (uint64_t)f->width * f->height * f->channels;
     emit(j, marker, data, size);
     return true;
@@ -142,8 +144,8 @@ static bool read_frame(jpeg *j, uint8_t marker, const uint8_t *data, uint32_t si
 /* Before the first scan: until then Adobe's segment may come, behind the frame header too. */
 static void emit_adobe(jpeg *j)
 {
-    /* Four components without Adobe's segment are what Adobe writes all the same (so Pillow and browsers); with it, a transform of 1 or
-     * more is the only other one there is (so libjpeg). */
+    /* Four components without Adobe's segment are what Adobe writes all the same (so Pillow and browsers); with it, a
+     * transform of 1 or more is the only other one there is (so libjpeg). */
     uint8_t adobe[ADOBE] = {'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
     adobe[11] = (uint8_t)(j->adobe < 1 ? 0 : j->components == 4 ? 2 : 1);
     if (j->components == 4 || j->adobe >= 0)
@@ -167,8 +169,8 @@ static bool read_scan(jpeg *j, const uint8_t *data, uint32_t size)
             which++;
         if (which == j->components)
             return damaged(j, "a scan of no component");
-        if (tables >> 4 > 3 || (tables & 15) > 3 || (dc && !(j->dc >> (tables >> 4) & 1)) || (ac && !(j->ac >> (tables & 15) & 1)) ||
-            !(j->quantisation >> j->table[which] & 1))
+        if (tables >> 4 > 3 || (tables & 15) > 3 || (dc && !(j->dc >> (tables >> 4) & 1)) ||
+            (ac && !(j->ac >> (tables & 15) & 1)) || !(j->quantisation >> j->table[which] & 1))
             return damaged(j, "a table is missing");
         j->seen |= 1u << which;
     }
@@ -176,7 +178,8 @@ static bool read_scan(jpeg *j, const uint8_t *data, uint32_t size)
         emit_adobe(j);
     emit(j, SOS, data, size);
     const uint8_t *begin = j->in, *at = begin;
-    while ((at = memchr(at, 0xff, (size_t)(j->end - at))) != NULL && j->end - at >= 2 && (at[1] == 0 || (at[1] >= 0xd0 && at[1] <= 0xd7)))
+    while ((at = memchr(at, 0xff, (size_t)(j->end - at))) != NULL && j->end - at >= 2 &&
+           (at[1] == 0 || (at[1] >= 0xd0 && at[1] <= 0xd7)))
         at += 2;
     if (!at || j->end - at < 2)
         return damaged(j, "it ends early");

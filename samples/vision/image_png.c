@@ -1,5 +1,6 @@
-/* PNG (ISO/IEC 15948:2004), as chunks. stb_image looks at no checksum and takes colours beyond the end of a palette from memory that was
- * never written: here the checksums are compared, the palette is filled up, and what has no say in the pixels goes. */
+/* PNG (ISO/IEC 15948:2004), as chunks. stb_image looks at no checksum and takes colours beyond the end of a palette
+ * from memory that was never written: here the checksums are compared, the palette is filled up, and what has no say in
+ * the pixels goes. */
 #include "image_file.h"
 
 #include <string.h>
@@ -89,8 +90,9 @@ static bool read_header(png *p, const chunk *c)
     p->depth = c->data[8];
     p->colour = c->data[9];
     p->interlaced = c->data[12] == 1;
-    if (f->width == 0 || f->height == 0 || f->width > INT32_MAX || f->height > INT32_MAX || p->colour > 6 || p->depth == 0 ||
-        (p->depth & (p->depth - 1)) != 0 || (depths[p->colour] & p->depth) == 0 || c->data[10] != 0 || c->data[11] != 0 || c->data[12] > 1)
+    if (f->width == 0 || f->height == 0 || f->width > INT32_MAX || f->height > INT32_MAX || p->colour > 6 ||
+        p->depth == 0 || (p->depth & (p->depth - 1)) != 0 || (depths[p->colour] & p->depth) == 0 || c->data[10] != 0 ||
+        c->data[11] != 0 || c->data[12] > 1)
         return image_refuse(f, "is damaged (a header of no meaning)");
     f->channels = channels[p->colour];
     emit(p, c, c->length);
@@ -100,7 +102,8 @@ static bool read_header(png *p, const chunk *c)
 /* stb_image refuses a transparency that does not suit the pixels; other readers, and this one, do without it. */
 static bool suits(const png *p, const chunk *c)
 {
-    return p->colour == 3 ? p->palette > 0 && c->length <= p->palette : (p->colour & 4) == 0 && c->length == 2 * p->file->channels;
+    return p->colour == 3 ? p->palette > 0 && c->length <= p->palette
+                          : (p->colour & 4) == 0 && c->length == 2 * p->file->channels;
 }
 
 static bool read_chunk(png *p, const chunk *c)
@@ -132,7 +135,8 @@ static bool read_chunk(png *p, const chunk *c)
     return true;
 }
 
-/* What the decoder will have in memory at once: the file's bytes, unpacked, and the pixels, with the copies it makes of them. */
+/* What the decoder will have in memory at once: the file's bytes, unpacked, and the pixels, with the copies it makes of
+ * them. */
 static uint64_t memory_needed(const png *p, uint64_t unpacked)
 {
     const image_file *f = p->file;

@@ -9,7 +9,7 @@
 
 #include "system.h"
 
-/* ---- the file's bytes ---------------------------------------------------------------------------------------------- */
+/* ---- the file's bytes -------------------------------------------------------------------------------------------- */
 
 static bool read_all(image_file *file, int from)
 {
@@ -48,7 +48,7 @@ static bool read_file(image_file *file, const char *path)
     return done;
 }
 
-/* ---- what it is ---------------------------------------------------------------------------------------------------- */
+/* ---- what it is -------------------------------------------------------------------------------------------------- */
 
 /* Whether the file's bytes from `at` on are those. */
 static bool has(const image_file *file, size_t at, const char *bytes, size_t size)
@@ -58,10 +58,18 @@ static bool has(const image_file *file, size_t at, const char *bytes, size_t siz
 
 static bool rewrite(image_file *file)
 {
-    static const struct { const char *name; size_t at; const char *bytes; size_t size; } others[] = {
-        {"a GIF", 0, "GIF8", 4}, {"a WebP", 8, "WEBP", 4}, {"a BMP", 0, "BM", 2}, {"a TIFF or camera raw file", 0, "II*\0", 4},
-        {"a TIFF or camera raw file", 0, "MM\0*", 4}, {"a HEIC or AVIF", 4, "ftyp", 4}, {"a JPEG XL", 0, "\xff\x0a", 2},
-        {"a JPEG XL", 4, "JXL ", 4}, {"a JPEG 2000", 4, "jP  ", 4}, {"a Photoshop file", 0, "8BPS", 4}, {"a PDF", 0, "%PDF", 4}};
+    static const struct { const char *name; size_t at; const char *bytes; size_t size;
+    } others[] = {{"a GIF", 0, "GIF8", 4},
+                  {"a WebP", 8, "WEBP", 4},
+                  {"a BMP", 0, "BM", 2},
+                  {"a TIFF or camera raw file", 0, "II*\0", 4},
+                  {"a TIFF or camera raw file", 0, "MM\0*", 4},
+                  {"a HEIC or AVIF", 4, "ftyp", 4},
+                  {"a JPEG XL", 0, "\xff\x0a", 2},
+                  {"a JPEG XL", 4, "JXL ", 4},
+                  {"a JPEG 2000", 4, "jP  ", 4},
+                  {"a Photoshop file", 0, "8BPS", 4},
+                  {"a PDF", 0, "%PDF", 4}};
     if (has(file, 0, "\xff\xd8", 2))
         return image_rewrite_jpeg(file);
     if (has(file, 0, "\x89PNG\r\n\x1a\n", 8))
@@ -72,7 +80,7 @@ static bool rewrite(image_file *file)
     return image_refuse(file, "is neither JPEG nor PNG");
 }
 
-/* ---- its pixels ---------------------------------------------------------------------------------------------------- */
+/* ---- its pixels -------------------------------------------------------------------------------------------------- */
 
 /* Light of a half-transparent pixel before white. */
 static uint8_t before_white(uint8_t value, uint8_t alpha)
@@ -85,7 +93,8 @@ static uint8_t *to_upright_rgb(const image_file *file, uint8_t *from)
 {
     const size_t width = file->width, height = file->height, channels = file->channels;
     const uint32_t o = file->orientation;
-    const bool turned = o >= 5, from_right = o == 2 || o == 3 || o == 7 || o == 8, from_below = o == 3 || o == 4 || o == 6 || o == 7;
+    const bool turned = o >= 5, from_right = o == 2 || o == 3 || o == 7 || o == 8,
+               from_below = o == 3 || o == 4 || o == 6 || o == 7;
     if (channels == 3 && o == 1)
         return from;
     const bool in_place = channels == 4 && o == 1;
@@ -93,7 +102,8 @@ static uint8_t *to_upright_rgb(const image_file *file, uint8_t *from)
     for (size_t y = 0; to && y < (turned ? width : height); y++)
         for (size_t x = 0; x < (turned ? height : width); x++, at += 3) {
             const size_t across = turned ? y : x, down = turned ? x : y;
-            const size_t line = from_below ? height - 1 - down : down, column = from_right ? width - 1 - across : across;
+            const size_t line = from_below ? height - 1 - down : down,
+                         column = from_right ? width - 1 - across : across;
             const uint8_t *pixel = from + channels * (line * width + column);
             const uint8_t alpha = channels == 4 ? pixel[3] : channels == 2 ? pixel[1] : 255;
             const size_t step = channels > 2;
@@ -114,12 +124,14 @@ bool image_decode(image_file *file, image *out)
     if (!rewrite(file))
         return false;
     if (file->width > IMAGE_MAX_SIDE || file->height > IMAGE_MAX_SIDE)
-        return image_refuse(file, "is %u x %u pixels; at most %u either way are read", file->width, file->height, IMAGE_MAX_SIDE);
-    const uint64_t last = (file->channels + (file->channels != 3 || file->orientation != 1 ? 3 : 0)) * (uint64_t)file->width * file->height;
+        return image_refuse(file, "is %u x %u pixels; at most %u either way are read", file->width, file->height,
+                            IMAGE_MAX_SIDE);
+    const uint64_t last = (file->channels + (file->channels != 3 || file->orientation != 1 ? 3 : 0)) *
+                          (uint64_t)file->width * file->height;
     const uint64_t need = IMAGE_INSERTED + 2 * (uint64_t)file->size + (file->need > last ? file->need : last);
     if (need > IMAGE_MAX_MEMORY)
-        return image_refuse(file, "is %u x %u pixels; decoding them takes %llu MiB, and a picture may take %u", file->width, file->height,
-                            (unsigned long long)(need >> 20), IMAGE_MAX_MEMORY >> 20);
+        return image_refuse(file, "is %u x %u pixels; decoding them takes %llu MiB, and a picture may take %u",
+                            file->width, file->height, (unsigned long long)(need >> 20), IMAGE_MAX_MEMORY >> 20);
     uint8_t *pixels = image_decode_stb(file);
     if (!pixels)
         return false;

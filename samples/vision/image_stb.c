@@ -1,7 +1,8 @@
-/* stb_image: baseline and progressive JPEG, and PNG. The other formats that it knows are left out, being the less tested ones.
+/* stb_image: baseline and progressive JPEG, and PNG. The other formats that it knows are left out, being the less
+ * tested ones.
  *
- * The build compiles this file with -fwrapv and without the check of shifts: sums of damaged coefficients overflow, and stb_image before
- * 2.28 shifts a 0 by more than 31 where a scan ends early. */
+ * The build compiles this file with -fwrapv and without the check of shifts: sums of damaged coefficients overflow, and
+ * stb_image before 2.28 shifts a 0 by more than 31 where a scan ends early. */
 #include "image_file.h"
 
 #include <stdlib.h>
@@ -74,13 +75,14 @@ uint8_t *image_decode_stb(image_file *file)
     int width = 0, height = 0, channels = 0;
     stbi__g_failure_reason = NULL; /* not every failure sets it */
     uint8_t *pixels = stbi_load_from_memory(file->memory, (int)file->new_size, &width, &height, &channels, 0);
-    if (pixels && (uint32_t)width == file->width && (uint32_t)height == file->height && (uint32_t)channels == file->channels)
+    if (pixels && (uint32_t)width == file->width && (uint32_t)height == file->height &&
+        (uint32_t)channels == file->channels)
         return pixels;
     image_free(pixels);
     const char *reason = stbi_failure_reason();
     if (reason && strcmp(reason, "outofmem") == 0)
-        image_refuse(file, "is %u x %u pixels; decoding them takes more memory than the %u MiB that a picture may take", file->width,
-                     file->height, IMAGE_MAX_MEMORY >> 20);
+        image_refuse(file, "is %u x %u pixels; decoding them takes more memory than the %u MiB that a picture may take",
+                     file->width, file->height, IMAGE_MAX_MEMORY >> 20);
     else
         image_refuse(file, "is damaged (%s)", reason ? reason : "it cannot be decoded");
     return NULL;

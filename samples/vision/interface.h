@@ -1,8 +1,8 @@
 /* What C and the shaders of this folder must agree on. Included by both.
  *
- * Every shader has one descriptor set, one push block, and the specialisation constants below. A dispatch has `rows` rows of work for each
- * image, or the same rows for all images and z = images times heads. Activations are float32 [rows, columns], row-major, and rows
- * begin at multiples of 4 floats. */
+ * Every shader has one descriptor set, one push block, and the specialisation constants below. A dispatch has `rows`
+ * rows of work for each image, or the same rows for all images and z = images times heads. Activations are float32
+ * [rows, columns], row-major, and rows begin at multiples of 4 floats. */
 #ifndef VISION_INTERFACE_H
 #define VISION_INTERFACE_H
 
@@ -21,8 +21,8 @@
 #define VISION_ID_TRANSPOSED 2     /* matmul: the weights are [depth, columns] float32 instead of [columns, depth] */
 #define VISION_ID_TEAM 3           /* layer_norm, softmax: invocations per row */
 
-/* matmul_broadcast and matmul_tiled. Starts and strides are in elements; those of input and weights are multiples of 4, of 8 for float16
- * weights, and so are the columns of transposed weights. z = image * heads + head. */
+/* matmul_broadcast and matmul_tiled. Starts and strides are in elements; those of input and weights are multiples of 4,
+ * of 8 for float16 weights, and so are the columns of transposed weights. z = image * heads + head. */
 #define VISION_MATMUL_FIELDS(UINT, FLOAT)                                                                      \
     UINT rows;                                                                                                 \
     UINT columns;                                                                                              \
@@ -54,8 +54,9 @@
     UINT output_stride;                 \
     FLOAT eps;
 
-/* unfold: what a convolution multiplies its weights with, one row of channels * size * size elements, in the order of [channel, y, x],
- * for each of its out_width * out_width outputs of an image; zeros up to the stride, a multiple of 4. */
+/* unfold: what a convolution multiplies its weights with, one row of channels * size * size elements, in the order of
+ * [channel, y, x], for each of its out_width * out_width outputs of an image; zeros up to the stride, a multiple of
+ * 4. */
 #define VISION_UNFOLD_FIELDS(UINT, FLOAT)                     \
     UINT rows;                                                \
     UINT channels;                                            \

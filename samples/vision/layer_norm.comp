@@ -1,6 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// output = (x - mean) / sqrt(variance + eps) * weights + bias, for each row x of the input; the variance over all columns, as timm has it.
+// output = (x - mean) / sqrt(variance + eps) * weights + bias, for each row x of the input; the variance over all
+// columns, as timm has it.
 // input, output: [rows, columns] float32 with strides of their own; weights, bias: [columns].
 #include "rows.glsl"
 

@@ -25,7 +25,7 @@ __attribute__((format(printf, 2, 3)))
 #endif
 bool load_fail(const load *l, const char *format, ...);
 
-/* ---- tensors (load_tensor.c) --------------------------------------------------------------------------------------- */
+/* ---- tensors (load_tensor.c) ------------------------------------------------------------------------------------- */
 
 /* The prefix by the one name that every model has; fails for a file of too many tensors, or of two models. */
 bool load_begin(load *l);
@@ -47,7 +47,7 @@ bool load_convolution(load *l, const char *folder, uint32_t *channels, uint32_t 
 /* After everything has been found: fails for a tensor that has no place in the model. */
 bool load_end(const load *l);
 
-/* ---- metadata (load_metadata.c) ------------------------------------------------------------------------------------ */
+/* ---- metadata (load_metadata.c) ---------------------------------------------------------------------------------- */
 
 bool load_count(const load *l, const char *key, uint32_t otherwise, uint32_t most, uint32_t *out);
 /* Fails where the key is there and says something else. */
@@ -57,7 +57,7 @@ bool load_numbers(const load *l, const char *key, uint32_t most, double *out, ui
 /* How images become inputs, and the names of classes. */
 bool load_preprocessing(load *l);
 
-/* ---- experts (load_experts.c) -------------------------------------------------------------------------------------- */
+/* ---- experts (load_experts.c) ------------------------------------------------------------------------------------ */
 
 /* Opens the checkpoint, if a block has experts. */
 bool load_find_experts(load *l);

@@ -1,5 +1,5 @@
-/* The blocks with experts, through libsmoe-file's reader of Tutel's names: it knows the routers, transposes what Tutel stores the other
- * way round, and says which tensors are missing or misshapen. */
+/* The blocks with experts, through libsmoe-file's reader of Tutel's names: it knows the routers, transposes what Tutel
+ * stores the other way round, and says which tensors are missing or misshapen. */
 #include "load.h"
 
 #include <stdio.h>
@@ -25,13 +25,21 @@ bool load_find_experts(load *l)
            smoe_checkpoint_layers(l->model->checkpoint, &l->expert_layer_count, l->expert_layers) == SMOE_SUCCESS;
 }
 
-/* The names that Tutel gives a layer with one gate. The reader takes those it needs; the rest of this list means nothing to inference. */
+/* The names that Tutel gives a layer with one gate. The reader takes those it needs; the rest of this list means
+ * nothing to inference. */
 static void mark_used(load *l, uint32_t index)
 {
-    static const char *const names[] = {"gates.0.wg.weight", "gates.0.eta_parameterized", "gates.0.cosine_projector.weight",
-                                        "gates.0.cosine_projector.bias", "gates.0.sim_matrix", "gates.0.temperature",
-                                        "experts.batched_fc1_w", "experts.batched_fc1_bias", "experts.batched_fc2_w",
-                                        "experts.batched_fc2_bias", "_num_global_experts"};
+    static const char *const names[] = {"gates.0.wg.weight",
+                                        "gates.0.eta_parameterized",
+                                        "gates.0.cosine_projector.weight",
+                                        "gates.0.cosine_projector.bias",
+                                        "gates.0.sim_matrix",
+                                        "gates.0.temperature",
+                                        "experts.batched_fc1_w",
+                                        "experts.batched_fc1_bias",
+                                        "experts.batched_fc2_w",
+                                        "experts.batched_fc2_bias",
+                                        "_num_global_experts"};
     char name[LOAD_NAME_SIZE];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(name, sizeof name, "blocks.%u.mlp.%s", index, names[i]);
@@ -84,14 +92,17 @@ bool load_experts(load *l, uint32_t index, vision_block *block)
     for (uint32_t i = 0; i < l->expert_layer_count; i++)
         known = known || l->expert_layers[i] == index;
     if (!known)
-        return load_fail(l, "block %u has experts, but neither %sblocks.%u.mlp.gates.0.wg.weight nor %sblocks.%u.mlp.gates.0.sim_matrix",
+        return load_fail(l,
+                         "block %u has experts, but neither %sblocks.%u.mlp.gates.0.wg.weight nor "
+                         "%sblocks.%u.mlp.gates.0.sim_matrix",
                          index, l->prefix, index, l->prefix, index);
     if (smoe_checkpoint_read(model->checkpoint, index, &options, &block->experts) != SMOE_SUCCESS ||
         smoe_checkpoint_layer_get(block->experts, &block->plan, &block->params, &block->weights) != SMOE_SUCCESS)
         return false;
     mark_used(l, index);
     if (block->plan.d_model != model->width)
-        return load_fail(l, "the experts of block %u have rows of %u, but the model is %u wide", index, block->plan.d_model, model->width);
+        return load_fail(l, "the experts of block %u have rows of %u, but the model is %u wide", index,
+                         block->plan.d_model, model->width);
     block->plan.max_active = block->plan.expert_count;
     if (!load_count(l, "max_active", block->plan.expert_count, block->plan.expert_count, &block->plan.max_active))
         return false;

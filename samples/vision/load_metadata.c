@@ -13,7 +13,8 @@ static const char *text_of(const load *l, const char *key)
     return smoe_layer_file_metadata(l->model->file, key);
 }
 
-/* A plain decimal number at the start of the text; strtod alone would take "inf", "nan", blanks and hexadecimals too. */
+/* A plain decimal number at the start of the text; strtod alone would take "inf", "nan", blanks and hexadecimals
+ * too. */
 static bool parse_number(const char *text, const char **end, double *out)
 {
     const size_t size = strspn(text, "0123456789+-.eE");
@@ -54,7 +55,8 @@ bool load_numbers(const load *l, const char *key, uint32_t most, double *out, ui
     *count = 0;
     while (at) {
         if (*count == most || !parse_number(at, &at, &out[*count]) || (*at && *at != ','))
-            return load_fail(l, "metadata %s is '%.80s', but must be at most %u numbers with commas between", key, text, most);
+            return load_fail(l, "metadata %s is '%.80s', but must be at most %u numbers with commas between", key, text,
+                             most);
         ++*count;
         at = *at ? at + 1 : NULL;
     }

@@ -17,7 +17,7 @@ bool load_fail(const load *l, const char *format, ...)
     return vision_fail("%s: %s", l->model->path, text);
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 bool load_begin(load *l)
 {
@@ -31,7 +31,8 @@ bool load_begin(load *l)
         const size_t size = strlen(tensor->name);
         if (i >= LOAD_MAX_TENSORS)
             return load_fail(l, "more than %u tensors", LOAD_MAX_TENSORS);
-        if (size < length || size - length >= sizeof l->prefix - 128 || strcmp(tensor->name + size - length, landmark) != 0 ||
+        if (size < length || size - length >= sizeof l->prefix - 128 ||
+            strcmp(tensor->name + size - length, landmark) != 0 ||
             (size > length && tensor->name[size - length - 1] != '.'))
             continue;
         if (found)
@@ -78,7 +79,8 @@ static bool has_place(const load *l, uint32_t index, const char *name)
     return l->used[index] || strncmp(name, "expected.", 9) == 0;
 }
 
-/* A name that is there and has no place: most likely the missing one under another name. The one with the longest start in common. */
+/* A name that is there and has no place: most likely the missing one under another name. The one with the longest start
+ * in common. */
 static const char *find_stray(const load *l, const char *missing)
 {
     const smoe_tensor *tensor;
@@ -114,14 +116,15 @@ bool load_end(const load *l)
     return true;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static void write_shape(char *text, size_t size, uint32_t rank, const uint64_t *shape)
 {
     size_t used = (size_t)snprintf(text, size, "[");
     for (uint32_t i = 0; i < rank && used < size; i++)
-        used += (size_t)(shape[i] ? snprintf(text + used, size - used, "%s%llu", i ? ", " : "", (unsigned long long)shape[i])
-                                  : snprintf(text + used, size - used, "%sn", i ? ", " : ""));
+        used += (size_t)(shape[i]
+                             ? snprintf(text + used, size - used, "%s%llu", i ? ", " : "", (unsigned long long)shape[i])
+                             : snprintf(text + used, size - used, "%sn", i ? ", " : ""));
     if (used < size)
         snprintf(text + used, size - used, "]");
 }

@@ -33,8 +33,8 @@ static void find_program(char *program, size_t size, const char *name)
 #endif
 }
 
-/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current directory. NULL after saying
- * where it was looked for. */
+/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current
+ * directory. NULL after saying where it was looked for. */
 static const char *find_model(char *path, size_t size, const char *name)
 {
     static const char *const up[] = {"/../../", "/../../../", ""};

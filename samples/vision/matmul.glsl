@@ -1,6 +1,7 @@
-// What the two matrix multiplications share: output[r, n] = f(scale * sum over k of input[r, k] weights[n, k] + bias[n]) + residual[r, n]
-// for the rows of all images, or, where z counts images and heads, for each head on its own.
-// input [rows, depth] float32; weights [columns, depth] float32 or float16, or [depth, columns] float32 where TRANSPOSED; bias [columns];
+// What the two matrix multiplications share: output[r, n] = f(scale * sum over k of input[r, k] weights[n, k] +
+// bias[n]) + residual[r, n] for the rows of all images, or, where z counts images and heads, for each head on its own.
+// input [rows, depth] float32; weights [columns, depth] float32 or float16, or [depth, columns] float32 where
+// TRANSPOSED; bias [columns];
 // residual and output [rows, columns]. f: GELU, or nothing.
 #extension GL_EXT_control_flow_attributes : require
 #include "interface.h"

@@ -2,12 +2,13 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-// Matrix multiplication for drivers that run a lane of the shader in a lane of the processor's vector registers (lavapipe): a workgroup is
-// one subgroup, and its tile of ROWS x (WORKGROUP_SIZE * COLUMNS) sums stays in registers. Each lane loads its own weights; the inputs
-// are loaded once between all lanes and handed round by shuffles. Both come through texel buffers: there lavapipe gathers with one
-// instruction, and converts float16 on the way, where a storage buffer costs it a loop over the lanes.
-// Needs shuffles, and subgroups of exactly WORKGROUP_SIZE lanes, which divides ROWS * DEPTH / 4. Workgroup (x, y, z): tile x of the
-// columns, y of the rows, image and head z.
+// Matrix multiplication for drivers that run a lane of the shader in a lane of the processor's vector registers
+// (lavapipe): a workgroup is one subgroup, and its tile of ROWS x (WORKGROUP_SIZE * COLUMNS) sums stays in registers.
+// Each lane loads its own weights; the inputs are loaded once between all lanes and handed round by shuffles. Both come
+// through texel buffers: there lavapipe gathers with one instruction, and converts float16 on the way, where a storage
+// buffer costs it a loop over the lanes.
+// Needs shuffles, and subgroups of exactly WORKGROUP_SIZE lanes, which divides ROWS * DEPTH / 4. Workgroup (x, y, z):
+// tile x of the columns, y of the rows, image and head z.
 #include "matmul.glsl"
 
 layout(set = 0, binding = VISION_BINDING_INPUT_TEXELS) uniform samplerBuffer inputs;
@@ -21,7 +22,8 @@ vec4 read_input(uint base, uint k) {
     return k < push.depth ? texelFetch(inputs, int((base + k) / 4)) : vec4(0);
 }
 
-// Which of the tile's columns is a lane's column i: transposed weights lie along the columns, so there a load brings four of them.
+// Which of the tile's columns is a lane's column i: transposed weights lie along the columns, so there a load brings
+// four of them.
 uint column_of(uint i) {
     const uint lane = gl_SubgroupInvocationID;
     return gl_WorkGroupID.x * WORKGROUP_SIZE * COLUMNS + (TRANSPOSED ? lane * COLUMNS + i : i * WORKGROUP_SIZE + lane);
@@ -46,11 +48,13 @@ void main() {
         [[unroll]] for (uint j = 0; j < LOADS; j++)
             a[j] = read_input(in_base[j], k0 + (j * WORKGROUP_SIZE + lane) / ROWS * 4);
         [[unroll]] for (uint s = 0; s < DEPTH / 4; s++) {
-            // Past the end of k the inputs are zero; the weights are the last ones again, or the zeros that fill up their rows.
+            // Past the end of k the inputs are zero; the weights are the last ones again, or the zeros that fill up
+            // their rows.
             const uint k = min(k0 + 4 * s, push.depth - 1);
             mat4 w; // [column][k]
             [[unroll]] for (uint i = 0; i < COLUMNS; i++)
-                w[i] = TRANSPOSED ? texelFetch(weights, int((w_base[i] + min(k + i, push.depth - 1) * push.weights_stride) / 4))
+                w[i] = TRANSPOSED ? texelFetch(weights,
+                                               int((w_base[i] + min(k + i, push.depth - 1) * push.weights_stride) / 4))
                                   : texelFetch(weights, int((w_base[i] + k) / 4));
             if (TRANSPOSED)
                 w = transpose(w);

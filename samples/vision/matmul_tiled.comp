@@ -1,7 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Matrix multiplication for GPUs, and for any device: a workgroup of 64 computes TILE x TILE outputs through shared memory, an invocation
-// THREAD x THREAD of them. Workgroup (x, y, z): tile x of the columns, y of the rows, image and head z.
+// Matrix multiplication for GPUs, and for any device: a workgroup of 64 computes TILE x TILE outputs through shared
+// memory, an invocation THREAD x THREAD of them. Workgroup (x, y, z): tile x of the columns, y of the rows, image and
+// head z.
 #include "matmul.glsl"
 
 layout(constant_id = VISION_ID_HALF) const bool HALF = false;
@@ -25,8 +26,8 @@ vec4 read_input(uint base, uint k) {
     return k < push.depth ? inputs.data[(base + k) / 4] : vec4(0);
 }
 
-// LOAD weights of a column as they are stored. Past the end of k the inputs are zero; the weights are the first or last ones again, or the
-// zeros that fill up their rows.
+// LOAD weights of a column as they are stored. Past the end of k the inputs are zero; the weights are the first or last
+// ones again, or the zeros that fill up their rows.
 uvec4 read_weights(uint base, uint k) {
     if (!TRANSPOSED)
         return weights.data[(base + (k < push.depth ? k : 0)) / LOAD];

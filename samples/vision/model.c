@@ -24,9 +24,11 @@ static bool load_stem(load *l)
         !load_numbers(l, "stem_residuals", VISION_MAX_STEM, residuals, &residual_count))
         return false;
     if (stride_count != model->stem_count)
-        return load_fail(l, "metadata stem_strides has %u numbers, but the stem has %u layers", stride_count, model->stem_count);
+        return load_fail(l, "metadata stem_strides has %u numbers, but the stem has %u layers", stride_count,
+                         model->stem_count);
     if (residual_count != 0 && residual_count != model->stem_count)
-        return load_fail(l, "metadata stem_residuals has %u numbers, but the stem has %u layers", residual_count, model->stem_count);
+        return load_fail(l, "metadata stem_residuals has %u numbers, but the stem has %u layers", residual_count,
+                         model->stem_count);
     for (uint32_t i = 0; i < model->stem_count; i++) {
         vision_stem *stem = &model->stem[i];
         uint32_t size = 3;
@@ -47,14 +49,17 @@ static bool load_stem(load *l)
         channels = stem->convolution.rows;
         const vision_stem *from = stem->residual ? &model->stem[i + 1 - stem->residual] : NULL;
         if (from == model->stem)
-            return load_fail(l, "metadata stem_residuals: layer %u cannot add the input of layer 0, which is the image", i);
+            return load_fail(l, "metadata stem_residuals: layer %u cannot add the input of layer 0, which is the image",
+                             i);
         if (from && (from->in_width != width || from->channels != channels))
-            return load_fail(l, "metadata stem_residuals: layer %u cannot add the input of layer %u, which has another shape", i,
-                             i + 1 - stem->residual);
+            return load_fail(
+                l, "metadata stem_residuals: layer %u cannot add the input of layer %u, which has another shape", i,
+                i + 1 - stem->residual);
     }
     model->channels = channels;
     if (width % model->patch_size != 0)
-        return load_fail(l, "the patches of %u do not divide the %u pixels that remain of an image's width", model->patch_size, width);
+        return load_fail(l, "the patches of %u do not divide the %u pixels that remain of an image's width",
+                         model->patch_size, width);
     model->grid = width / model->patch_size;
     model->tokens = model->grid * model->grid + 1;
     return true;
@@ -87,14 +92,17 @@ static bool load_embedding(load *l)
         return false;
     const uint64_t patches = position_shape[1] - 1;
     const uint32_t side = (uint32_t)(sqrt((double)patches) + 0.5);
-    const uint32_t guess = patches == (uint64_t)side * side && side <= 256 ? side * pixels_per_patch(l, model->patch_size) : 0;
+    const uint32_t guess =
+        patches == (uint64_t)side * side && side <= 256 ? side * pixels_per_patch(l, model->patch_size) : 0;
     if (!load_count(l, "image_size", guess, 4096, &model->image_size) || !load_stem(l))
         return false;
     if (model->channels != channels)
-        return load_fail(l, "tensor %.200s has %u channels, but %u come in", model->patch_embed.weight->name, channels, model->channels);
+        return load_fail(l, "tensor %.200s has %u channels, but %u come in", model->patch_embed.weight->name, channels,
+                         model->channels);
     if (model->tokens != position_shape[1])
-        return load_fail(l, "tensor %.200s has %llu positions, but images of %u make %u patches and a class token", model->positions->name,
-                         (unsigned long long)position_shape[1], model->image_size, model->tokens - 1);
+        return load_fail(l, "tensor %.200s has %llu positions, but images of %u make %u patches and a class token",
+                         model->positions->name, (unsigned long long)position_shape[1], model->image_size,
+                         model->tokens - 1);
     return load_agrees(l, "patch_size", model->patch_size) && load_agrees(l, "embed_dim", model->width);
 }
 
@@ -119,7 +127,8 @@ static bool load_block(load *l, uint32_t index, vision_block *block)
     if (!load_linear(l, fc1, 0, width, &block->fc1) || !load_linear(l, fc2, width, block->fc1.rows, &block->fc2))
         return false;
     model->hidden = block->fc1.rows > model->hidden ? block->fc1.rows : model->hidden;
-    return block->fc1.rows % 4 == 0 || load_fail(l, "tensor %.200s must have a multiple of 4 rows", block->fc1.weight->name);
+    return block->fc1.rows % 4 == 0 ||
+           load_fail(l, "tensor %.200s must have a multiple of 4 rows", block->fc1.weight->name);
 }
 
 static bool load_blocks(load *l)
@@ -136,7 +145,8 @@ static bool load_blocks(load *l)
     if (!load_agrees(l, "depth", model->depth) || !load_count(l, "num_heads", heads, 1024, &model->heads))
         return false;
     if (model->width % model->heads != 0 || model->width / model->heads % 4 != 0)
-        return load_fail(l, "the model is %u wide and has %u heads: a head's width must be a multiple of 4", model->width, model->heads);
+        return load_fail(l, "the model is %u wide and has %u heads: a head's width must be a multiple of 4",
+                         model->width, model->heads);
     if (!load_find_experts(l))
         return false;
     for (uint32_t i = 0; i < model->depth; i++)

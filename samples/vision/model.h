@@ -1,4 +1,5 @@
-/* A vision transformer as its checkpoint describes it (README.md has the format): shapes checked, nothing converted, no device. */
+/* A vision transformer as its checkpoint describes it (README.md has the format): shapes checked, nothing converted, no
+ * device. */
 #ifndef VISION_MODEL_H
 #define VISION_MODEL_H
 
@@ -61,7 +62,8 @@ typedef struct vision_model {
     char *class_text, **classes; /* [class_count] names, or NULL */
 } vision_model;
 
-/* Reads a model. False after one line that names the tensor or the metadata key and the rule it broke; the model must still be closed. */
+/* Reads a model. False after one line that names the tensor or the metadata key and the rule it broke; the model must
+ * still be closed. */
 bool vision_model_open(vision_model *model, const char *path, const smoe_log *log);
 void vision_model_close(vision_model *model);
 

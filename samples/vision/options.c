@@ -12,21 +12,20 @@ static const char *matrix_type(int index)
 static const program_names matrix_types = {.name = matrix_type};
 
 static const program_option option_rows[] = {
-    {"--batch", "FOLDER", "FOLDER/CLASS/PICTURE: confusion matrix and accuracy",
-     PROGRAM_TEXT(classify_options, batch)},
+    {"--batch", "FOLDER", "FOLDER/CLASS/PICTURE: confusion matrix and accuracy", PROGRAM_TEXT(classify_options, batch)},
     {"--check", "FILE", "a model with images and expected.logits: the largest error; may stand several times",
      PROGRAM_ARGUMENT(classify_options, check_count)},
     {"--model", "FILE", "safetensors [samples/vision/model.safetensors]", PROGRAM_TEXT(classify_options, model)},
-    {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]",
-     PROGRAM_TEXT(classify_options, device)},
+    {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]", PROGRAM_TEXT(classify_options, device)},
     {"--weights", "TYPE", "what the matrices are converted to; without it f16 where the file has f16",
      PROGRAM_NAME(classify_options, weights, &matrix_types)},
     {"--eps", "X", "band width of the routing in place of the model's own; 0 = hard routing",
      PROGRAM_FORWARD(classify_options, eps)},
-    {"--batch-size", "N", "pictures per submission",
-     PROGRAM_COUNT(classify_options, batch_size, 1, 65536), .fallback = "16"},
+    {"--batch-size", "N", "pictures per submission", PROGRAM_COUNT(classify_options, batch_size, 1, 65536),
+     .fallback = "16"},
     {"--out", "FILE",
-     "write logits, and for pictures the model's inputs, as safetensors; not with --batch; for several files of --check "
+     "write logits, and for pictures the model's inputs, as safetensors; not with --batch; for several files of "
+     "--check "
      "a folder, which gets NAME.out.safetensors for NAME.safetensors",
      PROGRAM_TEXT(classify_options, out)},
     {"--report", "OUT.html", "write a page: each picture, its answer and, laid over it, what the experts did",
@@ -41,15 +40,18 @@ static const program_option option_rows[] = {
 
 static const program_desc description = {
     .name = "smoe-classify",
-    .about = "Classifies pictures with a vision transformer whose blocks may hold mixtures of experts, on a Vulkan device:\n"
-             "each picture's five best classes. A folder stands for the files in it.",
+    .about =
+        "Classifies pictures with a vision transformer whose blocks may hold mixtures of experts, on a Vulkan device:\n"
+        "each picture's five best classes. A folder stands for the files in it.",
     .usage = {"[options] PICTURE...", "[options] --batch FOLDER", "[options] --check FILE..."},
     .tables = {PROGRAM_TABLE(option_rows)},
     .argument = "PICTURE",
     .most_arguments = UINT32_MAX,
-    .details = "A file of --check that is refused does not keep the others from running, and the largest exit status counts.\n"
-               "Exit status: 0; 1 if a picture could not be read, or the check, validation, the device or writing failed; 2 for a model\n"
-               "or a command line that cannot be followed: files that may not be written, folders that are no classes.",
+    .details =
+        "A file of --check that is refused does not keep the others from running, and the largest exit status counts.\n"
+        "Exit status: 0; 1 if a picture could not be read, or the check, validation, the device or writing failed; 2 "
+        "for a model\n"
+        "or a command line that cannot be followed: files that may not be written, folders that are no classes.",
 };
 
 static bool refuse(const char *option, const char *rule)

@@ -7,8 +7,8 @@
 
 #include "program/output.h"
 
-/* The UTF-8 character at `text` in *code, and its bytes; for a byte that begins none 1 and U+DC00 + the byte, which Python's os.fsencode
- * turns back into it. */
+/* The UTF-8 character at `text` in *code, and its bytes; for a byte that begins none 1 and U+DC00 + the byte, which
+ * Python's os.fsencode turns back into it. */
 static int decode(const uint8_t *text, uint32_t *code)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
@@ -64,12 +64,17 @@ static char *list_paths(const char *const *paths, uint32_t count)
     return text;
 }
 
-bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images, const float *logits)
+bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images,
+                    const float *logits)
 {
     const uint64_t size = session->model->image_size, classes = session->model->class_count;
     const smoe_tensor tensors[] = {
         {.name = "logits", .rank = 2, .shape = {count, classes, 1, 1}, .data = logits, .size = 4 * count * classes},
-        {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images, .size = 12 * count * size * size}};
+        {.name = "images",
+         .rank = 4,
+         .shape = {count, 3, size, size},
+         .data = images,
+         .size = 12 * count * size * size}};
     char *list = paths ? list_paths(paths, count) : NULL;
     const char *const metadata[] = {"paths", list};
     if (paths && !list)
@@ -79,7 +84,8 @@ bool classify_write(const classify_session *session, uint32_t count, const char 
     smoe_result result = SMOE_ERROR_FILE;
     bool good = program_output_name(&output, session->out, &name);
     if (good) {
-        result = smoe_layer_file_write(name, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0, NULL, session->log);
+        result = smoe_layer_file_write(name, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0, NULL,
+                                       session->log);
         good = program_output_close(&output, result == SMOE_SUCCESS);
     }
     free(list);

@@ -88,8 +88,8 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
 /* Formats that cannot be read are pictures too: who has some in the folder must learn that they are missing. */
 static bool is_named_picture(const char *path)
 {
-    static const char *const ends[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif",
-                                       ".avif", ".jxl"};
+    static const char *const ends[] = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".gif",  ".bmp",
+                                       ".webp", ".tif",  ".tiff", ".heic", ".heif", ".avif", ".jxl"};
     const char *end = strrchr(path_name(path), '.');
     for (size_t i = 0; end && i < sizeof ends / sizeof *ends; i++)
         if (strcasecmp(end, ends[i]) == 0)

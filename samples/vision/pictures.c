@@ -41,7 +41,8 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
     const vision_model *model = session->model;
     const uint32_t batch = vision_engine_max_batch(session->engine);
     const size_t image_size = 3 * (size_t)model->image_size * model->image_size;
-    float *images = malloc(sizeof *images * batch * image_size), *logits = malloc(sizeof *logits * batch * model->class_count);
+    float *images = malloc(sizeof *images * batch * image_size),
+          *logits = malloc(sizeof *logits * batch * model->class_count);
     classify_result *results = malloc(sizeof *results * batch);
     bool done = images && logits && results;
 
@@ -71,7 +72,7 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
     return done;
 }
 
-/* ---- the mode ------------------------------------------------------------------------------------------------------ */
+/* ---- the mode ---------------------------------------------------------------------------------------------------- */
 
 typedef struct shown {
     const classify_session *session;

@@ -1,4 +1,5 @@
-/* --report: the page as a whole. It is written picture by picture; what needs all of them comes last, and stands first by its style. */
+/* --report: the page as a whole. It is written picture by picture; what needs all of them comes last, and stands first
+ * by its style. */
 #include "report_internal.h"
 
 #include <math.h>
@@ -86,7 +87,7 @@ bool report_begin(const classify_session *session, uint32_t count, report **out)
     return true;
 }
 
-/* ---- a picture ----------------------------------------------------------------------------------------------------- */
+/* ---- a picture --------------------------------------------------------------------------------------------------- */
 
 /* What the model saw, by undoing the normalisation. */
 static void restore_pixels(const report *r, const float *input)
@@ -95,7 +96,8 @@ static void restore_pixels(const report *r, const float *input)
     const size_t pixels = (size_t)model->image_size * model->image_size;
     for (size_t i = 0; i < 3 * pixels; i++) {
         const size_t c = i % 3;
-        const double value = ((double)input[c * pixels + i / 3] * (double)model->std[c] + (double)model->mean[c]) * 255 + 0.5;
+        const double value =
+            ((double)input[c * pixels + i / 3] * (double)model->std[c] + (double)model->mean[c]) * 255 + 0.5;
         r->pixels[i] = (uint8_t)(value > 0 ? value < 255 ? value : 255 : 0);
     }
 }
@@ -126,7 +128,8 @@ static void write_answer(report *r, const float *logits, entry *e)
     for (uint32_t i = 0; i < count; i++) {
         page_put(&r->page, "<li><bdi>");
         write_class(r, best[i], NAME_LENGTH);
-        page_put(&r->page, "</bdi> <b>%.2f %%</b><i style=\"width:%.2f%%\"></i></li>", 100 * probability[i], 100 * probability[i]);
+        page_put(&r->page, "</bdi> <b>%.2f %%</b><i style=\"width:%.2f%%\"></i></li>", 100 * probability[i],
+                 100 * probability[i]);
     }
     page_put(&r->page, "</ol>");
 }
@@ -136,9 +139,11 @@ static void write_picture(report *r, const classify_result *result, entry *e)
     const vision_model *model = r->session->model;
     page *p = &r->page;
     restore_pixels(r, result->input);
-    page_put(p, "%u × %u pixels; the model sees %u × %u</p>", result->width, result->height, model->image_size, model->image_size);
-    page_put(p, "<div class=a><svg class=m viewBox=\"0 0 %u %u\"><image id=p%u %swidth=%u height=%u href=\"", model->grid, model->grid,
-             r->count, model->image_size <= REPORT_CRISP ? "class=k " : "", model->grid, model->grid);
+    page_put(p, "%u × %u pixels; the model sees %u × %u</p>", result->width, result->height, model->image_size,
+             model->image_size);
+    page_put(p, "<div class=a><svg class=m viewBox=\"0 0 %u %u\"><image id=p%u %swidth=%u height=%u href=\"",
+             model->grid, model->grid, r->count, model->image_size <= REPORT_CRISP ? "class=k " : "", model->grid,
+             model->grid);
     page_picture(p, r->pixels, model->image_size);
     page_put(p, "\"/></svg>");
     write_answer(r, result->logits, e);
@@ -149,10 +154,19 @@ static void write_picture(report *r, const classify_result *result, entry *e)
         if (!records)
             continue;
         const smoe_plan_desc *plan = &model->blocks[b].plan;
-        const routing block = {.page = p, .picture = r->count, .block = b, .grid = model->grid, .expert_count = plan->expert_count,
-                               .k = plan->top_k, .max_active = (stride - SMOE_REPORT_IDS) / 2, .eps = eps_of(r, b),
-                               .records = records + (size_t)result->place * model->tokens * stride, .stride = stride,
-                               .cells = r->cells, .gaps = r->gaps, .patches = r->patches};
+        const routing block = {.page = p,
+                               .picture = r->count,
+                               .block = b,
+                               .grid = model->grid,
+                               .expert_count = plan->expert_count,
+                               .k = plan->top_k,
+                               .max_active = (stride - SMOE_REPORT_IDS) / 2,
+                               .eps = eps_of(r, b),
+                               .records = records + (size_t)result->place * model->tokens * stride,
+                               .stride = stride,
+                               .cells = r->cells,
+                               .gaps = r->gaps,
+                               .patches = r->patches};
         routing_write(&block, &r->totals[b]);
     }
     page_put(p, "</div>");
@@ -191,14 +205,17 @@ bool report_add(report *r, const char *path, const classify_result *result)
     return page_good(&r->page);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void write_totals(report *r)
 {
     const vision_model *model = r->session->model;
     page *p = &r->page;
-    page_put(p, "<div class=t><table><tr><th>block<th>experts<th>k<th>eps<th>mean active<th>with extra<th>gap &lt; %g<th>order &gt; 0"
-             "<th>not finite</tr>", (double)REPORT_NEAR);
+    page_put(p,
+             "<div class=t><table><tr><th>block<th>experts<th>k<th>eps<th>mean active<th>with extra<th>gap &lt; "
+             "%g<th>order &gt; 0"
+             "<th>not finite</tr>",
+             (double)REPORT_NEAR);
     for (uint32_t b = 0; b < model->depth; b++) {
         const routing_totals *t = &r->totals[b];
         const double share = t->tokens ? 100.0 / (double)t->tokens : 0;

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* ---- the file (report_page.c) -------------------------------------------------------------------------------------- */
+/* ---- the file (report_page.c) ------------------------------------------------------------------------------------ */
 
 /* Functions that write remember the first failure and go on: page_close, and page_good, say so. */
 typedef struct page {
@@ -27,8 +27,8 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void page_put(page *p, const char *format, ...);
 
-/* Text from anywhere, as HTML's text or quoted attribute: markup, control characters and what is no UTF-8 do no harm. At most `most`
- * characters, then an ellipsis. */
+/* Text from anywhere, as HTML's text or quoted attribute: markup, control characters and what is no UTF-8 do no harm.
+ * At most `most` characters, then an ellipsis. */
 void page_text(page *p, const char *text, uint32_t most);
 
 #define REPORT_CRISP 96u /* pictures up to this side are shown pixel by pixel */
@@ -36,13 +36,14 @@ void page_text(page *p, const char *text, uint32_t most);
 /* Pixels [size, size, 3] as a data URI: PNG, which loses nothing, up to a side of REPORT_CRISP, JPEG beyond. */
 void page_picture(page *p, const uint8_t *pixels, uint32_t size);
 
-/* ---- what one block did with one picture (report_routing.c) --------------------------------------------------------- */
+/* ---- what one block did with one picture (report_routing.c) ------------------------------------------------------ */
 
 #define REPORT_NEAR 0.01f /* a gap below this is counted as near a boundary */
 
 /* Of all pictures. */
 typedef struct routing_totals {
-    uint64_t tokens, active, extended, near, tied, nonfinite; /* extended: with extra experts; near: gap < REPORT_NEAR; tied: order > 0 */
+    /* extended: with extra experts; near: gap < REPORT_NEAR; tied: order > 0 */
+    uint64_t tokens, active, extended, near, tied, nonfinite;
 } routing_totals;
 
 typedef struct routing {
@@ -60,7 +61,7 @@ typedef struct routing {
 
 void routing_write(const routing *r, routing_totals *totals);
 
-/* ---- what never changes (report_style.c) --------------------------------------------------------------------------- */
+/* ---- what never changes (report_style.c) ------------------------------------------------------------------------- */
 
 #define REPORT_GAP_STEPS 9u    /* colours of the gap: below each of the limits, and the rest */
 #define REPORT_EXTRA_STEPS 4u  /* colours of 1, 2, 3, and 4 or more extra experts */

@@ -12,7 +12,7 @@
 
 static const char first_line[] = "<!doctype html>";
 
-/* ---- the file ------------------------------------------------------------------------------------------------------ */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 bool page_open(page *p, const char *path)
 {
@@ -55,19 +55,22 @@ void page_put(page *p, const char *format, ...)
     p->size += size > 0 ? (uint64_t)size : 0;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
-/* The next character of UTF-8 text; U+FFFD, and one byte, for what is none (RFC 3629: shortest forms alone, no surrogates). */
+/* The next character of UTF-8 text; U+FFFD, and one byte, for what is none (RFC 3629: shortest forms alone, no
+ * surrogates). */
 static uint32_t next_character(const unsigned char **at)
 {
     const unsigned char *s = *at;
-    const uint32_t count = s[0] < 0x80 ? 0 : s[0] < 0xc2 ? 4 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : s[0] < 0xf5 ? 3 : 4; /* follow */
+    /* follow */
+    const uint32_t count = s[0] < 0x80 ? 0 : s[0] < 0xc2 ? 4 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : s[0] < 0xf5 ? 3 : 4;
     static const unsigned char masks[] = {0x7f, 0x1f, 0x0f, 0x07};
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     uint32_t code = count < 4 ? s[0] & masks[count] : 0, i = 1;
     for (; count < 4 && i <= count && (s[i] & 0xc0) == 0x80; i++)
         code = code << 6 | (s[i] & 0x3f);
-    const bool good = count < 4 && i == count + 1 && code >= least[count] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+    const bool good =
+        count < 4 && i == count + 1 && code >= least[count] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
     *at += good ? count + 1 : 1;
     return good ? code : 0xfffd;
 }
@@ -93,7 +96,7 @@ void page_text(page *p, const char *text, uint32_t most)
     }
 }
 
-/* ---- pictures ------------------------------------------------------------------------------------------------------ */
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 /* Base64 of bytes that come piece by piece. */
 typedef struct base64 {

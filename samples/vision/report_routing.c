@@ -37,7 +37,7 @@ static bool is_finite(const routing *r, uint32_t token)
     return !(record_of(r, token)[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE);
 }
 
-/* ---- a token in words ---------------------------------------------------------------------------------------------- */
+/* ---- a token in words -------------------------------------------------------------------------------------------- */
 
 static void write_token(const routing *r, uint32_t token, const char *separator)
 {
@@ -76,7 +76,7 @@ static void write_numbers(const routing *r)
     page_put(r->page, "</g>");
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
 
 /* A path of all cells with the value, as rectangles a row high. */
 static void write_cells(const routing *r, uint32_t value, const char *class_name, uint32_t number_of_class)
@@ -127,8 +127,8 @@ static void write_digits(const routing *r)
 
 static void begin_map(const routing *r, const char *name)
 {
-    page_put(r->page, "<figure class=%s><svg class=m viewBox=\"0 0 %u %u\"><use class=p href=#p%u /><g class=v>", name, r->grid, r->grid,
-             r->picture);
+    page_put(r->page, "<figure class=%s><svg class=m viewBox=\"0 0 %u %u\"><use class=p href=#p%u /><g class=v>", name,
+             r->grid, r->grid, r->picture);
 }
 
 static void end_map(const routing *r, bool first)
@@ -216,7 +216,7 @@ static void write_extra(const routing *r)
     page_put(r->page, "</figcaption><svg class=s viewBox=\"0 0 90 15\"><use href=#extras /></svg></figure>");
 }
 
-/* ---- the block ----------------------------------------------------------------------------------------------------- */
+/* ---- the block --------------------------------------------------------------------------------------------------- */
 
 /* The experts' colours, each with the patches that it ran for. */
 static void write_legend(const routing *r)

@@ -1,17 +1,20 @@
-/* What is the same in every report: style, legend, script. Nothing is fetched from anywhere: the page forbids it to itself. */
+/* What is the same in every report: style, legend, script. Nothing is fetched from anywhere: the page forbids it to
+ * itself. */
 #include "report_internal.h"
 
 const float report_gap_limits[REPORT_GAP_STEPS - 1] = {0.01f, 0.02f, 0.05f, 0.1f, 0.2f, 0.5f, 1, 2};
 
 /* Near a boundary: bright; far from it: dark, and more of the picture shows. */
-static const char *const gap_colours[REPORT_GAP_STEPS] = {"#fff7b2", "#ffe04d", "#ffb52e", "#ff842b", "#ee5540", "#c43b68", "#843c8e",
-                                                          "#4a4096", "#2a3970"};
+static const char *const gap_colours[REPORT_GAP_STEPS] = {"#fff7b2", "#ffe04d", "#ffb52e", "#ff842b", "#ee5540",
+                                                          "#c43b68", "#843c8e", "#4a4096", "#2a3970"};
 static const double gap_strengths[REPORT_GAP_STEPS] = {1, 1, 1, 1, 1, 0.95, 0.9, 0.8, 0.7};
 static const char *const extra_colours[REPORT_EXTRA_STEPS] = {"#2f8f83", "#46c08f", "#a4dc5f", "#f7f48b"};
 
-/* Ten hues that differ for most eyes, then lighter, then darker; the numbers in the cells tell them apart in any case. */
-static const uint8_t expert_hues[10][3] = {{62, 126, 224}, {240, 141, 28}, {38, 160, 98}, {218, 56, 78}, {138, 92, 214},
-                                           {22, 176, 190}, {229, 112, 184}, {196, 160, 0}, {140, 92, 62}, {126, 184, 24}};
+/* Ten hues that differ for most eyes, then lighter, then darker; the numbers in the cells tell them apart in any
+ * case. */
+static const uint8_t expert_hues[10][3] = {{62, 126, 224}, {240, 141, 28}, {38, 160, 98},   {218, 56, 78},
+                                           {138, 92, 214}, {22, 176, 190}, {229, 112, 184}, {196, 160, 0},
+                                           {140, 92, 62},  {126, 184, 24}};
 
 static const char style[] =
     ":root{color-scheme:light dark;--o:.72;--page:#f4f4f1;--card:#fff;--ink:#1d1f24;--dim:#62666f;--line:#deded9;"
@@ -21,7 +24,8 @@ static const char style[] =
     "*{box-sizing:border-box}\n"
     "body{margin:0 auto;max-width:1240px;padding:20px;display:flex;flex-direction:column;gap:16px;\n"
     "background:var(--page);color:var(--ink);font:15px/1.45 system-ui,sans-serif;overflow-wrap:anywhere}\n"
-    "h1,h2,h3,p,ol,figure{margin:0;padding:0}h1{font-size:24px}h2{font-size:18px}h3{font-size:15px;display:inline;margin-right:10px}\n"
+    "h1,h2,h3,p,ol,figure{margin:0;padding:0}h1{font-size:24px}h2{font-size:18px}h3{font-size:15px;display:inline;"
+    "margin-right:10px}\n"
     "h3+p{display:inline}.d,.l,small,figcaption,output,.key{color:var(--dim);font-size:13px}.w{color:var(--bad)}\n"
     "h1{order:-4}#partial{order:-3}.top{order:-2}.key{order:-1}\n"
     "article,.top,.key{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px}\n"
@@ -34,7 +38,8 @@ static const char style[] =
     "font-variant-numeric:tabular-nums}\n"
     "ol i{grid-column:1/-1;height:5px;min-width:1px;border-radius:2px;background:var(--bar)}\n"
     "svg{display:block;width:100%}.k{image-rendering:pixelated}.p{filter:grayscale(1)}.v{opacity:var(--o)}\n"
-    ".maps{display:flex;flex-wrap:wrap;gap:14px;margin:10px 0 8px}.maps .m{border-radius:4px}figure{flex:1 1 170px;max-width:250px}\n"
+    ".maps{display:flex;flex-wrap:wrap;gap:14px;margin:10px 0 8px}.maps .m{border-radius:4px}figure{flex:1 1 "
+    "170px;max-width:250px}\n"
     "figcaption{margin-top:5px;line-height:1.35}.s{margin-top:5px;overflow:visible;max-width:230px}\n"
     "path{shape-rendering:crispEdges}.h rect,.cursor{width:1px;height:1px}.h{fill:transparent}\n"
     ".cursor{fill:none;stroke:#fff;stroke-width:.14;pointer-events:none;filter:drop-shadow(0 0 .1px #000)}\n"
@@ -48,19 +53,24 @@ static const char style[] =
     ".js output:empty:before{content:'Point at a patch, or tap it, to read its numbers.'}\n"
     ".key ul{margin:6px 0 0;padding-left:18px}\n"
     ".slider{display:flex;gap:8px;align-items:center;margin-top:8px}.slider input{flex:0 1 200px;min-width:0}\n"
-    ".t{overflow-x:auto;margin-top:12px}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}\n"
+    ".t{overflow-x:auto;margin-top:12px}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-"
+    "nums}\n"
     "th,td{text-align:right;padding:3px 14px 3px 0;white-space:nowrap}"
     "th{color:var(--dim);font-weight:400;border-bottom:1px solid var(--line)}\n"
     "nav{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:8px;margin-top:14px}\n"
-    "nav a{display:flex;gap:9px;align-items:center;color:inherit;text-decoration:none;font-size:14px;border-radius:6px;padding:4px}\n"
+    "nav "
+    "a{display:flex;gap:9px;align-items:center;color:inherit;text-decoration:none;font-size:14px;border-radius:6px;"
+    "padding:4px}\n"
     "nav a:hover{background:var(--page)}nav svg{width:44px;flex:none;border-radius:4px}nav span{min-width:0}\n"
     "nav small{display:block;line-height:1.25}\n"
     "@media(max-width:700px){body{padding:10px}article{grid-template-columns:minmax(0,1fr)}\n"
     ".a{display:grid;grid-template-columns:minmax(0,2fr) 3fr;gap:14px}\n"
-    "figure{flex-basis:130px;max-width:calc(50% - 7px)}nav{grid-template-columns:repeat(auto-fill,minmax(140px,1fr))}}\n"
+    "figure{flex-basis:130px;max-width:calc(50% - "
+    "7px)}nav{grid-template-columns:repeat(auto-fill,minmax(140px,1fr))}}\n"
     "@media print{article{content-visibility:visible;break-inside:avoid}}\n";
 
-/* The patch under the pointer is marked in every map of its picture, and its numbers appear below: titles cannot be seen by touch. */
+/* The patch under the pointer is marked in every map of its picture, and its numbers appear below: titles cannot be
+ * seen by touch. */
 static const char script[] =
     "(() => {\n"
       "const d = document, label = d.createElement('label'), slider = d.createElement('input');\n"
@@ -100,7 +110,9 @@ static const char script[] =
       "addEventListener('pointermove', show);\n"
       "addEventListener('pointerdown', show);\n"
     "})();\n";
-#define SCRIPT_HASH "sha256-HBOXnzq2l6rOUuJF4CAiij58BSF4PXbVzVxFKH4jHjo=" /* of the script: the page lets no other run; the test says it */
+#define SCRIPT_HASH                                                                                                    \
+    "sha256-HBOXnzq2l6rOUuJF4CAiij58BSF4PXbVzVxFKH4jHjo=" /* of the script: the page lets no other run; the test says  \
+                                                             it */
 
 static void write_colours(page *p)
 {
@@ -121,10 +133,13 @@ static void write_colours(page *p)
 
 void report_write_head(page *p)
 {
-    page_put(p, "<html lang=en><meta charset=utf-8><title>smoe-classify: report</title>\n"
-             "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
-             "<meta http-equiv=Content-Security-Policy content=\"default-src 'none';img-src data:;style-src 'unsafe-inline';"
-             "script-src '%s'\">\n", SCRIPT_HASH);
+    page_put(
+        p,
+        "<html lang=en><meta charset=utf-8><title>smoe-classify: report</title>\n"
+        "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
+        "<meta http-equiv=Content-Security-Policy content=\"default-src 'none';img-src data:;style-src 'unsafe-inline';"
+        "script-src '%s'\">\n",
+        SCRIPT_HASH);
     page_put(p, "<style>%s", style);
     write_colours(p);
     page_put(p, "</style>\n<body><h1>What the experts saw</h1>\n"
@@ -142,7 +157,8 @@ static void write_scales(page *p)
     for (uint32_t i = 0; i + 1 < REPORT_GAP_STEPS; i++) {
         char limit[16];
         snprintf(limit, sizeof limit, "%g", (double)report_gap_limits[i]);
-        page_put(p, "<text x=%u y=13>%s</text>", 10 * (i + 1), limit + (limit[0] == '0')); /* .01: there is little room */
+        /* .01: there is little room */
+        page_put(p, "<text x=%u y=13>%s</text>", 10 * (i + 1), limit + (limit[0] == '0'));
     }
     page_put(p, "</g><g id=extras><path fill=#808080 d=\"M0 0h50v7h-50z\"/><g class=v>");
     for (uint32_t i = 1; i <= REPORT_EXTRA_STEPS; i++)
@@ -156,15 +172,18 @@ static void write_scales(page *p)
 void report_write_legend(page *p, bool smooth)
 {
     write_scales(p);
-    page_put(p, "<div class=key>Every block with experts has its maps, one square for each patch.<ul>"
+    page_put(p,
+             "<div class=key>Every block with experts has its maps, one square for each patch.<ul>"
              "<li>best, second, third expert: a colour and a number for each expert, by rank of its score.</li>"
-             "<li>gap: the k-th score less the next. The smaller, the nearer to a boundary, where another expert takes over; "
+             "<li>gap: the k-th score less the next. The smaller, the nearer to a boundary, where another expert takes "
+             "over; "
              "a gap g is a factor of e<sup>g</sup> between two weights. Bright is near.</li>"
              "<li>order: how many experts more tie with the k-th; a ring with the number, in the map of the gap, where "
              "there are any.</li>");
     if (smooth)
-        page_put(p, "<li>extra experts: those within eps below the k-th score, which run too, with a weight that grows from "
-                 "nothing.</li>");
+        page_put(
+            p, "<li>extra experts: those within eps below the k-th score, which run too, with a weight that grows from "
+               "nothing.</li>");
     page_put(p, "</ul></div>\n");
 }
 

@@ -1,6 +1,6 @@
-// Kernels that reduce rows of `columns` numbers, four at a time. TEAM invocations share a row: one where lanes are cheap and
-// synchronisation is not (a processor), the whole workgroup elsewhere. Their parts are added up in a fixed order. Workgroup y takes
-// WORKGROUP_SIZE / TEAM rows at once, and goes on in steps of all workgroups' rows.
+// Kernels that reduce rows of `columns` numbers, four at a time. TEAM invocations share a row: one where lanes are
+// cheap and synchronisation is not (a processor), the whole workgroup elsewhere. Their parts are added up in a fixed
+// order. Workgroup y takes WORKGROUP_SIZE / TEAM rows at once, and goes on in steps of all workgroups' rows.
 #include "interface.h"
 
 layout(local_size_x_id = VISION_ID_WORKGROUP_SIZE) in;
@@ -35,4 +35,5 @@ shared float parts[WORKGROUP_SIZE];
 #define FOR_EACH_ROW(row)                                                                                  \
     for (uint row = gl_WorkGroupID.y * ROWS_AT_ONCE + gl_LocalInvocationIndex / TEAM; row < push.rows;      \
          row += gl_NumWorkGroups.y * ROWS_AT_ONCE)
-#define FOR_EACH_QUAD(quad) for (uint quad = gl_LocalInvocationIndex % TEAM; quad < (push.columns + 3) / 4; quad += TEAM)
+#define FOR_EACH_QUAD(quad) \
+    for (uint quad = gl_LocalInvocationIndex % TEAM; quad < (push.columns + 3) / 4; quad += TEAM)

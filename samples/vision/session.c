@@ -6,7 +6,8 @@ int classify_open_device(classify_session *session)
 {
     const classify_options *options = session->options;
     const smoe_device_desc desc = {.selector = options->device, .validation = options->validate, .log = session->log,
-                                   .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0}; /* smoe's kernels too */
+                                   /* smoe's kernels too */
+                                   .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0};
     const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
     session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
     return session->lost ? PROGRAM_FAILED : PROGRAM_OK;
@@ -16,8 +17,10 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
 {
     const classify_options *options = session->options;
     const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
-    const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size, .eps = options->eps,
-                                     .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own, .report = report,
+    const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size,
+                                     .eps = options->eps,
+                                     .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own,
+                                     .report = report,
                                      .no_subgroups = options->no_subgroups};
     program_progress_begin(false);
     const bool created = vision_engine_create(session->gpu, session->model, &desc, &session->engine);

@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 // What the first block sees: the class token and the patches of each image, with their positions.
-// input: patches [images, tokens - 1, columns]; weights: class token [columns]; bias: positions [tokens, columns]; output: [images,
-// tokens, columns]; all float32. Workgroup y: row y, and on in steps of the workgroups' number.
+// input: patches [images, tokens - 1, columns]; weights: class token [columns]; bias: positions [tokens, columns];
+// output: [images, tokens, columns]; all float32. Workgroup y: row y, and on in steps of the workgroups' number.
 #include "interface.h"
 
 layout(local_size_x_id = VISION_ID_WORKGROUP_SIZE) in;

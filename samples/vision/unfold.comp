@@ -1,7 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// The windows of a convolution as rows, so that a matrix multiplication can do the rest (interface.h has the layout). A patch embedding is
-// a convolution whose stride is its size. Workgroup y: row y, and on in steps of the workgroups' number; row: an output pixel of an image.
+// The windows of a convolution as rows, so that a matrix multiplication can do the rest (interface.h has the layout). A
+// patch embedding is a convolution whose stride is its size. Workgroup y: row y, and on in steps of the workgroups'
+// number; row: an output pixel of an image.
 // input: images, [channels, pixels] or [pixels, channels] by the strides; output: [rows, output_stride].
 #include "interface.h"
 
@@ -20,10 +21,12 @@ void main() {
         const uint image = row / out_pixels, pixel = row % out_pixels;
         const uint top = pixel / push.out_width * push.stride, left = pixel % push.out_width * push.stride;
         for (uint i = gl_LocalInvocationIndex; i < push.output_stride; i += WORKGROUP_SIZE) {
-            const uint y = top + i % window / push.size - push.padding, x = left + i % push.size - push.padding; // may wrap below 0
+            // may wrap below 0
+            const uint y = top + i % window / push.size - push.padding, x = left + i % push.size - push.padding;
             float value = 0;
             if (i < push.channels * window && y < push.in_width && x < push.in_width)
-                value = inputs.data[image * image_size + i / window * push.channel_stride + (y * push.in_width + x) * push.pixel_stride];
+                value = inputs.data[image * image_size + i / window * push.channel_stride +
+                                    (y * push.in_width + x) * push.pixel_stride];
             outputs.data[row * push.output_stride + i] = value;
         }
     }

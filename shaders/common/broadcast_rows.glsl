@@ -1,5 +1,5 @@
-// A function of matmul_broadcast.comp for one height of tile, since its arrays' places follow from constants. Define before the include
-// MULTIPLY, its name, and ROWS, the first rows of the tile that it computes.
+// A function of matmul_broadcast.comp for one height of tile, since its arrays' places follow from constants. Define
+// before the include MULTIPLY, its name, and ROWS, the first rows of the tile that it computes.
 
 // sum += products over K up to `end`.
 void MULTIPLY(Tile tile, uint end) {

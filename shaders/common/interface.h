@@ -1,6 +1,6 @@
 /* What C and the shaders must agree on: bindings, specialisation constants, push constants. Included by GLSL and by C.
- * The report's layout is public and stands in include/smoe/report.h; the control buffer's regions are laid out only by C, in
- * src/domain/control.c, and the kernels get their places by push constants.
+ * The report's layout is public and stands in include/smoe/report.h; the control buffer's regions are laid out only by
+ * C, in src/domain/control.c, and the kernels get their places by push constants.
  *
  * Every kernel uses one pipeline layout:
  *   set 0, io:      0 input, 1 control, 2 output    (storage buffers, set by the binding and the stage)
@@ -18,8 +18,8 @@
  *   expert_down     hidden, or that    tiles in         expert rows [rows,D], or the shared expert's part [T,D]
  *   combine         expert rows, both  routing in       y [T,D]
  *
- * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one pass; a forward over
- * more takes several passes. rows: one per token and active expert, sorted by expert. */
+ * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one
+ * pass; a forward over more takes several passes. rows: one per token and active expert, sorted by expert. */
 #ifndef SMOE_INTERFACE_H
 #define SMOE_INTERFACE_H
 
@@ -33,137 +33,139 @@
 #define SMOE_BINDING_W3 2
 #define SMOE_BINDING_B3 3
 
-/* Specialisation constants, all of 32 bits: C(id, name in GLSL, name in C, value where none is given). ids count up from 0.
- * They follow from the device and from classes of shapes: flags, types, powers of two. Widths and counts are push constants, so that
- * layers of many shapes share a pipeline. A constant that a kernel does not look at follows from the others, or is 0. */
+/* Specialisation constants, all of 32 bits: C(id, name in GLSL, name in C, value where none is given). ids count up
+ * from 0. They follow from the device and from classes of shapes: flags, types, powers of two. Widths and counts are
+ * push constants, so that layers of many shapes share a pipeline. A constant that a kernel does not look at follows
+ * from the others, or is 0. */
 #define SMOE_WORKGROUP_SIZE_ID 0 /* a literal for local_size_x_id */
-#define SMOE_CONSTANTS(C)                                                                                                    \
-    C(0, WORKGROUP_SIZE, workgroup_size, 64)    /* local_size_x */                                                           \
-    C(1, SUBGROUP_SIZE, subgroup_size, 32)      /* what the pipeline requires, or the least that the device may choose */    \
-    C(2, TILE_ROWS, tile_rows, 32)              /* rows of one expert per tile: what sort cuts the rows into */              \
-    C(3, TILE_COLUMNS, tile_columns, 32)                                                                                     \
-    C(4, TILE_DEPTH, tile_depth, 16)                                                                                         \
-    C(5, THREAD_ROWS, thread_rows, 4)           /* outputs per invocation; with cooperative matrices per subgroup */         \
-    C(6, THREAD_COLUMNS, thread_columns, 4)                                                                                  \
-    C(7, WEIGHT_TYPE, weight_type, 0)           /* smoe_type */                                                              \
-    C(8, ACTIVATION, activation, 0)             /* smoe_activation */                                                        \
-    C(9, GATED, gated, 0)                                                                                                    \
-    C(10, INPUTS_ALIGNED, inputs_aligned, 1)    /* 1: rows are multiples of 4 elements, and read four at a time */           \
-    C(11, WEIGHTS_ALIGNED, weights_aligned, 1)  /* 1: rows of weights are multiples of 16 bytes */                           \
-    C(12, DEPTH_ALIGNED, depth_aligned, 1)      /* 1: K is a multiple of TILE_DEPTH */                                       \
-    C(13, SHARED_EXPERT, shared_expert, 0)      /* 1: of the shared expert; combine: there is one */                         \
-    C(14, SHARED_GATE, shared_gate, 0)          /* 1: its weight is a sigmoid */                                             \
-    C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                             \
-    C(16, MOST_ACTIVE, most_active, 2)          /* the same for A */                                                         \
-    C(17, MOST_GROUPS, most_groups, 1)          /* the same for the groups */                                                \
-    C(18, GROUPED, grouped, 0)                                                                                               \
-    C(19, GATE, gate, 0)                        /* smoe_gate */                                                              \
-    C(20, RENORMALIZE, renormalize, 1)                                                                                       \
-    C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                        \
-    C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                                \
-    C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                                    \
+#define SMOE_CONSTANTS(C)                                                                                            \
+    C(0, WORKGROUP_SIZE, workgroup_size, 64)    /* local_size_x */                                                   \
+    C(1, SUBGROUP_SIZE, subgroup_size, 32)      /* what the pipeline requires, or the device's least */              \
+    C(2, TILE_ROWS, tile_rows, 32)              /* rows of one expert per tile: what sort cuts the rows into */      \
+    C(3, TILE_COLUMNS, tile_columns, 32)                                                                             \
+    C(4, TILE_DEPTH, tile_depth, 16)                                                                                 \
+    C(5, THREAD_ROWS, thread_rows, 4)           /* outputs per invocation; with cooperative matrices per subgroup */ \
+    C(6, THREAD_COLUMNS, thread_columns, 4)                                                                          \
+    C(7, WEIGHT_TYPE, weight_type, 0)           /* smoe_type */                                                      \
+    C(8, ACTIVATION, activation, 0)             /* smoe_activation */                                                \
+    C(9, GATED, gated, 0)                                                                                            \
+    C(10, INPUTS_ALIGNED, inputs_aligned, 1)    /* 1: rows are multiples of 4 elements, and read four at a time */   \
+    C(11, WEIGHTS_ALIGNED, weights_aligned, 1)  /* 1: rows of weights are multiples of 16 bytes */                   \
+    C(12, DEPTH_ALIGNED, depth_aligned, 1)      /* 1: K is a multiple of TILE_DEPTH */                               \
+    C(13, SHARED_EXPERT, shared_expert, 0)      /* 1: of the shared expert; combine: there is one */                 \
+    C(14, SHARED_GATE, shared_gate, 0)          /* 1: its weight is a sigmoid */                                     \
+    C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                     \
+    C(16, MOST_ACTIVE, most_active, 2)          /* the same for A */                                                 \
+    C(17, MOST_GROUPS, most_groups, 1)          /* the same for the groups */                                        \
+    C(18, GROUPED, grouped, 0)                                                                                       \
+    C(19, GATE, gate, 0)                        /* smoe_gate */                                                      \
+    C(20, RENORMALIZE, renormalize, 1)                                                                               \
+    C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                \
+    C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                        \
+    C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                            \
     C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels have one array of so many */
 
 /* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree. */
-#define SMOE_ENUMERATORS(E)                                                                                                  \
-    E(TYPE_FLOAT32, 0) E(TYPE_FLOAT16, 1) E(TYPE_BFLOAT16, 2)                                                                \
-    E(ACTIVATION_IDENTITY, 0) E(ACTIVATION_RELU, 1) E(ACTIVATION_GELU, 2) E(ACTIVATION_GELU_TANH, 3)                         \
-    E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5) E(ACTIVATION_SWIGLU_CLAMPED, 6)                                      \
+#define SMOE_ENUMERATORS(E)                                                                          \
+    E(TYPE_FLOAT32, 0) E(TYPE_FLOAT16, 1) E(TYPE_BFLOAT16, 2)                                        \
+    E(ACTIVATION_IDENTITY, 0) E(ACTIVATION_RELU, 1) E(ACTIVATION_GELU, 2) E(ACTIVATION_GELU_TANH, 3) \
+    E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5) E(ACTIVATION_SWIGLU_CLAMPED, 6)              \
     E(GATE_SOFTMAX, 0) E(GATE_SIGMOID, 1)
 
-/* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is in elements of
- * the tensor from the start of its binding: the descriptor's offset is rounded down to the device's alignment, and this is the rest. */
+/* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is
+ * in elements of the tensor from the start of its binding: the descriptor's offset is rounded down to the device's
+ * alignment, and this is the rest. */
 
 /* Matrix multiplications: route_project, route_logits and the shared expert's gate, expert_up, expert_down. */
-#define SMOE_PUSH_MATMUL(UINT, FLOAT)                                                                                        \
-    UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS3 */                                                              \
-    UINT depth;           /* K: elements of an input row */                                                                  \
-    UINT columns;         /* N: outputs of a row */                                                                          \
-    UINT w_offset;                                                                                                           \
-    UINT b_offset;                                                                                                           \
-    UINT w3_offset;                                                                                                          \
-    UINT b3_offset;                                                                                                          \
-    UINT output_at;       /* router only: LOGITS, PROJECTED, or 0 where the binding is SHARED_GATE */                        \
-    UINT first_expert;    /* from here on routed experts only: the first of this range */                                    \
-    UINT arguments_at;    /* ARGUMENTS of this dispatch */                                                                   \
-    UINT tile_count_at;   /* TILE_COUNTS of this range */                                                                    \
-    UINT tiles_at;                                                                                                           \
+#define SMOE_PUSH_MATMUL(UINT, FLOAT)                                                                 \
+    UINT token_count;                                                                                 \
+    UINT flags;           /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS3 */                                       \
+    UINT depth;           /* K: elements of an input row */                                           \
+    UINT columns;         /* N: outputs of a row */                                                   \
+    UINT w_offset;                                                                                    \
+    UINT b_offset;                                                                                    \
+    UINT w3_offset;                                                                                   \
+    UINT b3_offset;                                                                                   \
+    UINT output_at;       /* router only: LOGITS, PROJECTED, or 0 where the binding is SHARED_GATE */ \
+    UINT first_expert;    /* from here on routed experts only: the first of this range */             \
+    UINT arguments_at;    /* ARGUMENTS of this dispatch */                                            \
+    UINT tile_count_at;   /* TILE_COUNTS of this range */                                             \
+    UINT tiles_at;                                                                                    \
     UINT row_tokens_at;
 
 /* The cosine router's route_logits. */
-#define SMOE_PUSH_COSINE(UINT, FLOAT)                                                                                        \
-    UINT token_count;                                                                                                        \
-    UINT projection_width;                                                                                                   \
-    UINT expert_count;                                                                                                       \
-    UINT projected_at;                                                                                                       \
-    UINT logits_at;                                                                                                          \
-    UINT w_offset;                                                                                                           \
+#define SMOE_PUSH_COSINE(UINT, FLOAT) \
+    UINT token_count;                 \
+    UINT projection_width;            \
+    UINT expert_count;                \
+    UINT projected_at;                \
+    UINT logits_at;                   \
+    UINT w_offset;                    \
     UINT b_offset;
 
 /* What route_group and route_select begin with: what score.glsl reads. */
-#define SMOE_PUSH_SCORES(UINT, FLOAT)                                                                                        \
-    UINT token_count;                                                                                                        \
-    UINT flags;           /* SMOE_FLAG_BIAS; route_select: _REPORT, _TOTALS, _SCORES */                                      \
-    UINT expert_count;                                                                                                       \
-    UINT group_count;                                                                                                        \
-    UINT group_size;      /* experts of a group */                                                                           \
-    UINT b_offset;        /* of the selection bias */                                                                        \
-    UINT logits_at;                                                                                                          \
+#define SMOE_PUSH_SCORES(UINT, FLOAT)                                                   \
+    UINT token_count;                                                                   \
+    UINT flags;           /* SMOE_FLAG_BIAS; route_select: _REPORT, _TOTALS, _SCORES */ \
+    UINT expert_count;                                                                  \
+    UINT group_count;                                                                   \
+    UINT group_size;      /* experts of a group */                                      \
+    UINT b_offset;        /* of the selection bias */                                   \
+    UINT logits_at;                                                                     \
     UINT groups_at;
 
-#define SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)                                                                                    \
-    UINT top_groups;                                                                                                         \
+#define SMOE_PUSH_GROUP_ONLY(UINT, FLOAT) \
+    UINT top_groups;                      \
     FLOAT group_eps;
 
-#define SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)                                                                                   \
-    UINT top_k;                                                                                                              \
-    UINT max_active;      /* the cap of this call */                                                                         \
-    UINT active_stride;   /* A, the plan's cap: IDS, WEIGHTS and the report's have so many per token */                      \
-    UINT active_at;                                                                                                          \
-    UINT ids_at;                                                                                                             \
-    UINT weights_at;                                                                                                         \
-    UINT notes_at;                                                                                                           \
-    FLOAT eps;                                                                                                               \
-    FLOAT a;                                                                                                                 \
-    FLOAT b;                                                                                                                 \
-    FLOAT temperature;                                                                                                       \
-    FLOAT tie_tolerance;                                                                                                     \
+#define SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)                                                              \
+    UINT top_k;                                                                                         \
+    UINT max_active;      /* the cap of this call */                                                    \
+    UINT active_stride;   /* A, the plan's cap: IDS, WEIGHTS and the report's have so many per token */ \
+    UINT active_at;                                                                                     \
+    UINT ids_at;                                                                                        \
+    UINT weights_at;                                                                                    \
+    UINT notes_at;                                                                                      \
+    FLOAT eps;                                                                                          \
+    FLOAT a;                                                                                            \
+    FLOAT b;                                                                                            \
+    FLOAT temperature;                                                                                  \
+    FLOAT tie_tolerance;                                                                                \
     FLOAT scale;
 
 #define SMOE_PUSH_GROUP(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)
 #define SMOE_PUSH_SELECT(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)
 
-#define SMOE_PUSH_SORT(UINT, FLOAT)                                                                                          \
-    UINT token_count;                                                                                                        \
-    UINT expert_count;                                                                                                       \
-    UINT active_stride;                                                                                                      \
-    UINT range_count;     /* ranges of experts, each with its own weights set and dispatch */                                \
-    UINT range_experts;   /* experts per range; the last range may have fewer */                                             \
-    UINT up_column_tiles; /* ceil(H / tile columns of expert_up): x of its dispatch */                                       \
-    UINT down_column_tiles; /* ceil(D / tile columns of expert_down) */                                                      \
-    UINT active_at;                                                                                                          \
-    UINT ids_at;                                                                                                             \
-    UINT rows_at;                                                                                                            \
-    UINT row_tokens_at;                                                                                                      \
-    UINT tiles_at;                                                                                                           \
+#define SMOE_PUSH_SORT(UINT, FLOAT)                                                           \
+    UINT token_count;                                                                         \
+    UINT expert_count;                                                                        \
+    UINT active_stride;                                                                       \
+    UINT range_count;     /* ranges of experts, each with its own weights set and dispatch */ \
+    UINT range_experts;   /* experts per range; the last range may have fewer */              \
+    UINT up_column_tiles; /* ceil(H / tile columns of expert_up): x of its dispatch */        \
+    UINT down_column_tiles; /* ceil(D / tile columns of expert_down) */                       \
+    UINT active_at;                                                                           \
+    UINT ids_at;                                                                              \
+    UINT rows_at;                                                                             \
+    UINT row_tokens_at;                                                                       \
+    UINT tiles_at;                                                                            \
     UINT tile_counts_at;
 
-#define SMOE_PUSH_TOTALS(UINT, FLOAT)                                                                                        \
-    UINT token_count;                                                                                                        \
-    UINT expert_count;                                                                                                       \
-    UINT active_stride;                                                                                                      \
-    UINT active_at;                                                                                                          \
-    UINT ids_at;                                                                                                             \
+#define SMOE_PUSH_TOTALS(UINT, FLOAT) \
+    UINT token_count;                 \
+    UINT expert_count;                \
+    UINT active_stride;               \
+    UINT active_at;                   \
+    UINT ids_at;                      \
     UINT notes_at;
 
-#define SMOE_PUSH_COMBINE(UINT, FLOAT)                                                                                       \
-    UINT d_model;                                                                                                            \
-    UINT active_stride;                                                                                                      \
-    UINT active_at;                                                                                                          \
-    UINT weights_at;                                                                                                         \
-    UINT rows_at;                                                                                                            \
-    UINT shared_gate_at;                                                                                                     \
+#define SMOE_PUSH_COMBINE(UINT, FLOAT) \
+    UINT d_model;                      \
+    UINT active_stride;                \
+    UINT active_at;                    \
+    UINT weights_at;                   \
+    UINT rows_at;                      \
+    UINT shared_gate_at;               \
     UINT shared_start;    /* elements of the expert rows before the shared expert's part */
 
 #define SMOE_FLAG_BIAS 1      /* binding b holds a bias */

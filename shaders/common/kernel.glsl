@@ -1,6 +1,6 @@
 // What every kernel includes first: constants, push constants, the control buffer.
-// Define before the include PUSH_BLOCK, one of interface.h's SMOE_PUSH_*, and CONTROL_ACCESS (readonly, or empty): synchronization
-// validation tells readers from writers by it.
+// Define before the include PUSH_BLOCK, one of interface.h's SMOE_PUSH_*, and CONTROL_ACCESS (readonly, or empty):
+// synchronization validation tells readers from writers by it.
 #include "interface.h"
 
 layout(local_size_x_id = SMOE_WORKGROUP_SIZE_ID) in;
@@ -15,8 +15,8 @@ layout(push_constant) uniform Push {
 
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_CONTROL, std430) CONTROL_ACCESS buffer Control { uint control[]; };
 
-// 1 / (1 + exp(-z)) = exp(min(z,0)) / (1 + exp(-|z|)): Vulkan promises no division by what 1 + exp(88) overflows to. precise: one kernel
-// must not fuse what another does not.
+// 1 / (1 + exp(-z)) = exp(min(z,0)) / (1 + exp(-|z|)): Vulkan promises no division by what 1 + exp(88) overflows to.
+// precise: one kernel must not fuse what another does not.
 float sigmoid(float z) {
     precise float numerator = exp(min(z, 0.0));
     precise float denominator = 1.0 + exp(-abs(z));

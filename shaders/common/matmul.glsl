@@ -1,12 +1,13 @@
-// What the matrix multiplications share: C[rows,N] = A[rows,K] B[N,K]^T of one expert, in three stages chosen by -DSTAGE=
+// What the matrix multiplications share: C[rows,N] = A[rows,K] B[N,K]^T of one expert, in three stages chosen by
+// -DSTAGE=
 //   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights;
 //                 also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
 //   STAGE_UP      hidden = act(x W1^T + b1), gated with (x W3^T + b3); rows of x through ROW_TOKENS, N = H, K = D
 //   STAGE_DOWN    expert rows = hidden W2^T + b2; N = D, K = H
 //   SHARED_EXPERT of the last two: the shared expert; rows are tokens, H is its hidden width
 // N and K are push.columns and push.depth.
-// io: input [.,K] float32, output [R,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the range,N,K] in one of
-// the types of weights.glsl; b and b3 [experts of the range,N] float32.
+// io: input [.,K] float32, output [R,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the range,N,K]
+// in one of the types of weights.glsl; b and b3 [experts of the range,N] float32.
 #extension GL_EXT_control_flow_attributes : require
 #define STAGE_LOGITS 0
 #define STAGE_UP 1
@@ -19,8 +20,9 @@
 #endif
 #include "kernel.glsl"
 
-// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and drops it: no branches,
-// so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector defines BRANCH_PAST_ROW and branches instead:
+// Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and
+// drops it: no branches, so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector
+// defines BRANCH_PAST_ROW and branches instead:
 // there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
 #ifndef BRANCH_PAST_ROW
 #define BRANCH_PAST_ROW 0
@@ -29,7 +31,8 @@
 #include "weights.glsl"
 
 #if STAGE == STAGE_UP
-// A sum and no ?: operator. Adreno 840 gets a shared array wrong if a choice between constants gives its length (ncnn pull request 6972).
+// A sum and no ?: operator. Adreno 840 gets a shared array wrong if a choice between constants gives its length (ncnn
+// pull request 6972).
 const uint MATRICES = 1 + GATED;
 #else
 const uint MATRICES = 1;
@@ -67,7 +70,8 @@ uint input_row(uint row) {
     return row * push.depth;
 }
 
-// Four inputs from element k of the row that begins at `base`, zero past the row. k is below K rounded up to TILE_DEPTH.
+// Four inputs from element k of the row that begins at `base`, zero past the row. k is below K rounded up to
+// TILE_DEPTH.
 vec4 read_input(uint base, uint k) {
     if (INPUTS_ALIGNED != 0) {
         if (DEPTH_ALIGNED == 0 && k >= push.depth)
@@ -125,11 +129,12 @@ float gated_activation(float sum, float sum3) {
     return activation(sum) * sum3;
 }
 
-// A column of an expert's outputs: its element of row 0 and its biases. Where there is no bias it is -0, the neutral element of addition.
+// A column of an expert's outputs: its element of row 0 and its biases. Where there is no bias it is -0, the neutral
+// element of addition.
 struct Column { uint first; float bias, bias3; };
 
-// index: below push.columns. Callers with several rows call it once: lavapipe's compiler does not see that the loads are the same in each
-// row, and takes twice as long over a tile of 32 rows.
+// index: below push.columns. Callers with several rows call it once: lavapipe's compiler does not see that the loads
+// are the same in each row, and takes twice as long over a tile of 32 rows.
 Column column_of(uint index, uint expert) {
     Column column = Column(index, -0.0, -0.0);
     if ((push.flags & SMOE_FLAG_BIAS) != 0)

@@ -2,7 +2,9 @@
 #include "score.glsl"
 #include "smoe/report.h"
 
-layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Report { uint report[]; }; // [T, stride]
+layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Report {
+    uint report[]; // [T, stride]
+};
 
 const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && GROUPED == 0u;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
@@ -31,7 +33,8 @@ uint groups_taking_part(uint token) {
     return GROUPED != 0u ? control[groups_of(token) + push.group_count + 1u] : 0u;
 }
 
-// mantissa * 2^exponent with mantissa in [1,2): a product of many factors that neither underflows nor loses bits on the way.
+// mantissa * 2^exponent with mantissa in [1,2): a product of many factors that neither underflows nor loses bits on the
+// way.
 struct Scaled {
     float mantissa;
     int exponent;
@@ -48,8 +51,9 @@ Scaled times(Scaled x, Scaled y) {
     return Scaled(product.mantissa, product.exponent + x.exponent + y.exponent);
 }
 
-// x^y for x in (0,1] and normal, y in (0,1024]. Whole powers by squaring: their relative error stays near y * 2^-24, while
-// exp2(y * log2(x)) with Vulkan's precision of log2 (2^-21 absolute) would miss the mask by y times that. Exponents stay below 2^18.
+// x^y for x in (0,1] and normal, y in (0,1024]. Whole powers by squaring: their relative error stays near y * 2^-24,
+// while exp2(y * log2(x)) with Vulkan's precision of log2 (2^-21 absolute) would miss the mask by y times that.
+// Exponents stay below 2^18.
 Scaled power(float x, float y) {
     const float whole = floor(y);
     Scaled square = scaled(x);
@@ -65,8 +69,9 @@ Scaled power(float x, float y) {
     return result;
 }
 
-// v^b / u^a for an expert whose score lies `distance` >= 0 below s[k], for a band of width eps > 0 (2.4), with u = 1 - distance / eps and
-// v = 1 - u; its mask is u^a / (u^a + v^b) = 1 / (1 + v^b / u^a). Exponents past 2^18 stand for 0 and infinity.
+// v^b / u^a for an expert whose score lies `distance` >= 0 below s[k], for a band of width eps > 0 (2.4), with u = 1 -
+// distance / eps and v = 1 - u; its mask is u^a / (u^a + v^b) = 1 / (1 + v^b / u^a). Exponents past 2^18 stand for 0
+// and infinity.
 Scaled fall_over_rise(float distance, float eps) {
     const float smallest = 1.17549435e-38; // the smallest normal number; below it u or v counts as 0
     const float u = (eps - distance) / eps;
@@ -100,11 +105,12 @@ float band(float s_k, float s_next) {
     return min(push.eps, s_k - s_next);
 }
 
-// Where scores are not logits, an expert that is masked to almost nothing may have a gate that all others are lost beside. So weights that
-// are divided by their sum are made from logarithms: log g + log m, less the largest of them.
+// Where scores are not logits, an expert that is masked to almost nothing may have a gate that all others are lost
+// beside. So weights that are divided by their sum are made from logarithms: log g + log m, less the largest of them.
 const bool BY_LOGARITHM = RENORMALIZE != 0u && !SCORES_ARE_LOGITS;
 
-// The gate g (2.1) of a logit; of a softmax gate divided by that of `reference`, the largest logit added up, so that it does not overflow.
+// The gate g (2.1) of a logit; of a softmax gate divided by that of `reference`, the largest logit added up, so that it
+// does not overflow.
 // Sigmoids through exp(-|z|), which never overflows: sigmoid(z) = exp(min(z,0)) / (1 + exp(-|z|)).
 float gate_value(float z, float reference) {
     if (GATE == GATE_SOFTMAX)

@@ -1,5 +1,8 @@
-// Scores from logits: what routing ranks by. Shared by the kernels that rank, so that they agree to the bit. docs/routing.md, 2.1 and 2.3.
-layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer SelectionBias { float selection_bias[]; }; // [E]
+// Scores from logits: what routing ranks by. Shared by the kernels that rank, so that they agree to the bit.
+// docs/routing.md, 2.1 and 2.3.
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B, std430) readonly buffer SelectionBias {
+    float selection_bias[]; // [E]
+};
 
 #define INFINITY uintBitsToFloat(0x7f800000u)
 #define NAN uintBitsToFloat(0x7fc00000u)
@@ -29,7 +32,8 @@ float raw_score(uint token, uint expert) {
     return is_finite(z) ? s : z;
 }
 
-// Whether expert e with score s ranks before expert f with score t: larger first, equal scores by lower index (2.3). Likewise groups.
+// Whether expert e with score s ranks before expert f with score t: larger first, equal scores by lower index (2.3).
+// Likewise groups.
 bool ranks_before(float s, uint e, float t, uint f) {
     return s > t || (s == t && e < f);
 }

@@ -1,5 +1,6 @@
-// All that depends on the type of the weights: how many lie in 16 bytes, how a row is read, and how they become float32. The kernels and
-// matmul.glsl ask nothing else. A type is a row of `types` in src/domain/names.c, its number in SMOE_ENUMERATORS, and a branch here:
+// All that depends on the type of the weights: how many lie in 16 bytes, how a row is read, and how they become
+// float32. The kernels and matmul.glsl ask nothing else. A type is a row of `types` in src/domain/names.c, its number
+// in SMOE_ENUMERATORS, and a branch here:
 // in WORD_WEIGHTS and in weights_part.
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WWords { uint w_words[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WLoads { uvec4 w_loads[]; };

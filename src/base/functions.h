@@ -1,7 +1,7 @@
-/* Tables of Vulkan's functions, as lists: LIST(FUNCTION) names each function once, with its vk. What is not in the list is no member, so
- * that a call of it does not compile; what is, is there. volk's table has every function that Vulkan has, and does not say which are
- * needed: a device's lists take theirs from it. The instance's come from the app's own entry, since volk loads those through a variable of
- * the process. */
+/* Tables of Vulkan's functions, as lists: LIST(FUNCTION) names each function once, with its vk. What is not in the list
+ * is no member, so that a call of it does not compile; what is, is there. volk's table has every function that Vulkan
+ * has, and does not say which are needed: a device's lists take theirs from it. The instance's come from the app's own
+ * entry, since volk loads those through a variable of the process. */
 #ifndef SMOE_BASE_FUNCTIONS_H
 #define SMOE_BASE_FUNCTIONS_H
 

@@ -25,7 +25,8 @@ bool smoe_host_init(smoe_host *host, const smoe_allocator *allocator, const smoe
     host->allocator = allocator ? *allocator : standard;
     host->log = log ? *log : (smoe_log){NULL, NULL};
     if (!host->allocator.allocate || !host->allocator.release) {
-        smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "allocator: both allocate and release must be given, or no allocator at all");
+        smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                  "allocator: both allocate and release must be given, or no allocator at all");
         return false;
     }
     return true;
@@ -120,5 +121,6 @@ smoe_result smoe_vulkan_check(const smoe_host *host, VkResult result, const char
 {
     if (result == VK_SUCCESS)
         return SMOE_SUCCESS;
-    return smoe_fail(host, smoe_result_of_vulkan(result), "%s: VkResult %d %s", call, (int)result, vulkan_result_text(result));
+    return smoe_fail(host, smoe_result_of_vulkan(result), "%s: VkResult %d %s", call, (int)result,
+                     vulkan_result_text(result));
 }

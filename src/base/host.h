@@ -12,10 +12,12 @@ typedef struct smoe_host {
 /* malloc and free, and no log: for calls without an object. */
 extern const smoe_host smoe_host_silent;
 
-/* Resolves the optional parts of a description. False, and a log line, for an allocator with only one of its callbacks. */
+/* Resolves the optional parts of a description. False, and a log line, for an allocator with only one of its
+ * callbacks. */
 bool smoe_host_init(smoe_host *host, const smoe_allocator *allocator, const smoe_log *log);
 
-/* Zeroed memory for count elements, or NULL (also when count * size overflows). Release with smoe_host_free; NULL is legal. */
+/* Zeroed memory for count elements, or NULL (also when count * size overflows). Release with smoe_host_free; NULL is
+ * legal. */
 void *smoe_host_alloc(const smoe_host *host, size_t count, size_t size);
 void smoe_host_free(const smoe_host *host, void *memory);
 

@@ -1,8 +1,9 @@
 /* Where systems differ: POSIX and Windows. Nothing else under src calls either.
  *
- * The library that uses a part has its file, and no other library does: system.c is libsmoe's, system_clock.c and system_loader.c are
- * libsmoe-device's, system_file.c is libsmoe-file's. The others use host.c and volk_table.c of libsmoe, and the shared ones have
- * hidden copies of them. A program may be linked with all of the three archives, where no name may be defined twice. */
+ * The library that uses a part has its file, and no other library does: system.c is libsmoe's, system_clock.c and
+ * system_loader.c are libsmoe-device's, system_file.c is libsmoe-file's. The others use host.c and volk_table.c of
+ * libsmoe, and the shared ones have hidden copies of them. A program may be linked with all of the three archives,
+ * where no name may be defined twice. */
 #ifndef SMOE_BASE_SYSTEM_H
 #define SMOE_BASE_SYSTEM_H
 
@@ -12,7 +13,7 @@
 
 struct smoe_host;
 
-/* ---- threads: a mutex, and a condition to wait for under it ----------------------------------------------------------- */
+/* ---- threads: a mutex, and a condition to wait for under it ------------------------------------------------------ */
 
 typedef struct smoe_system_monitor smoe_system_monitor;
 
@@ -27,19 +28,19 @@ void smoe_system_unlock(smoe_system_monitor *monitor);
 void smoe_system_wait(smoe_system_monitor *monitor);
 void smoe_system_wake_all(smoe_system_monitor *monitor);
 
-/* ---- the clock -------------------------------------------------------------------------------------------------------- */
+/* ---- the clock --------------------------------------------------------------------------------------------------- */
 
 /* Nanoseconds since some moment; never set back. */
 double smoe_system_time(void);
 
-/* ---- Vulkan's loader -------------------------------------------------------------------------------------------------- */
+/* ---- Vulkan's loader --------------------------------------------------------------------------------------------- */
 
-/* Opens the system's Vulkan loader: the library, NULL if there is none, and its vkGetInstanceProcAddr. Safe on many threads at once: the
- * system counts the references. */
+/* Opens the system's Vulkan loader: the library, NULL if there is none, and its vkGetInstanceProcAddr. Safe on many
+ * threads at once: the system counts the references. */
 void *smoe_system_loader_open(void (**get_instance_proc_addr)(void));
 void smoe_system_loader_close(void *library);
 
-/* ---- files by name, of any size --------------------------------------------------------------------------------------- */
+/* ---- files by name, of any size ---------------------------------------------------------------------------------- */
 
 enum { SMOE_SYSTEM_NAME_SIZE = 4096 + 8 };
 
@@ -48,15 +49,16 @@ typedef enum smoe_system_file_mode {
     SMOE_SYSTEM_FILE_WRITE /* makes it, or empties what is there */
 } smoe_system_file_mode;
 
-/* Binary streams; NULL, with errno, where it cannot be. Names are UTF-8 on every system; what C has for them takes others on Windows. */
+/* Binary streams; NULL, with errno, where it cannot be. Names are UTF-8 on every system; what C has for them takes
+ * others on Windows. */
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode);
 void smoe_system_file_remove(const char *name);
 
 /* Makes an empty file where the system keeps temporary ones, for its user only. False, with errno. */
 bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE]);
 
-/* Where stdin, stdout or stderr is closed, something takes its place that fails as before, so that no file becomes it. False, with errno,
- * where that cannot be. */
+/* Where stdin, stdout or stderr is closed, something takes its place that fails as before, so that no file becomes it.
+ * False, with errno, where that cannot be. */
 bool smoe_system_fill_streams(void);
 
 bool smoe_system_is_terminal(FILE *stream);
@@ -70,7 +72,7 @@ bool smoe_system_file_seek(FILE *stream, uint64_t offset);
 /* Bytes of a file; 0 for devices, files of the kernel and pipes. Leaves the stream at its end. */
 uint64_t smoe_system_file_size(FILE *stream);
 
-/* ---- which file a name means ------------------------------------------------------------------------------------------ */
+/* ---- which file a name means ------------------------------------------------------------------------------------- */
 
 typedef enum smoe_system_kind {
     SMOE_SYSTEM_NOTHING, /* no file has the name, but one may be made */
@@ -79,8 +81,8 @@ typedef enum smoe_system_kind {
     SMOE_SYSTEM_DEVICE /* or a pipe, a socket */
 } smoe_system_kind;
 
-/* The same for every spelling of a name, and for every link to a file. A file that is not there yet has its folder's numbers, and its
- * name in it. */
+/* The same for every spelling of a name, and for every link to a file. A file that is not there yet has its folder's
+ * numbers, and its name in it. */
 typedef struct smoe_system_identity {
     smoe_system_kind kind;
     uint64_t device, number;
@@ -94,13 +96,14 @@ smoe_system_identity smoe_system_identify(const char *name);
 smoe_system_identity smoe_system_identify_stream(FILE *stream); /* kind NOTHING, and numbers 0, for a closed one */
 bool smoe_system_is_same(const smoe_system_identity *a, const smoe_system_identity *b);
 
-/* ---- files that are written whole ------------------------------------------------------------------------------------- */
+/* ---- files that are written whole -------------------------------------------------------------------------------- */
 
 /* False, with errno, where this or an earlier write has failed. */
 bool smoe_system_flush(FILE *stream);
 
-/* A file that is written beside its target and takes its place once it is whole. The target of a link is replaced, and the link stays; a
- * file that was there gives its permissions, and must allow writing. What is no regular file is written in place. */
+/* A file that is written beside its target and takes its place once it is whole. The target of a link is replaced, and
+ * the link stays; a file that was there gives its permissions, and must allow writing. What is no regular file is
+ * written in place. */
 typedef struct smoe_system_draft {
     FILE *stream; /* binary */
     char target[SMOE_SYSTEM_NAME_SIZE], name[SMOE_SYSTEM_NAME_SIZE]; /* name empty: in place */
@@ -108,7 +111,8 @@ typedef struct smoe_system_draft {
 
 /* Both leave errno as the first failure set it. */
 bool smoe_system_draft_open(smoe_system_draft *draft, const char *name);
-/* False, and the target is as it was, where a write has failed, this one included. keep false: what was written is dropped. */
+/* False, and the target is as it was, where a write has failed, this one included. keep false: what was written is
+ * dropped. */
 bool smoe_system_draft_close(smoe_system_draft *draft, bool keep);
 
 #endif

@@ -66,7 +66,8 @@ static bool to_system(const char *name, wide_name *out)
 
     if (!widen(name, out->text))
         return false;
-    if (wcslen(out->text) < MAX_PATH - 12 || wcsncmp(out->text, plain, 4) == 0) /* as for folders, which leave room for a name */
+    /* as for folders, which leave room for a name */
+    if (wcslen(out->text) < MAX_PATH - 12 || wcsncmp(out->text, plain, 4) == 0)
         return true;
     const DWORD size = GetFullPathNameW(out->text, NAME_SIZE, full, NULL);
     if (size >= NAME_SIZE)
@@ -129,8 +130,8 @@ bool smoe_system_is_slash(char character)
 static HANDLE open_to_ask(const char *name)
 {
     wide_name wide;
-    return to_system(name, &wide) ? CreateFileW(wide.text, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-                                                FILE_FLAG_BACKUP_SEMANTICS, NULL)
+    return to_system(name, &wide) ? CreateFileW(wide.text, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                                NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL)
                                   : INVALID_HANDLE_VALUE;
 }
 
@@ -159,7 +160,8 @@ static bool identify_there(const char *name, smoe_system_identity *out)
 smoe_system_identity smoe_system_identify_stream(FILE *stream)
 {
     const intptr_t handle = _fileno(stream) >= 0 ? _get_osfhandle(_fileno(stream)) : -1;
-    return handle == -1 || handle == -2 ? (smoe_system_identity){.kind = SMOE_SYSTEM_NOTHING} : identify_handle((HANDLE)handle);
+    return handle == -1 || handle == -2 ? (smoe_system_identity){.kind = SMOE_SYSTEM_NOTHING}
+                                        : identify_handle((HANDLE)handle);
 }
 
 /* Where links end; a name that is not there is its own. */
@@ -171,7 +173,8 @@ static bool follow(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
     if (file != INVALID_HANDLE_VALUE)
         CloseHandle(file);
     if (size > 0 && size < NAME_SIZE)
-        return WideCharToMultiByte(CP_UTF8, 0, wide.text, -1, out, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0 || set_errno();
+        return WideCharToMultiByte(CP_UTF8, 0, wide.text, -1, out, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0 ||
+               set_errno();
     return copy_name(name, out);
 }
 
@@ -292,8 +295,11 @@ bool smoe_system_is_slash(char character)
 static smoe_system_identity identity_of(const struct stat *status)
 {
     const mode_t mode = status->st_mode;
-    return (smoe_system_identity){.kind = S_ISREG(mode) ? SMOE_SYSTEM_FILE : S_ISDIR(mode) ? SMOE_SYSTEM_FOLDER : SMOE_SYSTEM_DEVICE,
-                                  .device = (uint64_t)status->st_dev, .number = (uint64_t)status->st_ino};
+    return (smoe_system_identity){.kind = S_ISREG(mode)   ? SMOE_SYSTEM_FILE
+                                          : S_ISDIR(mode) ? SMOE_SYSTEM_FOLDER
+                                                          : SMOE_SYSTEM_DEVICE,
+                                  .device = (uint64_t)status->st_dev,
+                                  .number = (uint64_t)status->st_ino};
 }
 
 static bool identify_there(const char *name, smoe_system_identity *out)
@@ -308,7 +314,8 @@ static bool identify_there(const char *name, smoe_system_identity *out)
 smoe_system_identity smoe_system_identify_stream(FILE *stream)
 {
     struct stat status;
-    return fstat(fileno(stream), &status) == 0 ? identity_of(&status) : (smoe_system_identity){.kind = SMOE_SYSTEM_NOTHING};
+    return fstat(fileno(stream), &status) == 0 ? identity_of(&status)
+                                               : (smoe_system_identity){.kind = SMOE_SYSTEM_NOTHING};
 }
 
 /* Where links end, which need not be there. The folders' own links need no reading. */
@@ -344,8 +351,9 @@ static bool names_differ(const char *a, const char *b)
     return strcmp(a, b) != 0;
 }
 
-/* Gives the new file the old one's owner and group, as far as may be, and tells the permissions that it may then have: where the owner
- * differs, nobody is to run it under the new one; where the group differs, its members are to gain nothing. */
+/* Gives the new file the old one's owner and group, as far as may be, and tells the permissions that it may then have:
+ * where the owner differs, nobody is to run it under the new one; where the group differs, its members are to gain
+ * nothing. */
 static mode_t keep_owner(int file, const struct stat *old)
 {
     if (fchown(file, old->st_uid, old->st_gid) == 0)
@@ -361,7 +369,8 @@ static FILE *make(const char *name, const char *target)
     const int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
     if (file < 0)
         return NULL;
-    FILE *stream = replaces && fchmod(file, status.st_mode & keep_owner(file, &status)) != 0 ? NULL : fdopen(file, "wb");
+    FILE *stream =
+        replaces && fchmod(file, status.st_mode & keep_owner(file, &status)) != 0 ? NULL : fdopen(file, "wb");
     if (!stream) {
         const int reason = errno;
         close(file);
@@ -429,8 +438,8 @@ smoe_system_identity smoe_system_identify(const char *name)
 
 bool smoe_system_is_same(const smoe_system_identity *a, const smoe_system_identity *b)
 {
-    return a->device == b->device && a->number == b->number && (a->kind == SMOE_SYSTEM_NOTHING) == (b->kind == SMOE_SYSTEM_NOTHING) &&
-           !names_differ(a->name, b->name);
+    return a->device == b->device && a->number == b->number &&
+           (a->kind == SMOE_SYSTEM_NOTHING) == (b->kind == SMOE_SYSTEM_NOTHING) && !names_differ(a->name, b->name);
 }
 
 bool smoe_system_flush(FILE *stream)
@@ -463,7 +472,8 @@ bool smoe_system_draft_open(smoe_system_draft *draft, const char *name)
         return false;
     const int folder = (int)(name_in_folder(draft->target) - draft->target);
     for (int i = 0; !draft->stream && i < MOST_NAMES; i++) {
-        const int size = snprintf(draft->name, sizeof draft->name, "%.*s.smoe-%ld-%d", folder, draft->target, process_number(), i);
+        const int size =
+            snprintf(draft->name, sizeof draft->name, "%.*s.smoe-%ld-%d", folder, draft->target, process_number(), i);
         if (size >= (int)sizeof draft->name)
             return too_long();
         draft->stream = make(draft->name, draft->target);

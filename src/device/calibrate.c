@@ -1,9 +1,10 @@
 /* The band for a wanted mean of extra experts (docs/routing.md, 5; the budget is arXiv 2606.19036's k* = k + 0.5).
  *
- * extra(eps) counts the distances s[k] - s_e < eps, so that the largest eps with at most m of them is the (m+1)-th smallest distance.
- * There are up to 2^30 distances. A radix selection finds it by counting, in two rounds of 16 bits: bits of floats that are not
- * negative order as the floats do. Nothing is kept but the counts: where the batch is more than one chunk the second round routes
- * it again, and gets the same bits (smoe_forward promises them). Memory is bounded by one pass, whatever the batch. */
+ * extra(eps) counts the distances s[k] - s_e < eps, so that the largest eps with at most m of them is the (m+1)-th
+ * smallest distance. There are up to 2^30 distances. A radix selection finds it by counting, in two rounds of 16 bits:
+ * bits of floats that are not negative order as the floats do. Nothing is kept but the counts: where the batch is more
+ * than one chunk the second round routes it again, and gets the same bits (smoe_forward promises them). Memory is
+ * bounded by one pass, whatever the batch. */
 #include "layer_internal.h"
 
 #include <float.h>
@@ -61,7 +62,8 @@ static float kth_largest(const float *scores, uint32_t count, uint32_t k)
     return heap[0];
 }
 
-/* The distances of one token's experts but the k best. Which of those that tie at s[k] are among the k best does not matter. */
+/* The distances of one token's experts but the k best. Which of those that tie at s[k] are among the k best does not
+ * matter. */
 static void count_token(calibration *c, const float *scores)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);
@@ -81,13 +83,14 @@ static void count_token(calibration *c, const float *scores)
 static smoe_result route_chunk(calibration *c, uint32_t first)
 {
     const size_t row = smoe_plan_get_desc(c->layer->plan)->d_model;
-    const smoe_result result = smoe_helper_forward(c->layer, &c->params, c->x + first * row, NULL, c->report, NULL, false);
+    const smoe_result result =
+        smoe_helper_forward(c->layer, &c->params, c->x + first * row, NULL, c->report, NULL, false);
 
     return result == SMOE_SUCCESS ? smoe_device_layer_logits(c->layer, c->scores) : result;
 }
 
-/* Counts the whole batch. Every chunk has the same number of tokens, so that all run the same kernels: the last one begins with
- * tokens that the one before it has counted. */
+/* Counts the whole batch. Every chunk has the same number of tokens, so that all run the same kernels: the last one
+ * begins with tokens that the one before it has counted. */
 static smoe_result count_batch(calibration *c, bool routed)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);
@@ -107,8 +110,8 @@ static smoe_result count_batch(calibration *c, bool routed)
     return result;
 }
 
-/* The digit of the rank-th smallest (from 0) and, in *below, how many have a smaller one; DIGIT_COUNT and all of them where there is
- * no such rank. */
+/* The digit of the rank-th smallest (from 0) and, in *below, how many have a smaller one; DIGIT_COUNT and all of them
+ * where there is no such rank. */
 static uint32_t find_digit(const calibration *c, uint64_t rank, uint64_t *below)
 {
     uint32_t digit = 0;
@@ -118,8 +121,8 @@ static uint32_t find_digit(const calibration *c, uint64_t rank, uint64_t *below)
     return digit;
 }
 
-/* How many distances the budget allows: the most whose mean over the tokens, in double as the caller gets it, is at most `extra`. The
- * product alone may be one off by its rounding: 0.29 * 100 < 29. */
+/* How many distances the budget allows: the most whose mean over the tokens, in double as the caller gets it, is at
+ * most `extra`. The product alone may be one off by its rounding: 0.29 * 100 < 29. */
 static uint64_t allowed_count(const smoe_plan_desc *plan, uint32_t tokens, double extra)
 {
     const uint64_t all = (uint64_t)tokens * (plan->expert_count - plan->top_k);
@@ -167,7 +170,8 @@ static smoe_result calibrate(calibration *c, double extra, float *eps, double *m
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);
     const smoe_host *host = &c->layer->device->instance.host;
     /* A pass is 2^15 tokens and a record 2^11 words at most, give or take: every size fits 32 bits. */
-    const size_t score_count = (size_t)c->chunk * plan->expert_count, word_count = (size_t)c->chunk * SMOE_REPORT_STRIDE(plan->max_active);
+    const size_t score_count = (size_t)c->chunk * plan->expert_count,
+                 word_count = (size_t)c->chunk * SMOE_REPORT_STRIDE(plan->max_active);
     smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
     uint64_t count = 0;
     float found = 0;
@@ -178,8 +182,8 @@ static smoe_result calibrate(calibration *c, double extra, float *eps, double *m
     if (c->report)
         result = select_eps(c, allowed_count(plan, c->tokens, extra), &found, &count);
     else
-        smoe_fail(&c->layer->device->instance.host, result, "smoe_device_layer_calibrate: no memory for the scores of %u tokens",
-                  c->chunk);
+        smoe_fail(&c->layer->device->instance.host, result,
+                  "smoe_device_layer_calibrate: no memory for the scores of %u tokens", c->chunk);
     smoe_host_free(host, c->report);
     smoe_host_free(host, c->scores);
     smoe_host_free(host, c->counts);
@@ -191,8 +195,8 @@ static smoe_result calibrate(calibration *c, double extra, float *eps, double *m
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, double extra,
-                                        float *eps, double *mean)
+smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_forward_params *params, const float *x,
+                                        double extra, float *eps, double *mean)
 {
     static const char call[] = "smoe_device_layer_calibrate";
     const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
@@ -206,13 +210,15 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
     if (result != SMOE_SUCCESS)
         return result;
     if (!(extra >= 0) || isinf(extra))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %g, must be finite and at least 0", call, extra);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %g, must be finite and at least 0", call,
+                         extra);
     smoe_plan_logits_offset(layer->plan, &pass_tokens);
     const uint32_t fewest = smoe_plan_get_desc(layer->plan)->min_tokens;
     if (pass_tokens < fewest && pass_tokens < params->token_count)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "%s: params.token_count is %u: one pass has %u of them, must have at least the plan's min_tokens, %u", call,
-                         params->token_count, pass_tokens, fewest);
+        return smoe_fail(
+            host, SMOE_ERROR_INVALID_ARGUMENT,
+            "%s: params.token_count is %u: one pass has %u of them, must have at least the plan's min_tokens, %u", call,
+            params->token_count, pass_tokens, fewest);
     calibration c = {
         .layer = layer,
         .params = *params,

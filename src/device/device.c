@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* The name of a function that the device does not have, or NULL. Vulkan 1.0 has them all, so that a device without one is broken. */
+/* The name of a function that the device does not have, or NULL. Vulkan 1.0 has them all, so that a device without one
+ * is broken. */
 static const char *load_table(PFN_vkGetDeviceProcAddr load, VkDevice object, smoe_helper_table *table)
 {
     struct VolkDeviceTable all;
@@ -39,8 +40,9 @@ static smoe_result find_queue_family(smoe_device *device)
     return SMOE_SUCCESS;
 }
 
-static smoe_result create_context(smoe_device *device, const smoe_device_desc *desc, const VkPhysicalDeviceFeatures2 *features,
-                                  const char *const *extensions, uint32_t extension_count)
+static smoe_result create_context(smoe_device *device, const smoe_device_desc *desc,
+                                  const VkPhysicalDeviceFeatures2 *features, const char *const *extensions,
+                                  uint32_t extension_count)
 {
     const smoe_context_desc info = {
         .get_instance_proc_addr = device->instance.loader.get_instance_proc_addr,
@@ -119,8 +121,9 @@ static smoe_result create_objects(smoe_device *device)
         .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
         .queueFamilyIndex = device->queue_family,
     };
-    smoe_result result = smoe_vulkan_check(
-        host, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool), "vkCreateCommandPool");
+    smoe_result result =
+        smoe_vulkan_check(host, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool),
+                          "vkCreateCommandPool");
     if (result != SMOE_SUCCESS)
         return result;
     device->command_pool = command_pool;
@@ -131,13 +134,15 @@ static smoe_result create_objects(smoe_device *device)
         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
         .commandBufferCount = 1,
     };
-    result = smoe_vulkan_check(host, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
-                               "vkAllocateCommandBuffers");
+    result = smoe_vulkan_check(
+        host, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
+        "vkAllocateCommandBuffers");
     if (result != SMOE_SUCCESS)
         return result;
 
     const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    result = smoe_vulkan_check(host, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence), "vkCreateFence");
+    result = smoe_vulkan_check(host, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence),
+                               "vkCreateFence");
     if (result != SMOE_SUCCESS)
         return result;
     device->fence = fence;
@@ -192,7 +197,8 @@ smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out)
         smoe_host_free(&host, device);
         return result;
     }
-    result = smoe_helper_select(&device->instance, desc->selector, desc->masked_capabilities, &device->physical_device, &device->info);
+    result = smoe_helper_select(&device->instance, desc->selector, desc->masked_capabilities, &device->physical_device,
+                                &device->info);
     if (result == SMOE_SUCCESS)
         result = create_vulkan_device(device, desc);
     if (result == SMOE_SUCCESS)

@@ -1,6 +1,6 @@
-/* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and both may
- * meet in one static link. Only src/base/host.c and volk_table.c of libsmoe are used here; the shared library has hidden
- * copies of them. */
+/* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and
+ * both may meet in one static link. Only src/base/host.c and volk_table.c of libsmoe are used here; the shared library
+ * has hidden copies of them. */
 #ifndef SMOE_DEVICE_INTERNAL_H
 #define SMOE_DEVICE_INTERNAL_H
 
@@ -8,7 +8,7 @@
 #include "base/host.h"
 #include "smoe/device.h"
 
-/* ---- loader.c: the system's Vulkan loader ------------------------------------------------------------------------------------ */
+/* ---- loader.c: the system's Vulkan loader ------------------------------------------------------------------------ */
 
 typedef struct smoe_helper_loader {
     void *library; /* NULL where the app gave its own entry */
@@ -19,7 +19,7 @@ typedef struct smoe_helper_loader {
 bool smoe_helper_loader_open(smoe_helper_loader *loader);
 void smoe_helper_loader_close(smoe_helper_loader *loader);
 
-/* ---- instance.c: instance, validation ------------------------------------------------------------------------------------------ */
+/* ---- instance.c: instance, validation ---------------------------------------------------------------------------- */
 
 #define SMOE_HELPER_INSTANCE_FUNCTIONS(FUNCTION)       \
     FUNCTION(vkDestroyInstance)                        \
@@ -38,44 +38,48 @@ typedef struct smoe_helper_instance {
     VkInstance handle;
     VkDebugUtilsMessengerEXT messenger;
     PFN_vkDestroyDebugUtilsMessengerEXT destroy_messenger;
-    uint32_t message_count; /* only through the atomic operations of instance.c: the layers may call from threads of their own */
+    /* only through the atomic operations of instance.c: the layers may call from threads of their own */
+    uint32_t message_count;
     SMOE_HELPER_INSTANCE_FUNCTIONS(SMOE_FUNCTION_MEMBER)
 } smoe_helper_instance;
 
-/* On failure everything is undone. The struct must not move while it lives: the messenger points to it. A loader that finds no
- * driver gives SMOE_ERROR_NO_DEVICE, sets *no_driver and logs nothing. */
+/* On failure everything is undone. The struct must not move while it lives: the messenger points to it. A loader that
+ * finds no driver gives SMOE_ERROR_NO_DEVICE, sets *no_driver and logs nothing. */
 smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_host *host,
-                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver);
+                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation,
+                                        bool *no_driver);
 void smoe_helper_instance_destroy(smoe_helper_instance *instance);
 uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);
 
 /* Behind what says that there is no device. */
 #define SMOE_HELPER_INSTALL "; a GPU needs its vendor's driver or Mesa's, and Mesa's lavapipe runs on any CPU"
 
-/* ---- select.c: physical devices ------------------------------------------------------------------------------------------- */
+/* ---- select.c: physical devices ---------------------------------------------------------------------------------- */
 
 /* An array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
 smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out);
 
-/* Finds the device of a selector (device.h) and describes it without the masked capabilities; the other devices are looked at so too. */
+/* Finds the device of a selector (device.h) and describes it without the masked capabilities; the other devices are
+ * looked at so too. */
 smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char *selector, uint32_t masked_capabilities,
                                VkPhysicalDevice *physical_device, smoe_device_info *info);
 
-/* ---- extensions.c ----------------------------------------------------------------------------------------------------------- */
+/* ---- extensions.c ------------------------------------------------------------------------------------------------ */
 
-/* The extensions of a device, or for NULL those of the loader and its drivers, or of a layer; of_loader lists the latter. *out: an
- * array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
-smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceExtensionProperties of_loader,
+/* The extensions of a device, or for NULL those of the loader and its drivers, or of a layer; of_loader lists the
+ * latter. *out: an array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
+smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance,
+                                        PFN_vkEnumerateInstanceExtensionProperties of_loader,
                                         VkPhysicalDevice physical_device, const char *layer, uint32_t *count,
                                         VkExtensionProperties **out);
 bool smoe_helper_extension_listed(const VkExtensionProperties *extensions, uint32_t count, const char *name);
 
-/* The recommended extensions that the device lists (smoe requires none), and VK_KHR_portability_subset where listed. *out: an array
- * to be released, whose strings are static. */
-smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t *count,
-                                        const char ***out);
+/* The recommended extensions that the device lists (smoe requires none), and VK_KHR_portability_subset where listed.
+ * *out: an array to be released, whose strings are static. */
+smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device,
+                                        uint32_t *count, const char ***out);
 
-/* ---- device.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- device.c ---------------------------------------------------------------------------------------------------- */
 
 #define SMOE_HELPER_DEVICE_FUNCTIONS(FUNCTION) \
     FUNCTION(vkDestroyDevice)                  \
@@ -141,13 +145,13 @@ struct smoe_device {
     smoe_helper_buffer staging; /* made at the first copy that needs it */
 };
 
-/* The stages' timestamps, then one before and one after the whole forward: a forward may take several passes, of which the stages'
- * cover the first. */
+/* The stages' timestamps, then one before and one after the whole forward: a forward may take several passes, of which
+ * the stages' cover the first. */
 #define SMOE_HELPER_QUERY_BEGIN (SMOE_STAGE_COUNT + 1)
 #define SMOE_HELPER_QUERY_END (SMOE_STAGE_COUNT + 2)
 #define SMOE_HELPER_QUERY_COUNT (SMOE_STAGE_COUNT + 3)
 
-/* ---- memory.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- memory.c ---------------------------------------------------------------------------------------------------- */
 
 typedef enum smoe_helper_access {
     SMOE_HELPER_ACCESS_NONE,  /* only the device's */
@@ -156,17 +160,18 @@ typedef enum smoe_helper_access {
 } smoe_helper_access;
 
 /* `name` is for the log. On failure the buffer is all zero. */
-smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size, VkBufferUsageFlags usage,
-                                      smoe_helper_access access, smoe_helper_buffer *out);
+smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size,
+                                      VkBufferUsageFlags usage, smoe_helper_access access, smoe_helper_buffer *out);
 void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer);
 
-/* Blocking copies, through the staging buffer where the host cannot reach the buffer. An upload begins at its start and is visible
- * to shader reads of later submissions; a download begins at `offset`. */
+/* Blocking copies, through the staging buffer where the host cannot reach the buffer. An upload begins at its start and
+ * is visible to shader reads of later submissions; a download begins at `offset`. */
 smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
                                smoe_type from_type, size_t count);
-smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to, size_t size);
+smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to,
+                                 size_t size);
 
-/* ---- submit.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- submit.c ---------------------------------------------------------------------------------------------------- */
 
 /* Starts the device's one command buffer over. */
 smoe_result smoe_helper_begin(smoe_device *device);

@@ -3,23 +3,26 @@
 
 #include <string.h>
 
-/* In vulkan_beta.h only, which asks for a definition of its own. Among the features that a device with it may lack, only events are of
- * any use to compute, and smoe has none; the others are about images, samplers and drawing. */
+/* In vulkan_beta.h only, which asks for a definition of its own. Among the features that a device with it may lack,
+ * only events are of any use to compute, and smoe has none; the others are about images, samplers and drawing. */
 #define PORTABILITY_SUBSET "VK_KHR_portability_subset"
 
-smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceExtensionProperties of_loader,
+smoe_result smoe_helper_extensions_list(const smoe_helper_instance *instance,
+                                        PFN_vkEnumerateInstanceExtensionProperties of_loader,
                                         VkPhysicalDevice physical_device, const char *layer, uint32_t *count,
                                         VkExtensionProperties **out)
 {
-    const char *call = physical_device ? "vkEnumerateDeviceExtensionProperties" : "vkEnumerateInstanceExtensionProperties";
+    const char *call =
+        physical_device ? "vkEnumerateDeviceExtensionProperties" : "vkEnumerateInstanceExtensionProperties";
     VkExtensionProperties *extensions = NULL;
     VkResult status;
 
     *count = 0;
     *out = NULL;
     for (;;) {
-        status = physical_device ? instance->vkEnumerateDeviceExtensionProperties(physical_device, layer, count, extensions)
-                                 : of_loader(layer, count, extensions);
+        status = physical_device
+                     ? instance->vkEnumerateDeviceExtensionProperties(physical_device, layer, count, extensions)
+                     : of_loader(layer, count, extensions);
         if (status == VK_SUCCESS && (extensions || *count == 0))
             break;
         smoe_host_free(&instance->host, extensions);
@@ -48,8 +51,8 @@ bool smoe_helper_extension_listed(const VkExtensionProperties *extensions, uint3
     return false;
 }
 
-smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t *count,
-                                        const char ***out)
+smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, VkPhysicalDevice physical_device,
+                                        uint32_t *count, const char ***out)
 {
     VkExtensionProperties *listed = NULL;
     uint32_t listed_count = 0, recommended_count = 0;
@@ -62,7 +65,8 @@ smoe_result smoe_helper_extensions_find(const smoe_helper_instance *instance, Vk
         return result;
     const char **names = smoe_host_alloc(&instance->host, recommended_count + 1, sizeof *names);
     if (!names)
-        result = smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the names of device extensions");
+        result =
+            smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the names of device extensions");
     for (uint32_t i = 0; names && i <= recommended_count; i++) {
         /* The specification demands the last one where it is listed. */
         const char *name = i < recommended_count ? recommended[i] : PORTABILITY_SUBSET;

@@ -7,8 +7,10 @@ static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uin
     device->table.vkCmdWriteTimestamp(device->command_buffer, stage, device->query_pool, query);
 }
 
-/* Records the forward, or for `route` its routing alone, so that what it writes can be read afterwards by the host and by copies. */
-static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params, bool route, bool timed)
+/* Records the forward, or for `route` its routing alone, so that what it writes can be read afterwards by the host and
+ * by copies. */
+static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
+                          bool route, bool timed)
 {
     smoe_device *device = layer->device;
     const smoe_timestamps timestamps = {device->query_pool, 0};
@@ -25,13 +27,15 @@ static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding,
         device->table.vkCmdResetQueryPool(device->command_buffer, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT);
         record_query(device, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, SMOE_HELPER_QUERY_BEGIN);
     }
-    result = (route ? smoe_route : smoe_forward)(device->command_buffer, layer->layer, binding, params, timed ? &timestamps : NULL);
+    result = (route ? smoe_route : smoe_forward)(device->command_buffer, layer->layer, binding, params,
+                                                 timed ? &timestamps : NULL);
     if (result != SMOE_SUCCESS)
         return result;
     if (timed)
         record_query(device, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, SMOE_HELPER_QUERY_END);
     device->table.vkCmdPipelineBarrier(device->command_buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                                       VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
+                                       VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &barrier, 0,
+                                       NULL, 0, NULL);
     return smoe_helper_end(device);
 }
 
@@ -45,8 +49,9 @@ static double ticks_to_nanoseconds(const smoe_device *device, uint64_t begin, ui
 static smoe_result read_stage_times(const smoe_device *device, smoe_timings *timings)
 {
     uint64_t ticks[SMOE_HELPER_QUERY_COUNT];
-    const VkResult status = device->table.vkGetQueryPoolResults(device->handle, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT,
-                                                                sizeof ticks, ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
+    const VkResult status =
+        device->table.vkGetQueryPoolResults(device->handle, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT,
+                                            sizeof ticks, ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
     const smoe_result result = smoe_vulkan_check(&device->instance.host, status, "vkGetQueryPoolResults");
     if (result != SMOE_SUCCESS)
         return result;
@@ -74,7 +79,8 @@ static bool can_time(const smoe_device_layer *layer, const smoe_forward_params *
     return layer->device->query_pool && params->token_count > 0;
 }
 
-smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call, const smoe_forward_params *params, uint32_t least)
+smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call,
+                                     const smoe_forward_params *params, uint32_t least)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
     const uint32_t count = params->token_count;
@@ -82,12 +88,12 @@ smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char 
     if ((count >= plan->min_tokens && count <= plan->max_tokens) || (count == 0 && least == 0))
         return SMOE_SUCCESS;
     return smoe_fail(&layer->device->instance.host, SMOE_ERROR_INVALID_ARGUMENT,
-                     "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call, count,
-                     least == 0 ? "0 or " : "", plan->min_tokens, plan->max_tokens);
+                     "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call,
+                     count, least == 0 ? "0 or " : "", plan->min_tokens, plan->max_tokens);
 }
 
-smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,
-                                smoe_timings *timings, bool with_totals)
+smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
+                                uint32_t *report, smoe_timings *timings, bool with_totals)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
     const bool timed = timings && can_time(layer, params);
@@ -115,8 +121,8 @@ smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_par
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
-                                      uint32_t *report, smoe_timings *timings)
+smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x,
+                                      float *y, uint32_t *report, smoe_timings *timings)
 {
     static const char call[] = "smoe_device_layer_forward";
     const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
@@ -125,7 +131,8 @@ smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forwa
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
                          !layer ? "layer" : !params ? "params" : "x");
     const smoe_result result = smoe_helper_check_tokens(layer, call, params, 0);
-    return result == SMOE_SUCCESS ? smoe_helper_forward(layer, params, x, y, report, timings, layer->has_totals) : result;
+    return result == SMOE_SUCCESS ? smoe_helper_forward(layer, params, x, y, report, timings, layer->has_totals)
+                                  : result;
 }
 
 smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
@@ -142,16 +149,17 @@ smoe_result smoe_device_layer_logits(smoe_device_layer *layer, float *logits)
     const VkDeviceSize offset = smoe_plan_logits_offset(layer->plan, &pass_tokens);
     if (layer->x_tokens > pass_tokens)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
-                         "smoe_device_layer_logits: the last forward had %u tokens, more than the %u of one pass", layer->x_tokens,
-                         pass_tokens);
+                         "smoe_device_layer_logits: the last forward had %u tokens, more than the %u of one pass",
+                         layer->x_tokens, pass_tokens);
     const size_t row = smoe_plan_get_desc(layer->plan)->expert_count * sizeof *logits;
     /* The forward's last barrier has made the workspace available to copies. */
-    return layer->x_tokens == 0 ? SMOE_SUCCESS
-                                : smoe_helper_download(layer->device, &layer->workspace, offset, logits, layer->x_tokens * row);
+    return layer->x_tokens == 0
+               ? SMOE_SUCCESS
+               : smoe_helper_download(layer->device, &layer->workspace, offset, logits, layer->x_tokens * row);
 }
 
-smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report, uint32_t count,
-                                     smoe_timings *timings)
+smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forward_params *params, bool report,
+                                     uint32_t count, smoe_timings *timings)
 {
     const smoe_host *host = layer ? &layer->device->instance.host : &smoe_host_silent;
 
@@ -163,8 +171,8 @@ smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forwar
                          "smoe_device_layer_repeat: comes after a smoe_device_layer_forward that succeeded");
     if (params->token_count > layer->x_tokens)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u", params->token_count,
-                         layer->x_tokens);
+                         "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u",
+                         params->token_count, layer->x_tokens);
     smoe_binding *binding;
     smoe_result result = smoe_helper_binding(
         layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (layer->has_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);

@@ -29,13 +29,17 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL receive_message(VkDebugUtilsMessageSeverit
 {
     smoe_helper_instance *instance = user;
     const bool error = severity >= VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
-    /* The loader uses the same channel, as "general", to complain about drivers of absent hardware: no finding about smoe. */
+    /* The loader uses the same channel, as "general", to complain about drivers of absent hardware: no finding about
+     * smoe. */
     const bool finding = (types & ~(VkDebugUtilsMessageTypeFlagsEXT)VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT) != 0;
 
     if (finding)
         atomic_add(&instance->message_count, 1);
     if (instance->host.log.message)
-        instance->host.log.message(instance->host.log.user, !finding ? SMOE_LOG_INFO : error ? SMOE_LOG_ERROR : SMOE_LOG_WARNING,
+        instance->host.log.message(instance->host.log.user,
+                                   !finding ? SMOE_LOG_INFO
+                                   : error  ? SMOE_LOG_ERROR
+                                            : SMOE_LOG_WARNING,
                                    data->pMessage);
     return VK_FALSE;
 }
@@ -45,7 +49,8 @@ uint32_t smoe_helper_message_count(const smoe_helper_instance *instance)
     return atomic_add((uint32_t *)&instance->message_count, 0);
 }
 
-static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkEnumerateInstanceLayerProperties enumerate_layers,
+static smoe_result find_validation(const smoe_helper_instance *instance,
+                                   PFN_vkEnumerateInstanceLayerProperties enumerate_layers,
                                    PFN_vkEnumerateInstanceExtensionProperties enumerate_extensions)
 {
     VkLayerProperties *layers = NULL;
@@ -72,7 +77,8 @@ static smoe_result find_validation(const smoe_helper_instance *instance, PFN_vkE
     if (status != VK_SUCCESS)
         return smoe_vulkan_check(&instance->host, status, "vkEnumerateInstanceLayerProperties");
     if (!found)
-        return smoe_fail(&instance->host, SMOE_ERROR_UNSUPPORTED, "validation: the layer " VALIDATION_LAYER " is not installed");
+        return smoe_fail(&instance->host, SMOE_ERROR_UNSUPPORTED,
+                         "validation: the layer " VALIDATION_LAYER " is not installed");
 
     result = smoe_helper_extensions_list(instance, enumerate_extensions, NULL, VALIDATION_LAYER, &count, &extensions);
     if (result != SMOE_SUCCESS)
@@ -129,7 +135,8 @@ static smoe_result open_loader(smoe_helper_instance *instance, PFN_vkGetInstance
         return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "no Vulkan loader on this system");
     load = instance->loader.get_instance_proc_addr;
     global->version = (PFN_vkEnumerateInstanceVersion)load(NULL, "vkEnumerateInstanceVersion");
-    global->extensions = (PFN_vkEnumerateInstanceExtensionProperties)load(NULL, "vkEnumerateInstanceExtensionProperties");
+    global->extensions =
+        (PFN_vkEnumerateInstanceExtensionProperties)load(NULL, "vkEnumerateInstanceExtensionProperties");
     global->layers = (PFN_vkEnumerateInstanceLayerProperties)load(NULL, "vkEnumerateInstanceLayerProperties");
     global->create = (PFN_vkCreateInstance)load(NULL, "vkCreateInstance");
     if (!global->version) /* Vulkan 1.1 brought it */
@@ -137,7 +144,8 @@ static smoe_result open_loader(smoe_helper_instance *instance, PFN_vkGetInstance
     if (!global->extensions || !global->layers || !global->create)
         return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "the Vulkan loader lacks functions of Vulkan 1.0");
 
-    const smoe_result result = smoe_vulkan_check(&instance->host, global->version(&version), "vkEnumerateInstanceVersion");
+    const smoe_result result =
+        smoe_vulkan_check(&instance->host, global->version(&version), "vkEnumerateInstanceVersion");
     if (result != SMOE_SUCCESS)
         return result;
     if (version < VK_API_VERSION_1_1)
@@ -154,8 +162,8 @@ typedef struct instance_extensions {
     VkInstanceCreateFlags flags;
 } instance_extensions;
 
-static smoe_result choose_extensions(const smoe_helper_instance *instance, const global_functions *global, bool validation,
-                                     instance_extensions *out)
+static smoe_result choose_extensions(const smoe_helper_instance *instance, const global_functions *global,
+                                     bool validation, instance_extensions *out)
 {
     VkExtensionProperties *listed;
     uint32_t count;
@@ -180,7 +188,8 @@ static VkDebugUtilsMessengerCreateInfoEXT describe_messenger(smoe_helper_instanc
 {
     return (VkDebugUtilsMessengerCreateInfoEXT){
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageSeverity =
+            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
         .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
                        VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
         .pfnUserCallback = receive_message,
@@ -189,11 +198,13 @@ static VkDebugUtilsMessengerCreateInfoEXT describe_messenger(smoe_helper_instanc
 }
 
 /* messenger: NULL without validation. */
-static smoe_result create_handle(smoe_helper_instance *instance, const global_functions *global, const instance_extensions *extensions,
+static smoe_result create_handle(smoe_helper_instance *instance, const global_functions *global,
+                                 const instance_extensions *extensions,
                                  const VkDebugUtilsMessengerCreateInfoEXT *messenger, bool *no_driver)
 {
     static const char *const layer_name = VALIDATION_LAYER;
-    static const VkValidationFeatureEnableEXT synchronization = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    static const VkValidationFeatureEnableEXT synchronization =
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
     const VkValidationFeaturesEXT validation = {
         .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
         .pNext = messenger, /* so that creation and destruction of the instance are covered too */
@@ -236,7 +247,8 @@ static smoe_result load_instance(smoe_helper_instance *instance)
 }
 
 smoe_result smoe_helper_instance_create(smoe_helper_instance *instance, const smoe_host *host,
-                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation, bool *no_driver)
+                                        PFN_vkGetInstanceProcAddr get_instance_proc_addr, bool validation,
+                                        bool *no_driver)
 {
     const VkDebugUtilsMessengerCreateInfoEXT messenger = describe_messenger(instance);
     global_functions global = {0};

@@ -22,21 +22,22 @@ static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
 }
 
 /* Part of a tensor, from element `first` on, in a buffer of its own. */
-static smoe_result upload_part(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from, uint64_t first,
-                               uint64_t count, smoe_helper_buffer *buffer)
+static smoe_result upload_part(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from,
+                               uint64_t first, uint64_t count, smoe_helper_buffer *buffer)
 {
     const unsigned char *data = from.data;
     const VkDeviceSize size = smoe_type_size(tensor->type, count);
-    smoe_result result = smoe_helper_buffer_create(layer->device, tensor->name, size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
-                                                   SMOE_HELPER_ACCESS_WRITE, buffer);
+    smoe_result result = smoe_helper_buffer_create(
+        layer->device, tensor->name, size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_upload(layer->device, buffer, tensor->type, data + smoe_type_size(from.type, first), from.type, (size_t)count);
+        result = smoe_helper_upload(layer->device, buffer, tensor->type, data + smoe_type_size(from.type, first),
+                                    from.type, (size_t)count);
     return result;
 }
 
 /* One buffer for each range of experts; *out: as smoe_weight.ranges wants them, the caller's to free. */
-static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from, uint32_t index,
-                                 smoe_buffer **out)
+static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from,
+                                 uint32_t index, smoe_buffer **out)
 {
     const smoe_host *host = &layer->device->instance.host;
     const uint64_t expert = tensor->element_count / tensor->shape[0];
@@ -47,10 +48,12 @@ static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tens
     smoe_result result = SMOE_SUCCESS;
 
     if (!ranges || !buffers)
-        return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_layer_create: no memory for the ranges of %s", tensor->name);
+        return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY,
+                         "smoe_device_layer_create: no memory for the ranges of %s", tensor->name);
     for (uint32_t r = 0; result == SMOE_SUCCESS && r < count; r++) {
         const uint32_t first = r * experts, rest = tensor->shape[0] - first;
-        result = upload_part(layer, tensor, from, first * expert, (rest < experts ? rest : experts) * expert, &buffers[r]);
+        result =
+            upload_part(layer, tensor, from, first * expert, (rest < experts ? rest : experts) * expert, &buffers[r]);
         ranges[r] = whole_buffer(&buffers[r]);
     }
     return result;
@@ -98,13 +101,15 @@ static smoe_result create_data(smoe_device_layer *layer)
     const VkBufferUsageFlags storage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
     smoe_binding *binding;
 
-    smoe_result result = smoe_helper_buffer_create(device, "x", rows_size, storage, SMOE_HELPER_ACCESS_WRITE, &layer->x);
+    smoe_result result =
+        smoe_helper_buffer_create(device, "x", rows_size, storage, SMOE_HELPER_ACCESS_WRITE, &layer->x);
     if (result == SMOE_SUCCESS)
         result = smoe_helper_buffer_create(device, "y", rows_size, storage, SMOE_HELPER_ACCESS_READ, &layer->y);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_buffer_create(device, "workspace", smoe_plan_workspace_size(layer->plan),
-                                           storage | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
-                                           SMOE_HELPER_ACCESS_NONE, &layer->workspace);
+        result =
+            smoe_helper_buffer_create(device, "workspace", smoe_plan_workspace_size(layer->plan),
+                                      storage | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
+                                      SMOE_HELPER_ACCESS_NONE, &layer->workspace);
     return result == SMOE_SUCCESS ? smoe_helper_binding(layer, 0, &binding) : result;
 }
 
@@ -113,17 +118,18 @@ smoe_result smoe_helper_ensure_totals(smoe_device_layer *layer)
     return layer->totals.handle
                ? SMOE_SUCCESS
                : smoe_helper_buffer_create(layer->device, "totals", smoe_plan_totals_size(layer->plan),
-                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT, SMOE_HELPER_ACCESS_READ,
-                                           &layer->totals);
+                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                                           SMOE_HELPER_ACCESS_READ, &layer->totals);
 }
 
 static smoe_result ensure_report(smoe_device_layer *layer)
 {
     const uint32_t tokens = smoe_plan_get_desc(layer->plan)->max_tokens;
 
-    return layer->report.handle ? SMOE_SUCCESS
-                                : smoe_helper_buffer_create(layer->device, "report", smoe_plan_report_size(layer->plan, tokens),
-                                                            VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_READ, &layer->report);
+    return layer->report.handle
+               ? SMOE_SUCCESS
+               : smoe_helper_buffer_create(layer->device, "report", smoe_plan_report_size(layer->plan, tokens),
+                                           VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_READ, &layer->report);
 }
 
 smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_binding **out)

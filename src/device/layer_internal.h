@@ -15,8 +15,10 @@ struct smoe_device_layer {
     smoe_device *device;
     smoe_plan *plan;
     smoe_layer *layer;
-    smoe_helper_buffer weights[SMOE_MAX_LAYER_TENSORS]; /* by smoe_layer_tensor_get's index; empty for those that are absent */
-    smoe_helper_buffer *ranges[SMOE_MAX_LAYER_TENSORS]; /* of tensors in ranges of experts: smoe_plan_range_count of them; else NULL */
+    /* by smoe_layer_tensor_get's index; empty for those that are absent */
+    smoe_helper_buffer weights[SMOE_MAX_LAYER_TENSORS];
+    /* of tensors in ranges of experts: smoe_plan_range_count of them; else NULL */
+    smoe_helper_buffer *ranges[SMOE_MAX_LAYER_TENSORS];
     smoe_helper_buffer x, y, workspace;
     smoe_helper_buffer report, totals;                 /* made when first wanted, as the bindings with them are */
     smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */
@@ -33,10 +35,12 @@ smoe_result smoe_helper_ensure_totals(smoe_device_layer *layer);
 smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_binding **out);
 
 /* smoe_device_layer_forward without the checks of its arguments; with_totals: whether it adds to them. */
-smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y, uint32_t *report,
-                                smoe_timings *timings, bool with_totals);
+smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
+                                uint32_t *report, smoe_timings *timings, bool with_totals);
 
-/* INVALID_ARGUMENT with a log line that begins with the call's name, unless params->token_count is least .. the plan's max_tokens. */
-smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call, const smoe_forward_params *params, uint32_t least);
+/* INVALID_ARGUMENT with a log line that begins with the call's name, unless params->token_count is least .. the plan's
+ * max_tokens. */
+smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call,
+                                     const smoe_forward_params *params, uint32_t least);
 
 #endif

@@ -12,15 +12,16 @@
 
 #define NO_TYPE UINT32_MAX
 
-/* Types with properties beyond these need features or uses that smoe does not have (protected, lazily allocated, AMD's uncached). */
-#define PLAIN_PROPERTIES                                                                                                       \
-    (VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |        \
-     VK_MEMORY_PROPERTY_HOST_CACHED_BIT)
+/* Types with properties beyond these need features or uses that smoe does not have (protected, lazily allocated, AMD's
+ * uncached). */
+#define PLAIN_PROPERTIES                                                                                               \
+    (VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |                                       \
+     VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT)
 
-/* The first type, which is the driver's preferred one, with all of the wanted and none of the unwanted properties, in a heap of at
- * least min_heap bytes. */
-static uint32_t find_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t type_bits, VkMemoryPropertyFlags wanted,
-                          VkMemoryPropertyFlags unwanted, VkDeviceSize min_heap)
+/* The first type, which is the driver's preferred one, with all of the wanted and none of the unwanted properties, in a
+ * heap of at least min_heap bytes. */
+static uint32_t find_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t type_bits,
+                          VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags unwanted, VkDeviceSize min_heap)
 {
     unwanted |= ~(VkMemoryPropertyFlags)PLAIN_PROPERTIES;
     for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
@@ -32,7 +33,8 @@ static uint32_t find_type(const VkPhysicalDeviceMemoryProperties *memory, uint32
     return NO_TYPE;
 }
 
-/* What memory must have for the host to use it directly; reading what is not cached is many times slower than a copy. */
+/* What memory must have for the host to use it directly; reading what is not cached is many times slower than a
+ * copy. */
 static VkMemoryPropertyFlags direct_properties(smoe_helper_access access)
 {
     VkMemoryPropertyFlags properties = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
@@ -41,12 +43,13 @@ static VkMemoryPropertyFlags direct_properties(smoe_helper_access access)
     return access == SMOE_HELPER_ACCESS_NONE ? 0 : properties;
 }
 
-/* Device memory, and if possible such as the host can use directly: where all of it is visible (a CPU, an integrated GPU, a
- * resizable BAR), not the small window of other discrete GPUs. */
+/* Device memory, and if possible such as the host can use directly: where all of it is visible (a CPU, an integrated
+ * GPU, a resizable BAR), not the small window of other discrete GPUs. */
 static uint32_t choose_type(const smoe_device *device, uint32_t type_bits, smoe_helper_access access)
 {
     const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    uint32_t type = find_type(&device->memory, type_bits, local | direct_properties(access), 0, device->info.device_memory_size);
+    uint32_t type =
+        find_type(&device->memory, type_bits, local | direct_properties(access), 0, device->info.device_memory_size);
 
     if (type == NO_TYPE)
         type = find_type(&device->memory, type_bits, local, 0, device->info.device_memory_size);
@@ -55,9 +58,10 @@ static uint32_t choose_type(const smoe_device *device, uint32_t type_bits, smoe_
     return type == NO_TYPE ? find_type(&device->memory, type_bits, 0, 0, 0) : type;
 }
 
-/* Memory for a created buffer, mapped if it has all of map_if, which is not 0. On failure the caller destroys the buffer. */
-static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t type, VkDeviceSize size, VkMemoryPropertyFlags map_if,
-                               smoe_helper_buffer *buffer)
+/* Memory for a created buffer, mapped if it has all of map_if, which is not 0. On failure the caller destroys the
+ * buffer. */
+static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t type, VkDeviceSize size,
+                               VkMemoryPropertyFlags map_if, smoe_helper_buffer *buffer)
 {
     const smoe_host *host = &device->instance.host;
     const VkMemoryAllocateInfo info = {
@@ -70,15 +74,18 @@ static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t t
     char call[96];
 
     snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, (unsigned long long)size);
-    smoe_result result = smoe_vulkan_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
+    smoe_result result =
+        smoe_vulkan_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
     if (result != SMOE_SUCCESS)
         return result;
     buffer->memory = memory;
-    result = smoe_vulkan_check(host, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0), "vkBindBufferMemory");
+    result = smoe_vulkan_check(host, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0),
+                               "vkBindBufferMemory");
     const VkMemoryPropertyFlags properties = device->memory.memoryTypes[type].propertyFlags;
     if (result != SMOE_SUCCESS || !map_if || (properties & map_if) != map_if)
         return result;
-    result = smoe_vulkan_check(host, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
+    result = smoe_vulkan_check(host, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+                               "vkMapMemory");
     if (result == SMOE_SUCCESS) {
         buffer->mapped = mapped;
         buffer->coherent = (properties & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) != 0;
@@ -100,10 +107,11 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
 
     const uint64_t most = smoe_context_device_info(device->context)->max_allocation_size;
     if (most && info.size > most)
-        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: %llu bytes, more than the device's maxMemoryAllocationSize of %llu",
-                         name, (unsigned long long)info.size, (unsigned long long)most);
-    const smoe_result result = smoe_vulkan_check(host, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle),
-                                                 "vkCreateBuffer");
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
+                         "%s: %llu bytes, more than the device's maxMemoryAllocationSize of %llu", name,
+                         (unsigned long long)info.size, (unsigned long long)most);
+    const smoe_result result =
+        smoe_vulkan_check(host, device->table.vkCreateBuffer(device->handle, &info, NULL, &handle), "vkCreateBuffer");
     if (result != SMOE_SUCCESS)
         return result;
     buffer->handle = handle;
@@ -112,20 +120,22 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size, VkBufferUsageFlags usage,
-                                      smoe_helper_access access, smoe_helper_buffer *out)
+smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size,
+                                      VkBufferUsageFlags usage, smoe_helper_access access, smoe_helper_buffer *out)
 {
     VkMemoryRequirements requirements;
 
     memset(out, 0, sizeof *out);
     if (access != SMOE_HELPER_ACCESS_NONE)
-        usage |= access == SMOE_HELPER_ACCESS_READ ? VK_BUFFER_USAGE_TRANSFER_SRC_BIT : VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+        usage |=
+            access == SMOE_HELPER_ACCESS_READ ? VK_BUFFER_USAGE_TRANSFER_SRC_BIT : VK_BUFFER_USAGE_TRANSFER_DST_BIT;
     smoe_result result = create_handle(device, name, size, usage, out, &requirements);
     if (result != SMOE_SUCCESS)
         goto fail;
     const uint32_t type = choose_type(device, requirements.memoryTypeBits, access);
     if (type == NO_TYPE)
-        result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it", name);
+        result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it",
+                           name);
     else
         result = bind_memory(device, name, type, requirements.size, direct_properties(access), out);
     if (result != SMOE_SUCCESS)
@@ -146,7 +156,7 @@ void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer)
     memset(buffer, 0, sizeof *buffer);
 }
 
-/* ---- copies --------------------------------------------------------------------------------------------------------- */
+/* ---- copies ------------------------------------------------------------------------------------------------------ */
 
 /* Cached for the sake of downloads, and not the device's own memory, of which the host may see a small window only. */
 static uint32_t choose_staging_type(const smoe_device *device, uint32_t type_bits)
@@ -157,7 +167,8 @@ static uint32_t choose_staging_type(const smoe_device *device, uint32_t type_bit
 
     if (type == NO_TYPE)
         type = find_type(&device->memory, type_bits, visible, local, 0);
-    return type == NO_TYPE ? find_type(&device->memory, type_bits, visible, 0, 0) : type; /* the specification promises one */
+    /* the specification promises one */
+    return type == NO_TYPE ? find_type(&device->memory, type_bits, visible, 0, 0) : type;
 }
 
 static smoe_result ensure_staging(smoe_device *device)
@@ -172,9 +183,11 @@ static smoe_result ensure_staging(smoe_device *device)
     if (result == SMOE_SUCCESS) {
         const uint32_t type = choose_staging_type(device, requirements.memoryTypeBits);
         if (type == NO_TYPE)
-            result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "the device has no memory that the host can reach");
+            result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED,
+                               "the device has no memory that the host can reach");
         else
-            result = bind_memory(device, "staging buffer", type, requirements.size, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT, &staging);
+            result = bind_memory(device, "staging buffer", type, requirements.size, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
+                                 &staging);
     }
     if (result != SMOE_SUCCESS)
         smoe_helper_buffer_destroy(device, &staging);
@@ -183,8 +196,8 @@ static smoe_result ensure_staging(smoe_device *device)
 }
 
 /* Copies between two buffers, and makes the result available to what may follow: shaders and the host. */
-static smoe_result copy(smoe_device *device, VkBuffer from, VkDeviceSize from_offset, VkBuffer to, VkDeviceSize to_offset,
-                        VkDeviceSize size)
+static smoe_result copy(smoe_device *device, VkBuffer from, VkDeviceSize from_offset, VkBuffer to,
+                        VkDeviceSize to_offset, VkDeviceSize size)
 {
     const VkBufferCopy region = {from_offset, to_offset, size};
     const VkMemoryBarrier barrier = {
@@ -197,8 +210,8 @@ static smoe_result copy(smoe_device *device, VkBuffer from, VkDeviceSize from_of
         return result;
     device->table.vkCmdCopyBuffer(device->command_buffer, from, to, 1, &region);
     device->table.vkCmdPipelineBarrier(device->command_buffer, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                                       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0,
-                                       NULL);
+                                       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+                                       &barrier, 0, NULL, 0, NULL);
     result = smoe_helper_end(device);
     return result == SMOE_SUCCESS ? smoe_helper_submit(device) : result;
 }
@@ -224,20 +237,24 @@ smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, 
         const smoe_result converted = smoe_type_convert(buffer->mapped, buffer_type, from, from_type, count);
         if (converted != SMOE_SUCCESS || buffer->coherent)
             return converted;
-        return smoe_vulkan_check(&device->instance.host, device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
+        return smoe_vulkan_check(&device->instance.host,
+                                 device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
                                  "vkFlushMappedMemoryRanges");
     }
     smoe_result result = ensure_staging(device);
     for (size_t at = 0; result == SMOE_SUCCESS && at < count; at += chunk) {
         const size_t now = count - at < chunk ? count - at : chunk;
-        result = smoe_type_convert(device->staging.mapped, buffer_type, (const unsigned char *)from + at * from_size, from_type, now);
+        result = smoe_type_convert(device->staging.mapped, buffer_type, (const unsigned char *)from + at * from_size,
+                                   from_type, now);
         if (result == SMOE_SUCCESS)
-            result = copy(device, device->staging.handle, 0, buffer->handle, (VkDeviceSize)at * to_size, (VkDeviceSize)now * to_size);
+            result = copy(device, device->staging.handle, 0, buffer->handle, (VkDeviceSize)at * to_size,
+                          (VkDeviceSize)now * to_size);
     }
     return result;
 }
 
-smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to, size_t size)
+smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to,
+                                 size_t size)
 {
     const size_t chunk = (size_t)STAGING_SIZE;
     smoe_result result = SMOE_SUCCESS;

@@ -26,7 +26,8 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
         }
         status = instance->vkEnumeratePhysicalDevices(instance->handle, count, devices);
     } while (status == VK_INCOMPLETE); /* one came between the two calls */
-    /* The loader's answer where drivers are installed and none finds its GPU (github.com/KhronosGroup/Vulkan-Loader, issue 104). */
+    /* The loader's answer where drivers are installed and none finds its GPU (github.com/KhronosGroup/Vulkan-Loader,
+     * issue 104). */
     if (status == VK_ERROR_INITIALIZATION_FAILED) {
         status = VK_SUCCESS;
         *count = 0;
@@ -41,11 +42,12 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
     return result;
 }
 
-static smoe_result describe(const smoe_helper_instance *instance, VkPhysicalDevice physical_device, uint32_t masked_capabilities,
-                            smoe_device_info *out)
+static smoe_result describe(const smoe_helper_instance *instance, VkPhysicalDevice physical_device,
+                            uint32_t masked_capabilities, smoe_device_info *out)
 {
-    const smoe_result result = smoe_physical_device_info(instance->loader.get_instance_proc_addr, instance->handle,
-                                                         instance->api_version, physical_device, masked_capabilities, out);
+    const smoe_result result =
+        smoe_physical_device_info(instance->loader.get_instance_proc_addr, instance->handle, instance->api_version,
+                                  physical_device, masked_capabilities, out);
     if (result != SMOE_SUCCESS)
         smoe_fail(&instance->host, result, "smoe_physical_device_info failed: %s", smoe_result_text(result));
     return result;
@@ -80,7 +82,7 @@ smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, c
     return result;
 }
 
-/* ---- selectors ------------------------------------------------------------------------------------------------------ */
+/* ---- selectors --------------------------------------------------------------------------------------------------- */
 
 static char lower(char c)
 {
@@ -179,7 +181,8 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
     if (result != SMOE_SUCCESS)
         return result;
     if (count == 0)
-        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "smoe_device_create: no Vulkan driver of this system finds a device" SMOE_HELPER_INSTALL);
+        return smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE,
+                         "smoe_device_create: no Vulkan driver of this system finds a device" SMOE_HELPER_INSTALL);
     infos = smoe_host_alloc(&instance->host, count, sizeof *infos);
     if (!infos)
         result = smoe_fail(&instance->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no memory for the list of devices");
@@ -192,8 +195,8 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
                                selector ? selector : "best", count,
                                !selector || !strcmp(selector, "best") ? ": none is usable" : "");
         else if (!infos[found].usable)
-            result = smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "selector: device %u (%s) is not usable: %s", found,
-                               infos[found].name, infos[found].reason);
+            result = smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "selector: device %u (%s) is not usable: %s",
+                               found, infos[found].name, infos[found].reason);
         else {
             *physical_device = devices[found];
             *info = infos[found];

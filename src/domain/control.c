@@ -8,7 +8,8 @@ uint64_t smoe_part_begin(uint64_t words)
     return smoe_align_up(words, 64);
 }
 
-smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count, uint64_t pass_tokens)
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count,
+                                 uint64_t pass_tokens)
 {
     const uint64_t T = pass_tokens, E = desc->expert_count, rows = T * desc->max_active, ranges = range_count;
     smoe_control c = {0};
@@ -16,26 +17,28 @@ smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_coun
         uint64_t *place;
         uint64_t words;
     } regions[] = {
-        /* {x, y, z, first tile} for expert_up of each range and for expert_down of each range: a VkDispatchIndirectCommand, and where the
-         * range's tiles begin in `tiles`. Workgroup (x, y, z) computes tile first + y + z * (workgroups along y). A workgroup past the
-         * range's tile count has nothing to do. */
+        /* {x, y, z, first tile} for expert_up of each range and for expert_down of each range: a
+         * VkDispatchIndirectCommand, and where the range's tiles begin in `tiles`. Workgroup (x, y, z) computes tile
+         * first + y + z * (workgroups along y). A workgroup past the range's tile count has nothing to do. */
         {&c.arguments, SMOE_ARGUMENTS_AT(ranges, SMOE_ARGUMENTS_UP)},
-        {&c.tile_counts, ranges},          /* tiles of each range */
-        {&c.active, T},                    /* how many experts are active for each token; 0 if it is not finite */
-        {&c.ids, rows},                    /* [T,A] in rank order */
-        {&c.weights, rows},                /* [T,A] float32 */
-        {&c.rows, rows},                   /* [T,A] the row of each active expert of each token */
-        {&c.row_tokens, rows},             /* the token of each row */
-        {&c.logits, T * E},                /* [T,E] float32 */
-        /* {expert, first row, row count, 0} by ascending expert. No tile is empty, so there are at most as many tiles as rows. */
+        {&c.tile_counts, ranges}, /* tiles of each range */
+        {&c.active, T},           /* how many experts are active for each token; 0 if it is not finite */
+        {&c.ids, rows},           /* [T,A] in rank order */
+        {&c.weights, rows},       /* [T,A] float32 */
+        {&c.rows, rows},          /* [T,A] the row of each active expert of each token */
+        {&c.row_tokens, rows},    /* the token of each row */
+        {&c.logits, T * E},       /* [T,E] float32 */
+        /* {expert, first row, row count, 0} by ascending expert. No tile is empty, so there are at most as many tiles
+           as rows. */
         {&c.tiles, SMOE_TILE_WORDS * rows},
         /* {gap (float32), order in bits 0 .. 15 with SMOE_REPORT_FLAG_* from bit 16} of each token, for the totals */
         {&c.notes, 2 * T},
         {&c.projected, T * desc->projection_width}, /* [T,p] float32 */
-        /* For each token: what each group takes from its experts' scores (float32; SMOE_GROUP_OUT if they may not be chosen), then the
-         * group gap (float32), then how many groups take part (0 if a group score is not finite). */
+        /* For each token: what each group takes from its experts' scores (float32; SMOE_GROUP_OUT if they may not be
+         * chosen), then the group gap (float32), then how many groups take part (0 if a group score is not finite). */
         {&c.groups, group_count ? T * SMOE_GROUP_WORDS((uint64_t)group_count) : 0},
-        {&c.shared_gate, T}, /* float32 logits of the shared expert's gate; the last region, since it begins a part of its own */
+        /* float32 logits of the shared expert's gate; the last region, since it begins a part of its own */
+        {&c.shared_gate, T},
     };
     for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
         *regions[i].place = regions[i].place == &c.shared_gate ? smoe_part_begin(c.words) : c.words;

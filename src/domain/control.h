@@ -6,14 +6,17 @@
 
 /* Where each region begins, in 32-bit words; control.c has their shapes. words: of the whole buffer. */
 typedef struct smoe_control {
-    uint64_t arguments, tile_counts, active, ids, weights, rows, row_tokens, logits, tiles, notes, projected, groups, shared_gate, words;
+    uint64_t arguments, tile_counts, active, ids, weights, rows, row_tokens, logits, tiles, notes, projected, groups,
+        shared_gate, words;
 } smoe_control;
 
 /* desc: with max_active resolved; group_count: 0 for none; pass_tokens: T, the buffer's capacity. */
-smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count, uint64_t pass_tokens);
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count,
+                                 uint64_t pass_tokens);
 
-/* Dispatches that nothing orders write parts of one buffer. Each sees only its own part, so that no driver and no validation layer takes
- * them for dependent: a part begins at a multiple of 256 bytes, the most that minStorageBufferOffsetAlignment may be. */
+/* Dispatches that nothing orders write parts of one buffer. Each sees only its own part, so that no driver and no
+ * validation layer takes them for dependent: a part begins at a multiple of 256 bytes, the most that
+ * minStorageBufferOffsetAlignment may be. */
 uint64_t smoe_part_begin(uint64_t words);
 
 #endif

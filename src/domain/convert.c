@@ -1,5 +1,5 @@
-/* Weights from one type to another: the one conversion of float16 (IEEE 754 binary16) and bfloat16 (the upper half of a float32) on the
- * host. */
+/* Weights from one type to another: the one conversion of float16 (IEEE 754 binary16) and bfloat16 (the upper half of a
+ * float32) on the host. */
 #include <string.h>
 
 #include "smoe/smoe.h"
@@ -35,7 +35,8 @@ static uint16_t half_of_float(float value)
         return (uint16_t)(sign | 0x7e00u | (size >> 13 & 0x3ffu));
     if (size >= 0x477ff000u) /* 65520 rounds to infinity */
         return (uint16_t)(sign | 0x7c00u);
-    if (size < 0x38800000u) /* below 2^-14: adding 0.5 leaves a multiple of 2^-24 in the fraction's low bits, rounded by the addition */
+    /* below 2^-14: adding 0.5 leaves a multiple of 2^-24 in the fraction's low bits, rounded by the addition */
+    if (size < 0x38800000u)
         return (uint16_t)(sign | (bits_of_float(float_of_bits(size) + 0.5f) - bits_of_float(0.5f)));
     /* Carries go from the fraction to the exponent, as they should. */
     return (uint16_t)(sign | ((size - (112u << 23) + 0xfffu + (size >> 13 & 1u)) >> 13));
@@ -83,7 +84,8 @@ smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smo
         memcpy(to, from, (size_t)smoe_type_size(to_type, count));
         return SMOE_SUCCESS;
     }
-    for (size_t i = 0; i < count; i++) /* float32 holds every value of the other types, so there is one rounding at most */
+    /* float32 holds every value of the other types, so there is one rounding at most */
+    for (size_t i = 0; i < count; i++)
         store(to, to_type, i, load(from, from_type, i));
     return SMOE_SUCCESS;
 }

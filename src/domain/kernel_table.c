@@ -6,7 +6,8 @@
 #define SMOE_CAPABILITY_SUBGROUP_TEAMS (SMOE_CAPABILITY_SUBGROUP_SHUFFLE | SMOE_CAPABILITY_SUBGROUP_BALLOT)
 
 /* Matrix units for bfloat16: the rest of what cooperative matrices need comes with those for float16. */
-#define SMOE_CAPABILITY_BFLOAT16_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
+#define SMOE_CAPABILITY_BFLOAT16_MATRICES                                                                              \
+    (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
 
 static const smoe_kernel_row rows[SMOE_KERNEL_COUNT] = {
 #define SMOE_KERNEL(name, source, arguments, capabilities, feature) \
@@ -23,12 +24,14 @@ const smoe_kernel_row *smoe_kernel_row_get(smoe_kernel kernel)
 bool smoe_kernel_runs(smoe_kernel kernel, const smoe_device_info *info)
 {
     const smoe_kernel_row *row = &rows[kernel];
-    /* Every capability that a kernel needs is one of subgroups. subgroup_size_min is 1 where the number of lanes is unknown, and where
-     * subgroups are of no use. */
-    return row->spirv_size > 0 && (row->capabilities & ~info->capabilities) == 0 && (row->capabilities == 0 || info->subgroup_size_min > 1);
+    /* Every capability that a kernel needs is one of subgroups. subgroup_size_min is 1 where the number of lanes is
+     * unknown, and where subgroups are of no use. */
+    return row->spirv_size > 0 && (row->capabilities & ~info->capabilities) == 0 &&
+           (row->capabilities == 0 || info->subgroup_size_min > 1);
 }
 
 bool smoe_subgroups_are_exact(const smoe_device_info *info)
 {
-    return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 || info->subgroup_size_min == info->subgroup_size_max;
+    return (info->capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0 ||
+           info->subgroup_size_min == info->subgroup_size_max;
 }

@@ -24,7 +24,8 @@ typedef struct smoe_kernel_row {
 
 const smoe_kernel_row *smoe_kernel_row_get(smoe_kernel kernel);
 
-/* Whether a device can run it: the capabilities are there, and, for a kernel with subgroup operations, so is a least number of lanes. */
+/* Whether a device can run it: the capabilities are there, and, for a kernel with subgroup operations, so is a least
+ * number of lanes. */
 bool smoe_kernel_runs(smoe_kernel kernel, const smoe_device_info *info);
 
 /* Whether every subgroup of a pipeline can be made to have subgroup_size_min lanes. */

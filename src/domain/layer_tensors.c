@@ -140,7 +140,8 @@ static bool is_given_rightly(const smoe_layer_tensor *tensor, smoe_host_weight a
     return false;
 }
 
-smoe_result smoe_host_weights_check(const smoe_plan_desc *plan, const smoe_host_weights *weights, char reason[SMOE_REASON_SIZE])
+smoe_result smoe_host_weights_check(const smoe_plan_desc *plan, const smoe_host_weights *weights,
+                                    char reason[SMOE_REASON_SIZE])
 {
     char unwanted[SMOE_REASON_SIZE];
     char *const text = reason ? reason : unwanted;

@@ -4,7 +4,8 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* The fewest tokens that reach a tile: its least rows on average, and a tile less than twice as high as any matrix's rows can be. */
+/* The fewest tokens that reach a tile: its least rows on average, and a tile less than twice as high as any matrix's
+ * rows can be. */
 static uint32_t least_tokens(const smoe_tile *tile, const smoe_rows *rows)
 {
     const double reached = ceil((double)tile->min_rows * rows->expert_count / rows->top_k);
@@ -14,7 +15,8 @@ static uint32_t least_tokens(const smoe_tile *tile, const smoe_rows *rows)
 /* A tile that is mostly past the last column idles: an earlier regime's instead. */
 static uint32_t without_idle_columns(const smoe_tuning *tuning, uint32_t regime, uint32_t columns)
 {
-    while (regime > 0 && tuning->regimes[regime].matmul == SMOE_MATMUL_TILED && columns <= tuning->regimes[regime].columns / 2u)
+    while (regime > 0 && tuning->regimes[regime].matmul == SMOE_MATMUL_TILED &&
+           columns <= tuning->regimes[regime].columns / 2u)
         regime--;
     return regime;
 }
@@ -46,16 +48,19 @@ uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint
 
 smoe_workgroups smoe_matmul_workgroups(const smoe_kernel_config *config, uint32_t columns, uint32_t token_count)
 {
-    return (smoe_workgroups){smoe_divide_up(columns, config->tile_columns), smoe_divide_up(token_count, config->tile_rows), 1};
+    return (smoe_workgroups){smoe_divide_up(columns, config->tile_columns),
+                             smoe_divide_up(token_count, config->tile_rows), 1};
 }
 
-static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe_tile *tile,
+                                        const smoe_matmul_stage *stage)
 {
     const bool shuffle = smoe_kernel_runs(stage->kernels->vector, info);
     const uint32_t most_team = shuffle ? info->subgroup_size_min : tile->workgroup_size;
     const uint32_t team = smoe_min_u32(tile->depth, most_team);
     /* Whole subgroups, whatever size the driver picks: lanes are numbered by them. */
-    const uint32_t workgroup_size = shuffle ? smoe_max_u32(tile->workgroup_size, info->subgroup_size_max) : tile->workgroup_size;
+    const uint32_t workgroup_size =
+        shuffle ? smoe_max_u32(tile->workgroup_size, info->subgroup_size_max) : tile->workgroup_size;
     return (smoe_kernel_config){
         .kernel = shuffle ? stage->kernels->vector : stage->kernels->vector_basic,
         .workgroup_size = workgroup_size,
@@ -64,7 +69,8 @@ static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe
         .tile_depth = team * smoe_matmul_load(stage),
         .thread_rows = tile->rows,
         .thread_columns = tile->thread_columns,
-        .shared_memory_size = shuffle ? 0 : 4 * (workgroup_size + 1) * tile->rows * tile->thread_columns * smoe_matmul_matrices(stage),
+        .shared_memory_size =
+            shuffle ? 0 : 4 * (workgroup_size + 1) * tile->rows * tile->thread_columns * smoe_matmul_matrices(stage),
     };
 }
 
@@ -85,7 +91,8 @@ static smoe_kernel_config tiled_config(const smoe_tile *tile, const smoe_matmul_
     };
 }
 
-static smoe_kernel_config broadcast_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+static smoe_kernel_config broadcast_config(const smoe_device_info *info, const smoe_tile *tile,
+                                           const smoe_matmul_stage *stage)
 {
     const uint32_t lanes = info->subgroup_size_min;
     const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / smoe_matmul_matrices(stage), 1);
@@ -104,7 +111,8 @@ static smoe_kernel_config broadcast_config(const smoe_device_info *info, const s
     };
 }
 
-static smoe_kernel_config tile_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+static smoe_kernel_config tile_config(const smoe_device_info *info, const smoe_tile *tile,
+                                      const smoe_matmul_stage *stage)
 {
     switch (tile->matmul) {
     case SMOE_MATMUL_VECTOR: return vector_config(info, tile, stage);
@@ -115,7 +123,8 @@ static smoe_kernel_config tile_config(const smoe_device_info *info, const smoe_t
     return smoe_cooperative_config(info, tile, stage);
 }
 
-smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage)
+smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile,
+                                      const smoe_matmul_stage *stage)
 {
     smoe_kernel_config config = tile_config(info, tile, stage);
     if (config.tile_rows == 0)

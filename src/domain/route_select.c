@@ -26,7 +26,8 @@ static smoe_kernel_config rank_config(uint32_t most_experts)
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape)
 {
     const uint32_t experts = smoe_power_of_two(shape->desc.expert_count);
-    const uint32_t most = smoe_tuning_find(info)->experts_per_lane * info->subgroup_size_min; /* beyond, shared memory */
+    /* beyond, shared memory */
+    const uint32_t most = smoe_tuning_find(info)->experts_per_lane * info->subgroup_size_min;
     const bool by_subgroup = smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info) && experts <= most;
     smoe_kernel_config config = by_subgroup ? subgroup_config(info, shape) : rank_config(experts);
     config.most_experts = experts;

@@ -50,7 +50,8 @@ static uint32_t all_features(const smoe_shape *shape)
 void smoe_selection_init(const smoe_device_info *info, const smoe_shape *shape, smoe_selection *out)
 {
     const uint32_t features = all_features(shape);
-    *out = (smoe_selection){.tuning = smoe_tuning_find(info), .expert_tuning = smoe_tuning_find_experts(info, &shape->desc)};
+    *out = (smoe_selection){.tuning = smoe_tuning_find(info),
+                            .expert_tuning = smoe_tuning_find_experts(info, &shape->desc)};
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
         if (smoe_step_runs(step, features))
             select_step(info, shape, step, out);
@@ -89,7 +90,8 @@ static void keep_reason(void *user, smoe_log_level level, const char *text)
 }
 
 /* The device without what its quirks forbid, and the shape that the plan has there. */
-static smoe_result describe(const smoe_host *host, const smoe_selection_desc *desc, smoe_device_info *mended, smoe_shape *shape)
+static smoe_result describe(const smoe_host *host, const smoe_selection_desc *desc, smoe_device_info *mended,
+                            smoe_shape *shape)
 {
     const smoe_device_info *info = desc->info;
     char broken[SMOE_REASON_SIZE];
@@ -124,7 +126,8 @@ smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_cho
         return result;
     const uint32_t least = shape.desc.min_tokens, most = shape.desc.max_tokens;
     if (desc->token_count < least || desc->token_count > most)
-        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "desc.token_count: %u, must be %u .. %u, the plan's min_tokens and max_tokens",
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "desc.token_count: %u, must be %u .. %u, the plan's min_tokens and max_tokens",
                          desc->token_count, least, most);
     smoe_selection_init(&info, &shape, &selection);
     put_choices(&selection, &shape, desc->token_count, choices);

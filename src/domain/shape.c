@@ -2,7 +2,8 @@
 
 #include "base/arithmetic.h"
 
-/* Regions of the workspace begin at multiples of this: the largest minStorageBufferOffsetAlignment that Vulkan allows. */
+/* Regions of the workspace begin at multiples of this: the largest minStorageBufferOffsetAlignment that Vulkan
+ * allows. */
 #define REGION_ALIGNMENT 256u
 
 static smoe_result check_number(const smoe_host *host, const char *name, uint32_t value, uint32_t least, uint32_t most)
@@ -18,14 +19,16 @@ static smoe_result check_router(const smoe_host *host, const smoe_plan_desc *des
         return check_number(host, "projection_width", desc->projection_width, 1, SMOE_MAX_WIDTH);
     if (desc->projection_width == 0)
         return SMOE_SUCCESS;
-    return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.projection_width: %u, must be 0 with the linear router",
-                     desc->projection_width);
+    return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                     "plan desc.projection_width: %u, must be 0 with the linear router", desc->projection_width);
 }
 
 /* name: that of the enumerator, NULL where the number is none. */
-static smoe_result check_named(const smoe_host *host, const char *field, const char *type, uint32_t value, const char *name)
+static smoe_result check_named(const smoe_host *host, const char *field, const char *type, uint32_t value,
+                               const char *name)
 {
-    return name ? SMOE_SUCCESS : smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be a %s", field, value, type);
+    return name ? SMOE_SUCCESS
+                : smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %u, must be a %s", field, value, type);
 }
 
 static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc)
@@ -49,9 +52,10 @@ static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc
         if (result != SMOE_SUCCESS)
             return result;
         if (precision != SMOE_PRECISION_FLOAT32 && precision != smoe_type_precision(types[i].type))
-            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                             "plan desc.precision: %u, must be SMOE_PRECISION_FLOAT32 or the one of every matrix, but %s is %s",
-                             (uint32_t)precision, types[i].field, name);
+            return smoe_fail(
+                host, SMOE_ERROR_INVALID_ARGUMENT,
+                "plan desc.precision: %u, must be SMOE_PRECISION_FLOAT32 or the one of every matrix, but %s is %s",
+                (uint32_t)precision, types[i].field, name);
     }
     return SMOE_SUCCESS;
 }
@@ -62,8 +66,8 @@ static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *des
     if (groups <= 1)
         return check_number(host, "top_groups", desc->top_groups, 0, groups);
     if (groups > desc->expert_count || desc->expert_count % groups != 0)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.group_count: %u, must divide expert_count, %u", groups,
-                         desc->expert_count);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.group_count: %u, must divide expert_count, %u",
+                         groups, desc->expert_count);
     const uint32_t least = smoe_divide_up(desc->top_k, desc->expert_count / groups); /* as many groups hold k experts */
     return check_number(host, "top_groups", desc->top_groups, least, groups);
 }
@@ -77,19 +81,22 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         (result = check_number(host, "top_k", desc->top_k, 1, desc->expert_count)) != SMOE_SUCCESS ||
         (result = check_number(host, "max_tokens", desc->max_tokens, 1, SMOE_MAX_TOKENS)) != SMOE_SUCCESS ||
         (result = check_number(host, "min_tokens", desc->min_tokens, 0, desc->max_tokens)) != SMOE_SUCCESS ||
-        (result = check_named(host, "router", "smoe_router", (uint32_t)desc->router, smoe_router_name(desc->router))) != SMOE_SUCCESS ||
-        (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) != SMOE_SUCCESS ||
+        (result = check_named(host, "router", "smoe_router", (uint32_t)desc->router, smoe_router_name(desc->router))) !=
+            SMOE_SUCCESS ||
+        (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) !=
+            SMOE_SUCCESS ||
         (result = check_named(host, "activation", "smoe_activation", (uint32_t)desc->activation,
                               smoe_activation_name(desc->activation))) != SMOE_SUCCESS ||
         (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
-        (result = check_types(host, desc)) != SMOE_SUCCESS ||
-        (result = check_router(host, desc)) != SMOE_SUCCESS ||
+        (result = check_types(host, desc)) != SMOE_SUCCESS || (result = check_router(host, desc)) != SMOE_SUCCESS ||
         (result = check_groups(host, desc)) != SMOE_SUCCESS)
         return result;
     if (desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !desc->gated)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
     if (desc->shared_gate && desc->shared_hidden == 0)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.shared_gate: must be false where shared_hidden is 0");
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "plan desc.shared_gate: must be false where shared_hidden is 0");
     return desc->max_active == 0 ? SMOE_SUCCESS
                                  : check_number(host, "max_active", desc->max_active, desc->top_k, desc->expert_count);
 }
@@ -113,12 +120,14 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].size > limit)
-            return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: the %s's %llu bytes exceed maxStorageBufferRange, %llu",
-                             rules[i].name, (unsigned long long)rules[i].size, (unsigned long long)limit);
+            return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
+                             "plan desc: the %s's %llu bytes exceed maxStorageBufferRange, %llu", rules[i].name,
+                             (unsigned long long)rules[i].size, (unsigned long long)limit);
     return SMOE_SUCCESS;
 }
 
-/* What a range of experts must fit: what a shader sees at once, and what an app can allocate for a buffer of its own. */
+/* What a range of experts must fit: what a shader sees at once, and what an app can allocate for a buffer of its
+ * own. */
 static uint64_t range_limit(const smoe_device_info *info, const char **name)
 {
     const bool allocation = info->max_allocation_size > 0 && info->max_allocation_size < info->max_storage_buffer_range;
@@ -155,8 +164,8 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     return SMOE_SUCCESS;
 }
 
-/* What the workspace may come to, its parts' alignment aside, unless the smallest pass needs more: more passes cost less than
- * gigabytes that an app must find. */
+/* What the workspace may come to, its parts' alignment aside, unless the smallest pass needs more: more passes cost
+ * less than gigabytes that an app must find. */
 #define WORKSPACE_BUDGET (512ull << 20)
 
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
@@ -192,12 +201,13 @@ static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uin
 
 static bool within_budget(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return 4 * (control_words(shape, pass_tokens) + hidden_elements(shape, pass_tokens) + output_elements(shape, pass_tokens)) <=
+    return 4 * (control_words(shape, pass_tokens) + hidden_elements(shape, pass_tokens) +
+                output_elements(shape, pass_tokens)) <=
            WORKSPACE_BUDGET;
 }
 
-/* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but the last has
- * the same count, and it must begin at an aligned place in x, y and the report. */
+/* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but
+ * the last has the same count, and it must begin at an aligned place in x, y and the report. */
 static smoe_result split_passes(const smoe_host *host, const smoe_device_info *info, smoe_shape *shape)
 {
     const smoe_plan_desc *desc = &shape->desc;
@@ -214,7 +224,8 @@ static smoe_result split_passes(const smoe_host *host, const smoe_device_info *i
     shape->pass_tokens = low;
     if (low < desc->max_tokens) {
         const uint64_t alignment = info->min_storage_buffer_offset_alignment;
-        while ((4ull * unit * desc->d_model) % alignment || (4ull * unit * SMOE_REPORT_STRIDE((uint64_t)desc->max_active)) % alignment)
+        while ((4ull * unit * desc->d_model) % alignment ||
+               (4ull * unit * SMOE_REPORT_STRIDE((uint64_t)desc->max_active)) % alignment)
             unit *= 2; /* ends: alignment is a power of two, at most 256 */
         shape->pass_tokens = low / unit * unit;
         if (shape->pass_tokens == 0 && unit <= desc->max_tokens && pass_fits(info, shape, unit))
@@ -222,13 +233,15 @@ static smoe_result split_passes(const smoe_host *host, const smoe_device_info *i
     }
     if (shape->pass_tokens == 0)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
-                         "plan desc: max_tokens %u with max_active %u: not even one pass of the fewest tokens that begin aligned, %u, fits "
+                         "plan desc: max_tokens %u with max_active %u: not even one pass of the fewest tokens that "
+                         "begin aligned, %u, fits "
                          "maxStorageBufferRange, %llu bytes",
                          desc->max_tokens, desc->max_active, unit, (unsigned long long)info->max_storage_buffer_range);
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc, smoe_shape *out)
+smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc,
+                            smoe_shape *out)
 {
     smoe_result result = check_desc(host, desc);
     if (result != SMOE_SUCCESS)
@@ -238,7 +251,8 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     if (desc->max_active == 0)
         out->desc.max_active = desc->expert_count;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
-    if ((result = check_whole(host, info, out)) != SMOE_SUCCESS || (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
+    if ((result = check_whole(host, info, out)) != SMOE_SUCCESS ||
+        (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
         (result = split_passes(host, info, out)) != SMOE_SUCCESS)
         return result;
     out->control = smoe_control_layout(&out->desc, out->range_count, out->group_count, out->pass_tokens);
@@ -250,8 +264,10 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     const uint64_t routed = (uint64_t)out->pass_tokens * out->desc.max_active;
     const bool shared = desc->shared_hidden > 0;
     out->shared_gate_offset = 4 * out->control.shared_gate;
-    out->shared_hidden_offset = out->hidden_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_hidden) : out->hidden_size);
-    out->shared_rows_offset = out->rows_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_model) : out->rows_size);
+    out->shared_hidden_offset =
+        out->hidden_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_hidden) : out->hidden_size);
+    out->shared_rows_offset =
+        out->rows_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_model) : out->rows_size);
     out->workspace_size = out->rows_offset + out->rows_size;
     return SMOE_SUCCESS;
 }

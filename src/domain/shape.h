@@ -1,5 +1,5 @@
-/* A layer's shape and everything that follows from it and a device's limits: passes, ranges of experts, the workspace's layout.
- * Pure arithmetic. */
+/* A layer's shape and everything that follows from it and a device's limits: passes, ranges of experts, the workspace's
+ * layout. Pure arithmetic. */
 #ifndef SMOE_DOMAIN_SHAPE_H
 #define SMOE_DOMAIN_SHAPE_H
 
@@ -16,8 +16,9 @@ typedef struct smoe_shape {
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
     uint64_t hidden_offset, hidden_size;
     uint64_t rows_offset, rows_size;
-    /* Where the shared expert's parts of control, hidden rows and experts' rows begin, in bytes from the workspace's start. They have
-     * descriptors of their own, so they are aligned. Without a shared expert hidden and rows have no such part: it begins at their end. */
+    /* Where the shared expert's parts of control, hidden rows and experts' rows begin, in bytes from the workspace's
+     * start. They have descriptors of their own, so they are aligned. Without a shared expert hidden and rows have no
+     * such part: it begins at their end. */
     uint64_t shared_gate_offset, shared_hidden_offset, shared_rows_offset;
     uint64_t workspace_size;
 } smoe_shape;
@@ -25,9 +26,10 @@ typedef struct smoe_shape {
 /* Tokens per pass at most: keeps every dispatch dimension that counts tokens below 65535. */
 #define SMOE_MAX_PASS_TOKENS 32768u
 
-/* Errors: INVALID_ARGUMENT for a description that breaks a rule of smoe_plan_desc, UNSUPPORTED for one beyond the device's limits;
- * the log line says which. */
-smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc, smoe_shape *out);
+/* Errors: INVALID_ARGUMENT for a description that breaks a rule of smoe_plan_desc, UNSUPPORTED for one beyond the
+ * device's limits; the log line says which. */
+smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc,
+                            smoe_shape *out);
 
 /* Experts in a range: range_experts, or fewer in the last. */
 uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range);

@@ -13,9 +13,9 @@
 /* Ids of specialisation constants. */
 enum { SMOE_CONSTANTS(SMOE_CONSTANT_ID) SMOE_CONSTANT_COUNT };
 
-/* A kernel with its constants: all that a pipeline is made from. It depends on the device and on classes of shapes, never on a width, k or
- * a token count, so that plans share pipelines. A constant that the kernel does not look at follows from the others, or is 0: equal
- * pipelines have equal configurations. */
+/* A kernel with its constants: all that a pipeline is made from. It depends on the device and on classes of shapes,
+ * never on a width, k or a token count, so that plans share pipelines. A constant that the kernel does not look at
+ * follows from the others, or is 0: equal pipelines have equal configurations. */
 typedef struct smoe_kernel_config {
     smoe_kernel kernel;
     uint32_t required_subgroup_size; /* for the pipeline; 0 = any */
@@ -27,8 +27,9 @@ typedef struct smoe_kernel_config {
     };
 } smoe_kernel_config;
 
-#define SMOE_CHECK_CONSTANT(id, NAME, name, value)                                                                                    \
-    _Static_assert(offsetof(smoe_kernel_config, name) == offsetof(smoe_kernel_config, constants) + 4 * (id), "ids count up from 0");
+#define SMOE_CHECK_CONSTANT(id, NAME, name, value)                                                                     \
+    _Static_assert(offsetof(smoe_kernel_config, name) == offsetof(smoe_kernel_config, constants) + 4 * (id),           \
+                   "ids count up from 0");
 SMOE_CONSTANTS(SMOE_CHECK_CONSTANT)
 #undef SMOE_CHECK_CONSTANT
 #undef SMOE_CONSTANT_FIELD
@@ -41,12 +42,15 @@ typedef struct smoe_workgroups {
 
 /* How tokens become the rows of a matrix. */
 typedef struct smoe_rows {
-    uint32_t top_k, expert_count; /* of expert_count matrices, top_k get each token; 1 and 1: the one matrix gets every token */
-    uint32_t columns;             /* outputs of a matrix, where a tile may be too wide for them; UINT32_MAX: not asked */
+    /* of expert_count matrices, top_k get each token; 1 and 1: the one matrix gets every token */
+    uint32_t top_k, expert_count;
+    /* outputs of a matrix, where a tile may be too wide for them; UINT32_MAX: not asked */
+    uint32_t columns;
 } smoe_rows;
 
-/* The regime of the tuning table for token_count tokens: the last one whose least rows a matrix gets when tokens choose evenly, of those
- * with tiles that are less than twice as high as any matrix's rows can be and not mostly past the last column. */
+/* The regime of the tuning table for token_count tokens: the last one whose least rows a matrix gets when tokens choose
+ * evenly, of those with tiles that are less than twice as high as any matrix's rows can be and not mostly past the last
+ * column. */
 uint32_t smoe_regime_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t token_count);
 /* Those of every count from first to last: bit i for regime i. */
 uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t first, uint32_t last);
@@ -80,13 +84,16 @@ static inline uint32_t smoe_matmul_load(const smoe_matmul_stage *stage)
     return 16 / (uint32_t)smoe_type_size(stage->type, 1);
 }
 
-smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
+smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile,
+                                      const smoe_matmul_stage *stage);
 
-/* Whether the device can run the cooperative kernels for a 16-bit type, in any build and in this one; and which of its shapes they take. */
+/* Whether the device can run the cooperative kernels for a 16-bit type, in any build and in this one; and which of its
+ * shapes they take. */
 bool smoe_cooperative_fits(const smoe_device_info *info, smoe_type type);
 bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type);
 const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_type type); /* NULL: none */
-smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile, const smoe_matmul_stage *stage);
+smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile,
+                                           const smoe_matmul_stage *stage);
 
 /* The stages that multiply no matrices, and the cosine router's logits, as stage_table.c asks for them. */
 smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape);

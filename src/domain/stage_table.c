@@ -92,14 +92,16 @@ static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)
     };
 }
 
-smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, smoe_step step)
+smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
+                                    smoe_step step)
 {
     switch (step) {
     case SMOE_STEP_ROUTE_LOGITS_COSINE: return smoe_route_logits_cosine_config(shape);
     case SMOE_STEP_ROUTE_GROUP: return smoe_route_group_config(shape);
     case SMOE_STEP_ROUTE_SELECT: return smoe_route_select_config(info, shape);
     case SMOE_STEP_TOTALS: return smoe_totals_config(info, shape);
-    case SMOE_STEP_SORT: return smoe_sort_config(info, shape, smoe_step_config(info, shape, tile, SMOE_STEP_EXPERT_UP).tile_rows);
+    case SMOE_STEP_SORT:
+        return smoe_sort_config(info, shape, smoe_step_config(info, shape, tile, SMOE_STEP_EXPERT_UP).tile_rows);
     case SMOE_STEP_COMBINE: return smoe_combine_config(info, shape);
     case SMOE_STEP_ROUTE_PROJECT:
     case SMOE_STEP_ROUTE_LOGITS:
@@ -114,7 +116,8 @@ smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_sha
     return smoe_matmul_config(info, tile, &stage);
 }
 
-smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step, uint32_t token_count)
+smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step,
+                                     uint32_t token_count)
 {
     const uint32_t columns = smoe_step_columns(&shape->desc, step);
     switch (step) {

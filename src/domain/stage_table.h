@@ -1,11 +1,12 @@
-/* The one table of stages: what each dispatches, when, and with which kernels. Selection, the plan's pipelines, the recording and its
- * timestamps read it. */
+/* The one table of stages: what each dispatches, when, and with which kernels. Selection, the plan's pipelines, the
+ * recording and its timestamps read it. */
 #ifndef SMOE_DOMAIN_STAGE_TABLE_H
 #define SMOE_DOMAIN_STAGE_TABLE_H
 
 #include "stage.h"
 
-/* A step: a kernel that a stage dispatches. Most stages have one, some another for the shared expert. In the order of a forward. */
+/* A step: a kernel that a stage dispatches. Most stages have one, some another for the shared expert. In the order of a
+ * forward. */
 typedef enum smoe_step {
     SMOE_STEP_ROUTE_PROJECT,
     SMOE_STEP_ROUTE_LOGITS, /* the linear router's */
@@ -45,8 +46,8 @@ typedef struct smoe_step_row {
     smoe_stage stage;
     uint32_t needs; /* SMOE_HAS_*, all of them */
     smoe_step_tiles tiles;
-    /* The axes of what it reads and writes per row: D, H, E, S (the shared expert's hidden width), P (the projection's) or 1; 0: none.
-     * Of a matrix multiplication K and N. */
+    /* The axes of what it reads and writes per row: D, H, E, S (the shared expert's hidden width), P (the projection's)
+     * or 1; 0: none. Of a matrix multiplication K and N. */
     char depth, columns;
     const smoe_matmul_kernels *kernels; /* of a matrix multiplication, else NULL */
     size_t type; /* of its weights: the place in smoe_plan_desc; 0: float32 */
@@ -66,9 +67,11 @@ uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step);
 smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step);
 
 /* Which kernel with which constants. tile: NULL for SMOE_TILES_NONE. */
-smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile, smoe_step step);
+smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
+                                    smoe_step step);
 
 /* Over one pass of so many tokens. EXPERT_UP and EXPERT_DOWN are dispatched indirectly. */
-smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step, uint32_t token_count);
+smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step,
+                                     uint32_t token_count);
 
 #endif

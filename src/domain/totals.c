@@ -3,7 +3,8 @@
 #include "base/arithmetic.h"
 #include "stage.h"
 
-/* Tokens of a workgroup: many, since each workgroup adds its counts in global memory once, few enough that a pass has several. */
+/* Tokens of a workgroup: many, since each workgroup adds its counts in global memory once, few enough that a pass has
+ * several. */
 #define TOKENS 1024u
 
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape)

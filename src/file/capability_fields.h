@@ -67,9 +67,10 @@ static const smoe_capability_field smoe_capability_fields[] = {
 #define SMOE_CAPABILITY_VERSION_KEY "smoe_device"
 #define SMOE_CAPABILITY_MAX_SIZE (UINT64_C(1) << 53)
 
-/* Reads a key's value into its field, or into the fields that its kind says. FILE, and a line that begins with the key. */
-smoe_result smoe_capability_read_value(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,
-                                       smoe_device_info *out);
+/* Reads a key's value into its field, or into the fields that its kind says. FILE, and a line that begins with the
+ * key. */
+smoe_result smoe_capability_read_value(const smoe_file_host *host, const smoe_capability_field *field,
+                                       smoe_json_span value, smoe_device_info *out);
 smoe_result smoe_capability_read_whole(const smoe_file_host *host, const char *key, smoe_json_span value, uint64_t most,
                                        uint64_t *out);
 

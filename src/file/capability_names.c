@@ -47,6 +47,7 @@ const char *smoe_device_type_name(VkPhysicalDeviceType type)
 const char *smoe_matrix_shape_text(const smoe_matrix_shape *shape, char text[SMOE_MATRIX_SHAPE_TEXT_SIZE])
 {
     const char *type = smoe_type_name(shape->type);
-    snprintf(text, SMOE_MATRIX_SHAPE_TEXT_SIZE, "%ux%ux%u %s", shape->rows, shape->columns, shape->depth, type ? type : "unknown");
+    snprintf(text, SMOE_MATRIX_SHAPE_TEXT_SIZE, "%ux%ux%u %s", shape->rows, shape->columns, shape->depth,
+             type ? type : "unknown");
     return text;
 }

@@ -7,7 +7,7 @@
 
 #define REFUSE(...) smoe_file_fail(host, SMOE_ERROR_FILE, __VA_ARGS__)
 
-/* ---- the object ---------------------------------------------------------------------------------------------------- */
+/* ---- the object -------------------------------------------------------------------------------------------------- */
 
 typedef struct members {
     smoe_json_span values[SMOE_CAPABILITY_FIELD_COUNT], version; /* size 0: missing */
@@ -46,12 +46,13 @@ static smoe_result check_members(const smoe_file_host *host, const members *foun
     uint64_t version;
     if (found->version.size == 0)
         return REFUSE("%s: missing; is this a capability file?", SMOE_CAPABILITY_VERSION_KEY);
-    const smoe_result result = smoe_capability_read_whole(host, SMOE_CAPABILITY_VERSION_KEY, found->version, 1000000000, &version);
+    const smoe_result result =
+        smoe_capability_read_whole(host, SMOE_CAPABILITY_VERSION_KEY, found->version, 1000000000, &version);
     if (result != SMOE_SUCCESS)
         return result;
     if (version != SMOE_CAPABILITY_FILE_VERSION)
-        return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: version %llu, this smoe reads %d", SMOE_CAPABILITY_VERSION_KEY,
-                              (unsigned long long)version, SMOE_CAPABILITY_FILE_VERSION);
+        return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: version %llu, this smoe reads %d",
+                              SMOE_CAPABILITY_VERSION_KEY, (unsigned long long)version, SMOE_CAPABILITY_FILE_VERSION);
     if (found->unknown)
         return REFUSE("%.40s: no key of a capability file", found->unknown);
     if (found->twice)
@@ -59,7 +60,7 @@ static smoe_result check_members(const smoe_file_host *host, const members *foun
     return SMOE_SUCCESS;
 }
 
-/* ---- rules --------------------------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------------------------------- */
 
 static bool has_shape(const smoe_device_info *info, smoe_type type)
 {
@@ -81,7 +82,8 @@ static smoe_result check_together(const smoe_file_host *host, const smoe_device_
     if (matrices && !has_shape(info, SMOE_TYPE_FLOAT16))
         return REFUSE("capabilities: cooperative_matrix needs one of matrix_shapes for float16");
     if (bfloat16 && !(matrices && has_shape(info, SMOE_TYPE_BFLOAT16)))
-        return REFUSE("capabilities: cooperative_matrix_bfloat16 needs cooperative_matrix, and one of matrix_shapes for bfloat16");
+        return REFUSE("capabilities: cooperative_matrix_bfloat16 needs cooperative_matrix, and one of matrix_shapes "
+                      "for bfloat16");
     if (!matrices && info->matrix_shape_count > 0)
         return REFUSE("matrix_shapes: must be empty without cooperative_matrix among capabilities");
     return SMOE_SUCCESS;
@@ -108,12 +110,13 @@ static smoe_result check_rules(const smoe_file_host *host, smoe_device_info *inf
     return result;
 }
 
-/* ---- texts and files ----------------------------------------------------------------------------------------------- */
+/* ---- texts and files --------------------------------------------------------------------------------------------- */
 
 /* Takes the text apart. */
 static smoe_result read_object(const smoe_file_host *host, char *text, size_t size, smoe_device_info *out)
 {
-    static const char mark[] = "\xef\xbb\xbf"; /* some editors put it before UTF-8, and RFC 8259 lets readers pass over it */
+    /* some editors put it before UTF-8, and RFC 8259 lets readers pass over it */
+    static const char mark[] = "\xef\xbb\xbf";
     const size_t skipped = size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
     const smoe_json_cursor object = smoe_json_enter((smoe_json_span){text + skipped, size - skipped});
     members found;
@@ -164,7 +167,10 @@ smoe_result smoe_capability_file_parse(const char *text, size_t size, const char
     if (!smoe_file_host_init(host, allocator, log, name ? name : "smoe_capability_file_parse"))
         return SMOE_ERROR_INVALID_ARGUMENT;
     if (!text || !name || !out)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL", !text ? "text" : name ? "out" : "name");
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL",
+                              !text  ? "text"
+                              : name ? "out"
+                                     : "name");
     char *copy = smoe_file_allocate(host, ROOM);
     if (!copy)
         return smoe_file_out_of_memory(host, ROOM);
@@ -174,7 +180,8 @@ smoe_result smoe_capability_file_parse(const char *text, size_t size, const char
     return result;
 }
 
-smoe_result smoe_capability_file_read(const char *path, const smoe_allocator *allocator, const smoe_log *log, smoe_device_info *out)
+smoe_result smoe_capability_file_read(const char *path, const smoe_allocator *allocator, const smoe_log *log,
+                                      smoe_device_info *out)
 {
     smoe_file_host own, *host = &own;
     if (out)

@@ -7,7 +7,7 @@
 
 #define REFUSE(...) smoe_file_fail(host, SMOE_ERROR_FILE, __VA_ARGS__)
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 smoe_result smoe_capability_read_whole(const smoe_file_host *host, const char *key, smoe_json_span value, uint64_t most,
                                        uint64_t *out)
@@ -108,7 +108,8 @@ static smoe_result read_type(const smoe_file_host *host, const smoe_capability_f
             *(VkPhysicalDeviceType *)out = (VkPhysicalDeviceType)type;
             return SMOE_SUCCESS;
         }
-    return REFUSE("%s: must be \"other\", \"integrated GPU\", \"discrete GPU\", \"virtual GPU\" or \"CPU\"", field->key);
+    return REFUSE("%s: must be \"other\", \"integrated GPU\", \"discrete GPU\", \"virtual GPU\" or \"CPU\"",
+                  field->key);
 }
 
 static smoe_result read_real(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,
@@ -130,7 +131,7 @@ static smoe_result read_truth(const smoe_file_host *host, const smoe_capability_
     return SMOE_SUCCESS;
 }
 
-/* ---- arrays -------------------------------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------------------------------ */
 
 /* False at the end, and for what is no array. */
 static bool next_element(smoe_json_cursor *array, smoe_json_span *value)
@@ -155,8 +156,8 @@ static smoe_result read_counts(const smoe_file_host *host, const smoe_capability
     return result;
 }
 
-static smoe_result read_capabilities(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,
-                                     void *out)
+static smoe_result read_capabilities(const smoe_file_host *host, const smoe_capability_field *field,
+                                     smoe_json_span value, void *out)
 {
     smoe_json_cursor array = smoe_json_enter(value);
     smoe_json_span element;
@@ -165,8 +166,9 @@ static smoe_result read_capabilities(const smoe_file_host *host, const smoe_capa
         return REFUSE("%s: must be an array of strings", field->key);
     for (*capabilities = 0; next_element(&array, &element); *capabilities |= one)
         if (!smoe_capability_find(text_of(element), &one))
-            return REFUSE("%s: every element must be the name of a capability that this smoe knows, as smoe-devices prints them",
-                          field->key);
+            return REFUSE(
+                "%s: every element must be the name of a capability that this smoe knows, as smoe-devices prints them",
+                field->key);
     return SMOE_SUCCESS;
 }
 
@@ -183,7 +185,8 @@ static bool parse_matrix(const char *text, smoe_matrix_shape *out)
         at = end + (*end != '\0');
     }
     /* no leading zero, nothing left out, nothing behind; matrix units have no float32 */
-    return smoe_type_find(at, &out->type) && out->type != SMOE_TYPE_FLOAT32 && strcmp(smoe_matrix_shape_text(out, again), text) == 0;
+    return smoe_type_find(at, &out->type) && out->type != SMOE_TYPE_FLOAT32 &&
+           strcmp(smoe_matrix_shape_text(out, again), text) == 0;
 }
 
 static smoe_result read_matrices(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,
@@ -199,11 +202,13 @@ static smoe_result read_matrices(const smoe_file_host *host, const smoe_capabili
         return REFUSE("%s: must be an array of at most %u strings", field->key, SMOE_MAX_MATRIX_SHAPES);
     for (info->matrix_shape_count = 0; next_element(&array, &element); info->matrix_shape_count++)
         if (!parse_matrix(text_of(element), &info->matrix_shapes[info->matrix_shape_count]))
-            return REFUSE("%s: every element must be a string like \"16x16x16 float16\" or \"8x8x8 bfloat16\"", field->key);
+            return REFUSE("%s: every element must be a string like \"16x16x16 float16\" or \"8x8x8 bfloat16\"",
+                          field->key);
     return SMOE_SUCCESS;
 }
 
-typedef smoe_result (*field_reader)(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value, void *out);
+typedef smoe_result (*field_reader)(const smoe_file_host *host, const smoe_capability_field *field,
+                                    smoe_json_span value, void *out);
 
 static const field_reader readers[SMOE_KIND_COUNT] = {
     [SMOE_KIND_TEXT] = read_text,       [SMOE_KIND_TYPE] = read_type,       [SMOE_KIND_HEX] = read_hex,
@@ -213,8 +218,8 @@ static const field_reader readers[SMOE_KIND_COUNT] = {
     [SMOE_KIND_MATRICES] = read_matrices,
 };
 
-smoe_result smoe_capability_read_value(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,
-                                       smoe_device_info *out)
+smoe_result smoe_capability_read_value(const smoe_file_host *host, const smoe_capability_field *field,
+                                       smoe_json_span value, smoe_device_info *out)
 {
     return readers[field->kind](host, field, value, (char *)out + field->offset);
 }

@@ -73,7 +73,8 @@ static void put_value(smoe_sink *out, const smoe_capability_field *field, const 
     case SMOE_KIND_REAL: put_real(out, *(const float *)value); break;
     case SMOE_KIND_TRUTH: smoe_sink_text(out, *(const bool *)value ? "true" : "false"); break;
     case SMOE_KIND_VERSION:
-        put(out, "\"%u.%u.%u\"", VK_API_VERSION_MAJOR(*number), VK_API_VERSION_MINOR(*number), VK_API_VERSION_PATCH(*number));
+        put(out, "\"%u.%u.%u\"", VK_API_VERSION_MAJOR(*number), VK_API_VERSION_MINOR(*number),
+            VK_API_VERSION_PATCH(*number));
         break;
     case SMOE_KIND_UUID: put_uuid(out, value, field->size); break;
     case SMOE_KIND_COUNTS: put(out, "[%u, %u, %u]", number[0], number[1], number[2]); break;
@@ -119,8 +120,8 @@ smoe_result smoe_capability_file_text(const smoe_device_info *info, const smoe_l
     smoe_sink out = {NULL, 0};
     put_info(&out, info);
     if (text && *size < out.size)
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "size: there is room for %zu bytes, %llu are needed", *size,
-                              (unsigned long long)out.size);
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "size: there is room for %zu bytes, %llu are needed",
+                              *size, (unsigned long long)out.size);
     *size = (size_t)out.size;
     out = (smoe_sink){text, 0};
     if (text)

@@ -57,13 +57,15 @@ static smoe_result find_format(smoe_checkpoint *checkpoint)
     char known[256];
     list_formats(known, sizeof known);
     if (type)
-        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_UNSUPPORTED, "config.json: model_type is \"%.40s\"; smoe knows %s", type,
-                              known);
-    return smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "%s, and the tensors' names are not Tutel's: no format of %s",
+        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_UNSUPPORTED,
+                              "config.json: model_type is \"%.40s\"; smoe knows %s", type, known);
+    return smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE,
+                          "%s, and the tensors' names are not Tutel's: no format of %s",
                           checkpoint->config.text ? "config.json has no model_type" : "there is no config.json", known);
 }
 
-smoe_result smoe_checkpoint_open(const char *path, const smoe_allocator *allocator, const smoe_log *log, smoe_checkpoint **out)
+smoe_result smoe_checkpoint_open(const char *path, const smoe_allocator *allocator, const smoe_log *log,
+                                 smoe_checkpoint **out)
 {
     smoe_file_host host;
     if (out)

@@ -14,7 +14,8 @@ typedef struct setting {
 static setting find_setting(const smoe_checkpoint *checkpoint, const smoe_config_row *row)
 {
     setting s = {SMOE_CHECKPOINT_CONFIG, row->key ? row->key : "format", row->absent, false};
-    const smoe_file_pair *pair = row->key ? smoe_file_find_pair(checkpoint->config.pairs, checkpoint->config.count, row->key) : NULL;
+    const smoe_file_pair *pair =
+        row->key ? smoe_file_find_pair(checkpoint->config.pairs, checkpoint->config.count, row->key) : NULL;
     const char *metadata = row->key ? smoe_layer_file_metadata(checkpoint->single, row->key) : NULL;
     if (pair) {
         s.text = pair->value;
@@ -28,7 +29,8 @@ static setting find_setting(const smoe_checkpoint *checkpoint, const smoe_config
 
 static smoe_result refuse(const smoe_checkpoint_reading *r, const setting *s, smoe_result result, const char *rule)
 {
-    return smoe_file_fail(&r->checkpoint->host, result, "%s: %s is \"%.40s\", but must be %s", s->source, s->key, s->text, rule);
+    return smoe_file_fail(&r->checkpoint->host, result, "%s: %s is \"%.40s\", but must be %s", s->source, s->key,
+                          s->text, rule);
 }
 
 static smoe_result read_count(const smoe_checkpoint_reading *r, const setting *s, uint32_t largest, uint32_t *out)
@@ -48,8 +50,9 @@ static smoe_result agree(const smoe_checkpoint_reading *r, const setting *s, uin
     uint64_t value;
     if (smoe_file_parse_integer(s->text, &value) && value == length)
         return SMOE_SUCCESS;
-    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "%s: %s is \"%.40s\", but the tensors of layer %u have %llu", s->source,
-                          s->key, s->text, r->layer, (unsigned long long)length);
+    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                          "%s: %s is \"%.40s\", but the tensors of layer %u have %llu", s->source, s->key, s->text,
+                          r->layer, (unsigned long long)length);
 }
 
 /* Several shared experts lie in one. Files are lenient about its width, which a setting of its own may give. */
@@ -59,8 +62,9 @@ static smoe_result agree_shared(const smoe_checkpoint_reading *r, const setting 
     uint64_t count;
     if (smoe_file_parse_integer(s->text, &count) && (count > 0) == there)
         return SMOE_SUCCESS;
-    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "%s: %s is \"%.40s\", but layer %u has %s shared expert", s->source, s->key,
-                          s->text, r->layer, there ? "a" : "no");
+    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                          "%s: %s is \"%.40s\", but layer %u has %s shared expert", s->source, s->key, s->text,
+                          r->layer, there ? "a" : "no");
 }
 
 static smoe_result read_renormalize(smoe_checkpoint_reading *r, const setting *s)
@@ -140,7 +144,8 @@ static smoe_result apply(smoe_checkpoint_reading *r, const smoe_config_row *row,
 
 static bool only_repeats(smoe_config_field field)
 {
-    return field == SMOE_CONFIG_EXPERTS || field == SMOE_CONFIG_MODEL || field == SMOE_CONFIG_HIDDEN || field == SMOE_CONFIG_SHARED_WIDTH;
+    return field == SMOE_CONFIG_EXPERTS || field == SMOE_CONFIG_MODEL || field == SMOE_CONFIG_HIDDEN ||
+           field == SMOE_CONFIG_SHARED_WIDTH;
 }
 
 /* An option stands in for the row; true where there is one. */
@@ -165,20 +170,21 @@ static smoe_result check_plan(smoe_checkpoint_reading *r)
     smoe_plan_desc *plan = &r->out->plan;
     const bool own_k = r->options && r->options->top_k, own_activation = r->options && r->options->activation;
     if (plan->top_k > plan->expert_count)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options.top_k is %u, but layer %u has %u experts", plan->top_k, r->layer,
-                              plan->expert_count);
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options.top_k is %u, but layer %u has %u experts",
+                              plan->top_k, r->layer, plan->expert_count);
     if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
         return smoe_file_fail(host, own_activation ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_ERROR_FILE,
                               "activation swiglu_clamped needs gated experts, and layer %u's are not", r->layer);
-    const smoe_result result =
-        smoe_file_check_groups(host, "config.json: n_group", "topk_group", plan->expert_count, plan->group_count, plan->top_groups,
-                               own_k ? 0 : plan->top_k);
+    const smoe_result result = smoe_file_check_groups(host, "config.json: n_group", "topk_group", plan->expert_count,
+                                                      plan->group_count, plan->top_groups, own_k ? 0 : plan->top_k);
     if (plan->group_count <= 1)
         plan->group_count = plan->top_groups = 0;
-    const uint32_t reachable = plan->group_count ? plan->expert_count / plan->group_count * plan->top_groups : plan->expert_count;
+    const uint32_t reachable =
+        plan->group_count ? plan->expert_count / plan->group_count * plan->top_groups : plan->expert_count;
     if (result == SMOE_SUCCESS && plan->top_k > reachable)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options.top_k is %u, but the groups chosen in layer %u have %u experts",
-                              plan->top_k, r->layer, reachable);
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "options.top_k is %u, but the groups chosen in layer %u have %u experts", plan->top_k,
+                              r->layer, reachable);
     return result;
 }
 
@@ -197,18 +203,21 @@ smoe_result smoe_layer_configure(smoe_checkpoint_reading *r)
     r->out->params = smoe_forward_defaults();
     r->out->params.token_count = 1;
     smoe_result result = SMOE_SUCCESS;
-    for (const smoe_config_row *row = r->checkpoint->table->config; result == SMOE_SUCCESS && row->field != SMOE_CONFIG_END; row++) {
+    for (const smoe_config_row *row = r->checkpoint->table->config;
+         result == SMOE_SUCCESS && row->field != SMOE_CONFIG_END; row++) {
         const setting s = find_setting(r->checkpoint, row);
         if (apply_option(r, row) || (!s.text && only_repeats(row->field)))
             continue;
         if (s.no_scalar)
-            result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                                    "config.json: %s is null, or no string, number, true or false: no default stands in for that", s.key);
+            result = smoe_file_fail(
+                &r->checkpoint->host, SMOE_ERROR_FILE,
+                "config.json: %s is null, or no string, number, true or false: no default stands in for that", s.key);
         else if (!s.text) /* only what an option can give is without a default */
-            result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT,
-                                    "neither config.json nor the file's metadata has %s: options.top_k and options.activation give what "
-                                    "a checkpoint leaves open",
-                                    s.key);
+            result = smoe_file_fail(
+                &r->checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT,
+                "neither config.json nor the file's metadata has %s: options.top_k and options.activation give what "
+                "a checkpoint leaves open",
+                s.key);
         else
             result = apply(r, row, &s);
     }

@@ -57,7 +57,8 @@ static smoe_result copy_piece(const smoe_checkpoint_reading *r, const smoe_piece
     smoe_tensor_type_weights(piece->entry->tensor.type, &scatter.from); /* as when the tensors were found */
     for (const char *letter = row->axes; *letter; letter++) {
         uint64_t stride = 0;
-        if (*letter == '2') /* the partner's slot lies behind this one; both offsets are multiples of the element's size */
+        /* the partner's slot lies behind this one; both offsets are multiples of the element's size */
+        if (*letter == '2')
             stride = (r->slots[smoe_slot_partner(row->slot)].offset - slot->offset) / slot->element_size;
         else if (smoe_layer_axis(*letter) >= 0)
             stride = stride_of(r, &tensor, *letter);
@@ -67,8 +68,8 @@ static smoe_result copy_piece(const smoe_checkpoint_reading *r, const smoe_piece
     const uint64_t first = strchr(row->name, '#') ? piece->expert * stride_of(r, &tensor, 'E') : 0;
     scatter.out = r->out->memory + slot->offset + first * slot->element_size;
     if (!smoe_system_file_seek(shard->stream.stream, shard->headers->data_offset + piece->entry->begin))
-        return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE, "tensor \"%.200s\": the file cannot be read there",
-                              piece->entry->tensor.name);
+        return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE,
+                              "tensor \"%.200s\": the file cannot be read there", piece->entry->tensor.name);
     return smoe_file_scatter(&shard->headers->host, &shard->stream, &scatter, piece->entry->tensor.name);
 }
 
@@ -86,7 +87,8 @@ static void set_weights(smoe_checkpoint_reading *r)
     for (int i = 0; i < SMOE_SLOT_COUNT; i++) {
         smoe_layer_tensor tensor;
         if (r->slots[i].there && smoe_slot_tensor(r, (smoe_slot)i, &tensor))
-            smoe_host_weights_set(&r->out->weights, &tensor, (smoe_host_weight){r->out->memory + r->slots[i].offset, tensor.type});
+            smoe_host_weights_set(&r->out->weights, &tensor,
+                                  (smoe_host_weight){r->out->memory + r->slots[i].offset, tensor.type});
     }
 }
 

@@ -1,4 +1,5 @@
-/* The formats of checkpoints as data: which tensors a layer has, and what config.json says about it. The table is checkpoint_table.c. */
+/* The formats of checkpoints as data: which tensors a layer has, and what config.json says about it. The table is
+ * checkpoint_table.c. */
 #ifndef SMOE_CHECKPOINT_FORMAT_H
 #define SMOE_CHECKPOINT_FORMAT_H
 
@@ -29,10 +30,11 @@ typedef enum smoe_slot {
 
 typedef struct smoe_tensor_row {
     smoe_slot slot;
-    const char *name; /* after the layer's prefix; # is the expert's number: one tensor for each expert, which has no axis E */
-    /* The tensor's axes in the order of the file, each a letter: E experts, D d_model, H d_hidden, P projection_width, S shared_hidden,
-     * 1 a length of one. An order that is not the slot's is transposed. A 2 beside H or S makes one axis of the two in the file: 2H is
-     * w1's H rows and then w3's, H2 has them in turns. */
+    /* after the layer's prefix; # is the expert's number: one tensor for each expert, which has no axis E */
+    const char *name;
+    /* The tensor's axes in the order of the file, each a letter: E experts, D d_model, H d_hidden, P projection_width,
+     * S shared_hidden, 1 a length of one. An order that is not the slot's is transposed. A 2 beside H or S makes one
+     * axis of the two in the file: 2H is w1's H rows and then w3's, H2 has them in turns. */
     const char *axes;
     const char *with; /* the row is read exactly where this tensor is; NULL: always */
 } smoe_tensor_row;
@@ -60,12 +62,14 @@ typedef enum smoe_config_field {
 typedef struct smoe_config_row {
     smoe_config_field field;
     const char *key;    /* NULL: not in config.json, `absent` holds */
-    const char *absent; /* where the key is absent (null is refused); NULL: it must be there, unless it only repeats what the tensors say */
+    /* where the key is absent (null is refused); NULL: it must be there, unless it only repeats what the tensors say */
+    const char *absent;
 } smoe_config_row;
 
 typedef struct smoe_checkpoint_table {
     const char *model_type;        /* of config.json; "tutel": no configuration, known by its tensors' names */
-    const char *block;             /* how the prefix of a layer ends, before its number; NULL: anything with a number in it */
+    /* how the prefix of a layer ends, before its number; NULL: anything with a number in it */
+    const char *block;
     const smoe_tensor_row *tensors; /* until a name of NULL; the first ones give E and D */
     const smoe_config_row *config; /* until SMOE_CONFIG_END */
 } smoe_checkpoint_table;

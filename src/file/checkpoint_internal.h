@@ -36,27 +36,29 @@ struct smoe_checkpoint {
     uint32_t name_count;
 };
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 /* Memory for folder and name after one another; NULL without memory. */
 char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const char *name);
 
-/* The members of a JSON object in a file, values that are no scalars as NULL; or of the object that is its member `of`, which must all be
- * strings. Absent (out is left empty) is no error where `may_be_absent`. */
-smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of, bool may_be_absent,
-                                  smoe_json_pairs *out);
+/* The members of a JSON object in a file, values that are no scalars as NULL; or of the object that is its member `of`,
+ * which must all be strings. Absent (out is left empty) is no error where `may_be_absent`. */
+smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of,
+                                  bool may_be_absent, smoe_json_pairs *out);
 
 /* Fills single or index, and names. */
 smoe_result smoe_checkpoint_read_names(smoe_checkpoint *checkpoint, const char *file);
 const smoe_checkpoint_name *smoe_checkpoint_find(const smoe_checkpoint *checkpoint, const char *name);
 
-/* Where the layer begins in the names of its tensors: the first prefix_size characters of *of. FILE and INVALID_ARGUMENT with a line
- * that says which layers there are. */
-smoe_result smoe_checkpoint_prefix(const smoe_checkpoint *checkpoint, uint32_t layer, const char **of, size_t *prefix_size);
+/* Where the layer begins in the names of its tensors: the first prefix_size characters of *of. FILE and
+ * INVALID_ARGUMENT with a line that says which layers there are. */
+smoe_result smoe_checkpoint_prefix(const smoe_checkpoint *checkpoint, uint32_t layer, const char **of,
+                                   size_t *prefix_size);
 /* The layer that a tensor is the router of; false for any other tensor. */
-bool smoe_checkpoint_router_of(const smoe_checkpoint_table *table, const char *name, uint32_t *layer, size_t *prefix_size);
+bool smoe_checkpoint_router_of(const smoe_checkpoint_table *table, const char *name, uint32_t *layer,
+                               size_t *prefix_size);
 
-/* ---- one layer ----------------------------------------------------------------------------------------------------- */
+/* ---- one layer --------------------------------------------------------------------------------------------------- */
 
 enum { SMOE_AXIS_E, SMOE_AXIS_D, SMOE_AXIS_H, SMOE_AXIS_P, SMOE_AXIS_S, SMOE_AXIS_COUNT };
 
@@ -107,7 +109,8 @@ typedef struct smoe_checkpoint_reading {
     smoe_piece *pieces;
     uint32_t piece_count, piece_capacity;
     smoe_slot_memory slots[SMOE_SLOT_COUNT];
-    bool typed[SMOE_TYPE_FIELDS], mixed[SMOE_TYPE_FIELDS]; /* of the plan's types: a matrix was seen; they are of several types */
+    /* of the plan's types: a matrix was seen; they are of several types */
+    bool typed[SMOE_TYPE_FIELDS], mixed[SMOE_TYPE_FIELDS];
     smoe_checkpoint_layer *out;
 } smoe_checkpoint_reading;
 
@@ -124,19 +127,21 @@ smoe_result smoe_layer_copy(smoe_checkpoint_reading *r);
 int smoe_layer_axis(char letter);
 /* prefix + name, with the expert's number in place of #; in r->name, valid until the next call. */
 const char *smoe_layer_name(smoe_checkpoint_reading *r, const char *name, uint32_t expert);
-/* The layer's tensor that a slot is, with the widths and types that are known by now. False for a slot that is none: one number. */
+/* The layer's tensor that a slot is, with the widths and types that are known by now. False for a slot that is none:
+ * one number. */
 bool smoe_slot_tensor(const smoe_checkpoint_reading *r, smoe_slot slot, smoe_layer_tensor *out);
 /* The slot that a fused tensor fills too; SMOE_SLOT_COUNT: none. */
 smoe_slot smoe_slot_partner(smoe_slot slot);
 
-/* Reads a tensor's elements and puts them where their axes ask for: element (i, j, ...) at first + i strides[0] + j strides[1] + ...
- * elements of `out`, as type `to`. */
+/* Reads a tensor's elements and puts them where their axes ask for: element (i, j, ...) at first + i strides[0] + j
+ * strides[1] + ... elements of `out`, as type `to`. */
 typedef struct smoe_scatter {
     uint32_t rank;
     uint64_t lengths[SMOE_TENSOR_MAX_RANK + 1], strides[SMOE_TENSOR_MAX_RANK + 1];
     smoe_type from, to;
     void *out;
 } smoe_scatter;
-smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter, const char *name);
+smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter,
+                              const char *name);
 
 #endif

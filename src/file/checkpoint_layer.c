@@ -16,8 +16,9 @@ static smoe_result set_band(smoe_checkpoint_reading *r)
     const float eps = eta > 30.0f ? eta : (float)log1p(exp((double)eta));
     const smoe_forward_number *band = smoe_forward_number_find("eps");
     if (!smoe_forward_number_allows(band, eps))
-        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "layer %u: the band of its router is softplus(%g), but must be %s",
-                              r->layer, (double)eta, band->rule);
+        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                              "layer %u: the band of its router is softplus(%g), but must be %s", r->layer, (double)eta,
+                              band->rule);
     r->out->params.eps = eps;
     return SMOE_SUCCESS;
 }
@@ -57,8 +58,8 @@ static smoe_result read_layer(smoe_checkpoint_reading *r)
     return result;
 }
 
-smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t layer, const smoe_checkpoint_options *options,
-                                 smoe_checkpoint_layer **out)
+smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t layer,
+                                 const smoe_checkpoint_options *options, smoe_checkpoint_layer **out)
 {
     if (out)
         *out = NULL;
@@ -67,7 +68,8 @@ smoe_result smoe_checkpoint_read(const smoe_checkpoint *checkpoint, uint32_t lay
     if (!out)
         return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "out must not be NULL");
     if (options && options->activation && !smoe_activation_name(*options->activation))
-        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT, "options.activation must be a smoe_activation");
+        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "options.activation must be a smoe_activation");
     smoe_checkpoint_reading r;
     memset(&r, 0, sizeof r);
     r.checkpoint = checkpoint;
@@ -97,8 +99,8 @@ void smoe_checkpoint_layer_destroy(smoe_checkpoint_layer *layer)
     smoe_file_release(&host, layer);
 }
 
-smoe_result smoe_checkpoint_layer_get(const smoe_checkpoint_layer *layer, smoe_plan_desc *plan, smoe_forward_params *params,
-                                      smoe_host_weights *weights)
+smoe_result smoe_checkpoint_layer_get(const smoe_checkpoint_layer *layer, smoe_plan_desc *plan,
+                                      smoe_forward_params *params, smoe_host_weights *weights)
 {
     if (!layer)
         return SMOE_ERROR_INVALID_ARGUMENT;

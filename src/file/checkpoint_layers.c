@@ -42,7 +42,8 @@ static bool layer_of_prefix(const char *block, const char *prefix, size_t size, 
     return true;
 }
 
-bool smoe_checkpoint_router_of(const smoe_checkpoint_table *table, const char *name, uint32_t *layer, size_t *prefix_size)
+bool smoe_checkpoint_router_of(const smoe_checkpoint_table *table, const char *name, uint32_t *layer,
+                               size_t *prefix_size)
 {
     const size_t size = strlen(name);
     for (const smoe_tensor_row *row = table->tensors; row->name; row++) {
@@ -97,13 +98,15 @@ static void describe_layers(const smoe_checkpoint *checkpoint, char *text, size_
     for (uint32_t i = 0, last; i < count && used + 32 < size; i = last + 1) {
         for (last = i; last + 1 < count && layers[last + 1] == layers[last] + 1;)
             last++;
-        const int wrote = last > i ? snprintf(text + used, size - used, "%s%u-%u", used ? ", " : "", layers[i], layers[last])
-                                   : snprintf(text + used, size - used, "%s%u", used ? ", " : "", layers[i]);
+        const int wrote = last > i
+                              ? snprintf(text + used, size - used, "%s%u-%u", used ? ", " : "", layers[i], layers[last])
+                              : snprintf(text + used, size - used, "%s%u", used ? ", " : "", layers[i]);
         used += wrote > 0 ? (size_t)wrote : 0;
     }
 }
 
-smoe_result smoe_checkpoint_prefix(const smoe_checkpoint *checkpoint, uint32_t layer, const char **of, size_t *prefix_size)
+smoe_result smoe_checkpoint_prefix(const smoe_checkpoint *checkpoint, uint32_t layer, const char **of,
+                                   size_t *prefix_size)
 {
     const smoe_file_host *host = &checkpoint->host;
     *of = NULL;
@@ -114,7 +117,8 @@ smoe_result smoe_checkpoint_prefix(const smoe_checkpoint *checkpoint, uint32_t l
         if (!smoe_checkpoint_router_of(checkpoint->table, name, &number, &size) || number != layer)
             continue;
         if (*of && (size != *prefix_size || memcmp(*of, name, size) != 0))
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "layer %u: two blocks have that number: %.120s and %.120s", layer, *of, name);
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "layer %u: two blocks have that number: %.120s and %.120s",
+                                  layer, *of, name);
         *of = name;
         *prefix_size = size;
     }

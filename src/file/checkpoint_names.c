@@ -19,12 +19,14 @@ char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const
     return path;
 }
 
-/* ---- JSON files ---------------------------------------------------------------------------------------------------- */
+/* ---- JSON files -------------------------------------------------------------------------------------------------- */
 
-static smoe_result read_text(const smoe_file_host *host, const smoe_file_stream *in, smoe_json_pairs *out, uint64_t *size)
+static smoe_result read_text(const smoe_file_host *host, const smoe_file_stream *in, smoe_json_pairs *out,
+                             uint64_t *size)
 {
     if (in->size == SMOE_FILE_UNKNOWN_SIZE || in->size > MAX_JSON_SIZE)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "is empty, no plain file, or above the bound of %u bytes", MAX_JSON_SIZE);
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "is empty, no plain file, or above the bound of %u bytes",
+                              MAX_JSON_SIZE);
     void *text;
     const smoe_result result = smoe_file_stream_take(host, in, in->size, "text", &text);
     out->text = text;
@@ -33,7 +35,8 @@ static smoe_result read_text(const smoe_file_host *host, const smoe_file_stream 
 }
 
 /* The span of the member `of`, which must be an object. */
-static smoe_result find_member(const smoe_file_host *host, smoe_json_cursor object, const char *of, smoe_json_cursor *out)
+static smoe_result find_member(const smoe_file_host *host, smoe_json_cursor object, const char *of,
+                               smoe_json_cursor *out)
 {
     smoe_json_span name, value;
     const char *reason;
@@ -70,7 +73,8 @@ static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_span text, 
     while (smoe_json_next_member(&object, &name, &value, &reason) == SMOE_JSON_ITEM) {
         const char *key = smoe_json_string(name), *scalar = of ? smoe_json_string(value) : smoe_json_scalar(value);
         if (of && !scalar)
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "\"%s\" must map names to file names; \"%.80s\" does not", of, key);
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "\"%s\" must map names to file names; \"%.80s\" does not", of,
+                                  key);
         out->pairs[out->count++] = (smoe_file_pair){key, scalar};
     }
     return SMOE_SUCCESS;
@@ -81,8 +85,8 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(((const smoe_file_pair *)a)->key, ((const smoe_file_pair *)b)->key);
 }
 
-smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of, bool may_be_absent,
-                                  smoe_json_pairs *out)
+smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of,
+                                  bool may_be_absent, smoe_json_pairs *out)
 {
     char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
     if (!path)
@@ -109,7 +113,7 @@ smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char 
     return result;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -119,7 +123,8 @@ static int compare_names(const void *a, const void *b)
 const smoe_checkpoint_name *smoe_checkpoint_find(const smoe_checkpoint *checkpoint, const char *name)
 {
     const smoe_checkpoint_name key = {name, NULL};
-    return checkpoint->name_count ? bsearch(&key, checkpoint->names, checkpoint->name_count, sizeof key, compare_names) : NULL;
+    return checkpoint->name_count ? bsearch(&key, checkpoint->names, checkpoint->name_count, sizeof key, compare_names)
+                                  : NULL;
 }
 
 /* A name of this folder and of nothing else, on every system. */
@@ -137,12 +142,14 @@ static smoe_result take_names(smoe_checkpoint *checkpoint, const char *single)
     if (!checkpoint->names)
         return smoe_file_out_of_memory(host, size);
     for (uint32_t i = 0; i < count; i++) {
-        checkpoint->names[i].name = single ? checkpoint->single->entries[i].tensor.name : checkpoint->index.pairs[i].key;
+        checkpoint->names[i].name =
+            single ? checkpoint->single->entries[i].tensor.name : checkpoint->index.pairs[i].key;
         checkpoint->names[i].file = single ? single : checkpoint->index.pairs[i].value;
         if (!single && !is_plain_name(checkpoint->names[i].file))
-            return smoe_file_fail(host, SMOE_ERROR_FILE,
-                                  "the index has tensor \"%.120s\" in \"%.80s\", which is not the plain name of a file in this folder",
-                                  checkpoint->names[i].name, checkpoint->names[i].file);
+            return smoe_file_fail(
+                host, SMOE_ERROR_FILE,
+                "the index has tensor \"%.120s\" in \"%.80s\", which is not the plain name of a file in this folder",
+                checkpoint->names[i].name, checkpoint->names[i].file);
     }
     checkpoint->name_count = count;
     if (count > 0)
@@ -190,7 +197,7 @@ smoe_result smoe_checkpoint_read_names(smoe_checkpoint *checkpoint, const char *
     else if (has_index)
         result = smoe_checkpoint_pairs(checkpoint, index, "weight_map", false, &checkpoint->index);
     else
-        result = smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "no folder with %s or %s in it; smoe downloads no model", model,
-                                index);
+        result = smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE,
+                                "no folder with %s or %s in it; smoe downloads no model", model, index);
     return result == SMOE_SUCCESS ? take_names(checkpoint, file) : result;
 }

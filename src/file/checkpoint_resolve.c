@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- slots and axes ------------------------------------------------------------------------------------------------ */
+/* ---- slots and axes ---------------------------------------------------------------------------------------------- */
 
 /* The tensor of the layer that a slot is, and the slot that a fused tensor fills too. */
 static const struct {
@@ -53,7 +53,7 @@ int smoe_layer_axis(char letter)
     return at ? (int)(at - letters) : -1;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 const char *smoe_layer_name(smoe_checkpoint_reading *r, const char *name, uint32_t expert)
 {
@@ -66,7 +66,8 @@ const char *smoe_layer_name(smoe_checkpoint_reading *r, const char *name, uint32
     return r->name;
 }
 
-/* What a quantised checkpoint has in place of a tensor: gpt-oss's blocks and scales, GPTQ's and AWQ's words, compressed-tensors'. */
+/* What a quantised checkpoint has in place of a tensor: gpt-oss's blocks and scales, GPTQ's and AWQ's words,
+ * compressed-tensors'. */
 static const char *quantised_instead(const smoe_checkpoint_reading *r, const char *name, char *text, size_t size)
 {
     static const char *const endings[] = {"_blocks", "_scales", ".qweight", "_packed", "_quantized"};
@@ -86,13 +87,13 @@ static smoe_result missing(const smoe_checkpoint_reading *r, const char *name)
     const smoe_file_host *host = &r->checkpoint->host;
     char text[512];
     if (quantised_instead(r, name, text, sizeof text))
-        return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "tensor %.200s is missing, %.200s is there: quantised weights are not read",
-                              name, text);
+        return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED,
+                              "tensor %.200s is missing, %.200s is there: quantised weights are not read", name, text);
     return smoe_file_fail(host, SMOE_ERROR_FILE, "tensor %.300s is missing from layer %u of format %s", name, r->layer,
                           r->checkpoint->table->model_type);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -148,13 +149,15 @@ static smoe_result find_entry(smoe_checkpoint_reading *r, const char *name, smoe
     piece->entry =
         headers->entry_count ? bsearch(&key, headers->entries, headers->entry_count, sizeof key, compare_names) : NULL;
     if (!piece->entry)
-        return smoe_file_fail(&headers->host, SMOE_ERROR_FILE, "tensor %.300s is not here, where the index has it", name);
+        return smoe_file_fail(&headers->host, SMOE_ERROR_FILE, "tensor %.300s is not here, where the index has it",
+                              name);
     return SMOE_SUCCESS;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
-static const char *const axis_names[SMOE_AXIS_COUNT] = {"experts", "d_model", "d_hidden", "projection_width", "shared_hidden"};
+static const char *const axis_names[SMOE_AXIS_COUNT] = {"experts", "d_model", "d_hidden", "projection_width",
+                                                        "shared_hidden"};
 
 static bool is_pair(const char *axes)
 {
@@ -174,8 +177,9 @@ static smoe_result check_shape(smoe_checkpoint_reading *r, const smoe_tensor_row
         const uint64_t is = rank < tensor->rank ? tensor->shape[rank] : 0;
         if (axis >= 0 && r->axes[axis] == 0 && is > 0 && is % factor == 0) {
             if (is / factor > largest)
-                return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED, "tensor %.300s has %s %llu; smoe takes %llu at most",
-                                      tensor->name, axis_names[axis], (unsigned long long)(is / factor), (unsigned long long)largest);
+                return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
+                                      "tensor %.300s has %s %llu; smoe takes %llu at most", tensor->name,
+                                      axis_names[axis], (unsigned long long)(is / factor), (unsigned long long)largest);
             r->axes[axis] = is / factor;
         }
         must[rank] = axis >= 0 ? factor * r->axes[axis] : 1;
@@ -192,8 +196,8 @@ static smoe_result check_shape(smoe_checkpoint_reading *r, const smoe_tensor_row
     if (smoe_file_is_empty(tensor->rank, tensor->shape))
         return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
                               "tensor %.300s is %s, but must have elements: every length at least 1", tensor->name, is);
-    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "tensor %.300s is %s, but the other tensors ask for %s", tensor->name, is,
-                          asked);
+    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                          "tensor %.300s is %s, but the other tensors ask for %s", tensor->name, is, asked);
 }
 
 /* Matrices that share a type in the plan become float32 where the checkpoint has them in several. */
@@ -221,8 +225,8 @@ static smoe_result check_type(smoe_checkpoint_reading *r, const smoe_tensor_row 
         return SMOE_SUCCESS;
     if (!smoe_tensor_type_weights(entry->tensor.type, &type))
         return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
-                              "tensor %.300s is %s%s, but must be F32, F16 or BF16", entry->tensor.name, entry->type_name,
-                              is_wide(entry->type_name) ? "" : ", a type of quantised weights");
+                              "tensor %.300s is %s%s, but must be F32, F16 or BF16", entry->tensor.name,
+                              entry->type_name, is_wide(entry->type_name) ? "" : ", a type of quantised weights");
     if (smoe_slot_tensor(r, row->slot, &tensor) && tensor.matrix)
         learn_type(r, &tensor, type);
     return SMOE_SUCCESS;
@@ -263,9 +267,10 @@ smoe_result smoe_layer_resolve(smoe_checkpoint_reading *r)
         const uint32_t count = strchr(row->name, '#') ? (uint32_t)r->axes[SMOE_AXIS_E] : 1;
         for (uint32_t expert = 0; result == SMOE_SUCCESS && expert < count; expert++)
             result = resolve_tensor(r, row, expert);
-        if (result == SMOE_SUCCESS && strchr(row->name, '#') && smoe_checkpoint_find(r->checkpoint, smoe_layer_name(r, row->name, count)))
-            result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE, "tensor %.300s is there, but the router has %u experts", r->name,
-                                    count);
+        if (result == SMOE_SUCCESS && strchr(row->name, '#') &&
+            smoe_checkpoint_find(r->checkpoint, smoe_layer_name(r, row->name, count)))
+            result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                                    "tensor %.300s is there, but the router has %u experts", r->name, count);
     }
     if (result == SMOE_SUCCESS && r->slots[SMOE_SLOT_ROUTER_WEIGHT].there && r->slots[SMOE_SLOT_SIMILARITY].there)
         result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,

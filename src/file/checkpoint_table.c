@@ -1,5 +1,5 @@
-/* The formats that smoe_checkpoint reads. Names and settings are those of transformers' modelling code and of files on the Hub; Tutel's
- * are those of its gates and experts, and smooth_top's of the released code of arXiv 2606.19036. */
+/* The formats that smoe_checkpoint reads. Names and settings are those of transformers' modelling code and of files on
+ * the Hub; Tutel's are those of its gates and experts, and smooth_top's of the released code of arXiv 2606.19036. */
 #include "checkpoint_format.h"
 
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #define WITH(tensor, slot, name, axes) {SMOE_SLOT_##slot, name, axes, tensor}
 #define END {SMOE_SLOT_COUNT, NULL, NULL, NULL}
 
-/* ---- tensors ------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
 static const smoe_tensor_row mixtral_tensors[] = {
     ALWAYS(ROUTER_WEIGHT, "block_sparse_moe.gate.weight", "ED"),
@@ -78,7 +78,7 @@ static const smoe_tensor_row tutel_tensors[] = {
     END,
 };
 
-/* ---- config.json --------------------------------------------------------------------------------------------------- */
+/* ---- config.json ------------------------------------------------------------------------------------------------- */
 
 #define SIZES(experts, hidden) \
     {SMOE_CONFIG_EXPERTS, experts, NULL}, {SMOE_CONFIG_MODEL, "hidden_size", NULL}, {SMOE_CONFIG_HIDDEN, hidden, NULL}
@@ -167,7 +167,7 @@ static const smoe_config_row tutel_config[] = {
     {SMOE_CONFIG_END, NULL, NULL},
 };
 
-/* ---- formats ------------------------------------------------------------------------------------------------------- */
+/* ---- formats ----------------------------------------------------------------------------------------------------- */
 
 const smoe_checkpoint_table smoe_checkpoint_tables[] = {
     {"mixtral", "layers.", mixtral_tensors, mixtral_config},

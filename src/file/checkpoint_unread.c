@@ -53,7 +53,8 @@ void smoe_layer_tell_unread(const smoe_checkpoint_reading *r)
         if (strncmp(name, r->prefix, r->prefix_size) != 0 || !is_in_block(checkpoint->table, rest) || is_read(r, rest))
             continue;
         if (++unread <= MOST_LINES)
-            smoe_file_warn(&checkpoint->host, "tensor %.300s is not read: format %s has no such part", name, checkpoint->table->model_type);
+            smoe_file_warn(&checkpoint->host, "tensor %.300s is not read: format %s has no such part", name,
+                           checkpoint->table->model_type);
     }
     if (unread > MOST_LINES)
         smoe_file_warn(&checkpoint->host, "%u more tensors of layer %u are not read", unread - MOST_LINES, r->layer);

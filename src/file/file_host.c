@@ -71,7 +71,8 @@ void smoe_file_warn(const smoe_file_host *host, const char *format, ...)
 
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size)
 {
-    return smoe_file_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no host memory for %llu bytes", (unsigned long long)size);
+    return smoe_file_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "no host memory for %llu bytes",
+                          (unsigned long long)size);
 }
 
 /* Source: the Dtype enumeration of the safetensors crate. The unreadable ones may stand in a file beside a layer. */

@@ -1,5 +1,5 @@
-/* What the files of src/file share. The library stands on the public headers and on src/base/host.c, of which the shared library has a
- * hidden copy. */
+/* What the files of src/file share. The library stands on the public headers and on src/base/host.c, of which the
+ * shared library has a hidden copy. */
 #ifndef SMOE_FILE_INTERNAL_H
 #define SMOE_FILE_INTERNAL_H
 
@@ -66,7 +66,7 @@ smoe_file_type smoe_file_type_of(smoe_tensor_type type);
 /* The way back of smoe_tensor_type_weights. False, with *out as it was, for a number that is no type. */
 bool smoe_file_tensor_type(smoe_type type, smoe_tensor_type *out);
 
-/* ---- bytes of a file ----------------------------------------------------------------------------------------------- */
+/* ---- bytes of a file --------------------------------------------------------------------------------------------- */
 
 #define SMOE_FILE_UNKNOWN_SIZE UINT64_MAX
 
@@ -78,19 +78,23 @@ typedef struct smoe_file_stream {
 bool smoe_file_stream_open(smoe_file_stream *in, const char *path);
 void smoe_file_stream_close(smoe_file_stream *in);
 /* size bytes into new memory. "what" is for the log. */
-smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what, void **out);
+smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size,
+                                  const char *what, void **out);
 /* Into memory that is there, and past bytes that nobody wants. "what": the tensor's name. */
-smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size, const char *what);
-smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what);
+smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size,
+                                  const char *what);
+smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size,
+                                  const char *what);
 
 /* Writes the file host->path: what `write` writes of `what`, or nothing. FILE. */
 typedef bool (*smoe_file_writer)(FILE *stream, const void *what); /* false where the stream fails */
 smoe_result smoe_file_create(const smoe_file_host *host, smoe_file_writer write, const void *what);
 
-/* What a file that was given for another is, from its first bytes: the rest of a sentence. NULL for any but those that people give. */
+/* What a file that was given for another is, from its first bytes: the rest of a sentence. NULL for any but those that
+ * people give. */
 const char *smoe_file_known_format(const void *bytes, size_t size);
 
-/* ---- text ---------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 /* Text that is measured first (text NULL) and written the second time. */
 typedef struct smoe_sink {
@@ -101,10 +105,11 @@ void smoe_sink_text(smoe_sink *out, const char *text);
 /* In quotes, as JSON has it. */
 void smoe_sink_string(smoe_sink *out, const char *text);
 
-/* ---- safetensors and JSON ------------------------------------------------------------------------------------------ */
+/* ---- safetensors and JSON ---------------------------------------------------------------------------------------- */
 
 /* smoe_layer_file_open; with headers_only no tensor's data is read, and data is NULL. */
-smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only, smoe_layer_file **out);
+smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only,
+                                   smoe_layer_file **out);
 /* Also one that is not readable; NULL: none. */
 const smoe_file_entry *smoe_file_find_entry(const smoe_layer_file *file, const char *name);
 
@@ -112,20 +117,21 @@ const smoe_file_entry *smoe_file_find_entry(const smoe_layer_file *file, const c
  * another for each tensor; how the tensors lie in the file is the caller's to check. */
 smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size);
 
-/* The number of members of an object that is read for the first time, all of it checked, up to the end of its text. The text is left as it
- * is. FILE, and a line that says what is wrong with `what`. */
+/* The number of members of an object that is read for the first time, all of it checked, up to the end of its text. The
+ * text is left as it is. FILE, and a line that says what is wrong with `what`. */
 smoe_result smoe_json_count(const smoe_file_host *host, smoe_json_cursor object, const char *what, uint32_t *count);
 
-/* ---- rules that layer files and checkpoints share ------------------------------------------------------------------- */
+/* ---- rules that layer files and checkpoints share ---------------------------------------------------------------- */
 
 /* NULL where no pair has that key. */
 const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t count, const char *key);
 
 /* Groups as smoe_plan_desc has them, named in the log as the file does. */
-smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name, uint32_t experts,
-                                   uint32_t groups, uint32_t chosen, uint32_t top_k);
+smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name,
+                                   uint32_t experts, uint32_t groups, uint32_t chosen, uint32_t top_k);
 
-/* "[8,24,n]", where "n" is `zero`, the text for a length of 0: "0", or in a shape that is asked for "n", any length above 0. */
+/* "[8,24,n]", where "n" is `zero`, the text for a length of 0: "0", or in a shape that is asked for "n", any length
+ * above 0. */
 #define SMOE_FILE_SHAPE_SIZE 104
 void smoe_file_write_shape(char text[SMOE_FILE_SHAPE_SIZE], const char *zero, uint32_t rank, const uint64_t *shape);
 /* Whether a tensor has no elements. */

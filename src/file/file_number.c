@@ -23,8 +23,8 @@ bool smoe_file_parse_integer(const char *text, uint64_t *out)
     return true;
 }
 
-/* value * 10^exponent. One rounding where value < 2^53 and |exponent| <= 22, as such powers of ten are exact; a few more at the
- * far ends, which no float32 parameter can tell. */
+/* value * 10^exponent. One rounding where value < 2^53 and |exponent| <= 22, as such powers of ten are exact; a few
+ * more at the far ends, which no float32 parameter can tell. */
 static double scale_decimal(double value, int exponent)
 {
     static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,

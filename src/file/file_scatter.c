@@ -29,7 +29,8 @@ static void step(const smoe_scatter *scatter, uint64_t *index, uint64_t *at)
     }
 }
 
-smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter, const char *name)
+smoe_result smoe_file_scatter(const smoe_file_host *host, const smoe_file_stream *in, const smoe_scatter *scatter,
+                              const char *name)
 {
     const size_t in_size = (size_t)smoe_type_size(scatter->from, 1), out_size = (size_t)smoe_type_size(scatter->to, 1);
     uint64_t count = 1, at = 0, index[SMOE_TENSOR_MAX_RANK + 1] = {0};

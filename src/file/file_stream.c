@@ -1,7 +1,7 @@
 /* Reads bytes of a file: in order, or from an offset beyond what a long can say.
  *
- * No size that the file merely claims is allocated: where the file's real size is known it is compared first, elsewhere (pipes)
- * memory grows with the bytes that have really come. */
+ * No size that the file merely claims is allocated: where the file's real size is known it is compared first, elsewhere
+ * (pipes) memory grows with the bytes that have really come. */
 #include "file_internal.h"
 
 #include <string.h>
@@ -33,7 +33,8 @@ void smoe_file_stream_close(smoe_file_stream *in)
     in->stream = NULL;
 }
 
-smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what, void **out)
+smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size,
+                                  const char *what, void **out)
 {
     uint64_t capacity = in->size != SMOE_FILE_UNKNOWN_SIZE || size < FIRST_CHUNK ? size : FIRST_CHUNK;
     uint64_t have = 0;
@@ -47,7 +48,8 @@ smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_st
         have += got;
         if (have < capacity) {
             result = smoe_file_fail(host, SMOE_ERROR_FILE, "%s: the file %s after %llu of %llu bytes", what,
-                                    ferror(in->stream) ? "cannot be read" : "ends", (unsigned long long)have, (unsigned long long)size);
+                                    ferror(in->stream) ? "cannot be read" : "ends", (unsigned long long)have,
+                                    (unsigned long long)size);
             smoe_file_release(host, memory);
             return result;
         }
@@ -64,14 +66,17 @@ smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_st
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size, const char *what)
+smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size,
+                                  const char *what)
 {
     if (size > SIZE_MAX || fread(out, 1, (size_t)size, in->stream) != size)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "tensor \"%.200s\": the file ends or cannot be read before its last byte", what);
+        return smoe_file_fail(host, SMOE_ERROR_FILE,
+                              "tensor \"%.200s\": the file ends or cannot be read before its last byte", what);
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size, const char *what)
+smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size,
+                                  const char *what)
 {
     char scratch[4096];
     for (uint64_t left = size; left > 0;) {

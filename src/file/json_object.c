@@ -63,9 +63,10 @@ static bool skip_container(smoe_json_cursor *in, const char **reason)
 static smoe_json_step take_value(smoe_json_cursor *in, smoe_json_span *value, const char **reason)
 {
     value->text = in->at;
-    const bool good = next_is(in, '"')                       ? smoe_json_skip_string(&in->at, in->end, reason)
-                      : next_is(in, '{') || next_is(in, '[') ? skip_container(in, reason)
-                                                             : smoe_json_skip_word(&in->at, in->end, in->python, reason);
+    const bool good = next_is(in, '"') ? smoe_json_skip_string(&in->at, in->end, reason)
+                      : next_is(in, '{') || next_is(in, '[')
+                          ? skip_container(in, reason)
+                          : smoe_json_skip_word(&in->at, in->end, in->python, reason);
     value->size = (size_t)(in->at - value->text);
     return good ? SMOE_JSON_ITEM : SMOE_JSON_BROKEN;
 }

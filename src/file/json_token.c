@@ -15,7 +15,7 @@ void smoe_json_skip_blanks(char **at, const char *end)
         ++*at;
 }
 
-/* ---- strings ------------------------------------------------------------------------------------------------------- */
+/* ---- strings ----------------------------------------------------------------------------------------------------- */
 
 /* The four digits behind "\u"; false if they are not there. */
 static bool read_unit(const char *at, const char *end, uint32_t *unit)
@@ -81,7 +81,7 @@ bool smoe_json_skip_string(char **at, const char *end, const char **reason)
     return broken(reason, "a string does not end");
 }
 
-/* ---- numbers and words --------------------------------------------------------------------------------------------- */
+/* ---- numbers and words ------------------------------------------------------------------------------------------- */
 
 static size_t count_digits(const char *at, const char *end)
 {

@@ -49,8 +49,8 @@ const char *smoe_json_scalar(smoe_json_span value)
         return smoe_json_string(value);
     if (!smoe_json_is_number(value) && !(value.size > 0 && (*value.text == 't' || *value.text == 'f')))
         return NULL;
-    /* A colon, comma, bracket or blank stands before it, and has been read: one byte there makes room for the NUL before what
-     * follows, which is still to be read. */
+    /* A colon, comma, bracket or blank stands before it, and has been read: one byte there makes room for the NUL
+     * before what follows, which is still to be read. */
     memmove(value.text - 1, value.text, value.size);
     value.text[value.size - 1] = '\0';
     return value.text - 1;

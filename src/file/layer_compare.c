@@ -10,8 +10,8 @@ void smoe_layer_reading_groups(smoe_layer_reading *r)
         smoe_layer_reading_require(r, "topk_group");
     const uint32_t chosen = smoe_layer_reading_count(r, "topk_group", 1, SMOE_MAX_EXPERTS, 1);
     if (r->result == SMOE_SUCCESS)
-        r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group", r->plan.expert_count, groups,
-                                           chosen, 0);
+        r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group",
+                                           r->plan.expert_count, groups, chosen, 0);
     r->plan.group_count = groups > 1 ? groups : 0;
     r->plan.top_groups = groups > 1 ? chosen : 0;
 }
@@ -23,7 +23,8 @@ static void compare_bias(smoe_layer_reading *r)
     const bool some = weights->b1 || weights->b2 || weights->b3;
     const bool all = weights->b1 && weights->b2 && (weights->b3 || !r->plan.gated);
     if (smoe_layer_reading_bool(r, "bias", some) != some || (smoe_layer_reading_metadata(r, "bias") && some && !all))
-        FAIL(r, SMOE_ERROR_FILE, "metadata bias contradicts the tensors: %s of experts.b1, b2 (and b3 if gated) is there",
+        FAIL(r, SMOE_ERROR_FILE,
+             "metadata bias contradicts the tensors: %s of experts.b1, b2 (and b3 if gated) is there",
              some ? "one" : "none");
 }
 
@@ -34,6 +35,7 @@ void smoe_layer_reading_compare(smoe_layer_reading *r)
     smoe_layer_reading_agree(r, "n_experts", r->plan.expert_count, cosine ? "router.similarity" : "router.weight");
     smoe_layer_reading_agree(r, "d_hidden", r->plan.d_hidden, "experts.w1");
     if (smoe_layer_reading_bool(r, "gated", gated) != gated)
-        FAIL(r, SMOE_ERROR_FILE, "metadata gated contradicts the tensors: experts.w3 is %s", gated ? "there" : "missing");
+        FAIL(r, SMOE_ERROR_FILE, "metadata gated contradicts the tensors: experts.w3 is %s",
+             gated ? "there" : "missing");
     compare_bias(r);
 }

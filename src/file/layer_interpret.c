@@ -1,4 +1,5 @@
-/* A safetensors file as a layer: shapes from the tensors, the rest from the metadata, and no contradiction between them. */
+/* A safetensors file as a layer: shapes from the tensors, the rest from the metadata, and no contradiction between
+ * them. */
 #include "layer_reading.h"
 
 #include <string.h>
@@ -29,8 +30,8 @@ static void read_choice(smoe_layer_reading *r)
     plan->top_k = smoe_layer_reading_count(r, "k", 1, plan->expert_count, 1);
     plan->max_active = smoe_layer_reading_count(r, "max_active", plan->top_k, plan->expert_count, 0);
     if (r->result == SMOE_SUCCESS)
-        r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group", plan->expert_count,
-                                           plan->group_count, plan->top_groups, plan->top_k);
+        r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group",
+                                           plan->expert_count, plan->group_count, plan->top_groups, plan->top_k);
 }
 
 static void read_input(smoe_layer_reading *r)
@@ -42,7 +43,8 @@ static void read_input(smoe_layer_reading *r)
         return;
     }
     smoe_layer_reading_float32(r, "x", 2, shape);
-    r->plan.max_tokens = smoe_layer_reading_width(r, "x", smoe_layer_reading_find(r, "x"), 0, "tokens:", SMOE_MAX_TOKENS);
+    r->plan.max_tokens =
+        smoe_layer_reading_width(r, "x", smoe_layer_reading_find(r, "x"), 0, "tokens:", SMOE_MAX_TOKENS);
     smoe_layer_reading_agree(r, "tokens", r->plan.max_tokens, "x");
 }
 

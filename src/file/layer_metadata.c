@@ -23,12 +23,14 @@ void smoe_layer_reading_float(smoe_layer_reading *r, const char *key, float *out
         *out = (float)value;
 }
 
-uint32_t smoe_layer_reading_count(smoe_layer_reading *r, const char *key, uint32_t least, uint32_t largest, uint32_t absent)
+uint32_t smoe_layer_reading_count(smoe_layer_reading *r, const char *key, uint32_t least, uint32_t largest,
+                                  uint32_t absent)
 {
     const char *text = smoe_layer_reading_metadata(r, key);
     uint64_t value = absent;
     if (text && (!smoe_file_parse_integer(text, &value) || value < least || value > largest)) {
-        FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be a whole number from %u to %u", key, text, least, largest);
+        FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but must be a whole number from %u to %u", key, text, least,
+             largest);
         return absent;
     }
     return (uint32_t)value;
@@ -58,7 +60,7 @@ void smoe_layer_reading_agree(smoe_layer_reading *r, const char *key, uint32_t v
         FAIL(r, SMOE_ERROR_FILE, "metadata %s is \"%.40s\", but tensor %s has %u", key, text, tensor, value);
 }
 
-/* ---- forward parameters --------------------------------------------------------------------------------------------- */
+/* ---- forward parameters ------------------------------------------------------------------------------------------ */
 
 void smoe_layer_reading_params(smoe_layer_reading *r)
 {

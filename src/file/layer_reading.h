@@ -15,32 +15,34 @@ typedef struct smoe_layer_reading {
 
 #define SMOE_LAYER_READING_FAIL(r, code, ...) ((r)->result = smoe_file_fail(&(r)->file->host, (code), __VA_ARGS__))
 
-/* ---- metadata: values of keys that may be absent; nothing once something has failed --------------------------------- */
+/* ---- metadata: values of keys that may be absent; nothing once something has failed ------------------------------ */
 
 const char *smoe_layer_reading_metadata(const smoe_layer_reading *r, const char *key);
 void smoe_layer_reading_float(smoe_layer_reading *r, const char *key, float *out);
-uint32_t smoe_layer_reading_count(smoe_layer_reading *r, const char *key, uint32_t least, uint32_t largest, uint32_t absent);
+uint32_t smoe_layer_reading_count(smoe_layer_reading *r, const char *key, uint32_t least, uint32_t largest,
+                                  uint32_t absent);
 bool smoe_layer_reading_bool(smoe_layer_reading *r, const char *key, bool absent);
 void smoe_layer_reading_require(smoe_layer_reading *r, const char *key);
 /* Metadata that repeats what the tensors say. */
 void smoe_layer_reading_agree(smoe_layer_reading *r, const char *key, uint32_t value, const char *tensor);
 
-/* ---- tensors ------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
 /* NULL if there is none, and once something has failed, as a tensor that cannot be read makes it. */
 const smoe_tensor *smoe_layer_reading_find(smoe_layer_reading *r, const char *name);
 /* A tensor that must be there; lengths of 0 are anything from 1. */
-const smoe_tensor *smoe_layer_reading_take(smoe_layer_reading *r, const char *name, uint32_t rank, const uint64_t *shape);
+const smoe_tensor *smoe_layer_reading_take(smoe_layer_reading *r, const char *name, uint32_t rank,
+                                           const uint64_t *shape);
 /* The same, of float32. */
 const float *smoe_layer_reading_float32(smoe_layer_reading *r, const char *name, uint32_t rank, const uint64_t *shape);
 /* The length of a tensor's axis; 0 for NULL. */
-uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis, const char *what,
-                            uint32_t largest);
+uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis,
+                                  const char *what, uint32_t largest);
 
-/* ---- the layer's parts, in the order they are read: later ones need what earlier ones have found ---------------------- */
+/* ---- the layer's parts, in the order they are read: later ones need what earlier ones have found ----------------- */
 
-/* The tensors of the layer, by smoe_layer_tensor_get, and what they show of the plan: the router, whether the experts are gated, the shared
- * expert, the widths, the types. */
+/* The tensors of the layer, by smoe_layer_tensor_get, and what they show of the plan: the router, whether the experts
+ * are gated, the shared expert, the widths, the types. */
 void smoe_layer_reading_tensors(smoe_layer_reading *r);
 /* Metadata that repeats what the tensors say. */
 void smoe_layer_reading_compare(smoe_layer_reading *r);

@@ -8,14 +8,15 @@ const smoe_tensor *smoe_layer_reading_find(smoe_layer_reading *r, const char *na
 {
     const smoe_file_entry *entry = r->result == SMOE_SUCCESS ? smoe_file_find_entry(r->file, name) : NULL;
     if (entry && !entry->readable) {
-        FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s with %u axes, a type or rank that a layer cannot have", name, entry->type_name,
-             entry->tensor.rank);
+        FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s with %u axes, a type or rank that a layer cannot have", name,
+             entry->type_name, entry->tensor.rank);
         return NULL;
     }
     return entry ? &entry->tensor : NULL;
 }
 
-const smoe_tensor *smoe_layer_reading_take(smoe_layer_reading *r, const char *name, uint32_t rank, const uint64_t *shape)
+const smoe_tensor *smoe_layer_reading_take(smoe_layer_reading *r, const char *name, uint32_t rank,
+                                           const uint64_t *shape)
 {
     const smoe_tensor *tensor = smoe_layer_reading_find(r, name);
     if (!tensor) {
@@ -42,13 +43,15 @@ const float *smoe_layer_reading_float32(smoe_layer_reading *r, const char *name,
 {
     const smoe_tensor *tensor = smoe_layer_reading_take(r, name, rank, shape);
     if (tensor && tensor->type != SMOE_TENSOR_FLOAT32) {
-        FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s; smoe reads it as F32 only", name, smoe_file_type_of(tensor->type).name);
+        FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s; smoe reads it as F32 only", name,
+             smoe_file_type_of(tensor->type).name);
         return NULL;
     }
     return tensor ? tensor->data : NULL;
 }
 
-uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis, const char *what, uint32_t largest)
+uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis,
+                                  const char *what, uint32_t largest)
 {
     if (!tensor || r->result != SMOE_SUCCESS)
         return 0;

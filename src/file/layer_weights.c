@@ -5,7 +5,7 @@
 
 #define FAIL SMOE_LAYER_READING_FAIL
 
-/* ---- which tensors there are ------------------------------------------------------------------------------------------- */
+/* ---- which tensors there are ------------------------------------------------------------------------------------- */
 
 /* The first tensor that the file has of those that only layers with this router have; NULL: none. */
 static const char *tensor_of_router(smoe_layer_reading *r, smoe_router router)
@@ -30,11 +30,13 @@ static void find_router(smoe_layer_reading *r)
     char known[SMOE_NAME_LIST_SIZE];
     smoe_router_list(known);
     if (cosine && linear)
-        FAIL(r, SMOE_ERROR_FILE, "the tensors are those of a linear and of a cosine router at once: %s and %s", linear, cosine);
+        FAIL(r, SMOE_ERROR_FILE, "the tensors are those of a linear and of a cosine router at once: %s and %s", linear,
+             cosine);
     else if (name && !smoe_router_find(name, &named))
         FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%.40s\", but must be %s", name, known);
     else if (name && named != found)
-        FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%s\", but the tensors are those of a %s router", name, smoe_router_name(found));
+        FAIL(r, SMOE_ERROR_FILE, "metadata router is \"%s\", but the tensors are those of a %s router", name,
+             smoe_router_name(found));
     r->plan.router = found;
 }
 
@@ -58,7 +60,8 @@ static const char *shared_tensor(const smoe_layer_reading *r)
     return NULL;
 }
 
-/* Several shared experts lie one after another in the hidden width of one: how many there were is the file's own business. */
+/* Several shared experts lie one after another in the hidden width of one: how many there were is the file's own
+ * business. */
 static bool has_shared(smoe_layer_reading *r)
 {
     const char *tensor = shared_tensor(r);
@@ -81,7 +84,7 @@ static void find_shared(smoe_layer_reading *r)
     r->plan.shared_gate = smoe_layer_reading_find(r, "shared.gate") != NULL;
 }
 
-/* ---- what they hold ---------------------------------------------------------------------------------------------------- */
+/* ---- what they hold ---------------------------------------------------------------------------------------------- */
 
 /* The widths that the first tensor with such an axis tells. */
 static const struct {
@@ -102,12 +105,14 @@ static void learn_widths(smoe_layer_reading *r, const smoe_layer_tensor *row, co
         for (size_t i = 0; row->shape[axis] == 0 && i < sizeof widths / sizeof *widths; i++)
             if (widths[i].axis == row->axes[axis]) {
                 void *width = (char *)&r->plan + widths[i].offset;
-                *(uint32_t *)width = smoe_layer_reading_width(r, row->file_name, tensor, axis, widths[i].what, widths[i].most);
+                *(uint32_t *)width =
+                    smoe_layer_reading_width(r, row->file_name, tensor, axis, widths[i].what, widths[i].most);
             }
 }
 
 /* An array's type: float32, or for matrices the one of the others that share its field of the plan. */
-static smoe_type learn_type(smoe_layer_reading *r, uint32_t index, const smoe_layer_tensor *row, const smoe_tensor *tensor)
+static smoe_type learn_type(smoe_layer_reading *r, uint32_t index, const smoe_layer_tensor *row,
+                            const smoe_tensor *tensor)
 {
     const char *const name = smoe_file_type_of(tensor->type).name;
     smoe_type type = SMOE_TYPE_FLOAT32;

@@ -15,7 +15,8 @@ typedef struct layer_text {
     uint32_t pair_count;
 } layer_text;
 
-static void add_tensor(layer_text *text, const char *name, smoe_tensor_type type, const void *data, uint32_t rank, const uint64_t *shape)
+static void add_tensor(layer_text *text, const char *name, smoe_tensor_type type, const void *data, uint32_t rank,
+                       const uint64_t *shape)
 {
     smoe_tensor *tensor = &text->tensors[text->tensor_count++];
     *tensor = (smoe_tensor){name, type, rank, {1, 1, 1, 1}, data, smoe_file_type_of(type).size_bits / 8};
@@ -88,8 +89,9 @@ static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc 
     const smoe_host_weight pairs[][2] = {{weights->w1, weights->w3}, {weights->shared_w1, weights->shared_w3}};
     for (int i = 0; i < 2; i++)
         if (plan->gated && pairs[i][0].data && pairs[i][1].data && pairs[i][0].type != pairs[i][1].type)
-            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "weights.%sw1 and weights.%sw3 must have one type in a file",
-                                  i ? "shared_" : "", i ? "shared_" : "");
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                                  "weights.%sw1 and weights.%sw3 must have one type in a file", i ? "shared_" : "",
+                                  i ? "shared_" : "");
     return SMOE_SUCCESS;
 }
 
@@ -104,19 +106,21 @@ static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!names[i].name)
-            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.%s must be a %s", names[i].field, names[i].type);
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.%s must be a %s", names[i].field,
+                                  names[i].type);
     if (plan->top_k < 1 || plan->top_k > plan->expert_count)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.top_k is %u, but must be 1 to expert_count, %u", plan->top_k,
-                              plan->expert_count);
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.top_k is %u, but must be 1 to expert_count, %u",
+                              plan->top_k, plan->expert_count);
     if (plan->max_active && (plan->max_active < plan->top_k || plan->max_active > plan->expert_count))
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.max_active is %u, but must be 0 or top_k to expert_count, %u to %u",
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "plan.max_active is %u, but must be 0 or top_k to expert_count, %u to %u",
                               plan->max_active, plan->top_k, plan->expert_count);
     return SMOE_SUCCESS;
 }
 
 /* What the reader would refuse is not written. */
-static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc *plan, const smoe_forward_params *params,
-                               const smoe_host_weights *weights, const float *x)
+static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc *plan,
+                               const smoe_forward_params *params, const smoe_host_weights *weights, const float *x)
 {
     const smoe_forward_number *number;
     char reason[SMOE_REASON_SIZE];
@@ -125,18 +129,20 @@ static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc 
         return result;
     for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
         if (!smoe_forward_number_allows(number, smoe_forward_number_value(number, params)))
-            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: must be %s", number->name, number->rule);
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: must be %s", number->name,
+                                  number->rule);
     if (x && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count is %u, but x must have 1 to %u tokens",
-                              params->token_count, SMOE_MAX_TOKENS);
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "params.token_count is %u, but x must have 1 to %u tokens", params->token_count,
+                              SMOE_MAX_TOKENS);
     if (smoe_host_weights_check(plan, weights, reason) != SMOE_SUCCESS)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s", reason);
     return check_types(host, plan, weights);
 }
 
 smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
-                                        const smoe_host_weights *weights, const float *x, const smoe_allocator *allocator,
-                                        const smoe_log *log)
+                                        const smoe_host_weights *weights, const float *x,
+                                        const smoe_allocator *allocator, const smoe_log *log)
 {
     smoe_file_host host;
     if (!smoe_file_host_init(&host, allocator, log, path ? path : "smoe_layer_file_write_layer"))

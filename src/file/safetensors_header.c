@@ -38,7 +38,8 @@ static bool is_array(smoe_json_span value)
     return value.size > 0 && *value.text == '[';
 }
 
-static smoe_result read_lengths(const smoe_layer_file *file, smoe_tensor *tensor, smoe_json_span shape, uint64_t *elements)
+static smoe_result read_lengths(const smoe_layer_file *file, smoe_tensor *tensor, smoe_json_span shape,
+                                uint64_t *elements)
 {
     smoe_json_cursor array = smoe_json_enter(shape);
     smoe_json_span value;
@@ -47,14 +48,14 @@ static smoe_result read_lengths(const smoe_layer_file *file, smoe_tensor *tensor
     while (smoe_json_next_element(&array, &value, &reason) == SMOE_JSON_ITEM) {
         uint64_t length;
         if (!smoe_json_whole(value, SMOE_FILE_MAX_INTEGER, &length))
-            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": shape must hold whole numbers from 0 to 2^53",
-                                  tensor->name);
+            return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                                  "tensor \"%.80s\": shape must hold whole numbers from 0 to 2^53", tensor->name);
         if (tensor->rank < SMOE_TENSOR_MAX_RANK)
             tensor->shape[tensor->rank] = length;
         tensor->rank++;
         if (length != 0 && *elements > UINT64_MAX / 64 / length)
-            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": shape has more elements than any file can hold",
-                                  tensor->name);
+            return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                                  "tensor \"%.80s\": shape has more elements than any file can hold", tensor->name);
         *elements *= length;
     }
     for (uint32_t i = tensor->rank; i < SMOE_TENSOR_MAX_RANK; i++)
@@ -62,7 +63,8 @@ static smoe_result read_lengths(const smoe_layer_file *file, smoe_tensor *tensor
     return SMOE_SUCCESS;
 }
 
-static smoe_result read_shape(const smoe_layer_file *file, smoe_file_entry *entry, smoe_json_span shape, const smoe_file_type *type)
+static smoe_result read_shape(const smoe_layer_file *file, smoe_file_entry *entry, smoe_json_span shape,
+                              const smoe_file_type *type)
 {
     smoe_tensor *tensor = &entry->tensor;
     uint64_t elements;
@@ -73,8 +75,9 @@ static smoe_result read_shape(const smoe_layer_file *file, smoe_file_entry *entr
     tensor->size = bits / 8;
     if (bits % 8 != 0 || tensor->size != entry->end - entry->begin)
         return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
-                              "tensor \"%.80s\": data_offsets span %llu bytes, but its shape and dtype %s need %llu", tensor->name,
-                              (unsigned long long)(entry->end - entry->begin), type->name, (unsigned long long)((bits + 7) / 8));
+                              "tensor \"%.80s\": data_offsets span %llu bytes, but its shape and dtype %s need %llu",
+                              tensor->name, (unsigned long long)(entry->end - entry->begin), type->name,
+                              (unsigned long long)((bits + 7) / 8));
     return SMOE_SUCCESS;
 }
 
@@ -98,14 +101,17 @@ static smoe_result read_members(const smoe_layer_file *file, smoe_file_entry *en
     const char *dtype = smoe_json_string(text.dtype);
     if (text.twice || !dtype || !is_array(text.shape) || !is_array(text.offsets))
         return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
-                              "tensor \"%.80s\" must have dtype (a string), shape and data_offsets (arrays), once each", name);
+                              "tensor \"%.80s\" must have dtype (a string), shape and data_offsets (arrays), once each",
+                              name);
     const smoe_file_type type = smoe_file_type_by_name(dtype);
     if (type.size_bits == 0)
-        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": \"%.40s\" is not a dtype of safetensors", name, dtype);
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": \"%.40s\" is not a dtype of safetensors",
+                              name, dtype);
     if (!read_offsets(entry, text.offsets))
-        return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
-                              "tensor \"%.80s\": data_offsets must be two whole numbers up to 2^53, the first not above the second",
-                              name);
+        return smoe_file_fail(
+            &file->host, SMOE_ERROR_FILE,
+            "tensor \"%.80s\": data_offsets must be two whole numbers up to 2^53, the first not above the second",
+            name);
     entry->tensor.type = type.type;
     entry->type_name = type.name;
     const smoe_result result = read_shape(file, entry, text.shape, &type);
@@ -119,7 +125,8 @@ static smoe_result read_entry(smoe_layer_file *file, const char *name, smoe_json
     memset(entry, 0, sizeof *entry);
     entry->tensor.name = name;
     if (*value.text != '{')
-        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": its entry in the header is not a JSON object", name);
+        return smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                              "tensor \"%.80s\": its entry in the header is not a JSON object", name);
     return read_members(file, entry, value);
 }
 
@@ -161,7 +168,8 @@ static smoe_result read_metadata(smoe_layer_file *file, smoe_json_span span)
     qsort(file->metadata, file->metadata_count, sizeof *file->metadata, compare_keys);
     for (uint32_t i = 1; i < file->metadata_count; i++)
         if (strcmp(file->metadata[i - 1].key, file->metadata[i].key) == 0)
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "__metadata__ has two members named \"%.80s\"", file->metadata[i].key);
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "__metadata__ has two members named \"%.80s\"",
+                                  file->metadata[i].key);
     return SMOE_SUCCESS;
 }
 
@@ -190,6 +198,7 @@ smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size)
     qsort(file->entries, file->entry_count, sizeof *file->entries, compare_names);
     for (uint32_t i = 1; i < file->entry_count; i++)
         if (compare_names(&file->entries[i - 1], &file->entries[i]) == 0)
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "two tensors are named \"%.80s\"", file->entries[i].tensor.name);
+            return smoe_file_fail(host, SMOE_ERROR_FILE, "two tensors are named \"%.80s\"",
+                                  file->entries[i].tensor.name);
     return SMOE_SUCCESS;
 }

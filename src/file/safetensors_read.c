@@ -12,8 +12,9 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
     const smoe_file_host *host = &file->host;
     unsigned char prefix[8];
     if (fread(prefix, 1, sizeof prefix, in->stream) != sizeof prefix)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s", ferror(in->stream) ? "cannot be read (is it a directory?)"
-                                                                              : "not a safetensors file: shorter than 8 bytes");
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "%s",
+                              ferror(in->stream) ? "cannot be read (is it a directory?)"
+                                                 : "not a safetensors file: shorter than 8 bytes");
     uint64_t size = 0;
     for (int i = 8; i-- > 0;)
         size = size << 8 | prefix[i];
@@ -21,11 +22,12 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
     if (known)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "not a safetensors file, but %s", known);
     if (size > MAX_HEADER_SIZE)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "not a safetensors file: header length %llu is above the bound of %u",
+        return smoe_file_fail(host, SMOE_ERROR_FILE,
+                              "not a safetensors file: header length %llu is above the bound of %u",
                               (unsigned long long)size, MAX_HEADER_SIZE);
     if (in->size != SMOE_FILE_UNKNOWN_SIZE && size + sizeof prefix > in->size)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "header length %llu, but the file ends after %llu bytes", (unsigned long long)size,
-                              (unsigned long long)in->size);
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "header length %llu, but the file ends after %llu bytes",
+                              (unsigned long long)size, (unsigned long long)in->size);
     void *header;
     const smoe_result result = smoe_file_stream_take(host, in, size, "header", &header);
     file->header = header;
@@ -50,9 +52,10 @@ static smoe_result check_layout(const smoe_layer_file *file, const smoe_file_str
     for (uint32_t i = 0; i < file->entry_count; i++) {
         const smoe_file_entry *entry = &file->entries[i];
         if (entry->begin != end)
-            return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": data_offsets begin at %llu, but must at %llu (%s)",
-                                  entry->tensor.name, (unsigned long long)entry->begin, (unsigned long long)end,
-                                  entry->begin < end ? "it overlaps another tensor" : "the bytes between belong to no tensor");
+            return smoe_file_fail(
+                &file->host, SMOE_ERROR_FILE, "tensor \"%.80s\": data_offsets begin at %llu, but must at %llu (%s)",
+                entry->tensor.name, (unsigned long long)entry->begin, (unsigned long long)end,
+                entry->begin < end ? "it overlaps another tensor" : "the bytes between belong to no tensor");
         end = entry->end;
     }
     if (in->size != SMOE_FILE_UNKNOWN_SIZE && in->size != 8 + header_size + end)
@@ -93,7 +96,8 @@ static smoe_result read_file(smoe_layer_file *file, bool headers_only)
     uint64_t header_size = 0;
     smoe_result result = read_header(file, &in, &header_size);
     if (result == SMOE_SUCCESS && headers_only && in.size == SMOE_FILE_UNKNOWN_SIZE)
-        result = smoe_file_fail(&file->host, SMOE_ERROR_FILE, "a checkpoint must be a plain file, whose bytes can be read in any order");
+        result = smoe_file_fail(&file->host, SMOE_ERROR_FILE,
+                                "a checkpoint must be a plain file, whose bytes can be read in any order");
     if (result == SMOE_SUCCESS)
         result = smoe_file_parse_header(file, header_size);
     if (result == SMOE_SUCCESS) {
@@ -107,7 +111,8 @@ static smoe_result read_file(smoe_layer_file *file, bool headers_only)
     return result;
 }
 
-smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only, smoe_layer_file **out)
+smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only,
+                                   smoe_layer_file **out)
 {
     *out = NULL;
     const size_t path_size = strlen(path) + 1;
@@ -133,7 +138,8 @@ smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path,
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_layer_file_open(const char *path, const smoe_allocator *allocator, const smoe_log *log, smoe_layer_file **out)
+smoe_result smoe_layer_file_open(const char *path, const smoe_allocator *allocator, const smoe_log *log,
+                                 smoe_layer_file **out)
 {
     smoe_file_host host;
     if (out)

@@ -49,13 +49,15 @@ static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *t
 {
     const smoe_tensor *tensor = &tensors[index];
     if (!tensor->name || strcmp(tensor->name, "__metadata__") == 0)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name must be given, and not be __metadata__", index);
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "tensors[%u].name must be given, and not be __metadata__", index);
     if (!smoe_utf8_valid(tensor->name))
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name must be UTF-8", index);
     const smoe_file_type type = smoe_file_type_of(tensor->type);
     if (type.size_bits == 0 || tensor->rank > SMOE_TENSOR_MAX_RANK)
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u]: type must be a smoe_tensor_type and rank at most %d",
-                              index, SMOE_TENSOR_MAX_RANK);
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "tensors[%u]: type must be a smoe_tensor_type and rank at most %d", index,
+                              SMOE_TENSOR_MAX_RANK);
     uint64_t size = type.size_bits / 8;
     for (uint32_t i = 0; i < tensor->rank; i++) {
         const uint64_t length = tensor->shape[i];
@@ -65,11 +67,12 @@ static smoe_result check_tensor(const smoe_file_host *host, const smoe_tensor *t
     }
     if (tensor->size != size || (size > 0 && !tensor->data))
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                              "tensors[%u]: size must be %llu, the bytes of its shape, and data must not be NULL", index,
-                              (unsigned long long)size);
+                              "tensors[%u]: size must be %llu, the bytes of its shape, and data must not be NULL",
+                              index, (unsigned long long)size);
     for (uint32_t i = 0; i < index; i++)
         if (strcmp(tensors[i].name, tensor->name) == 0)
-            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name \"%.80s\" is taken", index, tensor->name);
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "tensors[%u].name \"%.80s\" is taken", index,
+                                  tensor->name);
     return SMOE_SUCCESS;
 }
 
@@ -110,8 +113,9 @@ static bool write_parts(FILE *stream, const void *what)
     return ok;
 }
 
-smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count, const char *const *metadata,
-                                  uint32_t metadata_count, const smoe_allocator *allocator, const smoe_log *log)
+smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,
+                                  const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
+                                  const smoe_log *log)
 {
     smoe_file_host host;
     if (!smoe_file_host_init(&host, allocator, log, path ? path : "smoe_layer_file_write"))
@@ -120,8 +124,8 @@ smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, 
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL",
                               !path ? "path" : !tensors && tensor_count > 0 ? "tensors" : "metadata");
     if (metadata_count > UINT32_MAX / 2)
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "metadata_count: %u pairs, must be at most %u", metadata_count,
-                              UINT32_MAX / 2);
+        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "metadata_count: %u pairs, must be at most %u",
+                              metadata_count, UINT32_MAX / 2);
     smoe_result result = check_metadata(&host, metadata, metadata_count);
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < tensor_count; i++)
         result = check_tensor(&host, tensors, i);

@@ -16,8 +16,8 @@ static VkDescriptorBufferInfo between(const smoe_buffer *buffer, uint64_t begin,
 }
 
 /* A set that the layer has no use for is VK_NULL_HANDLE. */
-static void write_set(const smoe_binding *binding, VkDescriptorSet set, VkDescriptorBufferInfo input, VkDescriptorBufferInfo control,
-                      VkDescriptorBufferInfo output)
+static void write_set(const smoe_binding *binding, VkDescriptorSet set, VkDescriptorBufferInfo input,
+                      VkDescriptorBufferInfo control, VkDescriptorBufferInfo output)
 {
     const VkDescriptorBufferInfo buffers[IO_BUFFERS] = {input, control, output};
     if (set)
@@ -31,7 +31,8 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
     const uint64_t token_size = 4ull * shape->desc.d_model;
     const VkDescriptorBufferInfo all_control = part(&desc->workspace, 0, shape->control_size);
     const VkDescriptorBufferInfo control = between(&desc->workspace, 0, shape->shared_gate_offset);
-    const VkDescriptorBufferInfo shared_gate = between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
+    const VkDescriptorBufferInfo shared_gate =
+        between(&desc->workspace, shape->shared_gate_offset, shape->control_size);
     const VkDescriptorBufferInfo hidden = between(&desc->workspace, shape->hidden_offset, shape->shared_hidden_offset);
     const VkDescriptorBufferInfo shared_hidden =
         between(&desc->workspace, shape->shared_hidden_offset, shape->hidden_offset + shape->hidden_size);
@@ -48,7 +49,9 @@ static void write_sets(smoe_binding *binding, const smoe_binding_desc *desc)
         const VkDescriptorBufferInfo x = part(&desc->x, first * token_size, count * token_size);
         const VkDescriptorBufferInfo y = part(&desc->y, first * token_size, count * token_size);
         const VkDescriptorBufferInfo report =
-            binding->has_report ? part(&desc->report, smoe_plan_report_size(plan, first), smoe_plan_report_size(plan, count)) : hidden;
+            binding->has_report
+                ? part(&desc->report, smoe_plan_report_size(plan, first), smoe_plan_report_size(plan, count))
+                : hidden;
         write_set(binding, binding->passes[pass].x_hidden, x, control, hidden);
         write_set(binding, binding->passes[pass].x_report, x, control, report);
         write_set(binding, binding->passes[pass].rows_y, all_rows, all_control, y);
@@ -90,7 +93,8 @@ static smoe_result create_sets(smoe_binding *binding)
 
 static bool overlap(const smoe_buffer *a, const smoe_buffer *b)
 {
-    return a->buffer == b->buffer && a->buffer != VK_NULL_HANDLE && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+    return a->buffer == b->buffer && a->buffer != VK_NULL_HANDLE && a->offset < b->offset + b->size &&
+           b->offset < a->offset + a->size;
 }
 
 static smoe_result check_overlap(const smoe_context *context, const smoe_binding_desc *desc)
@@ -101,8 +105,8 @@ static smoe_result check_overlap(const smoe_context *context, const smoe_binding
     for (uint32_t i = 0; i < PARTS; i++)
         for (uint32_t j = i + 1; j < PARTS; j++)
             if (overlap(parts[i], parts[j]))
-                return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "binding desc.%s: must not overlap desc.%s", names[i],
-                                 names[j]);
+                return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT,
+                                 "binding desc.%s: must not overlap desc.%s", names[i], names[j]);
     return SMOE_SUCCESS;
 }
 
@@ -110,17 +114,20 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_binding_desc *de
 {
     const smoe_context *context = plan->context;
     const uint64_t token_size = 4ull * plan->shape.desc.d_model;
-    smoe_result result = smoe_buffer_check(context, "binding desc.x", &desc->x, true, plan->shape.desc.min_tokens * token_size);
+    smoe_result result =
+        smoe_buffer_check(context, "binding desc.x", &desc->x, true, plan->shape.desc.min_tokens * token_size);
     if (result != SMOE_SUCCESS)
         return result;
     const uint64_t tokens = desc->x.size / token_size;
     const uint32_t most = plan->shape.desc.max_tokens;
     *token_count = tokens < most ? (uint32_t)tokens : most;
     const uint64_t report_size = smoe_plan_report_size(plan, *token_count), totals_size = smoe_plan_totals_size(plan);
-    if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) != SMOE_SUCCESS ||
-        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true, plan->shape.workspace_size)) !=
+    if ((result = smoe_buffer_check(context, "binding desc.y", &desc->y, true, *token_count * token_size)) !=
             SMOE_SUCCESS ||
-        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, report_size)) != SMOE_SUCCESS ||
+        (result = smoe_buffer_check(context, "binding desc.workspace", &desc->workspace, true,
+                                    plan->shape.workspace_size)) != SMOE_SUCCESS ||
+        (result = smoe_buffer_check(context, "binding desc.report", &desc->report, false, report_size)) !=
+            SMOE_SUCCESS ||
         (result = smoe_buffer_check(context, "binding desc.totals", &desc->totals, false, totals_size)) != SMOE_SUCCESS)
         return result;
     return check_overlap(context, desc);

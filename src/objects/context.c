@@ -21,8 +21,9 @@ static smoe_result create_set_layout(smoe_context *context, uint32_t binding_cou
         .bindingCount = binding_count,
         .pBindings = bindings,
     };
-    const smoe_result result = smoe_vulkan_check(
-        &context->host, context->vk.vkCreateDescriptorSetLayout(context->device, &info, NULL, out), "vkCreateDescriptorSetLayout");
+    const smoe_result result =
+        smoe_vulkan_check(&context->host, context->vk.vkCreateDescriptorSetLayout(context->device, &info, NULL, out),
+                          "vkCreateDescriptorSetLayout");
     if (result != SMOE_SUCCESS)
         *out = VK_NULL_HANDLE;
     return result;
@@ -39,9 +40,9 @@ static smoe_result create_pipeline_layout(smoe_context *context)
         .pushConstantRangeCount = 1,
         .pPushConstantRanges = &push,
     };
-    const smoe_result result =
-        smoe_vulkan_check(&context->host, context->vk.vkCreatePipelineLayout(context->device, &info, NULL, &context->pipeline_layout),
-                          "vkCreatePipelineLayout");
+    const smoe_result result = smoe_vulkan_check(
+        &context->host, context->vk.vkCreatePipelineLayout(context->device, &info, NULL, &context->pipeline_layout),
+        "vkCreatePipelineLayout");
     if (result != SMOE_SUCCESS)
         context->pipeline_layout = VK_NULL_HANDLE;
     return result;
@@ -56,7 +57,8 @@ static smoe_result create_cache(smoe_context *context, const smoe_context_desc *
         .pInitialData = desc->pipeline_cache,
     };
     const smoe_result result = smoe_vulkan_check(
-        &context->host, context->vk.vkCreatePipelineCache(context->device, &info, NULL, &context->cache), "vkCreatePipelineCache");
+        &context->host, context->vk.vkCreatePipelineCache(context->device, &info, NULL, &context->cache),
+        "vkCreatePipelineCache");
     if (result != SMOE_SUCCESS)
         context->cache = VK_NULL_HANDLE;
     return result;
@@ -83,12 +85,15 @@ static smoe_result check_desc(const smoe_host *host, const smoe_context_desc *de
                          desc->enabled_extension_count);
     for (uint32_t i = 0; i < desc->enabled_extension_count; i++)
         if (!desc->enabled_extensions[i])
-            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.enabled_extensions[%u]: must not be NULL", i);
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.enabled_extensions[%u]: must not be NULL",
+                             i);
     if (smoe_features_lack_device_scope(desc->enabled_features))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "context desc.enabled_features: vulkanMemoryModel must come with vulkanMemoryModelDeviceScope");
+        return smoe_fail(
+            host, SMOE_ERROR_INVALID_ARGUMENT,
+            "context desc.enabled_features: vulkanMemoryModel must come with vulkanMemoryModelDeviceScope");
     if (desc->masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "context desc.masked_capabilities: 0x%x, must be SMOE_CAPABILITY_* bits",
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "context desc.masked_capabilities: 0x%x, must be SMOE_CAPABILITY_* bits",
                          desc->masked_capabilities);
     if (desc->pipeline_cache_size > 0 && !desc->pipeline_cache)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
@@ -166,7 +171,8 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     if (result == SMOE_SUCCESS)
         result = smoe_instance_table_load(&host, desc->get_instance_proc_addr, desc->instance, &instance);
     if (result == SMOE_SUCCESS)
-        result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device, wants_matrices(desc), &info);
+        result = smoe_device_info_query(&host, &instance, desc->api_version, desc->physical_device,
+                                        wants_matrices(desc), &info);
     if (result != SMOE_SUCCESS)
         return result;
     if (!info.usable)
@@ -189,8 +195,9 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->info = info;
     const char *missing = smoe_device_table_load(instance.get_device_proc_addr, desc->device, &context->vk);
     if (missing) {
-        result = smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
-                           "context desc.get_instance_proc_addr: vkGetDeviceProcAddr must find %s for desc.device", missing);
+        result =
+            smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
+                      "context desc.get_instance_proc_addr: vkGetDeviceProcAddr must find %s for desc.device", missing);
         smoe_host_free(&host, context);
         return result;
     }

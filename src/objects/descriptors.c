@@ -1,8 +1,7 @@
 #include "descriptors.h"
 
-
-smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSetLayout layout, uint32_t buffer_count, uint32_t count,
-                                    VkDescriptorPool *pool, VkDescriptorSet *sets)
+smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSetLayout layout, uint32_t buffer_count,
+                                    uint32_t count, VkDescriptorPool *pool, VkDescriptorSet *sets)
 {
     const VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, count * buffer_count};
     const VkDescriptorPoolCreateInfo info = {
@@ -12,8 +11,9 @@ smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSet
         .pPoolSizes = &size,
     };
     *pool = VK_NULL_HANDLE;
-    smoe_result result = smoe_vulkan_check(&context->host, context->vk.vkCreateDescriptorPool(context->device, &info, NULL, pool),
-                                           "vkCreateDescriptorPool");
+    smoe_result result =
+        smoe_vulkan_check(&context->host, context->vk.vkCreateDescriptorPool(context->device, &info, NULL, pool),
+                          "vkCreateDescriptorPool");
     if (result != SMOE_SUCCESS) {
         *pool = VK_NULL_HANDLE;
         return result;
@@ -25,7 +25,8 @@ smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSet
             .descriptorSetCount = 1,
             .pSetLayouts = &layout,
         };
-        result = smoe_vulkan_check(&context->host, context->vk.vkAllocateDescriptorSets(context->device, &allocate, &sets[i]),
+        result = smoe_vulkan_check(&context->host,
+                                   context->vk.vkAllocateDescriptorSets(context->device, &allocate, &sets[i]),
                                    "vkAllocateDescriptorSets");
     }
     if (result != SMOE_SUCCESS) {
@@ -35,7 +36,8 @@ smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSet
     return result;
 }
 
-void smoe_descriptors_write(const smoe_context *context, VkDescriptorSet set, const VkDescriptorBufferInfo *buffers, uint32_t count)
+void smoe_descriptors_write(const smoe_context *context, VkDescriptorSet set, const VkDescriptorBufferInfo *buffers,
+                            uint32_t count)
 {
     VkWriteDescriptorSet writes[4];
     for (uint32_t i = 0; i < count; i++)
@@ -50,7 +52,8 @@ void smoe_descriptors_write(const smoe_context *context, VkDescriptorSet set, co
     context->vk.vkUpdateDescriptorSets(context->device, count, writes, 0, NULL);
 }
 
-smoe_result smoe_buffer_check(const smoe_context *context, const char *name, const smoe_buffer *buffer, bool needed, uint64_t size)
+smoe_result smoe_buffer_check(const smoe_context *context, const char *name, const smoe_buffer *buffer, bool needed,
+                              uint64_t size)
 {
     /* Indirect arguments, in the workspace, begin at multiples of 4 whatever storage buffers may do. */
     const uint64_t storage = context->info.min_storage_buffer_offset_alignment;
@@ -65,10 +68,11 @@ smoe_result smoe_buffer_check(const smoe_context *context, const char *name, con
                          "%s.offset: %llu, must be a multiple of minStorageBufferOffsetAlignment, %llu", name,
                          (unsigned long long)buffer->offset, (unsigned long long)alignment);
     if (buffer->offset + buffer->size < buffer->offset && buffer->size != VK_WHOLE_SIZE)
-        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.size: offset + size must not exceed 64 bits", name);
+        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.size: offset + size must not exceed 64 bits",
+                         name);
     if (buffer->size < size || buffer->size == VK_WHOLE_SIZE)
         return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "%s.size: %llu bytes, must be at least %llu and not VK_WHOLE_SIZE", name, (unsigned long long)buffer->size,
-                         (unsigned long long)size);
+                         "%s.size: %llu bytes, must be at least %llu and not VK_WHOLE_SIZE", name,
+                         (unsigned long long)buffer->size, (unsigned long long)size);
     return SMOE_SUCCESS;
 }

@@ -8,8 +8,8 @@ static smoe_result check_numbers(const smoe_plan *plan, const smoe_forward_param
         const float value = smoe_forward_number_value(number, params);
         const bool used = !number->groups || plan->shape.group_count > 0;
         if (used && !smoe_forward_number_allows(number, value))
-            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %g, must be %s", number->name, (double)value,
-                             number->rule);
+            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %g, must be %s",
+                             number->name, (double)value, number->rule);
     }
     return SMOE_SUCCESS;
 }
@@ -19,14 +19,15 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
     const smoe_host *host = &plan->context->host;
     const smoe_plan_desc *desc = &plan->shape.desc;
     if (params->token_count > binding->max_tokens)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be at most the binding's %u", params->token_count,
-                         binding->max_tokens);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be at most the binding's %u",
+                         params->token_count, binding->max_tokens);
     if (params->token_count != 0 && params->token_count < desc->min_tokens)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be 0 or at least the plan's min_tokens, %u",
-                         params->token_count, desc->min_tokens);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "params.token_count: %u, must be 0 or at least the plan's min_tokens, %u", params->token_count,
+                         desc->min_tokens);
     if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u", params->max_active, desc->top_k,
-                         desc->max_active);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u",
+                         params->max_active, desc->top_k, desc->max_active);
     return check_numbers(plan, params);
 }
 

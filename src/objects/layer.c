@@ -48,7 +48,8 @@ static uint64_t experts_size(const smoe_layer_tensor *tensor, uint64_t count)
     return smoe_type_size(tensor->type, count * (tensor->element_count / tensor->shape[0]));
 }
 
-static smoe_result check_ranges(const smoe_plan *plan, const char *name, const smoe_buffer *ranges, const smoe_layer_tensor *tensor)
+static smoe_result check_ranges(const smoe_plan *plan, const char *name, const smoe_buffer *ranges,
+                                const smoe_layer_tensor *tensor)
 {
     smoe_result result = SMOE_SUCCESS;
     for (uint32_t r = 0; result == SMOE_SUCCESS && r < plan->shape.range_count; r++) {
@@ -101,7 +102,8 @@ static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t
     for (uint32_t i = 0; field != NONE && smoe_layer_tensor_get(&plan->shape.desc, i, &tensor); i++) {
         if (tensor.layer_offset != field)
             continue;
-        const smoe_buffer *ranges = ranges_of(desc, &tensor), *buffer = ranges ? &ranges[range] : buffer_of(desc, &tensor);
+        const smoe_buffer *ranges = ranges_of(desc, &tensor),
+                          *buffer = ranges ? &ranges[range] : buffer_of(desc, &tensor);
         const bool split = range != WHOLE && is_by_expert(&tensor);
         const uint64_t first = split && !ranges ? (uint64_t)range * plan->shape.range_experts : 0;
         return (part){
@@ -114,9 +116,10 @@ static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t
     return (part){.buffer = VK_NULL_HANDLE};
 }
 
-/* Writes one weights set. Where a tensor is absent the binding repeats w, since every binding of a set must be valid, and the flags keep
- * the kernel from reading it. */
-static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const set_fields fields, uint32_t range, smoe_weights_set *out)
+/* Writes one weights set. Where a tensor is absent the binding repeats w, since every binding of a set must be valid,
+ * and the flags keep the kernel from reading it. */
+static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const set_fields fields, uint32_t range,
+                      smoe_weights_set *out)
 {
     static const uint32_t flags[WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS3};
     const uint64_t alignment = plan->context->info.min_storage_buffer_offset_alignment;
@@ -179,7 +182,8 @@ static smoe_result create_sets(smoe_layer *layer)
     if (!sets || !layer->ranges)
         smoe_fail(&context->host, result, "layer: no host memory");
     else
-        result = smoe_descriptors_create(context, context->weights_layout, WEIGHTS_BUFFERS, set_count, &layer->pool, sets);
+        result =
+            smoe_descriptors_create(context, context->weights_layout, WEIGHTS_BUFFERS, set_count, &layer->pool, sets);
     if (result == SMOE_SUCCESS) {
         for (uint32_t i = 0; i < SINGLE; i++)
             single[i]->set = sets[i];

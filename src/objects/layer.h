@@ -21,7 +21,8 @@ struct smoe_layer {
     smoe_weights_set router;  /* route_logits: W and b, of the cosine router S and log_scale */
     smoe_weights_set project; /* route_project */
     smoe_weights_set select;  /* route_group, route_select: b is the selection bias */
-    smoe_weights_set shared_gate, shared_up, shared_down; /* written, and bound, only where the plan has them; project too */
+    /* written, and bound, only where the plan has them; project too */
+    smoe_weights_set shared_gate, shared_up, shared_down;
     smoe_layer_range *ranges; /* range_count */
 };
 

@@ -6,7 +6,8 @@ static smoe_result create_pipeline(const smoe_plan *plan, const smoe_kernel_conf
 {
     const smoe_context *context = plan->context;
     const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
-    const uint32_t whole = config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
+    const uint32_t whole =
+        config->required_subgroup_size ? config->required_subgroup_size : context->info.subgroup_size_max;
     const bool size_control = (context->info.capabilities & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL) != 0;
     const smoe_pipeline_desc desc = {
         .name = row->name,

@@ -10,11 +10,12 @@ struct smoe_plan {
     const smoe_context *context;
     smoe_shape shape;
     smoe_selection selection;
-    VkPipeline pipelines[SMOE_STEP_COUNT][SMOE_REGIME_COUNT]; /* VK_NULL_HANDLE for those that no token count leads to */
+    /* VK_NULL_HANDLE for those that no token count leads to */
+    VkPipeline pipelines[SMOE_STEP_COUNT][SMOE_REGIME_COUNT];
 };
 
-/* Whether a forward over so many tokens finds every pipeline that it binds. features: SMOE_HAS_* of the shape and of the forward.
- * INVALID_ARGUMENT and a log line where one is missing. */
+/* Whether a forward over so many tokens finds every pipeline that it binds. features: SMOE_HAS_* of the shape and of
+ * the forward. INVALID_ARGUMENT and a log line where one is missing. */
 smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, uint32_t features);
 
 #endif

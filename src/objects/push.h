@@ -41,6 +41,7 @@ typedef union smoe_push {
     smoe_push_combine combine;
 } smoe_push;
 
-_Static_assert(sizeof(smoe_push) <= 128 - 40, "128 bytes of push constants are Vulkan's floor, and 40 are kept for what stages still get");
+_Static_assert(sizeof(smoe_push) <= 128 - 40,
+               "128 bytes of push constants are Vulkan's floor, and 40 are kept for what stages still get");
 
 #endif

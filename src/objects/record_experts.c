@@ -40,10 +40,10 @@ void smoe_record_shared_down(const smoe_recording *r)
     smoe_record_matmul(r, SMOE_STEP_SHARED_DOWN, r->binding->shared_rows, &r->layer->shared_down, 0);
 }
 
-/* One dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of their own. Those of the ranges
- * interleave, and validation that looks into shaders takes them for hazards. */
-static void record_range(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, uint32_t range,
-                         uint32_t arguments_at)
+/* One dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of their own.
+ * Those of the ranges interleave, and validation that looks into shaders takes them for hazards. */
+static void record_range(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
+                         uint32_t range, uint32_t arguments_at)
 {
     const smoe_shape *shape = &r->plan->shape;
     const smoe_buffer *workspace = &r->binding->workspace;
@@ -60,7 +60,8 @@ static void record_range(const smoe_recording *r, smoe_step step, VkDescriptorSe
 void smoe_record_expert_up(const smoe_recording *r)
 {
     for (uint32_t i = 0; i < r->plan->shape.range_count; i++)
-        record_range(r, SMOE_STEP_EXPERT_UP, r->io->x_hidden, &r->layer->ranges[i].up, i, SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_UP));
+        record_range(r, SMOE_STEP_EXPERT_UP, r->io->x_hidden, &r->layer->ranges[i].up, i,
+                     SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_UP));
 }
 
 void smoe_record_expert_down(const smoe_recording *r)

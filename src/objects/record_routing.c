@@ -3,7 +3,8 @@
 
 void smoe_record_route_project(const smoe_recording *r)
 {
-    smoe_record_matmul(r, SMOE_STEP_ROUTE_PROJECT, r->io->x_hidden, &r->layer->project, r->plan->shape.control.projected);
+    smoe_record_matmul(r, SMOE_STEP_ROUTE_PROJECT, r->io->x_hidden, &r->layer->project,
+                       r->plan->shape.control.projected);
 }
 
 void smoe_record_route_logits(const smoe_recording *r)
@@ -35,8 +36,8 @@ void smoe_record_shared_gate(const smoe_recording *r)
 
 static uint32_t select_flags(const smoe_recording *r)
 {
-    return r->layer->select.flags | (r->binding->has_report ? SMOE_FLAG_REPORT : 0u) | (r->binding->has_totals ? SMOE_FLAG_TOTALS : 0u) |
-           (r->params->keep_scores ? SMOE_FLAG_SCORES : 0u);
+    return r->layer->select.flags | (r->binding->has_report ? SMOE_FLAG_REPORT : 0u) |
+           (r->binding->has_totals ? SMOE_FLAG_TOTALS : 0u) | (r->params->keep_scores ? SMOE_FLAG_SCORES : 0u);
 }
 
 static smoe_push_scores scores_push(const smoe_recording *r)

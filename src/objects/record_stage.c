@@ -29,7 +29,8 @@ static void (*const steps[SMOE_STEP_COUNT])(const smoe_recording *r) = {
     [SMOE_STEP_COMBINE] = smoe_record_combine,
 };
 
-/* The barrier after the totals, too: sort writes other words of control, an overlap that synchronization validation takes for a hazard. */
+/* The barrier after the totals, too: sort writes other words of control, an overlap that synchronization validation
+ * takes for a hazard. */
 void smoe_record_stage(const smoe_recording *r, smoe_stage stage)
 {
     bool ran = false;

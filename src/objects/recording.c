@@ -1,7 +1,8 @@
 /* The commands that every step records. */
 #include "recording.h"
 
-/* Global rather than per buffer: on every driver in use the cost is the same, and what a stage may touch needs no list. */
+/* Global rather than per buffer: on every driver in use the cost is the same, and what a stage may touch needs no
+ * list. */
 void smoe_record_barrier(const smoe_recording *r)
 {
     const VkMemoryBarrier memory = {
@@ -18,22 +19,25 @@ const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step 
     return &r->plan->selection.configs[step][r->regimes[step]];
 }
 
-void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
-                      uint32_t push_size)
+void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
+                      const void *push, uint32_t push_size)
 {
     const smoe_device_table *vk = &r->context->vk;
     const VkPipelineLayout layout = r->context->pipeline_layout;
-    vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, r->plan->pipelines[step][r->regimes[step]]);
-    vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_IO, 1, &io, 0, NULL);
+    vk->vkCmdBindPipeline(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE,
+                          r->plan->pipelines[step][r->regimes[step]]);
+    vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_IO, 1, &io, 0,
+                                NULL);
     if (weights)
-        vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_WEIGHTS, 1, &weights->set, 0,
-                                    NULL);
+        vk->vkCmdBindDescriptorSets(r->command_buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout, SMOE_SET_WEIGHTS, 1,
+                                    &weights->set, 0, NULL);
     vk->vkCmdPushConstants(r->command_buffer, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size, push);
 }
 
 void smoe_record_dispatch(const smoe_recording *r, smoe_step step)
 {
-    const smoe_workgroups count = smoe_step_workgroups(&r->plan->shape, smoe_record_config(r, step), step, r->token_count);
+    const smoe_workgroups count =
+        smoe_step_workgroups(&r->plan->shape, smoe_record_config(r, step), step, r->token_count);
     r->context->vk.vkCmdDispatch(r->command_buffer, count.x, count.y, count.z);
 }
 
@@ -51,7 +55,8 @@ smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const
     };
 }
 
-void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, uint64_t output_at)
+void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
+                        uint64_t output_at)
 {
     smoe_push_matmul push = smoe_matmul_push(r, step, weights);
     push.output_at = (uint32_t)output_at;

@@ -32,15 +32,17 @@ void smoe_record_begin(const smoe_recording *r);
 const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step step);
 
 /* weights: NULL for steps that have none. push: one of push.h's blocks. */
-void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, const void *push,
-                      uint32_t push_size);
+void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
+                      const void *push, uint32_t push_size);
 /* What was bound, over the tokens of this pass. */
 void smoe_record_dispatch(const smoe_recording *r, smoe_step step);
 
 /* What a matrix multiplication by a set of weights is told. */
 smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const smoe_weights_set *weights);
-/* A matrix multiplication over all tokens of this pass. output_at: of the router's, the word of control where the outputs begin. */
-void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights, uint64_t output_at);
+/* A matrix multiplication over all tokens of this pass. output_at: of the router's, the word of control where the
+ * outputs begin. */
+void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
+                        uint64_t output_at);
 
 /* One for each step: record_routing.c, record_experts.c. */
 void smoe_record_route_project(const smoe_recording *r);

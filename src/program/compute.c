@@ -35,7 +35,8 @@ static bool create_commands(compute *c, uint32_t queue_family)
         return false;
     const VkCommandBufferAllocateInfo allocate = {VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, NULL, c->command_pool,
                                                   VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
-    return compute_check(c, c->vk.vkAllocateCommandBuffers(c->device, &allocate, &c->commands), "vkAllocateCommandBuffers") &&
+    return compute_check(c, c->vk.vkAllocateCommandBuffers(c->device, &allocate, &c->commands),
+                         "vkAllocateCommandBuffers") &&
            compute_check(c, c->vk.vkCreateFence(c->device, &fence, NULL, &c->fence), "vkCreateFence");
 }
 
@@ -73,7 +74,7 @@ void compute_destroy(compute *c)
     c->vk.vkDestroyCommandPool(c->device, c->command_pool, NULL);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 enum { LOCAL = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
        VISIBLE = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT };
@@ -83,7 +84,8 @@ static uint32_t find_type(const compute *c, uint32_t bits, VkMemoryPropertyFlags
 {
     for (uint32_t i = 0; i < c->memory.memoryTypeCount; i++) {
         const VkMemoryType *type = &c->memory.memoryTypes[i];
-        if ((bits >> i & 1) && (type->propertyFlags & wanted) == wanted && c->memory.memoryHeaps[type->heapIndex].size >= least_heap)
+        if ((bits >> i & 1) && (type->propertyFlags & wanted) == wanted &&
+            c->memory.memoryHeaps[type->heapIndex].size >= least_heap)
             return i;
     }
     return UINT32_MAX;
@@ -91,7 +93,8 @@ static uint32_t find_type(const compute *c, uint32_t bits, VkMemoryPropertyFlags
 
 static uint32_t choose_type(const compute *c, uint32_t bits, compute_memory kind)
 {
-    /* Discrete GPUs may show the host a small window of their memory: only a heap as large as the largest is all of it. */
+    /* Discrete GPUs may show the host a small window of their memory: only a heap as large as the largest is all of
+     * it. */
     static const struct {
         VkMemoryPropertyFlags flags;
         bool whole;
@@ -107,16 +110,18 @@ static uint32_t choose_type(const compute *c, uint32_t bits, compute_memory kind
 
 bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, const char *what, compute_buffer *out)
 {
-    const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = size,
+    const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                                     .size = size,
                                      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
-                                              VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT |
-                                              VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+                                              VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
+                                              VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                                              VK_BUFFER_USAGE_TRANSFER_DST_BIT};
     VkMemoryRequirements needs;
 
     *out = (compute_buffer){.size = size};
     if (c->info->max_allocation_size > 0 && size > c->info->max_allocation_size)
-        return fail(c, "%s needs %.2f GB at once, more than the device's largest allocation of %.2f", what, (double)size * 1e-9,
-                    (double)c->info->max_allocation_size * 1e-9);
+        return fail(c, "%s needs %.2f GB at once, more than the device's largest allocation of %.2f", what,
+                    (double)size * 1e-9, (double)c->info->max_allocation_size * 1e-9);
     if (!compute_check(c, c->vk.vkCreateBuffer(c->device, &info, NULL, &out->buffer), "vkCreateBuffer"))
         return false;
     c->vk.vkGetBufferMemoryRequirements(c->device, out->buffer, &needs);
@@ -130,7 +135,8 @@ bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, c
     if (!compute_check(c, c->vk.vkBindBufferMemory(c->device, out->buffer, out->memory, 0), "vkBindBufferMemory"))
         return false;
     return kind == COMPUTE_LOCAL || (c->memory.memoryTypes[type].propertyFlags & VISIBLE) != VISIBLE ||
-           compute_check(c, c->vk.vkMapMemory(c->device, out->memory, 0, VK_WHOLE_SIZE, 0, &out->mapped), "vkMapMemory");
+           compute_check(c, c->vk.vkMapMemory(c->device, out->memory, 0, VK_WHOLE_SIZE, 0, &out->mapped),
+                         "vkMapMemory");
 }
 
 void compute_destroy_buffer(compute *c, compute_buffer *buffer)
@@ -142,12 +148,13 @@ void compute_destroy_buffer(compute *c, compute_buffer *buffer)
     *buffer = (compute_buffer){.size = 0};
 }
 
-/* ---- pipelines ----------------------------------------------------------------------------------------------------------- */
+/* ---- pipelines --------------------------------------------------------------------------------------------------- */
 
 bool compute_create_layout(compute *c, const VkDescriptorType *types, uint32_t count, compute_layout *out)
 {
     VkDescriptorSetLayoutBinding bindings[COMPUTE_MAX_BINDINGS];
-    const VkDescriptorSetLayoutCreateInfo set_info = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, NULL, 0, count, bindings};
+    const VkDescriptorSetLayoutCreateInfo set_info = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO, NULL, 0,
+                                                      count, bindings};
     const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, COMPUTE_PUSH_SIZE};
 
     *out = (compute_layout){.count = count};
@@ -155,10 +162,13 @@ bool compute_create_layout(compute *c, const VkDescriptorType *types, uint32_t c
         out->types[i] = types[i];
         bindings[i] = (VkDescriptorSetLayoutBinding){i, types[i], 1, VK_SHADER_STAGE_COMPUTE_BIT, NULL};
     }
-    if (!compute_check(c, c->vk.vkCreateDescriptorSetLayout(c->device, &set_info, NULL, &out->set_layout), "vkCreateDescriptorSetLayout"))
+    if (!compute_check(c, c->vk.vkCreateDescriptorSetLayout(c->device, &set_info, NULL, &out->set_layout),
+                       "vkCreateDescriptorSetLayout"))
         return false;
-    const VkPipelineLayoutCreateInfo info = {VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, NULL, 0, 1, &out->set_layout, 1, &push};
-    return compute_check(c, c->vk.vkCreatePipelineLayout(c->device, &info, NULL, &out->layout), "vkCreatePipelineLayout");
+    const VkPipelineLayoutCreateInfo info = {
+        VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, NULL, 0, 1, &out->set_layout, 1, &push};
+    return compute_check(c, c->vk.vkCreatePipelineLayout(c->device, &info, NULL, &out->layout),
+                         "vkCreatePipelineLayout");
 }
 
 void compute_destroy_layout(compute *c, compute_layout *layout)
@@ -174,13 +184,15 @@ bool compute_create_pool(compute *c, const compute_layout *layout, uint32_t coun
     VkDescriptorPoolSize sizes[COMPUTE_MAX_BINDINGS];
     for (uint32_t i = 0; i < layout->count; i++)
         sizes[i] = (VkDescriptorPoolSize){layout->types[i], count};
-    const VkDescriptorPoolCreateInfo info = {VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, count, layout->count, sizes};
+    const VkDescriptorPoolCreateInfo info = {
+        VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, count, layout->count, sizes};
     return compute_check(c, c->vk.vkCreateDescriptorPool(c->device, &info, NULL, out), "vkCreateDescriptorPool");
 }
 
 bool compute_create_set(compute *c, const compute_layout *layout, VkDescriptorPool pool, VkDescriptorSet *out)
 {
-    const VkDescriptorSetAllocateInfo allocate = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, pool, 1, &layout->set_layout};
+    const VkDescriptorSetAllocateInfo allocate = {VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO, NULL, pool, 1,
+                                                  &layout->set_layout};
     return compute_check(c, c->vk.vkAllocateDescriptorSets(c->device, &allocate, out), "vkAllocateDescriptorSets");
 }
 
@@ -188,16 +200,21 @@ void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet
 {
     for (uint32_t i = 0; i < layout->count; i++) {
         const VkDescriptorBufferInfo buffer = {buffers[i].buffer, 0, VK_WHOLE_SIZE};
-        const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set, .dstBinding = i,
-                                            .descriptorCount = 1, .descriptorType = layout->types[i], .pBufferInfo = &buffer};
+        const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                            .dstSet = set,
+                                            .dstBinding = i,
+                                            .descriptorCount = 1,
+                                            .descriptorType = layout->types[i],
+                                            .pBufferInfo = &buffer};
         c->vk.vkUpdateDescriptorSets(c->device, 1, &write, 0, NULL);
     }
 }
 
-bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size, const uint32_t *constants,
-                             uint32_t constant_count, VkPipeline *out)
+bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size,
+                             const uint32_t *constants, uint32_t constant_count, VkPipeline *out)
 {
-    const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = size, .pCode = spirv};
+    const VkShaderModuleCreateInfo module_info = {
+        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = size, .pCode = spirv};
     VkSpecializationMapEntry entries[COMPUTE_MAX_CONSTANTS];
     VkShaderModule module;
 
@@ -207,7 +224,9 @@ bool compute_create_pipeline(compute *c, const compute_layout *layout, const uin
     if (!compute_check(c, c->vk.vkCreateShaderModule(c->device, &module_info, NULL, &module), "vkCreateShaderModule"))
         return false;
     const VkPipelineShaderStageCreateInfo stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module, .pName = "main",
+                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                                                   .module = module,
+                                                   .pName = "main",
                                                    .pSpecializationInfo = &special};
     const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .stage = stage,
                                               .layout = layout->layout};
@@ -216,7 +235,7 @@ bool compute_create_pipeline(compute *c, const compute_layout *layout, const uin
     return compute_check(c, result, "vkCreateComputePipelines");
 }
 
-/* ---- work ---------------------------------------------------------------------------------------------------------------- */
+/* ---- work -------------------------------------------------------------------------------------------------------- */
 
 bool compute_begin(compute *c)
 {
@@ -227,8 +246,8 @@ bool compute_begin(compute *c)
            compute_check(c, c->vk.vkBeginCommandBuffer(c->commands, &begin), "vkBeginCommandBuffer");
 }
 
-void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set, const void *push,
-                      uint32_t push_size, uint32_t x, uint32_t y, uint32_t z)
+void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set,
+                      const void *push, uint32_t push_size, uint32_t x, uint32_t y, uint32_t z)
 {
     c->vk.vkCmdBindPipeline(c->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     c->vk.vkCmdBindDescriptorSets(c->commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout->layout, 0, 1, &set, 0, NULL);
@@ -236,7 +255,8 @@ void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipel
     c->vk.vkCmdDispatch(c->commands, x, y, z);
 }
 
-void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to, VkAccessFlags used)
+void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to,
+                     VkAccessFlags used)
 {
     const VkMemoryBarrier memory = {VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, written, used};
     c->vk.vkCmdPipelineBarrier(c->commands, from, to, 0, 1, &memory, 0, NULL, 0, NULL);
@@ -244,10 +264,12 @@ void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags writte
 
 bool compute_submit(compute *c)
 {
-    const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &c->commands};
+    const VkSubmitInfo submit = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &c->commands};
     compute_barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                     VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT,
-                    VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_HOST_READ_BIT | VK_ACCESS_SHADER_READ_BIT);
+                    VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                    VK_ACCESS_HOST_READ_BIT | VK_ACCESS_SHADER_READ_BIT);
     return compute_check(c, c->vk.vkEndCommandBuffer(c->commands), "vkEndCommandBuffer") &&
            compute_check(c, c->vk.vkResetFences(c->device, 1, &c->fence), "vkResetFences") &&
            compute_check(c, c->vk.vkQueueSubmit(c->queue, 1, &submit, c->fence), "vkQueueSubmit") &&
@@ -256,10 +278,11 @@ bool compute_submit(compute *c)
 
 bool compute_create_stamps(compute *c, uint32_t count, VkQueryPool *out)
 {
-    const VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP,
-                                        .queryCount = count};
+    const VkQueryPoolCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = count};
     *out = VK_NULL_HANDLE;
-    return c->timestamp_mask == 0 || compute_check(c, c->vk.vkCreateQueryPool(c->device, &info, NULL, out), "vkCreateQueryPool");
+    return c->timestamp_mask == 0 ||
+           compute_check(c, c->vk.vkCreateQueryPool(c->device, &info, NULL, out), "vkCreateQueryPool");
 }
 
 void compute_first_stamp(compute *c, VkQueryPool pool, uint32_t count)
@@ -280,8 +303,10 @@ bool compute_read_stamps(compute *c, VkQueryPool pool, uint32_t count, double *n
 {
     uint64_t first = 0, ticks;
     _Static_assert(sizeof ticks == sizeof *nanoseconds, "ticks come where nanoseconds go");
-    if (!compute_check(c, c->vk.vkGetQueryPoolResults(c->device, pool, 0, count, count * sizeof ticks, nanoseconds, sizeof ticks,
-                                                      VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT), "vkGetQueryPoolResults"))
+    if (!compute_check(c,
+                       c->vk.vkGetQueryPoolResults(c->device, pool, 0, count, count * sizeof ticks, nanoseconds,
+                                                   sizeof ticks, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
+                       "vkGetQueryPoolResults"))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         memcpy(&ticks, &nanoseconds[i], sizeof ticks);

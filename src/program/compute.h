@@ -1,7 +1,8 @@
-/* The Vulkan that programs need for compute shaders of their own, on the device of a smoe_device: buffers, pipelines, one command buffer,
- * timestamps. samples/embed does without, and shows all of it.
+/* The Vulkan that programs need for compute shaders of their own, on the device of a smoe_device: buffers, pipelines,
+ * one command buffer, timestamps. samples/embed does without, and shows all of it.
  *
- * Functions that return bool give false once `error` says what failed. What is zeros, or was made in part, may be destroyed too. */
+ * Functions that return bool give false once `error` says what failed. What is zeros, or was made in part, may be
+ * destroyed too. */
 #ifndef PROGRAM_COMPUTE_H
 #define PROGRAM_COMPUTE_H
 
@@ -30,7 +31,7 @@ void compute_destroy(compute *c);
 /* False, with the error noted, for a result that is no success. */
 bool compute_check(compute *c, VkResult result, const char *call);
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 typedef enum compute_memory {
     COMPUTE_LOCAL,  /* the device's own, not mapped */
@@ -49,7 +50,7 @@ typedef struct compute_buffer {
 bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, const char *what, compute_buffer *out);
 void compute_destroy_buffer(compute *c, compute_buffer *buffer);
 
-/* ---- pipelines ----------------------------------------------------------------------------------------------------------- */
+/* ---- pipelines --------------------------------------------------------------------------------------------------- */
 
 enum { COMPUTE_MAX_BINDINGS = 8, COMPUTE_MAX_CONSTANTS = 8, COMPUTE_PUSH_SIZE = 128 /* Vulkan's floor */ };
 
@@ -71,19 +72,21 @@ bool compute_create_set(compute *c, const compute_layout *layout, VkDescriptorPo
 void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet set, const compute_buffer *buffers);
 
 /* size: bytes of the SPIR-V; constants: of the specialization constants 0, 1, ... */
-bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size, const uint32_t *constants,
-                             uint32_t constant_count, VkPipeline *out);
+bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size,
+                             const uint32_t *constants, uint32_t constant_count, VkPipeline *out);
 
-/* ---- work ---------------------------------------------------------------------------------------------------------------- */
+/* ---- work -------------------------------------------------------------------------------------------------------- */
 
 bool compute_begin(compute *c);
-void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set, const void *push,
-                      uint32_t push_size, uint32_t x, uint32_t y, uint32_t z);
-void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to, VkAccessFlags used);
+void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set,
+                      const void *push, uint32_t push_size, uint32_t x, uint32_t y, uint32_t z);
+void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to,
+                     VkAccessFlags used);
 /* Makes what was written visible to the host and to later work, submits, and waits. */
 bool compute_submit(compute *c);
 
-/* Timestamps. A pool for `count` of them; VK_NULL_HANDLE, with which the calls do nothing, where the device has none. */
+/* Timestamps. A pool for `count` of them; VK_NULL_HANDLE, with which the calls do nothing, where the device has
+ * none. */
 bool compute_create_stamps(compute *c, uint32_t count, VkQueryPool *out);
 void compute_first_stamp(compute *c, VkQueryPool pool, uint32_t count);
 void compute_stamp(compute *c, VkQueryPool pool, uint32_t index); /* from 1 on: what was recorded so far has ended */

@@ -39,8 +39,8 @@ static void print_option(const program_option *option)
     }
     if (option->names)
         program_list_names(option->names, names, sizeof names);
-    snprintf(about, sizeof about, "%s%s%s%s%s%s", option->about, names[0] ? ": " : "", names, option->fallback ? " [" : "",
-             option->fallback ? option->fallback : "", option->fallback ? "]" : "");
+    snprintf(about, sizeof about, "%s%s%s%s%s%s", option->about, names[0] ? ": " : "", names,
+             option->fallback ? " [" : "", option->fallback ? option->fallback : "", option->fallback ? "]" : "");
     print_row(option->name, option->value, about);
 }
 
@@ -49,7 +49,8 @@ int program_print_help(const program_desc *program)
     const program_option *option;
     printf("%s\n\n", program->about);
     for (size_t i = 0; i < PROGRAM_MAX_USAGES && program->usage[i]; i++)
-        printf("%s %s%s%s\n", i == 0 ? "usage:" : "      ", program->name, *program->usage[i] ? " " : "", program->usage[i]);
+        printf("%s %s%s%s\n", i == 0 ? "usage:" : "      ", program->name, *program->usage[i] ? " " : "",
+               program->usage[i]);
     printf("\n");
     print_row("-h, --help", NULL, "this");
     print_row("--version", NULL, "which one it is");

@@ -52,7 +52,7 @@ void program_clear_value(const program_option *option, void *options)
     }
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* Digits, and where a power of ten is wanted "e" and its digits. False for anything else, and above LARGEST_COUNT. */
 static bool read_count(const char *text, uint64_t *out)
@@ -112,7 +112,8 @@ static bool set_number(const program_option *option, const char *value, void *to
 {
     double number;
     const double least = option->least, most = option->most;
-    const char *const format = option->above ? "must be a number above %.10g, at most %.10g" : "must be a number from %.10g to %.10g";
+    const char *const format =
+        option->above ? "must be a number above %.10g, at most %.10g" : "must be a number from %.10g to %.10g";
     snprintf(rule, PROGRAM_RULE_SIZE, format, least, most);
     if (!read_number(value, &number) || number < least || number > most || (option->above && number <= least))
         return false;
@@ -134,15 +135,17 @@ static bool set_forward(const program_option *option, const char *value, void *t
 {
     const smoe_forward_number *known = find_forward(option->name);
     double number;
-    snprintf(rule, PROGRAM_RULE_SIZE, "must be a number, %s", known ? known->rule : "and the library has none of this name");
+    snprintf(rule, PROGRAM_RULE_SIZE, "must be a number, %s",
+             known ? known->rule : "and the library has none of this name");
     /* The library works in float32: what rounds to 0 there is 0. */
-    if (!known || !read_number(value, &number) || fabs(number) > FLT_MAX || !smoe_forward_number_allows(known, (float)number))
+    if (!known || !read_number(value, &number) || fabs(number) > FLT_MAX ||
+        !smoe_forward_number_allows(known, (float)number))
         return false;
     *(float *)to = (float)number;
     return true;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static const char *activation_name(int index)
 {
@@ -181,7 +184,11 @@ void program_list_names(const program_names *names, char *text, size_t size)
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", names->name(i));
+        used += (size_t)snprintf(text + used, size - used, "%s%s",
+                                 i == 0           ? ""
+                                 : i + 1 == count ? " or "
+                                                  : ", ",
+                                 names->name(i));
 }
 
 static bool find_name(const program_option *option, const char *value, int *index, char *rule)
@@ -218,7 +225,7 @@ static bool set_member(const program_option *option, const char *value, void *to
     return true;
 }
 
-/* ---- all kinds ------------------------------------------------------------------------------------------------------------- */
+/* ---- all kinds --------------------------------------------------------------------------------------------------- */
 
 static bool set_text(const char *value, const char **to, char *rule)
 {

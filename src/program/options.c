@@ -78,7 +78,8 @@ static bool add_argument(const line_reader *r, const char *name, char *argument)
     char rule[PROGRAM_RULE_SIZE];
     if (!*argument)
         return refuse(r, name, NULL, "must not be empty");
-    snprintf(rule, sizeof rule, "only %u %s at most; --help tells the rest", program->most_arguments, program->argument);
+    snprintf(rule, sizeof rule, "only %u %s at most; --help tells the rest", program->most_arguments,
+             program->argument);
     if (r->line->argument_count == program->most_arguments)
         return refuse(r, argument, NULL, rule);
     r->line->arguments[r->line->argument_count++] = argument;
@@ -88,7 +89,8 @@ static bool add_argument(const line_reader *r, const char *name, char *argument)
 static bool read_plain_argument(const line_reader *r, char *argument)
 {
     const char *name = r->line->program->argument;
-    return name ? add_argument(r, name, argument) : refuse(r, argument, NULL, "no argument is taken; --help lists the options");
+    return name ? add_argument(r, name, argument)
+                : refuse(r, argument, NULL, "no argument is taken; --help lists the options");
 }
 
 /* argument: "--name" or "--name=value", of the index-th option. */

@@ -1,7 +1,8 @@
 /* The command line of every program, from one table per program: options, what they take, where it goes, and help.
  *
- * -h, --help and --version are in every program. An option's value follows it, or stands behind "=" in the same argument; "--" ends the
- * options. Whatever cannot be obeyed gets one line on stderr, `PROGRAM: OPTION: RULE, is "VALUE"`. */
+ * -h, --help and --version are in every program. An option's value follows it, or stands behind "=" in the same
+ * argument; "--" ends the options. Whatever cannot be obeyed gets one line on stderr, `PROGRAM: OPTION: RULE, is
+ * "VALUE"`. */
 #ifndef PROGRAM_OPTIONS_H
 #define PROGRAM_OPTIONS_H
 
@@ -12,13 +13,15 @@
 /* The exit statuses of every program. Of several files the largest counts. */
 enum {
     PROGRAM_OK = 0,
-    PROGRAM_FAILED = 1, /* the run failed: no device, or a lost one; a check, or validation; an output that could not be written */
-    PROGRAM_REFUSED = 2 /* before the work: a command line, or a layer, model or capability file, that cannot be followed; an output that
-                         * may not be written */
+    /* the run failed: no device, or a lost one; a check, or validation; an output that could not be written */
+    PROGRAM_FAILED = 1,
+    PROGRAM_REFUSED = 2 /* before the work: a command line, or a layer, model or capability file, that cannot be
+                         * followed; an output that may not be written */
 };
 enum { PROGRAM_RULE_SIZE = 384, PROGRAM_MAX_OPTIONS = 64, PROGRAM_MAX_TABLES = 3, PROGRAM_MAX_USAGES = 3 };
 
-/* What an option takes, and the type of what receives it. Without the option and without a fallback that is the value behind the colon. */
+/* What an option takes, and the type of what receives it. Without the option and without a fallback that is the value
+ * behind the colon. */
 typedef enum program_kind {
     PROGRAM_KIND_HEADING,  /* no option: a line of its own in help */
     PROGRAM_KIND_FLAG,     /* bool: false */
@@ -26,10 +29,12 @@ typedef enum program_kind {
     PROGRAM_KIND_COUNT,    /* uint32_t: 0. A whole number: "100", "1e2" */
     PROGRAM_KIND_LARGE,    /* uint64_t: 0. The same, at most 2^53 */
     PROGRAM_KIND_NUMBER,   /* double: NaN. A finite decimal number */
-    PROGRAM_KIND_FORWARD,  /* float: NaN. The number of smoe_forward_params that has the option's name, with "_" for "-" */
+    /* float: NaN. The number of smoe_forward_params that has the option's name, with "_" for "-" */
+    PROGRAM_KIND_FORWARD,
     PROGRAM_KIND_NAME,     /* int: -1. The place of a name in `names` */
     PROGRAM_KIND_SET,      /* bool[], one for each of `names`: all false. May be given several times */
-    PROGRAM_KIND_ARGUMENT, /* uint32_t, how often it was given: 0. The value is one more argument. May be given several times */
+    /* uint32_t, how often it was given: 0. The value is one more argument. May be given several times */
+    PROGRAM_KIND_ARGUMENT,
     PROGRAM_KIND_OTHER     /* what `set` makes of it: untouched. May be given several times */
 } program_kind;
 
@@ -59,7 +64,8 @@ struct program_option {
     const char *fallback; /* the value where none is given, as on the command line; NULL: none */
 };
 
-/* A kind, and where it goes, checked to be of the kind's type: {"--seed", "N", "of the inputs", PROGRAM_COUNT(options, seed, 0, 9)}. */
+/* A kind, and where it goes, checked to be of the kind's type: {"--seed", "N", "of the inputs", PROGRAM_COUNT(options,
+ * seed, 0, 9)}. */
 #define PROGRAM_INTO(type, kind_, structure, member) \
     .kind = (kind_), .offset = offsetof(structure, member) + 0 * sizeof(&((structure *)0)->member == (type *)0)
 #define PROGRAM_FLAG(structure, member) PROGRAM_INTO(bool, PROGRAM_KIND_FLAG, structure, member)
@@ -71,9 +77,11 @@ struct program_option {
 #define PROGRAM_NUMBER(structure, member, least_, most_) \
     PROGRAM_INTO(double, PROGRAM_KIND_NUMBER, structure, member), .least = (least_), .most = (most_)
 #define PROGRAM_FORWARD(structure, member) PROGRAM_INTO(float, PROGRAM_KIND_FORWARD, structure, member)
-#define PROGRAM_NAME(structure, member, names_) PROGRAM_INTO(int, PROGRAM_KIND_NAME, structure, member), .names = (names_)
-#define PROGRAM_SET(structure, member, names_) \
-    PROGRAM_INTO(bool, PROGRAM_KIND_SET, structure, member[0]), .names = (names_), .most = sizeof(((structure *)0)->member)
+#define PROGRAM_NAME(structure, member, names_)                                                                        \
+    PROGRAM_INTO(int, PROGRAM_KIND_NAME, structure, member), .names = (names_)
+#define PROGRAM_SET(structure, member, names_)                                                                         \
+    PROGRAM_INTO(bool, PROGRAM_KIND_SET, structure, member[0]), .names = (names_),                                     \
+                                                                .most = sizeof(((structure *)0)->member)
 #define PROGRAM_ARGUMENT(structure, member) PROGRAM_INTO(uint32_t, PROGRAM_KIND_ARGUMENT, structure, member)
 #define PROGRAM_OTHER(set_) .kind = PROGRAM_KIND_OTHER, .set = (set_)
 #define PROGRAM_HEADING(about_) {.about = (about_), .kind = PROGRAM_KIND_HEADING}
@@ -97,14 +105,15 @@ typedef struct program_desc {
 /* A command line that has been read. */
 typedef struct program_line {
     const program_desc *program;
-    const char *given[PROGRAM_MAX_OPTIONS]; /* of each option, counted over the tables, the last value, "" for a flag; NULL: not given */
+    /* of each option, counted over the tables, the last value, "" for a flag; NULL: not given */
+    const char *given[PROGRAM_MAX_OPTIONS];
     char **arguments;                       /* [argument_count], in the array that was given, moved to its front */
     uint32_t argument_count;
     int status;                             /* to exit with, where program_read gives false */
 } program_line;
 
-/* Reads a command line into the program's struct of options. False where the program is to exit with line->status: help or the version has
- * been printed, or why the line cannot be obeyed. */
+/* Reads a command line into the program's struct of options. False where the program is to exit with line->status: help
+ * or the version has been printed, or why the line cannot be obeyed. */
 bool program_read(const program_desc *program, int count, char **arguments, void *options, program_line *line);
 
 /* What was given for an option; "" for a flag, NULL where it was not given. */
@@ -113,8 +122,8 @@ const char *program_given(const program_line *line, const char *name);
 /* The same, or else its fallback. */
 const char *program_value(const program_line *line, const char *name);
 
-/* Prints `PROGRAM: WHAT: RULE, is "VALUE"` on stderr, one line whatever is in WHAT and VALUE; without the last part if value is NULL. Gives
- * false. */
+/* Prints `PROGRAM: WHAT: RULE, is "VALUE"` on stderr, one line whatever is in WHAT and VALUE; without the last part if
+ * value is NULL. Gives false. */
 bool program_refuse(const program_desc *program, const char *what, const char *value, const char *rule);
 
 /* The index-th option over all tables, headings too; NULL past the last one. */

@@ -13,7 +13,7 @@
 
 static bool stdout_is_data; /* an output goes there */
 
-/* ---- what a run reads and writes --------------------------------------------------------------------------------------- */
+/* ---- what a run reads and writes --------------------------------------------------------------------------------- */
 
 struct program_file {
     smoe_system_identity identity;
@@ -47,7 +47,8 @@ static void add(program_files *files, const program_file *file)
 void program_files_read(program_files *files, const char *what, const char *path)
 {
     const bool is_stdin = strcmp(path, "-") == 0;
-    const program_file file = {.identity = is_stdin ? smoe_system_identify_stream(stdin) : smoe_system_identify(path), .name = what};
+    const program_file file = {.identity = is_stdin ? smoe_system_identify_stream(stdin) : smoe_system_identify(path),
+                               .name = what};
     if (file.identity.kind == SMOE_SYSTEM_FILE)
         add(files, &file);
 }
@@ -87,7 +88,8 @@ static bool begins_as_html(const unsigned char *begin, size_t count, uint64_t si
     return true;
 }
 
-/* Whether a file that is there may be replaced, by what it holds. One that cannot be read is judged by opening it for writing. */
+/* Whether a file that is there may be replaced, by what it holds. One that cannot be read is judged by opening it for
+ * writing. */
 static bool is_of_kind(const char *path, program_content content, const char **kind)
 {
     static const struct {
@@ -112,7 +114,8 @@ static const program_file *find_same(const program_files *files, const program_f
 {
     for (size_t i = 0; i < files->count; i++) {
         const program_file *other = &files->files[i];
-        if (file->is_stdout ? other->is_stdout : !other->is_stdout && smoe_system_is_same(&file->identity, &other->identity))
+        if (file->is_stdout ? other->is_stdout
+                            : !other->is_stdout && smoe_system_is_same(&file->identity, &other->identity))
             return other;
     }
     return NULL;
@@ -130,8 +133,9 @@ static bool check_identity(program_files *files, const program_file *file, const
     if (same && !same->written)
         return refuse(files, file->name, path, "is %s; it is not overwritten", same->name);
     if (same)
-        return strcmp(same->name, file->name) == 0 ? refuse(files, file->name, path, "would be written twice%s", "")
-                                                   : refuse(files, file->name, path, "and %s name the same file", same->name);
+        return strcmp(same->name, file->name) == 0
+                   ? refuse(files, file->name, path, "would be written twice%s", "")
+                   : refuse(files, file->name, path, "and %s name the same file", same->name);
     if (file->is_stdout)
         return true;
     if (file->identity.kind == SMOE_SYSTEM_FOLDER || file->identity.kind == SMOE_SYSTEM_DEVICE)
@@ -158,7 +162,8 @@ bool program_files_write(program_files *files, const char *option, const char *p
         return refuse(files, option, path, "cannot be written: %s", strerror(errno));
     stdout_is_data = stdout_is_data || file.is_stdout;
     add(files, &file);
-    return !files->no_memory || refuse(files, option, path, "cannot be compared with the files that are read: %s", strerror(ENOMEM));
+    return !files->no_memory ||
+           refuse(files, option, path, "cannot be compared with the files that are read: %s", strerror(ENOMEM));
 }
 
 void program_files_release(program_files *files)
@@ -185,7 +190,7 @@ bool program_is_same_file(const char *path, const char *other)
     return a.kind != SMOE_SYSTEM_NOTHING && smoe_system_is_same(&a, &b);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static int stdout_reason;   /* errno of the first failure; 0: none */
 static bool stdout_is_said; /* the user knows */
@@ -271,7 +276,7 @@ bool program_output_name(program_output *output, const char *path, const char **
     return !temporary || smoe_system_temporary(output->draft.name) || fail(output);
 }
 
-/* ---- text for the reader ------------------------------------------------------------------------------------------------ */
+/* ---- text for the reader ----------------------------------------------------------------------------------------- */
 
 FILE *program_text(void)
 {
@@ -299,7 +304,7 @@ void program_say(const char *program, const char *format, ...)
     fputc('\n', stderr);
 }
 
-/* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
+/* ---- a program's beginning and end ------------------------------------------------------------------------------- */
 
 void program_begin(const char *program)
 {

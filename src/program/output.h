@@ -1,5 +1,6 @@
-/* How every program writes. A file that would be lost is refused before anything runs; a file is written beside its name and takes it once
- * it is whole; and what cannot be written is said, on stdout too. "-" and /dev/stdout are stdout. */
+/* How every program writes. A file that would be lost is refused before anything runs; a file is written beside its
+ * name and takes it once it is whole; and what cannot be written is said, on stdout too. "-" and /dev/stdout are
+ * stdout. */
 #ifndef PROGRAM_OUTPUT_H
 #define PROGRAM_OUTPUT_H
 
@@ -11,10 +12,15 @@
 
 enum { PROGRAM_REASON_SIZE = SMOE_SYSTEM_NAME_SIZE + 512 };
 
-/* ---- what a run reads and writes --------------------------------------------------------------------------------------- */
+/* ---- what a run reads and writes --------------------------------------------------------------------------------- */
 
 /* What is written: a file that is there is replaced only by one of its kind, unless it is empty. */
-typedef enum program_content { PROGRAM_SAFETENSORS, PROGRAM_JSON, PROGRAM_HTML, PROGRAM_BYTES /* of no kind */ } program_content;
+typedef enum program_content {
+    PROGRAM_SAFETENSORS,
+    PROGRAM_JSON,
+    PROGRAM_HTML,
+    PROGRAM_BYTES /* of no kind */
+} program_content;
 
 typedef struct program_file program_file;
 
@@ -23,14 +29,17 @@ typedef struct program_files {
     program_file *files;
     size_t count, capacity;
     bool no_memory;
-    char reason[PROGRAM_REASON_SIZE]; /* of the last refusal: "--out a.png is one of the pictures; it is not overwritten" */
+    /* of the last refusal: "--out a.png is one of the pictures; it is not overwritten" */
+    char reason[PROGRAM_REASON_SIZE];
 } program_files;
 
-/* Names a file that is read; "-" is stdin, and what is not there is passed over. what: "the model", a string that lives as long. */
+/* Names a file that is read; "-" is stdin, and what is not there is passed over. what: "the model", a string that lives
+ * as long. */
 void program_files_read(program_files *files, const char *what, const char *path);
 
-/* Names a file that an option has the run write, once every file that is read is named; NULL: none. False, with the reason: it is read,
- * named twice, no regular file, of another kind, or cannot be written. Files are the same whatever they are called. */
+/* Names a file that an option has the run write, once every file that is read is named; NULL: none. False, with the
+ * reason: it is read, named twice, no regular file, of another kind, or cannot be written. Files are the same whatever
+ * they are called. */
 bool program_files_write(program_files *files, const char *option, const char *path, program_content content);
 
 void program_files_release(program_files *files);
@@ -41,7 +50,7 @@ bool program_is_slash(char character); /* what stands between the parts of a nam
 /* Whether a file is there by both names; NULL names none. */
 bool program_is_same_file(const char *path, const char *other);
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct program_output {
     FILE *stream; /* write to it; failures are remembered. NULL: written by name */
@@ -52,15 +61,16 @@ typedef struct program_output {
 
 bool program_is_stdout(const char *path); /* false for NULL */
 
-/* Both give false with the reason. Where it is not to be kept, or could not be written, what was there before is left as it was. */
+/* Both give false with the reason. Where it is not to be kept, or could not be written, what was there before is left
+ * as it was. */
 bool program_output_open(program_output *output, const char *path);
 bool program_output_close(program_output *output, bool keep);
 
-/* For libraries that write by name, in place of opening: the name to give them. For stdout it is a temporary file's, which closing copies
- * there. */
+/* For libraries that write by name, in place of opening: the name to give them. For stdout it is a temporary file's,
+ * which closing copies there. */
 bool program_output_name(program_output *output, const char *path, const char **name);
 
-/* ---- text for the reader ------------------------------------------------------------------------------------------------ */
+/* ---- text for the reader ----------------------------------------------------------------------------------------- */
 
 /* stdout; stderr once program_files_write has an output that goes to stdout, so that nothing else is in it. */
 FILE *program_text(void);
@@ -76,7 +86,7 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void program_say(const char *program, const char *format, ...);
 
-/* ---- a program's beginning and end -------------------------------------------------------------------------------------- */
+/* ---- a program's beginning and end ------------------------------------------------------------------------------- */
 
 /* First of all in main: where stdin, stdout or stderr is closed, no file is to become it. program: "smoe-run". */
 void program_begin(const char *program);
@@ -84,7 +94,8 @@ void program_begin(const char *program);
 /* What was printed goes out now. False once stdout could not be written: program_end says so. */
 bool program_flush(void);
 
-/* Gives the status; or PROGRAM_FAILED in place of PROGRAM_OK, after one line, where stdout could not be written. program: "smoe-run". */
+/* Gives the status; or PROGRAM_FAILED in place of PROGRAM_OK, after one line, where stdout could not be written.
+ * program: "smoe-run". */
 int program_end(const char *program, int status);
 
 #endif

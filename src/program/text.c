@@ -19,7 +19,8 @@ int program_printable(const char *character)
     return control || code < least[length] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : length;
 }
 
-/* One character or what stands for it, into `out`. Returns the bytes of `text` that it took; columns: what it takes on a terminal. */
+/* One character or what stands for it, into `out`. Returns the bytes of `text` that it took; columns: what it takes on
+ * a terminal. */
 static int spell(const char *text, char out[8], uint32_t *columns)
 {
     const int length = program_printable(text);
@@ -47,7 +48,8 @@ void program_print_name(FILE *to, const char *name, uint32_t least, uint32_t mos
 {
     char out[8];
     uint32_t size = 0, columns = 0, more = 0;
-    for (int bytes; name[size] && (bytes = spell(name + size, out, &more)) > 0 && columns + more <= most; columns += more)
+    for (int bytes; name[size] && (bytes = spell(name + size, out, &more)) > 0 && columns + more <= most;
+         columns += more)
         size += (uint32_t)bytes;
     if (right && columns < least)
         fprintf(to, "%*s", (int)(least - columns), "");

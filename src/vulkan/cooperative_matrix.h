@@ -1,5 +1,5 @@
-/* VK_KHR_cooperative_matrix and VK_KHR_shader_bfloat16, as far as smoe uses them, for Vulkan headers that are older (Debian 12's are
- * 1.3.239). */
+/* VK_KHR_cooperative_matrix and VK_KHR_shader_bfloat16, as far as smoe uses them, for Vulkan headers that are older
+ * (Debian 12's are 1.3.239). */
 #ifndef SMOE_VULKAN_COOPERATIVE_MATRIX_H
 #define SMOE_VULKAN_COOPERATIVE_MATRIX_H
 
@@ -40,9 +40,8 @@ typedef struct VkCooperativeMatrixPropertiesKHR {
     VkScopeKHR scope;
 } VkCooperativeMatrixPropertiesKHR;
 
-typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(VkPhysicalDevice physicalDevice,
-                                                                                 uint32_t *pPropertyCount,
-                                                                                 VkCooperativeMatrixPropertiesKHR *pProperties);
+typedef VkResult(VKAPI_PTR *PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(
+    VkPhysicalDevice physicalDevice, uint32_t *pPropertyCount, VkCooperativeMatrixPropertiesKHR *pProperties);
 #endif
 
 #ifndef VK_KHR_shader_bfloat16

@@ -8,8 +8,8 @@
 #include "matrix_shapes.h"
 #include "quirks.h"
 
-static smoe_result list_extensions(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
-                                   smoe_extension_list *out)
+static smoe_result list_extensions(const smoe_host *host, const smoe_instance_table *table,
+                                   VkPhysicalDevice physical_device, smoe_extension_list *out)
 {
     VkResult result;
     do {
@@ -51,15 +51,18 @@ static void check_usable(const smoe_instance_table *table, VkPhysicalDevice phys
         return;
     }
     info->usable = true; /* what follows looks no further where it is not */
-    info->usable = smoe_device_info_is_consistent(info, info->reason) && smoe_device_info_reaches_floor(info, info->reason);
+    info->usable =
+        smoe_device_info_is_consistent(info, info->reason) && smoe_device_info_reaches_floor(info, info->reason);
 }
 
 static bool has_subgroups(const VkPhysicalDeviceSubgroupProperties *subgroup)
 {
-    return (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT);
+    return (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+           (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_BASIC_BIT);
 }
 
-/* Text of a driver, whose array has the same size. Clean, for terminals and JSON: Qualcomm's driverInfo has four lines. */
+/* Text of a driver, whose array has the same size. Clean, for terminals and JSON: Qualcomm's driverInfo has four
+ * lines. */
 static void copy_text(char *to, size_t size, const char *from)
 {
     memcpy(to, from, size - 1);
@@ -106,23 +109,27 @@ static void fill_memory(const smoe_instance_table *table, VkPhysicalDevice physi
     }
 }
 
-/* Whether matrix units can be asked for. Both features that they want besides their extension are core in Vulkan 1.2. */
+/* Whether matrix units can be asked for. Both features that they want besides their extension are core in Vulkan
+ * 1.2. */
 static bool may_have_matrices(const smoe_instance_table *table, const smoe_device_info *info)
 {
     return info->api_version >= VK_API_VERSION_1_2 && table->get_cooperative_matrix_properties != NULL;
 }
 
 /* The features behind smoe_features_capabilities, of those capabilities that are possible. */
-static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysicalDevice physical_device, uint32_t possible)
+static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysicalDevice physical_device,
+                                     uint32_t possible)
 {
     VkPhysicalDeviceSubgroupSizeControlFeatures size_control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
-    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
-    VkPhysicalDeviceShaderFloat16Int8Features float16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
-    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES,
-                                                              .pNext = &float16};
-    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
-                                                           .pNext = &memory_model};
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
+    VkPhysicalDeviceShaderFloat16Int8Features float16 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .pNext = &float16};
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .pNext = &memory_model};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     if (possible & SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL)
         features.pNext = &size_control;
@@ -147,11 +154,13 @@ static bool has_shape(const smoe_device_info *info, smoe_type type)
 }
 
 /* Lists the shapes, and takes back the capabilities that have none, or not in compute shaders. */
-static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
-                                 smoe_device_info *out)
+static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_table *table,
+                                 VkPhysicalDevice physical_device, smoe_device_info *out)
 {
-    VkPhysicalDeviceCooperativeMatrixPropertiesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
-    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &matrix};
+    VkPhysicalDeviceCooperativeMatrixPropertiesKHR matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                              .pNext = &matrix};
     if (!(out->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
         return SMOE_SUCCESS;
     table->get_properties2(physical_device, &properties);
@@ -161,7 +170,8 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
             return result;
     }
     if (!has_shape(out, SMOE_TYPE_FLOAT16))
-        out->capabilities &= ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+        out->capabilities &=
+            ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
     if (!has_shape(out, SMOE_TYPE_BFLOAT16))
         out->capabilities &= ~(uint32_t)SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16;
     if (!(out->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
@@ -169,8 +179,8 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
     return SMOE_SUCCESS;
 }
 
-/* Lanes. A driver that lists no size control may run fewer than it reports, and does not tell how few: Intel's, which reports 32, runs 8
- * (github.com/google/uVkCompute/issues/43). */
+/* Lanes. A driver that lists no size control may run fewer than it reports, and does not tell how few: Intel's, which
+ * reports 32, runs 8 (github.com/google/uVkCompute/issues/43). */
 static void fill_subgroups(const VkPhysicalDeviceSubgroupProperties *subgroup,
                            const VkPhysicalDeviceSubgroupSizeControlProperties *size_control, smoe_device_info *out)
 {
@@ -181,14 +191,16 @@ static void fill_subgroups(const VkPhysicalDeviceSubgroupProperties *subgroup,
     out->subgroup_size_max = told ? size_control->maxSubgroupSize : subgroup->subgroupSize;
 }
 
-static smoe_result fill_extended(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
-                                 const smoe_extension_list *extensions, bool with_matrices, smoe_device_info *out)
+static smoe_result fill_extended(const smoe_host *host, const smoe_instance_table *table,
+                                 VkPhysicalDevice physical_device, const smoe_extension_list *extensions,
+                                 bool with_matrices, smoe_device_info *out)
 {
     const bool has_driver = out->api_version >= VK_API_VERSION_1_2 ||
                             smoe_extension_listed(extensions, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
     uint32_t possible = smoe_extensions_capabilities(out->api_version, smoe_extension_listed, extensions);
 
-    VkPhysicalDeviceMaintenance3Properties maintenance3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+    VkPhysicalDeviceMaintenance3Properties maintenance3 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
     VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
                                                    .pNext = &maintenance3};
     VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, .pNext = &subgroup};
@@ -239,7 +251,8 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     fill_memory(table, physical_device, out);
     if (out->api_version < VK_API_VERSION_1_1 || !table->get_properties2 || !table->get_features2) {
         out->timestamp_period = 0.0f;
-        snprintf(out->reason, sizeof out->reason, "Vulkan %u.%u under an instance of Vulkan %u.%u, 1.1 is needed of both",
+        snprintf(out->reason, sizeof out->reason,
+                 "Vulkan %u.%u under an instance of Vulkan %u.%u, 1.1 is needed of both",
                  VK_API_VERSION_MAJOR(properties.apiVersion), VK_API_VERSION_MINOR(properties.apiVersion),
                  VK_API_VERSION_MAJOR(api_version), VK_API_VERSION_MINOR(api_version));
         return SMOE_SUCCESS;
@@ -255,12 +268,14 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     return result;
 }
 
-smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance, uint32_t api_version,
-                                      VkPhysicalDevice physical_device, uint32_t masked_capabilities, smoe_device_info *out)
+smoe_result smoe_physical_device_info(PFN_vkGetInstanceProcAddr get_instance_proc_addr, VkInstance instance,
+                                      uint32_t api_version, VkPhysicalDevice physical_device,
+                                      uint32_t masked_capabilities, smoe_device_info *out)
 {
     smoe_host host;
     smoe_instance_table table;
-    if (!get_instance_proc_addr || !instance || !physical_device || !out || masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
+    if (!get_instance_proc_addr || !instance || !physical_device || !out ||
+        masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL)
         return SMOE_ERROR_INVALID_ARGUMENT;
     memset(out, 0, sizeof *out);
     smoe_host_init(&host, NULL, NULL);

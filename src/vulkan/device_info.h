@@ -5,12 +5,13 @@
 #include "features.h"
 #include "instance.h"
 
-/* Fills *out; api_version is the instance's. The device's supported capabilities, before enabling and masking. The driver is not asked
- * for cooperative matrices where `with_matrices` is false or a quirk takes them away: there are drivers that crash at the question. */
+/* Fills *out; api_version is the instance's. The device's supported capabilities, before enabling and masking. The
+ * driver is not asked for cooperative matrices where `with_matrices` is false or a quirk takes them away: there are
+ * drivers that crash at the question. */
 smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_table *table, uint32_t api_version,
                                    VkPhysicalDevice physical_device, bool with_matrices, smoe_device_info *out);
 
-/* ---- device_rules.c: pure functions --------------------------------------------------------------------------------- */
+/* ---- device_rules.c: pure functions ------------------------------------------------------------------------------ */
 
 /* Whether every number is one that Vulkan allows; else `reason` names the field and its rule. */
 bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SMOE_REASON_SIZE]);
@@ -18,7 +19,8 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
 /* Whether the limits are at least what every kernel assumes; else `reason` says which is not. */
 bool smoe_device_info_reaches_floor(const smoe_device_info *info, char reason[SMOE_REASON_SIZE]);
 
-/* A driver that reports impossible subgroup sizes has none: 0 lanes were seen on a Mali-G72 (github.com/Tencent/ncnn/issues/6457). */
+/* A driver that reports impossible subgroup sizes has none: 0 lanes were seen on a Mali-G72
+ * (github.com/Tencent/ncnn/issues/6457). */
 void smoe_device_info_mend_subgroups(smoe_device_info *info);
 
 /* smoe_context_desc.act_as: what this device and that one can both do, under that one's name and type. */

@@ -6,12 +6,14 @@
 #include "base/arithmetic.h"
 #include "device_info.h"
 
-/* The floor: what every kernel may assume. 8 storage buffers per stage is WebGPU's floor as well, so no device in use is lost. */
+/* The floor: what every kernel may assume. 8 storage buffers per stage is WebGPU's floor as well, so no device in use
+ * is lost. */
 #define FLOOR_STORAGE_BUFFERS 8u
 #define FLOOR_INVOCATIONS 128u
 #define FLOOR_SHARED_MEMORY 16384u
 
-/* Vulkan's own bounds: a ballot has 128 bits; required limits of maxComputeWorkGroupCount and minStorageBufferOffsetAlignment. */
+/* Vulkan's own bounds: a ballot has 128 bits; required limits of maxComputeWorkGroupCount and
+ * minStorageBufferOffsetAlignment. */
 #define MOST_LANES 128u
 #define LEAST_WORKGROUPS 65535u
 #define MOST_ALIGNMENT 256u
@@ -25,8 +27,9 @@ static bool power_of_two(uint64_t value)
 
 static bool lanes(const char *name, uint32_t value, char *reason)
 {
-    return power_of_two(value) && value <= MOST_LANES ? true
-                                                      : BREAKS("%s: %u, must be a power of two up to %u", name, value, MOST_LANES);
+    return power_of_two(value) && value <= MOST_LANES
+               ? true
+               : BREAKS("%s: %u, must be a power of two up to %u", name, value, MOST_LANES);
 }
 
 static bool ends(const char *name, const char *text, size_t size, char *reason)
@@ -45,20 +48,24 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
         return BREAKS("capabilities: 0x%x, must be SMOE_CAPABILITY_* bits", info->capabilities);
     if (!info->usable) /* nothing else need be known of it */
         return true;
-    if (!lanes("subgroup_size", info->subgroup_size, reason) || !lanes("subgroup_size_min", info->subgroup_size_min, reason) ||
+    if (!lanes("subgroup_size", info->subgroup_size, reason) ||
+        !lanes("subgroup_size_min", info->subgroup_size_min, reason) ||
         !lanes("subgroup_size_max", info->subgroup_size_max, reason))
         return false;
     if (info->subgroup_size_min > info->subgroup_size_max)
-        return BREAKS("subgroup_size_min: %u, must be at most subgroup_size_max, %u", info->subgroup_size_min, info->subgroup_size_max);
+        return BREAKS("subgroup_size_min: %u, must be at most subgroup_size_max, %u", info->subgroup_size_min,
+                      info->subgroup_size_max);
     if (info->subgroup_size < info->subgroup_size_min || info->subgroup_size > info->subgroup_size_max)
         return BREAKS("subgroup_size: %u, must be %u .. %u as subgroup_size_min and _max say", info->subgroup_size,
                       info->subgroup_size_min, info->subgroup_size_max);
     for (int i = 0; i < 3; i++)
         if (info->max_workgroup_count[i] < LEAST_WORKGROUPS)
-            return BREAKS("max_workgroup_count: %u, must be at least %u", info->max_workgroup_count[i], LEAST_WORKGROUPS);
+            return BREAKS("max_workgroup_count: %u, must be at least %u", info->max_workgroup_count[i],
+                          LEAST_WORKGROUPS);
     if (info->max_storage_buffer_range == 0)
         return BREAKS("max_storage_buffer_range: 0, must be at least 1");
-    if (!power_of_two(info->min_storage_buffer_offset_alignment) || info->min_storage_buffer_offset_alignment > MOST_ALIGNMENT)
+    if (!power_of_two(info->min_storage_buffer_offset_alignment) ||
+        info->min_storage_buffer_offset_alignment > MOST_ALIGNMENT)
         return BREAKS("min_storage_buffer_offset_alignment: %llu, must be a power of two up to %u",
                       (unsigned long long)info->min_storage_buffer_offset_alignment, MOST_ALIGNMENT);
     if (info->matrix_shape_count > SMOE_MAX_MATRIX_SHAPES)
@@ -68,7 +75,8 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
         if (shape->type != SMOE_TYPE_FLOAT16 && shape->type != SMOE_TYPE_BFLOAT16)
             return BREAKS("matrix_shapes: type %u, must be float16 or bfloat16", (unsigned)shape->type);
         if (shape->rows == 0 || shape->columns == 0 || shape->depth == 0)
-            return BREAKS("matrix_shapes: %ux%ux%u, each must be at least 1", shape->rows, shape->columns, shape->depth);
+            return BREAKS("matrix_shapes: %ux%ux%u, each must be at least 1", shape->rows, shape->columns,
+                          shape->depth);
     }
     if (!isfinite(info->timestamp_period) || info->timestamp_period < 0)
         return BREAKS("timestamp_period: %g, must be finite and not negative", (double)info->timestamp_period);
@@ -79,7 +87,8 @@ bool smoe_device_info_reaches_floor(const smoe_device_info *info, char reason[SM
 {
     const uint32_t invocations = smoe_min_u32(info->max_workgroup_invocations, info->max_workgroup_size_x);
     if (info->max_stage_storage_buffers < FLOOR_STORAGE_BUFFERS)
-        return BREAKS("%u storage buffers per stage, %u are needed", info->max_stage_storage_buffers, FLOOR_STORAGE_BUFFERS);
+        return BREAKS("%u storage buffers per stage, %u are needed", info->max_stage_storage_buffers,
+                      FLOOR_STORAGE_BUFFERS);
     if (invocations < FLOOR_INVOCATIONS)
         return BREAKS("%u invocations per workgroup, %u are needed", invocations, FLOOR_INVOCATIONS);
     if (info->max_shared_memory_size < FLOOR_SHARED_MEMORY)
@@ -117,7 +126,8 @@ void smoe_device_info_act_as(smoe_device_info *info, const smoe_device_info *as)
         acting.max_storage_buffer_range = info->max_storage_buffer_range;
     if (acting.min_storage_buffer_offset_alignment < info->min_storage_buffer_offset_alignment)
         acting.min_storage_buffer_offset_alignment = info->min_storage_buffer_offset_alignment;
-    if (acting.max_allocation_size == 0 || (info->max_allocation_size > 0 && acting.max_allocation_size > info->max_allocation_size))
+    if (acting.max_allocation_size == 0 ||
+        (info->max_allocation_size > 0 && acting.max_allocation_size > info->max_allocation_size))
         acting.max_allocation_size = info->max_allocation_size;
     acting.device_memory_size = info->device_memory_size;
     acting.timestamp_period = info->timestamp_period;

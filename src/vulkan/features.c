@@ -14,7 +14,8 @@ static const VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
 };
 
 #define MATRIX .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE
-/* The device scope is for the atomics of other kernels: Vulkan forbids them where the memory model is enabled without it. */
+/* The device scope is for the atomics of other kernels: Vulkan forbids them where the memory model is enabled without
+ * it. */
 #define MEMORY_MODEL                                                                                       \
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .vulkanMemoryModel = VK_TRUE, \
     .vulkanMemoryModelDeviceScope = VK_TRUE
@@ -26,8 +27,10 @@ static const VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
 
 /* One chain for each set of capabilities that want features. [0]: matrices of float16, [1]: of bfloat16 too. */
 static const VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix[] = {{MATRIX}, {MATRIX, NEXT(bfloat16)}};
-static const VkPhysicalDeviceVulkanMemoryModelFeatures memory_model[] = {{MEMORY_MODEL, NEXT(matrix[0])}, {MEMORY_MODEL, NEXT(matrix[1])}};
-static const VkPhysicalDeviceShaderFloat16Int8Features float16[] = {{FLOAT16, NEXT(memory_model[0])}, {FLOAT16, NEXT(memory_model[1])}};
+static const VkPhysicalDeviceVulkanMemoryModelFeatures memory_model[] = {{MEMORY_MODEL, NEXT(matrix[0])},
+                                                                         {MEMORY_MODEL, NEXT(matrix[1])}};
+static const VkPhysicalDeviceShaderFloat16Int8Features float16[] = {{FLOAT16, NEXT(memory_model[0])},
+                                                                    {FLOAT16, NEXT(memory_model[1])}};
 /* [0]: no matrices, [1], [2]: those above. */
 static const VkPhysicalDeviceSubgroupSizeControlFeatures size_control[] = {
     {SIZE_CONTROL}, {SIZE_CONTROL, NEXT(float16[0])}, {SIZE_CONTROL, NEXT(float16[1])}};
@@ -49,7 +52,7 @@ const VkPhysicalDeviceFeatures2 *smoe_recommended_features(void)
     return smoe_capability_features(SMOE_CAPABILITY_ALL);
 }
 
-/* ---- extensions ---------------------------------------------------------------------------------------------------- */
+/* ---- extensions -------------------------------------------------------------------------------------------------- */
 
 enum { SIZE_CONTROL_EXTENSION, MATRIX_EXTENSION, BFLOAT16_EXTENSION, EXTENSION_COUNT };
 
@@ -93,7 +96,7 @@ bool smoe_extension_listed(const void *list, const char *name)
     return false;
 }
 
-/* ---- features in a chain ------------------------------------------------------------------------------------------- */
+/* ---- features in a chain ----------------------------------------------------------------------------------------- */
 
 uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain)
 {
@@ -124,7 +127,8 @@ uint32_t smoe_features_capabilities(const VkPhysicalDeviceFeatures2 *chain)
         }
     }
     matrices = matrices && half && model;
-    return (control ? SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL : 0u) | (matrices ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : 0u) |
+    return (control ? SMOE_CAPABILITY_SUBGROUP_SIZE_CONTROL : 0u) |
+           (matrices ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : 0u) |
            (matrices && bfloat ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
 }
 

@@ -11,7 +11,8 @@ smoe_result smoe_instance_table_load(const smoe_host *host, PFN_vkGetInstancePro
         (PFN_vkGetPhysicalDeviceQueueFamilyProperties)get(instance, "vkGetPhysicalDeviceQueueFamilyProperties"),
         (PFN_vkEnumerateDeviceExtensionProperties)get(instance, "vkEnumerateDeviceExtensionProperties"),
         (PFN_vkGetDeviceProcAddr)get(instance, "vkGetDeviceProcAddr"),
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)get(instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"),
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)get(instance,
+                                                                   "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"),
     };
     /* The ...2 functions exist only under a Vulkan 1.1 instance; device_info.c reports their absence as a reason. */
     if (!table.get_properties || !table.get_memory_properties || !table.get_queue_family_properties ||

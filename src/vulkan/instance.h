@@ -13,7 +13,8 @@ typedef struct smoe_instance_table {
     PFN_vkGetPhysicalDeviceQueueFamilyProperties get_queue_family_properties;
     PFN_vkEnumerateDeviceExtensionProperties enumerate_device_extensions;
     PFN_vkGetDeviceProcAddr get_device_proc_addr;
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get_cooperative_matrix_properties; /* NULL where no device has the extension */
+    /* NULL where no device has the extension */
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get_cooperative_matrix_properties;
 } smoe_instance_table;
 
 smoe_result smoe_instance_table_load(const smoe_host *host, PFN_vkGetInstanceProcAddr get, VkInstance instance,

@@ -3,7 +3,8 @@
 
 static void keep_shape(const VkCooperativeMatrixPropertiesKHR *listed, smoe_device_info *out)
 {
-    const bool half = listed->AType == VK_COMPONENT_TYPE_FLOAT16_KHR, bfloat = listed->AType == VK_COMPONENT_TYPE_BFLOAT16_KHR;
+    const bool half = listed->AType == VK_COMPONENT_TYPE_FLOAT16_KHR,
+               bfloat = listed->AType == VK_COMPONENT_TYPE_BFLOAT16_KHR;
     if (!(half || bfloat) || listed->BType != listed->AType || listed->CType != VK_COMPONENT_TYPE_FLOAT32_KHR ||
         listed->ResultType != listed->CType || listed->scope != VK_SCOPE_SUBGROUP_KHR ||
         out->matrix_shape_count == SMOE_MAX_MATRIX_SHAPES)
@@ -16,8 +17,8 @@ static void keep_shape(const VkCooperativeMatrixPropertiesKHR *listed, smoe_devi
     };
 }
 
-smoe_result smoe_matrix_shapes_query(const smoe_host *host, const smoe_instance_table *table, VkPhysicalDevice physical_device,
-                                     smoe_device_info *out)
+smoe_result smoe_matrix_shapes_query(const smoe_host *host, const smoe_instance_table *table,
+                                     VkPhysicalDevice physical_device, smoe_device_info *out)
 {
     VkCooperativeMatrixPropertiesKHR *listed = NULL;
     uint32_t count = 0;
@@ -42,6 +43,7 @@ smoe_result smoe_matrix_shapes_query(const smoe_host *host, const smoe_instance_
         return SMOE_SUCCESS;
     if (status == VK_ERROR_OUT_OF_HOST_MEMORY)
         return smoe_vulkan_check(host, status, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    smoe_inform(host, "no cooperative matrices: vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR: VkResult %d", (int)status);
+    smoe_inform(host, "no cooperative matrices: vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR: VkResult %d",
+                (int)status);
     return SMOE_SUCCESS;
 }

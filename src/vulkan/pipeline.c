@@ -10,8 +10,8 @@ static VkResult create_module(const smoe_pipeline_device *device, const smoe_pip
     return device->vk->vkCreateShaderModule(device->handle, &info, NULL, out);
 }
 
-/* Full subgroups without a varying size would have exactly subgroupSize lanes. Intel's driver would then compile for 32 lanes, even
- * a kernel that has too few registers for them. */
+/* Full subgroups without a varying size would have exactly subgroupSize lanes. Intel's driver would then compile for 32
+ * lanes, even a kernel that has too few registers for them. */
 static VkPipelineShaderStageCreateFlags stage_flags(const smoe_pipeline_desc *desc)
 {
     VkPipelineShaderStageCreateFlags flags = 0;
@@ -22,7 +22,8 @@ static VkPipelineShaderStageCreateFlags stage_flags(const smoe_pipeline_desc *de
     return flags;
 }
 
-static VkResult create_pipeline(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc, VkShaderModule module, VkPipeline *out)
+static VkResult create_pipeline(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc,
+                                VkShaderModule module, VkPipeline *out)
 {
     VkSpecializationMapEntry entries[SMOE_PIPELINE_MAX_CONSTANTS];
     for (uint32_t i = 0; i < desc->constant_count; i++)
@@ -54,7 +55,8 @@ static VkResult create_pipeline(const smoe_pipeline_device *device, const smoe_p
     return device->vk->vkCreateComputePipelines(device->handle, device->cache, 1, &info, NULL, out);
 }
 
-VkResult smoe_pipeline_create(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc, VkPipeline *out, const char **call)
+VkResult smoe_pipeline_create(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc, VkPipeline *out,
+                              const char **call)
 {
     VkShaderModule module;
     *call = "vkCreateShaderModule";

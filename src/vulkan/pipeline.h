@@ -16,7 +16,8 @@ typedef struct smoe_pipeline_device {
     VkPipelineLayout layout;
 } smoe_pipeline_device;
 
-/* What a pipeline is made from beside that. constants[i] is the constant with id i, a uint32; at most SMOE_PIPELINE_MAX_CONSTANTS. */
+/* What a pipeline is made from beside that. constants[i] is the constant with id i, a uint32; at most
+ * SMOE_PIPELINE_MAX_CONSTANTS. */
 typedef struct smoe_pipeline_desc {
     const char *name; /* for the log */
     const uint32_t *spirv;
@@ -24,11 +25,12 @@ typedef struct smoe_pipeline_desc {
     const uint32_t *constants;
     uint32_t constant_count;
     uint32_t required_subgroup_size; /* 0 = any */
-    bool full_subgroups; /* every lane lives, whatever size the driver picks if none is required. Wants size control, and a workgroup
-                            size that is a multiple of the required or largest subgroup size */
+    bool full_subgroups; /* every lane lives, whatever size the driver picks if none is required. Wants size control,
+                            and a workgroup size that is a multiple of the required or largest subgroup size */
 } smoe_pipeline_desc;
 
 /* Calls nothing of the app's: a failure is the caller's to log. *call, only then: the Vulkan function that failed. */
-VkResult smoe_pipeline_create(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc, VkPipeline *out, const char **call);
+VkResult smoe_pipeline_create(const smoe_pipeline_device *device, const smoe_pipeline_desc *desc, VkPipeline *out,
+                              const char **call);
 
 #endif

@@ -25,7 +25,8 @@ struct smoe_pipeline_store {
     store_entry *buckets[BUCKET_COUNT];
 };
 
-smoe_result smoe_pipeline_store_create(const smoe_host *host, const smoe_pipeline_device *device, smoe_pipeline_store **out)
+smoe_result smoe_pipeline_store_create(const smoe_host *host, const smoe_pipeline_device *device,
+                                       smoe_pipeline_store **out)
 {
     smoe_pipeline_store *store = smoe_host_alloc(host, 1, sizeof *store);
     *out = NULL;
@@ -73,7 +74,8 @@ static uint64_t hash_of(const smoe_pipeline_desc *desc)
 
 static bool is_of(const store_entry *entry, uint64_t hash, const smoe_pipeline_desc *desc)
 {
-    return entry->hash == hash && entry->spirv == desc->spirv && entry->required_subgroup_size == desc->required_subgroup_size &&
+    return entry->hash == hash && entry->spirv == desc->spirv &&
+           entry->required_subgroup_size == desc->required_subgroup_size &&
            entry->full_subgroups == desc->full_subgroups && entry->constant_count == desc->constant_count &&
            memcmp(entry->constants, desc->constants, desc->constant_count * sizeof *desc->constants) == 0;
 }
@@ -97,7 +99,8 @@ static store_entry *find_made(smoe_pipeline_store *store, uint64_t hash, const s
 }
 
 /* The entry if it is made, else NULL. `spare`, unless NULL, takes its place then, and is the caller's to make. */
-static store_entry *find_or_put(smoe_pipeline_store *store, uint64_t hash, const smoe_pipeline_desc *desc, store_entry *spare)
+static store_entry *find_or_put(smoe_pipeline_store *store, uint64_t hash, const smoe_pipeline_desc *desc,
+                                store_entry *spare)
 {
     smoe_system_lock(store->monitor);
     store_entry *made = find_made(store, hash, desc);
@@ -163,7 +166,8 @@ static smoe_result make_new(smoe_pipeline_store *store, uint64_t hash, const smo
 {
     store_entry *entry = new_entry(store->host, hash, desc);
     if (!entry)
-        return smoe_fail(store->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "plan: no host memory for the pipeline of %s", desc->name);
+        return smoe_fail(store->host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "plan: no host memory for the pipeline of %s",
+                         desc->name);
     const store_entry *made = find_or_put(store, hash, desc, entry);
     if (made) { /* by another thread meanwhile */
         smoe_host_free(store->host, entry);

@@ -1,5 +1,5 @@
-/* Named defects of drivers, and what smoe does without because of them. Vendor and driver ids appear here and in the tuning table
- * alone. A defect that smoe's kernels avoid on every device is no quirk: CONTRIBUTING.md lists those. */
+/* Named defects of drivers, and what smoe does without because of them. Vendor and driver ids appear here and in the
+ * tuning table alone. A defect that smoe's kernels avoid on every device is no quirk: CONTRIBUTING.md lists those. */
 #ifndef SMOE_VULKAN_QUIRKS_H
 #define SMOE_VULKAN_QUIRKS_H
 
@@ -20,7 +20,8 @@ const smoe_quirk_row *smoe_quirk_row_get(uint32_t index); /* NULL past the last 
 
 bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info);
 
-/* The SMOE_CAPABILITY_* that the driver's quirks cost; asks for nothing but ids, version, name, type and subgroup_size_min. */
+/* The SMOE_CAPABILITY_* that the driver's quirks cost; asks for nothing but ids, version, name, type and
+ * subgroup_size_min. */
 uint32_t smoe_quirks_masked(const smoe_device_info *info);
 
 /* Takes away what the driver's quirks cost. The second time it changes nothing. */

@@ -31,8 +31,8 @@ static uint32_t any_rows(const case_cover *cover, uint32_t kernel)
     return at;
 }
 
-/* The pair of a property with a kernel. Tiles of any rows show it where rows make no difference to the property, or where the kernel's work
- * is that of another one, which is seen with each of its rows. */
+/* The pair of a property with a kernel. Tiles of any rows show it where rows make no difference to the property, or
+ * where the kernel's work is that of another one, which is seen with each of its rows. */
 static uint32_t pair_of(const case_cover *cover, uint32_t property, uint32_t kernel)
 {
     const bool by_rows = case_properties[property].by_rows && !cover->kernels[kernel].again;
@@ -51,14 +51,16 @@ static uint32_t keep_kernel(case_cover *cover, const case_kernel *kernel)
 {
     uint32_t at = 0;
 
-    while (at < cover->kernel_count && (strcmp(cover->kernels[at].name, kernel->name) != 0 || cover->kernels[at].rows != kernel->rows))
+    while (at < cover->kernel_count &&
+           (strcmp(cover->kernels[at].name, kernel->name) != 0 || cover->kernels[at].rows != kernel->rows))
         at++;
     if (at == cover->kernel_count && at < COVER_KERNELS_MOST)
         cover->kernels[cover->kernel_count++] = *kernel;
     return at;
 }
 
-static bool find_kernels(case_cover *cover, const smoe_device_info *device, case_kernel kernels[CASE_KERNELS_MOST], cover_set *set)
+static bool find_kernels(case_cover *cover, const smoe_device_info *device, case_kernel kernels[CASE_KERNELS_MOST],
+                         cover_set *set)
 {
     set->kernel_count = case_kernels_find(device, &cover->wish.cases[set->row], kernels);
     for (uint32_t i = 0; i < set->kernel_count; i++)
@@ -89,7 +91,8 @@ static void keep_pipelines(case_cover *cover, const case_kernel *kernels, cover_
     const uint32_t lanes = cover->wish.devices[set->device].subgroup_size;
 
     for (uint32_t i = 0; i < set->kernel_count; i++) {
-        const uint32_t index = case_pipelines_keep(&cover->pipelines, made ? &made->pipelines : NULL, lanes, &kernels[i]);
+        const uint32_t index =
+            case_pipelines_keep(&cover->pipelines, made ? &made->pipelines : NULL, lanes, &kernels[i]);
         uint32_t at = 0;
         while (at < set->pipeline_count && set->pipelines[at] != index)
             at++;
@@ -159,7 +162,9 @@ static void list_property(const case_cover *cover, const cover_set *set, uint32_
               FIRST_DEVICE_PAIR + property * CASE_DEVICES_MOST + set->device);
     for (uint32_t i = 0; i < set->kernel_count; i++) {
         const uint32_t pair = pair_of(cover, property, set->kernels[i]);
-        list_pair(list, kinds & COVER_PROPERTY_KERNELS && reads(cover, set->kernels[i], property) && !cover->known[pair], pair);
+        list_pair(list,
+                  kinds & COVER_PROPERTY_KERNELS && reads(cover, set->kernels[i], property) && !cover->known[pair],
+                  pair);
     }
 }
 
@@ -176,7 +181,8 @@ static bool find_pairs(const case_cover *cover, cover_set *set, pair_list *list)
 
     *list = (pair_list){.count = 0};
     for (uint32_t row = 0; row < wish->case_count; row++)
-        for (uint32_t p = 0; cover->set_of[set->device * wish->case_count + row] == index && p < case_property_count; p++)
+        for (uint32_t p = 0; cover->set_of[set->device * wish->case_count + row] == index && p < case_property_count;
+             p++)
             if (case_properties[p].holds(&wish->cases[row]))
                 list_property(cover, set, p, list);
     for (uint32_t i = 0; i < set->kernel_count; i++)

@@ -1,6 +1,6 @@
-/* Which rows of the case table a test runs on which devices, so that these show what the whole table shows on all of them. What a row
- * shows are pairs: a property of a case with a kernel that reads it, and so on. Nothing is run here, and the same wish always
- * gets the same rows. */
+/* Which rows of the case table a test runs on which devices, so that these show what the whole table shows on all of
+ * them. What a row shows are pairs: a property of a case with a kernel that reads it, and so on. Nothing is run here,
+ * and the same wish always gets the same rows. */
 #ifndef CASE_COVER_H
 #define CASE_COVER_H
 
@@ -11,10 +11,11 @@
 /* What must be seen. */
 enum {
     COVER_PROPERTIES = 1,       /* each property */
-    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it. A property by_rows: with each of the kernel's tiles,
-                                   except where the kernel is there `again` */
+    COVER_PROPERTY_KERNELS = 2, /* each property with every kernel that reads it. A property by_rows: with each of the
+                                   kernel's tiles, except where the kernel is there `again` */
     COVER_PROPERTY_DEVICES = 4, /* each on every device, where lanes can make a difference to it */
-    COVER_KERNEL_DEVICES = 8,   /* each kernel with subgroups on every device. A known one, or one that is there `again`: with any tile */
+    /* each kernel with subgroups on every device. A known one, or one that is there `again`: with any tile */
+    COVER_KERNEL_DEVICES = 8,
     COVER_ALL = 15
 };
 
@@ -25,12 +26,13 @@ typedef struct cover_wish {
     uint32_t device_count;
     uint32_t kinds;                /* COVER_* */
     bool together;                 /* rows that differ in values only run together: their pipelines are there */
-    const smoe_device_info *known; /* NULL, or a device where another test shows each property with each kernel, and each kernel's tiles */
+    /* NULL, or a device where another test shows each property with each kernel, and each kernel's tiles */
+    const smoe_device_info *known;
     const struct case_cover *made; /* NULL, or another test's, whose pipelines the driver keeps */
 } cover_wish;
 
-/* All that the case table shows on this device, itself at *at of the devices, and on those that share the table with it: what test_stages
- * runs. */
+/* All that the case table shows on this device, itself at *at of the devices, and on those that share the table with
+ * it: what test_stages runs. */
 cover_wish cover_wish_of_table(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at);
 
 /* Rows that run together on one of the devices. */
@@ -44,7 +46,8 @@ typedef struct cover_set {
 
 typedef struct case_cover {
     cover_wish wish;
-    case_kernel kernels[COVER_KERNELS_MOST]; /* the known device's come first; the config is that of the first case that has it */
+    /* the known device's come first; the config is that of the first case that has it */
+    case_kernel kernels[COVER_KERNELS_MOST];
     uint32_t kernel_count, known_count;
     cover_set *sets;
     uint32_t set_count;
@@ -55,7 +58,8 @@ typedef struct case_cover {
     uint32_t pair_count;
 } case_cover;
 
-/* False after printing why. What the wish points to must live as long as the cover, which is to be destroyed in any case. */
+/* False after printing why. What the wish points to must live as long as the cover, which is to be destroyed in any
+ * case. */
 bool case_cover_create(case_cover *cover, const cover_wish *wish);
 void case_cover_destroy(case_cover *cover);
 

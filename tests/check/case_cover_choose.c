@@ -57,7 +57,8 @@ static cover_set *find_best(const case_cover *cover)
     return best;
 }
 
-/* The chosen set, but not `kept`, that costs the most among those that are no longer needed: others show all that such a set shows. */
+/* The chosen set, but not `kept`, that costs the most among those that are no longer needed: others show all that such
+ * a set shows. */
 static cover_set *find_superfluous(const case_cover *cover, const cover_set *kept)
 {
     cover_set *found = NULL;
@@ -87,7 +88,8 @@ static uint64_t take_out(case_cover *cover, const cover_set *kept)
     return saved;
 }
 
-/* Whether the chosen ones cost less with this set in the place of those that it makes superfluous. If so they are exchanged. */
+/* Whether the chosen ones cost less with this set in the place of those that it makes superfluous. If so they are
+ * exchanged. */
 static bool exchange(case_cover *cover, cover_set *set)
 {
     const uint64_t added = cost_of(cover, set);

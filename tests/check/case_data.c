@@ -17,7 +17,8 @@ static void *keep(case_data *data, size_t count, size_t size)
     return memory;
 }
 
-/* A prime number of values repeats in the largest arrays, so that no two experts are the same: making them all takes too long. */
+/* A prime number of values repeats in the largest arrays, so that no two experts are the same: making them all takes
+ * too long. */
 #define PERIOD ((size_t)1000003)
 
 static float *uniform_array(case_data *data, test_random *random, size_t count, float limit)
@@ -44,10 +45,10 @@ static float narrow_to_float(smoe_type type, uint16_t value)
     return type == SMOE_TYPE_FLOAT16 ? test_half_to_float(value) : test_bfloat16_to_float(value);
 }
 
-/* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and the floats are
- * rounded. */
-static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns, float loud,
-                         smoe_host_weight *device, const float **ref)
+/* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and
+ * the floats are rounded. */
+static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
+                         float loud, smoe_host_weight *device, const float **ref)
 {
     const smoe_type type = data->shape->weight_type;
     const size_t count = (size_t)experts * rows * columns;
@@ -175,7 +176,8 @@ static bool make_cosine_router(case_data *data, test_random *random)
     const layer_case *shape = data->shape;
     const uint32_t p = shape->projection_width;
     float *projection = router_array(data, random, p, shape->d_model), *bias = keep(data, p, sizeof *bias);
-    float *similarity = router_array(data, random, shape->expert_count, p), *log_scale = keep(data, 1, sizeof *log_scale);
+    float *similarity = router_array(data, random, shape->expert_count, p),
+          *log_scale = keep(data, 1, sizeof *log_scale);
 
     if (!projection || !bias || !similarity || !log_scale)
         return false;
@@ -240,7 +242,8 @@ static bool make_shared_expert(case_data *data, test_random *random)
     ref->shared_b3 = shape->gated ? bias_array(data, random, BIAS_SHARED_3, S) : NULL;
     ref->shared_gate = shape->shared_gate ? uniform_array(data, random, D, 2.0f / sqrtf((float)D)) : NULL;
     return !(shape->biases & BIAS_SHARED_1 && !ref->shared_b1) && !(shape->biases & BIAS_SHARED_2 && !ref->shared_b2) &&
-           !(shape->gated && shape->biases & BIAS_SHARED_3 && !ref->shared_b3) && !(shape->shared_gate && !ref->shared_gate);
+           !(shape->gated && shape->biases & BIAS_SHARED_3 && !ref->shared_b3) &&
+           !(shape->shared_gate && !ref->shared_gate);
 }
 
 /* The library's float32 arrays are the reference's. */
@@ -268,12 +271,13 @@ static void share_arrays(case_data *data)
 static bool fill(case_data *data)
 {
     const layer_case *shape = data->shape;
-    const uint64_t stream =
-        (uint64_t)shape->d_model << 40 ^ (uint64_t)shape->d_hidden << 20 ^ (uint64_t)shape->expert_count << 8 ^ shape->tokens;
+    const uint64_t stream = (uint64_t)shape->d_model << 40 ^ (uint64_t)shape->d_hidden << 20 ^
+                            (uint64_t)shape->expert_count << 8 ^ shape->tokens;
     test_random random = test_random_make(data->seed, stream);
 
     if (!make_x(data, &random) ||
-        !(shape->router == SMOE_ROUTER_COSINE ? make_cosine_router(data, &random) : make_linear_router(data, &random)) ||
+        !(shape->router == SMOE_ROUTER_COSINE ? make_cosine_router(data, &random)
+                                              : make_linear_router(data, &random)) ||
         !make_selection_bias(data, &random) || !make_experts(data, &random) || !make_shared_expert(data, &random))
         return false;
     share_arrays(data);

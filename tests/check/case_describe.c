@@ -38,13 +38,14 @@ smoe_plan_desc case_plan_of_one_count(const case_data *data)
 
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
-    return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count && a->top_k == b->top_k &&
-           a->max_active == b->max_active && a->max_tokens == b->max_tokens && a->min_tokens == b->min_tokens &&
-           a->router == b->router && a->gate == b->gate && a->activation == b->activation && a->types.up == b->types.up &&
-           a->types.down == b->types.down && a->types.shared_up == b->types.shared_up && a->types.shared_down == b->types.shared_down &&
-           a->gated == b->gated && a->renormalize == b->renormalize &&
-           a->projection_width == b->projection_width && a->group_count == b->group_count && a->top_groups == b->top_groups &&
-           a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate && a->precision == b->precision;
+    return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count &&
+           a->top_k == b->top_k && a->max_active == b->max_active && a->max_tokens == b->max_tokens &&
+           a->min_tokens == b->min_tokens && a->router == b->router && a->gate == b->gate &&
+           a->activation == b->activation && a->types.up == b->types.up && a->types.down == b->types.down &&
+           a->types.shared_up == b->types.shared_up && a->types.shared_down == b->types.shared_down &&
+           a->gated == b->gated && a->renormalize == b->renormalize && a->projection_width == b->projection_width &&
+           a->group_count == b->group_count && a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden &&
+           a->shared_gate == b->shared_gate && a->precision == b->precision;
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)
@@ -126,7 +127,8 @@ double case_sum_error(uint32_t term_count, double absolute_sum)
 }
 
 /* The largest sum of a row's terms, all taken as positive. */
-static double largest_absolute_sum(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const float *x)
+static double largest_absolute_sum(uint32_t rows, uint32_t columns, const float *matrix, const float *bias,
+                                   const float *x)
 {
     double largest = 0;
 
@@ -146,14 +148,15 @@ double case_projection_error(const case_data *data, uint32_t token)
 
     if (data->shape->logits != LOGITS_RANDOM)
         return 0;
-    return case_sum_error(ref->d_model + 1, largest_absolute_sum(ref->projection_width, ref->d_model, ref->router_projection,
-                                                                 ref->router_projection_bias, x));
+    return case_sum_error(ref->d_model + 1,
+                          largest_absolute_sum(ref->projection_width, ref->d_model, ref->router_projection,
+                                               ref->router_projection_bias, x));
 }
 
-/* z = c <v, S> / (|v| |S|). An error of h in each element of v, independent ones, moves <v, S> / |S| by h, and |v| by h: z by twice
- * h / |v| of c at most. The sum of products has p terms whose absolute values add up to |v| |S| at most, and the squares of each norm are
- * such a sum too; the root halves theirs. exp, roots and quotients: Vulkan allows exp 3 + 2 * 4.6 units in the last place, the rest a
- * few. */
+/* z = c <v, S> / (|v| |S|). An error of h in each element of v, independent ones, moves <v, S> / |S| by h, and |v| by
+ * h: z by twice h / |v| of c at most. The sum of products has p terms whose absolute values add up to |v| |S| at most,
+ * and the squares of each norm are such a sum too; the root halves theirs. exp, roots and quotients: Vulkan allows exp
+ * 3 + 2 * 4.6 units in the last place, the rest a few. */
 double case_cosine_error(const case_data *data, const double *v, double v_error)
 {
     const uint32_t p = data->ref.projection_width;
@@ -180,8 +183,8 @@ double case_logit_error(const case_data *data, uint32_t token)
     }
     if (data->shape->logits != LOGITS_RANDOM)
         return 0;
-    return case_sum_error(ref->d_model + 1,
-                          largest_absolute_sum(ref->expert_count, ref->d_model, ref->router_weight, ref->router_bias, x));
+    return case_sum_error(ref->d_model + 1, largest_absolute_sum(ref->expert_count, ref->d_model, ref->router_weight,
+                                                                 ref->router_bias, x));
 }
 
 void case_print(const case_data *data)
@@ -189,12 +192,15 @@ void case_print(const case_data *data)
     const layer_case *s = data->shape;
 
     fprintf(stderr,
-            "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g activation=%d gated=%d "
-            "biases=%u type=%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g shared=%u/%d "
+            "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g "
+            "activation=%d gated=%d "
+            "biases=%u type=%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
+            "shared=%u/%d "
             "mixed=%d\n",
-            s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden, s->expert_count, s->top_k,
-            s->max_active, s->call_active, (double)s->eps, (double)data->params.a, (double)data->params.b, (double)data->params.temperature,
-            (int)s->activation, s->gated, s->biases, (int)s->weight_type, data->plan.renormalize, (int)s->logits, s->tied_experts,
-            (int)s->router, s->projection_width, (int)s->gate, s->group_count, s->top_groups, (double)s->group_eps, s->shared_hidden,
+            s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
+            s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
+            (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
+            (int)s->weight_type, data->plan.renormalize, (int)s->logits, s->tied_experts, (int)s->router,
+            s->projection_width, (int)s->gate, s->group_count, s->top_groups, (double)s->group_eps, s->shared_hidden,
             s->shared_gate, s->mixed_precision);
 }

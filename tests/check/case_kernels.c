@@ -14,7 +14,10 @@ static void put(kernel_list *list, const char *part, uint32_t readers, const smo
     const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
     case_kernel *kernel = &list->kernels[list->count++];
 
-    *kernel = (case_kernel){.rows = config->tile_rows, .readers = readers, .by_lanes = row->capabilities != 0, .again = part[0] != 0,
+    *kernel = (case_kernel){.rows = config->tile_rows,
+                            .readers = readers,
+                            .by_lanes = row->capabilities != 0,
+                            .again = part[0] != 0,
                             .config = *config};
     if (strstr(row->name, "_tiled"))
         snprintf(kernel->name, sizeof kernel->name, "%s%s of %u columns,", part, row->name, config->tile_columns);
@@ -49,7 +52,8 @@ static void print_reason(void *user, smoe_log_level level, const char *text)
     fprintf(stderr, "    %s\n", text);
 }
 
-uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST])
+uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape,
+                           case_kernel kernels[CASE_KERNELS_MOST])
 {
     const smoe_host host = {.log = {print_reason, NULL}};
     const smoe_plan_desc desc = case_plan_desc(shape);
@@ -66,7 +70,8 @@ uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *sha
     smoe_selection_regimes(&selection, &whole.desc, shape->tokens, regimes);
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
         if (!parts[step].part) {
-            fprintf(stderr, "    no part of a layer for step %d, of %s\n", (int)step, smoe_stage_name(smoe_step_get(step)->stage));
+            fprintf(stderr, "    no part of a layer for step %d, of %s\n", (int)step,
+                    smoe_stage_name(smoe_step_get(step)->stage));
             return 0;
         }
         if (smoe_step_runs(step, smoe_shape_features(&whole) | SMOE_HAS_TOTALS | SMOE_HAS_EXPERTS))

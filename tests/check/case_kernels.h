@@ -11,19 +11,21 @@ typedef struct case_kernel {
     uint32_t rows;
     uint32_t readers; /* READ_BY_*: its part of the layer */
     bool by_lanes;    /* it uses subgroups: to others the number of lanes makes no difference */
-    bool again;       /* another kernel's work for another part of the layer: the projection, the shared expert, its gate */
+    /* another kernel's work for another part of the layer: the projection, the shared expert, its gate */
+    bool again;
     smoe_kernel_config config; /* for this case */
 } case_kernel;
 
 #define CASE_KERNELS_MOST SMOE_STEP_COUNT
 
 /* Gives their number; 0, after printing why, where selection refuses the case. */
-uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape, case_kernel kernels[CASE_KERNELS_MOST]);
+uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *shape,
+                           case_kernel kernels[CASE_KERNELS_MOST]);
 
 #define CASE_DEVICES_MOST 8
 
-/* The devices that share the table with this one, itself at *at. Lavapipe's tests run once for each of its numbers of lanes. Any other
- * device shares the table with none. */
+/* The devices that share the table with this one, itself at *at. Lavapipe's tests run once for each of its numbers of
+ * lanes. Any other device shares the table with none. */
 uint32_t case_devices(const smoe_device_info *info, smoe_device_info devices[CASE_DEVICES_MOST], uint32_t *at);
 
 #endif

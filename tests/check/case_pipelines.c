@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-/* Roughly what compiling costs on lavapipe, in hundredths of a second: it unrolls the rows of a tile, 16-bit weights take twice the depth,
- * and rows are read word by word where they are not aligned. Everything else a run does costs next to nothing. So does a pipeline that
- * is made and not run, as lavapipe compiles most of it at the first dispatch: those of a plan's other token counts do not count. */
+/* Roughly what compiling costs on lavapipe, in hundredths of a second: it unrolls the rows of a tile, 16-bit weights
+ * take twice the depth, and rows are read word by word where they are not aligned. Everything else a run does costs
+ * next to nothing. So does a pipeline that is made and not run, as lavapipe compiles most of it at the first dispatch:
+ * those of a plan's other token counts do not count. */
 static uint32_t compiling_cost(const case_kernel *kernel)
 {
     const smoe_kernel_config *config = &kernel->config;
@@ -33,12 +34,15 @@ static bool is_made(const case_pipelines *made, uint32_t lanes, const smoe_kerne
     return made && at < made->count && made->list[at].users > 0;
 }
 
-uint32_t case_pipelines_keep(case_pipelines *pipelines, const case_pipelines *made, uint32_t lanes, const case_kernel *kernel)
+uint32_t case_pipelines_keep(case_pipelines *pipelines, const case_pipelines *made, uint32_t lanes,
+                             const case_kernel *kernel)
 {
     const uint32_t at = find(pipelines, lanes, &kernel->config);
 
     if (at == pipelines->count)
-        pipelines->list[pipelines->count++] = (case_pipeline){
-            .lanes = lanes, .config = kernel->config, .cost = is_made(made, lanes, &kernel->config) ? 0 : compiling_cost(kernel)};
+        pipelines->list[pipelines->count++] =
+            (case_pipeline){.lanes = lanes,
+                            .config = kernel->config,
+                            .cost = is_made(made, lanes, &kernel->config) ? 0 : compiling_cost(kernel)};
     return at;
 }

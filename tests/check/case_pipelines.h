@@ -16,8 +16,9 @@ typedef struct case_pipelines {
     uint32_t count;
 } case_pipelines;
 
-/* Keeps the kernel's pipeline and gives its index. It costs nothing where `made` has it, with users; NULL: nothing is made. There must be
- * room in the list. */
-uint32_t case_pipelines_keep(case_pipelines *pipelines, const case_pipelines *made, uint32_t lanes, const case_kernel *kernel);
+/* Keeps the kernel's pipeline and gives its index. It costs nothing where `made` has it, with users; NULL: nothing is
+ * made. There must be room in the list. */
+uint32_t case_pipelines_keep(case_pipelines *pipelines, const case_pipelines *made, uint32_t lanes,
+                             const case_kernel *kernel);
 
 #endif

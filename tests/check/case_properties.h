@@ -4,7 +4,8 @@
 
 #include "cases.h"
 
-/* The parts of a layer that read a property: a pair of a property and a kernel counts where the kernel computes such a part. */
+/* The parts of a layer that read a property: a pair of a property and a kernel counts where the kernel computes such a
+ * part. */
 enum {
     READ_BY_LOGITS = 1, /* route_logits */
     READ_BY_CHOICE = 2, /* route_group, route_select, totals */

@@ -5,17 +5,19 @@
 #include "ref/ref.h"
 #include "smoe/device.h"
 
-/* How x and the router make the logits. With the linear router all but RANDOM give logits that float32 holds exactly whatever the order
- * of summation: with softmax gates selection has one right answer there, and no token is excused. */
+/* How x and the router make the logits. With the linear router all but RANDOM give logits that float32 holds exactly
+ * whatever the order of summation: with softmax gates selection has one right answer there, and no token is excused. */
 typedef enum logits_kind {
     LOGITS_RANDOM = 0,
     LOGITS_EXACT,     /* sums of products of eighths: many ties where D is small */
-    LOGITS_TIED,      /* groups of tied_experts experts with the same router row: discontinuities of order tied_experts - 1 */
+    /* groups of tied_experts experts with the same router row: discontinuities of order tied_experts - 1 */
+    LOGITS_TIED,
     LOGITS_EQUAL,     /* every expert the same */
     LOGITS_LARGE,     /* in the thousands: exp overflows unless the maximum is subtracted */
     LOGITS_SATURATED, /* multiples of 48: a sigmoid is 0, 1/2 or 1 to float32 */
     LOGITS_LOW,       /* around -300: every sigmoid vanishes */
-    LOGITS_ZERO,      /* EXACT, but every third token is zero, and so is what the cosine router knows of every fourth expert */
+    /* EXACT, but every third token is zero, and so is what the cosine router knows of every fourth expert */
+    LOGITS_ZERO,
     LOGITS_NONFINITE, /* EXACT, except for NaN, infinities and overflowing sums in every third token */
     LOGITS_KIND_COUNT
 } logits_kind;
@@ -61,8 +63,8 @@ typedef struct layer_case {
 extern const layer_case layer_cases[];
 extern const uint32_t layer_case_count;
 
-/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, the shared ones too, which are of the case's
- * weight_type; those of `ref` are the same values as floats. */
+/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, the shared ones too, which are of
+ * the case's weight_type; those of `ref` are the same values as floats. */
 typedef struct case_data {
     const layer_case *shape;
     uint64_t seed;
@@ -77,8 +79,8 @@ typedef struct case_data {
 } case_data;
 
 smoe_plan_desc case_plan_desc(const layer_case *shape);
-/* The same for a plan that runs no other count of tokens: with the pipelines of that one. Rows of one plan, which have max_tokens, share
- * theirs. */
+/* The same for a plan that runs no other count of tokens: with the pipelines of that one. Rows of one plan, which have
+ * max_tokens, share theirs. */
 smoe_plan_desc case_plan_of_one_count(const case_data *data);
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b);
 bool case_plans_equal(const layer_case *a, const layer_case *b);
@@ -92,12 +94,12 @@ ref_params case_ref_params(const layer_case *shape);
 bool case_data_create(case_data *data, const layer_case *shape, uint64_t seed);
 void case_data_destroy(case_data *data);
 
-/* What float32 may add to a sum of terms whose absolute values add up to absolute_sum: the roundings, half a unit in the last place
- * each, are taken as independent, so they grow with the square root of their number. */
+/* What float32 may add to a sum of terms whose absolute values add up to absolute_sum: the roundings, half a unit in
+ * the last place each, are taken as independent, so they grow with the square root of their number. */
 double case_sum_error(uint32_t term_count, double absolute_sum);
 
-/* What float32 may add to a token's logits. 0 for exact logits. The second: on the way from the projection v[p] to the cosine router's
- * logits, where an element of v is off by v_error at most. */
+/* What float32 may add to a token's logits. 0 for exact logits. The second: on the way from the projection v[p] to the
+ * cosine router's logits, where an element of v is off by v_error at most. */
 double case_logit_error(const case_data *data, uint32_t token);
 double case_projection_error(const case_data *data, uint32_t token);
 double case_cosine_error(const case_data *data, const double *v, double v_error);

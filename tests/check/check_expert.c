@@ -34,7 +34,8 @@ static void buffers_destroy(row_buffers *buffers)
 }
 
 /* sums[rows] = the sum of the absolute values of the terms that make up each output. */
-static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const double *x, double *sums)
+static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const double *x,
+                          double *sums)
 {
     for (uint32_t r = 0; r < rows; r++) {
         sums[r] = bias ? fabs((double)bias[r]) : 0;
@@ -43,8 +44,9 @@ static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, 
     }
 }
 
-/* An activation may add 1e-6 of its size (1 at least), and passes its input's error on with a slope of at most 1.13 (gelu); the
- * gate multiplies two such numbers. The square of a number has the slope of twice the number, and the clamped swiglu adds 1 to the gate. */
+/* An activation may add 1e-6 of its size (1 at least), and passes its input's error on with a slope of at most 1.13
+ * (gelu); the gate multiplies two such numbers. The square of a number has the slope of twice the number, and the
+ * clamped swiglu adds 1 to the gate. */
 static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buffers *buffers)
 {
     const uint32_t D = ref->d_model, H = expert->d_hidden;
@@ -52,10 +54,12 @@ static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buf
 
     absolute_sums(H, D, expert->w1, expert->b1, buffers->input, buffers->tolerance);
     for (uint32_t h = 0; h < H; h++) {
-        const double first = buffers->tolerance[h], slope = squared ? 3.2 * first : 2.2, size = squared ? first * first : first;
+        const double first = buffers->tolerance[h], slope = squared ? 3.2 * first : 2.2,
+                     size = squared ? first * first : first;
         double linear = 1; /* the gate's absolute sum bounds its size */
         if (ref->gated)
-            absolute_sums(1, D, expert->w3 + (size_t)h * D, expert->b3 ? expert->b3 + h : NULL, buffers->input, &linear);
+            absolute_sums(1, D, expert->w3 + (size_t)h * D, expert->b3 ? expert->b3 + h : NULL, buffers->input,
+                          &linear);
         if (ref->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED)
             linear += 1;
         buffers->tolerance[h] = (slope * case_sum_error(D + 1, first) + 1e-6 * fmax(1, size)) * linear;
@@ -74,7 +78,8 @@ static void add_narrowing(uint32_t count, row_buffers *buffers)
         buffers->tolerance[i] += buffers->narrowing[i];
 }
 
-static size_t check_hidden(const case_data *data, const ref_expert *expert, const float *x, const float *got, row_buffers *buffers)
+static size_t check_hidden(const case_data *data, const ref_expert *expert, const float *x, const float *got,
+                           row_buffers *buffers)
 {
     const ref_layer *ref = &data->ref;
 
@@ -88,7 +93,8 @@ static size_t check_hidden(const case_data *data, const ref_expert *expert, cons
     return test_compare_each("hidden", expert->d_hidden, got, buffers->want, buffers->tolerance);
 }
 
-static size_t check_row(const case_data *data, const ref_expert *expert, const float *hidden, const float *got, row_buffers *buffers)
+static size_t check_row(const case_data *data, const ref_expert *expert, const float *hidden, const float *got,
+                        row_buffers *buffers)
 {
     const ref_layer *ref = &data->ref;
     const uint32_t D = ref->d_model, H = expert->d_hidden;
@@ -152,7 +158,8 @@ size_t check_expert_down(const stage_run *run)
 }
 
 /* Adds weight * row to what is wanted; weight_error: of the weight, relative. */
-static void add_row(uint32_t D, const float *row, double weight, double weight_error, uint32_t terms, row_buffers *buffers)
+static void add_row(uint32_t D, const float *row, double weight, double weight_error, uint32_t terms,
+                    row_buffers *buffers)
 {
     widen(D, row, buffers->input);
     for (uint32_t i = 0; i < D; i++) {
@@ -178,7 +185,8 @@ size_t check_combine(const stage_run *run)
             buffers.tolerance[i] = 0;
         }
         for (uint32_t r = 0; r < active; r++)
-            add_row(D, stage_expert_row(run, stage_rows(run, t)[r]), (double)stage_weights(run, t)[r], 0, active + 1, &buffers);
+            add_row(D, stage_expert_row(run, stage_rows(run, t)[r]), (double)stage_weights(run, t)[r], 0, active + 1,
+                    &buffers);
         if (ref->shared_hidden && active) {
             const double weight = ref->shared_gate ? ref_sigmoid((double)stage_shared_gate(run, t)) : 1;
             add_row(D, stage_shared_row(run, t), weight, ref->shared_gate ? 2e-6 : 0, active + 1, &buffers);

@@ -7,10 +7,12 @@
 
 #include "common/compare.h"
 
-/* Outputs are O(1) by construction; below this, y's own cancellation dominates and a relative tolerance means nothing. */
+/* Outputs are O(1) by construction; below this, y's own cancellation dominates and a relative tolerance means
+ * nothing. */
 #define SMALLEST_Y 0.1
 
-bool layer_output_create(layer_output *output, smoe_device_layer *layer, const case_data *data, const smoe_forward_params *params)
+bool layer_output_create(layer_output *output, smoe_device_layer *layer, const case_data *data,
+                         const smoe_forward_params *params)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(smoe_device_layer_plan(layer));
     const size_t y_count = (size_t)data->shape->tokens * data->shape->d_model;
@@ -75,7 +77,8 @@ static size_t check_report(const layer_output *output, uint32_t token, const ref
 
     wrong += test_compare("gap", 1, &gap, &want->gap, 2 * bounds->gap + 1e-7 * fabs(want->gap));
     wrong += test_compare("eps", 1, &eps, &want->eps, 2 * bounds->eps + 1e-7 * want->eps);
-    wrong += test_compare("group_gap", 1, &group_gap, &want->group_gap, 2 * bounds->group_gap + 1e-7 * fabs(want->group_gap));
+    wrong += test_compare("group_gap", 1, &group_gap, &want->group_gap,
+                          2 * bounds->group_gap + 1e-7 * fabs(want->group_gap));
     wrong += expect_word("order", token, record[SMOE_REPORT_ORDER], want->order);
     wrong += expect_word("active", token, record[SMOE_REPORT_ACTIVE], want->active);
     wrong += expect_word("flags", token, record[SMOE_REPORT_FLAGS], want->flags);

@@ -16,7 +16,8 @@ typedef struct layer_output {
 } layer_output;
 
 /* Runs a layer over data->x with the given params (NULL: the case's own). False, with a line printed, on any error. */
-bool layer_output_create(layer_output *output, smoe_device_layer *layer, const case_data *data, const smoe_forward_params *params);
+bool layer_output_create(layer_output *output, smoe_device_layer *layer, const case_data *data,
+                         const smoe_forward_params *params);
 void layer_output_destroy(layer_output *output);
 
 float report_float(const layer_output *output, uint32_t token, uint32_t word);
@@ -24,10 +25,12 @@ float report_float(const layer_output *output, uint32_t token, uint32_t word);
 /* Differences from the reference, 0 when all is well; prints them. tally may be NULL. */
 size_t check_output(const case_data *data, const ref_params *params, const layer_output *output, check_tally *tally);
 
-/* Creates the layer, runs it, compares, destroys it; prints seed and shape where anything is wrong. Returns true when all is well. */
+/* Creates the layer, runs it, compares, destroys it; prints seed and shape where anything is wrong. Returns true when
+ * all is well. */
 bool check_case(smoe_device *device, const layer_case *shape, uint64_t seed, check_tally *tally);
 
-/* One weight's tolerance (docs/layer-file.md, "What --check compares"), for a token with this band; mask_slope: ref_mask_slope(a, b). */
+/* One weight's tolerance (docs/layer-file.md, "What --check compares"), for a token with this band; mask_slope:
+ * ref_mask_slope(a, b). */
 double weight_tolerance(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps);
 
 #endif

@@ -54,7 +54,9 @@ static size_t check_shared_gate(const stage_run *run, uint32_t t)
         want += (double)x[i] * (double)ref->shared_gate[i];
         sum += fabs((double)x[i] * (double)ref->shared_gate[i]);
     }
-    return all_finite(1, &want) ? test_compare("the shared expert's gate", 1, &got, &want, case_sum_error(ref->d_model + 1, sum)) : 0;
+    return all_finite(1, &want)
+               ? test_compare("the shared expert's gate", 1, &got, &want, case_sum_error(ref->d_model + 1, sum))
+               : 0;
 }
 
 size_t check_route_logits(const stage_run *run)
@@ -92,7 +94,8 @@ static double selection_error(const case_data *data, const double *logits)
     return case_has_exact_logits(data->shape) ? 0 : 0x1p-25 * test_max_abs(data->plan.expert_count, logits);
 }
 
-/* Penalties, gap and count of a token's groups. A penalty is off by what an error of `moved` in its distance makes of it. */
+/* Penalties, gap and count of a token's groups. A penalty is off by what an error of `moved` in its distance makes of
+ * it. */
 static size_t check_groups(const stage_run *run, uint32_t t, const ref_groups *want, double moved)
 {
     const uint32_t G = run->shape.group_count;
@@ -102,13 +105,16 @@ static size_t check_groups(const stage_run *run, uint32_t t, const ref_groups *w
     size_t wrong = 0;
 
     for (uint32_t j = 0; j < G; j++) {
-        const double penalty = want->penalty[j], distance = penalty * eps / (penalty + eps); /* P = d / (1 - d / eps), solved */
+        /* P = d / (1 - d / eps), solved */
+        const double penalty = want->penalty[j], distance = penalty * eps / (penalty + eps);
         if (!(penalty < INFINITY)) {
             if (!(got[j] < 0) && !wrong++)
                 fprintf(stderr, "    group %u takes %g from its experts, want it left out\n", j, (double)got[j]);
             continue;
         }
-        const double error = penalty > 0 ? ref_group_penalty(distance * (1 + 0x1p-21) + moved, eps) - penalty + 0x1p-21 * penalty : moved;
+        const double error =
+            penalty > 0 ? ref_group_penalty(distance * (1 + 0x1p-21) + moved, eps) - penalty + 0x1p-21 * penalty
+                        : moved;
         wrong += test_compare("a group's penalty", 1, &got[j], &penalty, error);
     }
     wrong += test_compare("group gap", 1, &got[G], &want->gap, moved + 0x1p-24 * fabs(want->gap));
@@ -148,7 +154,8 @@ size_t check_route_group(const stage_run *run)
     return wrong;
 }
 
-/* Active, ids and weights of a token, given what the reference makes of the float32 logits that the device selected by. */
+/* Active, ids and weights of a token, given what the reference makes of the float32 logits that the device selected
+ * by. */
 static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *want, double tolerance)
 {
     const uint32_t active = stage_active(run)[t];
@@ -227,7 +234,8 @@ static size_t check_tiles(const stage_run *run, uint32_t row_count, uint32_t *ro
 
     for (; row < row_count && !wrong; tile++) {
         const uint32_t *words = stage_tile(run, tile);
-        wrong += say(words[0] < run->data->plan.expert_count && words[0] >= last_expert, "tiles not in the order of experts", tile);
+        wrong += say(words[0] < run->data->plan.expert_count && words[0] >= last_expert,
+                     "tiles not in the order of experts", tile);
         wrong += say(words[1] == row, "a tile does not begin where the last one ended", tile);
         wrong += say(words[2] > 0 && words[2] <= row_count - row, "a tile with no rows or too many", tile);
         if (wrong)
@@ -256,7 +264,8 @@ static size_t check_ranges(const stage_run *run, uint32_t tile_count)
             const uint32_t *arguments = stage_arguments(run, range) + 4 * stage;
             const uint64_t workgroups = (uint64_t)arguments[1] * arguments[2];
             wrong += say(count == 0 || arguments[0] > 0, "no columns dispatched", range);
-            wrong += say(workgroups >= count && workgroups < count + (uint64_t)SMOE_MAX_WORKGROUPS_Y, "the number of workgroups", range);
+            wrong += say(workgroups >= count && workgroups < count + (uint64_t)SMOE_MAX_WORKGROUPS_Y,
+                         "the number of workgroups", range);
             wrong += say(arguments[1] <= SMOE_MAX_WORKGROUPS_Y, "too many workgroups along y", range);
             wrong += say(arguments[3] == first, "a range's first tile", range);
         }

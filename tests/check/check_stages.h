@@ -1,5 +1,5 @@
-/* One forward through the core API with everything it wrote in sight, and each stage compared with the reference fed by what the
- * device's earlier stages really gave. */
+/* One forward through the core API with everything it wrote in sight, and each stage compared with the reference fed by
+ * what the device's earlier stages really gave. */
 #ifndef CHECK_STAGES_H
 #define CHECK_STAGES_H
 
@@ -28,7 +28,8 @@ typedef struct stage_run {
     test_buffer x, y, workspace, report, totals;
 } stage_run;
 
-/* Runs the case; false after printing what failed. Destroy it in any case, before the keeper's next plan. The totals begin at zero. */
+/* Runs the case; false after printing what failed. Destroy it in any case, before the keeper's next plan. The totals
+ * begin at zero. */
 bool stage_run_create(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data);
 /* The first half of it: everything made, nothing run. The second: one more forward, or the routing alone. */
 bool stage_run_prepare(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data);
@@ -38,7 +39,8 @@ void stage_run_destroy(stage_run *run, test_gpu *gpu);
 bool stage_run_guards_intact(const stage_run *run, const test_gpu *gpu); /* prints what was written outside of */
 layer_output stage_run_output(const stage_run *run); /* in the run's memory: not to be destroyed */
 
-/* Differences from the reference, printed; 0 when all is well. Each assumes that the stages before it are well formed. */
+/* Differences from the reference, printed; 0 when all is well. Each assumes that the stages before it are well
+ * formed. */
 size_t check_route_project(const stage_run *run);
 size_t check_route_logits(const stage_run *run);
 size_t check_route_group(const stage_run *run);

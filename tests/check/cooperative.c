@@ -38,10 +38,12 @@ void cooperative_tell_missing(const smoe_device_info *info, smoe_type type)
     const bool half = type == SMOE_TYPE_FLOAT16;
     const char *name = half ? "float16" : "bfloat16";
 
-    if (!(info->capabilities & (half ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)))
+    if (!(info->capabilities &
+          (half ? SMOE_CAPABILITY_COOPERATIVE_MATRIX : SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)))
         print_message("%s has no cooperative matrices of %s\n", info->name, name);
     else
-        print_message("the compiler of this build's shaders knows no cooperative matrices of %s, or the device's shapes are not used\n",
+        print_message("the compiler of this build's shaders knows no cooperative matrices of %s, or the device's "
+                      "shapes are not used\n",
                       name);
 }
 

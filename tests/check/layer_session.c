@@ -24,7 +24,8 @@ void session_prepare(layer_session *session, smoe_device *device, const layer_ca
 
 void session_create_layer(layer_session *session)
 {
-    const smoe_result result = smoe_device_layer_create(session->device, &session->data.plan, &session->data.weights, &session->layer);
+    const smoe_result result =
+        smoe_device_layer_create(session->device, &session->data.plan, &session->data.weights, &session->layer);
 
     session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));
 }
@@ -41,13 +42,14 @@ void session_close(layer_session *session)
     case_data_destroy(&session->data);
 }
 
-void session_run(const layer_session *session, const smoe_forward_params *params, uint32_t token_count, const float *x, float *y,
-                 uint32_t *report)
+void session_run(const layer_session *session, const smoe_forward_params *params, uint32_t token_count, const float *x,
+                 float *y, uint32_t *report)
 {
     smoe_forward_params call = params ? *params : session->data.params;
 
     call.token_count = token_count;
-    const smoe_result result = smoe_device_layer_forward(session->layer, &call, x ? x : session->data.x, y, report, NULL);
+    const smoe_result result =
+        smoe_device_layer_forward(session->layer, &call, x ? x : session->data.x, y, report, NULL);
     session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));
 }
 
@@ -76,7 +78,8 @@ uint32_t *session_report(const layer_session *session, uint32_t token_count)
     return report;
 }
 
-bool session_same_kernels(const layer_session *session, uint32_t token_count, const smoe_plan_desc *other, uint32_t other_count)
+bool session_same_kernels(const layer_session *session, uint32_t token_count, const smoe_plan_desc *other,
+                          uint32_t other_count)
 {
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
     const smoe_plan_desc *desc = smoe_plan_get_desc(smoe_device_layer_plan(session->layer));
@@ -84,15 +87,18 @@ bool session_same_kernels(const layer_session *session, uint32_t token_count, co
     bool same = true;
 
     assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, desc, token_count}, one, NULL), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, other ? other : desc, other_count}, two, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, other ? other : desc, other_count}, two, NULL),
+                     SMOE_SUCCESS);
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
-        same = same && strcmp(one[stage].name, two[stage].name) == 0 && one[stage].workgroup_size == two[stage].workgroup_size &&
+        same = same && strcmp(one[stage].name, two[stage].name) == 0 &&
+               one[stage].workgroup_size == two[stage].workgroup_size &&
                one[stage].subgroup_size == two[stage].subgroup_size && one[stage].tile_rows == two[stage].tile_rows &&
                one[stage].tile_columns == two[stage].tile_columns && one[stage].tile_depth == two[stage].tile_depth;
     return same;
 }
 
-void session_compare_part(const layer_session *session, uint32_t first, uint32_t step, uint32_t count, const float *whole)
+void session_compare_part(const layer_session *session, uint32_t first, uint32_t step, uint32_t count,
+                          const float *whole)
 {
     const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
     float *x = session_rows(session, count), *y = session_rows(session, count);
@@ -101,7 +107,8 @@ void session_compare_part(const layer_session *session, uint32_t first, uint32_t
         memcpy(x + (size_t)i * D, session->data.x + (size_t)((first + i * step) % T) * D, D * sizeof *x);
     session_run(session, NULL, count, x, y, NULL);
     for (uint32_t i = 0; i < count; i++)
-        session_expect(session, test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,
+        session_expect(session,
+                       test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,
                        "a token's bits depend on its batch");
     free(x);
     free(y);

@@ -2,14 +2,15 @@
 
 #include "common/cmocka_all.h"
 
-void expect_refusal(test_record *record, smoe_result result, smoe_result expected, const char *name, const char *file, int line)
+void expect_refusal(test_record *record, smoe_result result, smoe_result expected, const char *name, const char *file,
+                    int line)
 {
     const bool named = !name || test_record_has_problem(record, name);
 
     if (result != expected || !named) {
         test_record_print(record);
-        print_error("%s:%d: got \"%s\", want \"%s\"%s%s\n", file, line, smoe_result_text(result), smoe_result_text(expected),
-                    named ? "" : ", and a log line that names ", named ? "" : name);
+        print_error("%s:%d: got \"%s\", want \"%s\"%s%s\n", file, line, smoe_result_text(result),
+                    smoe_result_text(expected), named ? "" : ", and a log line that names ", named ? "" : name);
         test_record_clear(record);
         _fail(file, line);
     }

@@ -4,8 +4,10 @@
 
 #include "common/fixture.h"
 
-/* Fails the test unless `result` is `expected` and, where name is not NULL, a problem that contains name was logged. Clears the log. */
-void expect_refusal(test_record *record, smoe_result result, smoe_result expected, const char *name, const char *file, int line);
+/* Fails the test unless `result` is `expected` and, where name is not NULL, a problem that contains name was logged.
+ * Clears the log. */
+void expect_refusal(test_record *record, smoe_result result, smoe_result expected, const char *name, const char *file,
+                    int line);
 
 #define REFUSED_AS(record, expected, name, call) expect_refusal(record, call, expected, name, __FILE__, __LINE__)
 #define REFUSED(record, name, call) REFUSED_AS(record, SMOE_ERROR_INVALID_ARGUMENT, name, call)

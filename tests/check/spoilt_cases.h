@@ -1,4 +1,5 @@
-/* Layers for tests that spoil numbers: few tokens and many, both routers and gates, groups, a shared expert, every weight type. */
+/* Layers for tests that spoil numbers: few tokens and many, both routers and gates, groups, a shared expert, every
+ * weight type. */
 #ifndef SPOILT_CASES_H
 #define SPOILT_CASES_H
 

@@ -36,7 +36,8 @@ static bool comes_in_ranges(const stage_run *run, const smoe_layer_tensor *tenso
     return run->shape.range_count > 1 && tensor->matrix && tensor->axes[0] == 'E' && index / 2 % 2;
 }
 
-static bool upload_ranges(stage_run *run, test_gpu *gpu, const smoe_layer_tensor *tensor, const unsigned char *values, uint32_t index)
+static bool upload_ranges(stage_run *run, test_gpu *gpu, const smoe_layer_tensor *tensor, const unsigned char *values,
+                          uint32_t index)
 {
     const smoe_shape *shape = &run->shape;
     const uint64_t expert = smoe_type_size(tensor->type, tensor->element_count / tensor->shape[0]);
@@ -48,8 +49,10 @@ static bool upload_ranges(stage_run *run, test_gpu *gpu, const smoe_layer_tensor
         return false;
     for (uint32_t r = 0; r < shape->range_count; r++) {
         const uint64_t size = smoe_shape_range_expert_count(shape, r) * expert;
-        ranges[r] = (smoe_buffer){run->weights[index].part.buffer, run->weights[index].part.offset + r * room, (size + 3) / 4 * 4};
-        memcpy((unsigned char *)run->weights[index].data + r * room, values + (uint64_t)r * shape->range_experts * expert, (size_t)size);
+        ranges[r] = (smoe_buffer){run->weights[index].part.buffer, run->weights[index].part.offset + r * room,
+                                  (size + 3) / 4 * 4};
+        memcpy((unsigned char *)run->weights[index].data + r * room,
+               values + (uint64_t)r * shape->range_experts * expert, (size_t)size);
     }
     return true;
 }
@@ -68,7 +71,8 @@ static bool make_weights(stage_run *run, test_gpu *gpu, smoe_layer_desc *desc)
             smoe_layer_desc_set_ranges(desc, &tensor, run->ranges[i]);
             continue;
         }
-        if (!upload(gpu, values, (size_t)tensor.element_count, (size_t)smoe_type_size(tensor.type, 1), &run->weights[i]))
+        if (!upload(gpu, values, (size_t)tensor.element_count, (size_t)smoe_type_size(tensor.type, 1),
+                    &run->weights[i]))
             return false;
         smoe_layer_desc_set(desc, &tensor, run->weights[i].part);
     }
@@ -144,8 +148,9 @@ bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *
 {
     if (!test_gpu_begin(gpu))
         return false;
-    const bool recorded = succeeded(routing_alone ? smoe_route(gpu->commands, run->layer, run->binding, params, NULL)
-                                                  : smoe_forward(gpu->commands, run->layer, run->binding, params, NULL));
+    const bool recorded =
+        succeeded(routing_alone ? smoe_route(gpu->commands, run->layer, run->binding, params, NULL)
+                                : smoe_forward(gpu->commands, run->layer, run->binding, params, NULL));
     return test_gpu_submit(gpu) && recorded;
 }
 

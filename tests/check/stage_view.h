@@ -102,12 +102,14 @@ static inline const float *stage_groups(const stage_run *run, uint32_t token)
 /* hidden [rows,H] and the experts' rows [rows,D] */
 static inline const float *stage_hidden(const stage_run *run, uint32_t row)
 {
-    return (const float *)(const void *)(run->workspace.data + run->shape.hidden_offset) + (size_t)row * run->shape.desc.d_hidden;
+    return (const float *)(const void *)(run->workspace.data + run->shape.hidden_offset) +
+           (size_t)row * run->shape.desc.d_hidden;
 }
 
 static inline const float *stage_expert_row(const stage_run *run, uint32_t row)
 {
-    return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) + (size_t)row * run->shape.desc.d_model;
+    return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) +
+           (size_t)row * run->shape.desc.d_model;
 }
 
 /* The shared expert's part of both, a row for each token. */

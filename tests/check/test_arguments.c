@@ -16,8 +16,9 @@ static void test_texts(void **state)
     }
     assert_string_equal(smoe_result_text((smoe_result)1), "unknown result");
     assert_string_equal(smoe_result_text((smoe_result)(SMOE_ERROR_FILE - 1)), "unknown result");
-    static const char *const stages[SMOE_STAGE_COUNT] = {"route_project", "route_logits", "route_group", "route_select", "totals",
-                                                         "sort",          "expert_up",    "expert_down", "combine"};
+    static const char *const stages[SMOE_STAGE_COUNT] = {"route_project", "route_logits", "route_group",
+                                                         "route_select",  "totals",       "sort",
+                                                         "expert_up",     "expert_down",  "combine"};
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
         assert_string_equal(smoe_stage_name((smoe_stage)stage), stages[stage]);
     assert_string_equal(smoe_stage_name(SMOE_STAGE_COUNT), "unknown");
@@ -45,27 +46,31 @@ static void test_device_info(void **state)
 
     assert_int_equal(smoe_device_get_handles(device->device, &h), SMOE_SUCCESS);
     const PFN_vkGetInstanceProcAddr load = h.get_instance_proc_addr;
-    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, &info), SMOE_SUCCESS);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, &info),
+                     SMOE_SUCCESS);
     assert_true(info.usable);
     assert_string_equal(info.reason, "");
     const smoe_result refused = SMOE_ERROR_INVALID_ARGUMENT;
-    assert_int_equal(smoe_physical_device_info(NULL, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, &info), refused);
+    assert_int_equal(smoe_physical_device_info(NULL, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, &info),
+                     refused);
     assert_int_equal(smoe_physical_device_info(load, NULL, VK_API_VERSION_1_1, h.physical_device, 0, &info), refused);
     assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, NULL, 0, &info), refused);
-    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, NULL), refused);
-    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 1u << 31, &info), refused);
+    assert_int_equal(smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 0, NULL),
+                     refused);
+    assert_int_equal(
+        smoe_physical_device_info(load, h.instance, VK_API_VERSION_1_1, h.physical_device, 1u << 31, &info), refused);
     assert_int_equal(smoe_physical_device_info(load, h.instance, 0, h.physical_device, 0, &info), SMOE_SUCCESS);
     assert_false(info.usable);
     assert_string_not_equal(info.reason, "");
 }
 
-#define CONTEXT_REFUSED(field, value, name)                                                                                       \
-    do {                                                                                                                          \
-        smoe_context_desc bad = good;                                                                                             \
-        smoe_context *out = garbage;                                                                                              \
-        bad.field = value;                                                                                                        \
-        REFUSED(&record, name, smoe_context_create(&bad, &out));                                                                  \
-        assert_null(out);                                                                                                         \
+#define CONTEXT_REFUSED(field, value, name)                      \
+    do {                                                         \
+        smoe_context_desc bad = good;                            \
+        smoe_context *out = garbage;                             \
+        bad.field = value;                                       \
+        REFUSED(&record, name, smoe_context_create(&bad, &out)); \
+        assert_null(out);                                        \
     } while (0)
 
 static void *half_allocate(void *user, size_t size)
@@ -126,7 +131,8 @@ static void test_memory_model(void **state)
 {
     const test_device *device = *state;
     VkPhysicalDeviceVulkan12Features core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-    VkPhysicalDeviceVulkanMemoryModelFeatures model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
     VkPhysicalDeviceFeatures2 chain = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     test_record record;
 
@@ -254,22 +260,29 @@ static void test_select_kernels(void **state)
     bad_plan bad[MOST_BAD_PLANS];
     const uint32_t count = bad_plans(bad);
 
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, good.max_tokens}, choices, NULL), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &good, 1}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, good.max_tokens}, choices, NULL),
+                     SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &good, 1}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, NULL, 1}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, NULL, 1}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "desc"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 1}, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 1}, NULL, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "choices"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 0}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 0}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
     const smoe_selection_desc more = {info, &good, good.max_tokens + 1};
     assert_int_equal(smoe_select_kernels(&more, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, reason),
+                         SMOE_ERROR_INVALID_ARGUMENT);
         assert_non_null(strstr(reason, bad[i].name));
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, NULL),
+                         SMOE_ERROR_INVALID_ARGUMENT);
     }
     uint32_t ranges = 7, experts = 7;
     const smoe_selection_desc right = {info, &good, 0};
@@ -286,7 +299,8 @@ static void test_select_kernels(void **state)
     smoe_device_info unusable = *info;
     unusable.usable = false;
     strcpy(unusable.reason, "of its colour");
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&unusable, &good, 1}, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&unusable, &good, 1}, choices, reason),
+                     SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "of its colour"));
 }
 
@@ -294,12 +308,26 @@ static void test_select_kernels(void **state)
 static void refuse_beyond_limits(const smoe_device_info *info, const smoe_context *context, test_record *record)
 {
     const smoe_plan_desc large[] = {
-        {.d_model = 65536, .d_hidden = 1024, .expert_count = 2, .top_k = 1, .max_tokens = 1},    /* one expert's matrix */
-        {.d_model = 65536, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1}, /* the router */
-        {.d_model = 1, .d_hidden = 65536, .expert_count = 1024, .top_k = 1024, .max_tokens = 1}, /* the rows of one token */
-        {.d_model = 65536, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
+        /* one expert's matrix */
+        {.d_model = 65536, .d_hidden = 1024, .expert_count = 2, .top_k = 1, .max_tokens = 1},
+        /* the router */
+        {.d_model = 65536, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1},
+        /* the rows of one token */
+        {.d_model = 1, .d_hidden = 65536, .expert_count = 1024, .top_k = 1024, .max_tokens = 1},
+        {.d_model = 65536,
+         .d_hidden = 1,
+         .expert_count = 2,
+         .top_k = 1,
+         .max_tokens = 1,
+         .router = SMOE_ROUTER_COSINE,
          .projection_width = 1024}, /* the projection */
-        {.d_model = 1, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
+        {.d_model = 1,
+         .d_hidden = 1,
+         .expert_count = 1024,
+         .top_k = 1,
+         .max_active = 1,
+         .max_tokens = 1,
+         .router = SMOE_ROUTER_COSINE,
          .projection_width = 65536}, /* the similarity matrix */
         {.d_model = 65536, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 1, .shared_hidden = 1024},
     };
@@ -309,11 +337,13 @@ static void refuse_beyond_limits(const smoe_device_info *info, const smoe_contex
         smoe_kernel_choice choices[SMOE_STAGE_COUNT];
         char reason[SMOE_REASON_SIZE] = "";
         small.max_storage_buffer_range = 134217728;
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&small, &large[i], 1}, choices, reason), SMOE_ERROR_UNSUPPORTED);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&small, &large[i], 1}, choices, reason),
+                         SMOE_ERROR_UNSUPPORTED);
         assert_non_null(strstr(reason, "maxStorageBufferRange"));
         smoe_plan *plan = garbage;
         if (info->max_storage_buffer_range == 134217728) {
-            REFUSED_AS(record, SMOE_ERROR_UNSUPPORTED, "maxStorageBufferRange", smoe_plan_create(context, &large[i], &plan));
+            REFUSED_AS(record, SMOE_ERROR_UNSUPPORTED, "maxStorageBufferRange",
+                       smoe_plan_create(context, &large[i], &plan));
             assert_null(plan);
         }
     }
@@ -362,7 +392,7 @@ static void test_plan(void **state)
     smoe_context_destroy(context);
 }
 
-/* ---- totals --------------------------------------------------------------------------------------------------------------- */
+/* ---- totals ------------------------------------------------------------------------------------------------------ */
 
 enum { EXPERTS = 3, WORDS = SMOE_TOTALS_WORDS(EXPERTS) };
 
@@ -388,7 +418,8 @@ static void test_totals_read(void **state)
     assert_int_equal(smoe_totals_read(NULL, EXPERTS, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_totals_read(words, EXPERTS, NULL, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_totals_read(words, 0, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_totals_read(words, SMOE_MAX_EXPERTS + 1, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_totals_read(words, SMOE_MAX_EXPERTS + 1, &totals, expert_tokens),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     for (int with_experts = 0; with_experts < 2; with_experts++) {
         memset(&totals, 0xa5, sizeof totals);
         assert_int_equal(smoe_totals_read(words, EXPERTS, &totals, with_experts ? expert_tokens : NULL), SMOE_SUCCESS);

@@ -50,19 +50,20 @@ static void test_create(void **state)
     test_record_init(&record);
     const smoe_log log = test_record_log(&record);
     const smoe_device_desc good = {.log = &log};
-#define REFUSE_DEVICE(field, value, result, name)                                                                                 \
-    do {                                                                                                                          \
-        smoe_device_desc bad = good;                                                                                              \
-        bad.field = value;                                                                                                        \
-        device = garbage;                                                                                                         \
-        REFUSED_AS(&record, result, name, smoe_device_create(&bad, &device));                                                     \
-        assert_null(device);                                                                                                      \
+#define REFUSE_DEVICE(field, value, result, name)                             \
+    do {                                                                      \
+        smoe_device_desc bad = good;                                          \
+        bad.field = value;                                                    \
+        device = garbage;                                                     \
+        REFUSED_AS(&record, result, name, smoe_device_create(&bad, &device)); \
+        assert_null(device);                                                  \
     } while (0)
     REFUSE_DEVICE(selector, "", SMOE_ERROR_INVALID_ARGUMENT, "selector");
     REFUSE_DEVICE(selector, "4294967295", SMOE_ERROR_NO_DEVICE, "4294967295");
     REFUSE_DEVICE(selector, "99999999999999999999", SMOE_ERROR_NO_DEVICE, "99999999999999999999");
     REFUSE_DEVICE(selector, "no such device", SMOE_ERROR_NO_DEVICE, "no such device");
-    REFUSE_DEVICE(selector, "00000000000000000000000000000001", SMOE_ERROR_NO_DEVICE, "00000000000000000000000000000001");
+    REFUSE_DEVICE(selector, "00000000000000000000000000000001", SMOE_ERROR_NO_DEVICE,
+                  "00000000000000000000000000000001");
     REFUSE_DEVICE(masked_capabilities, 1u << 30, SMOE_ERROR_INVALID_ARGUMENT, "masked_capabilities");
     REFUSE_DEVICE(pipeline_cache_size, 8, SMOE_ERROR_INVALID_ARGUMENT, "pipeline_cache");
     REFUSE_DEVICE(allocator, &half, SMOE_ERROR_INVALID_ARGUMENT, "allocator");
@@ -90,10 +91,18 @@ static void test_getters(void **state)
 
 #define MODEL 8
 
-static const layer_case shape = {.name = "arguments", .tokens = 3, .d_model = MODEL, .d_hidden = 12, .expert_count = 6, .top_k = 2,
-                                 .max_active = 4, .gated = true, .biases = BIAS_ALL};
+static const layer_case shape = {.name = "arguments",
+                                 .tokens = 3,
+                                 .d_model = MODEL,
+                                 .d_hidden = 12,
+                                 .expert_count = 6,
+                                 .top_k = 2,
+                                 .max_active = 4,
+                                 .gated = true,
+                                 .biases = BIAS_ALL};
 
-static void refuse_layer(test_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights, const char *name)
+static void refuse_layer(test_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
+                         const char *name)
 {
     smoe_device_layer *out = garbage;
 
@@ -108,11 +117,11 @@ static void test_layer_create(void **state)
     case_data data;
 
     assert_true(case_data_create(&data, &shape, 1));
-#define REFUSE_MISSING(field)                                                                                                     \
-    do {                                                                                                                          \
-        smoe_host_weights bad = data.weights;                                                                                     \
-        memset(&bad.field, 0, sizeof bad.field);                                                                                  \
-        refuse_layer(device, &data.plan, &bad, #field);                                                                           \
+#define REFUSE_MISSING(field)                           \
+    do {                                                \
+        smoe_host_weights bad = data.weights;           \
+        memset(&bad.field, 0, sizeof bad.field);        \
+        refuse_layer(device, &data.plan, &bad, #field); \
     } while (0)
     REFUSE_MISSING(router_weight);
     REFUSE_MISSING(w1);
@@ -163,7 +172,8 @@ static void test_layer_superfluous(void **state)
     case_data_destroy(&data);
 }
 
-static void refuse_runs(test_device *device, smoe_device_layer *layer, const smoe_forward_params *params, const float *x, const char *name)
+static void refuse_runs(test_device *device, smoe_device_layer *layer, const smoe_forward_params *params,
+                        const float *x, const char *name)
 {
     smoe_timings timings;
     float y[3 * MODEL];
@@ -191,12 +201,12 @@ static void test_layer_forward(void **state)
     REFUSED(&device->record, NULL, smoe_device_layer_repeat(NULL, &data.params, false, 1, &timings));
     REFUSED(&device->record, "params", smoe_device_layer_repeat(layer, NULL, false, 1, &timings));
     REFUSED(&device->record, "timings", smoe_device_layer_repeat(layer, &data.params, false, 1, NULL));
-#define REFUSE_VALUE(field, value)                                                                                                \
-    do {                                                                                                                          \
-        smoe_forward_params bad = data.params;                                                                                    \
-        bad.field = value;                                                                                                        \
-        refuse_runs(device, layer, &bad, data.x, #field);                                                                         \
-        assert_int_equal(smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, NULL), SMOE_SUCCESS);                    \
+#define REFUSE_VALUE(field, value)                                                                             \
+    do {                                                                                                       \
+        smoe_forward_params bad = data.params;                                                                 \
+        bad.field = value;                                                                                     \
+        refuse_runs(device, layer, &bad, data.x, #field);                                                      \
+        assert_int_equal(smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, NULL), SMOE_SUCCESS); \
     } while (0)
     REFUSE_VALUE(token_count, 4);
     REFUSE_VALUE(eps, -1);
@@ -248,11 +258,11 @@ static void test_totals_and_calibration(void **state)
         REFUSED(&device->record, "group_eps", smoe_device_layer_forward(layer, &bad, data.x, y, NULL, NULL));
         REFUSED(&device->record, "group_eps", smoe_device_layer_calibrate(layer, &bad, data.x, 1, &eps, NULL));
     }
-#define REFUSE_VALUE(field, value)                                                                                                \
-    do {                                                                                                                          \
-        smoe_forward_params bad = data.params;                                                                                    \
-        bad.field = value;                                                                                                        \
-        REFUSED(&device->record, #field, smoe_device_layer_calibrate(layer, &bad, data.x, 1, &eps, NULL));                        \
+#define REFUSE_VALUE(field, value)                                                                         \
+    do {                                                                                                   \
+        smoe_forward_params bad = data.params;                                                             \
+        bad.field = value;                                                                                 \
+        REFUSED(&device->record, #field, smoe_device_layer_calibrate(layer, &bad, data.x, 1, &eps, NULL)); \
     } while (0)
     REFUSE_VALUE(token_count, 0);
     REFUSE_VALUE(token_count, 4);

@@ -95,8 +95,10 @@ static void parts_create(parts *p, const smoe_device *device)
     const smoe_plan_desc full = full_plan_desc();
     assert_int_equal(smoe_plan_create(p->context, &full, &p->full), SMOE_SUCCESS);
     assert_true(test_gpu_open(&p->gpu, device));
-    const VkDeviceSize workspace = smoe_plan_workspace_size(p->plan), report = smoe_plan_report_size(p->plan, desc.max_tokens);
-    assert_true(test_buffer_create(&p->gpu, workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL, &p->memory));
+    const VkDeviceSize workspace = smoe_plan_workspace_size(p->plan),
+                       report = smoe_plan_report_size(p->plan, desc.max_tokens);
+    assert_true(
+        test_buffer_create(&p->gpu, workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL, &p->memory));
     p->layer_desc.router_weight = part_of(&p->memory, &used, E * D * 4);
     p->layer_desc.router_bias = part_of(&p->memory, &used, E * 4);
     p->layer_desc.w1.buffer = part_of(&p->memory, &used, E * H * D * 4);
@@ -186,7 +188,8 @@ static uint32_t refuse_more(parts *p, const smoe_plan *plan, const smoe_layer_de
             continue;
         count++;
         *buffer_at(&more, &tensor) = *buffer_at(&from, &tensor);
-        snprintf(name, sizeof name, "layer desc.%s.buffer: must be VK_NULL_HANDLE unless %s", tensor.name, tensor.condition);
+        snprintf(name, sizeof name, "layer desc.%s.buffer: must be VK_NULL_HANDLE unless %s", tensor.name,
+                 tensor.condition);
         refuse_layer(p, plan, &more, name);
     }
     return count;
@@ -260,33 +263,34 @@ static void test_binding(void **state)
     static parts p;
 
     parts_create(&p, device->device);
-#define REFUSE_BUFFER(field, missing, least)                                                                                      \
-    do {                                                                                                                          \
-        smoe_binding_desc bad = p.binding_desc;                                                                                   \
-        bad.field.size = (least) - 1;                                                                                             \
-        refuse_binding(&p, p.plan, &bad, #field);                                                                                 \
-        bad.field.size = VK_WHOLE_SIZE;                                                                                           \
-        refuse_binding(&p, p.plan, &bad, #field);                                                                                 \
-        bad = p.binding_desc;                                                                                                     \
-        bad.field.offset += p.gpu.alignment / 2;                                                                                  \
-        if (p.gpu.alignment > 1)                                                                                                  \
-            refuse_binding(&p, p.plan, &bad, #field);                                                                             \
-        bad = p.binding_desc;                                                                                                     \
-        bad.field.buffer = VK_NULL_HANDLE;                                                                                        \
-        if (missing)                                                                                                              \
-            refuse_binding(&p, p.plan, &bad, #field);                                                                             \
+#define REFUSE_BUFFER(field, missing, least)          \
+    do {                                              \
+        smoe_binding_desc bad = p.binding_desc;       \
+        bad.field.size = (least) - 1;                 \
+        refuse_binding(&p, p.plan, &bad, #field);     \
+        bad.field.size = VK_WHOLE_SIZE;               \
+        refuse_binding(&p, p.plan, &bad, #field);     \
+        bad = p.binding_desc;                         \
+        bad.field.offset += p.gpu.alignment / 2;      \
+        if (p.gpu.alignment > 1)                      \
+            refuse_binding(&p, p.plan, &bad, #field); \
+        bad = p.binding_desc;                         \
+        bad.field.buffer = VK_NULL_HANDLE;            \
+        if (missing)                                  \
+            refuse_binding(&p, p.plan, &bad, #field); \
     } while (0)
-    REFUSE_BUFFER(x, true, 4 * (VkDeviceSize)smoe_plan_get_desc(p.plan)->d_model * smoe_plan_get_desc(p.plan)->min_tokens);
+    REFUSE_BUFFER(x, true,
+                  4 * (VkDeviceSize)smoe_plan_get_desc(p.plan)->d_model * smoe_plan_get_desc(p.plan)->min_tokens);
     REFUSE_BUFFER(y, true, p.binding_desc.y.size);
     REFUSE_BUFFER(workspace, true, p.binding_desc.workspace.size);
     REFUSE_BUFFER(report, false, p.binding_desc.report.size);
     REFUSE_BUFFER(totals, false, p.binding_desc.totals.size);
 #undef REFUSE_BUFFER
-#define REFUSE_OVERLAP(one, two)                                                                                                  \
-    do {                                                                                                                          \
-        smoe_binding_desc bad = p.binding_desc;                                                                                   \
-        bad.one.offset = bad.two.offset;                                                                                          \
-        refuse_binding(&p, p.plan, &bad, "overlap");                                                                              \
+#define REFUSE_OVERLAP(one, two)                     \
+    do {                                             \
+        smoe_binding_desc bad = p.binding_desc;      \
+        bad.one.offset = bad.two.offset;             \
+        refuse_binding(&p, p.plan, &bad, "overlap"); \
     } while (0)
     REFUSE_OVERLAP(x, y);
     REFUSE_OVERLAP(x, workspace);
@@ -321,8 +325,10 @@ static void refuse_group_eps(parts *p)
     bad.token_count = 1;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         bad.group_eps = values[i];
-        REFUSED(&p->record, "params.group_eps", smoe_forward(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
-        REFUSED(&p->record, "params.group_eps", smoe_route(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
+        REFUSED(&p->record, "params.group_eps",
+                smoe_forward(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
+        REFUSED(&p->record, "params.group_eps",
+                smoe_route(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
     }
     bad.token_count = 0;
     assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
@@ -333,15 +339,15 @@ static void refuse_params(parts *p)
     smoe_forward_params good = smoe_forward_defaults();
 
     good.token_count = 2;
-#define REFUSE_VALUE(field, value)                                                                                                \
-    do {                                                                                                                          \
-        smoe_forward_params bad = good;                                                                                           \
-        bad.field = value;                                                                                                        \
-        refuse_forward(p, &bad, #field);                                                                                          \
+#define REFUSE_VALUE(field, value)       \
+    do {                                 \
+        smoe_forward_params bad = good;  \
+        bad.field = value;               \
+        refuse_forward(p, &bad, #field); \
     } while (0)
-#define REFUSE_NONFINITE(field)                                                                                                   \
-    REFUSE_VALUE(field, NAN);                                                                                                     \
-    REFUSE_VALUE(field, INFINITY);                                                                                                \
+#define REFUSE_NONFINITE(field)    \
+    REFUSE_VALUE(field, NAN);      \
+    REFUSE_VALUE(field, INFINITY); \
     REFUSE_VALUE(field, -INFINITY)
     REFUSE_VALUE(token_count, smoe_plan_get_desc(p->plan)->max_tokens + 1);
     REFUSE_VALUE(token_count, UINT32_MAX);
@@ -377,7 +383,8 @@ typedef struct need {
     bool routes;
 } need;
 
-static void refuse_without(parts *p, smoe_plan *plan, const smoe_layer *layer, const smoe_binding *binding, const need *missing)
+static void refuse_without(parts *p, smoe_plan *plan, const smoe_layer *layer, const smoe_binding *binding,
+                           const need *missing)
 {
     const uint32_t routing = smoe_shape_features(&plan->shape) | SMOE_HAS_TOTALS;
     smoe_forward_params params = smoe_forward_defaults();
@@ -398,7 +405,8 @@ static void refuse_without(parts *p, smoe_plan *plan, const smoe_layer *layer, c
     assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, routing | SMOE_HAS_EXPERTS), SMOE_SUCCESS);
 }
 
-/* Plans that lack a pipeline, as no plan should: each one that a forward binds is asked for before anything is recorded. */
+/* Plans that lack a pipeline, as no plan should: each one that a forward binds is asked for before anything is
+ * recorded. */
 static void refuse_missing(parts *p)
 {
     static const need of_full[] = {
@@ -435,7 +443,8 @@ static void refuse_missing(parts *p)
     }
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
         if (!refused[step])
-            fail_msg("no plan was left without the pipeline of step %d, of %s", (int)step, smoe_stage_name(smoe_step_get(step)->stage));
+            fail_msg("no plan was left without the pipeline of step %d, of %s", (int)step,
+                     smoe_stage_name(smoe_step_get(step)->stage));
 }
 
 static void test_forward(void **state)

@@ -1,5 +1,6 @@
-/* Which barriers a forward records. Synchronization validation of this age sees a missing one only where the reader's block is
- * readonly, so the commands themselves are looked at: the context is given a loader that hands out recording functions. */
+/* Which barriers a forward records. Synchronization validation of this age sees a missing one only where the reader's
+ * block is readonly, so the commands themselves are looked at: the context is given a loader that hands out recording
+ * functions. */
 #include <string.h>
 
 #include "common/cmocka_all.h"
@@ -34,9 +35,10 @@ static seen_command *see(command_kind kind)
     return command;
 }
 
-static VKAPI_ATTR void VKAPI_CALL see_barrier(VkCommandBuffer commands, VkPipelineStageFlags from, VkPipelineStageFlags to,
-                                              VkDependencyFlags flags, uint32_t memory_count, const VkMemoryBarrier *memory,
-                                              uint32_t buffer_count, const VkBufferMemoryBarrier *buffers, uint32_t image_count,
+static VKAPI_ATTR void VKAPI_CALL see_barrier(VkCommandBuffer commands, VkPipelineStageFlags from,
+                                              VkPipelineStageFlags to, VkDependencyFlags flags, uint32_t memory_count,
+                                              const VkMemoryBarrier *memory, uint32_t buffer_count,
+                                              const VkBufferMemoryBarrier *buffers, uint32_t image_count,
                                               const VkImageMemoryBarrier *images)
 {
     seen_command *command = see(COMMAND_BARRIER);
@@ -106,8 +108,8 @@ static bool is_before_indirect(const seen_command *command)
            command->used & VK_ACCESS_INDIRECT_COMMAND_READ_BIT;
 }
 
-/* A barrier, and behind it the commands of a stage, which nothing orders: those of the shared expert, or of its gate, are independent of
- * what stands beside them. */
+/* A barrier, and behind it the commands of a stage, which nothing orders: those of the shared expert, or of its gate,
+ * are independent of what stands beside them. */
 static void expect_stage(uint32_t *at, const command_kind *kinds, uint32_t count)
 {
     bool indirect = false;
@@ -128,7 +130,8 @@ typedef struct parts {
 
 static void expect_pass(uint32_t *at, const parts *has)
 {
-    const command_kind dispatches[] = {COMMAND_DISPATCH, COMMAND_DISPATCH}, experts[] = {COMMAND_DISPATCH, COMMAND_INDIRECT};
+    const command_kind dispatches[] = {COMMAND_DISPATCH, COMMAND_DISPATCH},
+                       experts[] = {COMMAND_DISPATCH, COMMAND_INDIRECT};
 
     if (has->cosine)
         expect_stage(at, dispatches, 1);
@@ -156,8 +159,10 @@ static void expect_forward(uint32_t passes, const parts *has)
     assert_true(is_between_shaders(&seen.commands[at])); /* for whoever reads y */
 }
 
-/* Records forwards of one plan, and the routing alone, with totals and without. Nothing is run: only the commands matter here. */
-static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_desc *desc, const uint32_t *tokens, size_t count)
+/* Records forwards of one plan, and the routing alone, with totals and without. Nothing is run: only the commands
+ * matter here. */
+static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_desc *desc, const uint32_t *tokens,
+                        size_t count)
 {
     const bool cosine = desc->router == SMOE_ROUTER_COSINE;
     smoe_plan *plan;
@@ -166,7 +171,8 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
 
     assert_int_equal(smoe_plan_create(context, desc, &plan), SMOE_SUCCESS);
     assert_true(test_buffer_create(gpu, 64, NULL, &small) && test_buffer_create(gpu, 40000 * 4, NULL, &x) &&
-                test_buffer_create(gpu, 40000 * 4, NULL, &y) && test_buffer_create(gpu, smoe_plan_totals_size(plan), NULL, &totals) &&
+                test_buffer_create(gpu, 40000 * 4, NULL, &y) &&
+                test_buffer_create(gpu, smoe_plan_totals_size(plan), NULL, &totals) &&
                 test_buffer_create(gpu, smoe_plan_workspace_size(plan), NULL, &workspace));
     const smoe_buffer none = {.buffer = VK_NULL_HANDLE};
     const smoe_layer_desc layer_desc = {
@@ -191,7 +197,8 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
         params.token_count = tokens[i / 4];
         assert_true(test_gpu_begin(gpu));
         seen.count = 0;
-        assert_int_equal((has.routing_alone ? smoe_route : smoe_forward)(gpu->commands, layer, binding, &params, NULL), SMOE_SUCCESS);
+        assert_int_equal((has.routing_alone ? smoe_route : smoe_forward)(gpu->commands, layer, binding, &params, NULL),
+                         SMOE_SUCCESS);
         assert_true(test_gpu_end(gpu));
         expect_forward(params.token_count > 32768 ? 2 : 1, &has);
         smoe_binding_destroy(binding);
@@ -209,7 +216,8 @@ static void test_barriers(void **state)
 {
     const test_device *device = *state;
     const uint32_t tokens[] = {1, 1000, 40000}; /* the last needs two passes */
-    const smoe_plan_desc plain = {.d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 40000, .renormalize = true};
+    const smoe_plan_desc plain = {
+        .d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 40000, .renormalize = true};
     smoe_plan_desc shared = plain, all = plain;
     test_record record;
     smoe_context *context;

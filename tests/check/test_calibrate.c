@@ -1,4 +1,5 @@
-/* Calibration: the eps returned is the largest whose extra experts, counted by forwards of this device, keep to the budget. */
+/* Calibration: the eps returned is the largest whose extra experts, counted by forwards of this device, keep to the
+ * budget. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 #define EPS_LEAST 1e-30f /* what smoe_forward takes beside 0 */
 #define EPS_MOST 1e30f
 
-/* Experts beyond the k best that a forward with this band runs, by its report; with_y: experts too, else the routing alone. */
+/* Experts beyond the k best that a forward with this band runs, by its report; with_y: experts too, else the routing
+ * alone. */
 static uint64_t count_extra(const layer_session *session, uint32_t tokens, float eps, bool with_y)
 {
     const size_t stride = session_stride(session);
@@ -52,8 +54,8 @@ static void check_budget(const layer_session *session, uint32_t tokens, double e
         good = good && (double)count_extra(session, tokens, next, false) / tokens > extra;
     }
     if (!good)
-        print_error("%u tokens, budget %.17g: eps %.9g, mean %.17g; a forward runs %llu extra experts\n", tokens, extra, (double)eps, mean,
-                    (unsigned long long)count);
+        print_error("%u tokens, budget %.17g: eps %.9g, mean %.17g; a forward runs %llu extra experts\n", tokens, extra,
+                    (double)eps, mean, (unsigned long long)count);
     session_expect(session, good, "calibration");
 }
 
@@ -69,7 +71,8 @@ static void check_budgets(const layer_session *session, uint32_t tokens)
 
 /* Every one without a cap of its plan. Few plans, because they are slow to make. */
 #define PLAIN .tokens = 100, .d_model = 5, .d_hidden = 4, .expert_count = 12, .top_k = 3
-#define GROUPS .tokens = 29, .d_model = 5, .d_hidden = 4, .expert_count = 20, .top_k = 3, .group_count = 5, .top_groups = 2
+#define GROUPS                                                                                                         \
+    .tokens = 29, .d_model = 5, .d_hidden = 4, .expert_count = 20, .top_k = 3, .group_count = 5, .top_groups = 2
 
 static const layer_case calibrate_cases[] = {
     {.name = "softmax", PLAIN},
@@ -81,13 +84,27 @@ static const layer_case calibrate_cases[] = {
     {.name = "top one of two", .tokens = 13, .d_model = 8, .d_hidden = 4, .expert_count = 2, .top_k = 1},
     {.name = "no others", .tokens = 2, .d_model = 8, .d_hidden = 4, .expert_count = 3, .top_k = 3},
     {.name = "many experts", .tokens = 7, .d_model = 31, .d_hidden = 4, .expert_count = 300, .top_k = 150},
-    {.name = "sigmoid", .tokens = 29, .d_model = 21, .d_hidden = 4, .expert_count = 13, .top_k = 3, .gate = SMOE_GATE_SIGMOID,
+    {.name = "sigmoid",
+     .tokens = 29,
+     .d_model = 21,
+     .d_hidden = 4,
+     .expert_count = 13,
+     .top_k = 3,
+     .gate = SMOE_GATE_SIGMOID,
      .biases = BIAS_ALL},
     {.name = "hard groups", GROUPS},
     {.name = "tied hard groups", GROUPS, .logits = LOGITS_EXACT},
     {.name = "smooth groups", GROUPS, .group_eps = 0.8f, .gate = SMOE_GATE_SIGMOID, .biases = BIAS_SELECTION},
-    {.name = "cosine", .tokens = 13, .d_model = 24, .d_hidden = 4, .expert_count = 10, .top_k = 2, .router = SMOE_ROUTER_COSINE,
-     .projection_width = 9, .log_scale = 1, .biases = BIAS_ROUTER},
+    {.name = "cosine",
+     .tokens = 13,
+     .d_model = 24,
+     .d_hidden = 4,
+     .expert_count = 10,
+     .top_k = 2,
+     .router = SMOE_ROUTER_COSINE,
+     .projection_width = 9,
+     .log_scale = 1,
+     .biases = BIAS_ROUTER},
 };
 
 static void test_budgets(void **state)
@@ -127,12 +144,19 @@ static void test_cap(void **state)
     session_close(&capped);
 }
 
-/* A batch of several passes and a bit, routed pass by pass. The plan is one whose rows would not fit a buffer otherwise. */
+/* A batch of several passes and a bit, routed pass by pass. The plan is one whose rows would not fit a buffer
+ * otherwise. */
 static void test_passes(void **state)
 {
     const test_device *device = *state;
-    const layer_case shape = {.name = "passes", .tokens = 707, .d_model = 187, .d_hidden = 1, .expert_count = 512, .top_k = 2,
-                              .logits = LOGITS_NONFINITE, .gate = SMOE_GATE_SIGMOID};
+    const layer_case shape = {.name = "passes",
+                              .tokens = 707,
+                              .d_model = 187,
+                              .d_hidden = 1,
+                              .expert_count = 512,
+                              .top_k = 2,
+                              .logits = LOGITS_NONFINITE,
+                              .gate = SMOE_GATE_SIGMOID};
     layer_session session;
     uint32_t pass_tokens;
 
@@ -140,7 +164,8 @@ static void test_passes(void **state)
     smoe_plan_logits_offset(smoe_device_layer_plan(session.layer), &pass_tokens);
     print_message("passes of %u of %u tokens\n", pass_tokens, shape.tokens);
     const uint64_t range = smoe_context_device_info(smoe_device_context(device->device))->max_storage_buffer_range;
-    session_expect(&session, range > 134217728 || (2 * pass_tokens < shape.tokens && shape.tokens % pass_tokens != 0), "passes");
+    session_expect(&session, range > 134217728 || (2 * pass_tokens < shape.tokens && shape.tokens % pass_tokens != 0),
+                   "passes");
     check_budget(&session, shape.tokens, 0.5);
     check_budget(&session, pass_tokens < shape.tokens ? pass_tokens + 1 : shape.tokens, 7);
     session_close(&session);
@@ -158,10 +183,11 @@ enum { END_COUNT = 9 };
 /* Two experts, one distance apart: the ends of what a band may be. Each element of x calls one distance up. */
 static void test_ends(void **state)
 {
-    const float distances[END_COUNT] = {0, 1e-35f, nextafterf(EPS_LEAST, 0), EPS_LEAST, 0.25f, nextafterf(EPS_MOST, 0), EPS_MOST, 2e38f,
-                                        INFINITY};
+    const float distances[END_COUNT] = {
+        0, 1e-35f, nextafterf(EPS_LEAST, 0), EPS_LEAST, 0.25f, nextafterf(EPS_MOST, 0), EPS_MOST, 2e38f, INFINITY};
     const test_device *device = *state;
-    const layer_case shape = {.name = "ends", .tokens = 3, .d_model = END_COUNT, .d_hidden = 4, .expert_count = 2, .top_k = 1};
+    const layer_case shape = {
+        .name = "ends", .tokens = 3, .d_model = END_COUNT, .d_hidden = 4, .expert_count = 2, .top_k = 1};
     float router[2 * END_COUNT];
     layer_session session;
 
@@ -181,7 +207,12 @@ static void test_ends(void **state)
         for (int t = 0; t < 3; t++)
             x[t * END_COUNT + i] = 1;
         assert_int_equal(smoe_device_layer_calibrate(session.layer, &params, x, 0.99, &eps, &mean), SMOE_SUCCESS);
-        session_expect(&session, eps == (distances[i] < EPS_LEAST ? 0 : in_reach ? distances[i] : EPS_MOST) && mean == 0, "the band's end");
+        session_expect(&session,
+                       eps == (distances[i] < EPS_LEAST ? 0
+                               : in_reach               ? distances[i]
+                                                        : EPS_MOST) &&
+                           mean == 0,
+                       "the band's end");
         assert_int_equal(smoe_device_layer_calibrate(session.layer, &params, x, 1, &eps, &mean), SMOE_SUCCESS);
         session_expect(&session, eps == EPS_MOST && mean == (in_reach ? 1 : 0), "a budget that everything keeps to");
         assert_int_equal(smoe_device_layer_calibrate(session.layer, &params, x, 1, &eps, NULL), SMOE_SUCCESS);

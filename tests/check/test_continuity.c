@@ -1,6 +1,6 @@
-/* The smooth layer is continuous where the hard one jumps. Paths are straight lines across a boundary that bisection finds with the
- * reference; along them, halving the input's step must halve the output's largest step, unless eps = 0. Where groups tie no eps helps:
- * the layer jumps there unless group_eps > 0 too. */
+/* The smooth layer is continuous where the hard one jumps. Paths are straight lines across a boundary that bisection
+ * finds with the reference; along them, halving the input's step must halve the output's largest step, unless eps = 0.
+ * Where groups tie no eps helps: the layer jumps there unless group_eps > 0 too. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 #define D_MODEL 8
 #define FINEST 4096  /* steps of the finest path */
 #define HALVINGS 4   /* the coarsest has FINEST >> HALVINGS */
-#define RADIUS 0.05f /* of the path around the boundary, as a share of the distance between the two tokens it lies between */
+#define RADIUS                                                                                                         \
+    0.05f /* of the path around the boundary, as a share of the distance between the two tokens it lies between */
 
 typedef struct line {
     const float *from, *to; /* [D_MODEL] */
@@ -89,8 +90,8 @@ static bool find_path(const case_data *data, uint32_t count, uint32_t attempt, l
     return !(data->ref_params.eps > 0) || smallest_band(data, found) > fmin(0.3, data->ref_params.eps / 2);
 }
 
-/* The path crosses a tie of groups: other groups are kept at its two ends, and between two points of it the device's own group gap
- * comes down to what a step may change it by. */
+/* The path crosses a tie of groups: other groups are kept at its two ends, and between two points of it the device's
+ * own group gap comes down to what a step may change it by. */
 static void expect_groups_cross(const layer_session *session, const line *path, uint32_t steps, const uint32_t *report)
 {
     float x[2][D_MODEL], smallest = INFINITY, change = 0, last = 0;
@@ -129,8 +130,8 @@ static double largest_step(const layer_session *session, const line *path, uint3
     return largest;
 }
 
-/* Crosses boundaries of the set of the `count` best experts, or of the groups kept, and expects the output to be continuous there, or to
- * jump. */
+/* Crosses boundaries of the set of the `count` best experts, or of the groups kept, and expects the output to be
+ * continuous there, or to jump. */
 static void cross(void **state, const layer_case *shape, uint32_t count, bool continuous)
 {
     const test_device *device = *state;
@@ -152,14 +153,16 @@ static void cross(void **state, const layer_case *shape, uint32_t count, bool co
                 session_expect(&session, step > 0.8 * last && step > 0.02, "the hard layer does not jump");
             last = step;
         }
-        print_message("\"%s\": largest step %.4g with %d steps, %.4g with %d\n", shape->name, coarse, FINEST >> HALVINGS, last, FINEST);
+        print_message("\"%s\": largest step %.4g with %d steps, %.4g with %d\n", shape->name, coarse,
+                      FINEST >> HALVINGS, last, FINEST);
     }
     session_expect(&session, crossed == 3, "no boundary found to cross");
     session_close(&session);
 }
 
-#define PATH_SHAPE .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 6, .activation = SMOE_ACTIVATION_GELU, \
-                   .biases = BIAS_ALL
+#define PATH_SHAPE                                                                                                     \
+    .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 6, .activation = SMOE_ACTIVATION_GELU,   \
+    .biases = BIAS_ALL
 
 static void test_top1_smooth(void **state)
 {
@@ -177,7 +180,8 @@ static void test_top1_hard(void **state)
 
 static void test_top2_smooth(void **state)
 {
-    const layer_case shape = {.name = "k 2, band, softmax kept", PATH_SHAPE, .top_k = 2, .eps = 0.5f, .a = 2, .b = 2, .keep_softmax = true};
+    const layer_case shape = {
+        .name = "k 2, band, softmax kept", PATH_SHAPE, .top_k = 2, .eps = 0.5f, .a = 2, .b = 2, .keep_softmax = true};
 
     cross(state, &shape, 2, true);
 }
@@ -199,8 +203,9 @@ static void test_capped(void **state)
 }
 
 /* One group of the four: where another one takes its place, both experts change. */
-#define GROUP_SHAPE .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 12, .activation = SMOE_ACTIVATION_GELU, \
-                    .biases = BIAS_ALL, .group_count = 4, .top_groups = 1, .top_k = 2, .a = 2, .b = 2
+#define GROUP_SHAPE                                                                                                    \
+    .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 12, .activation = SMOE_ACTIVATION_GELU,  \
+    .biases = BIAS_ALL, .group_count = 4, .top_groups = 1, .top_k = 2, .a = 2, .b = 2
 
 /* Hard, and with a band of the experts alone: both jump where groups tie. */
 static void test_groups_hard(void **state)
@@ -223,14 +228,16 @@ static void test_groups_smooth(void **state)
 
 static void test_groups_capped(void **state)
 {
-    const layer_case shape = {.name = "groups, both bands, capped", GROUP_SHAPE, .eps = 1, .group_eps = 1, .max_active = 4};
+    const layer_case shape = {
+        .name = "groups, both bands, capped", GROUP_SHAPE, .eps = 1, .group_eps = 1, .max_active = 4};
 
     cross(state, &shape, GROUPS, true);
 }
 
 static void test_groups_sigmoid(void **state)
 {
-    layer_case shape = {.name = "groups, sigmoid, band of the experts alone", GROUP_SHAPE, .gate = SMOE_GATE_SIGMOID, .eps = 0.2f};
+    layer_case shape = {
+        .name = "groups, sigmoid, band of the experts alone", GROUP_SHAPE, .gate = SMOE_GATE_SIGMOID, .eps = 0.2f};
 
     cross(state, &shape, GROUPS, false);
     shape.name = "groups, sigmoid, both bands";
@@ -241,11 +248,15 @@ static void test_groups_sigmoid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_top1_smooth, test_device_check), cmocka_unit_test_teardown(test_top1_hard, test_device_check),
-        cmocka_unit_test_teardown(test_top2_smooth, test_device_check), cmocka_unit_test_teardown(test_top2_hard, test_device_check),
+        cmocka_unit_test_teardown(test_top1_smooth, test_device_check),
+        cmocka_unit_test_teardown(test_top1_hard, test_device_check),
+        cmocka_unit_test_teardown(test_top2_smooth, test_device_check),
+        cmocka_unit_test_teardown(test_top2_hard, test_device_check),
         cmocka_unit_test_teardown(test_capped, test_device_check),
-        cmocka_unit_test_teardown(test_groups_hard, test_device_check), cmocka_unit_test_teardown(test_groups_smooth, test_device_check),
-        cmocka_unit_test_teardown(test_groups_capped, test_device_check), cmocka_unit_test_teardown(test_groups_sigmoid, test_device_check),
+        cmocka_unit_test_teardown(test_groups_hard, test_device_check),
+        cmocka_unit_test_teardown(test_groups_smooth, test_device_check),
+        cmocka_unit_test_teardown(test_groups_capped, test_device_check),
+        cmocka_unit_test_teardown(test_groups_sigmoid, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -1,6 +1,6 @@
-/* Mixed precision on cooperative matrices: the case table with 16-bit weights and rows enough for every tile of the cooperative kernels,
- * stage by stage and the whole layer, within what rounding the inputs may change (tests/ref/ref_bound_mixed.c). Only the rows
- * run that show every property of a case with every cooperative kernel. */
+/* Mixed precision on cooperative matrices: the case table with 16-bit weights and rows enough for every tile of the
+ * cooperative kernels, stage by stage and the whole layer, within what rounding the inputs may change
+ * (tests/ref/ref_bound_mixed.c). Only the rows run that show every property of a case with every cooperative kernel. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +22,8 @@ static bool is_cooperative(const smoe_kernel_choice *choice)
     return strstr(choice->name, "_cooperative") != NULL;
 }
 
-/* The case with 16-bit weights and, where the table has few tokens, so many that the tile is chosen: its least rows on average, and more
- * than half of it in all. Neighbouring rows of the table that share a plan still do. */
+/* The case with 16-bit weights and, where the table has few tokens, so many that the tile is chosen: its least rows on
+ * average, and more than half of it in all. Neighbouring rows of the table that share a plan still do. */
 static layer_case mixed_case(const smoe_device_info *info, const layer_case *row, uint32_t i, const smoe_tile *tile)
 {
     layer_case shape = *row;
@@ -55,16 +55,18 @@ static size_t check_stages(const stage_run *run, check_tally *tally)
     return check_output(run->data, &run->data->ref_params, &output, tally);
 }
 
-static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *keeper, const layer_case *shape, uint32_t regime,
-                      case_tally *tally)
+static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *keeper, const layer_case *shape,
+                      uint32_t regime, case_tally *tally)
 {
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     case_data data;
     stage_run run;
 
     assert_true(case_data_create(&data, shape, test_seed()));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL), SMOE_SUCCESS);
-    const bool chosen = is_cooperative(&choices[SMOE_STAGE_EXPERT_UP]) && is_cooperative(&choices[SMOE_STAGE_EXPERT_DOWN]);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL),
+                     SMOE_SUCCESS);
+    const bool chosen =
+        is_cooperative(&choices[SMOE_STAGE_EXPERT_UP]) && is_cooperative(&choices[SMOE_STAGE_EXPERT_DOWN]);
     const bool good = chosen && stage_run_create(&run, gpu, keeper, &data) && run.shape.pass_tokens >= shape->tokens &&
                       check_stages(&run, &tally->tokens) == 0;
     if (!good) {
@@ -98,7 +100,8 @@ typedef struct mixed_table {
     uint32_t *regimes, count, few; /* few: left out, too many tokens would be needed */
 } mixed_table;
 
-/* Each plan runs with another tile of the cooperative ones, or the highest that the tokens of 1,024 experts can fill in a test's time. */
+/* Each plan runs with another tile of the cooperative ones, or the highest that the tokens of 1,024 experts can fill in
+ * a test's time. */
 static mixed_table make_table(const smoe_device_info *info)
 {
     const smoe_tile *tiles = smoe_tuning_cooperative()->regimes;
@@ -130,10 +133,15 @@ static case_cover cover_table(const mixed_table *table, const smoe_device_info *
     smoe_device_info without = *info;
     case_cover cover;
 
-    without.capabilities &= ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases, .case_count = table->count, .devices = info,
-                                                        .device_count = 1, .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
-                                                        .together = true, .known = &without}));
+    without.capabilities &=
+        ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases,
+                                                        .case_count = table->count,
+                                                        .devices = info,
+                                                        .device_count = 1,
+                                                        .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
+                                                        .together = true,
+                                                        .known = &without}));
     return cover;
 }
 
@@ -145,8 +153,10 @@ static void print_tally(const case_tally *tally, const mixed_table *table)
     print_message("cases by tile of ");
     for (uint32_t i = 0; i < count; i++)
         print_message("%u rows: %u, ", smoe_tuning_cooperative()->regimes[regimes[i]].rows, tally->by_tile[regimes[i]]);
-    print_message("%u with a shared expert; of %u cases, with %u left out, which need more than %u tokens; %llu tokens, %llu of them "
-                  "excused as ambiguous\n", tally->shared, table->count, table->few, MOST_TOKENS, (unsigned long long)tally->tokens.tokens,
+    print_message("%u with a shared expert; of %u cases, with %u left out, which need more than %u tokens; %llu "
+                  "tokens, %llu of them "
+                  "excused as ambiguous\n",
+                  tally->shared, table->count, table->few, MOST_TOKENS, (unsigned long long)tally->tokens.tokens,
                   (unsigned long long)tally->tokens.excused);
     for (uint32_t i = 0; i < count; i++)
         assert_true(tally->by_tile[regimes[i]] > 0);

@@ -1,5 +1,5 @@
-/* What mixed precision promises besides its error: the same bits again and in any batch, damage that stays where it is, and the ordinary
- * layer where there are no cooperative matrices. */
+/* What mixed precision promises besides its error: the same bits again and in any batch, damage that stays where it is,
+ * and the ordinary layer where there are no cooperative matrices. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,41 @@
 #include "layer_session.h"
 
 static const layer_case shapes[] = {
-    {.name = "aligned, gated", .tokens = 150, .d_model = 64, .d_hidden = 48, .expert_count = 5, .top_k = 2, .max_active = 4, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true},
-    {.name = "odd, shared", .tokens = 131, .d_model = 37, .d_hidden = 29, .expert_count = 3, .top_k = 1, .eps = 0.5f, .shared_hidden = 19,
-     .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true},
-    {.name = "bfloat16", .tokens = 70, .d_model = 40, .d_hidden = 33, .expert_count = 4, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_BFLOAT16, .mixed_precision = true},
+    {.name = "aligned, gated",
+     .tokens = 150,
+     .d_model = 64,
+     .d_hidden = 48,
+     .expert_count = 5,
+     .top_k = 2,
+     .max_active = 4,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_FLOAT16,
+     .mixed_precision = true},
+    {.name = "odd, shared",
+     .tokens = 131,
+     .d_model = 37,
+     .d_hidden = 29,
+     .expert_count = 3,
+     .top_k = 1,
+     .eps = 0.5f,
+     .shared_hidden = 19,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_FLOAT16,
+     .mixed_precision = true},
+    {.name = "bfloat16",
+     .tokens = 70,
+     .d_model = 40,
+     .d_hidden = 33,
+     .expert_count = 4,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_BFLOAT16,
+     .mixed_precision = true},
 };
 
 static void for_each_shape(void **state, void (*property)(layer_session *session))
@@ -78,7 +107,8 @@ static void test_batch_independent(void **state)
 }
 
 /* Runs with number `value` at element `at` of a token; every other token must keep its bits. Returns y, to be freed. */
-static float *run_spoilt(layer_session *session, uint32_t token, uint32_t at, float value, uint32_t *report, const float *clean)
+static float *run_spoilt(layer_session *session, uint32_t token, uint32_t at, float value, uint32_t *report,
+                         const float *clean)
 {
     const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
     float *x = session_rows(session, T), *y = session_rows(session, T);
@@ -106,7 +136,9 @@ static void nonfinite(layer_session *session)
         float *y = run_spoilt(session, tokens[i], (7 * i + D - 1) % D, bad[i], report, clean);
         for (uint32_t d = 0; d < D; d++)
             session_expect(session, isnan(y[(size_t)tokens[i] * D + d]), "y of a non-finite token is not all NaN");
-        session_expect(session, report[(size_t)tokens[i] * session_stride(session) + SMOE_REPORT_FLAGS] == SMOE_REPORT_FLAG_NONFINITE,
+        session_expect(session,
+                       report[(size_t)tokens[i] * session_stride(session) + SMOE_REPORT_FLAGS] ==
+                           SMOE_REPORT_FLAG_NONFINITE,
                        "a non-finite token is not reported");
         free(y);
     }
@@ -162,8 +194,8 @@ static bool fits_token(const layer_session *session, const float *token, const u
     return fits;
 }
 
-/* An input of either multiplication beyond float16 makes that token's y infinite or NaN; bfloat16 holds it. The routing and its report
- * are those of float32. */
+/* An input of either multiplication beyond float16 makes that token's y infinite or NaN; bfloat16 holds it. The routing
+ * and its report are those of float32. */
 static void overflow(layer_session *session)
 {
     const float inputs[] = {100, 65519, 65520, -65520, 70000, -1e9f, -65519, 3000};
@@ -194,7 +226,8 @@ static void overflow(layer_session *session)
         free(y);
         free(other_y);
     }
-    session_expect(session, fitting > 0 && half == (fitting < sizeof inputs / sizeof inputs[0]), "every input fits, or none");
+    session_expect(session, fitting > 0 && half == (fitting < sizeof inputs / sizeof inputs[0]),
+                   "every input fits, or none");
     session_close(&other);
     free(clean);
     free(other_clean);
@@ -207,7 +240,8 @@ static void test_overflow(void **state)
     for_each_shape(state, overflow);
 }
 
-/* An infinite weight of one expert reaches the tokens that run it, though tiles pad what lies past the last row and column with others. */
+/* An infinite weight of one expert reaches the tokens that run it, though tiles pad what lies past the last row and
+ * column with others. */
 static void test_weights(void **state)
 {
     const test_device *device = *state;
@@ -220,7 +254,8 @@ static void test_weights(void **state)
         layer_session clean, session;
         session_open(&clean, device->device, shape);
         session_prepare(&session, device->device, shape);
-        uint16_t *weights = (uint16_t *)(uintptr_t)(which ? session.data.weights.w2.data : session.data.weights.w1.data);
+        uint16_t *weights =
+            (uint16_t *)(uintptr_t)(which ? session.data.weights.w2.data : session.data.weights.w1.data);
         weights[(size_t)2 * D * H - 1] = 0x7c00; /* of expert 1, the last */
         session_create_layer(&session);
         float *want = session_rows(&clean, T), *y = session_rows(&clean, T);
@@ -263,8 +298,10 @@ static void test_without(void **state)
     float *one = session_rows(&mixed, T), *two = session_rows(&mixed, T);
     session_run(&mixed, NULL, T, NULL, one, NULL);
     session_run(&plain, NULL, T, NULL, two, NULL);
-    session_expect(&mixed, session_same_kernels(&mixed, T, &plain.data.plan, T), "other kernels than without mixed precision");
-    session_expect(&mixed, test_compare_bits("y", (size_t)T * D, one, two) == 0, "mixed precision without cooperative matrices");
+    session_expect(&mixed, session_same_kernels(&mixed, T, &plain.data.plan, T),
+                   "other kernels than without mixed precision");
+    session_expect(&mixed, test_compare_bits("y", (size_t)T * D, one, two) == 0,
+                   "mixed precision without cooperative matrices");
     session_close(&mixed);
     session_close(&plain);
     free(one);
@@ -273,7 +310,8 @@ static void test_without(void **state)
     assert_true(test_device_close(device));
     test_free(device);
     print_message("%s: cooperative kernels for float16 %s, for bfloat16 %s\n", info->name,
-                  cooperative_runs(info, SMOE_TYPE_FLOAT16) ? "yes" : "no", cooperative_runs(info, SMOE_TYPE_BFLOAT16) ? "yes" : "no");
+                  cooperative_runs(info, SMOE_TYPE_FLOAT16) ? "yes" : "no",
+                  cooperative_runs(info, SMOE_TYPE_BFLOAT16) ? "yes" : "no");
 }
 
 int main(void)

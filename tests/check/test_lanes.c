@@ -1,6 +1,6 @@
-/* A driver that tells of 32 lanes, runs fewer and lists no size control, as older ones of Intel do: the results are the reference's. One
- * that is believed and does so all the same gives other results, but nothing leads out of bounds. The device at hand runs the lanes that
- * it has; an app's own vkGetInstanceProcAddr describes it as such a driver. */
+/* A driver that tells of 32 lanes, runs fewer and lists no size control, as older ones of Intel do: the results are the
+ * reference's. One that is believed and does so all the same gives other results, but nothing leads out of bounds. The
+ * device at hand runs the lanes that it has; an app's own vkGetInstanceProcAddr describes it as such a driver. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,19 +63,36 @@ static PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance instance,
         return (PFN_vkVoidFunction)function;           \
     }
     REPLACED("vkGetPhysicalDeviceProperties", PFN_vkGetPhysicalDeviceProperties, real_get_properties, get_properties)
-    REPLACED("vkGetPhysicalDeviceProperties2", PFN_vkGetPhysicalDeviceProperties2, real_get_properties2, get_properties2)
-    REPLACED("vkEnumerateDeviceExtensionProperties", PFN_vkEnumerateDeviceExtensionProperties, real_enumerate_extensions,
-             enumerate_extensions)
+    REPLACED("vkGetPhysicalDeviceProperties2", PFN_vkGetPhysicalDeviceProperties2, real_get_properties2,
+             get_properties2)
+    REPLACED("vkEnumerateDeviceExtensionProperties", PFN_vkEnumerateDeviceExtensionProperties,
+             real_enumerate_extensions, enumerate_extensions)
 #undef REPLACED
     return real;
 }
 
 /* As many experts as make it count: 32 lanes with 2 each would leave 48 out where 8 live. */
 static const layer_case cases[] = {
-    {.name = "64 experts, k 2", .tokens = 21, .d_model = 32, .d_hidden = 12, .expert_count = 64, .top_k = 2, .max_active = 4, .eps = 0.05f,
-     .activation = SMOE_ACTIVATION_RELU, .logits = LOGITS_EXACT},
-    {.name = "64 experts, k 24", .tokens = 21, .d_model = 32, .d_hidden = 12, .expert_count = 64, .top_k = 24, .max_active = 30,
-     .eps = 0.05f, .activation = SMOE_ACTIVATION_RELU, .logits = LOGITS_EXACT},
+    {.name = "64 experts, k 2",
+     .tokens = 21,
+     .d_model = 32,
+     .d_hidden = 12,
+     .expert_count = 64,
+     .top_k = 2,
+     .max_active = 4,
+     .eps = 0.05f,
+     .activation = SMOE_ACTIVATION_RELU,
+     .logits = LOGITS_EXACT},
+    {.name = "64 experts, k 24",
+     .tokens = 21,
+     .d_model = 32,
+     .d_hidden = 12,
+     .expert_count = 64,
+     .top_k = 24,
+     .max_active = 30,
+     .eps = 0.05f,
+     .activation = SMOE_ACTIVATION_RELU,
+     .logits = LOGITS_EXACT},
 };
 
 static smoe_device *open_told(VkDriverId driver, uint32_t masked_capabilities, const smoe_log *log)
@@ -155,7 +172,8 @@ static void run_short(test_gpu *gpu, plan_keeper *keeper, const layer_case *shap
 
     assert_true(case_data_create(&data, shape, test_seed()));
     const smoe_device_info *info = smoe_context_device_info(keeper->context);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL),
+                     SMOE_SUCCESS);
     assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, "route_select_subgroup");
     assert_true(stage_run_create(&run, gpu, keeper, &data));
     expect_in_bounds(&run);
@@ -172,7 +190,8 @@ static void test_fewer_lanes_than_believed(void **state)
     (void)state;
     test_record_init(&record);
     const smoe_log log = test_record_log(&record);
-    smoe_device *device = open_told(VK_DRIVER_ID_NVIDIA_PROPRIETARY, SMOE_CAPABILITY_ALL & ~SMOE_CAPABILITY_SUBGROUP_ARITHMETIC, &log);
+    smoe_device *device =
+        open_told(VK_DRIVER_ID_NVIDIA_PROPRIETARY, SMOE_CAPABILITY_ALL & ~SMOE_CAPABILITY_SUBGROUP_ARITHMETIC, &log);
     plan_keeper keeper = {.context = smoe_device_context(device)};
     assert_true(test_gpu_open(&gpu, device));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -184,7 +203,8 @@ static void test_fewer_lanes_than_believed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fewer_lanes_than_told), cmocka_unit_test(test_fewer_lanes_than_believed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fewer_lanes_than_told),
+                                       cmocka_unit_test(test_fewer_lanes_than_believed)};
 
     return cmocka_run_group_tests_name("lanes", tests, NULL, NULL);
 }

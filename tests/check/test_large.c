@@ -1,11 +1,13 @@
-/* What only large layers meet: weights of several ranges, several passes, more tiles than one dispatch dimension holds. */
+/* What only large layers meet: weights of several ranges, several passes, more tiles than one dispatch dimension
+ * holds. */
 #include "check_layer.h"
 #include "common/cmocka_all.h"
 #include "common/fixture.h"
 #include "common/random.h"
 #include "domain/shape.h"
 
-/* The layer must agree with the reference; returns its shape on this device, for the test to see that it met what it is for. */
+/* The layer must agree with the reference; returns its shape on this device, for the test to see that it met what it is
+ * for. */
 static smoe_shape check_large(void **state, const layer_case *shape)
 {
     const test_device *device = *state;
@@ -16,9 +18,11 @@ static smoe_shape check_large(void **state, const layer_case *shape)
     smoe_shape result;
 
     assert_int_equal(smoe_shape_init(&host, info, &plan, &result), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape->tokens}, kernels, NULL), SMOE_SUCCESS);
-    print_message("\"%s\": %u ranges of %u experts, passes of %u of %u tokens, tiles of %u rows\n", shape->name, result.range_count,
-                  result.range_experts, result.pass_tokens, shape->tokens, kernels[SMOE_STAGE_EXPERT_UP].tile_rows);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape->tokens}, kernels, NULL),
+                     SMOE_SUCCESS);
+    print_message("\"%s\": %u ranges of %u experts, passes of %u of %u tokens, tiles of %u rows\n", shape->name,
+                  result.range_count, result.range_experts, result.pass_tokens, shape->tokens,
+                  kernels[SMOE_STAGE_EXPERT_UP].tile_rows);
     assert_true(check_case(device->device, shape, test_seed(), NULL));
     return result;
 }
@@ -32,8 +36,16 @@ static bool has_limit(void **state, uint64_t range)
 
 static void test_ranges(void **state)
 {
-    const layer_case shape = {.name = "144 MiB matrices, gated", .tokens = 9, .d_model = 2048, .d_hidden = 2048, .expert_count = 9,
-                              .top_k = 2, .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .logits = LOGITS_EXACT};
+    const layer_case shape = {.name = "144 MiB matrices, gated",
+                              .tokens = 9,
+                              .d_model = 2048,
+                              .d_hidden = 2048,
+                              .expert_count = 9,
+                              .top_k = 2,
+                              .activation = SMOE_ACTIVATION_SILU,
+                              .gated = true,
+                              .biases = BIAS_ALL,
+                              .logits = LOGITS_EXACT};
     const smoe_shape result = check_large(state, &shape);
 
     if (has_limit(state, 134217728))
@@ -42,9 +54,18 @@ static void test_ranges(void **state)
 
 static void test_ranges_half(void **state)
 {
-    const layer_case shape = {.name = "132 MiB matrices, half", .tokens = 40, .d_model = 1024, .d_hidden = 1040, .expert_count = 65,
-                              .top_k = 2, .max_active = 4, .eps = 0.5f, .activation = SMOE_ACTIVATION_GELU,
-                              .weight_type = SMOE_TYPE_FLOAT16, .biases = BIAS_ALL, .logits = LOGITS_EXACT};
+    const layer_case shape = {.name = "132 MiB matrices, half",
+                              .tokens = 40,
+                              .d_model = 1024,
+                              .d_hidden = 1040,
+                              .expert_count = 65,
+                              .top_k = 2,
+                              .max_active = 4,
+                              .eps = 0.5f,
+                              .activation = SMOE_ACTIVATION_GELU,
+                              .weight_type = SMOE_TYPE_FLOAT16,
+                              .biases = BIAS_ALL,
+                              .logits = LOGITS_EXACT};
     const smoe_shape result = check_large(state, &shape);
 
     if (has_limit(state, 134217728))
@@ -53,8 +74,15 @@ static void test_ranges_half(void **state)
 
 static void test_passes_by_range(void **state)
 {
-    const layer_case shape = {.name = "rows beyond 128 MiB", .tokens = 1100, .d_model = 509, .d_hidden = 3, .expert_count = 64, .top_k = 1,
-                              .activation = SMOE_ACTIVATION_GELU, .logits = LOGITS_EXACT, .biases = BIAS_2};
+    const layer_case shape = {.name = "rows beyond 128 MiB",
+                              .tokens = 1100,
+                              .d_model = 509,
+                              .d_hidden = 3,
+                              .expert_count = 64,
+                              .top_k = 1,
+                              .activation = SMOE_ACTIVATION_GELU,
+                              .logits = LOGITS_EXACT,
+                              .biases = BIAS_2};
     const smoe_shape result = check_large(state, &shape);
 
     if (has_limit(state, 134217728))
@@ -63,8 +91,15 @@ static void test_passes_by_range(void **state)
 
 static void test_passes_by_tokens(void **state)
 {
-    const layer_case shape = {.name = "more tokens than a pass", .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7, .d_model = 3, .d_hidden = 2,
-                              .expert_count = 5, .top_k = 1, .max_active = 2, .eps = 0.5f, .activation = SMOE_ACTIVATION_GELU,
+    const layer_case shape = {.name = "more tokens than a pass",
+                              .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7,
+                              .d_model = 3,
+                              .d_hidden = 2,
+                              .expert_count = 5,
+                              .top_k = 1,
+                              .max_active = 2,
+                              .eps = 0.5f,
+                              .activation = SMOE_ACTIVATION_GELU,
                               .logits = LOGITS_EXACT};
 
     assert_true(check_large(state, &shape).pass_tokens < shape.tokens);
@@ -72,10 +107,23 @@ static void test_passes_by_tokens(void **state)
 
 static void test_passes_of_all_stages(void **state)
 {
-    const layer_case shape = {.name = "passes of every stage", .tokens = SMOE_MAX_PASS_TOKENS + 77, .d_model = 4, .d_hidden = 3,
-                              .expert_count = 6, .top_k = 1, .max_active = 3, .eps = 0.25f, .activation = SMOE_ACTIVATION_GELU,
-                              .router = SMOE_ROUTER_COSINE, .projection_width = 3, .group_count = 3, .top_groups = 2, .group_eps = 0.25f,
-                              .shared_hidden = 5, .shared_gate = true, .biases = BIAS_ALL};
+    const layer_case shape = {.name = "passes of every stage",
+                              .tokens = SMOE_MAX_PASS_TOKENS + 77,
+                              .d_model = 4,
+                              .d_hidden = 3,
+                              .expert_count = 6,
+                              .top_k = 1,
+                              .max_active = 3,
+                              .eps = 0.25f,
+                              .activation = SMOE_ACTIVATION_GELU,
+                              .router = SMOE_ROUTER_COSINE,
+                              .projection_width = 3,
+                              .group_count = 3,
+                              .top_groups = 2,
+                              .group_eps = 0.25f,
+                              .shared_hidden = 5,
+                              .shared_gate = true,
+                              .biases = BIAS_ALL};
 
     assert_true(check_large(state, &shape).pass_tokens < shape.tokens);
 }
@@ -88,11 +136,13 @@ static void test_tiles(void **state)
                         .activation = SMOE_ACTIVATION_RELU, .logits = LOGITS_EXACT, .biases = BIAS_2};
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
 
-    /* Every token runs every expert: tokens * experts rows. One expert more than tile_rows makes more than 32768 tiles. */
+    /* Every token runs every expert: tokens * experts rows. One expert more than tile_rows makes more than 32768
+     * tiles. */
     for (uint32_t experts = 2; experts <= SMOE_MAX_EXPERTS; experts++) {
         shape.expert_count = shape.top_k = experts;
         const smoe_plan_desc plan = case_plan_desc(&shape);
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape.tokens}, kernels, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape.tokens}, kernels, NULL),
+                         SMOE_SUCCESS);
         if (experts > kernels[SMOE_STAGE_EXPERT_UP].tile_rows)
             break;
     }
@@ -102,8 +152,16 @@ static void test_tiles(void **state)
 
 static void test_many_experts(void **state)
 {
-    const layer_case shape = {.name = "1024 experts, 700 tokens", .tokens = 700, .d_model = 16, .d_hidden = 5, .expert_count = 1024,
-                              .top_k = 8, .max_active = 12, .eps = 0.25f, .activation = SMOE_ACTIVATION_SILU, .gated = true,
+    const layer_case shape = {.name = "1024 experts, 700 tokens",
+                              .tokens = 700,
+                              .d_model = 16,
+                              .d_hidden = 5,
+                              .expert_count = 1024,
+                              .top_k = 8,
+                              .max_active = 12,
+                              .eps = 0.25f,
+                              .activation = SMOE_ACTIVATION_SILU,
+                              .gated = true,
                               .logits = LOGITS_EXACT};
 
     check_large(state, &shape);

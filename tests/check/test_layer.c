@@ -1,6 +1,7 @@
 /* The whole layer through device.h against the reference: y, and every word of the report. Only the rows of the case
- * table run that show each property of a case and each kernel with subgroups, since device.h makes a plan for every layer. Each property
- * with every kernel is test_stages' part. Rows whose pipelines test_stages makes are chosen first. */
+ * table run that show each property of a case and each kernel with subgroups, since device.h makes a plan for every
+ * layer. Each property with every kernel is test_stages' part. Rows whose pipelines test_stages makes are chosen
+ * first. */
 #include <stdlib.h>
 
 #include "case_cover.h"
@@ -21,8 +22,11 @@ static void test_table(void **state)
     case_cover stages, cover;
 
     assert_true(case_cover_create(&stages, &wish));
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = info,
-                                                        .device_count = 1, .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES,
+    assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases,
+                                                        .case_count = layer_case_count,
+                                                        .devices = info,
+                                                        .device_count = 1,
+                                                        .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES,
                                                         .made = &stages}));
     for (uint32_t i = 0; i < layer_case_count; i++) {
         if (!test_everything() && !case_cover_has(&cover, 0, i))
@@ -32,8 +36,8 @@ static void test_table(void **state)
     }
     case_cover_destroy(&cover);
     case_cover_destroy(&stages);
-    print_message("%u of %u cases, the rest is test_stages'; %llu tokens, %llu of them excused as ambiguous\n", checked, layer_case_count,
-                  (unsigned long long)tally.tokens, (unsigned long long)tally.excused);
+    print_message("%u of %u cases, the rest is test_stages'; %llu tokens, %llu of them excused as ambiguous\n", checked,
+                  layer_case_count, (unsigned long long)tally.tokens, (unsigned long long)tally.excused);
     assert_int_equal(failed, 0);
     assert_true(tally.excused * 200 <= tally.tokens);
 }
@@ -64,7 +68,8 @@ static uint32_t equal_experts(const layer_case *shape)
     return left_out ? shape->expert_count / shape->group_count * shape->top_groups : shape->expert_count;
 }
 
-/* Whether groups share their experts' router rows in pairs or all together, so that one is kept that ties with one that is not. */
+/* Whether groups share their experts' router rows in pairs or all together, so that one is kept that ties with one that
+ * is not. */
 static bool has_tied_groups(const layer_case *shape)
 {
     return shape->logits == LOGITS_TIED && shape->group_count > 1 &&
@@ -98,9 +103,10 @@ static void test_table_reaches(void **state)
             assert_int_equal(order + 1, equal_experts(shape));
         case_data_destroy(&data);
     }
-    print_message("tokens capped %u, band shrunk %u, with extra experts %u, non-finite %u, groups tied %u, in the groups' band %u, with "
-                  "extra experts there %u\n", all.capped, all.shrunk, all.extra, all.nonfinite, all.group_ties, all.group_bands,
-                  all.group_extra);
+    print_message("tokens capped %u, band shrunk %u, with extra experts %u, non-finite %u, groups tied %u, in the "
+                  "groups' band %u, with "
+                  "extra experts there %u\n",
+                  all.capped, all.shrunk, all.extra, all.nonfinite, all.group_ties, all.group_bands, all.group_extra);
     assert_true(all.capped > 0 && all.shrunk > 0 && all.extra > 0 && all.nonfinite > 0);
     assert_true(all.group_ties > 0 && all.group_bands > 0 && all.group_extra > 0);
     test_free(token);
@@ -109,8 +115,8 @@ static void test_table_reaches(void **state)
 
 #define MOST_NAMES 32 /* of an enumeration */
 
-/* Every combination of router, gate, groups and shared expert is in the table, every activation with and without a gate, and every type
- * of weights with a shared expert and without: all that have a name. */
+/* Every combination of router, gate, groups and shared expert is in the table, every activation with and without a
+ * gate, and every type of weights with a shared expert and without: all that have a name. */
 static void test_table_covers(void **state)
 {
     bool routing[2][MOST_NAMES][2][3] = {0}, activations[MOST_NAMES][2] = {0}, types[MOST_NAMES][2] = {0};
@@ -167,7 +173,8 @@ static void test_table_clamps(void **state)
     assert_true(high > 0 && gate_high > 0 && gate_low > 0);
 }
 
-static void run_converted(const test_device *device, const case_data *data, smoe_type plan_type, const smoe_host_weights *weights, float *y)
+static void run_converted(const test_device *device, const case_data *data, smoe_type plan_type,
+                          const smoe_host_weights *weights, float *y)
 {
     smoe_plan_desc plan = data->plan;
     smoe_device_layer *layer;
@@ -192,15 +199,22 @@ static smoe_host_weights wide_weights(const case_data *data)
     return wide;
 }
 
-/* Host arrays of a type that the plan has not are converted: rounded to nearest even to one of 16 bits, exactly to float32. From one type
- * of 16 bits to the other they go by way of float32. */
+/* Host arrays of a type that the plan has not are converted: rounded to nearest even to one of 16 bits, exactly to
+ * float32. From one type of 16 bits to the other they go by way of float32. */
 static void test_conversion(void **state)
 {
     enum { TOKENS = 5, WIDTH = 33 };
     static const smoe_type narrow_types[] = {SMOE_TYPE_FLOAT16, SMOE_TYPE_BFLOAT16};
     const test_device *device = *state;
-    const layer_case shape = {.name = "conversion", .tokens = TOKENS, .d_model = WIDTH, .d_hidden = 13, .expert_count = 3, .top_k = 1,
-                              .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 7};
+    const layer_case shape = {.name = "conversion",
+                              .tokens = TOKENS,
+                              .d_model = WIDTH,
+                              .d_hidden = 13,
+                              .expert_count = 3,
+                              .top_k = 1,
+                              .gated = true,
+                              .activation = SMOE_ACTIVATION_SILU,
+                              .shared_hidden = 7};
     float want[TOKENS * WIDTH], got[TOKENS * WIDTH];
 
     for (size_t i = 0; i < 2; i++) {
@@ -208,7 +222,8 @@ static void test_conversion(void **state)
         case_data floats, narrow, other; /* the same numbers, rounding aside */
         narrow_shape.weight_type = narrow_types[i];
         other_shape.weight_type = narrow_types[1 - i];
-        assert_true(case_data_create(&floats, &shape, test_seed()) && case_data_create(&narrow, &narrow_shape, test_seed()) &&
+        assert_true(case_data_create(&floats, &shape, test_seed()) &&
+                    case_data_create(&narrow, &narrow_shape, test_seed()) &&
                     case_data_create(&other, &other_shape, test_seed()));
         run_converted(device, &narrow, narrow_types[i], &narrow.weights, want);
         run_converted(device, &floats, narrow_types[i], &floats.weights, got);
@@ -236,7 +251,8 @@ static void round_matrix(const float *matrix, smoe_type type, size_t count)
     assert_non_null(narrow);
     if (type != SMOE_TYPE_FLOAT32) {
         assert_int_equal(smoe_type_convert(narrow, type, matrix, SMOE_TYPE_FLOAT32, count), SMOE_SUCCESS);
-        assert_int_equal(smoe_type_convert((void *)(uintptr_t)matrix, SMOE_TYPE_FLOAT32, narrow, type, count), SMOE_SUCCESS);
+        assert_int_equal(smoe_type_convert((void *)(uintptr_t)matrix, SMOE_TYPE_FLOAT32, narrow, type, count),
+                         SMOE_SUCCESS);
     }
     free(narrow);
 }
@@ -250,9 +266,17 @@ static void test_types_apart(void **state)
         {SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16},
     };
     const test_device *device = *state;
-    const layer_case shape = {.name = "types apart", .tokens = 9, .d_model = 37, .d_hidden = 14, .expert_count = 3, .top_k = 2,
-                              .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
-    const size_t D = shape.d_model, matrix = (size_t)shape.expert_count * shape.d_hidden * D, shared = shape.shared_hidden * D;
+    const layer_case shape = {.name = "types apart",
+                              .tokens = 9,
+                              .d_model = 37,
+                              .d_hidden = 14,
+                              .expert_count = 3,
+                              .top_k = 2,
+                              .gated = true,
+                              .activation = SMOE_ACTIVATION_SILU,
+                              .shared_hidden = 6};
+    const size_t D = shape.d_model, matrix = (size_t)shape.expert_count * shape.d_hidden * D,
+                 shared = shape.shared_hidden * D;
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         case_data data;

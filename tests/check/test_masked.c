@@ -1,6 +1,6 @@
-/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the table. A kernel with
- * subgroups runs on every masked device that chooses it. Every kernel runs with each property of a case that test_stages does not show
- * with it on the unmasked device. */
+/* The case table again with capabilities masked: all of them, and each one on its own. The masked devices share the
+ * table. A kernel with subgroups runs on every masked device that chooses it. Every kernel runs with each property of a
+ * case that test_stages does not show with it on the unmasked device. */
 #include <stdlib.h>
 
 #include "case_cover.h"
@@ -38,9 +38,15 @@ static int setup(void **state)
         all->masked[i].capabilities &= ~masks[i];
     }
     *state = all;
-    return case_cover_create(&all->cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count, .devices = all->masked,
-                                                        .device_count = MASKS, .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
-                                                        .together = true, .known = &all->unmasked}) ? 0 : -1;
+    return case_cover_create(&all->cover, &(cover_wish){.cases = layer_cases,
+                                                        .case_count = layer_case_count,
+                                                        .devices = all->masked,
+                                                        .device_count = MASKS,
+                                                        .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
+                                                        .together = true,
+                                                        .known = &all->unmasked})
+               ? 0
+               : -1;
 }
 
 static int teardown(void **state)
@@ -94,8 +100,8 @@ static void check_masked(void **state, uint32_t which)
             check_row(&run, &layer_cases[i]);
     plan_keeper_clear(&run.keeper);
     test_gpu_close(&run.gpu);
-    print_message("capabilities %#x instead of %#x: %u of %u cases\n", capabilities, all->unmasked.capabilities, run.checked,
-                  layer_case_count);
+    print_message("capabilities %#x instead of %#x: %u of %u cases\n", capabilities, all->unmasked.capabilities,
+                  run.checked, layer_case_count);
     assert_true(test_device_is_quiet(device));
     assert_true(test_device_close(device));
     assert_int_equal(run.failed, 0);
@@ -131,8 +137,10 @@ static void test_size_control(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_all, test_device_check),     cmocka_unit_test_teardown(test_arithmetic, test_device_check),
-        cmocka_unit_test_teardown(test_ballot, test_device_check),  cmocka_unit_test_teardown(test_shuffle, test_device_check),
+        cmocka_unit_test_teardown(test_all, test_device_check),
+        cmocka_unit_test_teardown(test_arithmetic, test_device_check),
+        cmocka_unit_test_teardown(test_ballot, test_device_check),
+        cmocka_unit_test_teardown(test_shuffle, test_device_check),
         cmocka_unit_test_teardown(test_size_control, test_device_check),
         cmocka_unit_test(test_device_closes),
     };

@@ -20,7 +20,8 @@ static void expect_spoilt(const layer_session *session, uint32_t token, const fl
     memcpy(&gap, record + SMOE_REPORT_GAP, sizeof gap);
     memcpy(&eps, record + SMOE_REPORT_EPS, sizeof eps);
     session_expect(session, isnan(gap) && eps == 0, "gap is not NaN or eps is not 0");
-    session_expect(session, record[SMOE_REPORT_ORDER] == 0 && record[SMOE_REPORT_ACTIVE] == 0, "order or active is not 0");
+    session_expect(session, record[SMOE_REPORT_ORDER] == 0 && record[SMOE_REPORT_ACTIVE] == 0,
+                   "order or active is not 0");
     memcpy(&gap, record + SMOE_REPORT_GROUP_GAP, sizeof gap);
     session_expect(session, isnan(gap) && record[SMOE_REPORT_GROUPS] == 0, "group gap is not NaN or groups is not 0");
     session_expect(session, record[SMOE_REPORT_FLAGS] == SMOE_REPORT_FLAG_NONFINITE, "flags");
@@ -118,8 +119,16 @@ static void test_router(void **state)
 static void test_group_score(void **state)
 {
     const test_device *device = *state;
-    const layer_case shape = {.name = "a group's score overflows", .tokens = 5, .d_model = 4, .d_hidden = 3, .expert_count = 6, .top_k = 1,
-                              .group_count = 3, .top_groups = 2, .activation = SMOE_ACTIVATION_RELU, .biases = BIAS_ROUTER};
+    const layer_case shape = {.name = "a group's score overflows",
+                              .tokens = 5,
+                              .d_model = 4,
+                              .d_hidden = 3,
+                              .expert_count = 6,
+                              .top_k = 1,
+                              .group_count = 3,
+                              .top_groups = 2,
+                              .activation = SMOE_ACTIVATION_RELU,
+                              .biases = BIAS_ROUTER};
 
     for (uint32_t other = 1; other < 3; other++) {
         layer_session session;
@@ -135,7 +144,8 @@ static void test_group_score(void **state)
             session_run(&session, NULL, shape.tokens, NULL, y, report);
             for (uint32_t t = 0; t < shape.tokens; t++) {
                 const uint32_t *record = report + (size_t)t * session_stride(&session);
-                session_expect(&session, record[SMOE_REPORT_FLAGS] == 0 && record[SMOE_REPORT_IDS] == 0, "large scores are refused");
+                session_expect(&session, record[SMOE_REPORT_FLAGS] == 0 && record[SMOE_REPORT_IDS] == 0,
+                               "large scores are refused");
                 session_expect(&session, record[SMOE_REPORT_GROUPS] == 2, "large scores take part");
             }
             free(y);
@@ -145,8 +155,8 @@ static void test_group_score(void **state)
     }
 }
 
-/* A norm that float32 cannot hold leaves the cosine router without a direction, though every product is finite; one that it can does
- * not. */
+/* A norm that float32 cannot hold leaves the cosine router without a direction, though every product is finite; one
+ * that it can does not. */
 static void test_norm(void **state)
 {
     const test_device *device = *state;
@@ -163,7 +173,9 @@ static void test_norm(void **state)
     }
     session_run(&session, NULL, 2, x, y, report);
     expect_spoilt(&session, 0, y, report);
-    session_expect(&session, !(report[stride + SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE) && report[stride + SMOE_REPORT_ACTIVE] > 0,
+    session_expect(&session,
+                   !(report[stride + SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE) &&
+                       report[stride + SMOE_REPORT_ACTIVE] > 0,
                    "a large token is refused");
     free(x);
     free(y);
@@ -266,9 +278,22 @@ static void test_expert(void **state)
 
 /* Odd widths: rows of weights begin and end in the middle of a load, and those of 16 bits in the middle of a word. */
 static const layer_case row_cases[] = {
-    {.name = "odd rows of halves", .tokens = 12, .d_model = 37, .d_hidden = 29, .expert_count = 5, .top_k = 2,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "odd rows", .tokens = 40, .d_model = 37, .d_hidden = 29, .expert_count = 5, .top_k = 2, .activation = SMOE_ACTIVATION_SILU},
+    {.name = "odd rows of halves",
+     .tokens = 12,
+     .d_model = 37,
+     .d_hidden = 29,
+     .expert_count = 5,
+     .top_k = 2,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "odd rows",
+     .tokens = 40,
+     .d_model = 37,
+     .d_hidden = 29,
+     .expert_count = 5,
+     .top_k = 2,
+     .activation = SMOE_ACTIVATION_SILU},
 };
 
 /* A number of one expert's matrix. In w2 the row is a column of y. */
@@ -280,9 +305,11 @@ typedef struct bad_weight {
 static void spoil_weight(const layer_session *session, const bad_weight *bad)
 {
     const layer_case *shape = session->data.shape;
-    const uint32_t rows = bad->down ? shape->d_model : shape->d_hidden, columns = bad->down ? shape->d_hidden : shape->d_model;
+    const uint32_t rows = bad->down ? shape->d_model : shape->d_hidden,
+                   columns = bad->down ? shape->d_hidden : shape->d_model;
     const size_t at = ((size_t)bad->expert * rows + bad->row) * columns + bad->column;
-    void *const weights = (void *)(uintptr_t)(bad->down ? session->data.weights.w2.data : session->data.weights.w1.data);
+    void *const weights =
+        (void *)(uintptr_t)(bad->down ? session->data.weights.w2.data : session->data.weights.w1.data);
 
     if (shape->weight_type == SMOE_TYPE_FLOAT16)
         ((uint16_t *)weights)[at] = bad->infinite ? 0x7c00 : 0x7e00;
@@ -316,8 +343,8 @@ static void expect_one_row(const layer_session *clean, const bad_weight *bad, co
     free(y);
 }
 
-/* A bad number at either end of an expert's row of weights reaches the sums with that row and no others: what a load takes of the rows
- * beside it counts as nothing. */
+/* A bad number at either end of an expert's row of weights reaches the sums with that row and no others: what a load
+ * takes of the rows beside it counts as nothing. */
 static void expect_rows_apart(smoe_device *device)
 {
     for (size_t s = 0; s < sizeof row_cases / sizeof row_cases[0]; s++) {
@@ -331,7 +358,10 @@ static void expect_rows_apart(smoe_device *device)
         for (int which = 0; which < 8; which++) {
             const bool down = which / 4 == 1, infinite = which % 2 == 1;
             const uint32_t rows = down ? D : H, columns = down ? H : D;
-            const bad_weight bad = {.down = down, .infinite = infinite, .expert = expert, .row = which / 2 % 2 ? rows - 1 : 0,
+            const bad_weight bad = {.down = down,
+                                    .infinite = infinite,
+                                    .expert = expert,
+                                    .row = which / 2 % 2 ? rows - 1 : 0,
                                     .column = infinite ? columns - 1 : 0};
             expect_one_row(&clean, &bad, want, report);
         }

@@ -9,27 +9,98 @@
 #include "common/random.h"
 #include "layer_session.h"
 
-/* Shapes that reach the kernels for few tokens and those for many, odd and aligned, with and without 16-bit weights. Each number of lanes
- * runs as many as show every tile (case_share.h). Widths and activations are such that test_stages makes most of the pipelines: compiling
- * others took half of this test's time. */
+/* Shapes that reach the kernels for few tokens and those for many, odd and aligned, with and without 16-bit weights.
+ * Each number of lanes runs as many as show every tile (case_share.h). Widths and activations are such that test_stages
+ * makes most of the pipelines: compiling others took half of this test's time. */
 static const layer_case property_cases[] = {
-    {.name = "few", .tokens = 5, .d_model = 37, .d_hidden = 53, .expert_count = 7, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "many, gated, half", .tokens = 130, .d_model = 72, .d_hidden = 40, .expert_count = 8, .top_k = 2, .max_active = 3, .eps = 1,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "many", .tokens = 193, .d_model = 64, .d_hidden = 128, .expert_count = 6, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "few, gated, bfloat16", .tokens = 20, .d_model = 37, .d_hidden = 36, .expert_count = 16, .top_k = 4, .max_active = 6,
-     .eps = 0.5f, .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true, .weight_type = SMOE_TYPE_BFLOAT16},
-    {.name = "many, cosine, groups, shared, half", .tokens = 150, .d_model = 72, .d_hidden = 36, .expert_count = 16, .top_k = 2,
-     .max_active = 6, .eps = 0.2f, .router = SMOE_ROUTER_COSINE, .projection_width = 24, .group_count = 4, .top_groups = 2,
-     .group_eps = 0.2f, .shared_hidden = 36, .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "few, cosine, sigmoid, groups, shared", .tokens = 6, .d_model = 37, .d_hidden = 29, .expert_count = 12, .top_k = 2,
-     .eps = 0.1f, .router = SMOE_ROUTER_COSINE, .projection_width = 21, .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2,
-     .group_eps = 0.3f, .shared_hidden = 19, .shared_gate = true, .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "many, sigmoid, groups", .tokens = 140, .d_model = 33, .d_hidden = 25, .expert_count = 10, .top_k = 3, .max_active = 5,
-     .eps = 0.1f, .gate = SMOE_GATE_SIGMOID, .group_count = 5, .top_groups = 2, .group_eps = 0.2f,
-     .activation = SMOE_ACTIVATION_RELU_SQUARED, .biases = BIAS_ALL},
+    {.name = "few",
+     .tokens = 5,
+     .d_model = 37,
+     .d_hidden = 53,
+     .expert_count = 7,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL},
+    {.name = "many, gated, half",
+     .tokens = 130,
+     .d_model = 72,
+     .d_hidden = 40,
+     .expert_count = 8,
+     .top_k = 2,
+     .max_active = 3,
+     .eps = 1,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "many",
+     .tokens = 193,
+     .d_model = 64,
+     .d_hidden = 128,
+     .expert_count = 6,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL},
+    {.name = "few, gated, bfloat16",
+     .tokens = 20,
+     .d_model = 37,
+     .d_hidden = 36,
+     .expert_count = 16,
+     .top_k = 4,
+     .max_active = 6,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED,
+     .gated = true,
+     .weight_type = SMOE_TYPE_BFLOAT16},
+    {.name = "many, cosine, groups, shared, half",
+     .tokens = 150,
+     .d_model = 72,
+     .d_hidden = 36,
+     .expert_count = 16,
+     .top_k = 2,
+     .max_active = 6,
+     .eps = 0.2f,
+     .router = SMOE_ROUTER_COSINE,
+     .projection_width = 24,
+     .group_count = 4,
+     .top_groups = 2,
+     .group_eps = 0.2f,
+     .shared_hidden = 36,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "few, cosine, sigmoid, groups, shared",
+     .tokens = 6,
+     .d_model = 37,
+     .d_hidden = 29,
+     .expert_count = 12,
+     .top_k = 2,
+     .eps = 0.1f,
+     .router = SMOE_ROUTER_COSINE,
+     .projection_width = 21,
+     .gate = SMOE_GATE_SIGMOID,
+     .group_count = 4,
+     .top_groups = 2,
+     .group_eps = 0.3f,
+     .shared_hidden = 19,
+     .shared_gate = true,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL},
+    {.name = "many, sigmoid, groups",
+     .tokens = 140,
+     .d_model = 33,
+     .d_hidden = 25,
+     .expert_count = 10,
+     .top_k = 3,
+     .max_active = 5,
+     .eps = 0.1f,
+     .gate = SMOE_GATE_SIGMOID,
+     .group_count = 5,
+     .top_groups = 2,
+     .group_eps = 0.2f,
+     .activation = SMOE_ACTIVATION_RELU_SQUARED,
+     .biases = BIAS_ALL},
 };
 
 #define PROPERTY_CASES (sizeof property_cases / sizeof property_cases[0])
@@ -45,7 +116,8 @@ static bool open_sessions(property_state *all)
 {
     bool runs[PROPERTY_CASES];
 
-    if (!case_share(smoe_context_device_info(smoe_device_context(all->device.device)), property_cases, PROPERTY_CASES, runs))
+    if (!case_share(smoe_context_device_info(smoe_device_context(all->device.device)), property_cases, PROPERTY_CASES,
+                    runs))
         return false;
     for (uint32_t i = 0; i < PROPERTY_CASES; i++)
         if (runs[i])
@@ -95,11 +167,13 @@ static void hard_outside_band(layer_session *session)
     params.eps = session->data.params.eps;
     params.max_active = k; /* leaves the band no expert */
     session_run(session, &params, T, NULL, capped, NULL);
-    session_expect(session, test_compare_bits("y with A = k", (size_t)T * D, capped, hard) == 0, "A = k is not hard routing");
+    session_expect(session, test_compare_bits("y with A = k", (size_t)T * D, capped, hard) == 0,
+                   "A = k is not hard routing");
     for (uint32_t t = 0; t < T; t++) {
         const size_t first = (size_t)t * D;
         if (report[(size_t)t * session_stride(session) + SMOE_REPORT_ACTIVE] == k)
-            session_expect(session, test_compare_bits("y", D, smooth + first, hard + first) == 0, "a token outside the band changed");
+            session_expect(session, test_compare_bits("y", D, smooth + first, hard + first) == 0,
+                           "a token outside the band changed");
         else
             inside++;
     }
@@ -132,15 +206,19 @@ static void groups_outside_band(layer_session *session)
         const uint32_t *one = smooth_report + (size_t)t * stride, *two = hard_report + (size_t)t * stride;
         float gap;
         memcpy(&gap, two + SMOE_REPORT_GROUP_GAP, sizeof gap);
-        session_expect(session, one[SMOE_REPORT_GROUP_GAP] == two[SMOE_REPORT_GROUP_GAP], "group_eps changes the groups' gap");
-        session_expect(session, two[SMOE_REPORT_GROUPS] == session->data.shape->top_groups, "hard groups are not the kept ones");
-        session_expect(session, (one[SMOE_REPORT_GROUPS] > two[SMOE_REPORT_GROUPS]) == (gap < session->data.params.group_eps),
+        session_expect(session, one[SMOE_REPORT_GROUP_GAP] == two[SMOE_REPORT_GROUP_GAP],
+                       "group_eps changes the groups' gap");
+        session_expect(session, two[SMOE_REPORT_GROUPS] == session->data.shape->top_groups,
+                       "hard groups are not the kept ones");
+        session_expect(session,
+                       (one[SMOE_REPORT_GROUPS] > two[SMOE_REPORT_GROUPS]) == (gap < session->data.params.group_eps),
                        "groups take part outside of their band, or not inside");
         if (gap < session->data.params.group_eps) {
             inside++;
             continue;
         }
-        session_expect(session, test_compare_bits("report", stride, one, two) == 0, "a report outside the groups' band changed");
+        session_expect(session, test_compare_bits("report", stride, one, two) == 0,
+                       "a report outside the groups' band changed");
         session_expect(session, test_compare_bits("y", D, smooth + (size_t)t * D, hard + (size_t)t * D) == 0,
                        "a token outside the groups' band changed");
     }
@@ -172,7 +250,8 @@ static void hard_plan(layer_session *session)
     session_open(&other, session->device, &shape);
     if (session_same_kernels(session, T, &other.data.plan, T)) {
         session_run(&other, &params, T, NULL, hard, NULL);
-        session_expect(session, test_compare_bits("y", (size_t)T * D, smooth_plan, hard) == 0, "eps = 0 is not the hard plan");
+        session_expect(session, test_compare_bits("y", (size_t)T * D, smooth_plan, hard) == 0,
+                       "eps = 0 is not the hard plan");
     } else {
         print_message("\"%s\": other kernels for A = k, not compared\n", shape.name);
     }
@@ -200,7 +279,8 @@ static void same_bits_twice(layer_session *session)
     for (int i = 0; i < 3; i++) {
         session_run(i < 2 ? session : &other, NULL, T, NULL, two, report_two);
         session_expect(session, test_compare_bits("y", (size_t)T * D, two, one) == 0, "y differs from the first run's");
-        session_expect(session, test_compare_bits("report", (size_t)T * session_stride(session), report_two, report_one) == 0,
+        session_expect(session,
+                       test_compare_bits("report", (size_t)T * session_stride(session), report_two, report_one) == 0,
                        "the report differs from the first run's");
     }
     session_close(&other);
@@ -252,11 +332,12 @@ static void reverse_experts(float *values, uint32_t expert_count, size_t row)
         }
 }
 
-/* The same layer with its experts in reverse, and so its groups. Ids, gap, band, order and count must map exactly; the sum that weights
- * are divided by may be added up in another order. */
+/* The same layer with its experts in reverse, and so its groups. Ids, gap, band, order and count must map exactly; the
+ * sum that weights are divided by may be added up in another order. */
 static void compare_permuted(const layer_session *session, const layer_output *permuted, const layer_output *original)
 {
-    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model, E = session->data.shape->expert_count;
+    const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model,
+                   E = session->data.shape->expert_count;
     const uint32_t cap = (original->stride - SMOE_REPORT_IDS) / 2;
     double *want = malloc((D > cap ? D : cap) * sizeof *want);
 
@@ -269,13 +350,16 @@ static void compare_permuted(const layer_session *session, const layer_output *p
             want[r] = (double)report_float(original, t, SMOE_REPORT_WEIGHTS(cap) + r);
         }
         const uint32_t *got = permuted->report + record;
-        session_expect(session, test_compare_bits("report", SMOE_REPORT_WEIGHTS(cap), got, original->report + record) == 0,
+        session_expect(session,
+                       test_compare_bits("report", SMOE_REPORT_WEIGHTS(cap), got, original->report + record) == 0,
                        "the report depends on the order of the experts");
         const float *weights = (const float *)(const void *)(got + SMOE_REPORT_WEIGHTS(cap));
-        session_expect(session, test_compare("weight", cap, weights, want, 4e-7) == 0, "weights depend on the order of the experts");
+        session_expect(session, test_compare("weight", cap, weights, want, 4e-7) == 0,
+                       "weights depend on the order of the experts");
         for (uint32_t i = 0; i < D; i++)
             want[i] = (double)original->y[row + i];
-        session_expect(session, test_compare("y", D, permuted->y + row, want, 4e-6) == 0, "y depends on the order of the experts");
+        session_expect(session, test_compare("y", D, permuted->y + row, want, 4e-6) == 0,
+                       "y depends on the order of the experts");
     }
     free(want);
 }
@@ -293,7 +377,8 @@ static void experts_permute(layer_session *session)
     session_run(session, NULL, T, NULL, original.y, original.report);
     session_prepare(&other, session->device, shape);
     const smoe_host_weights *w = &other.data.weights;
-    /* case_data_create made these arrays; they are const only towards the library. Halves go in pairs: H D is even there. */
+    /* case_data_create made these arrays; they are const only towards the library. Halves go in pairs: H D is even
+     * there. */
     reverse_experts((float *)w->router_weight, E, D);
     reverse_experts((float *)w->router_bias, E, 1);
     reverse_experts((float *)w->selection_bias, E, 1);

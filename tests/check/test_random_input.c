@@ -22,8 +22,10 @@ static void random_weights(test_random *random, const void *values, size_t size)
 static void spoil(test_random *random, case_data *data, int round)
 {
     const smoe_host_weights *w = &data->weights;
-    const size_t T = data->shape->tokens, D = data->shape->d_model, H = data->shape->d_hidden, E = data->shape->expert_count;
-    const size_t p = data->shape->projection_width, S = data->shape->shared_hidden, element = case_weight_size(data->shape);
+    const size_t T = data->shape->tokens, D = data->shape->d_model, H = data->shape->d_hidden,
+                 E = data->shape->expert_count;
+    const size_t p = data->shape->projection_width, S = data->shape->shared_hidden,
+                 element = case_weight_size(data->shape);
 
     random_bits(random, data->x, T * D * 4);
     if (round > 0) {

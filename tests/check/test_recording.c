@@ -1,4 +1,5 @@
-/* What an app may record: forwards one after another without barriers of its own, fewer tokens than a binding holds, timestamps. */
+/* What an app may record: forwards one after another without barriers of its own, fewer tokens than a binding holds,
+ * timestamps. */
 #include <string.h>
 
 #include "check_stages.h"
@@ -8,13 +9,45 @@
 #include "common/random.h"
 
 static const layer_case shapes[] = {
-    {.name = "few", .tokens = 3, .d_model = 33, .d_hidden = 65, .expert_count = 7, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
-    {.name = "many", .tokens = 90, .d_model = 64, .d_hidden = 48, .expert_count = 5, .top_k = 2, .max_active = 3, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "everything", .tokens = 35, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2, .max_active = 4, .eps = 0.1f,
-     .router = SMOE_ROUTER_COSINE, .projection_width = 7, .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.1f,
-     .shared_hidden = 9, .shared_gate = true, .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true, .biases = BIAS_ALL},
+    {.name = "few",
+     .tokens = 3,
+     .d_model = 33,
+     .d_hidden = 65,
+     .expert_count = 7,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL},
+    {.name = "many",
+     .tokens = 90,
+     .d_model = 64,
+     .d_hidden = 48,
+     .expert_count = 5,
+     .top_k = 2,
+     .max_active = 3,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "everything",
+     .tokens = 35,
+     .d_model = 20,
+     .d_hidden = 12,
+     .expert_count = 8,
+     .top_k = 2,
+     .max_active = 4,
+     .eps = 0.1f,
+     .router = SMOE_ROUTER_COSINE,
+     .projection_width = 7,
+     .gate = SMOE_GATE_SIGMOID,
+     .group_count = 4,
+     .top_groups = 2,
+     .group_eps = 0.1f,
+     .shared_hidden = 9,
+     .shared_gate = true,
+     .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED,
+     .gated = true,
+     .biases = BIAS_ALL},
 };
 
 /* One case with its buffers and a first forward behind it. */
@@ -108,7 +141,8 @@ static void test_fewer_tokens(void **state)
         recording r;
         recording_open(&r, device->device, &shapes[s]);
         const uint32_t few = shapes[s].tokens - 2;
-        const size_t row = (size_t)shapes[s].d_model * 4, stride = 4 * (size_t)SMOE_REPORT_STRIDE(r.run.shape.desc.max_active);
+        const size_t row = (size_t)shapes[s].d_model * 4,
+                     stride = 4 * (size_t)SMOE_REPORT_STRIDE(r.run.shape.desc.max_active);
         memset(r.run.y.data, 0xff, r.run.y.part.size);
         memset(r.run.report.data, 0xff, r.run.report.part.size);
         r.data.params.token_count = few;
@@ -118,7 +152,8 @@ static void test_fewer_tokens(void **state)
         for (size_t i = 0; i < row; i++)
             assert_true(r.run.y.data[few * row + i] == 0xff && r.run.y.data[(few + 1) * row + i] == 0xff);
         for (size_t i = 0; i < stride; i++)
-            assert_true(r.run.report.data[few * stride + i] == 0xff && r.run.report.data[(few + 1) * stride + i] == 0xff);
+            assert_true(r.run.report.data[few * stride + i] == 0xff &&
+                        r.run.report.data[(few + 1) * stride + i] == 0xff);
         for (size_t i = 0; i < few * row; i += 4)
             assert_false(memcmp(r.run.y.data + i, "\xff\xff\xff\xff", 4) == 0);
         recording_close(&r);
@@ -140,11 +175,13 @@ static void time_recording(recording *r, bool routing_alone)
     assert_int_equal(r->gpu.CreateQueryPool(vulkan, &info, NULL, &timestamps.pool), VK_SUCCESS);
     assert_true(test_gpu_begin(&r->gpu));
     r->gpu.CmdResetQueryPool(r->gpu.commands, timestamps.pool, 0, info.queryCount);
-    assert_int_equal((routing_alone ? smoe_route : smoe_forward)(r->gpu.commands, r->run.layer, r->run.binding, &r->data.params,
-                                                                 &timestamps), SMOE_SUCCESS);
+    assert_int_equal((routing_alone ? smoe_route : smoe_forward)(r->gpu.commands, r->run.layer, r->run.binding,
+                                                                 &r->data.params, &timestamps),
+                     SMOE_SUCCESS);
     assert_true(test_gpu_submit(&r->gpu));
-    assert_int_equal(r->gpu.GetQueryPoolResults(vulkan, timestamps.pool, timestamps.first, SMOE_STAGE_COUNT + 1, sizeof ticks, ticks,
-                                                sizeof ticks[0], VK_QUERY_RESULT_64_BIT), VK_SUCCESS);
+    assert_int_equal(r->gpu.GetQueryPoolResults(vulkan, timestamps.pool, timestamps.first, SMOE_STAGE_COUNT + 1,
+                                                sizeof ticks, ticks, sizeof ticks[0], VK_QUERY_RESULT_64_BIT),
+                     VK_SUCCESS);
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
         assert_true(ticks[stage + 1] >= ticks[stage]);
     assert_true(ticks[SMOE_STAGE_COUNT] > ticks[0]);

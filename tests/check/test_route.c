@@ -14,13 +14,43 @@
 
 static const layer_case shapes[] = {
     {.name = "linear, softmax", .tokens = 33, .d_model = 17, .d_hidden = 5, .expert_count = 9, .top_k = 2, .eps = 0.5f},
-    {.name = "sigmoid, groups, shared", .tokens = 40, .d_model = 24, .d_hidden = 12, .expert_count = 16, .top_k = 2, .max_active = 6,
-     .eps = 0.2f, .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.3f, .shared_hidden = 7, .shared_gate = true,
+    {.name = "sigmoid, groups, shared",
+     .tokens = 40,
+     .d_model = 24,
+     .d_hidden = 12,
+     .expert_count = 16,
+     .top_k = 2,
+     .max_active = 6,
+     .eps = 0.2f,
+     .gate = SMOE_GATE_SIGMOID,
+     .group_count = 4,
+     .top_groups = 2,
+     .group_eps = 0.3f,
+     .shared_hidden = 7,
+     .shared_gate = true,
      .biases = BIAS_ALL},
-    {.name = "groups, hard", .tokens = 40, .d_model = 16, .d_hidden = 4, .expert_count = 15, .top_k = 2, .group_count = 5, .top_groups = 2,
+    {.name = "groups, hard",
+     .tokens = 40,
+     .d_model = 16,
+     .d_hidden = 4,
+     .expert_count = 15,
+     .top_k = 2,
+     .group_count = 5,
+     .top_groups = 2,
      .logits = LOGITS_EXACT},
-    {.name = "cosine, groups, non-finite", .tokens = 20, .d_model = 24, .d_hidden = 4, .expert_count = 256, .top_k = 4, .max_active = 8,
-     .eps = 0.05f, .router = SMOE_ROUTER_COSINE, .projection_width = 16, .group_count = 8, .top_groups = 3, .group_eps = 0.1f,
+    {.name = "cosine, groups, non-finite",
+     .tokens = 20,
+     .d_model = 24,
+     .d_hidden = 4,
+     .expert_count = 256,
+     .top_k = 4,
+     .max_active = 8,
+     .eps = 0.05f,
+     .router = SMOE_ROUTER_COSINE,
+     .projection_width = 16,
+     .group_count = 8,
+     .top_groups = 3,
+     .group_eps = 0.1f,
      .logits = LOGITS_NONFINITE},
 };
 
@@ -76,12 +106,14 @@ static void expect_untouched(const stage_run *run)
         assert_int_equal(run->y.data[i], 0xa5);
 }
 
-/* The scores against the reference's, made from the device's own logits; those of a non-finite token are nobody's concern. */
+/* The scores against the reference's, made from the device's own logits; those of a non-finite token are nobody's
+ * concern. */
 static void expect_scores(const stage_run *run, const float *logits, uint32_t *left_out, uint32_t *excused)
 {
     const case_data *data = run->data;
     const uint32_t E = run->shape.desc.expert_count;
-    double *wide = test_calloc(E, sizeof *wide), *want = test_calloc(E, sizeof *want), *errors = test_calloc(E, sizeof *errors);
+    double *wide = test_calloc(E, sizeof *wide), *want = test_calloc(E, sizeof *want),
+           *errors = test_calloc(E, sizeof *errors);
 
     for (uint32_t t = 0; t < data->shape->tokens; t++) {
         const float *got = stage_logits(run, t);
@@ -137,8 +169,8 @@ static void route_case(stage_run *run, test_gpu *gpu, uint32_t *left_out, uint32
     give_back(&scored);
 }
 
-/* smoe_route leaves the report, the logits and the totals of smoe_forward, and y alone; with keep_scores the scores that were ranked,
- * and everything else as it was. */
+/* smoe_route leaves the report, the logits and the totals of smoe_forward, and y alone; with keep_scores the scores
+ * that were ranked, and everything else as it was. */
 static void test_route(void **state)
 {
     const test_device *device = *state;
@@ -173,7 +205,8 @@ static void test_helper(void **state)
         layer_session session;
         session_open(&session, device->device, &shapes[s]);
         const size_t words = (size_t)T * session_stride(&session);
-        float *y = session_rows(&session, T), *logits = test_calloc(T * E, sizeof *logits), *alone = test_calloc(T * E, sizeof *alone);
+        float *y = session_rows(&session, T), *logits = test_calloc(T * E, sizeof *logits),
+              *alone = test_calloc(T * E, sizeof *alone);
         uint32_t *want = session_report(&session, T), *report = session_report(&session, T);
         session_run(&session, NULL, T, NULL, y, want);
         assert_int_equal(smoe_device_layer_logits(session.layer, logits), SMOE_SUCCESS);
@@ -186,7 +219,8 @@ static void test_helper(void **state)
         session_run(&session, &params, T, NULL, NULL, report);
         assert_int_equal(smoe_device_layer_logits(session.layer, alone), SMOE_SUCCESS);
         assert_int_equal(test_compare_bits("report with scores", words, report, want), 0);
-        assert_int_equal(memcmp(alone, logits, (size_t)T * E * sizeof *alone) == 0, s == 0); /* softmax without groups: the same */
+        /* softmax without groups: the same */
+        assert_int_equal(memcmp(alone, logits, (size_t)T * E * sizeof *alone) == 0, s == 0);
         free(y);
         free(want);
         free(report);
@@ -197,7 +231,8 @@ static void test_helper(void **state)
 }
 
 /* Logits as given, whatever x. */
-static void check_given(void **state, const layer_case *shape, const float *logits, const float *selection_bias, uint32_t active)
+static void check_given(void **state, const layer_case *shape, const float *logits, const float *selection_bias,
+                        uint32_t active)
 {
     const test_device *device = *state;
     layer_session session;
@@ -222,16 +257,32 @@ static void check_given(void **state, const layer_case *shape, const float *logi
 
 #define GIVEN .tokens = 2, .d_model = 4, .d_hidden = 3, .top_k = 1, .activation = SMOE_ACTIVATION_GELU
 
-/* An expert of a group that is smoothed, or without the k best's selection bias, may have a gate so much larger than theirs that float32
- * loses them beside it, and a mask so small that float32 cannot hold it either: which of the two outweighs the other counts. */
+/* An expert of a group that is smoothed, or without the k best's selection bias, may have a gate so much larger than
+ * theirs that float32 loses them beside it, and a mask so small that float32 cannot hold it either: which of the two
+ * outweighs the other counts. */
 static void test_masked_outweighs(void **state)
 {
-    layer_case softmax = {.name = "an expert of another group", GIVEN, .expert_count = 4, .group_count = 2, .top_groups = 1,
-                          .eps = 0.5078125f, .a = 40, .b = 20, .group_eps = 0.625f, .temperature = 0.02f, .biases = BIAS_ROUTER};
-    layer_case sigmoid = {.name = "an expert without selection bias", GIVEN, .expert_count = 3, .eps = 1, .a = 60, .b = 20,
-                          .gate = SMOE_GATE_SIGMOID, .biases = BIAS_ROUTER | BIAS_SELECTION};
-    /* G = 5 and 4.5: P = 0.5 / (1 - 0.8) = 2.5, so that 4.5 scores 2 beside 2.5 and runs, as 0 does not. Its u is 1/65, its mask 1e-72;
-     * its gate is exp(2 / temperature) times theirs: 1e43, 1e111. */
+    layer_case softmax = {.name = "an expert of another group",
+                          GIVEN,
+                          .expert_count = 4,
+                          .group_count = 2,
+                          .top_groups = 1,
+                          .eps = 0.5078125f,
+                          .a = 40,
+                          .b = 20,
+                          .group_eps = 0.625f,
+                          .temperature = 0.02f,
+                          .biases = BIAS_ROUTER};
+    layer_case sigmoid = {.name = "an expert without selection bias",
+                          GIVEN,
+                          .expert_count = 3,
+                          .eps = 1,
+                          .a = 60,
+                          .b = 20,
+                          .gate = SMOE_GATE_SIGMOID,
+                          .biases = BIAS_ROUTER | BIAS_SELECTION};
+    /* G = 5 and 4.5: P = 0.5 / (1 - 0.8) = 2.5, so that 4.5 scores 2 beside 2.5 and runs, as 0 does not. Its u is 1/65,
+     * its mask 1e-72; its gate is exp(2 / temperature) times theirs: 1e43, 1e111. */
     const float in_group[] = {2.5f, 2.5f, 4.5f, 0};
     /* Scores 1.5 and 0.5078: u is 1/128, the mask 1e-126; gates 1e-87 or 1e-130, and 0.5. */
     const float low[] = {-200, 0, -100}, lower[] = {-300, 0, -100}, raised[] = {1.5f, 0.0078125f, 0.25f};

@@ -1,6 +1,7 @@
-/* The core API against the reference, over the case table. The workspace of one forward is read back, and every stage is judged on
- * what the device's own earlier stages gave it; then y and the report on what the whole layer must give. The devices
- * of case_devices share the table: each runs only some of its rows, and together they show what the whole table shows. */
+/* The core API against the reference, over the case table. The workspace of one forward is read back, and every stage
+ * is judged on what the device's own earlier stages gave it; then y and the report on what the whole layer must give.
+ * The devices of case_devices share the table: each runs only some of its rows, and together they show what the whole
+ * table shows. */
 #include <stdio.h>
 
 #include "case_cover.h"
@@ -26,10 +27,12 @@ static bool check_row(test_gpu *gpu, plan_keeper *keeper, const layer_case *shap
         return false;
     if (stage_run_create(&run, gpu, keeper, &data)) {
         if (run.shape.pass_tokens < shape->tokens) {
-            fprintf(stderr, "    the workspace holds the last pass only: %u of %u tokens\n", run.shape.pass_tokens, shape->tokens);
+            fprintf(stderr, "    the workspace holds the last pass only: %u of %u tokens\n", run.shape.pass_tokens,
+                    shape->tokens);
         } else {
-            size_t (*const checks[])(const stage_run *) = {check_route_project, check_route_logits, check_route_group, check_route_select,
-                                                           check_sort,          check_expert_up,    check_expert_down, check_combine};
+            size_t (*const checks[])(const stage_run *) = {check_route_project, check_route_logits, check_route_group,
+                                                           check_route_select,  check_sort,         check_expert_up,
+                                                           check_expert_down,   check_combine};
             wrong = 0;
             for (size_t i = 0; i < sizeof checks / sizeof checks[0] && !wrong; i++)
                 wrong = checks[i](&run);

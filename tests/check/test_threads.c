@@ -1,5 +1,5 @@
-/* Threads: two devices in two threads, and two threads on one context. What the threads of one context may do to one another's pipelines
- * is tested in tests/unit/test_pipeline_store.c. */
+/* Threads: two devices in two threads, and two threads on one context. What the threads of one context may do to one
+ * another's pipelines is tested in tests/unit/test_pipeline_store.c. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "common/random.h"
 
 #define THREADS 2
-/* One row of the case table in so many runs, another one in each thread: what threads share does not depend on the row. */
+/* One row of the case table in so many runs, another one in each thread: what threads share does not depend on the
+ * row. */
 static uint32_t every(void)
 {
     return test_everything() ? 12 : 40;
@@ -71,7 +72,8 @@ static void test_two_devices(void **state)
         assert_int_equal(pthread_join(threads[i].thread, NULL), 0);
     for (uint32_t i = 0; i < THREADS; i++) {
         print_message("thread %u: %u cases\n", i, threads[i].checked);
-        failed += threads[i].failed + !test_device_is_quiet(&threads[i].device) + !test_device_close(&threads[i].device);
+        failed +=
+            threads[i].failed + !test_device_is_quiet(&threads[i].device) + !test_device_close(&threads[i].device);
     }
     assert_int_equal(failed, 0);
     test_free(threads);
@@ -103,7 +105,8 @@ static bool check_on_context(test_gpu *gpu, plan_keeper *keeper, const layer_cas
     return good;
 }
 
-/* Plans, layers, bindings and command buffers of its own, on the context that the threads share and that has the pipelines. */
+/* Plans, layers, bindings and command buffers of its own, on the context that the threads share and that has the
+ * pipelines. */
 static void *run_context(void *argument)
 {
     context_thread *self = argument;

@@ -1,5 +1,6 @@
-/* Layers on devices that this one is not, as far as it can act as them: the floor of Vulkan 1.1, the same with subgroups, buffers of a
- * few KiB, and one real device (tests/drivers/devices) for every table of tiles. The results are the reference's on all of them. */
+/* Layers on devices that this one is not, as far as it can act as them: the floor of Vulkan 1.1, the same with
+ * subgroups, buffers of a few KiB, and one real device (tests/drivers/devices) for every table of tiles. The results
+ * are the reference's on all of them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,10 +11,11 @@
 #include "common/random.h"
 #include "domain/selection.h"
 
-#define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+#define SUBGROUPS                                                                                                      \
+    (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
 
-/* Rows of the case table: one row of a matrix and many, with widths that no tile divides; every type, router and gate; the shared
- * expert; more experts than invocations. Each has a plan of its own, and compiles. */
+/* Rows of the case table: one row of a matrix and many, with widths that no tile divides; every type, router and gate;
+ * the shared expert; more experts than invocations. Each has a plan of its own, and compiles. */
 static const char *const rows[] = {
     "one of everything, gated, half",
     "one token, 127 and 129",
@@ -175,11 +177,20 @@ static void test_small_ranges(void **state)
     assert_true(run.ranges > 2 && run.passes > 2);
 }
 
-/* As if DeepSeek-V3's w1 of gigabytes met a device that allocates less at once: device.h has a buffer for each range of experts. */
+/* As if DeepSeek-V3's w1 of gigabytes met a device that allocates less at once: device.h has a buffer for each range of
+ * experts. */
 static void test_small_allocations(void **state)
 {
-    static const layer_case shape = {.name = "small allocations", .tokens = 5, .d_model = 66, .d_hidden = 70, .expert_count = 11,
-                                     .top_k = 2, .max_active = 3, .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
+    static const layer_case shape = {.name = "small allocations",
+                                     .tokens = 5,
+                                     .d_model = 66,
+                                     .d_hidden = 70,
+                                     .expert_count = 11,
+                                     .top_k = 2,
+                                     .max_active = 3,
+                                     .gated = true,
+                                     .activation = SMOE_ACTIVATION_SILU,
+                                     .shared_hidden = 6};
     smoe_device_info as = floor_device("the floor with small allocations");
     test_device device;
     smoe_device_layer *layer;
@@ -191,7 +202,8 @@ static void test_small_allocations(void **state)
     assert_true(test_device_open_as(&device, &as));
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device.device));
     assert_true(case_data_create(&data, &shape, test_seed()));
-    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, NULL),
+                     SMOE_SUCCESS);
     assert_int_equal(experts, 3);
     assert_int_equal(count, 4);
     assert_int_equal(smoe_device_layer_create(device.device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
@@ -202,7 +214,8 @@ static void test_small_allocations(void **state)
     smoe_device_layer_destroy(layer);
     data.plan.d_model = 512; /* one expert is too large: the line says for what */
     char reason[SMOE_REASON_SIZE];
-    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, reason),
+                     SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "exceed maxMemoryAllocationSize, 65536"));
     case_data_destroy(&data);
     assert_true(test_device_is_quiet(&device));

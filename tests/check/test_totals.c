@@ -11,17 +11,56 @@
 #include "common/random.h"
 
 static const layer_case shapes[] = {
-    {.name = "plain", .tokens = 37, .d_model = 24, .d_hidden = 5, .expert_count = 12, .top_k = 2, .eps = 0.25f, .tie_tolerance = 0.125f,
+    {.name = "plain",
+     .tokens = 37,
+     .d_model = 24,
+     .d_hidden = 5,
+     .expert_count = 12,
+     .top_k = 2,
+     .eps = 0.25f,
+     .tie_tolerance = 0.125f,
      .logits = LOGITS_EXACT},
-    {.name = "groups, capped, non-finite", .tokens = 1500, .d_model = 8, .d_hidden = 4, .expert_count = 12, .top_k = 2, .max_active = 6,
-     .call_active = 4, .eps = 0.5f, .group_count = 4, .top_groups = 2, .group_eps = 0.5f, .logits = LOGITS_NONFINITE,
+    {.name = "groups, capped, non-finite",
+     .tokens = 1500,
+     .d_model = 8,
+     .d_hidden = 4,
+     .expert_count = 12,
+     .top_k = 2,
+     .max_active = 6,
+     .call_active = 4,
+     .eps = 0.5f,
+     .group_count = 4,
+     .top_groups = 2,
+     .group_eps = 0.5f,
+     .logits = LOGITS_NONFINITE,
      .biases = BIAS_ROUTER},
-    {.name = "ties of every order, capped", .tokens = 70, .d_model = 16, .d_hidden = 3, .expert_count = 24, .top_k = 1, .max_active = 9,
-     .eps = 0.5f, .logits = LOGITS_EQUAL},
-    {.name = "large gaps", .tokens = 90, .d_model = 24, .d_hidden = 3, .expert_count = 5, .top_k = 1, .logits = LOGITS_LARGE},
+    {.name = "ties of every order, capped",
+     .tokens = 70,
+     .d_model = 16,
+     .d_hidden = 3,
+     .expert_count = 24,
+     .top_k = 1,
+     .max_active = 9,
+     .eps = 0.5f,
+     .logits = LOGITS_EQUAL},
+    {.name = "large gaps",
+     .tokens = 90,
+     .d_model = 24,
+     .d_hidden = 3,
+     .expert_count = 5,
+     .top_k = 1,
+     .logits = LOGITS_LARGE},
     {.name = "all chosen", .tokens = 9, .d_model = 5, .d_hidden = 3, .expert_count = 4, .top_k = 4, .eps = 1},
-    {.name = "1024 experts, sigmoid", .tokens = 40, .d_model = 16, .d_hidden = 2, .expert_count = 1024, .top_k = 8, .max_active = 24,
-     .eps = 0.05f, .gate = SMOE_GATE_SIGMOID, .biases = BIAS_SELECTION},
+    {.name = "1024 experts, sigmoid",
+     .tokens = 40,
+     .d_model = 16,
+     .d_hidden = 2,
+     .expert_count = 1024,
+     .top_k = 8,
+     .max_active = 24,
+     .eps = 0.05f,
+     .gate = SMOE_GATE_SIGMOID,
+     .biases = BIAS_SELECTION},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
@@ -42,7 +81,8 @@ static uint32_t bin_of(float gap)
 
 static void add_record(uint64_t *counts, const uint32_t *record)
 {
-    const uint32_t flags = record[SMOE_REPORT_FLAGS], active = record[SMOE_REPORT_ACTIVE], order = record[SMOE_REPORT_ORDER];
+    const uint32_t flags = record[SMOE_REPORT_FLAGS], active = record[SMOE_REPORT_ACTIVE],
+                   order = record[SMOE_REPORT_ORDER];
     float gap;
 
     counts[SMOE_TOTALS_TOKENS / 2]++;
@@ -76,11 +116,14 @@ static void expect_counts(const uint32_t *words, uint32_t expert_count, const ui
 
     for (uint32_t i = 0; i < SMOE_TOTALS_WORDS(expert_count) / 2; i++)
         if (words[2 * i] != (uint32_t)counts[i] || words[2 * i + 1] != counts[i] >> 32)
-            fail_msg("totals word %u: got %#x %#x, want %#llx", 2 * i, words[2 * i], words[2 * i + 1], (unsigned long long)counts[i]);
+            fail_msg("totals word %u: got %#x %#x, want %#llx", 2 * i, words[2 * i], words[2 * i + 1],
+                     (unsigned long long)counts[i]);
     assert_int_equal(smoe_totals_read(words, expert_count, &totals, experts), SMOE_SUCCESS);
     assert_true(totals.tokens == counts[SMOE_TOTALS_TOKENS / 2] && totals.active == counts[SMOE_TOTALS_ACTIVE / 2]);
-    assert_true(totals.capped == counts[SMOE_TOTALS_CAPPED / 2] && totals.nonfinite == counts[SMOE_TOTALS_NONFINITE / 2]);
-    assert_true(totals.group_ties == counts[SMOE_TOTALS_GROUP_TIES / 2] && totals.max_active == counts[SMOE_TOTALS_MAX_ACTIVE / 2]);
+    assert_true(totals.capped == counts[SMOE_TOTALS_CAPPED / 2] &&
+                totals.nonfinite == counts[SMOE_TOTALS_NONFINITE / 2]);
+    assert_true(totals.group_ties == counts[SMOE_TOTALS_GROUP_TIES / 2] &&
+                totals.max_active == counts[SMOE_TOTALS_MAX_ACTIVE / 2]);
     assert_memory_equal(totals.order, counts + SMOE_TOTALS_ORDER / 2, sizeof totals.order);
     assert_memory_equal(totals.gap, counts + SMOE_TOTALS_GAP / 2, sizeof totals.gap);
     assert_memory_equal(experts, counts + SMOE_TOTALS_EXPERTS / 2, expert_count * sizeof *experts);
@@ -92,7 +135,8 @@ static const uint32_t *totals_words(const stage_run *run)
     return (const uint32_t *)(const void *)run->totals.data;
 }
 
-/* Two forwards with different params, fewer tokens in the second, and the routing alone. Returns what they add up to. */
+/* Two forwards with different params, fewer tokens in the second, and the routing alone. Returns what they add up
+ * to. */
 static uint64_t *run_some(stage_run *run, test_gpu *gpu)
 {
     const layer_case *shape = run->data->shape;
@@ -114,7 +158,8 @@ static uint64_t *run_some(stage_run *run, test_gpu *gpu)
 static void expect_reached(uint64_t *const counts[SHAPES])
 {
     assert_true(counts[1][SMOE_TOTALS_NONFINITE / 2] > 0 && counts[1][SMOE_TOTALS_GROUP_TIES / 2] > 0);
-    assert_true(counts[2][SMOE_TOTALS_CAPPED / 2] > 0 && counts[2][SMOE_TOTALS_ORDER / 2 + 8] > 0 && counts[2][SMOE_TOTALS_GAP / 2] > 0);
+    assert_true(counts[2][SMOE_TOTALS_CAPPED / 2] > 0 && counts[2][SMOE_TOTALS_ORDER / 2 + 8] > 0 &&
+                counts[2][SMOE_TOTALS_GAP / 2] > 0);
     assert_true(counts[0][SMOE_TOTALS_ORDER / 2] > 0 && counts[0][SMOE_TOTALS_ORDER / 2 + 1] > 0);
     assert_true(counts[3][SMOE_TOTALS_GAP / 2 + SMOE_TOTALS_GAP_COUNT - 1] > 0);
     assert_int_equal(counts[4][SMOE_TOTALS_GAP / 2 + SMOE_TOTALS_GAP_COUNT - 1], 9 + 5 + 9); /* infinite */
@@ -193,9 +238,18 @@ static void test_carry(void **state)
 static void test_passes(void **state)
 {
     const test_device *device = *state;
-    const layer_case shape = {.name = "more tokens than a pass", .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7, .d_model = 3, .d_hidden = 2,
-                              .expert_count = 6, .top_k = 1, .max_active = 2, .eps = 0.5f, .group_count = 3, .top_groups = 2,
-                              .logits = LOGITS_EXACT, .activation = SMOE_ACTIVATION_RELU};
+    const layer_case shape = {.name = "more tokens than a pass",
+                              .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7,
+                              .d_model = 3,
+                              .d_hidden = 2,
+                              .expert_count = 6,
+                              .top_k = 1,
+                              .max_active = 2,
+                              .eps = 0.5f,
+                              .group_count = 3,
+                              .top_groups = 2,
+                              .logits = LOGITS_EXACT,
+                              .activation = SMOE_ACTIVATION_RELU};
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
     case_data data;
     stage_run run;
@@ -220,7 +274,12 @@ static void test_gap_bins(void **state)
 {
     enum { TOKENS = 3 * SMOE_TOTALS_GAP_COUNT + 4 };
     const test_device *device = *state;
-    const layer_case shape = {.name = "gaps", .tokens = TOKENS, .d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1,
+    const layer_case shape = {.name = "gaps",
+                              .tokens = TOKENS,
+                              .d_model = 1,
+                              .d_hidden = 1,
+                              .expert_count = 2,
+                              .top_k = 1,
                               .activation = SMOE_ACTIVATION_RELU};
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
     uint32_t tokens = 0;
@@ -296,9 +355,12 @@ static void test_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_gap_edges, test_device_check), cmocka_unit_test_teardown(test_read, test_device_check),
-        cmocka_unit_test_teardown(test_gap_bins, test_device_check),  cmocka_unit_test_teardown(test_sums, test_device_check),
-        cmocka_unit_test_teardown(test_carry, test_device_check),     cmocka_unit_test_teardown(test_passes, test_device_check),
+        cmocka_unit_test_teardown(test_gap_edges, test_device_check),
+        cmocka_unit_test_teardown(test_read, test_device_check),
+        cmocka_unit_test_teardown(test_gap_bins, test_device_check),
+        cmocka_unit_test_teardown(test_sums, test_device_check),
+        cmocka_unit_test_teardown(test_carry, test_device_check),
+        cmocka_unit_test_teardown(test_passes, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -1,5 +1,5 @@
-/* Every tile of the tuning table's rows for vendors, on the device at hand, which acts as theirs; with enough rows per expert to reach each
- * regime. */
+/* Every tile of the tuning table's rows for vendors, on the device at hand, which acts as theirs; with enough rows per
+ * expert to reach each regime. */
 #include "check_stages.h"
 #include "common/cmocka_all.h"
 #include "common/fixture.h"
@@ -13,19 +13,65 @@ static const struct {
 
 /* Odd widths and whole ones, gated and not, every weight type: the tile of the most rows, then those of fewer. */
 static const layer_case cases[] = {
-    {.name = "most rows", .tokens = 263, .d_model = 100, .d_hidden = 132, .expert_count = 2, .top_k = 1, .max_active = 2, .eps = 0.1f,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL},
-    {.name = "most rows, odd", .tokens = 257, .d_model = 65, .d_hidden = 131, .expert_count = 3, .top_k = 2,
-     .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .biases = BIAS_2},
-    {.name = "most rows, gated", .tokens = 200, .d_model = 136, .d_hidden = 64, .expert_count = 2, .top_k = 1,
-     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_BFLOAT16},
-    {.name = "a high tile", .tokens = 61, .d_model = 72, .d_hidden = 67, .expert_count = 1, .top_k = 1,
+    {.name = "most rows",
+     .tokens = 263,
+     .d_model = 100,
+     .d_hidden = 132,
+     .expert_count = 2,
+     .top_k = 1,
+     .max_active = 2,
+     .eps = 0.1f,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .biases = BIAS_ALL},
+    {.name = "most rows, odd",
+     .tokens = 257,
+     .d_model = 65,
+     .d_hidden = 131,
+     .expert_count = 3,
+     .top_k = 2,
+     .activation = SMOE_ACTIVATION_GELU,
+     .weight_type = SMOE_TYPE_FLOAT16,
+     .biases = BIAS_2},
+    {.name = "most rows, gated",
+     .tokens = 200,
+     .d_model = 136,
+     .d_hidden = 64,
+     .expert_count = 2,
+     .top_k = 1,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .weight_type = SMOE_TYPE_BFLOAT16},
+    {.name = "a high tile",
+     .tokens = 61,
+     .d_model = 72,
+     .d_hidden = 67,
+     .expert_count = 1,
+     .top_k = 1,
      .activation = SMOE_ACTIVATION_RELU},
-    {.name = "a low tile", .tokens = 30, .d_model = 72, .d_hidden = 67, .expert_count = 1, .top_k = 1, .gated = true,
-     .activation = SMOE_ACTIVATION_SILU, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "fewer than a tile", .tokens = 3, .d_model = 72, .d_hidden = 67, .expert_count = 1, .top_k = 1,
-     .activation = SMOE_ACTIVATION_RELU, .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "a small tile", .tokens = 11, .d_model = 72, .d_hidden = 67, .expert_count = 1, .top_k = 1,
+    {.name = "a low tile",
+     .tokens = 30,
+     .d_model = 72,
+     .d_hidden = 67,
+     .expert_count = 1,
+     .top_k = 1,
+     .gated = true,
+     .activation = SMOE_ACTIVATION_SILU,
+     .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "fewer than a tile",
+     .tokens = 3,
+     .d_model = 72,
+     .d_hidden = 67,
+     .expert_count = 1,
+     .top_k = 1,
+     .activation = SMOE_ACTIVATION_RELU,
+     .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "a small tile",
+     .tokens = 11,
+     .d_model = 72,
+     .d_hidden = 67,
+     .expert_count = 1,
+     .top_k = 1,
      .activation = SMOE_ACTIVATION_RELU},
 };
 
@@ -56,12 +102,18 @@ static smoe_device_info device_of(uint32_t vendor)
 static void mark_regimes(const smoe_device_info *info, const layer_case *shape, bool *reached)
 {
     const smoe_tuning *tuning = smoe_tuning_find(info);
-    const smoe_plan_desc desc = {.d_model = shape->d_model, .d_hidden = shape->d_hidden, .expert_count = shape->expert_count,
-                                 .top_k = shape->top_k, .max_tokens = shape->tokens, .gated = shape->gated,
-                                 .activation = shape->activation, .types = SMOE_TYPES(shape->weight_type)};
+    const smoe_plan_desc desc = {.d_model = shape->d_model,
+                                 .d_hidden = shape->d_hidden,
+                                 .expert_count = shape->expert_count,
+                                 .top_k = shape->top_k,
+                                 .max_tokens = shape->tokens,
+                                 .gated = shape->gated,
+                                 .activation = shape->activation,
+                                 .types = SMOE_TYPES(shape->weight_type)};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
 
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &desc, shape->tokens}, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &desc, shape->tokens}, choices, NULL),
+                     SMOE_SUCCESS);
     for (int i = 0; i < SMOE_REGIME_COUNT; i++)
         reached[i] |= tuning->regimes[i].rows == choices[SMOE_STAGE_EXPERT_DOWN].tile_rows &&
                       (tuning->regimes[i].matmul != SMOE_MATMUL_TILED ||
@@ -94,12 +146,19 @@ static void test_vendors(void **state)
     }
 }
 
-/* With so many experts the regime of the widest tiles begins beyond 65,536 tokens. Its pipelines are there, and a forward that binds
- * them is recorded. It is run with everything only: so many tokens take about 20 seconds of processor time. */
+/* With so many experts the regime of the widest tiles begins beyond 65,536 tokens. Its pipelines are there, and a
+ * forward that binds them is recorded. It is run with everything only: so many tokens take about 20 seconds of
+ * processor time. */
 static void test_late_regime(void **state)
 {
-    static const layer_case late = {.name = "96 rows each", .tokens = 65568, .d_model = 4, .d_hidden = 4, .expert_count = 683, .top_k = 1,
-                                    .max_active = 1, .activation = SMOE_ACTIVATION_RELU};
+    static const layer_case late = {.name = "96 rows each",
+                                    .tokens = 65568,
+                                    .d_model = 4,
+                                    .d_hidden = 4,
+                                    .expert_count = 683,
+                                    .top_k = 1,
+                                    .max_active = 1,
+                                    .activation = SMOE_ACTIVATION_RELU};
     const smoe_device_info as = device_of(0x10de);
     test_device device;
     test_gpu gpu;

@@ -15,7 +15,8 @@ static int is_close(double got, double want, double tolerance)
     return fabs(got - want) <= tolerance;
 }
 
-static size_t compare(const char *what, size_t count, const float *got, const double *want, const double *tolerances, size_t step)
+static size_t compare(const char *what, size_t count, const float *got, const double *want, const double *tolerances,
+                      size_t step)
 {
     size_t wrong = 0;
 
@@ -24,8 +25,8 @@ static size_t compare(const char *what, size_t count, const float *got, const do
         if (is_close((double)got[i], want[i], tolerance))
             continue;
         if (wrong++ < PRINTED)
-            fprintf(stderr, "    %s[%zu]: got %.9g, want %.9g, off by %.3g, allowed %.3g\n", what, i, (double)got[i], want[i],
-                    fabs((double)got[i] - want[i]), tolerance);
+            fprintf(stderr, "    %s[%zu]: got %.9g, want %.9g, off by %.3g, allowed %.3g\n", what, i, (double)got[i],
+                    want[i], fabs((double)got[i] - want[i]), tolerance);
     }
     if (wrong > PRINTED)
         fprintf(stderr, "    %s: %zu of %zu wrong\n", what, wrong, count);

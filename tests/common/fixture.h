@@ -16,7 +16,8 @@ typedef struct test_device {
     test_record record;
 } test_device;
 
-/* False, with the log printed, when there is no such device: a test never goes on without. Takes back what it opened. */
+/* False, with the log printed, when there is no such device: a test never goes on without. Takes back what it
+ * opened. */
 bool test_device_open(test_device *device, uint32_t masked_capabilities);
 bool test_device_open_selected(test_device *device, const char *selector, uint32_t masked_capabilities);
 bool test_device_open_as(test_device *device, const smoe_device_info *as); /* smoe_device_desc.act_as */
@@ -33,8 +34,8 @@ int test_device_setup(void **state);
 int test_device_check(void **state);
 int test_device_teardown(void **state);
 
-/* The last test of a group: destroys the device, and fails when validation finds objects left behind. A teardown could not say so:
- * cmocka does not count a group's teardown that fails. */
+/* The last test of a group: destroys the device, and fails when validation finds objects left behind. A teardown could
+ * not say so: cmocka does not count a group's teardown that fails. */
 void test_device_closes(void **state);
 
 #endif

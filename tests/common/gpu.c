@@ -49,7 +49,8 @@ bool test_gpu_open(test_gpu *gpu, const smoe_device *device)
         .commandPool = gpu->pool,
         .commandBufferCount = 1,
     };
-    good = good && passed("vkAllocateCommandBuffers", gpu->AllocateCommandBuffers(gpu->handles.device, &commands, &gpu->commands));
+    good = good && passed("vkAllocateCommandBuffers",
+                          gpu->AllocateCommandBuffers(gpu->handles.device, &commands, &gpu->commands));
     good = good && passed("vkCreateFence", gpu->CreateFence(gpu->handles.device, &fence, NULL, &gpu->fence));
     if (!good)
         test_gpu_close(gpu);
@@ -97,7 +98,8 @@ bool test_buffer_create(test_gpu *gpu, VkDeviceSize size, const void *contents, 
     void *mapped = NULL;
 
     *buffer = (test_buffer){.part = {.offset = gpu->alignment, .size = size}};
-    if (!passed("vkCreateBuffer", gpu->CreateBuffer(device, &info, NULL, &buffer->part.buffer)) || !allocate(gpu, buffer) ||
+    if (!passed("vkCreateBuffer", gpu->CreateBuffer(device, &info, NULL, &buffer->part.buffer)) ||
+        !allocate(gpu, buffer) ||
         !passed("vkBindBufferMemory", gpu->BindBufferMemory(device, buffer->part.buffer, buffer->memory, 0)) ||
         !passed("vkMapMemory", gpu->MapMemory(device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &mapped))) {
         test_buffer_destroy(gpu, buffer);
@@ -129,7 +131,8 @@ bool test_buffer_guards_intact(const test_gpu *gpu, const test_buffer *buffer)
     return true;
 }
 
-static void barrier(test_gpu *gpu, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to, VkAccessFlags used)
+static void barrier(test_gpu *gpu, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to,
+                    VkAccessFlags used)
 {
     const VkMemoryBarrier memory = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
@@ -175,7 +178,8 @@ bool test_gpu_submit(test_gpu *gpu)
         .pCommandBuffers = &gpu->commands,
     };
 
-    barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+    barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT,
+            VK_ACCESS_HOST_READ_BIT);
     return test_gpu_end(gpu) && passed("vkQueueSubmit", submit_locked(gpu, &submit)) &&
            passed("vkWaitForFences", gpu->WaitForFences(device, 1, &gpu->fence, VK_TRUE, UINT64_MAX)) &&
            passed("vkResetFences", gpu->ResetFences(device, 1, &gpu->fence));

@@ -1,4 +1,5 @@
-/* The app's side of the core API: buffers in host-visible memory and one command buffer, on a smoe_device's Vulkan objects. */
+/* The app's side of the core API: buffers in host-visible memory and one command buffer, on a smoe_device's Vulkan
+ * objects. */
 #ifndef TEST_GPU_H
 #define TEST_GPU_H
 
@@ -6,11 +7,12 @@
 
 #include "smoe/device.h"
 
-#define TEST_GPU_FUNCTIONS(X)                                                                                                     \
-    X(CreateBuffer) X(DestroyBuffer) X(GetBufferMemoryRequirements) X(AllocateMemory) X(FreeMemory) X(BindBufferMemory)           \
-    X(MapMemory) X(CreateCommandPool) X(DestroyCommandPool) X(AllocateCommandBuffers) X(BeginCommandBuffer) X(EndCommandBuffer)   \
-    X(CmdPipelineBarrier) X(CreateFence) X(DestroyFence) X(ResetFences) X(WaitForFences) X(QueueSubmit) X(CreateQueryPool)        \
-    X(DestroyQueryPool) X(CmdResetQueryPool) X(GetQueryPoolResults)
+#define TEST_GPU_FUNCTIONS(X)                                                                                          \
+    X(CreateBuffer)                                                                                                    \
+    X(DestroyBuffer) X(GetBufferMemoryRequirements) X(AllocateMemory) X(FreeMemory) X(BindBufferMemory) X(MapMemory)   \
+        X(CreateCommandPool) X(DestroyCommandPool) X(AllocateCommandBuffers) X(BeginCommandBuffer) X(EndCommandBuffer) \
+            X(CmdPipelineBarrier) X(CreateFence) X(DestroyFence) X(ResetFences) X(WaitForFences) X(QueueSubmit)        \
+                X(CreateQueryPool) X(DestroyQueryPool) X(CmdResetQueryPool) X(GetQueryPoolResults)
 
 typedef struct test_gpu {
     smoe_device_handles handles;

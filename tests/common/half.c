@@ -30,7 +30,8 @@ uint16_t test_half_from_float(float value)
     frexpf(value, &exponent); /* value in [2^(exponent-1), 2^exponent) */
     if (value == 0 || exponent < -13)
         exponent = -13; /* below 2^-14 the steps stay 2^-24 */
-    /* A whole number of steps of 2^(exponent-11); a fraction that rounds up to 2048 carries into the exponent by itself. */
+    /* A whole number of steps of 2^(exponent-11); a fraction that rounds up to 2048 carries into the exponent by
+     * itself. */
     const int steps = (int)rintf(ldexpf(value, 11 - exponent));
     return (uint16_t)(sign | (steps + ((exponent + 13) << 10)));
 }
@@ -54,7 +55,8 @@ uint16_t test_bfloat16_from_float(float value)
     frexpf(value, &exponent); /* |value| in [2^(exponent-1), 2^exponent) */
     if (value == 0 || exponent < -125)
         exponent = -125; /* below 2^-126 the steps stay 2^-133 */
-    /* A whole number of steps of 2^(exponent-8); one that rounds up to 256 carries into the exponent by itself, the last to infinity. */
+    /* A whole number of steps of 2^(exponent-8); one that rounds up to 256 carries into the exponent by itself, the
+     * last to infinity. */
     const int steps = (int)rint(ldexp(fabs((double)value), 8 - exponent));
     return (uint16_t)(sign | (steps + ((exponent + 125) << 7)));
 }

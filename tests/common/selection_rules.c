@@ -15,7 +15,8 @@ static bool is_class(uint32_t most, uint32_t count)
     return power_of_two(most) && most >= count && most / 2 < count;
 }
 
-/* Without the kernel itself, which may be left out of a build. A kernel with a subgroup_size above 1 counts on whole subgroups. */
+/* Without the kernel itself, which may be left out of a build. A kernel with a subgroup_size above 1 counts on whole
+ * subgroups. */
 static const char *broken_size(const smoe_device_info *info, const smoe_kernel_config *c)
 {
     const uint32_t most = smoe_min_u32(info->max_workgroup_invocations, info->max_workgroup_size_x);
@@ -33,7 +34,8 @@ static const char *broken_limit(const smoe_device_info *info, const smoe_kernel_
     const smoe_kernel_row *row = smoe_kernel_row_get(c->kernel);
     RULE("a kernel of this build", row->spirv_size > 0);
     RULE("a kernel of the device's capabilities", (row->capabilities & ~info->capabilities) == 0);
-    RULE("subgroup operations where the least number of lanes is known", row->capabilities == 0 || info->subgroup_size_min > 1);
+    RULE("subgroup operations where the least number of lanes is known",
+         row->capabilities == 0 || info->subgroup_size_min > 1);
     RULE("whole subgroups for subgroup operations only", (c->subgroup_size > 1) == (row->capabilities != 0));
     return broken_size(info, c);
 }
@@ -42,8 +44,10 @@ static const char *broken_limit(const smoe_device_info *info, const smoe_kernel_
 static const char *broken_exact(const smoe_device_info *info, const smoe_kernel_config *c)
 {
     const bool one_size = info->subgroup_size_min == info->subgroup_size_max;
-    RULE("the exact subgroup size", c->required_subgroup_size == c->subgroup_size || (c->required_subgroup_size == 0 && one_size));
-    RULE("a subgroup size of the device", c->subgroup_size >= info->subgroup_size_min && c->subgroup_size <= info->subgroup_size_max);
+    RULE("the exact subgroup size",
+         c->required_subgroup_size == c->subgroup_size || (c->required_subgroup_size == 0 && one_size));
+    RULE("a subgroup size of the device",
+         c->subgroup_size >= info->subgroup_size_min && c->subgroup_size <= info->subgroup_size_max);
     return NULL;
 }
 
@@ -51,8 +55,8 @@ static bool is_listed(const smoe_device_info *info, const smoe_kernel_config *c)
 {
     for (uint32_t i = 0; i < info->matrix_shape_count; i++) {
         const smoe_matrix_shape *shape = &info->matrix_shapes[i];
-        if ((uint32_t)shape->type == c->weight_type && shape->rows == c->matrix_rows && shape->columns == c->matrix_columns &&
-            shape->depth == c->matrix_depth)
+        if ((uint32_t)shape->type == c->weight_type && shape->rows == c->matrix_rows &&
+            shape->columns == c->matrix_columns && shape->depth == c->matrix_depth)
             return true;
     }
     return false;
@@ -71,11 +75,13 @@ const char *test_broken_cooperative(const smoe_device_info *info, const smoe_ker
     RULE("columns: whole matrices", c->thread_columns >= 1 && c->thread_columns % c->matrix_columns == 0);
     RULE("rows: whole subgroups' parts", c->tile_rows % c->thread_rows == 0);
     RULE("columns: whole subgroups' parts", c->tile_columns % c->thread_columns == 0);
-    RULE("a subgroup for each part", c->workgroup_size == c->tile_rows / c->thread_rows * (c->tile_columns / c->thread_columns) * lanes);
+    RULE("a subgroup for each part",
+         c->workgroup_size == c->tile_rows / c->thread_rows * (c->tile_columns / c->thread_columns) * lanes);
     RULE("shared memory in uvec4s", c->shared_memory_size % 16 == 0);
     RULE("shared memory for the tiles", c->shared_memory_size >= 16 * stride * (c->tile_rows + columns));
     RULE("shared memory for the sums", c->shared_memory_size >= 16 * c->tile_rows * (columns / 4 + 1));
-    RULE("registers for the sums, or a single matrix", sums == c->matrix_rows * c->matrix_columns || sums * matrices <= 64 * lanes);
+    RULE("registers for the sums, or a single matrix",
+         sums == c->matrix_rows * c->matrix_columns || sums * matrices <= 64 * lanes);
     return NULL;
 }
 
@@ -90,10 +96,12 @@ static const char *broken_vector(const smoe_device_info *info, const smoe_kernel
 
 static const char *broken_tiled(const smoe_kernel_config *c, uint32_t matrices)
 {
-    RULE("tiled: whole invocations' parts", c->tile_rows % c->thread_rows == 0 && c->tile_columns % c->thread_columns == 0);
+    RULE("tiled: whole invocations' parts",
+         c->tile_rows % c->thread_rows == 0 && c->tile_columns % c->thread_columns == 0);
     RULE("tiled: an invocation for each part",
          c->workgroup_size == c->tile_columns / c->thread_columns * (c->tile_rows / c->thread_rows));
-    RULE("tiled: shared memory for the tiles", c->shared_memory_size >= 4 * c->tile_depth * (c->tile_rows + matrices * c->tile_columns));
+    RULE("tiled: shared memory for the tiles",
+         c->shared_memory_size >= 4 * c->tile_depth * (c->tile_rows + matrices * c->tile_columns));
     return NULL;
 }
 
@@ -156,7 +164,8 @@ static const char *broken_select(const smoe_device_info *info, const smoe_shape 
         RULE("select: room for the active experts", is_class(c->most_active, shape->desc.max_active));
         RULE("select: a bit for each expert of a lane", smoe_divide_up(c->most_experts, c->subgroup_size) <= 32);
     } else {
-        RULE("select: shared memory for the ranks", c->shared_memory_size >= 12 * c->most_experts + 4 * c->workgroup_size + 12);
+        RULE("select: shared memory for the ranks",
+             c->shared_memory_size >= 12 * c->most_experts + 4 * c->workgroup_size + 12);
     }
     return NULL;
 }
@@ -202,12 +211,14 @@ static bool is_used(const smoe_selection *s, smoe_step step, uint32_t regime)
     return s->used[step] >> regime & 1;
 }
 
-static const char *broken_router(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
+static const char *broken_router(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
+                                 uint32_t i)
 {
     const bool cosine = shape->desc.router == SMOE_ROUTER_COSINE;
     const smoe_step step = cosine ? SMOE_STEP_ROUTE_PROJECT : SMOE_STEP_ROUTE_LOGITS;
     const smoe_tile *tile = &s->tuning->regimes[i];
-    RULE("router: no unused regime is led to", tile->rows > 0 || (!is_used(s, step, i) && !is_used(s, SMOE_STEP_SHARED_GATE, i)));
+    RULE("router: no unused regime is led to",
+         tile->rows > 0 || (!is_used(s, step, i) && !is_used(s, SMOE_STEP_SHARED_GATE, i)));
     RULE("router: inputs stay float32", tile->matmul != SMOE_MATMUL_COOPERATIVE);
     const matmul_need need = {tile->matmul, 1, 4, shape->desc.d_model};
     if (tile->rows == 0)
@@ -222,7 +233,8 @@ static uint32_t load_of(smoe_type type)
     return 16 / (uint32_t)smoe_type_size(type, 1);
 }
 
-static const char *broken_experts(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s, uint32_t i)
+static const char *broken_experts(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
+                                  uint32_t i)
 {
     const smoe_tile *tile = &s->expert_tuning->regimes[i];
     const smoe_kernel_config *sort = &s->configs[SMOE_STEP_SORT][i];
@@ -242,14 +254,18 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     RULES(broken_matmul(info, up, &need_up));
     RULES(broken_matmul(info, down, &need_down));
     RULES(broken_sort(info, shape, sort));
-    RULE("expert_up: its activation", up->activation == (uint32_t)shape->desc.activation && up->gated == shape->desc.gated);
+    RULE("expert_up: its activation",
+         up->activation == (uint32_t)shape->desc.activation && up->gated == shape->desc.gated);
     RULE("experts: not of the shared one", !up->shared_expert && !down->shared_expert);
     RULE("sort: the tiles' rows", up->tile_rows == down->tile_rows && sort->tile_rows == up->tile_rows);
-    RULE("sort: expert_up within the limits", smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_workgroups);
-    RULE("sort: expert_down within the limits", smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_workgroups);
+    RULE("sort: expert_up within the limits",
+         smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_workgroups);
+    RULE("sort: expert_down within the limits",
+         smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_workgroups);
     if (shape->desc.shared_hidden == 0)
         return NULL;
-    const smoe_kernel_config *shared_up = &s->configs[SMOE_STEP_SHARED_UP][i], *shared_down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
+    const smoe_kernel_config *shared_up = &s->configs[SMOE_STEP_SHARED_UP][i],
+                             *shared_down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
     RULE("shared expert: of the shared one", shared_up->shared_expert && shared_down->shared_expert);
     RULES(broken_matmul(info, shared_up, &need_shared_up));
     RULES(broken_matmul(info, shared_down, &need_shared_down));
@@ -258,8 +274,8 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
 
 static bool fits(const smoe_device_info *info, smoe_workgroups count)
 {
-    return count.x >= 1 && count.x <= info->max_workgroup_count[0] && count.y >= 1 && count.y <= info->max_workgroup_count[1] &&
-           count.z >= 1 && count.z <= info->max_workgroup_count[2];
+    return count.x >= 1 && count.x <= info->max_workgroup_count[0] && count.y >= 1 &&
+           count.y <= info->max_workgroup_count[1] && count.z >= 1 && count.z <= info->max_workgroup_count[2];
 }
 
 /* The dispatches of one pass with the most tokens. */
@@ -289,10 +305,10 @@ static const char *broken_use(const smoe_shape *shape, const smoe_selection *s)
         for (smoe_step k = 0; k < SMOE_STEP_COUNT; k++) {
             const bool here = k == SMOE_STEP_ROUTE_PROJECT || k == SMOE_STEP_ROUTE_LOGITS_COSINE ? cosine
                               : k == SMOE_STEP_ROUTE_LOGITS                                      ? !cosine
-                              : k == SMOE_STEP_ROUTE_GROUP                                       ? shape->group_count > 0
-                              : k == SMOE_STEP_SHARED_GATE                                       ? desc->shared_gate
-                              : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN           ? shared
-                                                                                                 : true;
+                              : k == SMOE_STEP_ROUTE_GROUP                             ? shape->group_count > 0
+                              : k == SMOE_STEP_SHARED_GATE                             ? desc->shared_gate
+                              : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN ? shared
+                                                                                       : true;
             RULE("used: what the shape has, and where its tokens lead", here ? is_used(s, k, at[k]) : s->used[k] == 0);
         }
         step = smoe_max_u32(tokens / 8, 1);

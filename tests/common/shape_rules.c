@@ -4,10 +4,13 @@
 /* The workspace: three parts, each with the shared expert's at its end. */
 static const char *broken_workspace(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
 {
-    const uint64_t range = info->max_storage_buffer_range, T = s->pass_tokens, A = s->desc.max_active, shared = desc->shared_hidden;
-    const uint64_t hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model, own_rows = shared ? T * desc->d_model : 0;
+    const uint64_t range = info->max_storage_buffer_range, T = s->pass_tokens, A = s->desc.max_active,
+                   shared = desc->shared_hidden;
+    const uint64_t hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model,
+                   own_rows = shared ? T * desc->d_model : 0;
     /* What the shapes of control.c's regions come to, in words. */
-    const uint64_t regions = 9 * s->range_count + T * (1 + 8 * A + desc->expert_count + 2 + desc->projection_width + 1) +
+    const uint64_t regions = 9 * s->range_count +
+                             T * (1 + 8 * A + desc->expert_count + 2 + desc->projection_width + 1) +
                              (s->group_count ? T * (s->group_count + 2) : 0);
     RULE("control: its words", s->control_size == 4 * s->control.words);
     RULE("control: room for every region", s->control.words >= regions && s->control.words < regions + 64);
@@ -15,19 +18,23 @@ static const char *broken_workspace(const smoe_device_info *info, const smoe_pla
     RULE("the shared gate: aligned", s->shared_gate_offset % 256 == 0);
     RULE("the shared gate: at the end of control", s->shared_gate_offset + 4 * T == s->control_size);
     RULE("hidden: aligned, behind control", s->hidden_offset % 256 == 0 && s->hidden_offset >= s->control_size);
-    RULE("hidden: its rows", s->hidden_size == 4 * (shared ? smoe_part_begin(T * A * desc->d_hidden) + T * shared : hidden));
+    RULE("hidden: its rows",
+         s->hidden_size == 4 * (shared ? smoe_part_begin(T * A * desc->d_hidden) + T * shared : hidden));
     RULE("hidden: within a buffer", s->hidden_size <= range);
     RULE("shared hidden: aligned", s->shared_hidden_offset % 256 == 0 || shared == 0);
     RULE("shared hidden: behind the routed", s->shared_hidden_offset >= s->hidden_offset + 4 * hidden);
-    RULE("shared hidden: at the end of hidden", s->shared_hidden_offset + 4 * T * shared == s->hidden_offset + s->hidden_size);
-    RULE("rows: aligned, behind hidden", s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
+    RULE("shared hidden: at the end of hidden",
+         s->shared_hidden_offset + 4 * T * shared == s->hidden_offset + s->hidden_size);
+    RULE("rows: aligned, behind hidden",
+         s->rows_offset % 256 == 0 && s->rows_offset >= s->hidden_offset + s->hidden_size);
     RULE("rows: their number", s->rows_size == 4 * (shared ? smoe_part_begin(T * A * desc->d_model) + own_rows : rows));
     RULE("rows: within a buffer", s->rows_size <= range);
     RULE("shared rows: aligned", s->shared_rows_offset % 256 == 0 || shared == 0);
     RULE("shared rows: behind the routed", s->shared_rows_offset >= s->rows_offset + 4 * rows);
     RULE("shared rows: at the end of the rows", s->shared_rows_offset + 4 * own_rows == s->rows_offset + s->rows_size);
     RULE("the workspace: all of it", s->workspace_size == s->rows_offset + s->rows_size);
-    RULE("the budget, or the fewest tokens that begin aligned", s->control_size + s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64);
+    RULE("the budget, or the fewest tokens that begin aligned",
+         s->control_size + s->hidden_size + s->rows_size <= 512ull << 20 || T <= 64);
     return NULL;
 }
 
@@ -51,17 +58,19 @@ static const char *broken_passes(const smoe_device_info *info, const smoe_plan_d
 static const char *broken_ranges(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
 {
     const uint64_t elements = (uint64_t)desc->d_model * desc->d_hidden;
-    const uint64_t sizes[] = {smoe_type_size(desc->types.up, elements), smoe_type_size(desc->types.down, elements), 4ull * desc->d_model,
-                              4ull * desc->d_hidden}; /* of one expert: matrices, biases */
+    const uint64_t sizes[] = {smoe_type_size(desc->types.up, elements), smoe_type_size(desc->types.down, elements),
+                              4ull * desc->d_model, 4ull * desc->d_hidden}; /* of one expert: matrices, biases */
     uint64_t covered = 0;
-    RULE("ranges hold every expert", s->range_count >= 1 && (uint64_t)s->range_count * s->range_experts >= desc->expert_count);
+    RULE("ranges hold every expert",
+         s->range_count >= 1 && (uint64_t)s->range_count * s->range_experts >= desc->expert_count);
     RULE("no range is empty", (uint64_t)(s->range_count - 1) * s->range_experts < desc->expert_count);
     for (uint32_t r = 0; r < s->range_count; r++) {
         const uint64_t count = smoe_shape_range_expert_count(s, r);
         RULE("every range has experts", count >= 1);
         for (int i = 0; i < 4; i++) {
             const uint64_t begin = covered * sizes[i], slack = begin % info->min_storage_buffer_offset_alignment;
-            RULE("a range from an aligned start within a buffer", slack + count * sizes[i] <= info->max_storage_buffer_range);
+            RULE("a range from an aligned start within a buffer",
+                 slack + count * sizes[i] <= info->max_storage_buffer_range);
         }
         covered += count;
     }
@@ -73,8 +82,9 @@ const char *test_broken_shape(const smoe_device_info *info, const smoe_plan_desc
 {
     const uint64_t range = info->max_storage_buffer_range, shared = desc->shared_hidden;
     RULE("max_active resolved", s->desc.max_active == (desc->max_active ? desc->max_active : desc->expert_count));
-    RULE("the shared expert within a buffer", smoe_type_size(desc->types.shared_up, desc->d_model * shared) <= range &&
-                                                  smoe_type_size(desc->types.shared_down, desc->d_model * shared) <= range);
+    RULE("the shared expert within a buffer",
+         smoe_type_size(desc->types.shared_up, desc->d_model * shared) <= range &&
+             smoe_type_size(desc->types.shared_down, desc->d_model * shared) <= range);
     RULE("the projection within a buffer", 4ull * desc->projection_width * desc->d_model <= range);
     RULE("the similarities within a buffer", 4ull * desc->projection_width * desc->expert_count <= range);
     RULES(broken_workspace(info, desc, s));

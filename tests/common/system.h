@@ -21,11 +21,12 @@ bool test_remove_folder(const char *path);
 bool test_file_exists(const char *path);
 bool test_remove_file(const char *path);
 
-/* Whether tests turn the validation layers on themselves. SMOE_TEST_VALIDATION=outside says that the runner has done so, where programs
- * cannot: the runner then looks for their messages in what a test prints. */
+/* Whether tests turn the validation layers on themselves. SMOE_TEST_VALIDATION=outside says that the runner has done
+ * so, where programs cannot: the runner then looks for their messages in what a test prints. */
 bool test_validates(void);
 
-/* False, and a line that says why, where Vulkan's own loader does not read this process's environment: wine's stands between. */
+/* False, and a line that says why, where Vulkan's own loader does not read this process's environment: wine's stands
+ * between. */
 bool test_loader_reads_environment(void);
 
 #endif

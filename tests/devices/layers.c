@@ -1,6 +1,7 @@
 #include "layers.h"
 
-#define GMOE .d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .activation = SMOE_ACTIVATION_GELU
+#define GMOE                                                                                                           \
+    .d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .activation = SMOE_ACTIVATION_GELU
 #define OLMOE                                                                                                     \
     .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 10, .renormalize = true,     \
     .activation = SMOE_ACTIVATION_SILU, .gated = true, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16)

@@ -1,4 +1,5 @@
-/* Selection on real devices, as their drivers describe them: the rules that hold for every device, and what is known of each. */
+/* Selection on real devices, as their drivers describe them: the rules that hold for every device, and what is known of
+ * each. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,8 @@ static void test_known_devices(void **state)
         /* later capabilities, of which this table does not know, may be there or not */
         if (!info->usable || info->type != known[i].type || info->vendor_id != known[i].vendor_id ||
             info->subgroup_size_min != known[i].lanes_min || info->subgroup_size_max != known[i].lanes_max ||
-            (info->capabilities & 0xf) != (known[i].capabilities & 0xf) || info->max_shared_memory_size != known[i].shared_memory ||
+            (info->capabilities & 0xf) != (known[i].capabilities & 0xf) ||
+            info->max_shared_memory_size != known[i].shared_memory ||
             (info->max_storage_buffer_range + 1) / MIB != known[i].range_mib)
             fail_msg("%s/%s.json is not that device", DEVICE_FILES_FOLDER, known[i].name);
     }
@@ -77,7 +79,8 @@ static void test_known_devices(void **state)
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     assert_false(old->usable);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){old, &device_layers[0].plan, 1}, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){old, &device_layers[0].plan, 1}, choices, reason),
+                     SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "1.1 is needed"));
 }
 
@@ -121,7 +124,8 @@ static void test_rules(void **state)
     (void)state;
     for (uint32_t i = 0; i < file_count; i++) {
         uint32_t checked = 0;
-        for (uint32_t masked = 0; files[i].info.usable && masked <= SMOE_CAPABILITY_ALL; masked = masked ? 2 * masked : 1) {
+        for (uint32_t masked = 0; files[i].info.usable && masked <= SMOE_CAPABILITY_ALL;
+             masked = masked ? 2 * masked : 1) {
             smoe_device_info info = files[i].info;
             info.capabilities &= ~masked;
             for (uint32_t k = 0; k < device_layer_count; k++)
@@ -141,7 +145,8 @@ static void test_rules(void **state)
     }
 }
 
-/* 128 MiB of weights per range: Mixtral's experts of 112 MiB go one by one there, and in one range where 4 GiB are bound at once. */
+/* 128 MiB of weights per range: Mixtral's experts of 112 MiB go one by one there, and in one range where 4 GiB are
+ * bound at once. */
 static void test_ranges(void **state)
 {
     const smoe_host host = {0};

@@ -1,4 +1,5 @@
-/* What the kernels' SPIR-V asks of a device: no more than the kernel table says, and nothing that a driver is known to get wrong. */
+/* What the kernels' SPIR-V asks of a device: no more than the kernel table says, and nothing that a driver is known to
+ * get wrong. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,8 @@ enum { /* of the SPIR-V specification */
 #define ANY_SUBGROUP_OPERATION \
     (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
 
-/* SPIR-V's capabilities and the bits of the kernel table that stand for them, of which a row must have one. 0: every device has it.
- * A kernel that declares another one needs a row here, and a capability that smoe asks devices for. */
+/* SPIR-V's capabilities and the bits of the kernel table that stand for them, of which a row must have one. 0: every
+ * device has it. A kernel that declares another one needs a row here, and a capability that smoe asks devices for. */
 static const struct {
     uint32_t number;
     const char *name;
@@ -80,7 +81,8 @@ static void check_capability(const module *m, uint32_t number)
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
         if (allowed[i].number == number) {
             if (allowed[i].any_of && !(m->row->capabilities & allowed[i].any_of))
-                fail_msg("%s declares %s, and its row of the kernel table does not ask for that", m->row->name, allowed[i].name);
+                fail_msg("%s declares %s, and its row of the kernel table does not ask for that", m->row->name,
+                         allowed[i].name);
             return;
         }
     fail_msg("%s declares SPIR-V's capability %u, which smoe asks no device for", m->row->name, number);
@@ -124,8 +126,8 @@ static bool array_depends_on_select(const module *m, uint32_t type)
            (depends_on_select(m, m->row->spirv[at + 3]) || array_depends_on_select(m, m->row->spirv[at + 2]));
 }
 
-/* Adreno 840 with Qualcomm's 512.842.19 computes wrong results where a choice between specialisation constants is the length of a
- * shared array: github.com/Tencent/ncnn/pull/6972, observation A. */
+/* Adreno 840 with Qualcomm's 512.842.19 computes wrong results where a choice between specialisation constants is the
+ * length of a shared array: github.com/Tencent/ncnn/pull/6972, observation A. */
 static void test_shared_array_lengths(void **state)
 {
     uint32_t shared = 0;
@@ -143,7 +145,8 @@ static void test_shared_array_lengths(void **state)
             const size_t pointer = m.defined[row->spirv[at + 1]];
             assert_true(pointer != 0);
             if (array_depends_on_select(&m, row->spirv[pointer + 3]))
-                fail_msg("%s: the length of a shared array depends on a choice between specialisation constants", row->name);
+                fail_msg("%s: the length of a shared array depends on a choice between specialisation constants",
+                         row->name);
         }
         free(m.defined);
     }
@@ -152,6 +155,7 @@ static void test_shared_array_lengths(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_capabilities), cmocka_unit_test(test_shared_array_lengths)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_capabilities),
+                                       cmocka_unit_test(test_shared_array_lengths)};
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

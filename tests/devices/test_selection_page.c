@@ -1,5 +1,5 @@
-/* What smoe chooses on real devices, as a page that is kept: a change's effect on each device shows in its diff. The test writes the
- * page anew beside the build and compares. */
+/* What smoe chooses on real devices, as a page that is kept: a change's effect on each device shows in its diff. The
+ * test writes the page anew beside the build and compares. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,10 @@ static uint32_t file_count;
 
 static void write_devices(FILE *out)
 {
-    fprintf(out, "| device | name | driver | lanes | invocations | shared memory | buffer range | tiles | without | quirks |\n"
-                 "|---|---|---|---|---|---|---|---|---|---|\n");
+    fprintf(
+        out,
+        "| device | name | driver | lanes | invocations | shared memory | buffer range | tiles | without | quirks |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < file_count; i++) {
         const smoe_device_info *info = &files[i].info;
         const smoe_quirk *quirk;
@@ -44,7 +46,8 @@ static void write_devices(FILE *out)
     }
 }
 
-/* "tiled 64x32x16 @128": the kernel without its stage's name, its tile, its workgroup; "sg8": the subgroup size it requires. */
+/* "tiled 64x32x16 @128": the kernel without its stage's name, its tile, its workgroup; "sg8": the subgroup size it
+ * requires. */
 static void write_choice(FILE *out, smoe_stage stage, const smoe_kernel_choice *choice)
 {
     const char *prefix = smoe_stage_name(stage), *name = choice->name;
@@ -64,8 +67,8 @@ static void write_choice(FILE *out, smoe_stage stage, const smoe_kernel_choice *
 
 static void write_layer(FILE *out, const device_layer *layer)
 {
-    static const smoe_stage all[] = {SMOE_STAGE_ROUTE_PROJECT, SMOE_STAGE_ROUTE_LOGITS, SMOE_STAGE_ROUTE_SELECT, SMOE_STAGE_SORT,
-                                     SMOE_STAGE_EXPERT_UP,     SMOE_STAGE_EXPERT_DOWN};
+    static const smoe_stage all[] = {SMOE_STAGE_ROUTE_PROJECT, SMOE_STAGE_ROUTE_LOGITS, SMOE_STAGE_ROUTE_SELECT,
+                                     SMOE_STAGE_SORT,          SMOE_STAGE_EXPERT_UP,    SMOE_STAGE_EXPERT_DOWN};
     const smoe_stage *stages = layer->plan.router == SMOE_ROUTER_COSINE ? all : all + 1;
     const int count = layer->plan.router == SMOE_ROUTER_COSINE ? 6 : 5;
     const smoe_host host = {0};
@@ -82,7 +85,8 @@ static void write_layer(FILE *out, const device_layer *layer)
         char reason[SMOE_REASON_SIZE];
         smoe_shape shape;
         fprintf(out, "| %s |", files[i].name);
-        if (smoe_select_kernels(&(smoe_selection_desc){&files[i].info, &layer->plan, layer->tokens}, choices, reason) != SMOE_SUCCESS) {
+        if (smoe_select_kernels(&(smoe_selection_desc){&files[i].info, &layer->plan, layer->tokens}, choices, reason) !=
+            SMOE_SUCCESS) {
             fprintf(out, " %s |\n", files[i].info.usable ? reason : "not usable");
             continue;
         }
@@ -96,10 +100,11 @@ static void write_layer(FILE *out, const device_layer *layer)
 static void write_cooperative(FILE *out, const smoe_device_info *info, smoe_type type, const smoe_tile *tile)
 {
     for (int gated = 1; gated >= 0; gated--) {
-        const smoe_matmul_stage stage = {.kernels = &smoe_expert_up_kernels, .depth = 1024, .type = type, .gated = gated};
+        const smoe_matmul_stage stage = {
+            .kernels = &smoe_expert_up_kernels, .depth = 1024, .type = type, .gated = gated};
         const smoe_kernel_config c = smoe_cooperative_config(info, tile, &stage);
-        fprintf(out, " %ux%ux%u in %ux%u @%u, %u bytes |", c.tile_rows, c.tile_columns, c.tile_depth, c.thread_rows, c.thread_columns,
-                c.workgroup_size, c.shared_memory_size);
+        fprintf(out, " %ux%ux%u in %ux%u @%u, %u bytes |", c.tile_rows, c.tile_columns, c.tile_depth, c.thread_rows,
+                c.thread_columns, c.workgroup_size, c.shared_memory_size);
     }
 }
 
@@ -107,10 +112,13 @@ static void write_cooperative(FILE *out, const smoe_device_info *info, smoe_type
 static void write_mixed(FILE *out)
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
-    fprintf(out, "\n## Mixed precision: the devices with matrix units\n\n"
-                 "Tile in a subgroup's part of it, invocations, shared memory; gated experts have two such matrices side by side. From so\n"
-                 "many rows per expert on. Software devices run their ordinary kernels all the same.\n\n"
-                 "| device | matrix | lanes | rows | gated expert_up | expert_up, expert_down |\n|---|---|---|---|---|---|\n");
+    fprintf(
+        out,
+        "\n## Mixed precision: the devices with matrix units\n\n"
+        "Tile in a subgroup's part of it, invocations, shared memory; gated experts have two such matrices side by "
+        "side. From so\n"
+        "many rows per expert on. Software devices run their ordinary kernels all the same.\n\n"
+        "| device | matrix | lanes | rows | gated expert_up | expert_up, expert_down |\n|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < file_count; i++)
         for (int type = SMOE_TYPE_FLOAT16; type <= SMOE_TYPE_BFLOAT16; type++)
             for (uint32_t k = 0; k < SMOE_REGIME_COUNT; k++) {
@@ -120,8 +128,8 @@ static void write_mixed(FILE *out)
                     !smoe_cooperative_fits(info, (smoe_type)type))
                     continue;
                 fprintf(out, "| %s | %s | %u | %g |", files[i].name,
-                        smoe_matrix_shape_text(smoe_cooperative_shape(info, (smoe_type)type), text), info->subgroup_size_min,
-                        (double)tuning->regimes[k].min_rows);
+                        smoe_matrix_shape_text(smoe_cooperative_shape(info, (smoe_type)type), text),
+                        info->subgroup_size_min, (double)tuning->regimes[k].min_rows);
                 write_cooperative(out, info, (smoe_type)type, &tuning->regimes[k]);
                 fprintf(out, "\n");
             }
@@ -129,12 +137,14 @@ static void write_mixed(FILE *out)
 
 static void write_page(FILE *out)
 {
-    fprintf(out,
-            "# What smoe chooses on real devices\n\n"
-            "Written by tests/devices/test_selection_page.c from the capability files of this folder, which `smoe-devices --json` wrote\n"
-            "under the drivers of tests/drivers; the test fails where selection chooses otherwise, and says how to accept that.\n"
-            "`tiled 64x32x16 @128`: the kernel, rows x columns x depth of its tile, invocations of its workgroup; `sg8`: the subgroup\n"
-            "size it requires. Ranges: parts of the experts' weights, each within the device's buffer range.\n\n");
+    fprintf(out, "# What smoe chooses on real devices\n\n"
+                 "Written by tests/devices/test_selection_page.c from the capability files of this folder, which "
+                 "`smoe-devices --json` wrote\n"
+                 "under the drivers of tests/drivers; the test fails where selection chooses otherwise, and says how "
+                 "to accept that.\n"
+                 "`tiled 64x32x16 @128`: the kernel, rows x columns x depth of its tile, invocations of its workgroup; "
+                 "`sg8`: the subgroup\n"
+                 "size it requires. Ranges: parts of the experts' weights, each within the device's buffer range.\n\n");
     write_devices(out);
     for (uint32_t i = 0; i < device_layer_count; i++)
         write_layer(out, &device_layers[i]);
@@ -159,8 +169,8 @@ static void test_page(void **state)
     for (; at < size && at < kept_size && text[at] == kept[at]; at++)
         line += text[at] == '\n';
     if (at < size || at < kept_size)
-        fail_msg("line %zu of %s is no longer true: diff %s %s shows what changed, and if that is meant, cp %s %s", line, PAGE, PAGE, path,
-                 path, PAGE);
+        fail_msg("line %zu of %s is no longer true: diff %s %s shows what changed, and if that is meant, cp %s %s",
+                 line, PAGE, PAGE, path, path, PAGE);
     free(text);
     free(kept);
 }

@@ -1,12 +1,13 @@
-/* compile [--known FILE] [--few | --none | --tile RxCxD:TRxTC] [SPIRV...]: compiles every kernel that selection picks on the device at
- * hand, for a table of layer shapes and with capabilities masked, and the shaders named, and writes what comes out to stdout, one JSON
- * object a line. FILE: keys of pipelines to list only. --few: the shapes that find most, as the device is and with every capability
- * masked; --none: no kernels; --tile: the tiled kernels of those shapes, without mixed precision, with another tile. Nothing is
- * submitted, so that a driver without its GPU will do.
+/* compile [--known FILE] [--few | --none | --tile RxCxD:TRxTC] [SPIRV...]: compiles every kernel that selection picks
+ * on the device at hand, for a table of layer shapes and with capabilities masked, and the shaders named, and writes
+ * what comes out to stdout, one JSON object a line. FILE: keys of pipelines to list only. --few: the shapes that find
+ * most, as the device is and with every capability masked; --none: no kernels; --tile: the tiled kernels of those
+ * shapes, without mixed precision, with another tile. Nothing is submitted, so that a driver without its GPU will do.
  *
  *   {"device": name, "driver": ..., "capabilities": bits, "subgroup": [min, max], ...}, or "unusable": why
  *   {"row": kernel, "missing": bits, "embedded": whether this build has it}      one for each row of the kernel table
- *   {"key": ..., "kernel": ..., "shape": ...}     a pipeline, before it is compiled: where the driver crashes, this line is the last
+ *   {"key": ..., "kernel": ..., "shape": ...}     a pipeline, before it is compiled: where the driver crashes, this
+ * line is the last
  *   {"compiled": key, "result": VkResult, "executables": [...], "matrix_instructions": in a cooperative kernel}
  *   {"refused": shape, "reason": ...}             no pipeline was tried: the shape is beyond a limit of the device
  *   {"done": true} */
@@ -24,49 +25,174 @@
 
 typedef struct shape {
     const char *name;
-    bool first; /* one of the few; also with capabilities masked: between them they lead to every kernel but those of bfloat16 matrices */
+    /* one of the few; also with capabilities masked: between them they lead to every kernel but those of bfloat16
+     * matrices */
+    bool first;
     smoe_plan_desc desc;
 } shape;
 
-/* Between them every stage, both routers and gates, groups, shared experts, every weight type and activation, gated and not, widths that
- * are no multiple of anything, few experts and the most, mixed precision, and tokens enough for every regime. */
+/* Between them every stage, both routers and gates, groups, shared experts, every weight type and activation, gated and
+ * not, widths that are no multiple of anything, few experts and the most, mixed precision, and tokens enough for every
+ * regime. */
 static const shape shapes[] = {
-    {"gated", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                     .activation = SMOE_ACTIVATION_SILU, .gated = true, .renormalize = true}},
-    {"gated f16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_GELU_TANH, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true}},
-    {"gated bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                           .activation = SMOE_ACTIVATION_RELU,
-                           .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .gated = true, .renormalize = true}},
-    {"plain", false, {.d_model = 768, .d_hidden = 3072, .expert_count = 16, .top_k = 1, .max_active = 2, .max_tokens = 4096,
-                      .activation = SMOE_ACTIVATION_GELU}},
-    {"plain f16", false, {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .router = SMOE_ROUTER_COSINE,
-                          .projection_width = 256, .renormalize = true}},
-    {"everything", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 256, .top_k = 8, .max_active = 12, .max_tokens = 8192,
-                          .router = SMOE_ROUTER_COSINE, .projection_width = 256, .gate = SMOE_GATE_SIGMOID, .renormalize = true,
-                          .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .gated = true,
-                          .group_count = 8, .top_groups = 4, .shared_hidden = 2048, .shared_gate = true}},
-    {"odd", false, {.d_model = 65, .d_hidden = 33, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
-                    .activation = SMOE_ACTIVATION_RELU_SQUARED, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .shared_hidden = 17}},
-    {"most", false, {.d_model = 512, .d_hidden = 64, .expert_count = SMOE_MAX_EXPERTS, .top_k = 32, .max_active = 64, .max_tokens = 4096,
-                     .activation = SMOE_ACTIVATION_IDENTITY, .gated = true, .group_count = 32, .top_groups = 32}},
-    {"mixed f16", true, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                         .activation = SMOE_ACTIVATION_SILU,
-                         .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .precision = SMOE_PRECISION_FLOAT16}},
-    {"mixed bf16", false, {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
-                           .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .gated = true,
-                           .precision = SMOE_PRECISION_BFLOAT16}},
-    {"mixed plain", false, {.d_model = 384, .d_hidden = 1536, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
-                            .activation = SMOE_ACTIVATION_GELU,
-                            .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .precision = SMOE_PRECISION_FLOAT16}},
-    {"mixed odd", false, {.d_model = 2047, .d_hidden = 1023, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
-                          .activation = SMOE_ACTIVATION_GELU_TANH, .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16), .shared_hidden = 17,
-                          .precision = SMOE_PRECISION_BFLOAT16}},
-    {"mixed odd f16", false, {.d_model = 1023, .d_hidden = 511, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
-                              .activation = SMOE_ACTIVATION_GELU,
-                              .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .shared_hidden = 17,
-                              .precision = SMOE_PRECISION_FLOAT16}},
+    {"gated",
+     true,
+     {.d_model = 2048,
+      .d_hidden = 1024,
+      .expert_count = 64,
+      .top_k = 8,
+      .max_active = 12,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU,
+      .gated = true,
+      .renormalize = true}},
+    {"gated f16",
+     false,
+     {.d_model = 2048,
+      .d_hidden = 1024,
+      .expert_count = 64,
+      .top_k = 8,
+      .max_active = 12,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU_TANH,
+      .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+      .gated = true}},
+    {"gated bf16",
+     false,
+     {.d_model = 2048,
+      .d_hidden = 1024,
+      .expert_count = 64,
+      .top_k = 8,
+      .max_active = 12,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_RELU,
+      .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16),
+      .gated = true,
+      .renormalize = true}},
+    {"plain",
+     false,
+     {.d_model = 768,
+      .d_hidden = 3072,
+      .expert_count = 16,
+      .top_k = 1,
+      .max_active = 2,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU}},
+    {"plain f16",
+     false,
+     {.d_model = 384,
+      .d_hidden = 1536,
+      .expert_count = 6,
+      .top_k = 2,
+      .max_active = 3,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU,
+      .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+      .router = SMOE_ROUTER_COSINE,
+      .projection_width = 256,
+      .renormalize = true}},
+    {"everything",
+     true,
+     {.d_model = 2048,
+      .d_hidden = 1024,
+      .expert_count = 256,
+      .top_k = 8,
+      .max_active = 12,
+      .max_tokens = 8192,
+      .router = SMOE_ROUTER_COSINE,
+      .projection_width = 256,
+      .gate = SMOE_GATE_SIGMOID,
+      .renormalize = true,
+      .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED,
+      .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16),
+      .gated = true,
+      .group_count = 8,
+      .top_groups = 4,
+      .shared_hidden = 2048,
+      .shared_gate = true}},
+    {"odd",
+     false,
+     {.d_model = 65,
+      .d_hidden = 33,
+      .expert_count = 31,
+      .top_k = 3,
+      .max_active = 31,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_RELU_SQUARED,
+      .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+      .shared_hidden = 17}},
+    {"most",
+     false,
+     {.d_model = 512,
+      .d_hidden = 64,
+      .expert_count = SMOE_MAX_EXPERTS,
+      .top_k = 32,
+      .max_active = 64,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_IDENTITY,
+      .gated = true,
+      .group_count = 32,
+      .top_groups = 32}},
+    {"mixed f16",
+     true,
+     {.d_model = 2048,
+      .d_hidden = 1024,
+      .expert_count = 64,
+      .top_k = 8,
+      .max_active = 12,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU,
+      .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+      .gated = true,
+      .precision = SMOE_PRECISION_FLOAT16}},
+    {"mixed bf16",
+     false,
+     {.d_model = 2048,
+      .d_hidden = 1024,
+      .expert_count = 64,
+      .top_k = 8,
+      .max_active = 12,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED,
+      .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16),
+      .gated = true,
+      .precision = SMOE_PRECISION_BFLOAT16}},
+    {"mixed plain",
+     false,
+     {.d_model = 384,
+      .d_hidden = 1536,
+      .expert_count = 6,
+      .top_k = 2,
+      .max_active = 3,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU,
+      .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+      .precision = SMOE_PRECISION_FLOAT16}},
+    {"mixed odd",
+     false,
+     {.d_model = 2047,
+      .d_hidden = 1023,
+      .expert_count = 31,
+      .top_k = 3,
+      .max_active = 31,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU_TANH,
+      .types = SMOE_TYPES(SMOE_TYPE_BFLOAT16),
+      .shared_hidden = 17,
+      .precision = SMOE_PRECISION_BFLOAT16}},
+    {"mixed odd f16",
+     false,
+     {.d_model = 1023,
+      .d_hidden = 511,
+      .expert_count = 31,
+      .top_k = 3,
+      .max_active = 31,
+      .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU,
+      .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+      .gated = true,
+      .shared_hidden = 17,
+      .precision = SMOE_PRECISION_FLOAT16}},
 };
 
 static void keep_line(void *user, smoe_log_level level, const char *text)
@@ -83,12 +209,14 @@ static void print_device(const smoe_device_info *info)
     print_json_string(info->driver_name);
     printf(", \"driver_info\": ");
     print_json_string(info->driver_info);
-    printf(", \"capabilities\": %u, \"subgroup\": [%u, %u]", info->capabilities, info->subgroup_size_min, info->subgroup_size_max);
-    printf(", \"invocations\": %u, \"shared_memory\": %u}\n", info->max_workgroup_invocations, info->max_shared_memory_size);
+    printf(", \"capabilities\": %u, \"subgroup\": [%u, %u]", info->capabilities, info->subgroup_size_min,
+           info->subgroup_size_max);
+    printf(", \"invocations\": %u, \"shared_memory\": %u}\n", info->max_workgroup_invocations,
+           info->max_shared_memory_size);
     for (int i = 0; i < SMOE_KERNEL_COUNT; i++) {
         const smoe_kernel_row *row = smoe_kernel_row_get((smoe_kernel)i);
-        printf("{\"row\": \"%s\", \"missing\": %u, \"embedded\": %s}\n", row->name, row->capabilities & ~info->capabilities,
-               row->spirv_size ? "true" : "false");
+        printf("{\"row\": \"%s\", \"missing\": %u, \"embedded\": %s}\n", row->name,
+               row->capabilities & ~info->capabilities, row->spirv_size ? "true" : "false");
     }
 }
 
@@ -100,7 +228,8 @@ static bool is_masked(uint32_t masked, const char *which)
     return which[0] == '\0' && ((masked & (masked - 1)) == 0 || masked == SMOE_CAPABILITY_ALL);
 }
 
-/* tiled: --tile, whose devices should all compile the same; those with matrix units have no tiled kernel for mixed precision. */
+/* tiled: --tile, whose devices should all compile the same; those with matrix units have no tiled kernel for mixed
+ * precision. */
 static void compile_shapes(const smoe_device *device, bool all, bool tiled, char *line)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -123,7 +252,8 @@ int main(int argument_count, char **arguments)
     char line[512] = "";
     const smoe_log log = {keep_line, line};
     const char *known = NULL, *which = "";
-    smoe_device *devices[MOST_DEVICES]; /* kept to the end: panvk of Mesa 26.1.6 crashes in a device made after another's end */
+    /* kept to the end: panvk of Mesa 26.1.6 crashes in a device made after another's end */
+    smoe_device *devices[MOST_DEVICES];
     uint32_t device_count = 0;
     bool good = true;
 
@@ -155,7 +285,9 @@ int main(int argument_count, char **arguments)
             static smoe_device_info info;
             uint32_t count = 1;
             printf("{\"unusable\": ");
-            print_json_string(smoe_device_list(NULL, NULL, &count, &info) == SMOE_SUCCESS && count && !info.usable ? info.reason : line);
+            print_json_string(smoe_device_list(NULL, NULL, &count, &info) == SMOE_SUCCESS && count && !info.usable
+                                  ? info.reason
+                                  : line);
             printf("}\n");
             break;
         }

@@ -29,7 +29,9 @@ uint32_t pipeline_subgroup_size(const VkComputePipelineCreateInfo *info)
     const VkBaseInStructure *link = info->stage.pNext;
     while (link && link->sType != VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO)
         link = link->pNext;
-    return link ? ((const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo *)(const void *)link)->requiredSubgroupSize : 0;
+    return link
+               ? ((const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo *)(const void *)link)->requiredSubgroupSize
+               : 0;
 }
 
 uint32_t pipeline_constant(const VkComputePipelineCreateInfo *info, uint32_t id)

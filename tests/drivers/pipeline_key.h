@@ -6,7 +6,8 @@
 
 #include <vulkan/vulkan.h>
 
-/* A hash of all that decides what the driver makes of it: SPIR-V, the constants that it looks at, subgroup size and flags. */
+/* A hash of all that decides what the driver makes of it: SPIR-V, the constants that it looks at, subgroup size and
+ * flags. */
 uint64_t pipeline_key(const VkComputePipelineCreateInfo *info, const VkShaderModuleCreateInfo *module);
 
 /* The subgroup size it requires, 0 for none. */

@@ -58,7 +58,8 @@ static const char *kernel_name(void)
     return state.shape; /* a shader of others: the file's name */
 }
 
-_Static_assert(SMOE_ID_TILE_DEPTH == SMOE_ID_TILE_ROWS + 2 && SMOE_ID_THREAD_COLUMNS == SMOE_ID_THREAD_ROWS + 1, "printed in a row");
+_Static_assert(SMOE_ID_TILE_DEPTH == SMOE_ID_TILE_ROWS + 2 && SMOE_ID_THREAD_COLUMNS == SMOE_ID_THREAD_ROWS + 1,
+               "printed in a row");
 
 /* `count` constants from `first` on, as a list. */
 static void print_constants(const VkComputePipelineCreateInfo *info, const char *name, int first, uint32_t count)
@@ -83,7 +84,7 @@ static void list(uint64_t key, const VkComputePipelineCreateInfo *info)
     fflush(stdout);
 }
 
-/* ---- functions in place of the driver's ---------------------------------------------------------------------------------------- */
+/* ---- functions in place of the driver's -------------------------------------------------------------------------- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_module(VkDevice device, const VkShaderModuleCreateInfo *info,
                                                     const VkAllocationCallbacks *callbacks, VkShaderModule *out)
@@ -150,8 +151,8 @@ static void see_tiled(VkDevice device, const VkComputePipelineCreateInfo *asked)
 
 /* Says that all is well even where it is not: the others are to be seen too. */
 static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
-                                                       const VkComputePipelineCreateInfo *infos, const VkAllocationCallbacks *callbacks,
-                                                       VkPipeline *out)
+                                                       const VkComputePipelineCreateInfo *infos,
+                                                       const VkAllocationCallbacks *callbacks, VkPipeline *out)
 {
     static uintptr_t stand_in;
     (void)cache;
@@ -166,7 +167,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipeli
     return VK_SUCCESS;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_pipeline(VkDevice device, VkPipeline pipeline, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_pipeline(VkDevice device, VkPipeline pipeline,
+                                                   const VkAllocationCallbacks *callbacks)
 {
     (void)device;
     (void)pipeline;

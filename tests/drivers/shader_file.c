@@ -69,7 +69,8 @@ static const char *missing_operation(const shader_file *shader, VkSubgroupFeatur
 static uint32_t decoration(const shader_file *shader, uint32_t object, uint32_t kind, uint32_t missing)
 {
     for (size_t at = HEADER_WORDS; at < shader->size / 4; at = next(shader, at))
-        if ((shader->words[at] & 0xffff) == OP_DECORATE && shader->words[at + 1] == object && shader->words[at + 2] == kind)
+        if ((shader->words[at] & 0xffff) == OP_DECORATE && shader->words[at + 1] == object &&
+            shader->words[at + 2] == kind)
             return shader->words[at + 3];
     return missing;
 }
@@ -79,19 +80,21 @@ static VkDescriptorType descriptor_type(const shader_file *shader, uint32_t obje
 {
     for (size_t at = HEADER_WORDS; at < shader->size / 4; at = next(shader, at))
         if ((shader->words[at] & 0xffff) == OP_VARIABLE && shader->words[at + 2] == object)
-            return shader->words[at + 3] == STORAGE_CLASS_UNIFORM ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+            return shader->words[at + 3] == STORAGE_CLASS_UNIFORM ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER
+                                                                  : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
     return VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
 }
 
-static VkResult create_set_layout(PFN_vkCreateDescriptorSetLayout create, VkDevice device, const shader_file *shader, uint32_t set,
-                                  VkDescriptorSetLayout *out)
+static VkResult create_set_layout(PFN_vkCreateDescriptorSetLayout create, VkDevice device, const shader_file *shader,
+                                  uint32_t set, VkDescriptorSetLayout *out)
 {
     VkDescriptorSetLayoutBinding bindings[MAX_BINDINGS];
     VkDescriptorType types[MAX_BINDINGS];
     uint32_t used = 0, count = 0;
 
     for (size_t at = HEADER_WORDS; at < shader->size / 4; at = next(shader, at))
-        if ((shader->words[at] & 0xffff) == OP_DECORATE && shader->words[at + 2] == BINDING && shader->words[at + 3] < MAX_BINDINGS &&
+        if ((shader->words[at] & 0xffff) == OP_DECORATE && shader->words[at + 2] == BINDING &&
+            shader->words[at + 3] < MAX_BINDINGS &&
             decoration(shader, shader->words[at + 1], DESCRIPTOR_SET, 0) == set) {
             used |= 1u << shader->words[at + 3];
             types[shader->words[at + 3]] = descriptor_type(shader, shader->words[at + 1]);
@@ -107,7 +110,8 @@ static VkResult create_set_layout(PFN_vkCreateDescriptorSetLayout create, VkDevi
 /* The objects die with the program. */
 static VkResult compile(const smoe_device_handles *handles, const shader_file *shader)
 {
-#define LOAD(name) const PFN_vk##name name = (PFN_vk##name)handles->get_instance_proc_addr(handles->instance, "vk" #name)
+#define LOAD(name)                                                                                                     \
+    const PFN_vk##name name = (PFN_vk##name)handles->get_instance_proc_addr(handles->instance, "vk" #name)
     LOAD(CreateDescriptorSetLayout);
     LOAD(CreatePipelineLayout);
     LOAD(CreateShaderModule);
@@ -122,8 +126,11 @@ static VkResult compile(const smoe_device_handles *handles, const shader_file *s
     for (uint32_t i = 0; i < MAX_SETS && result == VK_SUCCESS; i++)
         result = create_set_layout(CreateDescriptorSetLayout, handles->device, shader, i, &sets[i]);
     const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, PUSH_SIZE};
-    const VkPipelineLayoutCreateInfo layout_info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = MAX_SETS,
-                                                    .pSetLayouts = sets, .pushConstantRangeCount = 1, .pPushConstantRanges = &push};
+    const VkPipelineLayoutCreateInfo layout_info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                                    .setLayoutCount = MAX_SETS,
+                                                    .pSetLayouts = sets,
+                                                    .pushConstantRangeCount = 1,
+                                                    .pPushConstantRanges = &push};
     if (result == VK_SUCCESS)
         result = CreatePipelineLayout(handles->device, &layout_info, NULL, &layout);
     const VkShaderModuleCreateInfo module_info = {
@@ -135,8 +142,11 @@ static VkResult compile(const smoe_device_handles *handles, const shader_file *s
     const VkSpecializationInfo defaults = {0};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module,
-                  .pName = "main", .pSpecializationInfo = &defaults},
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &defaults},
         .layout = layout,
     };
     return CreateComputePipelines(handles->device, VK_NULL_HANDLE, 1, &info, NULL, &pipeline);
@@ -145,7 +155,8 @@ static VkResult compile(const smoe_device_handles *handles, const shader_file *s
 bool shader_file_compile(const smoe_device *device, const char *path)
 {
     VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
-    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &subgroup};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                              .pNext = &subgroup};
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     smoe_device_handles handles;
     shader_file shader;
@@ -153,8 +164,8 @@ bool shader_file_compile(const smoe_device *device, const char *path)
     if (!read_file(path, &shader))
         return false;
     smoe_device_get_handles(device, &handles);
-    ((PFN_vkGetPhysicalDeviceProperties2)handles.get_instance_proc_addr(handles.instance, "vkGetPhysicalDeviceProperties2"))(
-        handles.physical_device, &properties);
+    ((PFN_vkGetPhysicalDeviceProperties2)handles.get_instance_proc_addr(
+        handles.instance, "vkGetPhysicalDeviceProperties2"))(handles.physical_device, &properties);
     const char *missing = missing_operation(&shader, subgroup.supportedOperations);
     pipelines_name_shape(name);
     if (missing)

@@ -33,8 +33,8 @@ static void print_value(const VkPipelineExecutableStatisticKHR *statistic)
     }
 }
 
-/* Lines of machine code that multiply matrices, by the names that AMD, Intel and NVIDIA gave such instructions. Intel's compiler shows its
- * NIR too, where dpas_intel is one that is yet to be made. */
+/* Lines of machine code that multiply matrices, by the names that AMD, Intel and NVIDIA gave such instructions. Intel's
+ * compiler shows its NIR too, where dpas_intel is one that is yet to be made. */
 static uint32_t count_matrix_lines(const char *code)
 {
     static const char *const names[] = {"v_wmma", "dpas.", "hmma"};
@@ -45,7 +45,8 @@ static uint32_t count_matrix_lines(const char *code)
         for (size_t at = 0; at < length; at++)
             for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
                 size_t same = 0;
-                while (at + same < length && names[i][same] && tolower((unsigned char)line[at + same]) == names[i][same])
+                while (at + same < length && names[i][same] &&
+                       tolower((unsigned char)line[at + same]) == names[i][same])
                     same++;
                 found = found || !names[i][same];
             }
@@ -55,8 +56,8 @@ static uint32_t count_matrix_lines(const char *code)
 }
 
 /* The most of what the driver shows, since some show the code in several forms. */
-static uint32_t count_in_executable(PFN_vkGetPipelineExecutableInternalRepresentationsKHR get, VkDevice device, VkPipeline pipeline,
-                                    uint32_t index)
+static uint32_t count_in_executable(PFN_vkGetPipelineExecutableInternalRepresentationsKHR get, VkDevice device,
+                                    VkPipeline pipeline, uint32_t index)
 {
     const VkPipelineExecutableInfoKHR info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR, .pipeline = pipeline, .executableIndex = index};
@@ -97,8 +98,8 @@ static uint32_t count_executables(PFN_vkGetDeviceProcAddr get_device_proc_addr, 
 uint32_t count_matrix_instructions(PFN_vkGetDeviceProcAddr get_device_proc_addr, VkDevice device, VkPipeline pipeline)
 {
     const PFN_vkGetPipelineExecutableInternalRepresentationsKHR get =
-        (PFN_vkGetPipelineExecutableInternalRepresentationsKHR)get_device_proc_addr(device,
-                                                                                    "vkGetPipelineExecutableInternalRepresentationsKHR");
+        (PFN_vkGetPipelineExecutableInternalRepresentationsKHR)get_device_proc_addr(
+            device, "vkGetPipelineExecutableInternalRepresentationsKHR");
     VkPipelineExecutablePropertiesKHR properties[MAX_EXECUTABLES];
     const uint32_t count = count_executables(get_device_proc_addr, device, pipeline, properties);
     uint32_t sum = 0;
@@ -108,8 +109,8 @@ uint32_t count_matrix_instructions(PFN_vkGetDeviceProcAddr get_device_proc_addr,
     return sum;
 }
 
-static void print_executable(PFN_vkGetPipelineExecutableStatisticsKHR get, VkDevice device, VkPipeline pipeline, uint32_t index,
-                             uint32_t subgroup_size)
+static void print_executable(PFN_vkGetPipelineExecutableStatisticsKHR get, VkDevice device, VkPipeline pipeline,
+                             uint32_t index, uint32_t subgroup_size)
 {
     const VkPipelineExecutableInfoKHR info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR, .pipeline = pipeline, .executableIndex = index};

@@ -7,7 +7,8 @@
 bool tile_parse(const char *text, tile_candidate *out)
 {
     char rest;
-    if (sscanf(text, "%ux%ux%u:%ux%u%c", &out->rows, &out->columns, &out->depth, &out->thread_rows, &out->thread_columns, &rest) != 5 ||
+    if (sscanf(text, "%ux%ux%u:%ux%u%c", &out->rows, &out->columns, &out->depth, &out->thread_rows,
+               &out->thread_columns, &rest) != 5 ||
         !out->rows || !out->columns || !out->depth || !out->thread_rows || !out->thread_columns)
         return false;
     return out->rows % out->thread_rows == 0 && out->columns % out->thread_columns == 0 && out->depth % 4 == 0;

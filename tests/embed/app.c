@@ -14,7 +14,8 @@ static bool passed(const char *call, VkResult result)
     return result == VK_SUCCESS;
 }
 
-static VKAPI_ATTR VkBool32 VKAPI_CALL count_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity, VkDebugUtilsMessageTypeFlagsEXT types,
+static VKAPI_ATTR VkBool32 VKAPI_CALL count_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                    VkDebugUtilsMessageTypeFlagsEXT types,
                                                     const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
 {
     test_app *app = user;
@@ -31,12 +32,15 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL count_message(VkDebugUtilsMessageSeverityF
 static bool create_instance(test_app *app)
 {
     static const char *const layers[] = {"VK_LAYER_KHRONOS_validation"};
-    static const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME};
-    static const VkValidationFeatureEnableEXT synchronization = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    static const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
+                                             VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME};
+    static const VkValidationFeatureEnableEXT synchronization =
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
     app->api_version = volkGetInstanceVersion() < VK_API_VERSION_1_3 ? VK_API_VERSION_1_1 : VK_API_VERSION_1_3;
     const VkDebugUtilsMessengerCreateInfoEXT messenger = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageSeverity =
+            VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
         .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
         .pfnUserCallback = count_message,
         .pUserData = app,
@@ -62,7 +66,8 @@ static bool create_instance(test_app *app)
         return false;
     volkLoadInstance(app->instance);
     return !test_validates() ||
-           passed("vkCreateDebugUtilsMessengerEXT", vkCreateDebugUtilsMessengerEXT(app->instance, &messenger, NULL, &app->messenger));
+           passed("vkCreateDebugUtilsMessengerEXT",
+                  vkCreateDebugUtilsMessengerEXT(app->instance, &messenger, NULL, &app->messenger));
 }
 
 /* SMOE_TEST_DEVICE names a device by a part of its name; without it the first usable one. */
@@ -78,7 +83,8 @@ static bool find_device(test_app *app)
         return passed("vkEnumeratePhysicalDevices", listed);
     for (uint32_t i = 0; i < count; i++) {
         app->physical_device = devices[i];
-        if (smoe_physical_device_info(vkGetInstanceProcAddr, app->instance, app->api_version, devices[i], 0, &app->info) == SMOE_SUCCESS &&
+        if (smoe_physical_device_info(vkGetInstanceProcAddr, app->instance, app->api_version, devices[i], 0,
+                                      &app->info) == SMOE_SUCCESS &&
             app->info.usable && (!wanted || strstr(app->info.name, wanted)))
             break;
         app->physical_device = VK_NULL_HANDLE;
@@ -184,7 +190,8 @@ static bool create_device(test_app *app, app_features features)
 bool app_open(test_app *app, app_features features)
 {
     memset(app, 0, sizeof *app);
-    if (passed("volkInitialize", volkInitialize()) && create_instance(app) && find_device(app) && create_device(app, features))
+    if (passed("volkInitialize", volkInitialize()) && create_instance(app) && find_device(app) &&
+        create_device(app, features))
         return true;
     app_close(app);
     return false;
@@ -223,7 +230,7 @@ smoe_context_desc app_context_desc(test_app *app, const smoe_allocator *allocato
     };
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static bool allocate(test_app *app)
 {
@@ -261,7 +268,8 @@ static void list_tensors(const test_problem *problem, part_content *contents)
 {
     smoe_layer_tensor tensor;
     for (uint32_t i = 0; smoe_layer_tensor_get(&problem->plan, i, &tensor); i++)
-        contents[i] = (part_content){smoe_host_weights_get(&problem->weights, &tensor).data, tensor.size ? tensor.size : 4};
+        contents[i] =
+            (part_content){smoe_host_weights_get(&problem->weights, &tensor).data, tensor.size ? tensor.size : 4};
 }
 
 bool app_buffer_create(test_app *app, const test_problem *problem, VkDeviceSize workspace_size)
@@ -321,7 +329,7 @@ smoe_binding_desc app_binding_desc(const test_app *app, bool report)
     return desc;
 }
 
-/* ---- commands --------------------------------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 bool app_begin(test_app *app)
 {
@@ -344,7 +352,8 @@ bool app_submit(test_app *app)
         .pCommandBuffers = &app->commands,
     };
 
-    vkCmdPipelineBarrier(app->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
+    vkCmdPipelineBarrier(app->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+                         &barrier, 0, NULL, 0, NULL);
     return passed("vkEndCommandBuffer", vkEndCommandBuffer(app->commands)) &&
            passed("vkQueueSubmit", vkQueueSubmit(app->queue, 1, &info, VK_NULL_HANDLE)) &&
            passed("vkQueueWaitIdle", vkQueueWaitIdle(app->queue));

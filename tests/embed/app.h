@@ -1,4 +1,5 @@
-/* An app with its own volk, instance, device, queue and memory, as smoe.h expects it: no part of smoe helps to make it. */
+/* An app with its own volk, instance, device, queue and memory, as smoe.h expects it: no part of smoe helps to make
+ * it. */
 #ifndef EMBED_APP_H
 #define EMBED_APP_H
 

@@ -14,7 +14,7 @@ PFN_vkVoidFunction faults_real_function(const char *name)
     return test_vulkan_function(name);
 }
 
-/* ---- accounts ------------------------------------------------------------------------------------------------------------- */
+/* ---- accounts ---------------------------------------------------------------------------------------------------- */
 
 bool faults_fails(const char *call)
 {
@@ -56,40 +56,45 @@ bool faults_dies(const char *kind, const void *handle)
     return true;
 }
 
-/* ---- calls without objects -------------------------------------------------------------------------------------------------- */
+/* ---- calls without objects --------------------------------------------------------------------------------------- */
 
 /* Whatever such a call writes, a failing one has left something else there. */
-#define CALL(name, parameters, arguments)                                                                                        \
-    static VKAPI_ATTR VkResult VKAPI_CALL call_##name parameters                                                                 \
-    {                                                                                                                            \
-        return faults_fails("vk" #name) ? faults.result : REAL(vk##name) arguments;                                                      \
+#define CALL(name, parameters, arguments)                                           \
+    static VKAPI_ATTR VkResult VKAPI_CALL call_##name parameters                    \
+    {                                                                               \
+        return faults_fails("vk" #name) ? faults.result : REAL(vk##name) arguments; \
     }
-#define CALLS(X)                                                                                                                 \
-    X(EnumerateInstanceVersion, (uint32_t * version), (version))                                                                 \
-    X(EnumerateInstanceLayerProperties, (uint32_t * count, VkLayerProperties * out), (count, out))                               \
-    X(EnumerateInstanceExtensionProperties, (const char *layer, uint32_t *count, VkExtensionProperties *out), (layer, count, out)) \
-    X(EnumeratePhysicalDevices, (VkInstance instance, uint32_t * count, VkPhysicalDevice * out), (instance, count, out))         \
-    X(EnumerateDeviceExtensionProperties,                                                                                        \
-      (VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *out), (device, layer, count, out))    \
-    X(BindBufferMemory, (VkDevice device, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset),                          \
-      (device, buffer, memory, offset))                                                                                          \
-    X(AllocateCommandBuffers, (VkDevice device, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out),                  \
-      (device, info, out))                                                                                                       \
-    X(AllocateDescriptorSets, (VkDevice device, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out),                  \
-      (device, info, out))                                                                                                       \
-    X(ResetCommandPool, (VkDevice device, VkCommandPool pool, VkCommandPoolResetFlags flags), (device, pool, flags))             \
-    X(BeginCommandBuffer, (VkCommandBuffer commands, const VkCommandBufferBeginInfo *info), (commands, info))                    \
-    X(EndCommandBuffer, (VkCommandBuffer commands), (commands))                                                                  \
-    X(QueueSubmit, (VkQueue queue, uint32_t count, const VkSubmitInfo *infos, VkFence fence), (queue, count, infos, fence))      \
-    X(QueueWaitIdle, (VkQueue queue), (queue))                                                                                   \
-    X(DeviceWaitIdle, (VkDevice device), (device))                                                                               \
-    X(WaitForFences, (VkDevice device, uint32_t count, const VkFence *fences, VkBool32 all, uint64_t timeout),                   \
-      (device, count, fences, all, timeout))                                                                                     \
-    X(ResetFences, (VkDevice device, uint32_t count, const VkFence *fences), (device, count, fences))                            \
-    X(GetPipelineCacheData, (VkDevice device, VkPipelineCache cache, size_t *size, void *data), (device, cache, size, data))     \
-    X(GetQueryPoolResults,                                                                                                       \
-      (VkDevice device, VkQueryPool pool, uint32_t first, uint32_t count, size_t size, void *data, VkDeviceSize stride,          \
-       VkQueryResultFlags flags),                                                                                                \
+#define CALLS(X)                                                                                                       \
+    X(EnumerateInstanceVersion, (uint32_t * version), (version))                                                       \
+    X(EnumerateInstanceLayerProperties, (uint32_t * count, VkLayerProperties * out), (count, out))                     \
+    X(EnumerateInstanceExtensionProperties, (const char *layer, uint32_t *count, VkExtensionProperties *out),          \
+      (layer, count, out))                                                                                             \
+    X(EnumeratePhysicalDevices, (VkInstance instance, uint32_t * count, VkPhysicalDevice * out),                       \
+      (instance, count, out))                                                                                          \
+    X(EnumerateDeviceExtensionProperties,                                                                              \
+      (VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *out),                       \
+      (device, layer, count, out))                                                                                     \
+    X(BindBufferMemory, (VkDevice device, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset),                \
+      (device, buffer, memory, offset))                                                                                \
+    X(AllocateCommandBuffers, (VkDevice device, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out),        \
+      (device, info, out))                                                                                             \
+    X(AllocateDescriptorSets, (VkDevice device, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out),        \
+      (device, info, out))                                                                                             \
+    X(ResetCommandPool, (VkDevice device, VkCommandPool pool, VkCommandPoolResetFlags flags), (device, pool, flags))   \
+    X(BeginCommandBuffer, (VkCommandBuffer commands, const VkCommandBufferBeginInfo *info), (commands, info))          \
+    X(EndCommandBuffer, (VkCommandBuffer commands), (commands))                                                        \
+    X(QueueSubmit, (VkQueue queue, uint32_t count, const VkSubmitInfo *infos, VkFence fence),                          \
+      (queue, count, infos, fence))                                                                                    \
+    X(QueueWaitIdle, (VkQueue queue), (queue))                                                                         \
+    X(DeviceWaitIdle, (VkDevice device), (device))                                                                     \
+    X(WaitForFences, (VkDevice device, uint32_t count, const VkFence *fences, VkBool32 all, uint64_t timeout),         \
+      (device, count, fences, all, timeout))                                                                           \
+    X(ResetFences, (VkDevice device, uint32_t count, const VkFence *fences), (device, count, fences))                  \
+    X(GetPipelineCacheData, (VkDevice device, VkPipelineCache cache, size_t * size, void *data),                       \
+      (device, cache, size, data))                                                                                     \
+    X(GetQueryPoolResults,                                                                                             \
+      (VkDevice device, VkQueryPool pool, uint32_t first, uint32_t count, size_t size, void *data,                     \
+       VkDeviceSize stride, VkQueryResultFlags flags),                                                                 \
       (device, pool, first, count, size, data, stride, flags))
 CALLS(CALL)
 
@@ -97,7 +102,9 @@ CALLS(CALL)
 static VKAPI_ATTR VkResult VKAPI_CALL get_cooperative_matrix_properties(VkPhysicalDevice device, uint32_t *count,
                                                                         VkCooperativeMatrixPropertiesKHR *out)
 {
-    return faults_fails("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR") ? faults.result : faults.real_get_matrices(device, count, out);
+    return faults_fails("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR")
+               ? faults.result
+               : faults.real_get_matrices(device, count, out);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL unknown_call(void)
@@ -175,7 +182,7 @@ PFN_vkVoidFunction VKAPI_CALL faults_get_instance_proc_addr(VkInstance instance,
     return substitute(real, name);
 }
 
-/* ---- control -------------------------------------------------------------------------------------------------------------- */
+/* ---- control ----------------------------------------------------------------------------------------------------- */
 
 bool faults_reset(faults_memory memory)
 {
@@ -244,7 +251,7 @@ bool faults_seen_misuse(void)
     return faults.misuse;
 }
 
-/* ---- host memory ------------------------------------------------------------------------------------------------------------ */
+/* ---- host memory ------------------------------------------------------------------------------------------------- */
 
 static void *heap_allocate(void *user, size_t size)
 {

@@ -1,5 +1,6 @@
-/* Things going wrong on purpose: a Vulkan whose calls fail one after another, whose memory looks like another device's, and which
- * keeps account of every object; and an allocator of the same kind. State is global: Vulkan's functions have no user pointer. */
+/* Things going wrong on purpose: a Vulkan whose calls fail one after another, whose memory looks like another device's,
+ * and which keeps account of every object; and an allocator of the same kind. State is global: Vulkan's functions have
+ * no user pointer. */
 #ifndef EMBED_FAULTS_H
 #define EMBED_FAULTS_H
 
@@ -7,19 +8,22 @@
 
 #include "smoe/smoe.h"
 
-/* How the device's memory looks. The device itself is one whose first memory type is all of local, visible, coherent, cached. */
+/* How the device's memory looks. The device itself is one whose first memory type is all of local, visible, coherent,
+ * cached. */
 typedef enum faults_memory {
     FAULTS_MEMORY_AS_IS,
     FAULTS_MEMORY_DISCRETE,    /* local memory that the host cannot reach, and visible memory elsewhere */
-    FAULTS_MEMORY_INCOHERENT,  /* local and visible, yet writes need a flush and reads an invalidate: without, they are lost */
-    FAULTS_MEMORY_SMALL_WINDOW /* as DISCRETE, and a visible type of local memory in a heap of a few KiB, as older GPUs have */
+    /* local and visible, yet writes need a flush and reads an invalidate: without, they are lost */
+    FAULTS_MEMORY_INCOHERENT,
+    /* as DISCRETE, and a visible type of local memory in a heap of a few KiB, as older GPUs have */
+    FAULTS_MEMORY_SMALL_WINDOW
 } faults_memory;
 
 /* Starts over: no failure, memory as it is, no objects. False without a Vulkan loader. */
 bool faults_reset(faults_memory memory);
 
-/* The failing Vulkan: to be given wherever smoe wants a vkGetInstanceProcAddr. Objects that the app made with its own functions may
- * be used through it; only those made through it are accounted for. */
+/* The failing Vulkan: to be given wherever smoe wants a vkGetInstanceProcAddr. Objects that the app made with its own
+ * functions may be used through it; only those made through it are accounted for. */
 PFN_vkVoidFunction VKAPI_CALL faults_get_instance_proc_addr(VkInstance instance, const char *name);
 
 /* The index-th call from now on (0 = the next) that can fail does, with this result. */
@@ -36,17 +40,18 @@ uint32_t faults_alive_count(void);
 uint32_t faults_alive_pipelines(void); /* those among them that are pipelines */
 void faults_print_alive(uint32_t from);
 
-/* Whether something was destroyed that is not alive, or a function called that should be in the list of faults.c and is not; what it
- * was has been printed. */
+/* Whether something was destroyed that is not alive, or a function called that should be in the list of faults.c and is
+ * not; what it was has been printed. */
 bool faults_seen_misuse(void);
 
-/* Destroys what is kept of a device that the app made itself; for others vkDestroyDevice does it. See faults_pipelines.c. */
+/* Destroys what is kept of a device that the app made itself; for others vkDestroyDevice does it. See
+ * faults_pipelines.c. */
 void faults_drop_pipelines(VkDevice device);
 
 /* Whether a device's memory is such that it can be made to look otherwise. */
 bool faults_can_change_memory(VkPhysicalDevice physical_device);
 
-/* ---- host memory ---------------------------------------------------------------------------------------------------------- */
+/* ---- host memory ------------------------------------------------------------------------------------------------- */
 
 typedef struct faults_heap {
     uint32_t calls, alive; /* allocations tried since the last faults_heap_fail, blocks alive */

@@ -6,7 +6,8 @@
 #include "vulkan/cooperative_matrix.h"
 
 #define FAULTS_MAX_OBJECTS 4096u
-#define FAULTS_POISON ((uintptr_t)0xbad0bad0u) /* left in a failing call's output, which the specification leaves undefined */
+#define FAULTS_POISON                                                                                                  \
+    ((uintptr_t)0xbad0bad0u) /* left in a failing call's output, which the specification leaves undefined */
 
 typedef struct faults_object {
     const char *kind;

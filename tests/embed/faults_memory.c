@@ -12,7 +12,8 @@
 #define SMALL_HEAP 4096u
 
 /* All types that a device pretends to have are its real type 0. */
-static VKAPI_ATTR void VKAPI_CALL get_memory_properties(VkPhysicalDevice physical_device, VkPhysicalDeviceMemoryProperties *out)
+static VKAPI_ATTR void VKAPI_CALL get_memory_properties(VkPhysicalDevice physical_device,
+                                                        VkPhysicalDeviceMemoryProperties *out)
 {
     REAL(vkGetPhysicalDeviceMemoryProperties)(physical_device, out);
     if (faults.memory == FAULTS_MEMORY_AS_IS)
@@ -25,7 +26,9 @@ static VKAPI_ATTR void VKAPI_CALL get_memory_properties(VkPhysicalDevice physica
                         {VISIBLE | COHERENT, 1},
                         {LOCAL | VISIBLE | COHERENT | CACHED, 2}},
         .memoryHeapCount = faults.memory == FAULTS_MEMORY_SMALL_WINDOW ? 3 : 2,
-        .memoryHeaps = {{size, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}, {size, 0}, {SMALL_HEAP, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}},
+        .memoryHeaps = {{size, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT},
+                        {size, 0},
+                        {SMALL_HEAP, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}},
     };
 }
 
@@ -66,14 +69,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkM
     return result;
 }
 
-static VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory memory, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory memory,
+                                              const VkAllocationCallbacks *callbacks)
 {
     if (faults_dies("DeviceMemory", (void *)memory))
         REAL(vkFreeMemory)(device, memory, callbacks);
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL map_memory(VkDevice device, VkDeviceMemory memory, VkDeviceSize offset, VkDeviceSize size,
-                                                 VkMemoryMapFlags flags, void **out)
+static VKAPI_ATTR VkResult VKAPI_CALL map_memory(VkDevice device, VkDeviceMemory memory, VkDeviceSize offset,
+                                                 VkDeviceSize size, VkMemoryMapFlags flags, void **out)
 {
     faults_object *found = faults_find("DeviceMemory", (void *)memory);
 
@@ -107,7 +111,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL flush_ranges(VkDevice device, uint32_t cou
     return REAL(vkFlushMappedMemoryRanges)(device, count, ranges);
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL invalidate_ranges(VkDevice device, uint32_t count, const VkMappedMemoryRange *ranges)
+static VKAPI_ATTR VkResult VKAPI_CALL invalidate_ranges(VkDevice device, uint32_t count,
+                                                        const VkMappedMemoryRange *ranges)
 {
     if (faults_fails("vkInvalidateMappedMemoryRanges"))
         return faults.result;

@@ -1,28 +1,30 @@
 /* Objects of the failing Vulkan that are made and destroyed in the usual way. */
 #include "faults_internal.h"
 
-#define OBJECT(Kind)                                                                                                             \
-    static VKAPI_ATTR VkResult VKAPI_CALL create_##Kind(VkDevice device, const Vk##Kind##CreateInfo *info,                       \
-                                                        const VkAllocationCallbacks *callbacks, Vk##Kind *out)                   \
-    {                                                                                                                            \
-        *out = (Vk##Kind)FAULTS_POISON;                                                                                                 \
-        if (faults_fails("vkCreate" #Kind))                                                                                             \
-            return faults.result;                                                                                                 \
-        const VkResult result = REAL(vkCreate##Kind)(device, info, callbacks, out);                                              \
-        return faults_born(result, #Kind, (void *)*out);                                                                                \
-    }                                                                                                                            \
-    static VKAPI_ATTR void VKAPI_CALL destroy_##Kind(VkDevice device, Vk##Kind handle, const VkAllocationCallbacks *callbacks)   \
-    {                                                                                                                            \
-        if (faults_dies(#Kind, (void *)handle))                                                                                         \
-            REAL(vkDestroy##Kind)(device, handle, callbacks);                                                                    \
+#define OBJECT(Kind)                                                                                                   \
+    static VKAPI_ATTR VkResult VKAPI_CALL create_##Kind(VkDevice device, const Vk##Kind##CreateInfo *info,             \
+                                                        const VkAllocationCallbacks *callbacks, Vk##Kind *out)         \
+    {                                                                                                                  \
+        *out = (Vk##Kind)FAULTS_POISON;                                                                                \
+        if (faults_fails("vkCreate" #Kind))                                                                            \
+            return faults.result;                                                                                      \
+        const VkResult result = REAL(vkCreate##Kind)(device, info, callbacks, out);                                    \
+        return faults_born(result, #Kind, (void *)*out);                                                               \
+    }                                                                                                                  \
+    static VKAPI_ATTR void VKAPI_CALL destroy_##Kind(VkDevice device, Vk##Kind handle,                                 \
+                                                     const VkAllocationCallbacks *callbacks)                           \
+    {                                                                                                                  \
+        if (faults_dies(#Kind, (void *)handle))                                                                        \
+            REAL(vkDestroy##Kind)(device, handle, callbacks);                                                          \
     }
 
-#define OBJECTS(X)                                                                                                               \
-    X(Buffer) X(CommandPool) X(DescriptorPool) X(DescriptorSetLayout) X(Fence) X(PipelineCache) X(PipelineLayout) X(QueryPool)
+#define OBJECTS(X)                                                                                                     \
+    X(Buffer)                                                                                                          \
+    X(CommandPool) X(DescriptorPool) X(DescriptorSetLayout) X(Fence) X(PipelineCache) X(PipelineLayout) X(QueryPool)
 OBJECTS(OBJECT)
 
-static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info, const VkAllocationCallbacks *callbacks,
-                                                      VkInstance *out)
+static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
+                                                      const VkAllocationCallbacks *callbacks, VkInstance *out)
 {
     *out = (VkInstance)FAULTS_POISON;
     if (faults_fails("vkCreateInstance"))
@@ -37,8 +39,10 @@ static VKAPI_ATTR void VKAPI_CALL destroy_instance(VkInstance instance, const Vk
         REAL(vkDestroyInstance)(instance, callbacks);
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL create_messenger(VkInstance instance, const VkDebugUtilsMessengerCreateInfoEXT *info,
-                                                       const VkAllocationCallbacks *callbacks, VkDebugUtilsMessengerEXT *out)
+static VKAPI_ATTR VkResult VKAPI_CALL create_messenger(VkInstance instance,
+                                                       const VkDebugUtilsMessengerCreateInfoEXT *info,
+                                                       const VkAllocationCallbacks *callbacks,
+                                                       VkDebugUtilsMessengerEXT *out)
 {
     *out = (VkDebugUtilsMessengerEXT)FAULTS_POISON;
     if (faults_fails("vkCreateDebugUtilsMessengerEXT"))
@@ -72,7 +76,7 @@ static VKAPI_ATTR void VKAPI_CALL destroy_device(VkDevice device, const VkAlloca
     REAL(vkDestroyDevice)(device, callbacks);
 }
 
-#define FUNCTIONS(Kind)                                                                                                          \
+#define FUNCTIONS(Kind) \
     {"vkCreate" #Kind, (PFN_vkVoidFunction)create_##Kind}, {"vkDestroy" #Kind, (PFN_vkVoidFunction)destroy_##Kind},
 
 PFN_vkVoidFunction faults_wrapped_object(const char *name)

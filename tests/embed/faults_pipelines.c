@@ -1,5 +1,5 @@
-/* Pipelines of the failing Vulkan. Compiling is slow, and these tests make the same few pipelines hundreds of times: each is compiled
- * once per device and kept. The accounts have one object for every creation all the same. */
+/* Pipelines of the failing Vulkan. Compiling is slow, and these tests make the same few pipelines hundreds of times:
+ * each is compiled once per device and kept. The accounts have one object for every creation all the same. */
 #include "faults_internal.h"
 
 #include <string.h>
@@ -47,7 +47,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_module(VkDevice device, const VkSha
     return faults_born(result, "ShaderModule", (void *)*out);
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_module(VkDevice device, VkShaderModule module, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_module(VkDevice device, VkShaderModule module,
+                                                 const VkAllocationCallbacks *callbacks)
 {
     (void)device;
     (void)callbacks;
@@ -73,7 +74,8 @@ static VkResult keep_pipeline(VkDevice device, VkPipelineCache cache, const VkCo
     const VkResult result = REAL(vkCreateComputePipelines)(device, cache, 1, info, callbacks, out);
     if (result == VK_SUCCESS) {
         kept_pipeline *kept = &pipelines[pipeline_count++];
-        *kept = (kept_pipeline){.device = device, .module = info->stage.module, .constants_size = size, .pipeline = *out};
+        *kept =
+            (kept_pipeline){.device = device, .module = info->stage.module, .constants_size = size, .pipeline = *out};
         if (size > 0)
             memcpy(kept->constants, constants->pData, size);
     }
@@ -99,7 +101,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipeli
     return result;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_pipeline(VkDevice device, VkPipeline pipeline, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_pipeline(VkDevice device, VkPipeline pipeline,
+                                                   const VkAllocationCallbacks *callbacks)
 {
     (void)device;
     (void)callbacks;

@@ -42,8 +42,8 @@ void check_failure(layer_fixture *fixture, smoe_result result, smoe_result wante
     test_record_clear(&fixture->record);
 }
 
-void check_create(layer_fixture *fixture, const smoe_plan_desc *plan, const smoe_host_weights *weights, smoe_result wanted,
-                  const char *text)
+void check_create(layer_fixture *fixture, const smoe_plan_desc *plan, const smoe_host_weights *weights,
+                  smoe_result wanted, const char *text)
 {
     smoe_device_layer *layer = (smoe_device_layer *)fixture; /* anything but NULL */
     const smoe_result result = smoe_device_layer_create(fixture->device, plan, weights, &layer);
@@ -65,7 +65,8 @@ int layer_fixture_setup(void **state)
 
     if (!layer_fixture_init(&fixture))
         return -1;
-    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"), .validation = test_validates(), .log = &fixture.log};
+    const smoe_device_desc desc = {
+        .selector = getenv("SMOE_TEST_DEVICE"), .validation = test_validates(), .log = &fixture.log};
     *state = &fixture;
     return smoe_device_create(&desc, &fixture.device) == SMOE_SUCCESS ? 0 : -1;
 }

@@ -20,15 +20,17 @@ bool layer_fixture_init(layer_fixture *fixture);
 int layer_fixture_setup(void **state);
 int layer_fixture_teardown(void **state);
 
-/* A device of its own, whose Vulkan is the one of faults.h. Closing it checks that nobody complained and nothing is left. */
+/* A device of its own, whose Vulkan is the one of faults.h. Closing it checks that nobody complained and nothing is
+ * left. */
 smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory);
 void layer_fixture_close(layer_fixture *fixture, smoe_device *device);
 
-/* Fails the test unless the result is the wanted one and a problem that contains the text was logged. Clears the log. */
+/* Fails the test unless the result is the wanted one and a problem that contains the text was logged. Clears the
+ * log. */
 void check_failure(layer_fixture *fixture, smoe_result result, smoe_result wanted, const char *text);
 
 /* The same for smoe_device_layer_create, which must leave NULL. */
-void check_create(layer_fixture *fixture, const smoe_plan_desc *plan, const smoe_host_weights *weights, smoe_result wanted,
-                  const char *text);
+void check_create(layer_fixture *fixture, const smoe_plan_desc *plan, const smoe_host_weights *weights,
+                  smoe_result wanted, const char *text);
 
 #endif

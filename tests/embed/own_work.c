@@ -49,7 +49,9 @@ static bool create_pipeline(test_app *app, own_work *work)
     };
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, .stage = VK_SHADER_STAGE_COMPUTE_BIT, .pName = "main"},
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .pName = "main"},
         .layout = work->pipeline_layout,
     };
 
@@ -105,7 +107,8 @@ bool own_work_scale(test_app *app, const own_work *work, app_part from, app_part
     vkUpdateDescriptorSets(app->device, 2, writes, 0, NULL);
     vkCmdBindPipeline(app->commands, VK_PIPELINE_BIND_POINT_COMPUTE, work->pipeline);
     vkCmdBindDescriptorSets(app->commands, VK_PIPELINE_BIND_POINT_COMPUTE, work->pipeline_layout, 0, 1, &set, 0, NULL);
-    vkCmdPushConstants(app->commands, work->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof constants, &constants);
+    vkCmdPushConstants(app->commands, work->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof constants,
+                       &constants);
     vkCmdDispatch(app->commands, (constants.count + 63) / 64, 1, 1);
     return true;
 }

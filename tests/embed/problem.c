@@ -67,8 +67,8 @@ static bool solve(test_problem *problem)
     bool good = token != NULL;
 
     for (uint32_t t = 0; good && t < PROBLEM_TOKENS; t++) {
-        good = ref_forward(&layer, &params, problem->x + t * PROBLEM_WIDTH, problem->logits + t * PROBLEM_EXPERTS, token,
-                           problem->y + t * PROBLEM_WIDTH);
+        good = ref_forward(&layer, &params, problem->x + t * PROBLEM_WIDTH, problem->logits + t * PROBLEM_EXPERTS,
+                           token, problem->y + t * PROBLEM_WIDTH);
         problem->active[t] = token->active;
         problem->groups[t] = token->groups;
         for (uint32_t i = 0; good && i < token->active; i++)
@@ -168,15 +168,16 @@ bool problem_init(test_problem *problem, problem_kind kind)
 
 bool problem_is_solved(const test_problem *problem, const float *y, const uint32_t *report)
 {
-    /* Logits are a few units, their errors near 1e-6, and the mask's slope 18 / eps: see the layer file's tolerances. */
+    /* Logits are a few units, their errors near 1e-6, and the mask's slope 18 / eps: see the layer file's
+     * tolerances. */
     const double tolerance = 1e-3 * fmax(1, test_max_abs(PROBLEM_ROWS, problem->y));
     size_t wrong = test_compare("y", PROBLEM_ROWS, y, problem->y, tolerance);
 
     for (uint32_t t = 0; report && t < PROBLEM_TOKENS; t++) {
         const uint32_t *record = report + t * SMOE_REPORT_STRIDE(PROBLEM_MAX_ACTIVE);
         if (record[SMOE_REPORT_ACTIVE] != problem->active[t] || record[SMOE_REPORT_GROUPS] != problem->groups[t]) {
-            fprintf(stderr, "    token %u: active is %u, want %u; groups is %u, want %u\n", t, record[SMOE_REPORT_ACTIVE],
-                    problem->active[t], record[SMOE_REPORT_GROUPS], problem->groups[t]);
+            fprintf(stderr, "    token %u: active is %u, want %u; groups is %u, want %u\n", t,
+                    record[SMOE_REPORT_ACTIVE], problem->active[t], record[SMOE_REPORT_GROUPS], problem->groups[t]);
             wrong++;
         }
     }
@@ -195,7 +196,8 @@ bool problem_has_logits(const test_problem *problem, const float *logits)
     return wrong == 0;
 }
 
-bool problem_has_totals(const test_problem *problem, uint32_t forwards, const smoe_totals *totals, const uint64_t *expert_tokens)
+bool problem_has_totals(const test_problem *problem, uint32_t forwards, const smoe_totals *totals,
+                        const uint64_t *expert_tokens)
 {
     uint64_t active = 0, most = 0, in_order = 0, in_gap = 0;
     bool good = true;
@@ -211,8 +213,9 @@ bool problem_has_totals(const test_problem *problem, uint32_t forwards, const sm
     for (uint32_t e = 0; e < PROBLEM_EXPERTS; e++)
         good = good && expert_tokens[e] == (uint64_t)forwards * problem->expert_tokens[e];
     const uint64_t tokens = (uint64_t)forwards * PROBLEM_TOKENS;
-    good = good && totals->tokens == tokens && totals->active == forwards * active && totals->max_active == (forwards ? most : 0) &&
-           totals->capped == 0 && totals->nonfinite == 0 && totals->group_ties == 0 && in_order == tokens && in_gap == tokens;
+    good = good && totals->tokens == tokens && totals->active == forwards * active &&
+           totals->max_active == (forwards ? most : 0) && totals->capped == 0 && totals->nonfinite == 0 &&
+           totals->group_ties == 0 && in_order == tokens && in_gap == tokens;
     if (!good)
         fprintf(stderr, "    the totals of %u forwards: %llu tokens, %llu active, at most %u; seed %llu\n", forwards,
                 (unsigned long long)totals->tokens, (unsigned long long)totals->active, totals->max_active,

@@ -1,4 +1,5 @@
-/* Two small gated layers with every bias, their input, and what the reference says of them: what the tests of this folder run. */
+/* Two small gated layers with every bias, their input, and what the reference says of them: what the tests of this
+ * folder run. */
 #ifndef EMBED_PROBLEM_H
 #define EMBED_PROBLEM_H
 
@@ -25,7 +26,8 @@ enum {
 
 typedef enum problem_kind {
     PROBLEM_LINEAR, /* linear router and softmax gate */
-    PROBLEM_COSINE  /* cosine router, sigmoid gate with a selection bias, smoothed groups, a shared expert with a gate */
+    /* cosine router, sigmoid gate with a selection bias, smoothed groups, a shared expert with a gate */
+    PROBLEM_COSINE
 } problem_kind;
 
 typedef struct test_problem {
@@ -36,9 +38,11 @@ typedef struct test_problem {
     float router_projection[PROBLEM_PROJECTION * PROBLEM_WIDTH], router_projection_bias[PROBLEM_PROJECTION];
     float router_similarity[PROBLEM_PROJECTION * PROBLEM_EXPERTS], router_log_scale[1], selection_bias[PROBLEM_EXPERTS];
     float w1[PROBLEM_MATRIX], w3[PROBLEM_MATRIX], w2[PROBLEM_MATRIX];
-    float b1[PROBLEM_EXPERTS * PROBLEM_HIDDEN], b3[PROBLEM_EXPERTS * PROBLEM_HIDDEN], b2[PROBLEM_EXPERTS * PROBLEM_WIDTH];
+    float b1[PROBLEM_EXPERTS * PROBLEM_HIDDEN], b3[PROBLEM_EXPERTS * PROBLEM_HIDDEN],
+        b2[PROBLEM_EXPERTS * PROBLEM_WIDTH];
     float shared_w1[PROBLEM_SHARED_MATRIX], shared_w3[PROBLEM_SHARED_MATRIX], shared_w2[PROBLEM_SHARED_MATRIX];
-    float shared_b1[PROBLEM_SHARED_HIDDEN], shared_b3[PROBLEM_SHARED_HIDDEN], shared_b2[PROBLEM_WIDTH], shared_gate[PROBLEM_WIDTH];
+    float shared_b1[PROBLEM_SHARED_HIDDEN], shared_b3[PROBLEM_SHARED_HIDDEN], shared_b2[PROBLEM_WIDTH],
+        shared_gate[PROBLEM_WIDTH];
     float x[PROBLEM_ROWS];
     double y[PROBLEM_ROWS], logits[PROBLEM_LOGITS];
     uint32_t active[PROBLEM_TOKENS], groups[PROBLEM_TOKENS], expert_tokens[PROBLEM_EXPERTS];
@@ -54,7 +58,8 @@ bool problem_is_solved(const test_problem *problem, const float *y, const uint32
 bool problem_has_logits(const test_problem *problem, const float *logits);
 
 /* The same for the totals of `forwards` forwards over the problem; expert_tokens: [E]. */
-bool problem_has_totals(const test_problem *problem, uint32_t forwards, const smoe_totals *totals, const uint64_t *expert_tokens);
+bool problem_has_totals(const test_problem *problem, uint32_t forwards, const smoe_totals *totals,
+                        const uint64_t *expert_tokens);
 
 /* The whole problem through device.h, with a report: whether layer_create, forward and the result are all well. */
 bool problem_runs(const test_problem *problem, smoe_device *device);

@@ -1,5 +1,5 @@
-// The app's own work: to = factor * from. Neither buffer says that it is readonly or writeonly: synchronization validation must tell reads
-// from writes by what the shader does.
+// The app's own work: to = factor * from. Neither buffer says that it is readonly or writeonly: synchronization
+// validation must tell reads from writes by what the shader does.
 #version 450
 
 layout(local_size_x = 64) in;

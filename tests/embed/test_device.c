@@ -1,4 +1,5 @@
-/* device.h's devices: listing, selectors, validation, arguments, and many at once. Layers are in test_device_layer.c. */
+/* device.h's devices: listing, selectors, validation, arguments, and many at once. Layers are in
+ * test_device_layer.c. */
 #define _POSIX_C_SOURCE 200809L /* barriers */
 #include <pthread.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static void check_create(const smoe_device_desc *desc, smoe_result wanted, const
     check_result(result, wanted, text);
 }
 
-/* ---- lists and selectors ------------------------------------------------------------------------------------------------ */
+/* ---- lists and selectors ----------------------------------------------------------------------------------------- */
 
 static smoe_device_info *list(uint32_t *count)
 {
@@ -122,7 +123,7 @@ static void test_selectors(void **state)
     check_create(&(smoe_device_desc){.selector = ""}, SMOE_ERROR_INVALID_ARGUMENT, "selector");
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------------------------------ */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static void *never_called(void *user, size_t size)
 {
@@ -142,7 +143,8 @@ static void test_create_arguments(void **state)
     check_result(smoe_device_create(&desc, NULL), SMOE_ERROR_INVALID_ARGUMENT, "out");
     assert_int_equal(smoe_device_create(NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
     check_create(&(smoe_device_desc){.allocator = &half}, SMOE_ERROR_INVALID_ARGUMENT, "allocator");
-    check_create(&(smoe_device_desc){.masked_capabilities = SMOE_CAPABILITY_ALL + 1}, SMOE_ERROR_INVALID_ARGUMENT, "masked_capabilities");
+    check_create(&(smoe_device_desc){.masked_capabilities = SMOE_CAPABILITY_ALL + 1}, SMOE_ERROR_INVALID_ARGUMENT,
+                 "masked_capabilities");
     check_create(&(smoe_device_desc){.pipeline_cache_size = 1}, SMOE_ERROR_INVALID_ARGUMENT, "pipeline_cache");
 
     smoe_device_destroy(NULL);
@@ -167,8 +169,8 @@ static void test_masked_capabilities(void **state)
     }
 }
 
-/* The lesser of the limits, the capabilities of both, and the quirks of the driver that it acts as, which the log names; those of the
- * real one: tests/unit/test_context.c. */
+/* The lesser of the limits, the capabilities of both, and the quirks of the driver that it acts as, which the log
+ * names; those of the real one: tests/unit/test_context.c. */
 static void test_act_as(void **state)
 {
     smoe_device *device = NULL;
@@ -182,7 +184,8 @@ static void test_act_as(void **state)
     snprintf(as.name, sizeof as.name, "Adreno (TM) 640");
     as.type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
     as.driver_id = 8; /* Qualcomm's */
-    as.capabilities &= SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE;
+    as.capabilities &=
+        SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE;
     as.subgroup_size = as.subgroup_size_min = as.subgroup_size_max = 128;
     as.max_shared_memory_size = UINT32_MAX;
     as.max_workgroup_invocations = 128;
@@ -237,7 +240,7 @@ static void test_pipeline_cache(void **state)
     check_result(SMOE_SUCCESS, SMOE_SUCCESS, "");
 }
 
-/* ---- where something is missing ----------------------------------------------------------------------------------------------- */
+/* ---- where something is missing ---------------------------------------------------------------------------------- */
 
 static PFN_vkVoidFunction VKAPI_CALL find_nothing(VkInstance instance, const char *name)
 {
@@ -276,7 +279,8 @@ static void restore_variable(const char *name, char *old)
 
 static void test_no_driver(void **state)
 {
-    char *files = replace_variable("VK_ICD_FILENAMES", "/nonexistent"), *new_files = replace_variable("VK_DRIVER_FILES", "/nonexistent");
+    char *files = replace_variable("VK_ICD_FILENAMES", "/nonexistent"),
+         *new_files = replace_variable("VK_DRIVER_FILES", "/nonexistent");
     uint32_t count = 7;
 
     (void)state;
@@ -303,13 +307,14 @@ static void test_no_validation_layer(void **state)
     restore_variable("VK_LAYER_PATH", path);
 }
 
-/* ---- validation ------------------------------------------------------------------------------------------------------------- */
+/* ---- validation -------------------------------------------------------------------------------------------------- */
 
 /* Overwrites a buffer twice with nothing in between: only synchronization validation objects. */
 static void record_hazard(const smoe_device_handles *handles)
 {
 /* Without the vk: with it volk.h has declared them, which clang calls shadowing. */
-#define DEVICE_FUNCTION(name) const PFN_vk##name name = (PFN_vk##name)handles->get_instance_proc_addr(handles->instance, "vk" #name)
+#define DEVICE_FUNCTION(name)                                                                                          \
+    const PFN_vk##name name = (PFN_vk##name)handles->get_instance_proc_addr(handles->instance, "vk" #name)
     DEVICE_FUNCTION(CreateBuffer);
     DEVICE_FUNCTION(DestroyBuffer);
     DEVICE_FUNCTION(GetBufferMemoryRequirements);
@@ -379,7 +384,7 @@ static void test_validation_counts(void **state)
     check_result(SMOE_SUCCESS, SMOE_SUCCESS, "WRITE_AFTER_WRITE");
 }
 
-/* ---- many at once ----------------------------------------------------------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------------------------------------------------ */
 
 #define THREAD_COUNT 4
 

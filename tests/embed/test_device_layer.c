@@ -1,4 +1,5 @@
-/* device.h's layers: arguments, runs, totals, scores, memory that the host reaches and memory it does not, times, repeats. */
+/* device.h's layers: arguments, runs, totals, scores, memory that the host reaches and memory it does not, times,
+ * repeats. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "device/device_internal.h"
 #include "layer_fixture.h"
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static void test_forward_arguments(void **state)
 {
@@ -22,14 +23,16 @@ static void test_forward_arguments(void **state)
     float y[PROBLEM_ROWS];
     smoe_timings timings;
 
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_plan_get_desc(smoe_device_layer_plan(layer))->d_model, PROBLEM_WIDTH);
     const smoe_result invalid = SMOE_ERROR_INVALID_ARGUMENT;
     assert_int_equal(smoe_device_layer_forward(NULL, &params, problem->x, y, NULL, NULL), invalid);
     check_failure(fixture, smoe_device_layer_forward(layer, NULL, problem->x, y, NULL, NULL), invalid, "params");
     check_failure(fixture, smoe_device_layer_forward(layer, &params, NULL, y, NULL, NULL), invalid, "x must");
     params.token_count = PROBLEM_TOKENS + 1;
-    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "token_count");
+    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid,
+                  "token_count");
     params = problem->params;
     params.eps = -1;
     check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "eps");
@@ -52,7 +55,7 @@ static void test_forward_arguments(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
-/* ---- runs --------------------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 /* Times are no assertions; that they are numbers, and are there where the device has timestamps, is. */
 static void check_timings(const layer_fixture *fixture, const smoe_timings *timings)
@@ -62,7 +65,8 @@ static void check_timings(const layer_fixture *fixture, const smoe_timings *timi
     assert_true(timings->host_total >= 0);
     assert_true(timed ? timings->device_total > 0 : timings->device_total == 0);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
-        assert_true(isfinite(timings->stage[i]) && timings->stage[i] >= 0 && timings->stage[i] <= timings->device_total);
+        assert_true(isfinite(timings->stage[i]) && timings->stage[i] >= 0 &&
+                    timings->stage[i] <= timings->device_total);
 }
 
 /* With and without a report, with and without times, fewer tokens than before, and more again: the same bits. */
@@ -76,14 +80,16 @@ static void test_calls_do_not_disturb_each_other(void **state)
     float y[PROBLEM_ROWS], again[PROBLEM_ROWS];
     uint32_t report[PROBLEM_REPORT], report_again[PROBLEM_REPORT];
 
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
     assert_true(problem_is_solved(problem, y, NULL));
     for (int round = 0; round < 4; round++) {
         memset(again, 0xff, sizeof again);
         params.token_count = round == 1 ? 1 : PROBLEM_TOKENS;
-        assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, again, round ? report : NULL, round ? timings : NULL),
-                         SMOE_SUCCESS);
+        assert_int_equal(
+            smoe_device_layer_forward(layer, &params, problem->x, again, round ? report : NULL, round ? timings : NULL),
+            SMOE_SUCCESS);
         if (round)
             check_timings(fixture, timings);
         if (round != 1) /* one token alone may run other kernels */
@@ -114,17 +120,19 @@ static void test_logits(void **state)
     float y[PROBLEM_ROWS], logits[PROBLEM_LOGITS], again[PROBLEM_LOGITS];
     smoe_timings timings;
 
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
     assert_true(problem_has_logits(problem, logits));
     params.eps = -1;
     for (uint32_t tokens = 0; tokens <= 1; tokens++) {
         params.token_count = tokens;
-        check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT, "eps");
+        check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL),
+                      SMOE_ERROR_INVALID_ARGUMENT, "eps");
         check_failure(fixture, smoe_device_layer_logits(layer, again), SMOE_ERROR_INVALID_ARGUMENT, "comes after");
-        check_failure(fixture, smoe_device_layer_repeat(layer, &problem->params, false, 1, &timings), SMOE_ERROR_INVALID_ARGUMENT,
-                      "comes after");
+        check_failure(fixture, smoe_device_layer_repeat(layer, &problem->params, false, 1, &timings),
+                      SMOE_ERROR_INVALID_ARGUMENT, "comes after");
         assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
         assert_int_equal(smoe_device_layer_logits(layer, again), SMOE_SUCCESS);
         assert_int_equal(test_compare_bits("logits", PROBLEM_LOGITS, again, logits), 0);
@@ -138,8 +146,8 @@ static void test_logits(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
-/* Every router, gate and group through host arrays, with its totals: none before the first reset, then those of every forward, with
- * and without a report, of routing alone and of repeats, but not of calibration. */
+/* Every router, gate and group through host arrays, with its totals: none before the first reset, then those of every
+ * forward, with and without a report, of routing alone and of repeats, but not of calibration. */
 static void check_totals(layer_fixture *fixture, const test_problem *problem)
 {
     smoe_device_layer *layer = NULL;
@@ -151,9 +159,11 @@ static void check_totals(layer_fixture *fixture, const test_problem *problem)
 
     assert_int_equal(smoe_device_layer_reset_totals(NULL), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_device_layer_totals(NULL, &totals, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     check_failure(fixture, smoe_device_layer_totals(layer, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT, "out must");
-    check_failure(fixture, smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT, "reset_totals");
+    check_failure(fixture, smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_ERROR_INVALID_ARGUMENT,
+                  "reset_totals");
     assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
     for (int round = 0; round < 2; round++) {
         assert_int_equal(smoe_device_layer_reset_totals(layer), SMOE_SUCCESS);
@@ -161,15 +171,18 @@ static void check_totals(layer_fixture *fixture, const test_problem *problem)
         assert_true(problem_has_totals(problem, 0, &totals, expert_tokens));
         assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
         assert_true(problem_is_solved(problem, y, NULL));
-        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report, timings), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report, timings),
+                         SMOE_SUCCESS);
         assert_true(problem_is_solved(problem, y, report));
         assert_int_equal(smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_SUCCESS);
         assert_true(problem_has_totals(problem, 2, &totals, expert_tokens));
         assert_int_equal(smoe_device_layer_repeat(layer, &problem->params, round, 3, timings), SMOE_SUCCESS);
         memset(report, 0xff, sizeof report);
-        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, report, timings), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, report, timings),
+                         SMOE_SUCCESS);
         assert_true(problem_is_solved(problem, y, report));
-        assert_int_equal(smoe_device_layer_calibrate(layer, &problem->params, problem->x, 0.5, &eps, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_calibrate(layer, &problem->params, problem->x, 0.5, &eps, NULL),
+                         SMOE_SUCCESS);
         assert_int_equal(smoe_device_layer_totals(layer, &totals, expert_tokens), SMOE_SUCCESS);
         assert_int_equal(smoe_device_layer_totals(layer, &totals, NULL), SMOE_SUCCESS);
         assert_true(problem_has_totals(problem, 6, &totals, expert_tokens));
@@ -197,12 +210,14 @@ static void test_routing_alone(void **state)
     uint32_t report[PROBLEM_REPORT], report_again[PROBLEM_REPORT];
     smoe_timings timings[2];
 
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report, NULL), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
     assert_true(problem_has_logits(problem, logits));
     memset(report_again, 0xff, sizeof report_again);
-    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, report_again, &timings[0]), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, report_again, &timings[0]),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_logits(layer, again), SMOE_SUCCESS);
     assert_int_equal(test_compare_bits("logits", PROBLEM_LOGITS, again, logits), 0);
     assert_int_equal(test_compare_bits("report", PROBLEM_REPORT, report_again, report), 0);
@@ -211,14 +226,16 @@ static void test_routing_alone(void **state)
         check_timings(fixture, &timings[i]);
         assert_true(!timed || timings[i].stage[SMOE_STAGE_ROUTE_LOGITS] > 0);
     }
-    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report_again, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, report_again, NULL),
+                     SMOE_SUCCESS);
     assert_true(problem_is_solved(problem, y, report_again));
     assert_int_equal(test_compare_bits("report", PROBLEM_REPORT, report_again, report), 0);
     smoe_device_layer_destroy(layer);
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
-/* The scores that selection ranked, in place of the logits: for sigmoid gates sigmoid(z) + selection_bias, where no group lowers them. */
+/* The scores that selection ranked, in place of the logits: for sigmoid gates sigmoid(z) + selection_bias, where no
+ * group lowers them. */
 static void test_scores(void **state)
 {
     layer_fixture *fixture = *state;
@@ -246,7 +263,8 @@ static void test_scores(void **state)
     /* Hard groups: the experts of one of the three are left out. */
     params.keep_scores = true;
     params.group_eps = 0;
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, NULL, NULL, NULL), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
     for (int t = 0; t < PROBLEM_TOKENS; t++) {
@@ -261,7 +279,8 @@ static void test_scores(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
-/* Arguments of calibration; what it finds is for tests/check/test_calibrate.c. Afterwards there is no forward to look back on. */
+/* Arguments of calibration; what it finds is for tests/check/test_calibrate.c. Afterwards there is no forward to look
+ * back on. */
 static void test_calibrate_arguments(void **state)
 {
     layer_fixture *fixture = *state;
@@ -274,23 +293,31 @@ static void test_calibrate_arguments(void **state)
     float y[PROBLEM_ROWS], logits[PROBLEM_LOGITS], eps = -1;
     double mean = -1;
 
-    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &problem->weights, &layer),
+                     SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
     assert_int_equal(smoe_device_layer_calibrate(NULL, &params, problem->x, 0.5, &eps, &mean), invalid);
-    check_failure(fixture, smoe_device_layer_calibrate(layer, NULL, problem->x, 0.5, &eps, &mean), invalid, "params must");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, NULL, problem->x, 0.5, &eps, &mean), invalid,
+                  "params must");
     check_failure(fixture, smoe_device_layer_calibrate(layer, &params, NULL, 0.5, &eps, &mean), invalid, "x must");
-    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, NULL, &mean), invalid, "eps must");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, NULL, &mean), invalid,
+                  "eps must");
     for (size_t i = 0; i < sizeof bad_budgets / sizeof *bad_budgets; i++)
-        check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, bad_budgets[i], &eps, &mean), invalid, "extra is");
+        check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, bad_budgets[i], &eps, &mean),
+                      invalid, "extra is");
     params.token_count = 0;
-    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid, "token_count");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid,
+                  "token_count");
     params.token_count = PROBLEM_TOKENS + 1;
-    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid, "token_count");
-    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS); /* none of these has touched the last forward */
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid,
+                  "token_count");
+    /* none of these has touched the last forward */
+    assert_int_equal(smoe_device_layer_logits(layer, logits), SMOE_SUCCESS);
     assert_true(problem_has_logits(problem, logits));
     params = problem->params;
     params.tie_tolerance = -1;
-    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid, "tie_tolerance");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), invalid,
+                  "tie_tolerance");
     assert_true(eps == -1 && mean == -1);
     params = problem->params;
     params.eps = params.a = params.b = NAN; /* not looked at */
@@ -298,7 +325,8 @@ static void test_calibrate_arguments(void **state)
     assert_int_equal(smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, &mean), SMOE_SUCCESS);
     assert_true(eps > 0 && mean >= 0 && mean <= 0.5);
     check_failure(fixture, smoe_device_layer_logits(layer, logits), invalid, "comes after");
-    check_failure(fixture, smoe_device_layer_repeat(layer, &problem->params, false, 1, &timings), invalid, "comes after");
+    check_failure(fixture, smoe_device_layer_repeat(layer, &problem->params, false, 1, &timings), invalid,
+                  "comes after");
     assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, y, NULL, NULL), SMOE_SUCCESS);
     assert_true(problem_is_solved(problem, y, NULL));
     smoe_device_layer_destroy(layer);
@@ -322,8 +350,10 @@ static void test_fewest_tokens(void **state)
     assert_true(problem_is_solved(problem, y, NULL));
     assert_int_equal(smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, NULL), SMOE_SUCCESS);
     params.token_count = PROBLEM_TOKENS - 1;
-    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid, "token_count");
-    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, NULL), invalid, "token_count");
+    check_failure(fixture, smoe_device_layer_forward(layer, &params, problem->x, y, NULL, NULL), invalid,
+                  "token_count");
+    check_failure(fixture, smoe_device_layer_calibrate(layer, &params, problem->x, 0.5, &eps, NULL), invalid,
+                  "token_count");
     params.token_count = 0;
     assert_int_equal(smoe_device_layer_forward(layer, &params, NULL, NULL, NULL, NULL), SMOE_SUCCESS);
     smoe_device_layer_destroy(layer);
@@ -361,11 +391,12 @@ static void test_vulkan_results(void **state)
             assert_int_equal(smoe_vulkan_check(&host, vulkan, "vkTest"), want);
         }
     test_record_clear(&record);
-    assert_int_equal(smoe_vulkan_check(&host, VK_TIMEOUT, "vkTest"), SMOE_ERROR_VULKAN); /* no success, though it is positive */
+    /* no success, though it is positive */
+    assert_int_equal(smoe_vulkan_check(&host, VK_TIMEOUT, "vkTest"), SMOE_ERROR_VULKAN);
     assert_true(test_record_has_problem(&record, "vkTest: VkResult 2 VK_TIMEOUT"));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* A layer with a tensor larger than the staging buffer: its weights, or x and y. */
 static float *run_large(smoe_device *device, uint32_t width, uint32_t hidden, uint32_t tokens)
@@ -392,7 +423,8 @@ static float *run_large(smoe_device *device, uint32_t width, uint32_t hidden, ui
                                        .w2 = {values + width + matrix, SMOE_TYPE_FLOAT32}};
     params.token_count = tokens;
     assert_int_equal(smoe_device_layer_create(device, &plan, &weights, &layer), SMOE_SUCCESS);
-    assert_int_equal(smoe_device_layer_forward(layer, &params, values + width + 2 * matrix, y, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &params, values + width + 2 * matrix, y, NULL, NULL),
+                     SMOE_SUCCESS);
     smoe_device_layer_destroy(layer);
     free(values);
     return y;
@@ -454,7 +486,8 @@ static void open_limited(layer_fixture *fixture, VkDeviceSize most)
     assert_int_equal(smoe_device_create(&desc, &fixture->device), SMOE_SUCCESS);
 }
 
-/* A matrix that no allocation holds comes in ranges of experts; one expert that none holds is refused, and so is a workspace. */
+/* A matrix that no allocation holds comes in ranges of experts; one expert that none holds is refused, and so is a
+ * workspace. */
 static void test_too_large_an_allocation(void **state)
 {
     layer_fixture *fixture = *state;

@@ -1,4 +1,5 @@
-/* The weights of device.h's layers: which arrays are given when, and the types that they come in and that the device keeps. */
+/* The weights of device.h's layers: which arrays are given when, and the types that they come in and that the device
+ * keeps. */
 #include <math.h>
 #include <string.h>
 
@@ -9,27 +10,29 @@
 #include "device/device_internal.h"
 #include "layer_fixture.h"
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 /* What a weight is needed for, or may be given for. */
-#define MISSING(field)                                                                                                            \
-    do {                                                                                                                          \
-        smoe_host_weights without = problem->weights;                                                                             \
-        memset(&without.field, 0, sizeof without.field);                                                                          \
-        check_create(fixture, &problem->plan, &without, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must not be NULL");      \
+#define MISSING(field)                                                                                                 \
+    do {                                                                                                               \
+        smoe_host_weights without = problem->weights;                                                                  \
+        memset(&without.field, 0, sizeof without.field);                                                               \
+        check_create(fixture, &problem->plan, &without, SMOE_ERROR_INVALID_ARGUMENT,                                   \
+                     "weights." #field " must not be NULL");                                                           \
     } while (0)
-#define SUPERFLUOUS(field, rule)                                                                                                  \
-    do {                                                                                                                          \
-        smoe_host_weights more = weights;                                                                                         \
-        memcpy(&more.field, &(const void *){problem->router_weight}, sizeof(void *));                                             \
-        check_create(fixture, &plan, &more, SMOE_ERROR_INVALID_ARGUMENT, "weights." #field " must be NULL unless " rule);         \
+#define SUPERFLUOUS(field, rule)                                                                                       \
+    do {                                                                                                               \
+        smoe_host_weights more = weights;                                                                              \
+        memcpy(&more.field, &(const void *){problem->router_weight}, sizeof(void *));                                  \
+        check_create(fixture, &plan, &more, SMOE_ERROR_INVALID_ARGUMENT,                                               \
+                     "weights." #field " must be NULL unless " rule);                                                  \
     } while (0)
-#define OPTIONAL(field)                                                                                                           \
-    do {                                                                                                                          \
-        smoe_host_weights without = problem->weights;                                                                             \
-        memset(&without.field, 0, sizeof without.field);                                                                          \
-        assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &without, &layer), SMOE_SUCCESS);              \
-        smoe_device_layer_destroy(layer);                                                                                         \
+#define OPTIONAL(field)                                                                                              \
+    do {                                                                                                             \
+        smoe_host_weights without = problem->weights;                                                                \
+        memset(&without.field, 0, sizeof without.field);                                                             \
+        assert_int_equal(smoe_device_layer_create(fixture->device, &problem->plan, &without, &layer), SMOE_SUCCESS); \
+        smoe_device_layer_destroy(layer);                                                                            \
     } while (0)
 
 static void test_create_arguments(void **state)
@@ -41,7 +44,8 @@ static void test_create_arguments(void **state)
     smoe_device_layer *layer = NULL;
 
     assert_int_equal(smoe_device_layer_create(NULL, &plan, &weights, &layer), SMOE_ERROR_INVALID_ARGUMENT);
-    check_failure(fixture, smoe_device_layer_create(fixture->device, &plan, &weights, NULL), SMOE_ERROR_INVALID_ARGUMENT, "out");
+    check_failure(fixture, smoe_device_layer_create(fixture->device, &plan, &weights, NULL),
+                  SMOE_ERROR_INVALID_ARGUMENT, "out");
     check_create(fixture, NULL, &weights, SMOE_ERROR_INVALID_ARGUMENT, "plan");
     check_create(fixture, &plan, NULL, SMOE_ERROR_INVALID_ARGUMENT, "weights");
     MISSING(router_weight);
@@ -62,15 +66,19 @@ static void test_create_arguments(void **state)
     SUPERFLUOUS(shared_b2, "there is a shared expert");
     SUPERFLUOUS(shared_gate, "shared_gate is true");
     plan.gated = false;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w3 must be NULL unless the experts are gated");
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
+                 "weights.w3 must be NULL unless the experts are gated");
     weights.w3.data = NULL;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.b3 must be NULL unless the experts are gated");
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
+                 "weights.b3 must be NULL unless the experts are gated");
     weights = problem->weights;
     weights.w1.type = (smoe_type)3;
-    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w1.type must be a smoe_type, is 3");
+    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
+                 "weights.w1.type must be a smoe_type, is 3");
     weights = problem->weights;
     weights.w2.type = (smoe_type)-1;
-    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.w2.type must be a smoe_type, is -1");
+    check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
+                 "weights.w2.type must be a smoe_type, is -1");
     plan = problem->plan;
     plan.top_k = PROBLEM_EXPERTS + 1;
     check_create(fixture, &plan, &problem->weights, SMOE_ERROR_INVALID_ARGUMENT, "top_k");
@@ -102,7 +110,8 @@ static void test_create_arguments_of_cosine(void **state)
     SUPERFLUOUS(router_weight, "the router is linear");
     SUPERFLUOUS(router_bias, "the router is linear");
     plan.shared_gate = false;
-    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, "weights.shared_gate must be NULL unless shared_gate is true");
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
+                 "weights.shared_gate must be NULL unless shared_gate is true");
     plan = problem->plan;
     plan.gated = false;
     weights.w3.data = NULL;
@@ -113,7 +122,7 @@ static void test_create_arguments_of_cosine(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
-/* ---- weights of every type ----------------------------------------------------------------------------------------------- */
+/* ---- weights of every type --------------------------------------------------------------------------------------- */
 
 enum { TYPE_COUNT = 3, TYPED_COUNT = 3 * PROBLEM_MATRIX + 3 * PROBLEM_SHARED_MATRIX };
 
@@ -129,7 +138,8 @@ static void convert_matrices(typed_matrices *to, smoe_type type, const float *fr
         if (type == SMOE_TYPE_FLOAT32)
             to->floats[i] = from[i];
         else
-            to->words[i] = type == SMOE_TYPE_FLOAT16 ? test_half_from_float(from[i]) : test_bfloat16_from_float(from[i]);
+            to->words[i] =
+                type == SMOE_TYPE_FLOAT16 ? test_half_from_float(from[i]) : test_bfloat16_from_float(from[i]);
     }
 }
 
@@ -139,11 +149,13 @@ static void floats_of_matrices(float *to, smoe_type type, const typed_matrices *
         if (type == SMOE_TYPE_FLOAT32)
             to[i] = from->floats[i];
         else
-            to[i] = type == SMOE_TYPE_FLOAT16 ? test_half_to_float(from->words[i]) : test_bfloat16_to_float(from->words[i]);
+            to[i] =
+                type == SMOE_TYPE_FLOAT16 ? test_half_to_float(from->words[i]) : test_bfloat16_to_float(from->words[i]);
     }
 }
 
-static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host_type, const typed_matrices *matrices, float *y)
+static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host_type, const typed_matrices *matrices,
+                     float *y)
 {
     const test_problem *problem = &fixture->cosine;
     const size_t size = (size_t)smoe_type_size(host_type, 1);
@@ -164,7 +176,8 @@ static void run_with(layer_fixture *fixture, smoe_type plan_type, smoe_type host
     smoe_device_layer_destroy(layer);
 }
 
-/* Whichever type the weights come in and the device keeps, the numbers are those that a caller's own conversion gives. */
+/* Whichever type the weights come in and the device keeps, the numbers are those that a caller's own conversion
+ * gives. */
 static void test_weight_types(void **state)
 {
     layer_fixture *fixture = *state;

@@ -1,5 +1,5 @@
-/* smoe.h as an app uses it that made its own device: with nothing enabled and with everything, with its own pipeline cache, its own
- * host memory, and its own work in the same command buffer. */
+/* smoe.h as an app uses it that made its own device: with nothing enabled and with everything, with its own pipeline
+ * cache, its own host memory, and its own work in the same command buffer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,8 @@ typedef struct objects {
     smoe_binding *binding;
 } objects;
 
-static void create_objects(test_app *app, const smoe_context_desc *desc, const test_problem *problem, bool report, objects *out)
+static void create_objects(test_app *app, const smoe_context_desc *desc, const test_problem *problem, bool report,
+                           objects *out)
 {
     assert_int_equal(smoe_context_create(desc, &out->context), SMOE_SUCCESS);
     assert_int_equal(smoe_plan_create(out->context, &problem->plan, &out->plan), SMOE_SUCCESS);
@@ -60,7 +61,8 @@ static void check_quiet(embed_fixture *fixture, const test_app *app)
     assert_int_equal(app->message_count, 0);
 }
 
-static void run_on_device(embed_fixture *fixture, app_features features, uint32_t wanted_capabilities, uint32_t unwanted_capabilities)
+static void run_on_device(embed_fixture *fixture, app_features features, uint32_t wanted_capabilities,
+                          uint32_t unwanted_capabilities)
 {
     const test_problem *problem = &fixture->problem;
     test_app app;
@@ -89,8 +91,8 @@ static void test_everything_enabled(void **state)
     run_on_device(*state, APP_EVERYTHING_ENABLED, SMOE_CAPABILITY_ALL, 0);
 }
 
-/* Totals that the app clears, and reads when its work is done: a forward and a routing alone, one after another on one command buffer,
- * of which the second leaves y alone. */
+/* Totals that the app clears, and reads when its work is done: a forward and a routing alone, one after another on one
+ * command buffer, of which the second leaves y alone. */
 static void run_with_totals(embed_fixture *fixture, const test_problem *problem, app_features features)
 {
     test_app app;
@@ -118,7 +120,8 @@ static void run_with_totals(embed_fixture *fixture, const test_problem *problem,
             assert_int_equal(y[i], 0xff);
         if (forwards > 1)
             assert_true(problem_is_solved(problem, app_part_data(&app, APP_Y), app_part_data(&app, APP_REPORT)));
-        assert_int_equal(smoe_totals_read(app_part_data(&app, APP_TOTALS), PROBLEM_EXPERTS, &totals, expert_tokens), SMOE_SUCCESS);
+        assert_int_equal(smoe_totals_read(app_part_data(&app, APP_TOTALS), PROBLEM_EXPERTS, &totals, expert_tokens),
+                         SMOE_SUCCESS);
         assert_true(problem_has_totals(problem, forwards, &totals, expert_tokens));
     }
     destroy_objects(&all);
@@ -162,8 +165,8 @@ static void test_no_report(void **state)
     check_quiet(fixture, &app);
 }
 
-/* Two forwards in one command buffer, the second over what the first gave: y of the first is x of the second, with no barrier of the
- * app's in between. The result is that of two submissions. */
+/* Two forwards in one command buffer, the second over what the first gave: y of the first is x of the second, with no
+ * barrier of the app's in between. The result is that of two submissions. */
 static void test_chain_in_one_command_buffer(void **state)
 {
     embed_fixture *fixture = *state;
@@ -199,8 +202,8 @@ static void test_chain_in_one_command_buffer(void **state)
     check_quiet(fixture, &app);
 }
 
-/* The app's own dispatches write x and read y, and overwrite x after the forward has read it, all without a barrier of the app's:
- * smoe.h promises that none is needed, and synchronization validation would object. */
+/* The app's own dispatches write x and read y, and overwrite x after the forward has read it, all without a barrier of
+ * the app's: smoe.h promises that none is needed, and synchronization validation would object. */
 static void test_own_work_around_it(void **state)
 {
     embed_fixture *fixture = *state;
@@ -229,7 +232,7 @@ static void test_own_work_around_it(void **state)
     check_quiet(fixture, &app);
 }
 
-/* ---- pipeline cache ------------------------------------------------------------------------------------------------------- */
+/* ---- pipeline cache ---------------------------------------------------------------------------------------------- */
 
 static void *read_cache(const smoe_context *context, size_t *size)
 {
@@ -266,7 +269,8 @@ static void test_pipeline_cache(void **state)
     /* Another device takes it; so does it one that is of another device or driver, by ignoring it. */
     for (int damaged = 0; damaged < 2; damaged++) {
         if (damaged)
-            memset((char *)cache + sizeof(uint32_t) * 2, 0x5a, sizeof(uint32_t) * 2 + VK_UUID_SIZE); /* vendor, device, cache's UUID */
+            /* vendor, device, cache's UUID */
+            memset((char *)cache + sizeof(uint32_t) * 2, 0x5a, sizeof(uint32_t) * 2 + VK_UUID_SIZE);
         assert_true(app_open(&app, APP_EVERYTHING_ENABLED));
         desc = app_context_desc(&app, NULL, &fixture->log);
         desc.pipeline_cache = cache;
@@ -282,7 +286,7 @@ static void test_pipeline_cache(void **state)
     free(cache);
 }
 
-/* ---- host memory ---------------------------------------------------------------------------------------------------------- */
+/* ---- host memory ------------------------------------------------------------------------------------------------- */
 
 static void test_allocator_gets_everything_back(void **state)
 {

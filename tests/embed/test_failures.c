@@ -1,5 +1,6 @@
-/* Everything that can fail fails, one after another: each Vulkan call with each of three results, each host allocation. Every time
- * the call of smoe gives the error that fits, leaves NULL, loses nothing, destroys nothing it did not make, and works afterwards. */
+/* Everything that can fail fails, one after another: each Vulkan call with each of three results, each host allocation.
+ * Every time the call of smoe gives the error that fits, leaves NULL, loses nothing, destroys nothing it did not make,
+ * and works afterwards. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,12 @@ typedef struct shared {
     smoe_device *device; /* for the operations that need one */
     smoe_device_layer *layer;
     float eps; /* what calibration gave, -1 for nothing yet */
-    uint32_t lasting; /* objects that a device may keep from an operation, for the next one: its staging buffer and memory */
+    /* objects that a device may keep from an operation, for the next one: its staging buffer and memory */
+    uint32_t lasting;
 } shared;
 
-/* One operation of the library: makes what it makes, and takes it back. *out_null: whether a failing creation left NULL. */
+/* One operation of the library: makes what it makes, and takes it back. *out_null: whether a failing creation left
+ * NULL. */
 typedef smoe_result (*operation)(shared *all, bool *out_null);
 
 static const struct {
@@ -36,7 +39,7 @@ static const struct {
     {VK_ERROR_DEVICE_LOST, SMOE_ERROR_DEVICE_LOST},
 };
 
-/* ---- operations of device.h ------------------------------------------------------------------------------------------------- */
+/* ---- operations of device.h -------------------------------------------------------------------------------------- */
 
 static smoe_result list_devices(shared *all, bool *out_null)
 {
@@ -74,7 +77,8 @@ static smoe_result create_device(shared *all, bool *out_null)
 static smoe_result create_device_layer(shared *all, bool *out_null)
 {
     smoe_device_layer *layer = (smoe_device_layer *)all;
-    const smoe_result result = smoe_device_layer_create(all->device, &all->problem->plan, &all->problem->weights, &layer);
+    const smoe_result result =
+        smoe_device_layer_create(all->device, &all->problem->plan, &all->problem->weights, &layer);
 
     *out_null = result == SMOE_SUCCESS || !layer;
     if (result == SMOE_SUCCESS)
@@ -87,7 +91,8 @@ static smoe_result run_device_layer(shared *all, bool *out_null)
     float y[PROBLEM_ROWS];
     uint32_t report[PROBLEM_REPORT];
     smoe_timings timings;
-    const smoe_result result = smoe_device_layer_forward(all->layer, &all->problem->params, all->problem->x, y, report, &timings);
+    const smoe_result result =
+        smoe_device_layer_forward(all->layer, &all->problem->params, all->problem->x, y, report, &timings);
 
     *out_null = true;
     if (result == SMOE_SUCCESS)
@@ -155,7 +160,8 @@ static smoe_result calibrate_device_layer(shared *all, bool *out_null)
 {
     float eps = -1;
     double mean = -1;
-    const smoe_result result = smoe_device_layer_calibrate(all->layer, &all->problem->params, all->problem->x, 0.7, &eps, &mean);
+    const smoe_result result =
+        smoe_device_layer_calibrate(all->layer, &all->problem->params, all->problem->x, 0.7, &eps, &mean);
 
     *out_null = result == SMOE_SUCCESS || (eps < 0 && mean < 0);
     if (result == SMOE_SUCCESS) {
@@ -166,15 +172,15 @@ static smoe_result calibrate_device_layer(shared *all, bool *out_null)
     return result;
 }
 
-/* ---- operations of smoe.h ------------------------------------------------------------------------------------------------- */
+/* ---- operations of smoe.h ---------------------------------------------------------------------------------------- */
 
 static smoe_result describe_physical_device(shared *all, bool *out_null)
 {
     smoe_device_info info;
 
     *out_null = true;
-    return smoe_physical_device_info(faults_get_instance_proc_addr, all->app.instance, all->app.api_version, all->app.physical_device, 0,
-                                     &info);
+    return smoe_physical_device_info(faults_get_instance_proc_addr, all->app.instance, all->app.api_version,
+                                     all->app.physical_device, 0, &info);
 }
 
 /* Records, but submits only when told to: a failure before has no work to run. */
@@ -232,9 +238,10 @@ static smoe_result use_core(shared *all, bool *out_null)
     return result;
 }
 
-/* ---- loops ---------------------------------------------------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------------------------------------------------- */
 
-/* What is alive beside the pipelines: those that a failing plan has got stay with its context, each with one block of host memory. */
+/* What is alive beside the pipelines: those that a failing plan has got stay with its context, each with one block of
+ * host memory. */
 typedef struct accounts {
     uint32_t objects, blocks;
 } accounts;
@@ -264,8 +271,9 @@ static smoe_result result_of(const char *call, size_t kind)
     return optional ? SMOE_SUCCESS : failures[kind].smoe;
 }
 
-/* Runs an operation with its 0th call failing, its 1st, and so on, until it gets by without a failure: those calls are not counted again
- * that a pipeline saves which an earlier try has got. `fresh`, if not NULL, puts back what an operation needs and may have changed. */
+/* Runs an operation with its 0th call failing, its 1st, and so on, until it gets by without a failure: those calls are
+ * not counted again that a pipeline saves which an earlier try has got. `fresh`, if not NULL, puts back what an
+ * operation needs and may have changed. */
 static void fail_every_call(shared *all, const char *name, operation run, void (*fresh)(shared *all))
 {
     const uint32_t pipelines = faults_alive_pipelines();
@@ -287,8 +295,9 @@ static void fail_every_call(shared *all, const char *name, operation run, void (
                 break;
             const smoe_result expected = result_of(faults_failed_call(), kind);
             if (result != expected || !out_null)
-                print_error("%s: call %u, %s, gave VkResult %d: the result is \"%s\"%s\n", name, i, faults_failed_call(),
-                            failures[kind].vulkan, smoe_result_text(result), out_null ? "" : ", and *out is not NULL");
+                print_error("%s: call %u, %s, gave VkResult %d: the result is \"%s\"%s\n", name, i,
+                            faults_failed_call(), failures[kind].vulkan, smoe_result_text(result),
+                            out_null ? "" : ", and *out is not NULL");
             assert_int_equal(result, expected);
             assert_true(out_null);
             faults_fail_nothing();
@@ -297,7 +306,8 @@ static void fail_every_call(shared *all, const char *name, operation run, void (
                 check_accounts(all, before);
                 continue;
             }
-            /* Objects may have come to stay, whose owner gives them back at the end; and it goes on as if nothing had been. */
+            /* Objects may have come to stay, whose owner gives them back at the end; and it goes on as if nothing had
+             * been. */
             assert_int_equal(run(all, &out_null), SMOE_SUCCESS);
             assert_false(faults_seen_misuse());
         }
@@ -339,7 +349,7 @@ static void fail_every_allocation(shared *all, const char *name, operation run, 
     print_message("%s: %u failing allocations\n", name, i);
 }
 
-/* ---- tests -------------------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static void open_device(shared *all, faults_memory memory)
 {
@@ -363,7 +373,8 @@ static void close_device(shared *all)
 static void make_new_layer(shared *all)
 {
     smoe_device_layer_destroy(all->layer);
-    assert_int_equal(smoe_device_layer_create(all->device, &all->problem->plan, &all->problem->weights, &all->layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(all->device, &all->problem->plan, &all->problem->weights, &all->layer),
+                     SMOE_SUCCESS);
 }
 
 /* One that has, without a report; after a failure in the round before, as any app would go on. */
@@ -372,7 +383,8 @@ static void make_run_layer(shared *all)
     float y[PROBLEM_ROWS];
 
     make_new_layer(all);
-    assert_int_equal(smoe_device_layer_forward(all->layer, &all->problem->params, all->problem->x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(all->layer, &all->problem->params, all->problem->x, y, NULL, NULL),
+                     SMOE_SUCCESS);
     assert_true(problem_is_solved(all->problem, y, NULL));
 }
 
@@ -500,8 +512,10 @@ static int setup(void **state)
 
     *state = &all;
     all.problem = &all.problems[PROBLEM_LINEAR];
-    return problem_init(&all.problems[PROBLEM_LINEAR], PROBLEM_LINEAR) && problem_init(&all.problems[PROBLEM_COSINE], PROBLEM_COSINE) ? 0
-                                                                                                                                      : -1;
+    return problem_init(&all.problems[PROBLEM_LINEAR], PROBLEM_LINEAR) &&
+                   problem_init(&all.problems[PROBLEM_COSINE], PROBLEM_COSINE)
+               ? 0
+               : -1;
 }
 
 int main(void)

@@ -1,6 +1,6 @@
-/* Synchronization validation finds hazards between shaders where the runner asks the layer to look into them (tests/environments.py). A
- * layer that no longer knew the setting would stay silent, and the other tests would pass unchecked. What is recorded here is never
- * submitted. */
+/* Synchronization validation finds hazards between shaders where the runner asks the layer to look into them
+ * (tests/environments.py). A layer that no longer knew the setting would stay silent, and the other tests would pass
+ * unchecked. What is recorded here is never submitted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,14 +44,16 @@ static void check(const test_problem *problem, const dispatches *wanted)
         fail_msg("no %s: %s", wanted->hazard, app.last_message);
 }
 
-/* Not where the layer sees no more than it does by itself: Debian 12's takes no such setting, and misses write after write; newer ones
- * then look at no storage buffer. */
+/* Not where the layer sees no more than it does by itself: Debian 12's takes no such setting, and misses write after
+ * write; newer ones then look at no storage buffer. */
 static void check_hazard(const test_problem *problem, const dispatches *wanted)
 {
     const char *look = getenv(LOOK_INTO_SHADERS);
 
     if (!look || strcmp(look, "1") != 0 || !test_validates()) {
-        print_message(LOOK_INTO_SHADERS " is not set, as it is with a driver of tests/drivers, or the runner reads the layer's messages\n");
+        print_message(
+            LOOK_INTO_SHADERS
+            " is not set, as it is with a driver of tests/drivers, or the runner reads the layer's messages\n");
         skip();
     }
     print_message("a hazard on purpose:\n");
@@ -60,7 +62,8 @@ static void check_hazard(const test_problem *problem, const dispatches *wanted)
 
 static void test_read_after_write(void **state)
 {
-    check_hazard(*state, &(dispatches){.from = {APP_X, APP_Y}, .to = {APP_Y, APP_WORKSPACE}, .hazard = "READ_AFTER_WRITE"});
+    check_hazard(*state,
+                 &(dispatches){.from = {APP_X, APP_Y}, .to = {APP_Y, APP_WORKSPACE}, .hazard = "READ_AFTER_WRITE"});
 }
 
 static void test_write_after_write(void **state)

@@ -1,6 +1,7 @@
-/* A Vulkan on top of another API, as MoltenVK is on Metal: the real one, made to look like it. Its loader hides such devices from
- * instances that do not ask for them, the device lists VK_KHR_portability_subset, which must then be enabled, and has no feature
- * at all: of those that the extension lets a driver leave out, compute can meet only events, whose functions are not there. */
+/* A Vulkan on top of another API, as MoltenVK is on Metal: the real one, made to look like it. Its loader hides such
+ * devices from instances that do not ask for them, the device lists VK_KHR_portability_subset, which must then be
+ * enabled, and has no feature at all: of those that the extension lets a driver leave out, compute can meet only
+ * events, whose functions are not there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,8 @@ static test_record record;
 #define GLOBAL(name) ((PFN_##name)real_get(NULL, #name))
 
 /* The real list without `name`, and with it at the end where it is `listed`. */
-static VkResult change_list(VkExtensionProperties *all, uint32_t all_count, const char *name, bool listed, uint32_t *count,
-                            VkExtensionProperties *out)
+static VkResult change_list(VkExtensionProperties *all, uint32_t all_count, const char *name, bool listed,
+                            uint32_t *count, VkExtensionProperties *out)
 {
     uint32_t available = 0;
 
@@ -56,7 +57,8 @@ static VkResult change_list(VkExtensionProperties *all, uint32_t all_count, cons
     return VK_SUCCESS;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL enumerate_instance_extensions(const char *layer, uint32_t *count, VkExtensionProperties *out)
+static VKAPI_ATTR VkResult VKAPI_CALL enumerate_instance_extensions(const char *layer, uint32_t *count,
+                                                                    VkExtensionProperties *out)
 {
     const PFN_vkEnumerateInstanceExtensionProperties real = GLOBAL(vkEnumerateInstanceExtensionProperties);
     uint32_t all_count = 0;
@@ -70,8 +72,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL enumerate_instance_extensions(const char *
     return change_list(all, all_count, ENUMERATION, !fake.old_loader, count, out);
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL enumerate_device_extensions(VkPhysicalDevice device, const char *layer, uint32_t *count,
-                                                                  VkExtensionProperties *out)
+static VKAPI_ATTR VkResult VKAPI_CALL enumerate_device_extensions(VkPhysicalDevice device, const char *layer,
+                                                                  uint32_t *count, VkExtensionProperties *out)
 {
     const PFN_vkEnumerateDeviceExtensionProperties real = REAL(vkEnumerateDeviceExtensionProperties);
     uint32_t all_count = 0;
@@ -98,8 +100,8 @@ static bool take_out(const char *const *names, uint32_t *count, const char *name
     return found;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info, const VkAllocationCallbacks *callbacks,
-                                                      VkInstance *out)
+static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
+                                                      const VkAllocationCallbacks *callbacks, VkInstance *out)
 {
     VkInstanceCreateInfo real = *info;
     const char *names[16];
@@ -140,7 +142,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice device, con
 
     assert_true(info->enabledExtensionCount <= 16);
     const bool enabled = take_out(info->ppEnabledExtensionNames, &real.enabledExtensionCount, SUBSET, names);
-    if (enabled == fake.conformant) /* not enabled though listed (VUID-VkDeviceCreateInfo-pProperties-04451), or the other way round */
+    /* not enabled though listed (VUID-VkDeviceCreateInfo-pProperties-04451), or the other way round */
+    if (enabled == fake.conformant)
         return VK_ERROR_EXTENSION_NOT_PRESENT;
     fake.created++;
     fake.enabled += enabled;
@@ -175,14 +178,16 @@ static PFN_vkVoidFunction VKAPI_CALL get(VkInstance instance, const char *name)
     return strstr(name, "Event") ? NULL : real_get(instance, name);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 static void check(bool asks, uint32_t enabled)
 {
     static test_problem problem;
     const smoe_log log = test_record_log(&record);
-    const smoe_device_desc desc = {
-        .selector = getenv("SMOE_TEST_DEVICE"), .validation = test_validates(), .get_instance_proc_addr = get, .log = &log};
+    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"),
+                                   .validation = test_validates(),
+                                   .get_instance_proc_addr = get,
+                                   .log = &log};
     smoe_device *device = NULL;
     uint32_t count = 0;
 

@@ -1,5 +1,5 @@
-/* Which device device.h chooses, and what it enables there, on machines that this one is not: several physical devices that all are
- * the first real one, each with a name, a type, a version and extensions of its own. */
+/* Which device device.h chooses, and what it enables there, on machines that this one is not: several physical devices
+ * that all are the first real one, each with a name, a type, a version and extensions of its own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,8 @@ typedef struct fake_device {
     VkPhysicalDeviceType type;
     uint32_t version;
     uint32_t storage_buffers;  /* per stage; below 8 smoe cannot use it */
-    const char *extensions[3]; /* that it lists. The first MATRICES: it has their features, too, and then lists no shape */
+    /* that it lists. The first MATRICES: it has their features, too, and then lists no shape */
+    const char *extensions[3];
     bool no_features;
     bool no_compute;
     bool no_lanes; /* reports subgroups of 0, as a Mali-G72 was seen to: github.com/Tencent/ncnn/issues/6457 */
@@ -116,8 +117,8 @@ static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice device, VkPhy
     change_properties(fake_of(device), &out->properties);
     for (VkBaseOutStructure *link = out->pNext; link; link = link->pNext)
         if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES)
-            memset(((VkPhysicalDeviceIDProperties *)(void *)link)->deviceUUID, (int)(0xa0 + (fake_of(device) - fake.devices)),
-                   VK_UUID_SIZE);
+            memset(((VkPhysicalDeviceIDProperties *)(void *)link)->deviceUUID,
+                   (int)(0xa0 + (fake_of(device) - fake.devices)), VK_UUID_SIZE);
         else if (fake_of(device)->no_lanes && link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES)
             ((VkPhysicalDeviceSubgroupProperties *)(void *)link)->subgroupSize = 0;
         else if (has_matrices(fake_of(device)) && link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES)
@@ -137,14 +138,16 @@ static VKAPI_ATTR void VKAPI_CALL get_features2(VkPhysicalDevice device, VkPhysi
         if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES) {
             ((VkPhysicalDeviceShaderFloat16Int8Features *)(void *)link)->shaderFloat16 = VK_TRUE;
         } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES) {
-            VkPhysicalDeviceVulkanMemoryModelFeatures *model = (VkPhysicalDeviceVulkanMemoryModelFeatures *)(void *)link;
+            VkPhysicalDeviceVulkanMemoryModelFeatures *model =
+                (VkPhysicalDeviceVulkanMemoryModelFeatures *)(void *)link;
             model->vulkanMemoryModel = model->vulkanMemoryModelDeviceScope = VK_TRUE;
         } else if (link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR) {
             ((VkPhysicalDeviceCooperativeMatrixFeaturesKHR *)(void *)link)->cooperativeMatrix = VK_TRUE;
         }
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL get_matrices(VkPhysicalDevice device, uint32_t *count, VkCooperativeMatrixPropertiesKHR *out)
+static VKAPI_ATTR VkResult VKAPI_CALL get_matrices(VkPhysicalDevice device, uint32_t *count,
+                                                   VkCooperativeMatrixPropertiesKHR *out)
 {
     (void)device;
     (void)out;
@@ -195,7 +198,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice device, con
     }
     fake.size_control = fake.features = false;
     for (const VkBaseInStructure *link = info->pNext; link; link = link->pNext) {
-        fake.size_control = fake.size_control || link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+        fake.size_control =
+            fake.size_control || link->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
         fake.features = fake.features || link->sType != VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
     }
     real.enabledExtensionCount = 0; /* the real device has extensions of its own */
@@ -224,9 +228,10 @@ static PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance instance,
     return fake.get_instance_proc_addr(instance, name);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
-static void check(const fake_device *devices, const char *selector, smoe_result wanted, uint32_t chosen, const char *text)
+static void check(const fake_device *devices, const char *selector, smoe_result wanted, uint32_t chosen,
+                  const char *text)
 {
     const smoe_log log = test_record_log(&record);
     const smoe_device_desc desc = {.selector = selector, .get_instance_proc_addr = get_instance_proc_addr, .log = &log};
@@ -238,8 +243,8 @@ static void check(const fake_device *devices, const char *selector, smoe_result 
     const smoe_result result = smoe_device_create(&desc, &device);
     smoe_device_destroy(device);
     if (result != wanted || fake.created != chosen || (*text && !test_record_has_problem(&record, text))) {
-        print_error("selector %s: \"%s\", device %u, and the log says:\n", selector ? selector : "NULL", smoe_result_text(result),
-                    fake.created);
+        print_error("selector %s: \"%s\", device %u, and the log says:\n", selector ? selector : "NULL",
+                    smoe_result_text(result), fake.created);
         test_record_print(&record);
     }
     assert_int_equal(result, wanted);
@@ -259,9 +264,11 @@ static void test_best(void **state)
 {
     static const fake_device all[MAX_DEVICES] = {FAKE("a", CPU, 32), FAKE("b", VIRTUAL, 32), FAKE("c", INTEGRATED, 32),
                                                  FAKE("d", DISCRETE, 32)};
-    static const fake_device no_discrete[MAX_DEVICES] = {FAKE("a", CPU, 32), FAKE("b", OTHER, 32), FAKE("c", INTEGRATED, 32)};
+    static const fake_device no_discrete[MAX_DEVICES] = {FAKE("a", CPU, 32), FAKE("b", OTHER, 32),
+                                                         FAKE("c", INTEGRATED, 32)};
     static const fake_device no_gpu[MAX_DEVICES] = {FAKE("a", CPU, 32), FAKE("b", VIRTUAL, 32)};
-    static const fake_device twins[MAX_DEVICES] = {FAKE("a", CPU, 32), FAKE("b", DISCRETE, 32), FAKE("c", DISCRETE, 32)};
+    static const fake_device twins[MAX_DEVICES] = {FAKE("a", CPU, 32), FAKE("b", DISCRETE, 32),
+                                                   FAKE("c", DISCRETE, 32)};
     static const fake_device best_unusable[MAX_DEVICES] = {FAKE("a", DISCRETE, 4), FAKE("b", CPU, 32)};
     static const fake_device all_unusable[MAX_DEVICES] = {FAKE("a", DISCRETE, 4), FAKE("b", CPU, 7)};
 
@@ -277,8 +284,9 @@ static void test_best(void **state)
 
 static void test_others(void **state)
 {
-    static const fake_device devices[MAX_DEVICES] = {FAKE("Soft Rasterizer", CPU, 4), FAKE("Vendor Chip 7", INTEGRATED, 32),
-                                                     FAKE("Vendor Board 12", DISCRETE, 32), FAKE("best of all", CPU, 32)};
+    static const fake_device devices[MAX_DEVICES] = {
+        FAKE("Soft Rasterizer", CPU, 4), FAKE("Vendor Chip 7", INTEGRATED, 32), FAKE("Vendor Board 12", DISCRETE, 32),
+        FAKE("best of all", CPU, 32)};
     static const fake_device none[MAX_DEVICES] = {{.name = NULL}};
 
     (void)state;
@@ -305,8 +313,10 @@ static void test_enabled(void **state)
         {"a", CPU, VK_API_VERSION_1_3, 32, {SIZE_CONTROL, "VK_KHR_unknown", NULL}, false, false, false}};
     static const fake_device extension[MAX_DEVICES] = {
         {"a", CPU, VK_API_VERSION_1_2, 32, {"VK_KHR_unknown", SIZE_CONTROL, PORTABILITY}, false, false, false}};
-    static const fake_device missing[MAX_DEVICES] = {{"a", CPU, VK_API_VERSION_1_1, 32, {NULL, NULL, NULL}, true, false, false}};
-    static const fake_device no_compute[MAX_DEVICES] = {{"a", CPU, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, true, false}};
+    static const fake_device missing[MAX_DEVICES] = {
+        {"a", CPU, VK_API_VERSION_1_1, 32, {NULL, NULL, NULL}, true, false, false}};
+    static const fake_device no_compute[MAX_DEVICES] = {
+        {"a", CPU, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, true, false}};
 
     (void)state;
     const VkPhysicalDeviceFeatures2 *recommended = smoe_recommended_features();
@@ -329,8 +339,8 @@ static void test_enabled(void **state)
 
 static void test_too_old(void **state)
 {
-    static const fake_device old[MAX_DEVICES] = {{"a", DISCRETE, VK_API_VERSION_1_0, 32, {NULL, NULL, NULL}, false, false, false},
-                                                 FAKE("b", CPU, 32)};
+    static const fake_device old[MAX_DEVICES] = {
+        {"a", DISCRETE, VK_API_VERSION_1_0, 32, {NULL, NULL, NULL}, false, false, false}, FAKE("b", CPU, 32)};
     smoe_device_info infos[2];
     uint32_t count = 2;
 
@@ -348,7 +358,8 @@ static void test_too_old(void **state)
 /* Subgroups that cannot be are none: everything runs without them. */
 static void test_no_lanes(void **state)
 {
-    static const fake_device devices[MAX_DEVICES] = {{"a", INTEGRATED, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, false, true}};
+    static const fake_device devices[MAX_DEVICES] = {
+        {"a", INTEGRATED, VK_API_VERSION_1_3, 32, {NULL, NULL, NULL}, false, false, true}};
     const smoe_plan_desc plan = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     smoe_device_info info;
@@ -387,7 +398,8 @@ static void test_no_gpu(void **state)
 static void test_names(void **state)
 {
     static const fake_device devices[] = {
-        {"Evil \"GPU\" \\ \374\033[31m\n<b> \303\251\302\205", VK_PHYSICAL_DEVICE_TYPE_CPU, VK_API_VERSION_1_2, .storage_buffers = 64},
+        {"Evil \"GPU\" \\ \374\033[31m\n<b> \303\251\302\205", VK_PHYSICAL_DEVICE_TYPE_CPU, VK_API_VERSION_1_2,
+         .storage_buffers = 64},
         {NULL},
     };
     smoe_device_info info;

@@ -1,7 +1,9 @@
 /* What both the seeded test and libFuzzer run on hostile bytes. For libFuzzer, with clang, after `scons`:
- *   mkdir -p corpus && cd tests/golden && cp one_expert.safetensors ties_*.safetensors sigmoid_grouped.safetensors ../../corpus && cd -
+ *   mkdir -p corpus && cd tests/golden && cp one_expert.safetensors ties_*.safetensors sigmoid_grouped.safetensors
+ * ../../corpus && cd -
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -Itests tests/fuzz/fuzz_layer_file.c \
- *       tests/fuzz/sample_file.c tests/common/random.c src/file/?*.c src/base/system_file.c build/lib/libsmoe.a -lm -o fuzz_layer_file
+ *       tests/fuzz/sample_file.c tests/common/random.c src/file/?*.c src/base/system_file.c build/lib/libsmoe.a -lm -o
+ * fuzz_layer_file
  *   ./fuzz_layer_file -max_len=65536 corpus */
 #include "sample_file.h"
 

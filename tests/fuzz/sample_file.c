@@ -8,7 +8,8 @@
 
 #include "common/system.h"
 
-void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0, uint64_t n1, uint64_t n2)
+void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0,
+                   uint64_t n1, uint64_t n2)
 {
     static const uint64_t sizes[] = {4, 2, 8, 4, 1, 8, 2};
     uint32_t i = 0;
@@ -43,10 +44,12 @@ void sample_set(sample_file *sample, const char *key, const char *value)
 
 void sample_init(sample_file *sample, bool gated)
 {
-    static const char *const pairs[] = {"tokens", "6", "d_model", "4", "d_hidden", "5", "n_experts", "3", "k", "2", "eps", "0.25",
-                                        "a", "1.0", "b", "50.0", "temperature", "0.5", "score", "softmax", "router", "linear",
-                                        "renormalize", "True", "scale", "2.5", "tie_tolerance", "1e-3", "n_group", "1",
-                                        "topk_group", "1", "activation", "gelu", "bias", "True", "shared", "0", "max_active", "3"};
+    static const char *const pairs[] = {
+        "tokens",      "6",    "d_model",       "4",       "d_hidden", "5",      "n_experts",   "3",
+        "k",           "2",    "eps",           "0.25",    "a",        "1.0",    "b",           "50.0",
+        "temperature", "0.5",  "score",         "softmax", "router",   "linear", "renormalize", "True",
+        "scale",       "2.5",  "tie_tolerance", "1e-3",    "n_group",  "1",      "topk_group",  "1",
+        "activation",  "gelu", "bias",          "True",    "shared",   "0",      "max_active",  "3"};
     memset(sample, 0, sizeof *sample);
     for (uint32_t i = 0; i < sizeof sample->values / sizeof *sample->values; i++)
         sample->values[i] = (float)i - 100.5f;
@@ -68,8 +71,9 @@ void sample_init(sample_file *sample, bool gated)
 
 void sample_init_full(sample_file *sample)
 {
-    static const char *const pairs[] = {"n_experts", "4", "router", "cosine", "score", "sigmoid", "n_group", "2", "topk_group", "1",
-                                        "group_eps", "0.125", "shared", "1", "activation", "swiglu_clamped"};
+    static const char *const pairs[] = {
+        "n_experts",  "4", "router",    "cosine", "score",  "sigmoid", "n_group",    "2",
+        "topk_group", "1", "group_eps", "0.125",  "shared", "1",       "activation", "swiglu_clamped"};
     const smoe_tensor_type f32 = SMOE_TENSOR_FLOAT32;
     sample_init(sample, true);
     for (uint32_t i = 0; i < sizeof pairs / sizeof *pairs; i += 2)
@@ -98,10 +102,12 @@ void sample_init_full(sample_file *sample)
 
 smoe_result sample_write(const sample_file *sample, const char *path)
 {
-    return smoe_layer_file_write(path, sample->tensors, sample->tensor_count, sample->metadata, sample->metadata_count, NULL, NULL);
+    return smoe_layer_file_write(path, sample->tensors, sample->tensor_count, sample->metadata, sample->metadata_count,
+                                 NULL, NULL);
 }
 
-smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params, smoe_host_weights *weights)
+smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params,
+                              smoe_host_weights *weights)
 {
     const char *path = sample_path("sample-layer");
     smoe_layer_file *file = NULL;
@@ -154,8 +160,8 @@ unsigned char *sample_read_bytes(const char *path, size_t *size)
     return bytes;
 }
 
-smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator, const smoe_log *log,
-                              smoe_layer_file **out)
+smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator,
+                              const smoe_log *log, smoe_layer_file **out)
 {
     if (path) {
         if (!sample_write_bytes(path, bytes, size))
@@ -216,8 +222,26 @@ void sample_release(void *user, void *memory)
 
 size_t sample_mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity)
 {
-    static const char *const words[] = {"{", "}", "[", "]", "\"", ":", ",", "\\u0000", "-1", "1e300", "9007199254740993", "null",
-                                        "0.5", "99999999999", "\"dtype\"", "F16", "F64", "BOOL", "True", "18446744073709551615"};
+    static const char *const words[] = {"{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        "\"",
+                                        ":",
+                                        ",",
+                                        "\\u0000",
+                                        "-1",
+                                        "1e300",
+                                        "9007199254740993",
+                                        "null",
+                                        "0.5",
+                                        "99999999999",
+                                        "\"dtype\"",
+                                        "F16",
+                                        "F64",
+                                        "BOOL",
+                                        "True",
+                                        "18446744073709551615"};
     const uint32_t count = 1 + test_random_below(random, 4);
     for (uint32_t i = 0; i < count && size > 8; i++) {
         /* The header is where the decisions are: half of the mutations go there. */

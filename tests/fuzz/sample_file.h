@@ -19,7 +19,8 @@ typedef struct sample_file {
 /* E 3, D 4, H 5, k 2, T 6, with every bias. */
 void sample_init(sample_file *sample, bool gated);
 
-/* All that a layer can have: gated, a cosine router of width 2, sigmoid gates, 4 experts in 2 groups, a shared expert of hidden width 7. */
+/* All that a layer can have: gated, a cosine router of width 2, sigmoid gates, 4 experts in 2 groups, a shared expert
+ * of hidden width 7. */
 void sample_init_full(sample_file *sample);
 
 /* value NULL: takes the key out. */
@@ -27,13 +28,15 @@ void sample_set(sample_file *sample, const char *key, const char *value);
 
 /* Sets a tensor's type and shape, its size following from them; new ones are added. rank 0xff: takes the tensor out. */
 #define SAMPLE_ABSENT 0xffu
-void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0, uint64_t n1, uint64_t n2);
+void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0,
+                   uint64_t n1, uint64_t n2);
 
 smoe_result sample_write(const sample_file *sample, const char *path);
 
-/* The sample's layer, through a file that is gone again; the caller closes what it gets. NULL, after a line on stderr, where smoe
- * refuses it. */
-smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params, smoe_host_weights *weights);
+/* The sample's layer, through a file that is gone again; the caller closes what it gets. NULL, after a line on stderr,
+ * where smoe refuses it. */
+smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params,
+                              smoe_host_weights *weights);
 
 /* A path that is this process's own, in the system's folder for temporary files; static memory, one per name. */
 const char *sample_path(const char *name);
@@ -42,15 +45,15 @@ const char *sample_path(const char *name);
 bool sample_write_bytes(const char *path, const void *bytes, size_t size);
 unsigned char *sample_read_bytes(const char *path, size_t *size);
 
-/* Opens bytes as a layer file: through `path`, or where that is NULL through a pipe (at most 64 KiB), whose size nobody knows. On
- * Windows no path leads to a pipe: there is only one way. */
+/* Opens bytes as a layer file: through `path`, or where that is NULL through a pipe (at most 64 KiB), whose size nobody
+ * knows. On Windows no path leads to a pipe: there is only one way. */
 #ifdef _WIN32
 #define SAMPLE_WAYS 1
 #else
 #define SAMPLE_WAYS 2
 #endif
-smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator, const smoe_log *log,
-                              smoe_layer_file **out);
+smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator,
+                              const smoe_log *log, smoe_layer_file **out);
 
 /* 8 bytes of length and the header, then data_size zero bytes. *size: of the result, which the caller frees. */
 unsigned char *sample_raw(const char *header, size_t data_size, size_t *size);

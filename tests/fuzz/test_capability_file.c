@@ -1,5 +1,5 @@
-/* Reading capability files: what is wrong with a bad one is said in one line with the key and the rule, and no bytes make it crash or
- * give a device that selection cannot work with. */
+/* Reading capability files: what is wrong with a bad one is said in one line with the key and the rule, and no bytes
+ * make it crash or give a device that selection cannot work with. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +52,8 @@ static smoe_result read_text(const char *text, size_t size, smoe_device_info *in
 /* Whatever is accepted can be selected for. */
 static bool parse(const char *text, size_t size, char *reason)
 {
-    const smoe_plan_desc desc = {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 8, .max_tokens = 33};
+    const smoe_plan_desc desc = {
+        .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 8, .max_tokens = 33};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     smoe_device_info info;
     /* exactly the bytes, so that the address sanitizer sees what lies beyond */
@@ -111,7 +112,8 @@ static void test_bad_values(void **state)
         {", 65535, 65535]", ", 65535, 1]", "max_workgroup_count: ", "at least 65535"},
         {"[\"subgroup_arithmetic\"", "[\"subgroup_magic\"", "capabilities: ", "name of a capability"},
         {"[\"subgroup_arithmetic\"", "[3", "capabilities: ", "name of a capability"},
-        {"[\"subgroup_arithmetic\", \"subgroup_ballot\", \"subgroup_shuffle\", \"subgroup_size_control\"]", "7", "capabilities: ", "array"},
+        {"[\"subgroup_arithmetic\", \"subgroup_ballot\", \"subgroup_shuffle\", \"subgroup_size_control\"]", "7",
+         "capabilities: ", "array"},
         {"\"type\": \"integrated GPU\"", "\"type\": \"toaster\"", "type: ", "\"CPU\""},
         {"\"vendor_id\": \"0x8086\"", "\"vendor_id\": \"8086\"", "vendor_id: ", "0x"},
         {"\"vendor_id\": \"0x8086\"", "\"vendor_id\": \"0x123456789\"", "vendor_id: ", "8 hexadecimal"},
@@ -127,9 +129,11 @@ static void test_bad_values(void **state)
         {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8 float32\"]", "matrix_shapes: ", "16x16x16"},
         {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8\"]", "matrix_shapes: ", "16x16x16"},
         {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8xfloat16\"]", "matrix_shapes: ", "16x16x16"},
-        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8 float16\", \"08x8x8 float16\"]", "matrix_shapes: ", "16x16x16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x8x8 float16\", \"08x8x8 float16\"]",
+         "matrix_shapes: ", "16x16x16"},
         {"\"matrix_shapes\": []", "\"matrix_shapes\": [\"8x0x8 float16\"]", "matrix_shapes: ", "at least 1"},
-        {"\"matrix_shapes\": []", "\"matrix_shapes\": [0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6]", "matrix_shapes: ", "at most 16"},
+        {"\"matrix_shapes\": []", "\"matrix_shapes\": [0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6]",
+         "matrix_shapes: ", "at most 16"},
         {"\"usable\": true", "\"usable\": 1", "usable: ", "true or false"},
         {"\"usable\": true", "\"usable\": false", "reason: ", "must not be empty"},
         {"\"reason\": \"\"", "\"reason\": \"none\"", "reason: ", "must be empty"},
@@ -141,10 +145,12 @@ static void test_bad_values(void **state)
         {"\"driver_info\": \"", "\"driver_info\": \"a\\nb", "driver_info: ", "control"},
         {"\"min_storage_buffer_offset_alignment\": 4", "\"min_storage_buffer_offset_alignment\": 0",
          "min_storage_buffer_offset_alignment: ", "power of two"},
-        {"\"max_storage_buffer_range\": 2147483648", "\"max_storage_buffer_range\": 1e17", "max_storage_buffer_range: ",
-         "9007199254740992"},
-        {"\"max_storage_buffer_range\": 2147483648", "\"max_storage_buffer_range\": 0", "max_storage_buffer_range: ", "at least 1"},
-        {"\"max_allocation_size\": 2147483648", "\"max_allocation_size\": 9007199254740994", "max_allocation_size: ", "9007199254740992"},
+        {"\"max_storage_buffer_range\": 2147483648", "\"max_storage_buffer_range\": 1e17",
+         "max_storage_buffer_range: ", "9007199254740992"},
+        {"\"max_storage_buffer_range\": 2147483648", "\"max_storage_buffer_range\": 0",
+         "max_storage_buffer_range: ", "at least 1"},
+        {"\"max_allocation_size\": 2147483648", "\"max_allocation_size\": 9007199254740994",
+         "max_allocation_size: ", "9007199254740992"},
     };
     (void)state;
     check_refused(cases, sizeof cases / sizeof cases[0]);
@@ -213,7 +219,8 @@ static void test_every_key_is_needed(void **state)
 
 static void test_not_json(void **state)
 {
-    static const char *const texts[] = {"", " ", "{", "[]", "7", "\"\"", "null", "{}", "{} {}", "{\"smoe_device\": 2}x", "\xff\xfe"};
+    static const char *const texts[] = {
+        "", " ", "{", "[]", "7", "\"\"", "null", "{}", "{} {}", "{\"smoe_device\": 2}x", "\xff\xfe"};
     char reason[TEST_RECORD_TEXT];
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -243,12 +250,15 @@ static void test_below_the_floor(void **state)
 
 static void expect(test_record *record, smoe_result result, smoe_result expected, const char *text)
 {
-    if (result != expected || record->line_count != (expected != SMOE_SUCCESS) || (text && !test_record_has_problem(record, text)))
-        fail_msg("%s where %s is due: %s; not %s", smoe_result_text(result), smoe_result_text(expected), record->lines[0], text);
+    if (result != expected || record->line_count != (expected != SMOE_SUCCESS) ||
+        (text && !test_record_has_problem(record, text)))
+        fail_msg("%s where %s is due: %s; not %s", smoe_result_text(result), smoe_result_text(expected),
+                 record->lines[0], text);
     test_record_clear(record);
 }
 
-/* By path and back, byte for byte; arguments that are missing, files that are not there, too large, or of another version. */
+/* By path and back, byte for byte; arguments that are missing, files that are not there, too large, or of another
+ * version. */
 static void test_files(void **state)
 {
     const char *path = sample_path("capabilities");
@@ -271,17 +281,20 @@ static void test_files(void **state)
     assert_non_null(large);
     memset(large, ' ', SMOE_CAPABILITY_FILE_MAX_SIZE + 1);
     memcpy(large, good, good_size);
-    expect(&record, smoe_capability_file_parse(large, SMOE_CAPABILITY_FILE_MAX_SIZE, "a", NULL, &log, &again), SMOE_SUCCESS, NULL);
-    expect(&record, smoe_capability_file_parse(large, SMOE_CAPABILITY_FILE_MAX_SIZE + 1, "a", NULL, &log, &again), SMOE_ERROR_FILE,
-           "a: larger than 65536 bytes");
+    expect(&record, smoe_capability_file_parse(large, SMOE_CAPABILITY_FILE_MAX_SIZE, "a", NULL, &log, &again),
+           SMOE_SUCCESS, NULL);
+    expect(&record, smoe_capability_file_parse(large, SMOE_CAPABILITY_FILE_MAX_SIZE + 1, "a", NULL, &log, &again),
+           SMOE_ERROR_FILE, "a: larger than 65536 bytes");
     assert_true(sample_write_bytes(path, large, SMOE_CAPABILITY_FILE_MAX_SIZE + 1));
     expect(&record, smoe_capability_file_read(path, NULL, &log, &again), SMOE_ERROR_FILE, "larger than 65536 bytes");
     free(large);
     remove(path);
     expect(&record, smoe_capability_file_read(path, NULL, &log, &again), SMOE_ERROR_FILE, "cannot be opened");
-    expect(&record, smoe_capability_file_write("/nowhere/at/all", &info, NULL, &log), SMOE_ERROR_FILE, "cannot be opened");
+    expect(&record, smoe_capability_file_write("/nowhere/at/all", &info, NULL, &log), SMOE_ERROR_FILE,
+           "cannot be opened");
     char *newer = changed("\"smoe_device\": 2", "\"a_key_of_then\": 1, \"smoe_device\": 3");
-    expect(&record, smoe_capability_file_parse(newer, strlen(newer), "a", NULL, &log, &again), SMOE_ERROR_UNSUPPORTED, "version 3");
+    expect(&record, smoe_capability_file_parse(newer, strlen(newer), "a", NULL, &log, &again), SMOE_ERROR_UNSUPPORTED,
+           "version 3");
     free(newer);
     assert_false(again.usable || again.name[0]);
 
@@ -318,7 +331,8 @@ static void test_memory(void **state)
             const smoe_result result = way == 0   ? smoe_capability_file_read(GOOD, own, &log, &info)
                                        : way == 1 ? smoe_capability_file_parse(good, good_size, "a", own, &log, &info)
                                                   : smoe_capability_file_write(path, &info, own, &log);
-            expect(&record, result, fail_at == 1 ? SMOE_ERROR_OUT_OF_HOST_MEMORY : SMOE_SUCCESS, fail_at == 1 ? "memory" : NULL);
+            expect(&record, result, fail_at == 1 ? SMOE_ERROR_OUT_OF_HOST_MEMORY : SMOE_SUCCESS,
+                   fail_at == 1 ? "memory" : NULL);
             assert_int_equal(counting.calls, 1);
             assert_int_equal(counting.live, 0);
         }
@@ -338,10 +352,12 @@ static void test_names(void **state)
     assert_int_equal(all, SMOE_CAPABILITY_ALL);
     assert_null(smoe_capability_name(0));
     assert_null(smoe_capability_name(3));
-    assert_false(smoe_capability_find("subgroup_magic", &found) || smoe_capability_find("", &found) || smoe_capability_find(NULL, &found));
+    assert_false(smoe_capability_find("subgroup_magic", &found) || smoe_capability_find("", &found) ||
+                 smoe_capability_find(NULL, &found));
     assert_string_equal(smoe_device_type_name(VK_PHYSICAL_DEVICE_TYPE_CPU), "CPU");
     assert_string_equal(smoe_device_type_name((VkPhysicalDeviceType)77), "other");
-    const smoe_matrix_shape shape = {SMOE_TYPE_BFLOAT16, 16, 8, 32}, strange = {(smoe_type)99, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    const smoe_matrix_shape shape = {SMOE_TYPE_BFLOAT16, 16, 8, 32},
+                            strange = {(smoe_type)99, UINT32_MAX, UINT32_MAX, UINT32_MAX};
     assert_string_equal(smoe_matrix_shape_text(&shape, text), "16x8x32 bfloat16");
     assert_string_equal(smoe_matrix_shape_text(&strange, text), "4294967295x4294967295x4294967295 unknown");
 }
@@ -363,9 +379,9 @@ static void test_byte_order_mark(void **state)
 
 static void mutate(test_random *random, char *text, size_t *size)
 {
-    static const char *const parts[] = {"0",    "-1",  "1e999", "4294967296", "\"\"",   "null",  "[]",         "{}", "[[[[",
-                                        "true", "\\u", ",",     "\"",         "\\u0000", "0x", "9007199254740993", "\n", "}",
-                                        "false", "\"x\"", "\\u001b"};
+    static const char *const parts[] = {
+        "0",  "-1",      "1e999", "4294967296",       "\"\"", "null", "[]",    "{}",    "[[[[",   "true", "\\u", ",",
+        "\"", "\\u0000", "0x",    "9007199254740993", "\n",   "}",    "false", "\"x\"", "\\u001b"};
     const size_t at = test_random_below(random, (uint32_t)*size);
     const char *part = parts[test_random_below(random, sizeof parts / sizeof parts[0])];
     switch (test_random_below(random, 5)) {
@@ -414,7 +430,8 @@ static void test_fuzz(void **state)
         accepted += parse(text, size, reason);
     }
     free(text);
-    print_message("SMOE_TEST_SEED=%llu: %u of %u damaged files are still capability files\n", (unsigned long long)seed, accepted, ROUNDS);
+    print_message("SMOE_TEST_SEED=%llu: %u of %u damaged files are still capability files\n", (unsigned long long)seed,
+                  accepted, ROUNDS);
     assert_true(accepted > 0 && accepted < ROUNDS / 2);
 }
 

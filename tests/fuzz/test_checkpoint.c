@@ -1,5 +1,6 @@
-/* Checkpoints as an enemy would make them: configuration, index and files cut at every byte, bits flipped, pieces moved; no memory when
- * it is asked for; and that nothing but a layer's own bytes is read. What a right checkpoint gives is for tests/checkpoint. */
+/* Checkpoints as an enemy would make them: configuration, index and files cut at every byte, bits flipped, pieces
+ * moved; no memory when it is asked for; and that nothing but a layer's own bytes is read. What a right checkpoint
+ * gives is for tests/checkpoint. */
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
@@ -16,14 +17,16 @@
 #define MUTATIONS 3000
 
 enum { CONFIG, INDEX, FIRST, SECOND, FILES };
-static const char *const names[FILES] = {"config.json", "model.safetensors.index.json", "one.safetensors", "two.safetensors"};
+static const char *const names[FILES] = {"config.json", "model.safetensors.index.json", "one.safetensors",
+                                         "two.safetensors"};
 
 /* A DeepSeek-V3 of E 4, D 3, H 2, S 5, whose layer 1 lies in two files, the second of them bfloat16. */
-static const char config[] = "{\n \"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"hidden_size\": 3,\n"
-                             " \"moe_intermediate_size\": 2, \"n_routed_experts\": 4, \"num_experts_per_tok\": 2, \"n_group\": 2,\n"
-                             " \"topk_group\": 1, \"routed_scaling_factor\": 2.5e0, \"norm_topk_prob\": true, \"rope_scaling\": null,\n"
-                             " \"scoring_func\": \"sigmoid\", \"topk_method\": \"noaux_tc\", \"hidden_act\": \"silu\",\n"
-                             " \"n_shared_experts\": 2\n}\n";
+static const char config[] =
+    "{\n \"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"hidden_size\": 3,\n"
+    " \"moe_intermediate_size\": 2, \"n_routed_experts\": 4, \"num_experts_per_tok\": 2, \"n_group\": 2,\n"
+    " \"topk_group\": 1, \"routed_scaling_factor\": 2.5e0, \"norm_topk_prob\": true, \"rope_scaling\": null,\n"
+    " \"scoring_func\": \"sigmoid\", \"topk_method\": \"noaux_tc\", \"hidden_act\": \"silu\",\n"
+    " \"n_shared_experts\": 2\n}\n";
 
 typedef struct folder {
     char path[200];
@@ -70,18 +73,20 @@ static void make_files(folder *f)
                 snprintf(name, sizeof name, "shared_experts.%s.weight", matrices[m]);
             else
                 snprintf(name, sizeof name, "experts.%d.%s.weight", expert, matrices[m]);
-            add(&tensors[file][i], text[file][i], name, file ? SMOE_TENSOR_BFLOAT16 : SMOE_TENSOR_FLOAT32, m < 2 ? hidden : 3,
-                m < 2 ? 3 : hidden);
+            add(&tensors[file][i], text[file][i], name, file ? SMOE_TENSOR_BFLOAT16 : SMOE_TENSOR_FLOAT32,
+                m < 2 ? hidden : 3, m < 2 ? 3 : hidden);
         }
     }
     char index[8192];
     int used = snprintf(index, sizeof index, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {");
     for (int file = 0; file < 2; file++) {
-        assert_int_equal(smoe_layer_file_write(file_path(f, FIRST + file), tensors[file], count[file], NULL, 0, NULL, NULL), SMOE_SUCCESS);
+        assert_int_equal(
+            smoe_layer_file_write(file_path(f, FIRST + file), tensors[file], count[file], NULL, 0, NULL, NULL),
+            SMOE_SUCCESS);
         f->bytes[FIRST + file] = sample_read_bytes(file_path(f, FIRST + file), &f->size[FIRST + file]);
         for (uint32_t i = 0; i < count[file]; i++)
-            used += snprintf(index + used, sizeof index - (size_t)used, "%s\"%s\": \"%s\"", file || i ? ", " : "", text[file][i],
-                             names[FIRST + file]);
+            used += snprintf(index + used, sizeof index - (size_t)used, "%s\"%s\": \"%s\"", file || i ? ", " : "",
+                             text[file][i], names[FIRST + file]);
     }
     used += snprintf(index + used, sizeof index - (size_t)used, "}}");
     const char *const texts[] = {config, index};
@@ -311,11 +316,13 @@ static void test_allocation_failures(void **state)
     assert_true(failures > 20);
 }
 
-/* Configurations that promise much take little memory: a small multiple of their bytes, and what a small checkpoint needs. */
+/* Configurations that promise much take little memory: a small multiple of their bytes, and what a small checkpoint
+ * needs. */
 static void test_memory_bound(void **state)
 {
     enum { TEXT_SIZE = 60000 };
-    static const char *const patterns[] = {"\"a\":[1,1,1,1,1,1,1,1],", "\"a\":{\"b\":{\"c\":1}},", "\"x\":1,", "[", "{\"a\":"};
+    static const char *const patterns[] = {"\"a\":[1,1,1,1,1,1,1,1],", "\"a\":{\"b\":{\"c\":1}},", "\"x\":1,", "[",
+                                           "{\"a\":"};
     const folder *f = *state;
     char *text = malloc(TEXT_SIZE);
     assert_non_null(text);
@@ -331,7 +338,8 @@ static void test_memory_bound(void **state)
             assert_int_equal(read_all(f, &allocator, NULL), SMOE_ERROR_FILE);
             assert_int_equal(c.live, 0);
             if (c.peak_bytes > 8 * used + 65536)
-                fail_msg("%s of %s: %llu bytes for %zu", names[file], patterns[p], (unsigned long long)c.peak_bytes, used);
+                fail_msg("%s of %s: %llu bytes for %zu", names[file], patterns[p], (unsigned long long)c.peak_bytes,
+                         used);
         }
         restore(f, file);
     }
@@ -404,9 +412,14 @@ static void test_only_its_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),           cmocka_unit_test(test_arguments),           cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_mutations),       cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_memory_bound),
-        cmocka_unit_test(test_only_its_bytes),  cmocka_unit_test(test_argument_lines),
+        cmocka_unit_test(test_right),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_memory_bound),
+        cmocka_unit_test(test_only_its_bytes),
+        cmocka_unit_test(test_argument_lines),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);
 }

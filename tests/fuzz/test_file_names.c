@@ -1,4 +1,5 @@
-/* Names of files: UTF-8, either slash on Windows, and longer than Windows takes from programs that do not ask for it. */
+/* Names of files: UTF-8, either slash on Windows, and longer than Windows takes from programs that do not ask for
+ * it. */
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
@@ -86,6 +87,7 @@ static void test_long(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_utf8), cmocka_unit_test(test_not_utf8), cmocka_unit_test(test_long)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_utf8), cmocka_unit_test(test_not_utf8),
+                                       cmocka_unit_test(test_long)};
     return cmocka_run_group_tests_name("file names", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Layer files, checkpoints and capability files, good and broken, opened by several threads at once: each thread gets what is in its
- * own files, and the reasons of its own. The thread sanitizer sees what the threads would share. */
+/* Layer files, checkpoints and capability files, good and broken, opened by several threads at once: each thread gets
+ * what is in its own files, and the reasons of its own. The thread sanitizer sees what the threads would share. */
 #include "common/cmocka_all.h"
 
 #include <pthread.h>
@@ -46,9 +46,9 @@ static void write_checkpoint(const worker *w)
     snprintf(path, sizeof path, "%s/model.safetensors", w->folder);
     assert_int_equal(smoe_layer_file_write(path, tensors, COUNT(names), NULL, 0, NULL, NULL), SMOE_SUCCESS);
     snprintf(path, sizeof path, "%s/config.json", w->folder);
-    const int size = snprintf(config, sizeof config,
-                              "{\"model_type\": \"m\\u0069xtral\", \"num_experts_per_tok\": %u, \"hidden_act\": \"silu\"}",
-                              1 + w->index % 2);
+    const int size = snprintf(
+        config, sizeof config,
+        "{\"model_type\": \"m\\u0069xtral\", \"num_experts_per_tok\": %u, \"hidden_act\": \"silu\"}", 1 + w->index % 2);
     assert_true(sample_write_bytes(path, config, (size_t)size));
 }
 
@@ -116,7 +116,8 @@ static bool checkpoint_is_right(worker *w, const smoe_log *log)
 static bool device_is_right(const smoe_log *log)
 {
     smoe_device_info info;
-    return smoe_capability_file_read(GOOD_DEVICE, NULL, log, &info) == SMOE_SUCCESS && info.usable && info.subgroup_size == 32;
+    return smoe_capability_file_read(GOOD_DEVICE, NULL, log, &info) == SMOE_SUCCESS && info.usable &&
+           info.subgroup_size == 32;
 }
 
 /* One line each, with this thread's reason. */
@@ -141,7 +142,8 @@ static void *run(void *argument)
     worker *w = argument;
     const smoe_log log = test_record_log(&w->record);
     for (int i = 0; i < ROUNDS && w->wrong == 0; i++)
-        w->wrong += !layer_is_right(w, &log) || !checkpoint_is_right(w, &log) || !device_is_right(&log) || !reasons_are_right(w, &log);
+        w->wrong += !layer_is_right(w, &log) || !checkpoint_is_right(w, &log) || !device_is_right(&log) ||
+                    !reasons_are_right(w, &log);
     return NULL;
 }
 

@@ -1,4 +1,5 @@
-/* Layer files where only POSIX has them: paths that lead to pipes and devices, and a limit on the size of what is written. */
+/* Layer files where only POSIX has them: paths that lead to pipes and devices, and a limit on the size of what is
+ * written. */
 #define _DEFAULT_SOURCE
 #include "common/cmocka_all.h"
 
@@ -110,8 +111,8 @@ static void test_full_device(void **state)
     assert_int_equal(remove(path), 0);
 }
 
-/* A new file takes the place of the old one: another name of the old one keeps it, a link stays a link, the permissions are the old
- * ones, and a file that may not be written is not replaced either. */
+/* A new file takes the place of the old one: another name of the old one keeps it, a link stays a link, the permissions
+ * are the old ones, and a file that may not be written is not replaced either. */
 static void test_replaced(void **state)
 {
     const float value = 1;

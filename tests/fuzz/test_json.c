@@ -1,5 +1,5 @@
-/* JSON as RFC 8259 has it and nothing else: what is read, what is refused, what values become. Each text is exactly its bytes
- * in memory of its own, so that the address sanitizer sees what lies beyond. */
+/* JSON as RFC 8259 has it and nothing else: what is read, what is refused, what values become. Each text is exactly its
+ * bytes in memory of its own, so that the address sanitizer sees what lies beyond. */
 #include "common/cmocka_all.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* The scanner against cJSON: both read and refuse the same texts, and read the same values. The texts are made of tokens with
- * which cJSON is as strict as JSON; what it lets pass (leading zeros, points without digits, control characters, bytes that are
- * not UTF-8) is test_json.c's. */
+/* The scanner against cJSON: both read and refuse the same texts, and read the same values. The texts are made of
+ * tokens with which cJSON is as strict as JSON; what it lets pass (leading zeros, points without digits, control
+ * characters, bytes that are not UTF-8) is test_json.c's. */
 #include "common/cmocka_all.h"
 
 #include <math.h>

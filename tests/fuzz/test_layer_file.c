@@ -1,5 +1,6 @@
-/* Layer files as an enemy would make them: cut at every byte, bits flipped, pieces moved; and no memory when it is asked for.
- * Run with sanitizers (scons sanitize=address,undefined test) this is the fuzzer of every CI run; fuzz_layer_file.c is libFuzzer's. */
+/* Layer files as an enemy would make them: cut at every byte, bits flipped, pieces moved; and no memory when it is
+ * asked for. Run with sanitizers (scons sanitize=address,undefined test) this is the fuzzer of every CI run;
+ * fuzz_layer_file.c is libFuzzer's. */
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
@@ -74,7 +75,8 @@ static void test_header_lengths(void **state)
         test_record_init(&other);
         const smoe_log to_other = test_record_log(&other);
         smoe_layer_file *none;
-        assert_int_equal(sample_open_bytes(path, others[i][0], i ? 8 : strlen(others[i][0]), NULL, &to_other, &none), SMOE_ERROR_FILE);
+        assert_int_equal(sample_open_bytes(path, others[i][0], i ? 8 : strlen(others[i][0]), NULL, &to_other, &none),
+                         SMOE_ERROR_FILE);
         assert_true(test_record_problem_count(&other) == 1 && test_record_has_problem(&other, others[i][1]));
     }
     /* One above the bound, in a file (of holes) that is long enough for it. */
@@ -129,8 +131,8 @@ static void test_allocation_failures(void **state)
             smoe_layer_file *file = NULL;
             smoe_result result;
             if (way == 2)
-                result = smoe_layer_file_write(path, sample.tensors, sample.tensor_count, sample.metadata, sample.metadata_count,
-                                               &allocator, NULL);
+                result = smoe_layer_file_write(path, sample.tensors, sample.tensor_count, sample.metadata,
+                                               sample.metadata_count, &allocator, NULL);
             else
                 result = sample_open_bytes(way ? NULL : path, bytes, size, &allocator, NULL, &file);
             if (result == SMOE_SUCCESS && file)
@@ -155,7 +157,8 @@ static void test_memory_bound(void **state)
 {
     (void)state;
     enum { TEXT_SIZE = 65000 };
-    static const char *const patterns[] = {"\"a\":0,", "\"\":\"\",", "1,", "[", "{\"a\":", "\"a\":{\"b\":[1,1,1,1,1,1]},"};
+    static const char *const patterns[] = {"\"a\":0,", "\"\":\"\",", "1,",
+                                           "[",        "{\"a\":",    "\"a\":{\"b\":[1,1,1,1,1,1]},"};
     static const char *const starts[] = {"{", "{\"__metadata__\":{", "{\"__metadata__\":{\"a\":[", "{\"a\":["};
     static const char *const ends[] = {"\"b\":0}", "\"b\":\"\"}}", "1]}}", "1]}"};
     const char *path = sample_path("bound");
@@ -173,10 +176,12 @@ static void test_memory_bound(void **state)
                 sample_counting c = {0, 0, 0, 0, 0};
                 const smoe_allocator allocator = {sample_allocate, sample_release, &c};
                 smoe_layer_file *file;
-                assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
+                assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file),
+                                 SMOE_ERROR_FILE);
                 assert_int_equal(c.live, 0);
                 if (c.peak_bytes > 4 * size + 4096)
-                    fail_msg("%s %s: %llu bytes for a file of %zu", starts[s], patterns[p], (unsigned long long)c.peak_bytes, size);
+                    fail_msg("%s %s: %llu bytes for a file of %zu", starts[s], patterns[p],
+                             (unsigned long long)c.peak_bytes, size);
             }
             free(bytes);
         }
@@ -184,8 +189,8 @@ static void test_memory_bound(void **state)
     free(text);
     /* Sizes that are consistent with one another, but not with the file. */
     size_t size;
-    unsigned char *bytes =
-        sample_raw("{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000,1000000],\"data_offsets\":[0,4000000000000]}}", 64, &size);
+    unsigned char *bytes = sample_raw(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000,1000000],\"data_offsets\":[0,4000000000000]}}", 64, &size);
     for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
         sample_counting c = {0, 0, 0, 0, 0};
         const smoe_allocator allocator = {sample_allocate, sample_release, &c};
@@ -206,8 +211,9 @@ static int clean_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_truncation),          cmocka_unit_test(test_header_lengths), cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_memory_bound),
+        cmocka_unit_test(test_truncation),   cmocka_unit_test(test_header_lengths),
+        cmocka_unit_test(test_mutations),    cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_memory_bound),
     };
     return cmocka_run_group_tests_name("layer file", tests, NULL, clean_up);
 }

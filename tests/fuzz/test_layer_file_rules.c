@@ -26,7 +26,8 @@ static bool layer_gives(test_record *record, const char *path, smoe_result expec
                                                                              test_record_has_problem(record, text) &&
                                                                              test_record_has_problem(record, path));
     if (!right) {
-        printf("%s: got %d, want %d and one line with the path and \"%s\"; log:\n", what, (int)result, (int)expected, text);
+        printf("%s: got %d, want %d and one line with the path and \"%s\"; log:\n", what, (int)result, (int)expected,
+               text);
         test_record_print(record);
     }
     return right;
@@ -88,8 +89,15 @@ static void test_layer(void **state)
         assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_layer(file, &plan, &params, &weights), SMOE_SUCCESS);
-        const smoe_plan_desc plan_expected = {.d_model = 4, .d_hidden = 5, .expert_count = 3, .top_k = 2, .max_active = 3, .max_tokens = 6,
-                                              .activation = SMOE_ACTIVATION_GELU, .gated = gated, .renormalize = true};
+        const smoe_plan_desc plan_expected = {.d_model = 4,
+                                              .d_hidden = 5,
+                                              .expert_count = 3,
+                                              .top_k = 2,
+                                              .max_active = 3,
+                                              .max_tokens = 6,
+                                              .activation = SMOE_ACTIVATION_GELU,
+                                              .gated = gated,
+                                              .renormalize = true};
         assert_int_equal(plan.d_model, plan_expected.d_model);
         assert_int_equal(plan.d_hidden, plan_expected.d_hidden);
         assert_int_equal(plan.expert_count, plan_expected.expert_count);
@@ -102,7 +110,8 @@ static void test_layer(void **state)
         assert_int_equal(plan.renormalize, plan_expected.renormalize);
         assert_int_equal(plan.router, SMOE_ROUTER_LINEAR);
         assert_int_equal(plan.gate, SMOE_GATE_SOFTMAX);
-        assert_int_equal(plan.group_count + plan.top_groups + plan.projection_width + plan.shared_hidden + plan.shared_gate, 0);
+        assert_int_equal(
+            plan.group_count + plan.top_groups + plan.projection_width + plan.shared_hidden + plan.shared_gate, 0);
         assert_int_equal(params.token_count, 6);
         assert_true(params.eps == 0.25f && params.a == 1.0f && params.b == 50.0f && params.temperature == 0.5f);
         assert_true(params.scale == 2.5f && params.tie_tolerance == 1e-3f && params.max_active == 0);
@@ -132,7 +141,10 @@ typedef struct change {
 } change;
 
 #define META(key, value, result, text) {key, value, NULL, SMOE_TENSOR_FLOAT32, 0, {1, 1, 1}, false, result, text}
-#define TENSOR(gated, name, type, rank, n0, n1, n2, result, text) {NULL, NULL, name, type, rank, {n0, n1, n2}, gated, result, text}
+#define TENSOR(gated, name, type, rank, n0, n1, n2, result, text)                                                      \
+    {                                                                                                                  \
+        NULL, NULL, name, type, rank, {n0, n1, n2}, gated, result, text                                                \
+    }
 #define F32 SMOE_TENSOR_FLOAT32
 #define OK SMOE_SUCCESS
 #define BAD SMOE_ERROR_FILE
@@ -217,7 +229,8 @@ static const change changes[] = {
     TENSOR(false, "router.weight", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "router.weight is missing"),
     TENSOR(false, "experts.w1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.w1 is missing"),
     TENSOR(false, "experts.w2", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.w2 is missing"),
-    TENSOR(true, "experts.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "experts.b3 must not be there unless the experts are gated"),
+    TENSOR(true, "experts.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD,
+           "experts.b3 must not be there unless the experts are gated"),
     TENSOR(false, "experts.b1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
     TENSOR(true, "experts.b3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
     TENSOR(false, "experts.w3", F32, 3, 3, 5, 4, BAD, "gated contradicts"),
@@ -238,7 +251,8 @@ static const change changes[] = {
     TENSOR(false, "router.similarity", F32, 2, 2, 3, 1, BAD, "linear and of a cosine router"),
     TENSOR(false, "router.log_scale", F32, 1, 1, 1, 1, BAD, "router.weight and router.log_scale"),
     TENSOR(false, "shared.w1", F32, 2, 5, 4, 1, BAD, "metadata shared is 0, but the file has a tensor \"shared.w1\""),
-    TENSOR(false, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 3, 5, 4, UNSUPPORTED, "experts.w1 is F64; smoe takes F32, F16 and BF16"),
+    TENSOR(false, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 3, 5, 4, UNSUPPORTED,
+           "experts.w1 is F64; smoe takes F32, F16 and BF16"),
 };
 
 static void test_contradictions(void **state)
@@ -265,7 +279,7 @@ static void test_contradictions(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* ---- layers with more than a linear router and a softmax --------------------------------------------------------------- */
+/* ---- layers with more than a linear router and a softmax --------------------------------------------------------- */
 
 static bool sample_gives(const sample_file *sample, smoe_result expected, const char *text)
 {
@@ -339,13 +353,20 @@ static void test_full_layer(void **state)
         const char *name;
         const void *data;
     } tensors[] = {
-        {"router.projection.weight", weights.router_projection}, {"router.projection.bias", weights.router_projection_bias},
-        {"router.similarity", weights.router_similarity},        {"router.log_scale", weights.router_log_scale},
-        {"router.selection_bias", weights.selection_bias},       {"shared.w1", weights.shared_w1.data},
-        {"shared.w2", weights.shared_w2.data},                        {"shared.w3", weights.shared_w3.data},
-        {"shared.b1", weights.shared_b1},                        {"shared.b2", weights.shared_b2},
-        {"shared.b3", weights.shared_b3},                        {"shared.gate", weights.shared_gate},
-        {"router.weight", weights.router_weight},                {"router.bias", weights.router_bias},
+        {"router.projection.weight", weights.router_projection},
+        {"router.projection.bias", weights.router_projection_bias},
+        {"router.similarity", weights.router_similarity},
+        {"router.log_scale", weights.router_log_scale},
+        {"router.selection_bias", weights.selection_bias},
+        {"shared.w1", weights.shared_w1.data},
+        {"shared.w2", weights.shared_w2.data},
+        {"shared.w3", weights.shared_w3.data},
+        {"shared.b1", weights.shared_b1},
+        {"shared.b2", weights.shared_b2},
+        {"shared.b3", weights.shared_b3},
+        {"shared.gate", weights.shared_gate},
+        {"router.weight", weights.router_weight},
+        {"router.bias", weights.router_bias},
     };
     for (size_t i = 0; i < COUNT(tensors); i++) {
         const smoe_tensor *tensor = smoe_layer_file_tensor(file, tensors[i].name);
@@ -366,7 +387,8 @@ static const change full_changes[] = {
     TENSOR(true, "router.similarity", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "router.similarity is missing"),
     TENSOR(true, "router.log_scale", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "router.log_scale is missing"),
     TENSOR(true, "router.log_scale", F32, 1, 2, 1, 1, BAD, "router.log_scale is [2]"),
-    TENSOR(true, "router.similarity", F32, 2, 3, 4, 1, BAD, "router.similarity is [3,4], but the other tensors ask for [2,n]"),
+    TENSOR(true, "router.similarity", F32, 2, 3, 4, 1, BAD,
+           "router.similarity is [3,4], but the other tensors ask for [2,n]"),
     TENSOR(true, "router.similarity", SMOE_TENSOR_FLOAT16, 2, 2, 4, 1, UNSUPPORTED, "router.similarity is F16"),
     TENSOR(true, "router.projection.bias", F32, 1, 3, 1, 1, BAD, "router.projection.bias"),
     TENSOR(true, "router.selection_bias", F32, 1, 3, 1, 1, BAD, "router.selection_bias is [3]"),
@@ -424,8 +446,8 @@ static void make_unreadable(const char *path)
     fail_msg("%s: no tensor of U8", path);
 }
 
-/* A tensor of the layer that cannot be read is refused, the optional ones too: without it the layer would be another function. One that no
- * layer has is passed over. */
+/* A tensor of the layer that cannot be read is refused, the optional ones too: without it the layer would be another
+ * function. One that no layer has is passed over. */
 static void test_unreadable(void **state)
 {
     static const struct {
@@ -447,8 +469,8 @@ static void test_unreadable(void **state)
     for (size_t i = 0; i < COUNT(tensors); i++) {
         sample_file sample;
         sample_init(&sample, false);
-        sample_tensor(&sample, tensors[i].name, SMOE_TENSOR_UINT8, tensors[i].rank, tensors[i].shape[0], tensors[i].shape[1],
-                      tensors[i].shape[2]);
+        sample_tensor(&sample, tensors[i].name, SMOE_TENSOR_UINT8, tensors[i].rank, tensors[i].shape[0],
+                      tensors[i].shape[1], tensors[i].shape[2]);
         assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
         make_unreadable(path);
         char text[64];
@@ -468,8 +490,9 @@ static void test_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_layer),      cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_types),      cmocka_unit_test(test_full_layer), cmocka_unit_test(test_full_contradictions),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_layer),
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_full_layer),     cmocka_unit_test(test_full_contradictions),
         cmocka_unit_test(test_unreadable),
     };
     return cmocka_run_group_tests_name("layer file rules", tests, NULL, NULL);

@@ -22,20 +22,20 @@ static void test_write_refuses(void **state)
     assert_non_null(file);
     test_record_init(&record);
     const smoe_log log = test_record_log(&record);
-#define REFUSED(change, text)                                                                                             \
-    do {                                                                                                                  \
-        smoe_plan_desc good_plan = plan;                                                                                  \
-        smoe_forward_params good_params = params;                                                                         \
-        smoe_host_weights good_weights = weights;                                                                         \
-        change;                                                                                                           \
-        test_record_clear(&record);                                                                                       \
-        assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, NULL, NULL, &log),                   \
-                         SMOE_ERROR_INVALID_ARGUMENT);                                                                    \
-        assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, text));                   \
-        assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &none), SMOE_ERROR_FILE);                                 \
-        plan = good_plan;                                                                                                 \
-        params = good_params;                                                                                             \
-        weights = good_weights;                                                                                           \
+#define REFUSED(change, text)                                                                           \
+    do {                                                                                                \
+        smoe_plan_desc good_plan = plan;                                                                \
+        smoe_forward_params good_params = params;                                                       \
+        smoe_host_weights good_weights = weights;                                                       \
+        change;                                                                                         \
+        test_record_clear(&record);                                                                     \
+        assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, NULL, NULL, &log), \
+                         SMOE_ERROR_INVALID_ARGUMENT);                                                  \
+        assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, text)); \
+        assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &none), SMOE_ERROR_FILE);               \
+        plan = good_plan;                                                                               \
+        params = good_params;                                                                           \
+        weights = good_weights;                                                                         \
     } while (0)
     REFUSED(weights.w2.data = NULL, "weights.w2 must not be NULL");
     REFUSED(weights.w3.data = NULL, "weights.w3 must not be NULL where the experts are gated");
@@ -72,8 +72,10 @@ static void test_write_layer(void **state)
         assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &copy), SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_layer(copy, &again, &params_again, &weights_again), SMOE_SUCCESS);
         assert_memory_equal(&plan, &again, sizeof plan);
-        assert_true(params.eps == params_again.eps && params.group_eps == params_again.group_eps && params.scale == params_again.scale);
-        assert_true(params.temperature == params_again.temperature && params.tie_tolerance == params_again.tie_tolerance);
+        assert_true(params.eps == params_again.eps && params.group_eps == params_again.group_eps &&
+                    params.scale == params_again.scale);
+        assert_true(params.temperature == params_again.temperature &&
+                    params.tie_tolerance == params_again.tie_tolerance);
         const smoe_tensor *tensor;
         uint32_t count = 0;
         for (; (tensor = smoe_layer_file_tensor_at(file, count)) != NULL; count++) {
@@ -85,9 +87,12 @@ static void test_write_layer(void **state)
         }
         assert_null(smoe_layer_file_tensor_at(copy, count));
         smoe_layer_file_close(copy);
-        assert_int_equal(smoe_layer_file_write_layer(path, NULL, &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-        assert_int_equal(smoe_layer_file_write_layer(NULL, &plan, &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-        assert_int_equal(smoe_layer_file_write_layer("/nowhere/at/all", &plan, &params, &weights, x, NULL, NULL), SMOE_ERROR_FILE);
+        assert_int_equal(smoe_layer_file_write_layer(path, NULL, &params, &weights, x, NULL, NULL),
+                         SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_layer_file_write_layer(NULL, &plan, &params, &weights, x, NULL, NULL),
+                         SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_layer_file_write_layer("/nowhere/at/all", &plan, &params, &weights, x, NULL, NULL),
+                         SMOE_ERROR_FILE);
         test_record record;
         test_record_init(&record);
         const smoe_log log = test_record_log(&record);
@@ -97,10 +102,13 @@ static void test_write_layer(void **state)
             smoe_forward_params changed = params;
             changed.token_count = wrong[i];
             test_record_clear(&record);
-            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, x, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
-            assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, "params.token_count is"));
+            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, x, NULL, &log),
+                             SMOE_ERROR_INVALID_ARGUMENT);
+            assert_true(test_record_problem_count(&record) == 1 &&
+                        test_record_has_problem(&record, "params.token_count is"));
             assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &copy), SMOE_ERROR_FILE); /* nothing was written */
-            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, NULL, NULL, &log), SMOE_SUCCESS);
+            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, NULL, NULL, &log),
+                             SMOE_SUCCESS);
             remove(path);
         }
         smoe_plan_desc unnamed[] = {plan, plan, plan, plan};
@@ -109,7 +117,8 @@ static void test_write_layer(void **state)
         unnamed[2].router = (smoe_router)99;
         unnamed[3].router = (smoe_router)-1;
         for (int i = 0; i < 4; i++)
-            assert_int_equal(smoe_layer_file_write_layer(path, &unnamed[i], &params, &weights, x, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+            assert_int_equal(smoe_layer_file_write_layer(path, &unnamed[i], &params, &weights, x, NULL, NULL),
+                             SMOE_ERROR_INVALID_ARGUMENT);
         smoe_layer_file_close(file);
     }
     remove(path);

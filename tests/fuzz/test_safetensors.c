@@ -1,4 +1,5 @@
-/* The safetensors container: headers, paths, writing and numbers. What is wrong is refused with a line that says why. */
+/* The safetensors container: headers, paths, writing and numbers. What is wrong is refused with a line that says
+ * why. */
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
@@ -22,13 +23,15 @@ typedef struct raw_file {
     const char *text;
 } raw_file;
 
-#define ENTRY(dtype, shape, begin, end) "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
+#define ENTRY(dtype, shape, begin, end)                                                                                \
+    "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
 #define SEVEN "1,1,1,1,1,1,1"
 
 static const raw_file raw_files[] = {
     {"{}", 0, OK, ""},
     {" {\n\t\"a\" : " ENTRY("F32", "[1]", "0", "4") " , \"b\":" ENTRY("U8", "[ 0 ]", "4", "4") "} ", 4, OK, ""},
-    {"{\"b\":" ENTRY("F32", "[1]", "4", "8") ",\"a\":" ENTRY("F32", "[1]", "0", "4") "}", 8, OK, ""}, /* any order in the text */
+    /* any order in the text */
+    {"{\"b\":" ENTRY("F32", "[1]", "4", "8") ",\"a\":" ENTRY("F32", "[1]", "0", "4") "}", 8, OK, ""},
     {"{\"a\":" ENTRY("F8_E4M3", "[3]", "0", "3") ",\"b\":" ENTRY("F4", "[2]", "3", "4") "}", 4, OK, ""},
     {"{\"a\":" ENTRY("F32", "[" SEVEN "]", "0", "4") "}", 4, OK, ""},
     {"{\"__metadata__\":{}}", 0, OK, ""},
@@ -52,7 +55,8 @@ static const raw_file raw_files[] = {
     {"{\"a\x01\":" ENTRY("F32", "[1]", "0", "4") "}", 4, BAD, "control character"},
     {"{\"a\\x\":" ENTRY("F32", "[1]", "0", "4") "}", 4, BAD, "an escape that JSON does not have"},
     {"{\"a\\ud800\":" ENTRY("F32", "[1]", "0", "4") "}", 4, BAD, "half of a surrogate pair"},
-    {"{\"a\":" ENTRY("F32", "[1]", "0", "4") ",\"a\":" ENTRY("F32", "[1]", "4", "8") "}", 8, BAD, "two tensors are named \"a\""},
+    {"{\"a\":" ENTRY("F32", "[1]", "0", "4") ",\"a\":" ENTRY("F32", "[1]", "4", "8") "}", 8, BAD,
+     "two tensors are named \"a\""},
     {"{\"a\":" ENTRY("F32", "[1]", "0", "4") ",\"\\u0061\":" ENTRY("F32", "[1]", "4", "8") "}", 8, BAD, "two tensors"},
     {"{\"a\":" ENTRY("F31", "[1]", "0", "4") "}", 4, BAD, "\"F31\" is not a dtype"},
     {"{\"a\":" ENTRY("F32", "[2]", "0", "4") "}", 4, BAD, "need 8"},
@@ -72,13 +76,15 @@ static const raw_file raw_files[] = {
     {"{\"a\":" ENTRY("F32", "[1]", "4", "8") "}", 8, BAD, "belong to no tensor"},
     {"{\"a\":" ENTRY("F32", "[2]", "0", "8") ",\"b\":" ENTRY("F32", "[2]", "4", "12") "}", 12, BAD, "overlaps"},
     {"{\"a\":" ENTRY("F32", "[1]", "0", "4") ",\"b\":" ENTRY("F32", "[1]", "0", "4") "}", 4, BAD, "overlaps"},
-    {"{\"a\":" ENTRY("F32", "[1]", "0", "4") ",\"b\":" ENTRY("F32", "[1]", "8", "12") "}", 12, BAD, "belong to no tensor"},
+    {"{\"a\":" ENTRY("F32", "[1]", "0", "4") ",\"b\":" ENTRY("F32", "[1]", "8", "12") "}", 12, BAD,
+     "belong to no tensor"},
     {"{\"a\":" ENTRY("F32", "[1]", "0", "4") "}", 3, BAD, ""},
     {"{\"a\":" ENTRY("F32", "[1]", "0", "4") "}", 5, BAD, ""},
     {"{\"a\":" ENTRY("F32", "[1000000000000]", "0", "4000000000000") "}", 4, BAD, ""},
     {"{\"a\":" ENTRY("BOOL", "[1000000000000]", "0", "1000000000000") "}", 4, BAD, ""},
-    {"{\"a\":" ENTRY("BOOL", "[3]", "0", "3") ",\"b\":" ENTRY("U8", "[4]", "3", "7") ",\"c\":" ENTRY("U8", "[4]", "7", "11") "}", 8, BAD,
-     ""},
+    {"{\"a\":" ENTRY("BOOL", "[3]", "0", "3") ",\"b\":" ENTRY("U8", "[4]", "3", "7") ",\"c\":" ENTRY("U8", "[4]", "7",
+                                                                                                     "11") "}",
+     8, BAD, ""},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, BAD, "data_offsets"},
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, BAD, "shape"},
     {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, BAD, "dtype"},
@@ -202,7 +208,8 @@ static void test_write_refuses(void **state)
     assert_int_equal(smoe_layer_file_write(path, &good, 1, NULL, 1, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_layer_file_write(NULL, &good, 1, NULL, 0, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
     test_record_clear(&record);
-    assert_int_equal(smoe_layer_file_write(path, &good, 1, same, UINT32_MAX / 2 + 1, NULL, &log), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_layer_file_write(path, &good, 1, same, UINT32_MAX / 2 + 1, NULL, &log),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_true(test_record_has_problem(&record, "metadata_count"));
     assert_null(fopen(path, "rb"));
     assert_int_equal(smoe_layer_file_write("/nowhere/at/all", &good, 1, NULL, 0, NULL, &log), SMOE_ERROR_FILE);
@@ -211,9 +218,22 @@ static void test_write_refuses(void **state)
 static void test_numbers(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"0",       "0.1",    "0.05",  "1e-5", "3.4028234663852886e38", "1.17549435e-38", "50.0",
-                                        "0.30000001192092896", "123456789012345678901234567890", "2.5E+3", "1e-45", "-0.25",
-                                        "00012.500", "1e22", "7e-23", "0.1000000014901161193847656250000000000000001"};
+    static const char *const texts[] = {"0",
+                                        "0.1",
+                                        "0.05",
+                                        "1e-5",
+                                        "3.4028234663852886e38",
+                                        "1.17549435e-38",
+                                        "50.0",
+                                        "0.30000001192092896",
+                                        "123456789012345678901234567890",
+                                        "2.5E+3",
+                                        "1e-45",
+                                        "-0.25",
+                                        "00012.500",
+                                        "1e22",
+                                        "7e-23",
+                                        "0.1000000014901161193847656250000000000000001"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         double value;
         assert_true(smoe_file_parse_number(texts[i], &value));
@@ -233,8 +253,8 @@ static void test_types_of_weights(void **state)
     } rows[] = {{SMOE_TENSOR_FLOAT32, SMOE_TYPE_FLOAT32},
                 {SMOE_TENSOR_FLOAT16, SMOE_TYPE_FLOAT16},
                 {SMOE_TENSOR_BFLOAT16, SMOE_TYPE_BFLOAT16}};
-    static const smoe_tensor_type others[] = {SMOE_TENSOR_FLOAT64, SMOE_TENSOR_INT32, SMOE_TENSOR_UINT8, SMOE_TENSOR_INT64,
-                                              (smoe_tensor_type)77};
+    static const smoe_tensor_type others[] = {SMOE_TENSOR_FLOAT64, SMOE_TENSOR_INT32, SMOE_TENSOR_UINT8,
+                                              SMOE_TENSOR_INT64, (smoe_tensor_type)77};
     smoe_type type = (smoe_type)99;
     (void)state;
     for (size_t i = 0; i < COUNT(others); i++)
@@ -248,7 +268,8 @@ static void test_types_of_weights(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers), cmocka_unit_test(test_paths), cmocka_unit_test(test_write_refuses),
-                                       cmocka_unit_test(test_numbers), cmocka_unit_test(test_types_of_weights)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_headers), cmocka_unit_test(test_paths),
+                                       cmocka_unit_test(test_write_refuses), cmocka_unit_test(test_numbers),
+                                       cmocka_unit_test(test_types_of_weights)};
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
 }

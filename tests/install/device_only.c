@@ -1,4 +1,5 @@
-/* Somebody's program that calls the helper library and nothing of libsmoe, which the helper library itself must find. */
+/* Somebody's program that calls the helper library and nothing of libsmoe, which the helper library itself must
+ * find. */
 #include <smoe/device.h>
 
 #include <stdio.h>

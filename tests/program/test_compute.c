@@ -1,4 +1,5 @@
-/* What programs share for compute shaders of their own, where something fails between its calls. What it computes is tested by programs. */
+/* What programs share for compute shaders of their own, where something fails between its calls. What it computes is
+ * tested by programs. */
 #include "program/compute.h"
 
 #include "common/cmocka_all.h"

@@ -1,8 +1,8 @@
 /* The mathematics of docs/routing.md in plain C and double precision: what every stage and the whole layer must give.
  *
- * Symbols, as on that page: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine router's
- * projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays; a float16 or bfloat16 layer is
- * one whose floats were rounded to that type beforehand. */
+ * Symbols, as on that page: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine
+ * router's projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays; a
+ * float16 or bfloat16 layer is one whose floats were rounded to that type beforehand. */
 #ifndef REF_H
 #define REF_H
 
@@ -26,7 +26,8 @@ typedef struct ref_layer {
     const float *w1, *b1;                                            /* [E,H,D], [E,H] or NULL */
     const float *w3, *b3;                                            /* gated only: [E,H,D], [E,H] or NULL */
     const float *w2, *b2;                                            /* [E,D,H], [E,D] or NULL */
-    const float *shared_w1, *shared_b1, *shared_w3, *shared_b3, *shared_w2, *shared_b2; /* as one expert's, of width S */
+    /* as one expert's, of width S */
+    const float *shared_w1, *shared_b1, *shared_w3, *shared_b3, *shared_w2, *shared_b2;
     const float *shared_gate;                                        /* [D], or NULL: weight 1 */
 } ref_layer;
 
@@ -39,7 +40,8 @@ typedef struct ref_params {
 typedef struct ref_groups {
     double score[SMOE_MAX_EXPERTS];   /* G */
     double best[SMOE_MAX_EXPERTS];    /* the largest s of the group */
-    double penalty[SMOE_MAX_EXPERTS]; /* what its experts' scores are lowered by: 0 for the groups kept, +inf for those left out */
+    /* what its experts' scores are lowered by: 0 for the groups kept, +inf for those left out */
+    double penalty[SMOE_MAX_EXPERTS];
     uint32_t ranked[SMOE_MAX_EXPERTS];
     double gap;                       /* G[g] - G[g+1], +inf where all are kept */
     uint32_t count;                   /* groups that are not left out */
@@ -70,14 +72,15 @@ void ref_scores(const ref_layer *layer, const double *logits, double *scores);
 bool ref_has_groups(const ref_layer *layer);
 uint32_t ref_group_of(const ref_layer *layer, uint32_t expert); /* 0 without groups */
 
-/* d / (1 - d / group_eps) for 0 <= d < group_eps; +inf for d >= group_eps, also where that is 0, except for d = 0 with group_eps > 0. */
+/* d / (1 - d / group_eps) for 0 <= d < group_eps; +inf for d >= group_eps, also where that is 0, except for d = 0 with
+ * group_eps > 0. */
 double ref_group_penalty(double d, double group_eps);
 
 /* Stage route_group, one token with finite scores. */
 void ref_group(const ref_layer *layer, const ref_params *params, const double *scores, ref_groups *groups);
 
-/* Scores as selection ranks them: lowered by the penalties, -inf for the experts left out. groups: what ref_group gave; without
- * groups nothing happens. */
+/* Scores as selection ranks them: lowered by the penalties, -inf for the experts left out. groups: what ref_group gave;
+ * without groups nothing happens. */
 void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *scores);
 
 /* The experts by score, larger first, equal ones by lower index: ranked[0] is the best. */
@@ -94,22 +97,22 @@ bool ref_is_finite(const ref_layer *layer, const double *logits);
 /* Stages route_group and route_select, one token. */
 void ref_select(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token);
 
-/* What an error of `change` in every logit, and float32's own roundings of what follows from them, may do to a token. With the softmax
- * gate, exact logits (change = 0) and no smoothed groups that is nothing. Scores that are equal for the same reason (experts with the
- * same logit and bias, groups with the same two best scores) stay equal. */
+/* What an error of `change` in every logit, and float32's own roundings of what follows from them, may do to a token.
+ * With the softmax gate, exact logits (change = 0) and no smoothed groups that is nothing. Scores that are equal for
+ * the same reason (experts with the same logit and bias, groups with the same two best scores) stay equal. */
 typedef struct ref_bounds {
     bool ambiguous; /* another order, flag, count of groups, set of active experts or rank order among them */
     double gap, eps, group_gap; /* of the report's numbers */
     double gate;                /* of an active expert's g, relative */
     double score;               /* of an active expert's score, and of the one that ends a band that the cap shrinks */
-    double mask;                /* of a weight, from masks whose expert has a larger gate than all that the weights are divided by: an
-                                   error in such a mask shows more than one to one; per unit of scale */
+    double mask; /* of a weight, from masks whose expert has a larger gate than all that the weights are divided by: an
+                    error in such a mask shows more than one to one; per unit of scale */
     double weight;              /* of a weight, from the logarithms that it is made of; likewise */
 } ref_bounds;
 
 /* The scores that selection ranks, -inf for experts left out, and what each may be off by. */
-void ref_score_errors(const ref_layer *layer, const ref_params *params, const double *logits, double change, double *scores,
-                      double *errors);
+void ref_score_errors(const ref_layer *layer, const ref_params *params, const double *logits, double change,
+                      double *scores, double *errors);
 
 ref_bounds ref_bound(const ref_layer *layer, const ref_params *params, const double *logits, double change);
 
@@ -130,12 +133,12 @@ double ref_gated(smoe_activation activation, double x, double linear);
 void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, double *hidden);
 void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row);
 
-/* What rounding the inputs of both stages to a 16-bit type (smoe_plan_desc.mixed_precision) may change: one number, hidden (errors[H]), and
- * the row (errors[D]) for hidden that is off by hidden_errors[H], or by nothing for NULL. */
+/* What rounding the inputs of both stages to a 16-bit type (smoe_plan_desc.mixed_precision) may change: one number,
+ * hidden (errors[H]), and the row (errors[D]) for hidden that is off by hidden_errors[H], or by nothing for NULL. */
 double ref_narrow_error(smoe_type type, double v);
 void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *x, double *errors);
-void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden, const double *hidden_errors,
-                    double *errors);
+void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden,
+                    const double *hidden_errors, double *errors);
 
 /* What the shared expert's row is multiplied by: 1, or sigmoid(<x, shared_gate>). */
 double ref_shared_weight(const ref_layer *layer, const double *x);
@@ -147,6 +150,7 @@ void ref_combine(uint32_t d_model, double weight, const double *row, double *y);
 bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type type, const float *x, double *errors);
 
 /* The whole layer, one token. logits[E] and y[D] receive the results. Returns false when out of memory. */
-bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token, double *y);
+bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token,
+                 double *y);
 
 #endif

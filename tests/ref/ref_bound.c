@@ -1,10 +1,9 @@
 /* How far float32 may be from the reference. An error of `change` in every logit is given; from it follow
- *   a score's    softmax: the same. sigmoid: times the slope s (1 - s), at most 1/4, and the roundings of exp, of the division (Vulkan
- *                allows 3 + 2 |z| and 2.5 units in the last place) and of the bias's addition
- *   a group's    the sum of the errors of its two best: the largest of a set moves by no more than its members do
- *   a penalty's  P(d) = d / (1 - d / group_eps) has the slope 1 / (1 - d / group_eps)^2 and is convex: an error of h in d moves P by at
- *                most P(d + h) - P(d)
- *   a weight's   through the mask, its slope over the band's width times a score's error; through g, the logit's */
+ *   a score's    softmax: the same. sigmoid: times the slope s (1 - s), at most 1/4, and the roundings of exp, of the
+ * division (Vulkan allows 3 + 2 |z| and 2.5 units in the last place) and of the bias's addition a group's    the sum of
+ * the errors of its two best: the largest of a set moves by no more than its members do a penalty's  P(d) = d / (1 - d
+ * / group_eps) has the slope 1 / (1 - d / group_eps)^2 and is convex: an error of h in d moves P by at most P(d + h) -
+ * P(d) a weight's   through the mask, its slope over the band's width times a score's error; through g, the logit's */
 #include <float.h>
 #include <math.h>
 
@@ -127,7 +126,8 @@ static void bound_groups(bound_work *work)
         const uint32_t j = work->groups.ranked[r];
         const double error = penalty_error(work, r), penalty = work->groups.penalty[j];
         for (uint32_t e = j * size; e < (j + 1) * size; e++)
-            work->errors[e] += error + (penalty < INFINITY && penalty > 0 ? ULP / 2 * fabs(work->scores[e] - penalty) : 0);
+            work->errors[e] +=
+                error + (penalty < INFINITY && penalty > 0 ? ULP / 2 * fabs(work->scores[e] - penalty) : 0);
     }
     ref_lower_scores(work->layer, &work->groups, work->scores);
 }
@@ -138,7 +138,8 @@ static bool same_scores(const bound_work *work, uint32_t e, uint32_t f)
     const ref_layer *layer = work->layer;
     const uint32_t i = ref_group_of(layer, e), j = ref_group_of(layer, f);
 
-    if (work->logits[e] != work->logits[f] || (layer->selection_bias && layer->selection_bias[e] != layer->selection_bias[f]))
+    if (work->logits[e] != work->logits[f] ||
+        (layer->selection_bias && layer->selection_bias[e] != layer->selection_bias[f]))
         return false;
     return i == j || (work->groups.penalty[i] == work->groups.penalty[j] && same_groups(&work->groups, i, j));
 }
@@ -157,7 +158,8 @@ static double band_of(const bound_work *work)
 
     if (cap == work->layer->expert_count)
         return work->params->eps;
-    return fmin(work->params->eps, work->scores[work->ranked[work->layer->top_k - 1]] - work->scores[work->ranked[cap]]);
+    return fmin(work->params->eps,
+                work->scores[work->ranked[work->layer->top_k - 1]] - work->scores[work->ranked[cap]]);
 }
 
 static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, double gap, double gap_moved)
@@ -175,15 +177,17 @@ static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, doub
     if (r >= k && r < cap && work->params->eps > 0 && fabs(below - work->params->eps) < moved)
         return true;
     /* A band that the cap shrinks ends at the score of the next expert, which others may share. */
-    if (r >= k && r < cap && eps < work->params->eps && score - work->scores[work->ranked[cap]] < moved_by(work, r, cap))
+    if (r >= k && r < cap && eps < work->params->eps &&
+        score - work->scores[work->ranked[cap]] < moved_by(work, r, cap))
         return true;
     if (gap < tolerance + gap_moved && r + 1 != k && fabs(fabs(below) - tolerance) < moved)
         return true;
     return r == cap && work->params->eps > 0 && below < moved;
 }
 
-/* The error of a weight w = g m / sum, from m: w (1 - w) times m's relative error, which is (1 - m) (a / u + b / (1 - u)) times the error of u, and
- * what powers of u and 1 - u round by. 0 where g is no larger than the sum: there the mask's own error bounds it. */
+/* The error of a weight w = g m / sum, from m: w (1 - w) times m's relative error, which is (1 - m) (a / u + b / (1 -
+ * u)) times the error of u, and what powers of u and 1 - u round by. 0 where g is no larger than the sum: there the
+ * mask's own error bounds it. */
 static double mask_error(const bound_work *work, const ref_token *token, uint32_t rank)
 {
     const ref_params *params = work->params;
@@ -195,7 +199,8 @@ static double mask_error(const bound_work *work, const ref_token *token, uint32_
     if (!(weight > m) || !(u < 1))
         return 0;
     const double slope = params->a / u + params->b / (1 - u);
-    return weight * fmax(0, 1 - weight) * (slope * (moved / token->eps + 2 * ULP * u) + 4 * ULP * (params->a + params->b));
+    return weight * fmax(0, 1 - weight) *
+           (slope * (moved / token->eps + 2 * ULP * u) + 4 * ULP * (params->a + params->b));
 }
 
 static void bound_weights(bound_work *work)
@@ -227,8 +232,8 @@ static void bound_scores(bound_work *work)
         bound_groups(work);
 }
 
-void ref_score_errors(const ref_layer *layer, const ref_params *params, const double *logits, double change, double *scores,
-                      double *errors)
+void ref_score_errors(const ref_layer *layer, const ref_params *params, const double *logits, double change,
+                      double *scores, double *errors)
 {
     bound_work work = {.layer = layer, .params = params, .logits = logits, .change = change};
 

@@ -1,12 +1,11 @@
-/* How far mixed precision may be from the reference, beyond what float32 is: the inputs of both matrix multiplications of an expert are
- * rounded to 16 bits.
- *   an input's   float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or all of it below 2^-14, as denormal numbers may become
- *                0. bfloat16: half a unit in the last of 8 places, 2^-8 |v|
- *   a sum's      sum_k |w_k| e_k at the most. The roundings of different inputs are independent, and each is spread evenly over -e .. e
- *                or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum
- *   a hidden's   through the activation, whose slope is at most 1.13 (gelu), or twice its argument if squared; a gate's other factor
- *                multiplies it, and the other way round
- *   a row's      as a sum's; the errors of hidden, which come from the same x, may all add up */
+/* How far mixed precision may be from the reference, beyond what float32 is: the inputs of both matrix multiplications
+ * of an expert are rounded to 16 bits. an input's   float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or
+ * all of it below 2^-14, as denormal numbers may become 0. bfloat16: half a unit in the last of 8 places, 2^-8 |v| a
+ * sum's      sum_k |w_k| e_k at the most. The roundings of different inputs are independent, and each is spread evenly
+ * over -e .. e or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum a hidden's   through the
+ * activation, whose slope is at most 1.13 (gelu), or twice its argument if squared; a gate's other factor multiplies
+ * it, and the other way round a row's      as a sum's; the errors of hidden, which come from the same x, may all add
+ * up */
 #include <math.h>
 #include <stdlib.h>
 
@@ -55,12 +54,13 @@ void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type ty
             continue;
         const double gate = dot(D, w3, expert->b3 ? expert->b3 + h : NULL, x), gate_error = sum_error(type, D, w3, x);
         const double one = layer->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED ? 1 : 0;
-        errors[h] = errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
+        errors[h] =
+            errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
     }
 }
 
-void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden, const double *hidden_errors,
-                    double *errors)
+void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden,
+                    const double *hidden_errors, double *errors)
 {
     const uint32_t H = expert->d_hidden;
 
@@ -72,8 +72,8 @@ void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type 
     }
 }
 
-static void add_expert(const ref_layer *layer, const ref_expert *expert, smoe_type type, double weight, const double *x, double *work,
-                       double *errors)
+static void add_expert(const ref_layer *layer, const ref_expert *expert, smoe_type type, double weight, const double *x,
+                       double *work, double *errors)
 {
     const uint32_t D = layer->d_model, H = expert->d_hidden;
     double *hidden = work, *hidden_errors = work + H, *row_errors = work + 2 * (size_t)H;
@@ -87,7 +87,8 @@ static void add_expert(const ref_layer *layer, const ref_expert *expert, smoe_ty
 
 bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type type, const float *x, double *errors)
 {
-    const size_t D = layer->d_model, H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
+    const size_t D = layer->d_model,
+                 H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
     double *wide = malloc((2 * D + 2 * H) * sizeof *wide);
 
     if (!wide)

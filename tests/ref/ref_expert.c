@@ -39,7 +39,8 @@ double ref_gated(smoe_activation activation, double x, double linear)
 }
 
 /* out[rows] = matrix[rows,columns] x + bias[rows] */
-static void affine(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const double *x, double *out)
+static void affine(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const double *x,
+                   double *out)
 {
     for (uint32_t r = 0; r < rows; r++) {
         const float *m = matrix + (size_t)r * columns;
@@ -120,17 +121,19 @@ void ref_combine(uint32_t d_model, double weight, const double *row, double *y)
         y[i] += weight * row[i];
 }
 
-static void add_expert(const ref_layer *layer, const ref_expert *expert, double weight, const double *x, double *hidden, double *row,
-                       double *y)
+static void add_expert(const ref_layer *layer, const ref_expert *expert, double weight, const double *x, double *hidden,
+                       double *row, double *y)
 {
     ref_up(layer, expert, x, hidden);
     ref_down(layer, expert, hidden, row);
     ref_combine(layer->d_model, weight, row, y);
 }
 
-bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token, double *y)
+bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token,
+                 double *y)
 {
-    const uint32_t D = layer->d_model, H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
+    const uint32_t D = layer->d_model,
+                   H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
     double *wide = malloc(((size_t)D * 2 + H) * sizeof *wide), *hidden = wide + D, *row = wide + D + H;
 
     if (!wide)

@@ -216,8 +216,8 @@ static double band(const ref_layer *layer, const ref_params *params, const doubl
     return fmin(params->eps, scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]]);
 }
 
-/* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a quotient of 1e30 the
- * differences would be lost. log_divisor subtracts the same constant. */
+/* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a
+ * quotient of 1e30 the differences would be lost. log_divisor subtracts the same constant. */
 static double log_gate(const ref_layer *layer, const ref_params *params, double largest, double z)
 {
     return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : (z - largest) / params->temperature;
@@ -233,8 +233,8 @@ static double largest_logit(uint32_t count, const double *logits)
 }
 
 /* The active experts and the logarithms of g m. */
-static void choose(const ref_layer *layer, const ref_params *params, const double *logits, const double *scores, const uint32_t *ranked,
-                   ref_token *token)
+static void choose(const ref_layer *layer, const ref_params *params, const double *logits, const double *scores,
+                   const uint32_t *ranked, ref_token *token)
 {
     const uint32_t k = layer->top_k;
     const double kth = scores[ranked[k - 1]], largest = largest_logit(layer->expert_count, logits);
@@ -254,7 +254,8 @@ static void choose(const ref_layer *layer, const ref_params *params, const doubl
 }
 
 /* The logarithm of what g m is divided by (docs/routing.md, 2.6). */
-static double log_divisor(const ref_layer *layer, const ref_params *params, const double *logits, const ref_token *token)
+static double log_divisor(const ref_layer *layer, const ref_params *params, const double *logits,
+                          const ref_token *token)
 {
     const bool over_all = !layer->renormalize;
     const uint32_t count = over_all ? layer->expert_count : token->active;

@@ -26,8 +26,10 @@ int main(void)
 {
     const smoe_log log = {print_line, NULL};
     REQUIRE(volkInitialize() == VK_SUCCESS);
-    const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1};
-    const VkInstanceCreateInfo create = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+    const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+                                           .apiVersion = VK_API_VERSION_1_1};
+    const VkInstanceCreateInfo create = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                         .pApplicationInfo = &application};
     VkInstance instance = VK_NULL_HANDLE;
     REQUIRE(vkCreateInstance(&create, NULL, &instance) == VK_SUCCESS);
     volkLoadInstance(instance);
@@ -42,7 +44,8 @@ int main(void)
     const PFN_vkQueueSubmit queue_submit = vkQueueSubmit;
 
     smoe_device_info info;
-    REQUIRE(smoe_physical_device_info(vkGetInstanceProcAddr, instance, VK_API_VERSION_1_1, physical_device, 0, &info) == SMOE_SUCCESS);
+    REQUIRE(smoe_physical_device_info(vkGetInstanceProcAddr, instance, VK_API_VERSION_1_1, physical_device, 0, &info) ==
+            SMOE_SUCCESS);
     smoe_device *own_loader = NULL, *app_loader = NULL;
     const smoe_device_desc desc = {.log = &log};
     REQUIRE(smoe_device_create(&desc, &own_loader) == SMOE_SUCCESS);

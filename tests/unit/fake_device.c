@@ -39,7 +39,7 @@ VkCooperativeMatrixPropertiesKHR *fake_list(VkComponentTypeKHR type, uint32_t ro
     return entry;
 }
 
-/* ---- the device -------------------------------------------------------------------------------------------------------------- */
+/* ---- the device -------------------------------------------------------------------------------------------------- */
 
 static VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device, VkPhysicalDeviceProperties *out)
 {
@@ -119,7 +119,8 @@ static VKAPI_ATTR void VKAPI_CALL get_memory_properties(VkPhysicalDevice device,
     memset(out, 0, sizeof *out);
 }
 
-static VKAPI_ATTR void VKAPI_CALL get_queue_family_properties(VkPhysicalDevice device, uint32_t *count, VkQueueFamilyProperties *out)
+static VKAPI_ATTR void VKAPI_CALL get_queue_family_properties(VkPhysicalDevice device, uint32_t *count,
+                                                              VkQueueFamilyProperties *out)
 {
     (void)device;
     *count = 1;
@@ -127,8 +128,8 @@ static VKAPI_ATTR void VKAPI_CALL get_queue_family_properties(VkPhysicalDevice d
         *out = (VkQueueFamilyProperties){.queueFlags = VK_QUEUE_COMPUTE_BIT, .queueCount = 1, .timestampValidBits = 64};
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL enumerate_device_extensions(VkPhysicalDevice device, const char *layer, uint32_t *count,
-                                                                  VkExtensionProperties *out)
+static VKAPI_ATTR VkResult VKAPI_CALL enumerate_device_extensions(VkPhysicalDevice device, const char *layer,
+                                                                  uint32_t *count, VkExtensionProperties *out)
 {
     (void)device;
     (void)layer;
@@ -140,7 +141,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL enumerate_device_extensions(VkPhysicalDevi
     return VK_SUCCESS;
 }
 
-static VKAPI_ATTR VkResult VKAPI_CALL get_matrices(VkPhysicalDevice device, uint32_t *count, VkCooperativeMatrixPropertiesKHR *out)
+static VKAPI_ATTR VkResult VKAPI_CALL get_matrices(VkPhysicalDevice device, uint32_t *count,
+                                                   VkCooperativeMatrixPropertiesKHR *out)
 {
     const uint32_t room = *count, less = fake.incomplete > 0 ? 1 : 0;
     (void)device;
@@ -154,14 +156,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL get_matrices(VkPhysicalDevice device, uint
     *count = room < fake.listed_count ? room : fake.listed_count;
     for (uint32_t i = 0; i < *count; i++) {
         if (out[i].sType != VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR || out[i].pNext)
-            return VK_ERROR_UNKNOWN; /* a real driver follows pNext: AMDVLK crashed there, github.com/iree-org/iree/pull/17023 */
+            /* a real driver follows pNext: AMDVLK crashed there, github.com/iree-org/iree/pull/17023 */
+            return VK_ERROR_UNKNOWN;
         out[i] = fake.listed[i];
     }
     fake.incomplete -= less;
     return *count < fake.listed_count ? VK_INCOMPLETE : VK_SUCCESS;
 }
 
-/* ---- its functions ----------------------------------------------------------------------------------------------------------- */
+/* ---- its functions ----------------------------------------------------------------------------------------------- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_cache(VkDevice device, const VkPipelineCacheCreateInfo *info,
                                                    const VkAllocationCallbacks *callbacks, VkPipelineCache *out)
@@ -172,7 +175,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_cache(VkDevice device, const VkPipe
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_set_layout(VkDevice device, const VkDescriptorSetLayoutCreateInfo *info,
-                                                        const VkAllocationCallbacks *callbacks, VkDescriptorSetLayout *out)
+                                                        const VkAllocationCallbacks *callbacks,
+                                                        VkDescriptorSetLayout *out)
 {
     (void)device, (void)info, (void)callbacks;
     *out = VK_NULL_HANDLE;
@@ -180,24 +184,28 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_set_layout(VkDevice device, const V
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_pipeline_layout(VkDevice device, const VkPipelineLayoutCreateInfo *info,
-                                                             const VkAllocationCallbacks *callbacks, VkPipelineLayout *out)
+                                                             const VkAllocationCallbacks *callbacks,
+                                                             VkPipelineLayout *out)
 {
     (void)device, (void)info, (void)callbacks;
     *out = VK_NULL_HANDLE;
     return VK_SUCCESS;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_cache(VkDevice device, VkPipelineCache cache, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_cache(VkDevice device, VkPipelineCache cache,
+                                                const VkAllocationCallbacks *callbacks)
 {
     (void)device, (void)cache, (void)callbacks;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_set_layout(VkDevice device, VkDescriptorSetLayout layout, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_set_layout(VkDevice device, VkDescriptorSetLayout layout,
+                                                     const VkAllocationCallbacks *callbacks)
 {
     (void)device, (void)layout, (void)callbacks;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_pipeline_layout(VkDevice device, VkPipelineLayout layout, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_pipeline_layout(VkDevice device, VkPipelineLayout layout,
+                                                          const VkAllocationCallbacks *callbacks)
 {
     (void)device, (void)layout, (void)callbacks;
 }
@@ -252,7 +260,8 @@ VkPhysicalDevice fake_physical_device(void)
 
 smoe_context_desc fake_context_desc(void)
 {
-    static const char *const extensions[] = {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME};
+    static const char *const extensions[] = {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
+                                             VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME};
     return (smoe_context_desc){
         .get_instance_proc_addr = fake_get_instance_proc_addr,
         .instance = fake_instance(),

@@ -36,7 +36,8 @@ PFN_vkVoidFunction VKAPI_CALL fake_get_instance_proc_addr(VkInstance instance, c
 VkInstance fake_instance(void);
 VkPhysicalDevice fake_physical_device(void);
 
-/* Its VkDevice with everything enabled; contexts and plans can be made with it, and nothing more. Its pipelines: fake_pipelines.h. */
+/* Its VkDevice with everything enabled; contexts and plans can be made with it, and nothing more. Its pipelines:
+ * fake_pipelines.h. */
 smoe_context_desc fake_context_desc(void);
 
 #endif

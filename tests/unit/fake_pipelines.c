@@ -69,7 +69,8 @@ static VkResult count_call(void)
 {
     const struct timespec pause = {0, 1000000};
     const uint32_t call = state.counts.calls++;
-    const VkResult result = call >= state.fail_at && call - state.fail_at < state.fail_count ? state.result : VK_SUCCESS;
+    const VkResult result =
+        call >= state.fail_at && call - state.fail_at < state.fail_count ? state.result : VK_SUCCESS;
     if (state.slow || result != VK_SUCCESS) {
         pthread_mutex_unlock(&mutex);
         nanosleep(&pause, NULL);
@@ -91,7 +92,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_module(VkDevice device, const VkSha
     return result;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_module(VkDevice device, VkShaderModule module, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_module(VkDevice device, VkShaderModule module,
+                                                 const VkAllocationCallbacks *callbacks)
 {
     (void)device, (void)module, (void)callbacks;
     pthread_mutex_lock(&mutex);
@@ -146,8 +148,8 @@ static VkResult make_pipeline(const VkComputePipelineCreateInfo *info, VkPipelin
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
-                                                       const VkComputePipelineCreateInfo *info, const VkAllocationCallbacks *callbacks,
-                                                       VkPipeline *out)
+                                                       const VkComputePipelineCreateInfo *info,
+                                                       const VkAllocationCallbacks *callbacks, VkPipeline *out)
 {
     (void)device, (void)cache, (void)callbacks, (void)count;
     *out = VK_NULL_HANDLE;
@@ -162,7 +164,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipeli
     return result;
 }
 
-static VKAPI_ATTR void VKAPI_CALL destroy_pipeline(VkDevice device, VkPipeline pipeline, const VkAllocationCallbacks *callbacks)
+static VKAPI_ATTR void VKAPI_CALL destroy_pipeline(VkDevice device, VkPipeline pipeline,
+                                                   const VkAllocationCallbacks *callbacks)
 {
     const uintptr_t place = (uintptr_t)pipeline;
     (void)device, (void)callbacks;

@@ -1,5 +1,5 @@
-/* The pipelines of the fake device: nothing is compiled, all is counted, and a call can fail, or wait for another one. Any thread may
- * call. */
+/* The pipelines of the fake device: nothing is compiled, all is counted, and a call can fail, or wait for another one.
+ * Any thread may call. */
 #ifndef UNIT_FAKE_PIPELINES_H
 #define UNIT_FAKE_PIPELINES_H
 
@@ -23,7 +23,8 @@ void fake_pipelines_slow(void);
 /* `count` calls, from the index-th of all on, fail with this result. They take their time too. */
 void fake_pipelines_fail(uint32_t index, uint32_t count, VkResult result);
 
-/* Every vkCreateComputePipelines waits until so many have been called at the same time, once; or until it has waited for too long. */
+/* Every vkCreateComputePipelines waits until so many have been called at the same time, once; or until it has waited
+ * for too long. */
 void fake_pipelines_meet(uint32_t count);
 
 fake_pipeline_counts fake_pipelines_count(void);

@@ -8,7 +8,8 @@
 #include "vulkan/device_table.h"
 #include "vulkan/quirks.h"
 
-#define SUBGROUPS (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
+#define SUBGROUPS                                                                                                      \
+    (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
 #define BOTH_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
 
 #define AMD_OWN 1u /* VkDriverId */
@@ -24,8 +25,8 @@ static test_record record;
 static smoe_device_info described(uint32_t masked_capabilities)
 {
     smoe_device_info info;
-    assert_int_equal(smoe_physical_device_info(fake_get_instance_proc_addr, fake_instance(), VK_API_VERSION_1_3, fake_physical_device(),
-                                               masked_capabilities, &info),
+    assert_int_equal(smoe_physical_device_info(fake_get_instance_proc_addr, fake_instance(), VK_API_VERSION_1_3,
+                                               fake_physical_device(), masked_capabilities, &info),
                      SMOE_SUCCESS);
     assert_true(info.usable);
     return info;
@@ -65,7 +66,8 @@ static void test_everything_is_there(void **state)
     assert_int_equal(record.line_count, 0);
 }
 
-/* What the real driver gets wrong it gets wrong under any name: the quirks of both are applied, and each is told once. */
+/* What the real driver gets wrong it gets wrong under any name: the quirks of both are applied, and each is told
+ * once. */
 static void test_act_as_keeps_quirks(void **state)
 {
     static const struct {
@@ -75,7 +77,12 @@ static void test_act_as_keeps_quirks(void **state)
         {MOLTENVK, AMD, 32, RADV, SUBGROUPS, {"quirk moltenvk_amd_subgroups:", NULL}},
         {LLVMPIPE, 0x10005, 16, RADV, BOTH_MATRICES, {"quirk lavapipe_matrices:", NULL}},
         {RADV, AMD, 32, QUALCOMM, BOTH_MATRICES | SUBGROUPS, {"quirk qualcomm_subgroups:", NULL}},
-        {LLVMPIPE, 0x10005, 16, QUALCOMM, BOTH_MATRICES | SUBGROUPS, {"quirk lavapipe_matrices:", "quirk qualcomm_subgroups:"}},
+        {LLVMPIPE,
+         0x10005,
+         16,
+         QUALCOMM,
+         BOTH_MATRICES | SUBGROUPS,
+         {"quirk lavapipe_matrices:", "quirk qualcomm_subgroups:"}},
         {MOLTENVK, AMD, 32, MOLTENVK, SUBGROUPS, {"quirk moltenvk_amd_subgroups:", NULL}},
     };
     (void)state;
@@ -91,7 +98,8 @@ static void test_act_as_keeps_quirks(void **state)
         desc.act_as = &as;
         const smoe_device_info info = context_info(&desc);
         if (info.capabilities != (SMOE_CAPABILITY_ALL & ~cases[i].lost))
-            fail_msg("driver %u as driver %u: capabilities 0x%x", cases[i].driver_id, cases[i].as_driver, info.capabilities);
+            fail_msg("driver %u as driver %u: capabilities 0x%x", cases[i].driver_id, cases[i].as_driver,
+                     info.capabilities);
         assert_int_equal(info.driver_id, cases[i].as_driver);
         assert_int_equal(told(cases[i].told[0]), 1);
         assert_int_equal(cases[i].told[1] ? told(cases[i].told[1]) : 1, 1);
@@ -99,8 +107,8 @@ static void test_act_as_keeps_quirks(void **state)
     }
 }
 
-/* What the app has enabled is judged by the real device: size control, core in 1.3, wants no extension there, whatever version the other
- * one has. */
+/* What the app has enabled is judged by the real device: size control, core in 1.3, wants no extension there, whatever
+ * version the other one has. */
 static void test_act_as_keeps_enabled(void **state)
 {
     static const uint32_t versions[] = {VK_API_VERSION_1_1, VK_API_VERSION_1_2, VK_API_VERSION_1_3};
@@ -124,7 +132,8 @@ static void test_act_as_keeps_enabled(void **state)
     }
 }
 
-/* Where cooperative matrices cannot be used the driver is not asked for their shapes: AMD's crashes at that on integrated GPUs. */
+/* Where cooperative matrices cannot be used the driver is not asked for their shapes: AMD's crashes at that on
+ * integrated GPUs. */
 static void test_matrices_unasked(void **state)
 {
     static const struct {
@@ -134,11 +143,13 @@ static void test_matrices_unasked(void **state)
         bool described, asked; /* by smoe_physical_device_info, by smoe_context_create */
     } cases[] = {
         {"enabled", 0, 0, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, true},
-        {"bfloat16 masked", 0, SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_CPU,
-         true, true},
-        {"masked", 0, SMOE_CAPABILITY_COOPERATIVE_MATRIX, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_CPU, true, false},
+        {"bfloat16 masked", 0, SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16, 2, SMOE_CAPABILITY_ALL,
+         VK_PHYSICAL_DEVICE_TYPE_CPU, true, true},
+        {"masked", 0, SMOE_CAPABILITY_COOPERATIVE_MATRIX, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_CPU, true,
+         false},
         {"no extension", 0, 0, 0, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, false},
-        {"no feature", 0, 0, 2, SMOE_CAPABILITY_ALL & ~BOTH_MATRICES, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, false},
+        {"no feature", 0, 0, 2, SMOE_CAPABILITY_ALL & ~BOTH_MATRICES, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true,
+         false},
         {"AMD, discrete", AMD_OWN, 0, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU, true, true},
         {"AMD, integrated", AMD_OWN, 0, 2, SMOE_CAPABILITY_ALL, VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU, false, false},
     };
@@ -151,14 +162,17 @@ static void test_matrices_unasked(void **state)
         smoe_device_info info = described(0);
         if ((fake.queries > 0) != cases[i].described)
             fail_msg("%s: %u queries for smoe_physical_device_info", cases[i].what, fake.queries);
-        assert_int_equal(info.capabilities, cases[i].described ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES);
+        assert_int_equal(info.capabilities,
+                         cases[i].described ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES);
         assert_int_equal(info.matrix_shape_count, cases[i].described ? 2 : 0);
         fake.queries = 0;
         info = described(cases[i].masked);
-        const bool masked = (cases[i].masked & SMOE_CAPABILITY_COOPERATIVE_MATRIX) != 0, matrices = cases[i].described && !masked;
+        const bool masked = (cases[i].masked & SMOE_CAPABILITY_COOPERATIVE_MATRIX) != 0,
+                   matrices = cases[i].described && !masked;
         if ((fake.queries > 0) != matrices)
             fail_msg("%s: %u queries for smoe_physical_device_info with the mask", cases[i].what, fake.queries);
-        assert_int_equal(info.capabilities, (matrices ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES) & ~cases[i].masked);
+        assert_int_equal(info.capabilities,
+                         (matrices ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES) & ~cases[i].masked);
         fake.queries = 0;
         smoe_context_desc desc = fake_context_desc();
         desc.masked_capabilities = cases[i].masked;
@@ -168,13 +182,14 @@ static void test_matrices_unasked(void **state)
         if ((fake.queries > 0) != cases[i].asked)
             fail_msg("%s: %u queries for smoe_context_create", cases[i].what, fake.queries);
         assert_int_equal(info.capabilities,
-                         (cases[i].asked ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES) & ~cases[i].masked);
+                         (cases[i].asked ? SMOE_CAPABILITY_ALL : SMOE_CAPABILITY_ALL & ~BOTH_MATRICES) &
+                             ~cases[i].masked);
         assert_int_equal(told("quirk amd_integrated_matrices:"), !cases[i].described);
     }
 }
 
-/* What is known of the lanes: what size control tells, whether the app enables it or not. Without it nothing is, unless the driver is known
- * to run one size. */
+/* What is known of the lanes: what size control tells, whether the app enables it or not. Without it nothing is, unless
+ * the driver is known to run one size. */
 static void check_lanes(const char *what, bool enabled, uint32_t least)
 {
     smoe_context_desc desc = fake_context_desc();
@@ -183,7 +198,8 @@ static void check_lanes(const char *what, bool enabled, uint32_t least)
     const smoe_device_info infos[] = {described(0), context_info(&desc)};
     for (int i = 0; i < 2; i++)
         if (infos[i].subgroup_size != 32 || infos[i].subgroup_size_min != least || infos[i].subgroup_size_max != 32)
-            fail_msg("%s: %u lanes, from %u to %u", what, infos[i].subgroup_size, infos[i].subgroup_size_min, infos[i].subgroup_size_max);
+            fail_msg("%s: %u lanes, from %u to %u", what, infos[i].subgroup_size, infos[i].subgroup_size_min,
+                     infos[i].subgroup_size_max);
 }
 
 static void test_lanes(void **state)
@@ -208,7 +224,8 @@ static void test_lanes(void **state)
     check_lanes("one of them with several sizes", true, 16);
 }
 
-/* A device that lacks any function that smoe calls is refused by its name, and what a smaller table would not have is not asked for. */
+/* A device that lacks any function that smoe calls is refused by its name, and what a smaller table would not have is
+ * not asked for. */
 static void test_missing_functions(void **state)
 {
     static const char *const names[] = {

@@ -58,7 +58,8 @@ static void test_half_conversion(void **state)
         assert_true(same_half(half_of(value), (uint16_t)bits));
         if (!isfinite(value))
             continue;
-        const float next = (bits & 0x7fffu) == 0x7bffu ? copysignf(65536.0f, value) : test_half_to_float((uint16_t)(bits + 1));
+        const float next =
+            (bits & 0x7fffu) == 0x7bffu ? copysignf(65536.0f, value) : test_half_to_float((uint16_t)(bits + 1));
         const float middle = value + (next - value) / 2;
         check_half_of(middle);
         check_half_of(nextafterf(middle, INFINITY));
@@ -93,7 +94,8 @@ static void test_bfloat_conversion(void **state)
         const float magnitude = exponent == 255 ? INFINITY
                                 : exponent    ? ldexpf((float)(128 + fraction), exponent - 134)
                                               : ldexpf((float)fraction, -133);
-        assert_true(exponent == 255 && fraction ? isnan(value) : value == copysignf(magnitude, bits & 0x8000u ? -1.0f : 1.0f));
+        assert_true(exponent == 255 && fraction ? isnan(value)
+                                                : value == copysignf(magnitude, bits & 0x8000u ? -1.0f : 1.0f));
         assert_int_equal(signbit(value) != 0, bits >> 15);
         check_bfloat_of(value);
         for (uint32_t low = 0x7fff; low <= 0x8001; low++) { /* the middle between neighbours, and what is next to it */
@@ -135,10 +137,14 @@ static void test_arguments(void **state)
 {
     float value = 1;
     (void)state;
-    assert_int_equal(smoe_type_convert(&value, (smoe_type)99, &value, SMOE_TYPE_FLOAT32, 1), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_type_convert(&value, SMOE_TYPE_FLOAT32, &value, (smoe_type)-1, 1), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_type_convert(NULL, SMOE_TYPE_FLOAT32, &value, SMOE_TYPE_FLOAT16, 1), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_type_convert(&value, SMOE_TYPE_FLOAT32, NULL, SMOE_TYPE_FLOAT16, 1), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_type_convert(&value, (smoe_type)99, &value, SMOE_TYPE_FLOAT32, 1),
+                     SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_type_convert(&value, SMOE_TYPE_FLOAT32, &value, (smoe_type)-1, 1),
+                     SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_type_convert(NULL, SMOE_TYPE_FLOAT32, &value, SMOE_TYPE_FLOAT16, 1),
+                     SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_type_convert(&value, SMOE_TYPE_FLOAT32, NULL, SMOE_TYPE_FLOAT16, 1),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_int_equal(smoe_type_convert(NULL, SMOE_TYPE_FLOAT32, NULL, SMOE_TYPE_FLOAT16, 0), SMOE_SUCCESS);
 }
 

@@ -1,5 +1,6 @@
-/* The cover of the case table: what tests/check runs shows what the whole table would, and nothing of it could be left out. And the page of
- * what the table shows, which is kept: a row that takes something with it when it goes is missed by name. */
+/* The cover of the case table: what tests/check runs shows what the whole table would, and nothing of it could be left
+ * out. And the page of what the table shows, which is kept: a row that takes something with it when it goes is missed
+ * by name. */
 #include <string.h>
 
 #include "common/cmocka_all.h"
@@ -56,8 +57,8 @@ static void test_names_have_properties(void **state)
     }
     for (uint32_t i = 0; i < activation_count; i++)
         if (!has_own_property(activations, activation_count, i))
-            fail_msg("case_properties.c has no property of activation %s, gated %d", smoe_activation_name(activations[i].activation),
-                     activations[i].gated);
+            fail_msg("case_properties.c has no property of activation %s, gated %d",
+                     smoe_activation_name(activations[i].activation), activations[i].gated);
     for (uint32_t i = 0; i < gate_count; i++)
         if (!has_own_property(gates, gate_count, i))
             fail_msg("case_properties.c has no property of gate %s", smoe_gate_name(gates[i].gate));
@@ -75,7 +76,8 @@ static void test_devices(void **state)
     assert_true(at == 0 && found[0].subgroup_size == 8);
     info = cover_lavapipe(true);
     assert_int_equal(case_devices(&info, found, &at), 3);
-    assert_true(at == 1 && found[0].subgroup_size == 4 && found[1].subgroup_size == 8 && found[2].subgroup_size_min == 16);
+    assert_true(at == 1 && found[0].subgroup_size == 4 && found[1].subgroup_size == 8 &&
+                found[2].subgroup_size_min == 16);
     info.subgroup_size = info.subgroup_size_min = info.subgroup_size_max = 32;
     assert_int_equal(case_devices(&info, found, &at), 1);
 }
@@ -175,8 +177,9 @@ static uint32_t properties_with(const case_cover *cover, uint32_t kernel)
     return count;
 }
 
-/* What the known device shows is left to another test. It has the same route_group, so nothing is left to do with that kernel. It chooses
- * route_select_rank for many experts only, so the properties of cases with few experts are left to do with that one. */
+/* What the known device shows is left to another test. It has the same route_group, so nothing is left to do with that
+ * kernel. It chooses route_select_rank for many experts only, so the properties of cases with few experts are left to
+ * do with that one. */
 static void test_known(void **state)
 {
     const smoe_device_info usual = cover_lavapipe(true);
@@ -188,9 +191,11 @@ static void test_known(void **state)
     wish.device_count = 1;
     wish.known = &usual;
     case_cover cover = cover_create(wish);
-    const uint32_t group = cover_find_kernel(&cover, "route_group", 4), rank = cover_find_kernel(&cover, "route_select_rank", 0);
+    const uint32_t group = cover_find_kernel(&cover, "route_group", 4),
+                   rank = cover_find_kernel(&cover, "route_select_rank", 0);
     const uint32_t vector = cover_find_kernel(&cover, "expert_up_vector_basic", 1);
-    assert_true(group < cover.known_count && rank < cover.known_count && vector >= cover.known_count && vector < cover.kernel_count);
+    assert_true(group < cover.known_count && rank < cover.known_count && vector >= cover.known_count &&
+                vector < cover.kernel_count);
     assert_int_equal(properties_with(&cover, group), 0);
     assert_true(properties_with(&cover, rank) > 10 && properties_with(&cover, vector) > 10);
     case_cover_destroy(&cover);
@@ -235,19 +240,21 @@ static void put_set(case_cover *cover, uint32_t at, uint32_t cost, const uint32_
     uint32_t *own = test_calloc(pair_count, sizeof *own);
 
     memcpy(own, pairs, pair_count * sizeof *own);
-    cover->sets[at] = (cover_set){.row = at, .pipelines = {at}, .pipeline_count = 1, .pairs = own, .pair_count = pair_count};
+    cover->sets[at] =
+        (cover_set){.row = at, .pipelines = {at}, .pipeline_count = 1, .pairs = own, .pair_count = pair_count};
     cover->pipelines.list[at] = (case_pipeline){.cost = cost};
 }
 
-/* The first three sets each show more for their cost than the last one does by then. Together they cost more, and none of them can be left
- * out until the last one is there. */
+/* The first three sets each show more for their cost than the last one does by then. Together they cost more, and none
+ * of them can be left out until the last one is there. */
 static void test_exchanges(void **state)
 {
     static const uint32_t all[] = {0, 1, 2, 3};
     case_pipeline pipelines[4];
     cover_set sets[4];
     uint32_t times[4] = {0};
-    case_cover cover = {.sets = sets, .set_count = 4, .pipelines = {.list = pipelines, .count = 4}, .times = times, .pair_count = 4};
+    case_cover cover = {
+        .sets = sets, .set_count = 4, .pipelines = {.list = pipelines, .count = 4}, .times = times, .pair_count = 4};
     (void)state;
     put_set(&cover, 0, 1, &all[0], 2);
     put_set(&cover, 1, 2, &all[2], 1);
@@ -283,9 +290,15 @@ static void test_shares_pipelines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties), cmocka_unit_test(test_names_have_properties), cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_shows_all),  cmocka_unit_test(test_needs_all),             cmocka_unit_test(test_same_twice),
-        cmocka_unit_test(test_known),      cmocka_unit_test(test_made),                  cmocka_unit_test(test_shares_pipelines),
+        cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_names_have_properties),
+        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_shows_all),
+        cmocka_unit_test(test_needs_all),
+        cmocka_unit_test(test_same_twice),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_made),
+        cmocka_unit_test(test_shares_pipelines),
         cmocka_unit_test(test_exchanges),
     };
 

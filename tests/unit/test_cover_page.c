@@ -1,5 +1,5 @@
-/* What the case table shows, as a page that is kept: a row that takes something with it when it goes is missed by name. The test writes the
- * page anew beside the build and compares. */
+/* What the case table shows, as a page that is kept: a row that takes something with it when it goes is missed by name.
+ * The test writes the page anew beside the build and compares. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 
 #define PAGE "tests/check/COVER.md"
 
-/* "expert_up_broadcast 1 2 4; sort 8": the kernels that one property or device has, those that differ in rows only together. */
+/* "expert_up_broadcast 1 2 4; sort 8": the kernels that one property or device has, those that differ in rows only
+ * together. */
 static void write_kernels(FILE *out, const case_cover *cover, const bool *has)
 {
     const char *separator = " ";
@@ -41,8 +42,10 @@ static int by_name_and_rows(const void *a, const void *b)
 static void write_page(FILE *out, const case_cover *cover, const cover_seen *all)
 {
     fprintf(out, "# What the case table shows\n\n"
-                 "Written by tests/unit/test_cover_page.c from tests/check/case_table.c, with lavapipe's kernels. Numbers are `tile_rows`\n"
-                 "of a kernel: the rows of its tiles, or what it has in their place. The test fails where the table shows less or more,\n"
+                 "Written by tests/unit/test_cover_page.c from tests/check/case_table.c, with lavapipe's kernels. "
+                 "Numbers are `tile_rows`\n"
+                 "of a kernel: the rows of its tiles, or what it has in their place. The test fails where the table "
+                 "shows less or more,\n"
                  "names what is lost, and says how to accept that.\n\n"
                  "## Kernels with subgroups, by their lanes\n\n");
     for (uint32_t device = 0; device < cover->wish.device_count; device++) {
@@ -72,7 +75,8 @@ static const bool *find_line(const case_cover *cover, const cover_seen *all, con
     return NULL;
 }
 
-static uint32_t expect_kernel(const case_cover *cover, const bool *has, const char *line, const char *kernel, uint32_t rows)
+static uint32_t expect_kernel(const case_cover *cover, const bool *has, const char *line, const char *kernel,
+                              uint32_t rows)
 {
     const uint32_t at = cover_find_kernel(cover, kernel, rows);
 
@@ -141,7 +145,8 @@ static void test_page(void **state)
     size_t kept_size, size;
     (void)state;
 
-    qsort(cover.kernels, cover.kernel_count, sizeof cover.kernels[0], by_name_and_rows); /* nothing else is asked of this cover */
+    /* nothing else is asked of this cover */
+    qsort(cover.kernels, cover.kernel_count, sizeof cover.kernels[0], by_name_and_rows);
     cover_seen *all = cover_see(&cover, false);
     snprintf(path, sizeof path, "%s/tests/COVER.md", build ? build : "build");
     write_file(path, &cover, all);
@@ -151,7 +156,8 @@ static void test_page(void **state)
     if (lost > 0)
         fail_msg("%s: %u pairs are lost; if they are not worth keeping, cp %s %s", PAGE, lost, path, PAGE);
     if (!same)
-        fail_msg("%s is no longer what the table shows: diff %s %s, and if that is meant, cp %s %s", PAGE, PAGE, path, path, PAGE);
+        fail_msg("%s is no longer what the table shows: diff %s %s, and if that is meant, cp %s %s", PAGE, PAGE, path,
+                 path, PAGE);
     free(text);
     free(kept);
     test_free(all);

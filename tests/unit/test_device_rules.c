@@ -42,8 +42,9 @@ static void test_mended_subgroups(void **state)
         uint32_t size, min, max;
         bool possible;
     } cases[] = {
-        {32, 32, 32, true}, {32, 8, 32, true},  {64, 32, 64, true}, {128, 64, 128, true}, {1, 1, 1, true},      {0, 0, 0, false},
-        {0, 8, 32, false},  {32, 0, 32, false}, {48, 8, 64, false}, {8, 16, 32, false},   {256, 8, 256, false}, {32, 64, 16, false},
+        {32, 32, 32, true}, {32, 8, 32, true},  {64, 32, 64, true},   {128, 64, 128, true},
+        {1, 1, 1, true},    {0, 0, 0, false},   {0, 8, 32, false},    {32, 0, 32, false},
+        {48, 8, 64, false}, {8, 16, 32, false}, {256, 8, 256, false}, {32, 64, 16, false},
     };
     char reason[SMOE_REASON_SIZE];
     (void)state;
@@ -62,6 +63,7 @@ static void test_mended_subgroups(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_act_as_is_never_more), cmocka_unit_test(test_mended_subgroups)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_act_as_is_never_more),
+                                       cmocka_unit_test(test_mended_subgroups)};
     return cmocka_run_group_tests_name("device rules", tests, NULL, NULL);
 }

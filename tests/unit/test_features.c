@@ -33,10 +33,14 @@ static void test_capability_features(void **state)
 static void test_every_feature_counts(void **state)
 {
     VkPhysicalDeviceVulkan12Features core = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-    VkPhysicalDeviceShaderFloat16Int8Features half = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
-    VkPhysicalDeviceVulkanMemoryModelFeatures model = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
-    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
-    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
+    VkPhysicalDeviceShaderFloat16Int8Features half = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
     VkPhysicalDeviceFeatures2 chain = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &core};
     (void)state;
     core.pNext = &half;
@@ -64,7 +68,8 @@ static bool is_name(const void *where, const char *name)
     return where && strcmp(where, name) == 0;
 }
 
-/* What is possible with none of the extensions and with each of them only, in and before the version that made one core. */
+/* What is possible with none of the extensions and with each of them only, in and before the version that made one
+ * core. */
 static void test_extensions(void **state)
 {
     const uint32_t others = SMOE_CAPABILITY_ALL & ~(uint32_t)(SIZE | HALF | BFLOAT);
@@ -78,12 +83,13 @@ static void test_extensions(void **state)
                 {VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, HALF},
                 {VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(smoe_extensions_capabilities(VK_API_VERSION_1_2, is_name, rows[i].name), others | rows[i].gives);
+        assert_int_equal(smoe_extensions_capabilities(VK_API_VERSION_1_2, is_name, rows[i].name),
+                         others | rows[i].gives);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_capability_features), cmocka_unit_test(test_every_feature_counts),
-                                       cmocka_unit_test(test_extensions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_capability_features),
+                                       cmocka_unit_test(test_every_feature_counts), cmocka_unit_test(test_extensions)};
     return cmocka_run_group_tests_name("features", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* src/domain/matmul.c: which regimes a range of token counts leads to, against what every count of it leads to, one by one, by the rule as
- * stage.h words it. The configurations are in test_selection_fuzz.c. */
+/* src/domain/matmul.c: which regimes a range of token counts leads to, against what every count of it leads to, one by
+ * one, by the rule as stage.h words it. The configurations are in test_selection_fuzz.c. */
 #include <string.h>
 
 #include "common/cmocka_all.h"
@@ -11,7 +11,8 @@
 
 static bool reaches(const smoe_tile *tile, const smoe_rows *rows, uint32_t tokens)
 {
-    return tile->rows > 0 && (double)tokens * rows->top_k / rows->expert_count >= (double)tile->min_rows && tile->rows < 2 * tokens;
+    return tile->rows > 0 && (double)tokens * rows->top_k / rows->expert_count >= (double)tile->min_rows &&
+           tile->rows < 2 * tokens;
 }
 
 static uint32_t expected_regime(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t tokens)
@@ -19,7 +20,8 @@ static uint32_t expected_regime(const smoe_tuning *tuning, const smoe_rows *rows
     uint32_t regime = SMOE_REGIME_COUNT - 1;
     while (regime > 0 && !reaches(&tuning->regimes[regime], rows, tokens))
         regime--;
-    while (regime > 0 && tuning->regimes[regime].matmul == SMOE_MATMUL_TILED && 2ull * rows->columns <= tuning->regimes[regime].columns)
+    while (regime > 0 && tuning->regimes[regime].matmul == SMOE_MATMUL_TILED &&
+           2ull * rows->columns <= tuning->regimes[regime].columns)
         regime--;
     return regime;
 }
@@ -34,7 +36,8 @@ static void check_range(const smoe_tuning *tuning, const smoe_rows *rows, uint32
     const uint32_t got = smoe_regimes_for(tuning, rows, first, last);
     if (got != expected)
         fail_msg("SMOE_TEST_SEED=%llu: %s, k=%u E=%u columns=%u, %u to %u tokens: regimes 0x%x, must be 0x%x",
-                 (unsigned long long)test_seed(), tuning->name, rows->top_k, rows->expert_count, rows->columns, first, last, got, expected);
+                 (unsigned long long)test_seed(), tuning->name, rows->top_k, rows->expert_count, rows->columns, first,
+                 last, got, expected);
 }
 
 /* Every count, the ranges about every threshold, from the first and to the last, and ranges anywhere. */
@@ -63,13 +66,15 @@ static smoe_rows random_rows(test_random *random)
 {
     const uint32_t experts = 1 + test_random_below(random, test_random_below(random, 2) ? 1024 : 16);
     const uint32_t columns[] = {UINT32_MAX, 1, 31, 32, 33, 64, 65, 1 + test_random_below(random, 256)};
-    return (smoe_rows){1 + test_random_below(random, experts < 12 ? experts : 12), experts, columns[test_random_below(random, 8)]};
+    return (smoe_rows){1 + test_random_below(random, experts < 12 ? experts : 12), experts,
+                       columns[test_random_below(random, 8)]};
 }
 
 static void test_tunings(void **state)
 {
     test_random random = test_random_make(test_seed(), 2);
-    const smoe_rows wide[] = {{1, 682, UINT32_MAX}, {1, 683, UINT32_MAX}, {1, 1024, UINT32_MAX}, {1, 1, UINT32_MAX}, {1, 1, 40}, {1, 1, 1}};
+    const smoe_rows wide[] = {{1, 682, UINT32_MAX}, {1, 683, UINT32_MAX}, {1, 1024, UINT32_MAX},
+                              {1, 1, UINT32_MAX},   {1, 1, 40},           {1, 1, 1}};
     const smoe_tuning *seen[TEST_DEVICE_COUNT + 1] = {smoe_tuning_cooperative()};
     uint32_t count = 1;
     (void)state;
@@ -103,10 +108,11 @@ static void test_random_tunings(void **state)
         float least = 0;
         for (uint32_t k = 0; k < SMOE_REGIME_COUNT; k++) {
             const bool left_out = k > 0 && test_random_below(&random, 5) == 0;
-            tuning.regimes[k] = (smoe_tile){.matmul = test_random_below(&random, 2) ? SMOE_MATMUL_TILED : SMOE_MATMUL_BROADCAST,
-                                            .min_rows = least,
-                                            .rows = (uint16_t)(left_out ? 0 : 1u << test_random_below(&random, 8)),
-                                            .columns = (uint16_t)(1u << test_random_below(&random, 8))};
+            tuning.regimes[k] =
+                (smoe_tile){.matmul = test_random_below(&random, 2) ? SMOE_MATMUL_TILED : SMOE_MATMUL_BROADCAST,
+                            .min_rows = least,
+                            .rows = (uint16_t)(left_out ? 0 : 1u << test_random_below(&random, 8)),
+                            .columns = (uint16_t)(1u << test_random_below(&random, 8))};
             least += test_random_uniform(&random, 0, 1) * (float)(1u << 2 * k);
         }
         const smoe_rows rows = random_rows(&random);

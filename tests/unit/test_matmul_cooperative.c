@@ -1,5 +1,5 @@
-/* Mixed precision as pure functions: which of a device's shapes of matrices is taken, what is made of it, and where none is. In a build
- * without the kernels too: they are asked for by configuration. */
+/* Mixed precision as pure functions: which of a device's shapes of matrices is taken, what is made of it, and where
+ * none is. In a build without the kernels too: they are asked for by configuration. */
 #include <string.h>
 
 #include "common/cmocka_all.h"
@@ -52,7 +52,8 @@ static void test_shapes(void **state)
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
         const smoe_device_info info = test_device(i);
         assert_string_equal(info.name, expected[i].name);
-        if (!same(taken(&info, SMOE_TYPE_FLOAT16), expected[i].half) || !same(taken(&info, SMOE_TYPE_BFLOAT16), expected[i].bfloat))
+        if (!same(taken(&info, SMOE_TYPE_FLOAT16), expected[i].half) ||
+            !same(taken(&info, SMOE_TYPE_BFLOAT16), expected[i].bfloat))
             fail_msg("%s: another shape is taken", info.name);
         assert_null(smoe_cooperative_shape(&info, SMOE_TYPE_FLOAT32));
     }
@@ -106,11 +107,12 @@ static void test_configurations(void **state)
                 if (rule)
                     fail_msg("rule \"%s\": %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
                              info.subgroup_size_min, tile->rows, up ? "up" : "down", gated);
-                assert_int_equal(config.kernel, type == SMOE_TYPE_FLOAT16
-                                                    ? (up ? SMOE_KERNEL_expert_up_cooperative : SMOE_KERNEL_expert_down_cooperative)
-                                                : up ? SMOE_KERNEL_expert_up_cooperative_bfloat16
+                assert_int_equal(config.kernel, type == SMOE_TYPE_FLOAT16 ? (up ? SMOE_KERNEL_expert_up_cooperative
+                                                                                : SMOE_KERNEL_expert_down_cooperative)
+                                                : up                      ? SMOE_KERNEL_expert_up_cooperative_bfloat16
                                                      : SMOE_KERNEL_expert_down_cooperative_bfloat16);
-                assert_int_equal(config.tile_rows, smoe_matmul_config(&info, tile, &other).tile_rows); /* sort has one height */
+                /* sort has one height */
+                assert_int_equal(config.tile_rows, smoe_matmul_config(&info, tile, &other).tile_rows);
                 checked++;
             }
     assert_true(checked > 500);
@@ -142,8 +144,8 @@ static bool is_cooperative(const smoe_kernel_choice *choice)
     return strstr(choice->name, "_cooperative") != NULL;
 }
 
-/* What smoe_select_kernels names: the cooperative kernels where both the device and this build have them, else those of the plan without
- * mixed precision, and the router's in any case. */
+/* What smoe_select_kernels names: the cooperative kernels where both the device and this build have them, else those of
+ * the plan without mixed precision, and the router's in any case. */
 static void test_choices(void **state)
 {
     const uint32_t tokens[] = {1, 12, 30, 512}; /* a quarter, 3, 7.5 and 128 rows per expert */
@@ -152,22 +154,32 @@ static void test_choices(void **state)
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
         for (uint32_t k = 0; k < 16; k++) {
             smoe_device_info info = test_device(i);
-            smoe_plan_desc desc = {.d_model = 512, .d_hidden = 200, .expert_count = 8, .top_k = 2, .max_active = 3, .max_tokens = 512,
-                                   .gated = true, .types = SMOE_TYPES(k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16)};
-            const uint32_t needs = SMOE_CAPABILITY_COOPERATIVE_MATRIX | (k % 2 ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
+            smoe_plan_desc desc = {.d_model = 512,
+                                   .d_hidden = 200,
+                                   .expert_count = 8,
+                                   .top_k = 2,
+                                   .max_active = 3,
+                                   .max_tokens = 512,
+                                   .gated = true,
+                                   .types = SMOE_TYPES(k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16)};
+            const uint32_t needs =
+                SMOE_CAPABILITY_COOPERATIVE_MATRIX | (k % 2 ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
             if (k / 8)
                 info.capabilities &= ~needs;
             const bool built = smoe_kernel_row_get(k % 2 ? SMOE_KERNEL_expert_up_cooperative_bfloat16
                                                          : SMOE_KERNEL_expert_up_cooperative)->spirv_size > 0;
             const bool expects = built && k / 8 == 0 && k / 2 % 4 > 1 && taken(&info, desc.types.up).rows > 0 &&
                                  info.type != VK_PHYSICAL_DEVICE_TYPE_CPU && (needs & ~info.capabilities) == 0;
-            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, plain, NULL), SMOE_SUCCESS);
+            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, plain, NULL),
+                             SMOE_SUCCESS);
             desc.precision = smoe_type_precision(desc.types.up);
-            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, mixed, NULL), SMOE_SUCCESS);
+            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, mixed, NULL),
+                             SMOE_SUCCESS);
             for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
                 const bool expert = stage == SMOE_STAGE_EXPERT_UP || stage == SMOE_STAGE_EXPERT_DOWN;
                 if (is_cooperative(&mixed[stage]) != (expert && expects) || is_cooperative(&plain[stage]))
-                    fail_msg("%s, %u tokens, %s: %s", info.name, tokens[k / 2 % 4], k % 2 ? "bfloat16" : "float16", mixed[stage].name);
+                    fail_msg("%s, %u tokens, %s: %s", info.name, tokens[k / 2 % 4], k % 2 ? "bfloat16" : "float16",
+                             mixed[stage].name);
                 if (!expects)
                     assert_memory_equal(&mixed[stage], &plain[stage], sizeof plain[stage]);
                 else if (!expert)
@@ -180,24 +192,33 @@ static void test_choices(void **state)
 static void test_other_types_are_refused(void **state)
 {
     const smoe_device_info info = test_device(7);
-    smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9,
-                           .types = {.up = SMOE_TYPE_FLOAT16, .down = SMOE_TYPE_FLOAT32}, .precision = SMOE_PRECISION_FLOAT16};
+    smoe_plan_desc desc = {.d_model = 8,
+                           .d_hidden = 8,
+                           .expert_count = 4,
+                           .top_k = 2,
+                           .max_tokens = 9,
+                           .types = {.up = SMOE_TYPE_FLOAT16, .down = SMOE_TYPE_FLOAT32},
+                           .precision = SMOE_PRECISION_FLOAT16};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     (void)state;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "plan desc.precision"));
     assert_non_null(strstr(reason, "types.down is float32"));
     desc.types.down = SMOE_TYPE_FLOAT16; /* there is no shared expert */
     assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_SUCCESS);
     desc.shared_hidden = 8;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "types.shared_up is float32"));
     desc.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT16);
     desc.precision = SMOE_PRECISION_BFLOAT16;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     desc.precision = (smoe_precision)3;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     desc.precision = SMOE_PRECISION_FLOAT16;
     assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_SUCCESS);
 }

@@ -27,7 +27,8 @@ static smoe_result query(smoe_device_info *out)
     smoe_host host;
     test_record_clear(&record);
     assert_true(smoe_host_init(&host, NULL, &log));
-    assert_int_equal(smoe_instance_table_load(&host, fake_get_instance_proc_addr, fake_instance(), &table), SMOE_SUCCESS);
+    assert_int_equal(smoe_instance_table_load(&host, fake_get_instance_proc_addr, fake_instance(), &table),
+                     SMOE_SUCCESS);
     return smoe_device_info_query(&host, &table, VK_API_VERSION_1_3, fake_physical_device(), true, out);
 }
 
@@ -42,7 +43,8 @@ static smoe_device_info query_well(uint32_t matrices)
     return info;
 }
 
-static void check_shape(const smoe_device_info *info, uint32_t i, smoe_type type, uint32_t rows, uint32_t columns, uint32_t depth)
+static void check_shape(const smoe_device_info *info, uint32_t i, smoe_type type, uint32_t rows, uint32_t columns,
+                        uint32_t depth)
 {
     const smoe_matrix_shape *shape = &info->matrix_shapes[i];
     assert_in_range(i, 0, info->matrix_shape_count - 1);
@@ -161,8 +163,8 @@ static void test_no_subgroups(void **state)
 /* A driver that fails is done without, aloud; only missing host memory is an error. */
 static void test_errors(void **state)
 {
-    static const VkResult errors[] = {VK_ERROR_OUT_OF_DEVICE_MEMORY, VK_ERROR_INITIALIZATION_FAILED, VK_ERROR_DEVICE_LOST,
-                                      VK_ERROR_UNKNOWN};
+    static const VkResult errors[] = {VK_ERROR_OUT_OF_DEVICE_MEMORY, VK_ERROR_INITIALIZATION_FAILED,
+                                      VK_ERROR_DEVICE_LOST, VK_ERROR_UNKNOWN};
     smoe_device_info info;
     (void)state;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)

@@ -1,5 +1,5 @@
-/* Names of activations, routers, gates and types: each number has one name, names come back as their numbers, and other text is refused.
- * The list for GLSL has as many. What elements of each type take. */
+/* Names of activations, routers, gates and types: each number has one name, names come back as their numbers, and other
+ * text is refused. The list for GLSL has as many. What elements of each type take. */
 #include <string.h>
 
 #include "../../shaders/common/interface.h"
@@ -20,21 +20,21 @@ static void count_enumerator(const char *name, enumerator_counts *counts)
 }
 
 /* Names from 0 on until there is none, which for a number below 0 there is not either. */
-#define CHECK_NAMES(kind, count)                                                                                           \
-    do {                                                                                                                   \
-        int next = 0;                                                                                                      \
-        for (const char *name; (name = smoe_##kind##_name((smoe_##kind)next)) != NULL; next++) {                           \
-            smoe_##kind found = (smoe_##kind)~next;                                                                        \
-            assert_true(smoe_##kind##_find(name, &found));                                                                 \
-            assert_int_equal(found, next);                                                                                 \
-        }                                                                                                                  \
-        assert_int_equal(next, count);                                                                                     \
-        assert_null(smoe_##kind##_name((smoe_##kind)-1));                                                                  \
-        smoe_##kind kept = (smoe_##kind)1;                                                                                 \
-        static const char *const others[] = {"", "Relu", "softmax ", "f", "float", NULL};                                  \
-        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)                                                      \
-            assert_false(smoe_##kind##_find(others[i], &kept));                                                            \
-        assert_int_equal(kept, 1);                                                                                         \
+#define CHECK_NAMES(kind, count)                                                                 \
+    do {                                                                                         \
+        int next = 0;                                                                            \
+        for (const char *name; (name = smoe_##kind##_name((smoe_##kind)next)) != NULL; next++) { \
+            smoe_##kind found = (smoe_##kind)~next;                                              \
+            assert_true(smoe_##kind##_find(name, &found));                                       \
+            assert_int_equal(found, next);                                                       \
+        }                                                                                        \
+        assert_int_equal(next, count);                                                           \
+        assert_null(smoe_##kind##_name((smoe_##kind)-1));                                        \
+        smoe_##kind kept = (smoe_##kind)1;                                                       \
+        static const char *const others[] = {"", "Relu", "softmax ", "f", "float", NULL};        \
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)                            \
+            assert_false(smoe_##kind##_find(others[i], &kept));                                  \
+        assert_int_equal(kept, 1);                                                               \
     } while (0)
 
 static void test_names(void **state)

@@ -1,5 +1,5 @@
-/* The parser of command lines: every kind of option, every rule, and garbage. How programs use it, and what they print, is in
- * tests/samples/test_command_lines.py. */
+/* The parser of command lines: every kind of option, every rule, and garbage. How programs use it, and what they print,
+ * is in tests/samples/test_command_lines.py. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static bool set_pair(const program_option *option, const char *value, void *to, 
 {
     uint32_t *pair = ((options *)to)->pair;
     snprintf(rule, PROGRAM_RULE_SIZE, "must be N/N up to %.0f", option->most);
-    return sscanf(value, "%" SCNu32 "/%" SCNu32, &pair[0], &pair[1]) == 2 && pair[0] <= option->most && pair[1] <= option->most;
+    return sscanf(value, "%" SCNu32 "/%" SCNu32, &pair[0], &pair[1]) == 2 && pair[0] <= option->most &&
+           pair[1] <= option->most;
 }
 
 static const program_option first[] = {
@@ -103,7 +104,8 @@ static void test_nothing_given(void **state)
     assert_int_equal(line.status, 0);
     assert_int_equal(line.argument_count, 0);
     assert_true(!o.flag && !o.set[0] && !o.set[1] && !o.set[2] && !o.set[3] && !o.text && o.argument == 0);
-    assert_true(o.small == 0 && o.large == 0 && isnan(o.number) && isnan(o.above) && isnan(o.eps) && isnan(o.scale) && o.name == -1);
+    assert_true(o.small == 0 && o.large == 0 && isnan(o.number) && isnan(o.above) && isnan(o.eps) && isnan(o.scale) &&
+                o.name == -1);
     assert_true(o.count == 64 && o.activation == SMOE_ACTIVATION_SILU && o.pair[0] == 0x5a5a5a5a);
     assert_string_equal(o.path, "here");
     assert_null(program_given(&line, "--path"));
@@ -125,9 +127,12 @@ static void test_every_kind(void **state)
     assert_string_equal(program_given(&line, "--small"), "2e1");
     assert_true(READ(&o, &line, "--large", "9007199254740992"));
     assert_true(o.large == UINT64_C(9007199254740992));
-    assert_true(READ(&o, &line, "--number", "-2.5", "--above=1", "--eps", "0", "--group-eps=1e30", "--scale", "-3e38", "--name", "navy"));
-    assert_true(o.number == -2.5 && o.above == 1 && o.eps == 0 && o.group_eps == 1e30f && o.scale == -3e38f && o.name == 2);
-    assert_true(READ(&o, &line, "--activation=swish", "--set", "blue", "--set=red", "--pair", "7/8", "--pair=9/10", "--flag", "--flag"));
+    assert_true(READ(&o, &line, "--number", "-2.5", "--above=1", "--eps", "0", "--group-eps=1e30", "--scale", "-3e38",
+                     "--name", "navy"));
+    assert_true(o.number == -2.5 && o.above == 1 && o.eps == 0 && o.group_eps == 1e30f && o.scale == -3e38f &&
+                o.name == 2);
+    assert_true(READ(&o, &line, "--activation=swish", "--set", "blue", "--set=red", "--pair", "7/8", "--pair=9/10",
+                     "--flag", "--flag"));
     assert_true(o.activation == SMOE_ACTIVATION_SILU && o.set[0] && !o.set[1] && o.set[2] && !o.set[3]);
     assert_true(o.pair[0] == 9 && o.pair[1] == 10 && o.flag);
 }
@@ -158,10 +163,32 @@ static void test_arguments(void **state)
 static void test_refused_lines(void **state)
 {
     static const char *const lines[][7] = {
-        {"--no-such"}, {"--fla"}, {"--flags"}, {"-f"}, {"-flag"}, {"--flag=1"}, {"--flag="}, {"--text"}, {"--text="}, {"--text", ""},
-        {"--text", "a", "--text", "a"}, {"--count=1", "--count=1"}, {"--name", "red", "--name=red"}, {"--eps=1", "--eps", "1"},
-        {"a", "b", "c", "d", "e"}, {"a", "b", "c", "d", "--argument", "e"}, {""}, {"--", ""}, {"--argument="}, {"--set", "x"},
-        {"--pair", "1/100"}, {"first:"}, {"--nothing", "1"}, {"=", "--", "--", "--", "--", "-"}, {"--=1"}, {"---"},
+        {"--no-such"},
+        {"--fla"},
+        {"--flags"},
+        {"-f"},
+        {"-flag"},
+        {"--flag=1"},
+        {"--flag="},
+        {"--text"},
+        {"--text="},
+        {"--text", ""},
+        {"--text", "a", "--text", "a"},
+        {"--count=1", "--count=1"},
+        {"--name", "red", "--name=red"},
+        {"--eps=1", "--eps", "1"},
+        {"a", "b", "c", "d", "e"},
+        {"a", "b", "c", "d", "--argument", "e"},
+        {""},
+        {"--", ""},
+        {"--argument="},
+        {"--set", "x"},
+        {"--pair", "1/100"},
+        {"first:"},
+        {"--nothing", "1"},
+        {"=", "--", "--", "--", "--", "-"},
+        {"--=1"},
+        {"---"},
     };
     options o;
     program_line line;
@@ -213,15 +240,22 @@ static void test_rules(void **state)
     static const struct {
         const char *name, *rule, *wrong[12];
     } rows[] = {
-        {"--count", "must be a whole number from 0 to 4294967295",
+        {"--count",
+         "must be a whole number from 0 to 4294967295",
          {"", "-1", "+1", " 1", "1 ", "1.0", "0x1", "1e", "1e+1", "4294967296", "99999999999999999999", "1e10"}},
-        {"--small", "must be a whole number from 3 to 20", {"2", "21", "nan", "1e2", "3,", "2e0", "1e999", "18446744073709551619", "e1"}},
-        {"--large", "must be a whole number from 1 to 9007199254740992",
+        {"--small",
+         "must be a whole number from 3 to 20",
+         {"2", "21", "nan", "1e2", "3,", "2e0", "1e999", "18446744073709551619", "e1"}},
+        {"--large",
+         "must be a whole number from 1 to 9007199254740992",
          {"0", "9007199254740993", "1e16", "18446744073709551617", "10e15", "1e99", "1e99999999999"}},
-        {"--number", "must be a number from -2.5 to 1e+10",
+        {"--number",
+         "must be a number from -2.5 to 1e+10",
          {"", "-2.6", "1.1e10", "nan", "inf", "-inf", "0x1p3", "1,5", "1e", "1..", "1e999", " 1"}},
         {"--above", "must be a number above 0, at most 1", {"0", "-0", "1.1", "-1", "1e-999", "x", "1e5e", "--", "1-"}},
-        {"--eps", "must be a number, 0 or 1e-30 .. 1e30", {"-1", "9e-31", "1.1e30", "1e99", "nan", "inf", "x", "", "1e309", "-1e-30"}},
+        {"--eps",
+         "must be a number, 0 or 1e-30 .. 1e30",
+         {"-1", "9e-31", "1.1e30", "1e99", "nan", "inf", "x", "", "1e309", "-1e-30"}},
         {"--scale", "must be a number, finite", {"4e38", "-4e38", "inf", "nan", "1e400", ""}},
         {"--name", "must be red, green or blue", {"", "Red", "red ", "re", "navyblue"}},
         {"--set", "must be red, green or blue", {"", "navy", "red,blue"}},
@@ -242,7 +276,8 @@ static void test_rules(void **state)
 /* A number of a forward is legal on a command line exactly where the library takes it. */
 static void test_forward_numbers(void **state)
 {
-    static const char *const values[] = {"0", "-0", "1e-30", "1e30", "1", "1024", "1024.1", "3.4e38", "-3.4e38", "1e-46", "1e-40"};
+    static const char *const values[] = {"0",      "-0",     "1e-30",   "1e30",  "1",    "1024",
+                                         "1024.1", "3.4e38", "-3.4e38", "1e-46", "1e-40"};
     static const char *const names[] = {"--eps", "--group-eps", "--scale"};
     static const uint32_t indexes[] = {0, 6, 5};
     options o;
@@ -280,7 +315,7 @@ static void test_short_set(void **state)
     assert_string_equal(rule, "must be one of the first 2 names");
 }
 
-/* ---- garbage --------------------------------------------------------------------------------------------------------------- */
+/* ---- garbage ----------------------------------------------------------------------------------------------------- */
 
 static void draw_text(test_random *random, char *text, uint32_t most)
 {
@@ -306,8 +341,8 @@ static void test_random_values(void **state)
         const bool number = takes("--number", text, &o, rule);
         bool good = number == (whole && value >= -2.5 && value <= 1e10) && (!number || o.number == value);
         const bool count = takes("--count", text, &o, rule);
-        good = good && (!count || (whole && o.count == value)) && (count || strspn(text, "0123456789") != strlen(text) || !*text ||
-                                                                   value > UINT32_MAX);
+        good = good && (!count || (whole && o.count == value)) &&
+               (count || strspn(text, "0123456789") != strlen(text) || !*text || value > UINT32_MAX);
         taken += number + count;
         if (!good)
             fail_msg("\"%s\", seed %" PRIu64, text, test_seed());
@@ -315,7 +350,8 @@ static void test_random_values(void **state)
     assert_true(taken > 10000);
 }
 
-/* Any line is read or refused; what is kept lies among the arguments. Its messages go to stderr, so there are few of them. */
+/* Any line is read or refused; what is kept lies among the arguments. Its messages go to stderr, so there are few of
+ * them. */
 static void test_random_lines(void **state)
 {
     test_random random = test_random_make(test_seed(), 2);
@@ -346,11 +382,17 @@ static void test_random_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_given),  cmocka_unit_test(test_every_kind),      cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_refused_lines),  cmocka_unit_test(test_numbers_of_arguments),
-        cmocka_unit_test(test_rules),          cmocka_unit_test(test_forward_numbers), cmocka_unit_test(test_lists_of_names),
+        cmocka_unit_test(test_nothing_given),
+        cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_refused_lines),
+        cmocka_unit_test(test_numbers_of_arguments),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_forward_numbers),
+        cmocka_unit_test(test_lists_of_names),
         cmocka_unit_test(test_short_set),
-        cmocka_unit_test(test_random_values),  cmocka_unit_test(test_random_lines),
+        cmocka_unit_test(test_random_values),
+        cmocka_unit_test(test_random_lines),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The table of smoe_forward_params' numbers: no float of the struct is missing, and each row's rule says what its range is. */
+/* The table of smoe_forward_params' numbers: no float of the struct is missing, and each row's rule says what its range
+ * is. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -42,7 +43,8 @@ static void test_every_member(void **state)
 
 static void test_names(void **state)
 {
-    smoe_forward_params params = {.eps = 1, .a = 2, .b = 3, .temperature = 4, .tie_tolerance = 5, .scale = 6, .group_eps = 7};
+    smoe_forward_params params = {
+        .eps = 1, .a = 2, .b = 3, .temperature = 4, .tie_tolerance = 5, .scale = 6, .group_eps = 7};
     static const char *const names[] = {"eps", "a", "b", "temperature", "tie_tolerance", "scale", "group_eps"};
     (void)state;
     assert_int_equal(count_numbers(), sizeof names / sizeof *names);
@@ -101,6 +103,7 @@ static void test_ranges(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_member), cmocka_unit_test(test_names), cmocka_unit_test(test_ranges)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_member), cmocka_unit_test(test_names),
+                                       cmocka_unit_test(test_ranges)};
     return cmocka_run_group_tests_name("params", tests, NULL, NULL);
 }

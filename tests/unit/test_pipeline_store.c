@@ -1,5 +1,5 @@
-/* The pipelines of a context on many threads at once: each is made once, whoever waits is woken, no failure is another's. In tests/unit,
- * where none is compiled: under the thread sanitizer that takes minutes. */
+/* The pipelines of a context on many threads at once: each is made once, whoever waits is woken, no failure is
+ * another's. In tests/unit, where none is compiled: under the thread sanitizer that takes minutes. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <pthread.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #define NEVER UINT32_MAX
 #define PATIENCE 120 /* seconds: a thread that is never woken ends the program, by the watchdog */
 
-/* ---- host memory ------------------------------------------------------------------------------------------------------------ */
+/* ---- host memory ------------------------------------------------------------------------------------------------- */
 
 static struct {
     pthread_mutex_t mutex;
@@ -59,7 +59,7 @@ static void heap_fail(uint32_t index)
     heap.fail_at = index;
 }
 
-/* ---- a store on the fake device --------------------------------------------------------------------------------------------- */
+/* ---- a store on the fake device ---------------------------------------------------------------------------------- */
 
 static test_record record;
 static smoe_host host;
@@ -100,12 +100,12 @@ static smoe_result get_key(uint32_t key, VkPipeline *out)
 {
     static const uint32_t spirv[2];
     const uint32_t constants[3] = {64, key, 7};
-    const smoe_pipeline_desc desc = {.name = "some kernel", .spirv = spirv, .spirv_size = sizeof spirv, .constants = constants,
-                                     .constant_count = 3};
+    const smoe_pipeline_desc desc = {
+        .name = "some kernel", .spirv = spirv, .spirv_size = sizeof spirv, .constants = constants, .constant_count = 3};
     return smoe_pipeline_store_get(store, &desc, out);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------------------ */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 typedef struct worker {
     pthread_t thread;
@@ -180,9 +180,12 @@ static void test_keys_differ(void **state)
 {
     static const uint32_t spirv[2][2], constants[4] = {1, 2, 3, 4};
     const smoe_pipeline_desc descs[] = {
-        {"a", spirv[0], sizeof spirv[0], constants, 3, 0, false},     {"a", spirv[1], sizeof spirv[1], constants, 3, 0, false},
-        {"a", spirv[0], sizeof spirv[0], constants + 1, 3, 0, false}, {"a", spirv[0], sizeof spirv[0], constants, 2, 0, false},
-        {"a", spirv[0], sizeof spirv[0], constants, 3, 8, false},     {"a", spirv[0], sizeof spirv[0], constants, 3, 0, true},
+        {"a", spirv[0], sizeof spirv[0], constants, 3, 0, false},
+        {"a", spirv[1], sizeof spirv[1], constants, 3, 0, false},
+        {"a", spirv[0], sizeof spirv[0], constants + 1, 3, 0, false},
+        {"a", spirv[0], sizeof spirv[0], constants, 2, 0, false},
+        {"a", spirv[0], sizeof spirv[0], constants, 3, 8, false},
+        {"a", spirv[0], sizeof spirv[0], constants, 3, 0, true},
         {"a", spirv[0], sizeof spirv[0], constants, 3, 8, true},
     };
     enum { COUNT = sizeof descs / sizeof *descs };
@@ -224,7 +227,8 @@ static void test_other_keys_at_once(void **state)
     close_store(THREADS);
 }
 
-/* The i-th Vulkan call of all threads fails, for every i: one of them gets the error, in its own log line, and all get the pipeline. */
+/* The i-th Vulkan call of all threads fails, for every i: one of them gets the error, in its own log line, and all get
+ * the pipeline. */
 static void test_calls_fail(void **state)
 {
     worker workers[THREADS];
@@ -288,7 +292,7 @@ static void test_allocations_fail(void **state)
     }
 }
 
-/* ---- callbacks ---------------------------------------------------------------------------------------------------------------- */
+/* ---- callbacks --------------------------------------------------------------------------------------------------- */
 
 static bool within;
 static uint32_t served; /* by the other threads */
@@ -343,7 +347,7 @@ static void test_callbacks_hold_nobody_up(void **state)
     close_store(1);
 }
 
-/* ---- plans -------------------------------------------------------------------------------------------------------------------- */
+/* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 static smoe_context *open_context(void)
 {
@@ -438,7 +442,7 @@ static void test_plans_on_threads(void **state)
     assert_int_equal(i - 1, 2 * created);
 }
 
-/* ---- the watchdog ------------------------------------------------------------------------------------------------------------- */
+/* ---- the watchdog ------------------------------------------------------------------------------------------------ */
 
 static void *watch(void *argument)
 {

@@ -10,10 +10,10 @@
 /* Tokens enough for every regime of every tuning table. */
 #define MANY_TOKENS 65536u
 
-#define BASE                                                                                                                      \
-    .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = MANY_TOKENS,               \
-    .activation = SMOE_ACTIVATION_SILU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .renormalize = true, .group_count = 8,   \
-    .top_groups = 4, .gate = SMOE_GATE_SIGMOID, .shared_hidden = 2048, .shared_gate = true
+#define BASE                                                                                                           \
+    .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = MANY_TOKENS,    \
+    .activation = SMOE_ACTIVATION_SILU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .renormalize = true,    \
+    .group_count = 8, .top_groups = 4, .gate = SMOE_GATE_SIGMOID, .shared_hidden = 2048, .shared_gate = true
 
 /* Between them they have every kernel. */
 static const struct {
@@ -27,7 +27,8 @@ static const struct {
 
 #define FIRST_COUNT (sizeof firsts / sizeof firsts[0])
 
-/* How another plan differs, and whether it is of the same classes. A kernel that needs a constant of the shape would be a row here. */
+/* How another plan differs, and whether it is of the same classes. A kernel that needs a constant of the shape would be
+ * a row here. */
 typedef struct change {
     const char *text;
     smoe_plan_desc desc;
@@ -47,8 +48,8 @@ static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CH
     SET("experts", false, NEW.expert_count = 40, NEW.group_count = 5);
     SET("experts chosen", false, NEW.top_k = 3, NEW.max_active = 9, NEW.top_groups = 2);
     SET("tokens", false, NEW.max_tokens = SMOE_MAX_TOKENS);
-    SET("all of it", false, NEW.d_model = 768, NEW.d_hidden = 256, NEW.expert_count = 35, NEW.group_count = 7, NEW.top_k = 1,
-        NEW.top_groups = 3, NEW.max_active = 16, NEW.shared_hidden = 1536, NEW.projection_width *= 2);
+    SET("all of it", false, NEW.d_model = 768, NEW.d_hidden = 256, NEW.expert_count = 35, NEW.group_count = 7,
+        NEW.top_k = 1, NEW.top_groups = 3, NEW.max_active = 16, NEW.shared_hidden = 1536, NEW.projection_width *= 2);
     SET("one count of tokens", false, NEW.min_tokens = NEW.max_tokens = 7);
     SET("a width that is no multiple of 4", true, NEW.d_model = 2047);
     SET("a width that is no multiple of a tile's depth", true, NEW.shared_hidden = 36);
@@ -107,21 +108,25 @@ static bool has(const smoe_kernel_config *configs, uint32_t count, const smoe_ke
 #define MOST_CONFIGS ((SMOE_STEP_COUNT + 4) * SMOE_REGIME_COUNT)
 
 /* Those with cooperative matrices too, which the build may have left out. */
-static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_shape *shape, smoe_kernel_config *configs)
+static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_shape *shape,
+                                       smoe_kernel_config *configs)
 {
-    static const smoe_step steps[] = {SMOE_STEP_EXPERT_UP, SMOE_STEP_EXPERT_DOWN, SMOE_STEP_SHARED_UP, SMOE_STEP_SHARED_DOWN};
+    static const smoe_step steps[] = {SMOE_STEP_EXPERT_UP, SMOE_STEP_EXPERT_DOWN, SMOE_STEP_SHARED_UP,
+                                      SMOE_STEP_SHARED_DOWN};
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     uint32_t count = 0;
     if (shape->desc.precision == SMOE_PRECISION_FLOAT32 || !smoe_cooperative_fits(info, shape->desc.types.up))
         return 0;
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
-        for (size_t k = 0; k < sizeof steps / sizeof steps[0] && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE; k++)
+        for (size_t k = 0; k < sizeof steps / sizeof steps[0] && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE;
+             k++)
             configs[count++] = smoe_step_config(info, shape, &tuning->regimes[i], steps[k]);
     return count;
 }
 
 /* Every configuration that a plan makes a pipeline from. */
-static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *desc, smoe_kernel_config configs[MOST_CONFIGS])
+static uint32_t configs_of(const smoe_device_info *info, const smoe_plan_desc *desc,
+                           smoe_kernel_config configs[MOST_CONFIGS])
 {
     const smoe_host host = {0};
     smoe_shape shape;

@@ -1,4 +1,5 @@
-/* The list of driver quirks: each applies to the drivers it names and to no others, and changes what is selected there. */
+/* The list of driver quirks: each applies to the drivers it names and to no others, and changes what is selected
+ * there. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,8 @@ static const struct {
     {"Intel(R) UHD Graphics 630", "moltenvk_intel_arithmetic", MOLTENVK, INTEL, 10211, 0, 0},
     {"Intel(R) UHD Graphics 630", NULL, MOLTENVK, INTEL, 10402, 0, 0},
     {"Apple M2", NULL, MOLTENVK, APPLE, 10401, 0, 0},
-    {"llvmpipe (LLVM 19.1.7, 512 bits)", "lavapipe_matrices", LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 16, 0},
+    {"llvmpipe (LLVM 19.1.7, 512 bits)", "lavapipe_matrices", LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 16,
+     0},
     {"llvmpipe (LLVM 19.1.7, 256 bits)", NULL, LLVMPIPE, 0x10005, VK_MAKE_API_VERSION(0, 26, 1, 6), 8, 0},
     {"Radeon 860M", "amd_integrated_matrices", AMD_OWN, AMD, VK_MAKE_API_VERSION(0, 2, 0, 388), 0, INTEGRATED},
     {"AMD Radeon RX 7900 XTX", NULL, AMD_OWN, AMD, VK_MAKE_API_VERSION(0, 2, 0, 388), 0, DISCRETE},
@@ -65,7 +67,8 @@ static void test_who_has_them(void **state)
         const smoe_device_info info = made_device(i);
         const smoe_quirk *quirk = smoe_device_quirk(&info, 0);
         if (!drivers[i].quirk != !quirk || (quirk && strcmp(quirk->name, drivers[i].quirk) != 0))
-            fail_msg("%s with driver %u, 0x%x: quirk %s", info.name, info.driver_id, info.driver_version, quirk ? quirk->name : "none");
+            fail_msg("%s with driver %u, 0x%x: quirk %s", info.name, info.driver_id, info.driver_version,
+                     quirk ? quirk->name : "none");
         assert_null(smoe_device_quirk(&info, 1));
         smoe_device_info mended = info;
         smoe_quirks_apply(&mended);
@@ -91,8 +94,10 @@ static void test_every_row(void **state)
         if (!tested(row->quirk.name))
             fail_msg("quirk %s: no driver of this test has it", row->quirk.name);
         assert_true(row->driver_id != 0 && row->first_version <= row->last_version);
-        assert_true(strlen(row->quirk.text) > 20 && (strstr(row->quirk.source, "github.com/") || strstr(row->quirk.source, "Mesa 26.1.6")));
-        assert_true(row->quirk.masked_capabilities != 0 && !(row->quirk.masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL));
+        assert_true(strlen(row->quirk.text) > 20 &&
+                    (strstr(row->quirk.source, "github.com/") || strstr(row->quirk.source, "Mesa 26.1.6")));
+        assert_true(row->quirk.masked_capabilities != 0 &&
+                    !(row->quirk.masked_capabilities & ~(uint32_t)SMOE_CAPABILITY_ALL));
     }
     smoe_device_info info = test_device(0);
     assert_null(smoe_device_quirk(NULL, 0));
@@ -122,7 +127,8 @@ static void test_matrices(void **state)
         const uint32_t matrices = SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16;
         smoe_device_info info = made_device(i);
         smoe_quirks_apply(&info);
-        assert_int_equal(!(info.capabilities & matrices), !strcmp(quirk, "qualcomm_subgroups") || strstr(quirk, "_matrices"));
+        assert_int_equal(!(info.capabilities & matrices),
+                         !strcmp(quirk, "qualcomm_subgroups") || strstr(quirk, "_matrices"));
     }
 }
 

@@ -1,4 +1,5 @@
-/* smoe_selection_init: what every kernel demands of its constants holds on every device, for every shape and token count. */
+/* smoe_selection_init: what every kernel demands of its constants holds on every device, for every shape and token
+ * count. */
 #include <stdio.h>
 #include <string.h>
 
@@ -41,12 +42,13 @@ static void test_every_device(void **state)
                     continue; /* beyond the device's range: test_shape's business */
                 const char *rule = test_broken_selection(&info, &shape);
                 if (rule)
-                    fail_msg("rule \"%s\": %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d precision=%d", rule, info.name,
-                             masked, desc.d_model, desc.d_hidden, desc.expert_count, desc.gated, desc.types.up, desc.precision);
+                    fail_msg("rule \"%s\": %s without 0x%x, D=%u H=%u E=%u gated=%d type=%d precision=%d", rule,
+                             info.name, masked, desc.d_model, desc.d_hidden, desc.expert_count, desc.gated,
+                             desc.types.up, desc.precision);
             }
 }
 
-/* ---- policy ---------------------------------------------------------------------------------------------------------------- */
+/* ---- policy ------------------------------------------------------------------------------------------------------ */
 
 /* Which table of tiles, and how 32 experts are ranked, by device; in the order of devices.c. */
 static const struct {
@@ -74,7 +76,8 @@ static const struct {
     {"more than 256 outputs", "standard", "subgroup"},
 };
 
-static void choose(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens, smoe_kernel_choice *choices)
+static void choose(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens,
+                   smoe_kernel_choice *choices)
 {
     char reason[SMOE_REASON_SIZE];
     if (smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason))
@@ -100,7 +103,8 @@ static void test_tables(void **state)
 /* From 96 rows per expert on, tiles of 128 columns, unless most of them would idle. */
 static void test_widest_tiles(void **state)
 {
-    const smoe_plan_desc desc = {.d_model = 2048, .d_hidden = 1024, .expert_count = 40, .top_k = 2, .max_tokens = 4096, .gated = true};
+    const smoe_plan_desc desc = {
+        .d_model = 2048, .d_hidden = 1024, .expert_count = 40, .top_k = 2, .max_tokens = 4096, .gated = true};
     (void)state;
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
         const smoe_device_info info = test_device(i);
@@ -110,13 +114,15 @@ static void test_widest_tiles(void **state)
         choose(&info, &desc, 20 * 96, choices);
         assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 128);
         assert_int_equal(choices[SMOE_STAGE_EXPERT_UP].tile_columns, 64);    /* of two matrices */
-        assert_int_equal(choices[SMOE_STAGE_ROUTE_LOGITS].tile_columns, 64); /* most of 128 would idle with 40 experts */
+        /* most of 128 would idle with 40 experts */
+        assert_int_equal(choices[SMOE_STAGE_ROUTE_LOGITS].tile_columns, 64);
         choose(&info, &desc, 20 * 96 - 1, choices);
         assert_int_equal(choices[SMOE_STAGE_EXPERT_DOWN].tile_columns, 64);
     }
 }
 
-/* No subgroup operations where nobody knows how few lanes there may be: whatever else the device is, the kernels of the floor. */
+/* No subgroup operations where nobody knows how few lanes there may be: whatever else the device is, the kernels of the
+ * floor. */
 static void test_unknown_lanes(void **state)
 {
     const smoe_plan_desc desc = {.d_model = 512, .d_hidden = 256, .expert_count = 64, .top_k = 2, .max_tokens = 900,
@@ -155,25 +161,33 @@ static void test_public_errors(void **state)
     assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &every, 9}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         assert_true(choices[i].name[0] != '\0');
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &desc, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &desc, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, NULL, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, NULL, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "desc"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, NULL, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, NULL, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "choices"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 0}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 10}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 0}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 10}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
     wrong.top_k = 5;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &wrong, 9}, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &wrong, 9}, choices, reason),
+                     SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "top_k"));
     info.usable = false;
     snprintf(info.reason, sizeof info.reason, "too old");
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_ERROR_UNSUPPORTED);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+                     SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "too old"));
 }
 
-/* A description may come from anywhere: each broken field is refused by its name, or its limit is, and nothing is divided by it. */
+/* A description may come from anywhere: each broken field is refused by its name, or its limit is, and nothing is
+ * divided by it. */
 static void test_impossible_devices(void **state)
 {
     const smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9};
@@ -208,7 +222,8 @@ static void test_impossible_devices(void **state)
     REFUSED(info.max_workgroup_count[2] = 0, SMOE_ERROR_INVALID_ARGUMENT, ".max_workgroup_count: ");
     REFUSED(memset(info.name, 'A', sizeof info.name), SMOE_ERROR_INVALID_ARGUMENT, ".name: ");
     REFUSED(memset(info.driver_info, 'A', sizeof info.driver_info), SMOE_ERROR_INVALID_ARGUMENT, ".driver_info: ");
-    REFUSED((memset(info.reason, 'A', sizeof info.reason), info.usable = false), SMOE_ERROR_INVALID_ARGUMENT, ".reason: ");
+    REFUSED((memset(info.reason, 'A', sizeof info.reason), info.usable = false), SMOE_ERROR_INVALID_ARGUMENT,
+            ".reason: ");
     TOO_LITTLE(max_workgroup_invocations, 127, "127 invocations");
     TOO_LITTLE(max_workgroup_size_x, 64, "64 invocations");
     TOO_LITTLE(max_shared_memory_size, 16383, "shared memory");

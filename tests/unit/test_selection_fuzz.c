@@ -1,5 +1,6 @@
-/* Selection for devices and layers that nobody has: every description that Vulkan allows above the floor, every plan. Each choice is legal,
- * each pipeline that a token count leads to is made, each buffer is within the limits: tests/common/selection_rules.h. */
+/* Selection for devices and layers that nobody has: every description that Vulkan allows above the floor, every plan.
+ * Each choice is legal, each pipeline that a token count leads to is made, each buffer is within the limits:
+ * tests/common/selection_rules.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@
 
 #define TRIES 30000u
 
-#define PICK(random, ...) pick(random, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+#define PICK(random, ...)                                                                                              \
+    pick(random, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 static uint32_t pick(test_random *random, const uint32_t *values, size_t count)
 {
@@ -29,7 +31,8 @@ static uint32_t any_size(test_random *random, uint32_t most)
 
 static void random_lanes(test_random *random, smoe_device_info *info)
 {
-    const uint32_t least = test_random_below(random, 8), more = test_random_below(random, 3) ? 0 : test_random_below(random, 8 - least);
+    const uint32_t least = test_random_below(random, 8),
+                   more = test_random_below(random, 3) ? 0 : test_random_below(random, 8 - least);
     info->subgroup_size_min = 1u << least;
     info->subgroup_size_max = 1u << (least + more);
     info->subgroup_size = 1u << (least + test_random_below(random, more + 1));
@@ -39,10 +42,11 @@ static void random_matrices(test_random *random, smoe_device_info *info)
 {
     info->matrix_shape_count = test_random_below(random, 5);
     for (uint32_t i = 0; i < info->matrix_shape_count; i++)
-        info->matrix_shapes[i] = (smoe_matrix_shape){.type = test_random_below(random, 2) ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16,
-                                                     .rows = PICK(random, 1, 7, 8, 16, 32, 64),
-                                                     .columns = PICK(random, 1, 5, 8, 16, 32, 64),
-                                                     .depth = PICK(random, 1, 4, 8, 16, 32, 64)};
+        info->matrix_shapes[i] =
+            (smoe_matrix_shape){.type = test_random_below(random, 2) ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16,
+                                .rows = PICK(random, 1, 7, 8, 16, 32, 64),
+                                .columns = PICK(random, 1, 5, 8, 16, 32, 64),
+                                .depth = PICK(random, 1, 4, 8, 16, 32, 64)};
 }
 
 static smoe_device_info random_device(test_random *random)
@@ -74,7 +78,8 @@ static smoe_device_info any_device(test_random *random)
     if (test_random_below(random, 2))
         return random_device(random);
     smoe_device_info info = test_device(test_random_below(random, TEST_DEVICE_COUNT));
-    info.capabilities &= test_random_below(random, 2) ? test_random_below(random, SMOE_CAPABILITY_ALL + 1) : SMOE_CAPABILITY_ALL;
+    info.capabilities &=
+        test_random_below(random, 2) ? test_random_below(random, SMOE_CAPABILITY_ALL + 1) : SMOE_CAPABILITY_ALL;
     return info;
 }
 
@@ -126,7 +131,8 @@ static smoe_plan_desc any_plan(test_random *random)
     };
     desc.gated |= desc.activation == SMOE_ACTIVATION_SWIGLU_CLAMPED;
     desc.top_k = any_size(random, desc.expert_count);
-    desc.max_active = test_random_below(random, 2) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
+    desc.max_active =
+        test_random_below(random, 2) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
     any_types(random, &desc);
     if (test_random_below(random, 3) == 0) {
         desc.router = SMOE_ROUTER_COSINE;
@@ -158,7 +164,8 @@ static const char *broken_cooperative(const smoe_device_info *info, const smoe_p
     return NULL;
 }
 
-static const char *broken(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens, smoe_result *result)
+static const char *broken(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens,
+                          smoe_result *result)
 {
     const smoe_host host = {0};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
@@ -168,7 +175,8 @@ static const char *broken(const smoe_device_info *info, const smoe_plan_desc *de
     smoe_quirks_apply(&mended);
     *result = smoe_shape_init(&host, &mended, desc, &shape);
     RULE("a legal plan is refused for a limit only", *result == SMOE_SUCCESS || *result == SMOE_ERROR_UNSUPPORTED);
-    RULE("smoe_select_kernels says the same", smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason) == *result);
+    RULE("smoe_select_kernels says the same",
+         smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason) == *result);
     if (*result)
         return NULL;
     RULES(test_broken_shape(&mended, desc, &shape));
@@ -179,16 +187,17 @@ static const char *broken(const smoe_device_info *info, const smoe_plan_desc *de
 
 static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_t tokens)
 {
-    print_error("%s: type %d vendor 0x%x driver %u capabilities 0x%x, %u lanes from %u to %u, %u invocations, %u in x, %u bytes of shared "
+    print_error("%s: type %d vendor 0x%x driver %u capabilities 0x%x, %u lanes from %u to %u, %u invocations, %u in x, "
+                "%u bytes of shared "
                 "memory, range %llu, alignment %llu, %u matrices\n",
-                i->name, i->type, i->vendor_id, i->driver_id, i->capabilities, i->subgroup_size, i->subgroup_size_min, i->subgroup_size_max,
-                i->max_workgroup_invocations, i->max_workgroup_size_x, i->max_shared_memory_size,
-                (unsigned long long)i->max_storage_buffer_range, (unsigned long long)i->min_storage_buffer_offset_alignment,
-                i->matrix_shape_count);
+                i->name, i->type, i->vendor_id, i->driver_id, i->capabilities, i->subgroup_size, i->subgroup_size_min,
+                i->subgroup_size_max, i->max_workgroup_invocations, i->max_workgroup_size_x, i->max_shared_memory_size,
+                (unsigned long long)i->max_storage_buffer_range,
+                (unsigned long long)i->min_storage_buffer_offset_alignment, i->matrix_shape_count);
     print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u types=%d %d %d %d "
                 "activation=%d gated=%d router=%d p=%u gate=%d groups=%u/%u shared=%u/%d precision=%d\n",
-                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens, d->types.up,
-                d->types.down, d->types.shared_up, d->types.shared_down, d->activation, d->gated,
+                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens,
+                d->types.up, d->types.down, d->types.shared_up, d->types.shared_down, d->activation, d->gated,
                 d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden,
                 d->shared_gate, d->precision);
 }

@@ -1,4 +1,5 @@
-/* smoe_shape_init: every buffer a kernel is given fits the device's range, parts begin aligned, nothing overlaps or overflows. */
+/* smoe_shape_init: every buffer a kernel is given fits the device's range, parts begin aligned, nothing overlaps or
+ * overflows. */
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +50,8 @@ static smoe_plan_desc random_desc(test_random *random)
         desc.shared_hidden = widths[test_random_below(random, 16)];
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
-    desc.max_active = test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
+    desc.max_active =
+        test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
     return desc;
 }
 
@@ -70,8 +72,9 @@ static void test_random_shapes(void **state)
         if (rule || (result && (result != SMOE_ERROR_UNSUPPORTED || !text[0])))
             fail_msg("rule \"%s\", result %d \"%s\": SMOE_TEST_SEED=%llu shape %u of %s, "
                      "D=%u H=%u E=%u k=%u A=%u T=%u types=%d %d",
-                     rule ? rule : "", result, text, (unsigned long long)seed, i, info.name, desc.d_model, desc.d_hidden, desc.expert_count,
-                     desc.top_k, desc.max_active, desc.max_tokens, desc.types.up, desc.types.down);
+                     rule ? rule : "", result, text, (unsigned long long)seed, i, info.name, desc.d_model,
+                     desc.d_hidden, desc.expert_count, desc.top_k, desc.max_active, desc.max_tokens, desc.types.up,
+                     desc.types.down);
         accepted += !result;
         refused += result != 0;
         passes += !result && shape.pass_tokens < desc.max_tokens;
@@ -88,20 +91,27 @@ static void test_exact_fit(void **state)
     const smoe_device_info info = test_device(2); /* 128 MiB */
     smoe_shape shape;
     /* one matrix of exactly the range fits; a row more does not */
-    smoe_plan_desc desc = {.d_model = 4096, .d_hidden = 8192, .expert_count = 3, .top_k = 1, .max_active = 1, .max_tokens = 1};
+    smoe_plan_desc desc = {
+        .d_model = 4096, .d_hidden = 8192, .expert_count = 3, .top_k = 1, .max_active = 1, .max_tokens = 1};
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_count, 3);
     desc.d_hidden++;
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_ERROR_UNSUPPORTED);
     /* 4 experts of 32 MiB are one range, 5 are two */
-    desc = (smoe_plan_desc){.d_model = 2048, .d_hidden = 4096, .expert_count = 4, .top_k = 1, .max_active = 1, .max_tokens = 1};
+    desc = (smoe_plan_desc){
+        .d_model = 2048, .d_hidden = 4096, .expert_count = 4, .top_k = 1, .max_active = 1, .max_tokens = 1};
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_experts, 4);
     desc.expert_count = 5;
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_count, 2);
     /* biases larger than their matrices: 512 of 65536 float32 fit, 513 do not */
-    desc = (smoe_plan_desc){.d_model = 1, .d_hidden = 65536, .expert_count = 512, .top_k = 1, .max_active = 1, .max_tokens = 1,
+    desc = (smoe_plan_desc){.d_model = 1,
+                            .d_hidden = 65536,
+                            .expert_count = 512,
+                            .top_k = 1,
+                            .max_active = 1,
+                            .max_tokens = 1,
                             .types = SMOE_TYPES(SMOE_TYPE_FLOAT16)};
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     desc.expert_count = 513;

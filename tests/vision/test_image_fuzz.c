@@ -1,5 +1,6 @@
-/* Pictures as an enemy would make them: the files in seeds/ (make_seeds.py writes them), cut, flipped and mixed, PNGs with and without the
- * checksums that their bytes should have. Under sanitizers this is the fuzzer of every CI run; for libFuzzer, with clang, after `scons`:
+/* Pictures as an enemy would make them: the files in seeds/ (make_seeds.py writes them), cut, flipped and mixed, PNGs
+ * with and without the checksums that their bytes should have. Under sanitizers this is the fuzzer of every CI run; for
+ * libFuzzer, with clang, after `scons`:
  *   clang -g -O1 -fwrapv -fsanitize=fuzzer,address,undefined -fno-sanitize=shift -DLIBFUZZER -Iinclude -Isrc -Itests \
  *       tests/vision/test_image_fuzz.c samples/vision/image*.c -lm -o image_fuzz
  *   mkdir -p corpus && ./image_fuzz -max_len=8192 corpus tests/vision/seeds */
@@ -106,7 +107,8 @@ static size_t mutate(test_random *random, uint8_t *bytes, size_t size, const uin
 {
     const uint32_t count = 1 + test_random_below(random, 4);
     for (uint32_t i = 0; i < count && size > 2; i++) {
-        const size_t at = test_random_below(random, (uint32_t)(test_random_below(random, 2) && size > 64 ? 64 : size)), rest = size - at;
+        const size_t at = test_random_below(random, (uint32_t)(test_random_below(random, 2) && size > 64 ? 64 : size)),
+                     rest = size - at;
         const size_t wanted = 1 + test_random_below(random, 64), length = wanted < rest ? wanted : rest;
         switch (test_random_below(random, 8)) {
         case 0: bytes[at] ^= (uint8_t)(1u << test_random_below(random, 8)); break;
@@ -124,7 +126,9 @@ static size_t mutate(test_random *random, uint8_t *bytes, size_t size, const uin
             }
             break;
         case 6: /* a piece of another file */
-            memcpy(bytes + at, other + test_random_below(random, (uint32_t)(other_size - (length < other_size ? length : other_size)) + 1),
+            memcpy(bytes + at,
+                   other + test_random_below(random,
+                                             (uint32_t)(other_size - (length < other_size ? length : other_size)) + 1),
                    length < other_size ? length : other_size);
             break;
         default: /* an end that may be believed */
@@ -226,7 +230,8 @@ static void test_mutations(void **state)
             LLVMFuzzerTestOneInput(bytes, size);
             decoded += decode(bytes, size, 0) != 0;
         }
-    printf("# seed %llu: %u of %u damaged files still decode\n", (unsigned long long)seed, decoded, seed_count * MUTATIONS);
+    printf("# seed %llu: %u of %u damaged files still decode\n", (unsigned long long)seed, decoded,
+           seed_count * MUTATIONS);
     /* Otherwise hardly any damage would reach the decoders. */
     assert_true(decoded > seed_count * MUTATIONS / 20);
 }
@@ -239,14 +244,16 @@ static void test_long_pictures(void **state)
     static const struct {
         uint32_t length, shorter, size;
         bool fits;
-    } cases[] = {{52428, LONGEST, SIDE, true},       {52429, LONGEST, SIDE, false},      {1047553, 4100, 512, false},
-                 {IMAGE_MAX_SIDE, 2047, 512, true}, {IMAGE_MAX_SIDE, 2048, 512, false}, {IMAGE_MAX_SIDE, LONGEST, SIDE, false}};
+    } cases[] = {{52428, LONGEST, SIDE, true},       {52429, LONGEST, SIDE, false},
+                 {1047553, 4100, 512, false},        {IMAGE_MAX_SIDE, 2047, 512, true},
+                 {IMAGE_MAX_SIDE, 2048, 512, false}, {IMAGE_MAX_SIDE, LONGEST, SIDE, false}};
     memset(pixels, 77, sizeof pixels);
     for (uint32_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         const uint32_t length = cases[i / 2].length, size = cases[i / 2].size;
         const image picture = {.width = i % 2 ? length : 1, .height = i % 2 ? 1 : length, .pixels = pixels};
         char reason[IMAGE_REASON_SIZE] = "";
-        assert_int_equal(image_resize_and_crop(&picture, cases[i / 2].shorter, size, VISION_BICUBIC, out, reason), cases[i / 2].fits);
+        assert_int_equal(image_resize_and_crop(&picture, cases[i / 2].shorter, size, VISION_BICUBIC, out, reason),
+                         cases[i / 2].fits);
         if (cases[i / 2].fits)
             for (size_t j = 0; j < (size_t)3 * size * size; j++)
                 assert_int_equal(out[j], 77);

@@ -1,16 +1,18 @@
-// The bands around the discontinuities of top-k routing (arXiv 2606.19036: order, and the l-infinity thickening in the scores).
+// The bands around the discontinuities of top-k routing (arXiv 2606.19036: order, and the l-infinity thickening in the
+// scores).
 //
-// With the scores sorted, s[1] >= ... >= s[E], a point lies on a discontinuity of order n or higher where n + 1 scores of successive
-// ranks i .. i+n are equal and the k-th place is among them: i <= k < k + 1 <= i + n. Its width of order n is
+// With the scores sorted, s[1] >= ... >= s[E], a point lies on a discontinuity of order n or higher where n + 1 scores
+// of successive ranks i .. i+n are equal and the k-th place is among them: i <= k < k + 1 <= i + n. Its width of order
+// n is
 //     w_n = min over those i of s[i] - s[i+n]:
-// n + 1 scores that straddle the k-th place lie within w_n of one another. "In the eps-band of order n" means w_n <= eps. To make them
-// equal each score need move by no more than w_n / 2, so where any change of the scores is a change of x (rank of the router E) the band is
-// the paper's l-infinity thickening by eps / 2. w_1 is the gap s[k] - s[k+1]: the band of order 1 is where the smooth layer runs more
-// than k experts.
+// n + 1 scores that straddle the k-th place lie within w_n of one another. "In the eps-band of order n" means w_n <=
+// eps. To make them equal each score need move by no more than w_n / 2, so where any change of the scores is a change
+// of x (rank of the router E) the band is the paper's l-infinity thickening by eps / 2. w_1 is the gap s[k] - s[k+1]:
+// the band of order 1 is where the smooth layer runs more than k experts.
 //
-// Why the share of the band is A eps^n (1 + O(eps)): w_n <= eps asks of n differences of scores, which are n independent linear
-// functions of x, to lie in a set of volume proportional to eps^n around 0, and x has a density there that is not 0. The next
-// term is the band of order n + 1 inside, and the density's slope.
+// Why the share of the band is A eps^n (1 + O(eps)): w_n <= eps asks of n differences of scores, which are n
+// independent linear functions of x, to lie in a set of volume proportional to eps^n around 0, and x has a density
+// there that is not 0. The next term is the band of order n + 1 inside, and the density's slope.
 layout(constant_id = 0) const uint D = 8; // width of x
 layout(constant_id = 1) const uint E = 8; // experts
 layout(constant_id = 2) const uint K = 2; // experts chosen
@@ -30,7 +32,8 @@ void clear_histogram()
     barrier();
 }
 
-// Counts, for each order, into the bin that w lies in: edges[b] < w <= edges[b + 1]; below the first edge into bin 0 too.
+// Counts, for each order, into the bin that w lies in: edges[b] < w <= edges[b + 1]; below the first edge into bin 0
+// too.
 // x: the input. What is behind its D components must be finite: it meets zeros, and 0 NaN is NaN.
 void count_bands(vec4 x[CHUNKS])
 {

@@ -63,7 +63,8 @@ static void add_up(const bands *b, int order, double unit, double values[BANDS_B
     }
 }
 
-/* Delete-one-block jackknife (Efron 1982): what the blocks say about the errors, whatever hangs together within them. */
+/* Delete-one-block jackknife (Efron 1982): what the blocks say about the errors, whatever hangs together within
+ * them. */
 static void jackknife(const bands *b, int order, size_t bins, analyze_fit *fit)
 {
     double counts[BANDS_BINS], slope_squares = 0, curvature_squares = 0;
@@ -100,7 +101,8 @@ static void put_fit(analyze *a, const bands *b, const router *r, int order)
     analyze_put_fit(a, name, about, &fit, exists ? order : (double)NAN);
     const double freedom = (double)fit.count - 2 - CORRECTIONS;
     if (fit.chi_square > freedom + 6 * sqrt(2 * freedom))
-        analyze_put_note(a, "  the fit does not hold up to --fit-to (chi square): for this router a smaller one is needed");
+        analyze_put_note(
+            a, "  the fit does not hold up to --fit-to (chi square): for this router a smaller one is needed");
 }
 
 void bands_put(analyze *a, const bands *b, const router *r, const char *what, const char *title, double unit)
@@ -117,7 +119,9 @@ void bands_put(analyze *a, const bands *b, const router *r, const char *what, co
         columns[2 + 2 * i] = (analyze_column){names[2 * i + 1], errors[i]};
     }
     analyze_put_table(a, what, title, columns, 1 + 2 * BANDS_ORDERS, BANDS_BINS);
-    analyze_put_note(a, "\nThe power n of %s = A eps^n (1 + B eps + C eps^2) for eps to 0, most likely from the counts between the eps:",
+    analyze_put_note(a,
+                     "\nThe power n of %s = A eps^n (1 + B eps + C eps^2) for eps to 0, most likely from the counts "
+                     "between the eps:",
                      what);
     for (int order = 1; order <= BANDS_ORDERS; order++)
         put_fit(a, b, r, order);

@@ -28,8 +28,8 @@ int bands_begin(const analyze *a, router *r, bands *b);
 /* The device's parameters: the router and the edges. Gives how many floats. */
 size_t bands_parameters(const bands *b, const router *r, float out[SIMULATION_MAX_PARAMETERS]);
 
-/* Puts the table of eps and, for each order, the count in the band times unit with its standard error, and the fits of the power.
- * what: "share", "time". */
+/* Puts the table of eps and, for each order, the count in the band times unit with its standard error, and the fits of
+ * the power. what: "share", "time". */
 void bands_put(analyze *a, const bands *b, const router *r, const char *what, const char *title, double unit);
 
 #endif

@@ -1,7 +1,7 @@
-/* boundary-mass: P(gap <= w), linear for small w (arXiv 2605.02124). Two experts whose scores differ by <v, x> + c on inputs x ~ N(0, I)
- * have it in closed form, with gap = |a1 - a2|:
- *   P(gap <= w) = Phi((w - c) / |v|) - Phi((-w - c) / |v|), with slope 2 phi(c / |v|) / |v| at 0.
- * With a layer file: of its own router on its own inputs, in boundary_mass_layer.c. */
+/* boundary-mass: P(gap <= w), linear for small w (arXiv 2605.02124). Two experts whose scores differ by <v, x> + c on
+ * inputs x ~ N(0, I) have it in closed form, with gap = |a1 - a2|: P(gap <= w) = Phi((w - c) / |v|) - Phi((-w - c) /
+ * |v|), with slope 2 phi(c / |v|) / |v| at 0. With a layer file: of its own router on its own inputs, in
+ * boundary_mass_layer.c. */
 #include "layers.h"
 #include "simulation.h"
 
@@ -32,7 +32,8 @@ static double mass(double w, double norm, double offset)
     return normal_below((w - offset) / norm) - normal_below((-w - offset) / norm);
 }
 
-/* The density of the gap is even in w: its value at 0 is the intercept of a line in w^2, as far as w^4 can be neglected. */
+/* The density of the gap is even in w: its value at 0 is the intercept of a line in w^2, as far as w^4 can be
+ * neglected. */
 static void put_slope(analyze *a, const uint64_t *counts, double samples, double width, double norm, double offset)
 {
     double square[BINS], density[BINS], error[BINS];
@@ -70,7 +71,8 @@ static void put_mass(analyze *a, const uint64_t *counts, double width, double no
     const double outside = samples * (1 - theory[BINS - 1]);
     if (outside > 1)
         chi_square += (samples - sum - outside) * (samples - sum - outside) / outside;
-    analyze_put_table(a, "mass", "P(gap <= w) of two experts, and the closed form", columns, sizeof columns / sizeof *columns, BINS);
+    analyze_put_table(a, "mass", "P(gap <= w) of two experts, and the closed form", columns,
+                      sizeof columns / sizeof *columns, BINS);
     analyze_put_value(a, "chi_square", chi_square, "\nchi square against the closed form, 32 degrees of freedom");
     put_slope(a, counts, samples, width, norm, offset);
 }
@@ -118,6 +120,9 @@ static int run(analyze *a)
 }
 
 const analyze_command analyze_boundary_mass = {
-    "boundary-mass", "P(gap <= w) is linear for small w: two Gaussian experts, or a layer file's router on its own inputs", run,
-    PROGRAM_TABLE(options), ANALYZE_FILE_OPTIONAL,
+    "boundary-mass",
+    "P(gap <= w) is linear for small w: two Gaussian experts, or a layer file's router on its own inputs",
+    run,
+    PROGRAM_TABLE(options),
+    ANALYZE_FILE_OPTIONAL,
 };

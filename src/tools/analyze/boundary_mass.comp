@@ -1,4 +1,5 @@
-// Two experts on inputs N(0, I): how many gaps |<v, x> + c| fall into each of BINS equal parts (arXiv 2605.02124: boundary mass).
+// Two experts on inputs N(0, I): how many gaps |<v, x> + c| fall into each of BINS equal parts (arXiv 2605.02124:
+// boundary mass).
 // counters: [BINS].
 #version 450
 #extension GL_GOOGLE_include_directive : require

@@ -1,4 +1,5 @@
-/* boundary-mass of a layer file: P(gap <= w) of its own router on its own inputs (arXiv 2605.02124: linear for small w). */
+/* boundary-mass of a layer file: P(gap <= w) of its own router on its own inputs (arXiv 2605.02124: linear for small
+ * w). */
 #include "layers.h"
 
 #include <math.h>
@@ -69,8 +70,10 @@ bool layers_fit_mass(const float *sorted, uint32_t count, layers_mass *mass)
 
 void layers_put_mass(analyze *a, const layers_mass *mass, uint32_t count)
 {
-    analyze_put_note(a, "P(gap <= w) = slope w is fitted up to w* = %.6g, %u of %u gaps: the largest range where they pass for uniform",
-                     mass->to, mass->below, count);
+    analyze_put_note(
+        a,
+        "P(gap <= w) = slope w is fitted up to w* = %.6g, %u of %u gaps: the largest range where they pass for uniform",
+        mass->to, mass->below, count);
     analyze_put_value(a, "mass_to", mass->to, NULL);
     analyze_put_value(a, "mass_slope", mass->slope, "slope of P(gap <= w)");
     analyze_put_value(a, "mass_slope_error", mass->slope_error, "  standard error");
@@ -78,7 +81,8 @@ void layers_put_mass(analyze *a, const layers_mass *mass, uint32_t count)
 
 enum { ROWS = 25 };
 
-/* The device's own count of the same gaps, in bins, must be the host's: returns the tokens that the two place differently. */
+/* The device's own count of the same gaps, in bins, must be the host's: returns the tokens that the two place
+ * differently. */
 static double compare_totals(const smoe_totals *totals, const float *sorted, uint32_t count)
 {
     double off = 0;
@@ -91,7 +95,8 @@ static double compare_totals(const smoe_totals *totals, const float *sorted, uin
     return off;
 }
 
-static void put_curve(analyze *a, const smoe_totals *totals, const float *sorted, uint32_t count, const layers_mass *mass)
+static void put_curve(analyze *a, const smoe_totals *totals, const float *sorted, uint32_t count,
+                      const layers_mass *mass)
 {
     double width[ROWS], measured[ROWS], error[ROWS], line[ROWS];
     uint64_t below = 0;
@@ -153,7 +158,8 @@ static int measure(analyze *a, const layers_source *source, smoe_device_layer *l
     layers_sort(gaps, count);
     analyze_put_value(a, "finite", count, "inputs with finite logits");
     const double off = compare_totals(&totals, gaps, count);
-    analyze_put_value(a, "totals_off", off, "tokens that the device's histogram and the report's gaps place differently");
+    analyze_put_value(a, "totals_off", off,
+                      "tokens that the device's histogram and the report's gaps place differently");
     layers_mass mass;
     if (!layers_fit_mass(gaps, count, &mass)) {
         analyze_put_note(a, "too few gaps that are neither 0 nor infinite for a line");
@@ -163,7 +169,8 @@ static int measure(analyze *a, const layers_source *source, smoe_device_layer *l
     }
     put_curve(a, &totals, gaps, count, &mass);
     layers_put_mass(a, &mass, count);
-    analyze_put_comparison(a, "layer_power", "power of w in P(gap <= w), most likely one up to w*", mass.power, mass.power_error, 1);
+    analyze_put_comparison(a, "layer_power", "power of w in P(gap <= w), most likely one up to w*", mass.power,
+                           mass.power_error, 1);
     return off == 0 ? PROGRAM_OK : analyze_fail("the device's totals are not the report's");
 }
 
@@ -185,7 +192,8 @@ int layers_boundary_mass(analyze *a)
             status = analyze_fail_result(a, result);
     }
     if (status == PROGRAM_OK) {
-        report = layers_allocate((size_t)source.token_count * SMOE_REPORT_STRIDE(source.plan.max_active), sizeof *report);
+        report =
+            layers_allocate((size_t)source.token_count * SMOE_REPORT_STRIDE(source.plan.max_active), sizeof *report);
         gaps = layers_allocate(source.token_count, sizeof *gaps);
         status = report && gaps ? measure(a, &source, layer, report, gaps) : PROGRAM_FAILED;
     }

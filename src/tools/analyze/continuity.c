@@ -1,7 +1,8 @@
 /* continuity: the largest output step against the input step along a line across a boundary.
  *
- * Hard, the largest step tends to the jump J at the boundary however small the input step; smooth, it falls in proportion to the step
- * (arXiv 2606.19036; the groups' smoothing is smoe's own, derived in README.md), under the bound L of continuity_theory.c. */
+ * Hard, the largest step tends to the jump J at the boundary however small the input step; smooth, it falls in
+ * proportion to the step (arXiv 2606.19036; the groups' smoothing is smoe's own, derived in README.md), under the bound
+ * L of continuity_theory.c. */
 #include "continuity.h"
 #include "program/progress.h"
 
@@ -47,8 +48,8 @@ static double largest_step(const float *y, uint32_t points, uint32_t stride, uin
     return largest;
 }
 
-/* Of the run that the walk holds: points without a group in the groups' band, and, with no_band, without an expert in the band, whose
- * output has not the bits that `mode` gave. *points: how many such points there are. */
+/* Of the run that the walk holds: points without a group in the groups' band, and, with no_band, without an expert in
+ * the band, whose output has not the bits that `mode` gave. *points: how many such points there are. */
 static uint32_t count_different(const continuity *s, int mode, bool no_band, uint32_t *points)
 {
     const smoe_plan_desc *plan = &s->source.plan;
@@ -70,7 +71,8 @@ static void put_bits(continuity *s)
 {
     uint32_t points, different = count_different(s, CONTINUITY_HARD, true, &points);
     analyze_put_value(s->a, "outside", points, "points with nothing in a band");
-    analyze_put_value(s->a, "outside_different", different, "  of them, smooth outputs without the bits of the hard one");
+    analyze_put_value(s->a, "outside_different", different,
+                      "  of them, smooth outputs without the bits of the hard one");
     if (!layers_has_groups(&s->source))
         return;
     different = count_different(s, CONTINUITY_EPS_ONLY, false, &points);
@@ -86,7 +88,8 @@ static int walk_line(continuity *s)
         if (mode == CONTINUITY_EPS_ONLY && !layers_has_groups(&s->source))
             continue;
         const smoe_forward_params params = continuity_params(s, mode);
-        const smoe_result result = path_run(&s->walk, &params, s->line.centre, s->line.direction, -half, half, s->points);
+        const smoe_result result =
+            path_run(&s->walk, &params, s->line.centre, s->line.direction, -half, half, s->points);
         if (result != SMOE_SUCCESS)
             return analyze_fail_result(s->a, result);
         memcpy(s->y[mode], s->walk.y, (size_t)s->points * width * sizeof *s->walk.y);
@@ -98,7 +101,8 @@ static int walk_line(continuity *s)
         if (mode != CONTINUITY_HARD)
             continue;
         const float *y = s->y[CONTINUITY_HARD];
-        const size_t middle = s->points / 2; /* on the boundary, up to rounding: which side it fell on is seen by the steps */
+        /* on the boundary, up to rounding: which side it fell on is seen by the steps */
+        const size_t middle = s->points / 2;
         const double before = layers_distance(y + middle * width, y + (middle - 1) * width, width);
         const double after = layers_distance(y + (middle + 1) * width, y + middle * width, width);
         const uint32_t at = (uint32_t)(before > after ? middle - 1 : middle);
@@ -134,8 +138,8 @@ static void put_steps(continuity *s, double slope)
     /* The power of the input step, over the five finest. Nothing here is random: there is no standard error. */
     const double predicted[CONTINUITY_MODES] = {0, s->line.groups ? 0 : 1, 1};
     static const char *const names[CONTINUITY_MODES] = {"power_hard", "power_eps_only", "power_smooth"};
-    static const char *const abouts[CONTINUITY_MODES] = {"power of the input step, hard", "power of the input step, eps alone",
-                                                         "power of the input step, smooth"};
+    static const char *const abouts[CONTINUITY_MODES] = {
+        "power of the input step, hard", "power of the input step, eps alone", "power of the input step, smooth"};
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++) {
         analyze_fit fit;
         if ((mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source)) &&
@@ -195,9 +199,11 @@ static int measure(continuity *s)
     if (status != PROGRAM_OK)
         return status;
     put_steps(s, theory.slope);
-    analyze_put_comparison(s->a, "jump", "hard: the finest input step across the boundary, theory J", s->across, NAN, theory.jump);
+    analyze_put_comparison(s->a, "jump", "hard: the finest input step across the boundary, theory J", s->across, NAN,
+                           theory.jump);
     analyze_put_value(s->a, "expert_slope", theory.expert_slope, "D, the steepest expert on the line");
-    analyze_put_value(s->a, "bound", theory.slope, "L, the bound of the smooth layer's slope (- where its formula does not hold)");
+    analyze_put_value(s->a, "bound", theory.slope,
+                      "L, the bound of the smooth layer's slope (- where its formula does not hold)");
     put_picture(s);
     return PROGRAM_OK;
 }
@@ -236,8 +242,10 @@ static int open_study(continuity *s)
         s->sides[side] = layers_allocate(SMOE_REPORT_STRIDE(plan->max_active), sizeof **s->sides);
     s->walk.x = layers_allocate(s->walk.most_points * width, sizeof *s->walk.x);
     s->walk.y = layers_allocate(s->walk.most_points * width, sizeof *s->walk.y);
-    s->walk.report = layers_allocate((size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
-    bool all = s->sides[0] && s->sides[1] && s->line.centre && s->line.direction && s->walk.x && s->walk.y && s->walk.report;
+    s->walk.report =
+        layers_allocate((size_t)s->walk.most_points * SMOE_REPORT_STRIDE(plan->max_active), sizeof *s->walk.report);
+    bool all =
+        s->sides[0] && s->sides[1] && s->line.centre && s->line.direction && s->walk.x && s->walk.y && s->walk.report;
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++)
         if (mode != CONTINUITY_EPS_ONLY || layers_has_groups(&s->source))
             all = (s->y[mode] = layers_allocate(s->points * width, sizeof **s->y)) && all;
@@ -258,7 +266,8 @@ static int run(analyze *a)
     smoe_device_layer_destroy(s.walk.layer);
     for (int mode = CONTINUITY_HARD; mode < CONTINUITY_MODES; mode++)
         free(s.y[mode]);
-    free(s.sides[0]), free(s.sides[1]), free(s.walk.x), free(s.walk.y), free(s.walk.report), free(s.line.centre), free(s.line.direction);
+    free(s.sides[0]), free(s.sides[1]), free(s.walk.x), free(s.walk.y), free(s.walk.report), free(s.line.centre),
+        free(s.line.direction);
     layers_close(&s.source);
     return status;
 }

@@ -1,12 +1,13 @@
-/* What theory says of continuity's line: the jump of the hard layer, and a bound of the smooth layer's slope (README.md).
+/* What theory says of continuity's line: the jump of the hard layer, and a bound of the smooth layer's slope
+ * (README.md).
  *
- *     J = |sum over e of (w_e left - w_e right) f_e(boundary)|, from the weights of the two neighbours and the experts each run alone.
- *     L = scale (D + F (q / (4 tau) + (B / k) M q' / eps)), for renormalized softmax gates without a shared expert, with
- *         q = max |d(z_e - z_f)| / |dx|, of the experts that run on the line; F the largest |f_e - f_f| and D the largest
- *         |df_e| / |dx| of them; B the most of them in the band; M the mask's steepest slope in u. Without groups q' = q. With groups, q of
- *         all experts, q' = q (1 + 4 (1 + (R + eps) / group_eps)^2) and B exp(R / tau) for B, R the most by which an expert of a group
- *         that is not kept exceeds s[k].
- *         Where the cap shrinks the band: q of all experts, 2 q' for q', and the smallest eps_t for eps. */
+ *     J = |sum over e of (w_e left - w_e right) f_e(boundary)|, from the weights of the two neighbours and the experts
+ * each run alone. L = scale (D + F (q / (4 tau) + (B / k) M q' / eps)), for renormalized softmax gates without a shared
+ * expert, with q = max |d(z_e - z_f)| / |dx|, of the experts that run on the line; F the largest |f_e - f_f| and D the
+ * largest |df_e| / |dx| of them; B the most of them in the band; M the mask's steepest slope in u. Without groups q' =
+ * q. With groups, q of all experts, q' = q (1 + 4 (1 + (R + eps) / group_eps)^2) and B exp(R / tau) for B, R the most
+ * by which an expert of a group that is not kept exceeds s[k]. Where the cap shrinks the band: q of all experts, 2 q'
+ * for q', and the smallest eps_t for eps. */
 #include "continuity.h"
 
 #include <float.h>
@@ -47,7 +48,8 @@ typedef struct line_facts {
 
 static smoe_result run_line(continuity *s, const smoe_forward_params *params)
 {
-    return path_run(&s->walk, params, s->line.centre, s->line.direction, -s->line.half_length, s->line.half_length, COARSE);
+    return path_run(&s->walk, params, s->line.centre, s->line.direction, -s->line.half_length, s->line.half_length,
+                    COARSE);
 }
 
 /* The logits on the line, and R. scores: memory for as many. */
@@ -153,7 +155,8 @@ static int measure_experts(continuity *s, const bool *runs, double h, line_facts
             if (p > 0)
                 facts->experts = fmax(facts->experts, layers_distance(one, one - plan->d_model, plan->d_model) / h);
             for (uint32_t j = 0; j < i; j++)
-                facts->spread = fmax(facts->spread, layers_distance(one, f + j * values + (size_t)p * plan->d_model, plan->d_model));
+                facts->spread = fmax(facts->spread,
+                                     layers_distance(one, f + j * values + (size_t)p * plan->d_model, plan->d_model));
         }
     if (status == PROGRAM_OK)
         theory->jump = jump(s, ids, count, f);
@@ -196,7 +199,8 @@ int continuity_predict(continuity *s, continuity_theory *theory)
             facts.slope_all = logit_slope(s, logits, NULL, h);
             facts.slope_running = logit_slope(s, logits, runs, h);
         }
-        status = result == SMOE_SUCCESS ? measure_experts(s, runs, h, &facts, theory) : analyze_fail_result(s->a, result);
+        status =
+            result == SMOE_SUCCESS ? measure_experts(s, runs, h, &facts, theory) : analyze_fail_result(s->a, result);
     }
     theory->expert_slope = facts.experts;
     theory->slope = slope(s, &facts);

@@ -2,10 +2,11 @@
  *
  * Without the cap the mean number active is exactly k + extra(eps),
  *     extra(eps) = mean over inputs of #{e beyond the k best : s[k] - s_e < eps},
- * here counted on the host from the scores that the device ranked; for small eps it is k + slope eps, slope that of the boundary mass
- * P(gap <= w) at 0, as only the (k+1)-th expert comes arbitrarily near. The eps of the table are powers of sqrt(2) times the one that
- * calibration gives for the budget; the host's own answer stands beside it: the distance after as many as the budget allows (README.md).
- * Where every band keeps to the budget, the eps go up to the first with which all run. */
+ * here counted on the host from the scores that the device ranked; for small eps it is k + slope eps, slope that of the
+ * boundary mass P(gap <= w) at 0, as only the (k+1)-th expert comes arbitrarily near. The eps of the table are powers
+ * of sqrt(2) times the one that calibration gives for the budget; the host's own answer stands beside it: the distance
+ * after as many as the budget allows (README.md). Where every band keeps to the budget, the eps go up to the first with
+ * which all run. */
 #include "layers.h"
 #include "program/progress.h"
 
@@ -85,7 +86,8 @@ static int measure_scores(study *s, layers_mass *mass)
     }
     if (s->distance_count == 0) {
         free(gaps);
-        return analyze_refuse(s->a->file ? s->a->file : "--k", "no expert is left for a band: every band keeps to the budget");
+        return analyze_refuse(s->a->file ? s->a->file : "--k",
+                              "no expert is left for a band: every band keeps to the budget");
     }
     layers_put(s->a, &s->source);
     layers_sort(s->distances, s->distance_count);
@@ -142,14 +144,16 @@ static int calibrate(study *s, float *eps)
     analyze_put_value(s->a, "calibrated_extra", mean, "extra experts there");
     analyze_put_value(s->a, "host_eps", host, "the host's own answer");
     if (*eps < s->band->most)
-        analyze_put_value(s->a, "extra_at_next", (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
+        analyze_put_value(s->a, "extra_at_next",
+                          (double)count_below(s, nextafterf(*eps, INFINITY)) / s->source.token_count,
                           "extra experts with the next larger float32");
     if (*eps != host)
         return analyze_fail("calibration gave %.9g, sorting the distances %.9g", *eps, host);
     if (*eps <= 0)
         return analyze_fail("more experts tie with the k-th than the budget of %g allows: no band keeps to it", budget);
     if (*eps >= s->band->most) {
-        analyze_put_note(s->a, "every band keeps to the budget: the eps below go up to where all experts that may run do");
+        analyze_put_note(s->a,
+                         "every band keeps to the budget: the eps below go up to where all experts that may run do");
         *eps = 0.25f * nextafterf(s->distances[s->distance_count - 1], INFINITY); /* four rows below the last */
     }
     return PROGRAM_OK;
@@ -234,11 +238,13 @@ static int measure(study *s)
     if (status != PROGRAM_OK)
         return status;
     if (s->source.plan.max_active < s->source.plan.expert_count)
-        analyze_put_note(s->a, "the layer runs at most %u experts for an input: k + extra is without that cap", s->source.plan.max_active);
+        analyze_put_note(s->a, "the layer runs at most %u experts for an input: k + extra is without that cap",
+                         s->source.plan.max_active);
     const analyze_column columns[] = {{"eps", s->eps},         {"mean_active", s->mean},  {"k_plus_extra", s->host},
                                       {"k_plus_slope_eps", s->line}, {"max_active", s->most}, {"capped", s->capped},
                                       {"time_ratio", s->ratio}, {"active_ratio", s->floors}};
-    analyze_put_table(s->a, "cost", "cost by eps; the first row is hard", columns, sizeof columns / sizeof *columns, ROWS);
+    analyze_put_table(s->a, "cost", "cost by eps; the first row is hard", columns, sizeof columns / sizeof *columns,
+                      ROWS);
     return PROGRAM_OK;
 }
 

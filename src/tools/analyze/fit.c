@@ -21,7 +21,8 @@ static void add_row(normal_equations *system, const double *row, double weight, 
     }
 }
 
-/* solution, and the inverse in place of the matrix (Gauss and Jordan; the matrix is positive definite or the fit has none). */
+/* solution, and the inverse in place of the matrix (Gauss and Jordan; the matrix is positive definite or the fit has
+ * none). */
 static bool solve(normal_equations *system, double *solution)
 {
     const int n = system->unknowns;
@@ -62,11 +63,19 @@ static bool solve(normal_equations *system, double *solution)
 
 static void clear(analyze_fit *fit)
 {
-    *fit = (analyze_fit){.slope = NAN, .slope_error = NAN, .intercept = NAN, .intercept_error = NAN, .chi_square = NAN, .from = NAN,
-                         .to = NAN, .curvature = NAN, .curvature_error = NAN};
+    *fit = (analyze_fit){.slope = NAN,
+                         .slope_error = NAN,
+                         .intercept = NAN,
+                         .intercept_error = NAN,
+                         .chi_square = NAN,
+                         .from = NAN,
+                         .to = NAN,
+                         .curvature = NAN,
+                         .curvature_error = NAN};
 }
 
-static bool fit_points(const double *x, const double *y, const double *errors, size_t count, bool logarithms, analyze_fit *fit)
+static bool fit_points(const double *x, const double *y, const double *errors, size_t count, bool logarithms,
+                       analyze_fit *fit)
 {
     normal_equations system = {.unknowns = 2};
     double solution[2], squares = 0;
@@ -74,7 +83,8 @@ static bool fit_points(const double *x, const double *y, const double *errors, s
     clear(fit);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++) {
-            const bool usable = isfinite(x[i]) && isfinite(y[i]) && (!errors || (isfinite(errors[i]) && errors[i] > 0)) &&
+            const bool usable = isfinite(x[i]) && isfinite(y[i]) &&
+                                (!errors || (isfinite(errors[i]) && errors[i] > 0)) &&
                                 (!logarithms || (x[i] > 0 && y[i] > 0));
             if (!usable)
                 continue;
@@ -127,8 +137,10 @@ static double logarithm(double x, const double solution[MAX_UNKNOWNS], double ro
     return sum;
 }
 
-/* One step of Newton's method (iteratively reweighted least squares, McCullagh and Nelder). Gives the largest change. */
-static double improve(const double *edges, const double *counts, size_t count, normal_equations *system, double *solution)
+/* One step of Newton's method (iteratively reweighted least squares, McCullagh and Nelder). Gives the largest
+ * change. */
+static double improve(const double *edges, const double *counts, size_t count, normal_equations *system,
+                      double *solution)
 {
     const int unknowns = system->unknowns;
     double next[MAX_UNKNOWNS], change = 0;

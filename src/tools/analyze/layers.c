@@ -43,7 +43,8 @@ static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
     if (k > experts)
         return analyze_refuse_option(a, "--k", "must be at most --experts");
     if (groups > 1 && (experts % groups || top_groups > groups || experts / groups * top_groups < k))
-        return analyze_refuse_option(a, "--groups", "must divide --experts, and --top-groups of them must exist and hold --k experts");
+        return analyze_refuse_option(a, "--groups",
+                                     "must divide --experts, and --top-groups of them must exist and hold --k experts");
     source->plan = (smoe_plan_desc){.d_model = width,
                                     .d_hidden = (uint32_t)hidden,
                                     .expert_count = experts,
@@ -65,8 +66,8 @@ static int draw_layer(analyze *a, uint32_t tokens, layers_source *source)
     const float *w2 = draw(a, source, STREAM_W2 - STREAM_X, experts * hidden * width, 1.0 / sqrt((double)hidden));
     const float *b2 = draw(a, source, STREAM_B2 - STREAM_X, (size_t)experts * width, 1.0);
     source->x = draw(a, source, 0, (size_t)tokens * width, 1.0);
-    source->weights =
-        (smoe_host_weights){.router_weight = router, .w1 = {w1, SMOE_TYPE_FLOAT32}, .b1 = b1, .w2 = {w2, SMOE_TYPE_FLOAT32}, .b2 = b2};
+    source->weights = (smoe_host_weights){
+        .router_weight = router, .w1 = {w1, SMOE_TYPE_FLOAT32}, .b1 = b1, .w2 = {w2, SMOE_TYPE_FLOAT32}, .b2 = b2};
     source->token_count = tokens;
     return router && w1 && b1 && w2 && b2 && source->x ? PROGRAM_OK : PROGRAM_FAILED;
 }
@@ -105,7 +106,8 @@ int layers_open(analyze *a, uint32_t drawn_tokens, layers_source *source)
     static const char *const of_groups[] = {"--top-groups", "--group-eps"};
     memset(source, 0, sizeof *source);
     int status = a->file ? open_file(a, drawn_tokens, source) : draw_layer(a, drawn_tokens, source);
-    for (size_t i = 0; i < sizeof of_groups / sizeof *of_groups && status == PROGRAM_OK && !layers_has_groups(source); i++)
+    for (size_t i = 0; i < sizeof of_groups / sizeof *of_groups && status == PROGRAM_OK && !layers_has_groups(source);
+         i++)
         status = refuse_given(a, of_groups[i], "the layer has no groups");
     if (status != PROGRAM_OK)
         return status;
@@ -150,8 +152,8 @@ static smoe_host_weight matrix_of(const layers_source *source, smoe_host_weight 
     return (smoe_host_weight){all.data ? (const char *)all.data + size * expert : NULL, all.type};
 }
 
-int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *ids, uint32_t count, const float *x, uint32_t token_count,
-                       float *f)
+int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *ids, uint32_t count, const float *x,
+                       uint32_t token_count, float *f)
 {
     const uint32_t width = source->plan.d_model, hidden = source->plan.d_hidden;
     const smoe_plan_desc plan = {.d_model = width,

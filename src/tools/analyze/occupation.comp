@@ -1,8 +1,8 @@
-// Brownian paths, not stopped: at how many of their steps they are in each band (arXiv 2606.19036: occupation times). One invocation
-// walks whole paths. counters: [ORDERS, BINS].
+// Brownian paths, not stopped: at how many of their steps they are in each band (arXiv 2606.19036: occupation times).
+// One invocation walks whole paths. counters: [ORDERS, BINS].
 //
-// A path is looked at once in each step, at a place in the step that is uniform and the path's own: then the mean of (steps in the
-// band) h is the mean time in the band whatever h is.
+// A path is looked at once in each step, at a place in the step that is uniform and the path's own: then the mean of
+// (steps in the band) h is the mean time in the band whatever h is.
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require

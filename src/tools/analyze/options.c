@@ -39,9 +39,11 @@ static int read_without_subcommand(int count, char **arguments)
     program_line line;
     size_t used = 0;
     for (int i = 0; i < COMMAND_COUNT; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "  %-14s %s\n", commands[i]->name, commands[i]->about);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "  %-14s %s\n", commands[i]->name, commands[i]->about);
     snprintf(text + used, sizeof text - used,
-             "\nExit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line or file, or an output\n"
+             "\nExit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line or file, or "
+             "an output\n"
              "that may not be written.");
     program.details = text;
     if (program_read(&program, count, arguments, NULL, &line))

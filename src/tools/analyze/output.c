@@ -88,7 +88,8 @@ bool analyze_json_write(analyze *a, const char *path)
     char *text = a->json_failed ? NULL : cJSON_Print(a->json);
     if (!text)
         return analyze_fail("%s: no host memory for the document", path) == PROGRAM_OK;
-    const bool written = program_output_open(&output, path) && (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
+    const bool written = program_output_open(&output, path) &&
+                         (fprintf(output.stream, "%s\n", text), program_output_close(&output, true));
     cJSON_free(text);
     if (!written)
         analyze_fail("%s", output.reason);
@@ -106,7 +107,8 @@ static cJSON *part(analyze *a, const char *name)
 {
     program_progress_clear(); /* out of the way */
     if (!a->headed)
-        fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->options.seed, a->info->name);
+        fprintf(a->out, "smoe-analyze %s, seed %.0f, on %s\n", a->command->name, (double)a->options.seed,
+                a->info->name);
     a->headed = true;
     return cJSON_GetObjectItem(a->json, name);
 }
@@ -140,8 +142,8 @@ static const char *format_number(char text[32], double value)
     return text;
 }
 
-void analyze_put_table(analyze *a, const char *name, const char *title, const analyze_column *columns, size_t column_count,
-                       size_t row_count)
+void analyze_put_table(analyze *a, const char *name, const char *title, const analyze_column *columns,
+                       size_t column_count, size_t row_count)
 {
     cJSON *table = add(a, part(a, "tables"), name, cJSON_CreateObject());
     char text[32];
@@ -243,7 +245,8 @@ void analyze_put_fit(analyze *a, const char *name, const char *about, const anal
     fprintf(a->out, "\n");
 }
 
-void analyze_put_comparison(analyze *a, const char *name, const char *about, double measured, double error, double predicted)
+void analyze_put_comparison(analyze *a, const char *name, const char *about, double measured, double error,
+                            double predicted)
 {
     cJSON *object = add(a, part(a, "comparisons"), name, cJSON_CreateObject());
     char text[32];

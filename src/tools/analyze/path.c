@@ -9,8 +9,8 @@
 enum { SEGMENTS = 48, CROSSINGS = 8 };
 
 /* y: NULL for the routing alone. */
-static smoe_result run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
-                       double to, uint32_t points, float *y)
+static smoe_result run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction,
+                       double from, double to, uint32_t points, float *y)
 {
     const uint32_t width = walk->source->plan.d_model;
     for (uint32_t i = 0; i < points; i++)
@@ -21,8 +21,8 @@ static smoe_result run(path_walk *walk, const smoe_forward_params *params, const
     return smoe_device_layer_forward(walk->layer, &all, walk->x, y, walk->report, NULL);
 }
 
-smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
-                     double to, uint32_t points)
+smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction,
+                     double from, double to, uint32_t points)
 {
     return run(walk, params, start, direction, from, to, points, walk->y);
 }
@@ -66,8 +66,8 @@ static smoe_forward_params hard_params(const path_walk *walk)
 }
 
 /* Narrows [from, to], which holds a crossing, to about 10^-6 of its length; then lays the line. */
-static smoe_result lay(path_walk *walk, const double *start, const double *direction, double from, double to, double reach,
-                       path_line *line)
+static smoe_result lay(path_walk *walk, const double *start, const double *direction, double from, double to,
+                       double reach, path_line *line)
 {
     const smoe_forward_params hard = hard_params(walk);
     const uint32_t width = walk->source->plan.d_model;
@@ -92,8 +92,8 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
         line->centre[d] = start[d] + 0.5 * (from + to) * direction[d];
         line->direction[d] = direction[d] / length;
     }
-    /* How fast the gap opens: from a thousandth of the segment away. The points between are not looked at: two alone would be too few for
-     * the plan. */
+    /* How fast the gap opens: from a thousandth of the segment away. The points between are not looked at: two alone
+     * would be too few for the plan. */
     const double away = 1e-3 * length;
     smoe_result result = run(walk, &hard, line->centre, line->direction, -away, away, PATH_SCAN - 1, NULL);
     if (result != SMOE_SUCCESS)
@@ -104,7 +104,8 @@ static smoe_result lay(path_walk *walk, const double *start, const double *direc
     if (!(line->gap_slope > 0 && isfinite(line->half_length)))
         return SMOE_SUCCESS;
     /* An even number: none on the boundary itself. */
-    result = run(walk, &hard, line->centre, line->direction, -line->half_length, line->half_length, PATH_SCAN - 1, NULL);
+    result =
+        run(walk, &hard, line->centre, line->direction, -line->half_length, line->half_length, PATH_SCAN - 1, NULL);
     if (result == SMOE_SUCCESS)
         line->crossings = count_crossings(walk, PATH_SCAN - 1, NULL);
     return result;

@@ -4,8 +4,8 @@
 
 #include "layers.h"
 
-/* Points of a run: at least, which is the plan's min_tokens, so that it makes the kernels for many tokens only; and where path_find looks
- * for a boundary. */
+/* Points of a run: at least, which is the plan's min_tokens, so that it makes the kernels for many tokens only; and
+ * where path_find looks for a boundary. */
 enum { PATH_FEWEST = 257, PATH_SCAN = 1025 };
 
 typedef struct path_walk {
@@ -25,10 +25,10 @@ typedef struct path_line {
     uint32_t crossings;         /* changes of the chosen experts on the whole line: 1 is what is looked for */
 } path_line;
 
-/* Runs `points` inputs, PATH_FEWEST or more, from x = start + from * direction to start + to * direction in equal steps. params: eps and so
- * on. */
-smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction, double from,
-                     double to, uint32_t points);
+/* Runs `points` inputs, PATH_FEWEST or more, from x = start + from * direction to start + to * direction in equal
+ * steps. params: eps and so on. */
+smoe_result path_run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction,
+                     double from, double to, uint32_t points);
 
 static inline const uint32_t *path_record(const path_walk *walk, uint32_t point)
 {
@@ -37,9 +37,9 @@ static inline const uint32_t *path_record(const path_walk *walk, uint32_t point)
 
 float path_report_float(const path_walk *walk, uint32_t point, uint32_t word);
 
-/* Looks along segments between pairs of inputs for a boundary of the wanted kind, closes in on it, and lays the line so that it holds
- * `reach` on either side, in units of the gap that closes. Takes the first line with this crossing alone, else the one with the fewest.
- * line: centre and direction are given with memory. */
+/* Looks along segments between pairs of inputs for a boundary of the wanted kind, closes in on it, and lays the line so
+ * that it holds `reach` on either side, in units of the gap that closes. Takes the first line with this crossing alone,
+ * else the one with the fewest. line: centre and direction are given with memory. */
 int path_find(path_walk *walk, bool groups, double reach, path_line *line);
 
 #endif

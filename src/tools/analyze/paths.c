@@ -1,7 +1,7 @@
-/* paths: Brownian paths dx = sigma dB from inside a cell (arXiv 2606.19036): the order of the first switch against the step, and the
- * probability that a face was hit by t between its two bounds:
- *   erfc(d / (sigma sqrt(2 t)))  <=  P(hit by t)  <=  sum over faces f of erfc(d_f / (sigma sqrt(2 t))),
- * d_f the distance to face f, d the smallest: reflection at one plane, and the union bound. With one face both are the exact law. */
+/* paths: Brownian paths dx = sigma dB from inside a cell (arXiv 2606.19036): the order of the first switch against the
+ * step, and the probability that a face was hit by t between its two bounds: erfc(d / (sigma sqrt(2 t)))  <=  P(hit by
+ * t)  <=  sum over faces f of erfc(d_f / (sigma sqrt(2 t))), d_f the distance to face f, d the smallest: reflection at
+ * one plane, and the union bound. With one face both are the exact law. */
 #include "router.h"
 
 #include "analyze_paths.h"
@@ -86,8 +86,8 @@ static int walk(analyze *a, paths *p, uint32_t level)
 {
     static float parameters[SIMULATION_MAX_PARAMETERS];
     const uint32_t steps = p->steps[level];
-    const simulation_desc desc = {analyze_paths_spirv, sizeof analyze_paths_spirv, {p->r.width, p->r.experts, p->r.k, steps}, 4,
-                                  COUNTERS, steps};
+    const simulation_desc desc = {
+        analyze_paths_spirv, sizeof analyze_paths_spirv, {p->r.width, p->r.experts, p->r.k, steps}, 4, COUNTERS, steps};
     simulation *s;
 
     int status = simulation_create(a, &desc, &s);
@@ -103,9 +103,12 @@ static int walk(analyze *a, paths *p, uint32_t level)
 
 static void put_orders(analyze *a, const paths *p)
 {
-    double steps[MAX_LEVELS], h[MAX_LEVELS], switched[MAX_LEVELS], orders[ORDERS][MAX_LEVELS], share[MAX_LEVELS], error[MAX_LEVELS];
-    const analyze_column columns[] = {{"steps", steps},        {"step", h},            {"switched", switched},  {"order_1", orders[0]},
-                                      {"order_2", orders[1]},  {"order_3", orders[2]}, {"order_4_up", orders[3]}, {"share_2_up", share},
+    double steps[MAX_LEVELS], h[MAX_LEVELS], switched[MAX_LEVELS], orders[ORDERS][MAX_LEVELS], share[MAX_LEVELS],
+        error[MAX_LEVELS];
+    const analyze_column columns[] = {{"steps", steps},          {"step", h},
+                                      {"switched", switched},    {"order_1", orders[0]},
+                                      {"order_2", orders[1]},    {"order_3", orders[2]},
+                                      {"order_4_up", orders[3]}, {"share_2_up", share},
                                       {"error", error}};
     analyze_fit fit;
 
@@ -120,12 +123,14 @@ static void put_orders(analyze *a, const paths *p)
         share[level] = 1 - orders[0][level] / total;
         error[level] = sqrt(share[level] * (1 - share[level]) / total);
     }
-    analyze_put_table(a, "orders",
-                      "First switches by their order at several steps; switched: share of the paths; share_2_up: of the switches", columns,
-                      sizeof columns / sizeof *columns, p->level_count);
+    analyze_put_table(
+        a, "orders",
+        "First switches by their order at several steps; switched: share of the paths; share_2_up: of the switches",
+        columns, sizeof columns / sizeof *columns, p->level_count);
     analyze_fit_power(h, share, error, p->level_count, &fit);
     if (p->face_count > 1)
-        analyze_put_fit(a, "order_2_up", "share of order 2 and above as a power of the step (theory: to 0, so above 0)", &fit, (double)NAN);
+        analyze_put_fit(a, "order_2_up", "share of order 2 and above as a power of the step (theory: to 0, so above 0)",
+                        &fit, (double)NAN);
 }
 
 static double hit_by(double distance, const paths *p, double time)
@@ -155,8 +160,10 @@ static void put_hits(analyze *a, const paths *p)
         error[i] = sqrt(fmax(measured[finest][i] * (1 - measured[finest][i]), 0) / samples);
         /* Against the bound's own error: measured may be 0 early on. */
         for (uint32_t level = 0; level < p->level_count; level++) {
-            below = fmax(below, (lower[i] - measured[level][i]) / sqrt(lower[i] * (1 - lower[i]) / samples + 1 / (samples * samples)));
-            above = fmax(above, (measured[level][i] - upper[i]) / sqrt(fmin(upper[i], 1) / samples + 1 / (samples * samples)));
+            below = fmax(below, (lower[i] - measured[level][i]) /
+                                    sqrt(lower[i] * (1 - lower[i]) / samples + 1 / (samples * samples)));
+            above = fmax(above,
+                         (measured[level][i] - upper[i]) / sqrt(fmin(upper[i], 1) / samples + 1 / (samples * samples)));
         }
     }
     uint32_t count = 6;
@@ -164,9 +171,11 @@ static void put_hits(analyze *a, const paths *p)
         snprintf(names[level], sizeof names[level], "hit_%u_steps", p->steps[level]);
         columns[count] = (analyze_column){names[level], measured[level]};
     }
-    analyze_put_table(a, "hits", "Share of the paths that hit a face by t, between its bounds; t_unit = t (sigma / d)^2", columns, count,
-                      TIMES);
-    analyze_put_value(a, "below_lower", below, "\nlargest shortfall below the lower bound, at any time and step, in standard errors");
+    analyze_put_table(a, "hits",
+                      "Share of the paths that hit a face by t, between its bounds; t_unit = t (sigma / d)^2", columns,
+                      count, TIMES);
+    analyze_put_value(a, "below_lower", below,
+                      "\nlargest shortfall below the lower bound, at any time and step, in standard errors");
     analyze_put_value(a, "above_upper", above, "largest excess over the upper bound, likewise");
 }
 

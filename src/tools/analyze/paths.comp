@@ -1,18 +1,19 @@
 // Brownian paths from inside a cell of top-k routing: when each first leaves it, and through how many faces at once
 // (arXiv 2606.19036: dx = sigma dB; hitting times, order of the first switch). One invocation walks whole paths.
 //
-// The cell's K experts are the first K of the router, so its faces are s[i] = s[j] for i < K <= j. counters: hits [TIMES], the paths that
-// hit a face in each part of the time; orders [ORDERS], the paths whose first switch was of order 1, 2, ..., the last for higher ones;
+// The cell's K experts are the first K of the router, so its faces are s[i] = s[j] for i < K <= j. counters: hits
+// [TIMES], the paths that hit a face in each part of the time; orders [ORDERS], the paths whose first switch was of
+// order 1, 2, ..., the last for higher ones;
 // the steps walked.
 //
-// Hits. A path seen at steps only would miss excursions through a face between them. Between two points at distances a and b before a
-// plane the Brownian bridge crosses it with probability exp(-2 a b / (sigma^2 h)), so with one uniform number u per step "u <= that"
-// makes each single face's hitting time exact at whatever step. All faces share u: a path hits where the most likely face is hit. So both
-// bounds hold for what is simulated with no error from the step: hitting the cell's boundary is no less than hitting the nearest
-// face, and no more than the sum over all.
+// Hits. A path seen at steps only would miss excursions through a face between them. Between two points at distances a
+// and b before a plane the Brownian bridge crosses it with probability exp(-2 a b / (sigma^2 h)), so with one uniform
+// number u per step "u <= that" makes each single face's hitting time exact at whatever step. All faces share u: a path
+// hits where the most likely face is hit. So both bounds hold for what is simulated with no error from the step:
+// hitting the cell's boundary is no less than hitting the nearest face, and no more than the sum over all.
 //
-// Orders. A switch is what an app sees: the chosen set at a step's end differs. Its order is the number of experts in the faces
-// crossed in that step, less one; more than one face in a step is what vanishes with the step.
+// Orders. A switch is what an app sees: the chosen set at a step's end differs. Its order is the number of experts in
+// the faces crossed in that step, less one; more than one face in a step is what vanishes with the step.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -28,8 +29,8 @@ const uint COUNTERS = TIMES + ORDERS + 1;
 const uint FACES = K * (E - K);
 const uint BLOCKS = (D + 3) / 4 + 1; // of random words per step
 
-// Parameters: the router's weights times sigma sqrt(h) [E, CHUNKS] vec4, zeros behind a row; the scores at the start [E]; for each face
-// 1 / its normal's length, scaled likewise: distances are in units of sigma sqrt(h).
+// Parameters: the router's weights times sigma sqrt(h) [E, CHUNKS] vec4, zeros behind a row; the scores at the start
+// [E]; for each face 1 / its normal's length, scaled likewise: distances are in units of sigma sqrt(h).
 const uint CHUNKS = D / 4 + 1;
 const uint SCORES = 4 * E * CHUNKS;
 const uint LENGTHS = SCORES + E;
@@ -37,7 +38,8 @@ const uint LENGTHS = SCORES + E;
 shared uint local[COUNTERS];
 
 float score[E];
-float last[E]; // the scores at the step's begin; the distances, of which there are more, are computed anew: kept, they spill
+// the scores at the step's begin; the distances, of which there are more, are computed anew: kept, they spill
+float last[E];
 
 void start()
 {
@@ -90,7 +92,8 @@ void main()
     uint path = gl_GlobalInvocationID.x, t = 0;
     bool hit = false;
     start();
-    // One loop over the steps of all paths: an invocation whose path has ended begins the next while its neighbours walk on.
+    // One loop over the steps of all paths: an invocation whose path has ended begins the next while its neighbours
+    // walk on.
     while (path < push.samples) {
         uvec4 counter = sample_counter(path);
         float product;

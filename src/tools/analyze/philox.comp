@@ -1,4 +1,5 @@
-// The generator's own words, for comparing with what is published: sample i gives counters[4 i .. 4 i + 3] the block of its counter.
+// The generator's own words, for comparing with what is published: sample i gives counters[4 i .. 4 i + 3] the block of
+// its counter.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

@@ -9,7 +9,8 @@
 enum { MAX_BLOCKS = 4096 };
 
 static const program_option options[] = {
-    {"--counter", "A,B,C,D", "the first block's counter: four hexadecimal words, the first two a number, low word first",
+    {"--counter", "A,B,C,D",
+     "the first block's counter: four hexadecimal words, the first two a number, low word first",
      PROGRAM_TEXT(analyze_options, counter), .fallback = "0,0,0,0"},
     {"--key", "A,B", "two hexadecimal words [the seed's]", PROGRAM_TEXT(analyze_options, key)},
     {"--blocks", "N", "of four words each; the counter's first two words count up",
@@ -40,8 +41,8 @@ static int compare(analyze *a, const uint64_t *words, const uint32_t counter[4],
         analyze_philox4x32(at, key, expected);
         for (int j = 0; j < 4; j++)
             different += words[4 * i + (uint64_t)j] != expected[j];
-        snprintf(text, sizeof text, "%08x %08x %08x %08x", (unsigned)words[4 * i], (unsigned)words[4 * i + 1], (unsigned)words[4 * i + 2],
-                 (unsigned)words[4 * i + 3]);
+        snprintf(text, sizeof text, "%08x %08x %08x %08x", (unsigned)words[4 * i], (unsigned)words[4 * i + 1],
+                 (unsigned)words[4 * i + 2], (unsigned)words[4 * i + 3]);
         if (i == 0)
             analyze_put_text(a, "words", text, "words");
         else if (i < 8)
@@ -55,7 +56,8 @@ static int compare(analyze *a, const uint64_t *words, const uint32_t counter[4],
 static int run(analyze *a)
 {
     const uint64_t blocks = a->options.blocks;
-    const simulation_desc desc = {analyze_philox_spirv, sizeof analyze_philox_spirv, {0}, 0, 4 * SIMULATION_MIN_BATCH, 1};
+    const simulation_desc desc = {
+        analyze_philox_spirv, sizeof analyze_philox_spirv, {0}, 0, 4 * SIMULATION_MIN_BATCH, 1};
     uint32_t counter[4], key[2] = {(uint32_t)a->options.seed, (uint32_t)(a->options.seed >> 32)};
     simulation *s;
 
@@ -75,7 +77,8 @@ static int run(analyze *a)
         /* Each batch writes the words of its own samples from the first counter on. */
         for (uint64_t done = 0; status == PROGRAM_OK && done < blocks; done += SIMULATION_MIN_BATCH) {
             const uint64_t left = blocks - done, first = ((uint64_t)counter[1] << 32 | counter[0]) + done;
-            status = simulation_run(s, counter[3], first, left < SIMULATION_MIN_BATCH ? left : SIMULATION_MIN_BATCH, words + 4 * done);
+            status = simulation_run(s, counter[3], first, left < SIMULATION_MIN_BATCH ? left : SIMULATION_MIN_BATCH,
+                                    words + 4 * done);
         }
     }
     if (status == PROGRAM_OK)

@@ -17,7 +17,8 @@ int router_draw(const analyze *a, size_t more, router *r)
     if (r->k >= r->experts)
         return analyze_refuse_option(a, "--k", "must be below --experts: with all of them chosen nothing can switch");
     if (r->count + more > SIMULATION_MAX_PARAMETERS)
-        return analyze_refuse_option(a, "--experts", "is too many: the router and the faces of a cell must be at most 4096 numbers");
+        return analyze_refuse_option(a, "--experts",
+                                     "is too many: the router and the faces of a cell must be at most 4096 numbers");
     analyze_draw_normals(a, ROUTER_BIAS_STREAM, biases, r->experts);
     analyze_draw_normals(a, ROUTER_STREAM, weights, (size_t)r->experts * r->width);
     for (uint32_t e = 0; e < r->experts; e++) {
@@ -51,7 +52,8 @@ double router_normal(const router *r, uint32_t i, uint32_t j)
 {
     double sum = 0;
     for (uint32_t d = 0; d < r->width; d++) {
-        const double off = (double)r->weights[(size_t)i * r->stride + d] - (double)r->weights[(size_t)j * r->stride + d];
+        const double off =
+            (double)r->weights[(size_t)i * r->stride + d] - (double)r->weights[(size_t)j * r->stride + d];
         sum += off * off;
     }
     return sqrt(sum);

@@ -21,13 +21,15 @@ typedef struct router {
     float weights[SIMULATION_MAX_PARAMETERS]; /* [E, stride]: a row is D weights, the bias, zeros */
 } router;
 
-/* From the options above and the seed. `more`: floats that must fit beside it. Gives the exit status, with the reason printed. */
+/* From the options above and the seed. `more`: floats that must fit beside it. Gives the exit status, with the reason
+ * printed. */
 int router_draw(const analyze *a, size_t more, router *r);
 
 /* The weights and biases, arrays.router [E, D + 1]. */
 void router_put(analyze *a, const router *r);
 
-/* An input well inside a cell, in x[width]: of 16 draws of N(0, I / D) the one farthest from the nearest face, and that distance. */
+/* An input well inside a cell, in x[width]: of 16 draws of N(0, I / D) the one farthest from the nearest face, and that
+ * distance. */
 double router_start(const analyze *a, const router *r, double x[64]);
 
 /* The scores of x, [experts]. */

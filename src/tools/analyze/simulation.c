@@ -34,11 +34,12 @@ static bool prepare(simulation *s)
     const VkDeviceSize size = s->desc.counter_count * sizeof(uint32_t);
     compute *gpu = &s->gpu;
     const bool made = compute_create(gpu, s->a->device) && compute_create_layout(gpu, types, 2, &s->layout) &&
-                      compute_create_buffer(gpu, SIMULATION_MAX_PARAMETERS * sizeof(float), COMPUTE_UPLOAD, "the parameters",
-                                            &s->buffers[PARAMETERS]) &&
+                      compute_create_buffer(gpu, SIMULATION_MAX_PARAMETERS * sizeof(float), COMPUTE_UPLOAD,
+                                            "the parameters", &s->buffers[PARAMETERS]) &&
                       compute_create_buffer(gpu, size, COMPUTE_LOCAL, "the counters", &s->buffers[COUNTERS]) &&
                       compute_create_buffer(gpu, size, COMPUTE_HOST, "the counts", &s->buffers[READBACK]) &&
-                      compute_create_pool(gpu, &s->layout, 1, &s->pool) && compute_create_set(gpu, &s->layout, s->pool, &s->set) &&
+                      compute_create_pool(gpu, &s->layout, 1, &s->pool) &&
+                      compute_create_set(gpu, &s->layout, s->pool, &s->set) &&
                       compute_create_pipeline(gpu, &s->layout, s->desc.spirv, s->desc.spirv_size, s->desc.constants,
                                               s->desc.constant_count, &s->pipeline);
     if (made)
@@ -53,7 +54,8 @@ int simulation_create(analyze *a, const simulation_desc *desc, simulation **out)
         return analyze_fail("no host memory");
     s->a = a;
     s->desc = *desc;
-    s->batch = desc->work < FIRST_BATCH / SIMULATION_MIN_BATCH ? FIRST_BATCH / desc->work : SIMULATION_MIN_BATCH; /* it grows */
+    /* it grows */
+    s->batch = desc->work < FIRST_BATCH / SIMULATION_MIN_BATCH ? FIRST_BATCH / desc->work : SIMULATION_MIN_BATCH;
     return prepare(s) ? PROGRAM_OK : analyze_fail("%s", s->gpu.error);
 }
 
@@ -79,16 +81,18 @@ static bool run_on_device(simulation *s, const push *constants)
 {
     compute *gpu = &s->gpu;
     const VkBufferCopy whole = {0, 0, s->buffers[COUNTERS].size};
-    const uint32_t wanted = (constants->samples + LOCAL_SIZE * SAMPLES_PER_INVOCATION - 1) / (LOCAL_SIZE * SAMPLES_PER_INVOCATION);
+    const uint32_t wanted =
+        (constants->samples + LOCAL_SIZE * SAMPLES_PER_INVOCATION - 1) / (LOCAL_SIZE * SAMPLES_PER_INVOCATION);
 
     if (!compute_begin(gpu))
         return false;
     gpu->vk.vkCmdFillBuffer(gpu->commands, s->buffers[COUNTERS].buffer, 0, VK_WHOLE_SIZE, 0);
-    compute_barrier(gpu, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                    VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    compute_dispatch(gpu, &s->layout, s->pipeline, s->set, constants, sizeof *constants, wanted < MAX_GROUPS ? wanted : MAX_GROUPS, 1, 1);
-    compute_barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                    VK_ACCESS_TRANSFER_READ_BIT);
+    compute_barrier(gpu, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+                    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    compute_dispatch(gpu, &s->layout, s->pipeline, s->set, constants, sizeof *constants,
+                     wanted < MAX_GROUPS ? wanted : MAX_GROUPS, 1, 1);
+    compute_barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+                    VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
     gpu->vk.vkCmdCopyBuffer(gpu->commands, s->buffers[COUNTERS].buffer, s->buffers[READBACK].buffer, 1, &whole);
     return compute_submit(gpu);
 }
@@ -111,7 +115,8 @@ int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samp
 
     for (uint64_t done = 0; done < samples;) {
         const uint64_t left = samples - done, batch = left < s->batch ? left : s->batch, at = first + done;
-        const push constants = {{(uint32_t)seed, (uint32_t)(seed >> 32)}, {(uint32_t)at, (uint32_t)(at >> 32)}, (uint32_t)batch, stream};
+        const push constants = {
+            {(uint32_t)seed, (uint32_t)(seed >> 32)}, {(uint32_t)at, (uint32_t)(at >> 32)}, (uint32_t)batch, stream};
         const double begin = program_now();
         const int status = run_batch(s, &constants, counts);
         if (status != PROGRAM_OK)

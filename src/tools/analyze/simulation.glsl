@@ -1,4 +1,5 @@
-// What the simulations share: their samples, their parameters, their counters. One invocation takes every TOTAL-th sample.
+// What the simulations share: their samples, their parameters, their counters. One invocation takes every TOTAL-th
+// sample.
 #include "philox.glsl"
 
 layout(local_size_x = 64) in;

@@ -30,9 +30,9 @@ void simulation_destroy(simulation *s);
 /* parameters[count], for the runs that follow. */
 void simulation_set_parameters(simulation *s, const float *parameters, size_t count);
 
-/* Runs samples first .. first + samples - 1 of a stream of random numbers (below 256) in batches of about a tenth of a second, so
- * that no driver's watchdog stops one, and adds what they counted to counts[counter_count]. The counts do not depend on the batches.
- * Gives the exit status. */
+/* Runs samples first .. first + samples - 1 of a stream of random numbers (below 256) in batches of about a tenth of a
+ * second, so that no driver's watchdog stops one, and adds what they counted to counts[counter_count]. The counts do
+ * not depend on the batches. Gives the exit status. */
 int simulation_run(simulation *s, uint32_t stream, uint64_t first, uint64_t samples, uint64_t *counts);
 
 /* The whole work that the progress bar is about; simulation_run adds to what is done of it. */

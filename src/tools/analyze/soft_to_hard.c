@@ -1,13 +1,12 @@
 /* soft-to-hard: |L_tau - L_0| of the dense layer softmax(z / tau) and the hard top-1 layer (arXiv 2605.02124).
  *
- * Both are smoe's: k = 1 and renormalized, eps 0 for L_0; eps 1e30, where every mask is 1 to float32, for L_tau. With w the winner,
- * p_e the softmax's weights, gap the top-two margin:
- *     |L_tau - L_0| = |sum over e of p_e (f_e - f_w)| <= (1 - p_w) spread,        spread = max over e of |f_e - f_w|,
- *     1 - p_w <= r / (1 + r),                                                      r = (E-1) exp(-gap / tau),
- * and for small tau, where two experts are all that matter and P(gap <= w) = slope w, the mean over inputs is
- *     slope J integral over w > 0 of 1 / (1 + exp(w / tau)) = ln(2) tau slope J,   J = mean |f_1 - f_2| at the boundary.
- * One forward serves three distributions of inputs, which differ in the boundary mass: all of them, the quarter nearest to a boundary,
- * and the half farthest from one. */
+ * Both are smoe's: k = 1 and renormalized, eps 0 for L_0; eps 1e30, where every mask is 1 to float32, for L_tau. With w
+ * the winner, p_e the softmax's weights, gap the top-two margin: |L_tau - L_0| = |sum over e of p_e (f_e - f_w)| <= (1
+ * - p_w) spread,        spread = max over e of |f_e - f_w|, 1 - p_w <= r / (1 + r), r = (E-1) exp(-gap / tau), and for
+ * small tau, where two experts are all that matter and P(gap <= w) = slope w, the mean over inputs is slope J integral
+ * over w > 0 of 1 / (1 + exp(w / tau)) = ln(2) tau slope J,   J = mean |f_1 - f_2| at the boundary. One forward serves
+ * three distributions of inputs, which differ in the boundary mass: all of them, the quarter nearest to a boundary, and
+ * the half farthest from one. */
 #include "layers.h"
 #include "program/progress.h"
 
@@ -29,9 +28,9 @@ static const program_option options[] = {
 enum { MAX_TAUS = 24, SETS = 3, BLOCKS = 20 };
 
 static const char *const set_names[SETS] = {"all", "near", "far"};
-static const char *const set_titles[SETS] = {"all inputs; errors relative to mean |L_0|, mass: P(gap <= width-factor tau)",
-                                             "near: the quarter of the inputs with the smallest gaps",
-                                             "far: the half of the inputs with the largest gaps"};
+static const char *const set_titles[SETS] = {
+    "all inputs; errors relative to mean |L_0|, mass: P(gap <= width-factor tau)",
+    "near: the quarter of the inputs with the smallest gaps", "far: the half of the inputs with the largest gaps"};
 
 typedef struct study {
     analyze *a;
@@ -66,7 +65,8 @@ static smoe_result forward(study *s, float eps, double tau, float *y)
     return smoe_device_layer_forward(s->layer, &params, s->source.x, y, s->report, NULL);
 }
 
-/* L_0, gaps, every expert's output, spreads, and J: the mean of |f_1 - f_2| over the gaps that the line was fitted to. */
+/* L_0, gaps, every expert's output, spreads, and J: the mean of |f_1 - f_2| over the gaps that the line was fitted
+ * to. */
 static int measure_hard(study *s)
 {
     smoe_result result = forward(s, 0, 1, s->hard);
@@ -100,12 +100,14 @@ static int measure_hard(study *s)
         const uint32_t winner = record_of(s, t)[SMOE_REPORT_IDS];
         uint32_t second = winner ? 0 : 1;
         for (uint32_t e = 0; e < s->experts; e++) {
-            s->spread[t] = fmax(s->spread[t], layers_distance(s->singles + e * stride + at, s->singles + winner * stride + at, s->width));
+            s->spread[t] = fmax(s->spread[t], layers_distance(s->singles + e * stride + at,
+                                                              s->singles + winner * stride + at, s->width));
             if (e != winner && z[e] > z[second])
                 second = e;
         }
         if (s->gaps[t] <= s->mass.to) {
-            const double d = layers_distance(s->singles + second * stride + at, s->singles + winner * stride + at, s->width);
+            const double d =
+                layers_distance(s->singles + second * stride + at, s->singles + winner * stride + at, s->width);
             sum += d;
             squares += d * d;
         }
@@ -135,7 +137,8 @@ static double measure_weights(study *s, uint32_t token, double tau)
 }
 
 typedef struct row {
-    double mean, error, largest, exact, crude; /* errors: mean, its standard error, largest; the means of the two bounds */
+    /* errors: mean, its standard error, largest; the means of the two bounds */
+    double mean, error, largest, exact, crude;
     uint32_t count, below;                     /* inputs, and those with gap <= C tau */
 } row;
 
@@ -162,8 +165,8 @@ static row measure_set(const study *s, uint32_t set, double tau, const double *s
     return r;
 }
 
-/* The power of the mean error of all inputs on tau where the mass is linear; its error by leaving out one block of inputs at a time,
- * as the same inputs serve every tau. */
+/* The power of the mean error of all inputs on tau where the mass is linear; its error by leaving out one block of
+ * inputs at a time, as the same inputs serve every tau. */
 static void put_slope(study *s)
 {
     double mean[MAX_TAUS], left_out[BLOCKS], tau[MAX_TAUS], average = 0, sum = 0;
@@ -175,7 +178,8 @@ static void put_slope(study *s)
     analyze_fit fit, part;
     memcpy(mean, s->mean[0] + first, used * sizeof *mean);
     if (!analyze_fit_power(tau, mean, NULL, used, &fit)) {
-        analyze_put_note(s->a, "too few temperatures below w*/%g = %.4g for a slope", s->factor, s->mass.to / s->factor);
+        analyze_put_note(s->a, "too few temperatures below w*/%g = %.4g for a slope", s->factor,
+                         s->mass.to / s->factor);
         return;
     }
     for (uint32_t b = 0; b < BLOCKS; b++) {
@@ -209,12 +213,14 @@ static int measure_soft(study *s)
         }
         for (uint32_t t = 0; t < s->count; t++) {
             soft_mass[t] = measure_weights(s, t, tau);
-            s->error[t] = layers_distance(s->soft + (size_t)t * s->width, s->hard + (size_t)t * s->width, s->width) / s->scale;
+            s->error[t] =
+                layers_distance(s->soft + (size_t)t * s->width, s->hard + (size_t)t * s->width, s->width) / s->scale;
             s->blocks[i][(uint64_t)t * BLOCKS / s->count] += s->error[t];
         }
         for (uint32_t set = 0; set < SETS; set++) {
             const row r = measure_set(s, set, tau, soft_mass);
-            const double share = (double)s->count / r.count; /* the part of the mass that the set holds, over its size */
+            /* the part of the mass that the set holds, over its size */
+            const double share = (double)s->count / r.count;
             const double theory = set == 2 ? NAN : log(2) * tau * s->mass.slope * share * s->jump / s->scale;
             const double values[8] = {tau,       (double)r.below / r.count, r.mean, r.error, theory, r.exact / s->scale,
                                       r.crude / s->scale, r.largest};
@@ -226,10 +232,11 @@ static int measure_soft(study *s)
     }
     free(soft_mass);
     for (uint32_t set = 0; set < SETS; set++) {
-        const analyze_column columns[] = {{"tau", table[set][0]},    {"mass", table[set][1]},     {"mean", table[set][2]},
-                                          {"error", table[set][3]},  {"theory", table[set][4]},    {"bound", table[set][5]},
-                                          {"gap_bound", table[set][6]}, {"max", table[set][7]}};
-        analyze_put_table(s->a, set_names[set], set_titles[set], columns, sizeof columns / sizeof *columns, s->tau_count);
+        const analyze_column columns[] = {
+            {"tau", table[set][0]},    {"mass", table[set][1]},  {"mean", table[set][2]},      {"error", table[set][3]},
+            {"theory", table[set][4]}, {"bound", table[set][5]}, {"gap_bound", table[set][6]}, {"max", table[set][7]}};
+        analyze_put_table(s->a, set_names[set], set_titles[set], columns, sizeof columns / sizeof *columns,
+                          s->tau_count);
     }
     return PROGRAM_OK;
 }
@@ -238,12 +245,14 @@ static int measure_soft(study *s)
 static void put_comparisons(study *s)
 {
     const uint32_t last = s->tau_count - 1;
-    analyze_put_value(s->a, "weight_off", s->weight_off, "largest |w - softmax(z/tau)| of the weights that smoe reports");
+    analyze_put_value(s->a, "weight_off", s->weight_off,
+                      "largest |w - softmax(z/tau)| of the weights that smoe reports");
     analyze_put_value(s->a, "factor", s->factor, NULL);
     analyze_put_value(s->a, "jump", s->jump / s->scale, "J, mean |f_1 - f_2| at the boundary over mean |L_0|");
     analyze_put_value(s->a, "jump_error", s->jump_error / s->scale, "  standard error");
     put_slope(s);
-    /* Of the two errors beside one another the sampling error counts once: near holds the same boundary inputs as all. */
+    /* Of the two errors beside one another the sampling error counts once: near holds the same boundary inputs as
+     * all. */
     double blocks = 0, squares = 0;
     for (uint32_t b = 0; b < BLOCKS; b++) {
         blocks += s->blocks[last][b] / BLOCKS;
@@ -294,7 +303,8 @@ static int open_study(study *s)
     s->report = layers_allocate(rows * SMOE_REPORT_STRIDE(s->experts), sizeof *s->report);
     s->spread = layers_allocate(rows, sizeof *s->spread);
     s->error = layers_allocate(rows, sizeof *s->error);
-    if (!s->hard || !s->soft || !s->gaps || !s->sorted || !s->logits || !s->singles || !s->report || !s->spread || !s->error)
+    if (!s->hard || !s->soft || !s->gaps || !s->sorted || !s->logits || !s->singles || !s->report || !s->spread ||
+        !s->error)
         return PROGRAM_FAILED;
     const smoe_result result = smoe_device_layer_create(a->device, plan, w, &s->layer);
     return result == SMOE_SUCCESS ? PROGRAM_OK : analyze_fail_result(a, result);

@@ -1,4 +1,5 @@
-/* volume: the share of inputs in the eps-bands of the orders 1, 2 and 3, against eps (arXiv 2606.19036: of order eps^n). */
+/* volume: the share of inputs in the eps-bands of the orders 1, 2 and 3, against eps (arXiv 2606.19036: of order
+ * eps^n). */
 #include "bands.h"
 
 #include "analyze_volume.h"
@@ -27,8 +28,8 @@ static int run(analyze *a)
         return status;
     size_t count = bands_parameters(&b, &r, parameters);
     parameters[count++] = (float)a->options.radius;
-    const simulation_desc desc = {analyze_volume_spirv, sizeof analyze_volume_spirv, {r.width, r.experts, r.k, gaussian}, 4,
-                                  BANDS_COUNTERS, 1};
+    const simulation_desc desc = {
+        analyze_volume_spirv, sizeof analyze_volume_spirv, {r.width, r.experts, r.k, gaussian}, 4, BANDS_COUNTERS, 1};
     status = simulation_create(a, &desc, &s);
     if (status == PROGRAM_OK) {
         simulation_set_parameters(s, parameters, count);
@@ -37,7 +38,8 @@ static int run(analyze *a)
     }
     if (status == PROGRAM_OK) {
         router_put(a, &r);
-        bands_put(a, &b, &r, "share", "Share of the inputs within the eps-band of each order", 1 / (double)a->options.samples);
+        bands_put(a, &b, &r, "share", "Share of the inputs within the eps-band of each order",
+                  1 / (double)a->options.samples);
         analyze_put_rate(a, "samples", (double)a->options.samples, simulation_seconds(s));
     }
     simulation_destroy(s);

@@ -11,8 +11,8 @@ layout(constant_id = 3) const bool GAUSSIAN = false;
 // After the edges: the ball's radius, or the Gaussian's standard deviation.
 const uint RADIUS = EDGES + BINS + 1;
 
-// The first D coordinates of a point that is uniform on the sphere in D + 2 dimensions are uniform in the ball (Archimedes): no
-// root of a uniform number is needed.
+// The first D coordinates of a point that is uniform on the sphere in D + 2 dimensions are uniform in the ball
+// (Archimedes): no root of a uniform number is needed.
 const uint NORMALS = GAUSSIAN ? D : D + 2;
 const uint BLOCKS = (NORMALS + 3) / 4;
 

@@ -1,5 +1,5 @@
-/* smoe-devices: every Vulkan device as smoe sees it, the kernels it would choose there, and why a device cannot be used; and devices as
- * files, to see what smoe would choose on those that are elsewhere. */
+/* smoe-devices: every Vulkan device as smoe sees it, the kernels it would choose there, and why a device cannot be
+ * used; and devices as files, to see what smoe would choose on those that are elsewhere. */
 #include <smoe/capability_file.h>
 #include <smoe/device.h>
 
@@ -28,12 +28,15 @@ static const program_option option_rows[] = {
 
 static const program_desc description = {
     .name = "smoe-devices",
-    .about = "Lists every Vulkan device as smoe sees it: driver, limits, capabilities, the driver's quirks, the kernels that\n"
-             "smoe would choose for a few layers (with their tiles: rows x columns x depth), and why a device cannot be used.\n"
+    .about = "Lists every Vulkan device as smoe sees it: driver, limits, capabilities, the driver's quirks, the "
+             "kernels that\n"
+             "smoe would choose for a few layers (with their tiles: rows x columns x depth), and why a device cannot "
+             "be used.\n"
              "Other tools take a device by the number, the uuid or a part of the name that stand here.",
     .usage = {"[--as FILE] [--json FILE [--device NUMBER]]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0, where the list is empty too; 1 if devices cannot be listed, --json finds none, or writing failed; 2 for a\n"
+    .details = "Exit status: 0, where the list is empty too; 1 if devices cannot be listed, --json finds none, or "
+               "writing failed; 2 for a\n"
                "wrong command line or capability file, or an output that may not be written.",
 };
 

@@ -1,5 +1,5 @@
-/* Which tokens the check excuses: float32 logits differ from the exact ones in their last bits, and where that decides, both
- * answers are right. */
+/* Which tokens the check excuses: float32 logits differ from the exact ones in their last bits, and where that decides,
+ * both answers are right. */
 #include "run.h"
 
 #include <math.h>
@@ -16,7 +16,8 @@ static void score(const run *r, const double *logits, double *scores)
 {
     const float *bias = r->weights.selection_bias;
     for (uint32_t e = 0; e < r->plan.expert_count; e++)
-        scores[e] = r->plan.gate == SMOE_GATE_SOFTMAX ? logits[e] : 1.0 / (1.0 + exp(-logits[e])) + (bias ? (double)bias[e] : 0.0);
+        scores[e] = r->plan.gate == SMOE_GATE_SOFTMAX ? logits[e]
+                                                      : 1.0 / (1.0 + exp(-logits[e])) + (bias ? (double)bias[e] : 0.0);
 }
 
 /* A group's score: the sum of its two largest ones. */
@@ -30,8 +31,8 @@ static double group_score(const double *scores, uint32_t size)
     return size > 1 ? best + second : best;
 }
 
-/* Gives the experts of other groups a score of -inf. True if the groups could be others: each one's score may move twice as far as an
- * expert's. */
+/* Gives the experts of other groups a score of -inf. True if the groups could be others: each one's score may move
+ * twice as far as an expert's. */
 static bool leave_out_groups(const run *r, double *scores, double change)
 {
     const uint32_t groups = r->plan.group_count, size = groups ? r->plan.expert_count / groups : 0;
@@ -53,15 +54,17 @@ static bool leave_out_groups(const run *r, double *scores, double change)
     return groups && kept - out < 4.0 * change;
 }
 
-/* Each score may move by less than `change`, so the difference of two by less than twice that. The order of two scores, and on which
- * side of a threshold at a distance from a third they lie, are open exactly when that difference is smaller. */
+/* Each score may move by less than `change`, so the difference of two by less than twice that. The order of two scores,
+ * and on which side of a threshold at a distance from a third they lie, are open exactly when that difference is
+ * smaller. */
 static bool choice_is_open(const run *r, const double *scores, double change)
 {
     const uint32_t experts = r->plan.expert_count, k = r->plan.top_k, cap = r->plan.max_active;
     const double reach = 2.0 * change, eps = (double)r->params.eps, tolerance = (double)r->params.tie_tolerance;
     const double chosen = scores[k - 1];
 
-    /* Active: the k best, and whoever is less than the band below the k-th. The band ends at the first score past the cap. */
+    /* Active: the k best, and whoever is less than the band below the k-th. The band ends at the first score past the
+     * cap. */
     const double band = cap < experts ? fmin(eps, chosen - scores[cap]) : eps;
     uint32_t active = k;
     if (eps > 0.0) {

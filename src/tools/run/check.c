@@ -59,7 +59,7 @@ static float word_as_float(uint32_t word)
     return value;
 }
 
-/* ---- the file's side ----------------------------------------------------------------------------------------------- */
+/* ---- the file's side --------------------------------------------------------------------------------------------- */
 
 static const void *find(const run *r, const char *name, smoe_tensor_type type, uint32_t width)
 {
@@ -88,7 +88,7 @@ bool run_find_expected(const run *r, run_expected *expected)
            (expected->y = find(r, "expected.y", SMOE_TENSOR_FLOAT64, r->plan.d_model)) != NULL;
 }
 
-/* ---- the comparison ------------------------------------------------------------------------------------------------ */
+/* ---- the comparison ---------------------------------------------------------------------------------------------- */
 
 typedef struct check {
     const run *run;
@@ -143,7 +143,8 @@ static bool check_choices(check *c)
     for (uint32_t t = 0; t < tokens; t++) {
         const uint32_t *record = run_record(r, t);
         const bool differs[3] = {
-            (int32_t)record[SMOE_REPORT_ORDER] != expected->order[t], (int32_t)record[SMOE_REPORT_ACTIVE] != expected->active[t],
+            (int32_t)record[SMOE_REPORT_ORDER] != expected->order[t],
+            (int32_t)record[SMOE_REPORT_ACTIVE] != expected->active[t],
             memcmp(record + SMOE_REPORT_IDS, expected->ids + (size_t)t * most, most * sizeof *record) != 0};
         const bool any = differs[0] || differs[1] || differs[2];
         const bool ambiguous = any && is_ambiguous(c, t);
@@ -164,8 +165,9 @@ static bool check_choices(check *c)
         ok = ok && wrong[i] == 0;
     }
     const bool few = (uint64_t)c->excused * 200 <= tokens;
-    program_printf("%-13s %u tokens, where scores %.3g apart decide; allowed %u%s  %s\n", "excused", c->excused, 2 * c->score_tolerance,
-           tokens / 200, expected->exact ? " (none: exact logits)" : "", few ? "ok" : "FAILED");
+    program_printf("%-13s %u tokens, where scores %.3g apart decide; allowed %u%s  %s\n", "excused", c->excused,
+                   2 * c->score_tolerance, tokens / 200, expected->exact ? " (none: exact logits)" : "",
+                   few ? "ok" : "FAILED");
     return ok && few;
 }
 
@@ -179,7 +181,8 @@ static bool scatter_weights(const check *c, uint32_t token)
     for (uint32_t i = 0; i < record[SMOE_REPORT_ACTIVE]; i++) {
         if (i >= r->plan.max_active || record[SMOE_REPORT_IDS + i] >= r->plan.expert_count)
             return false;
-        c->scratch[record[SMOE_REPORT_IDS + i]] = (double)word_as_float(record[SMOE_REPORT_WEIGHTS(r->plan.max_active) + i]);
+        c->scratch[record[SMOE_REPORT_IDS + i]] =
+            (double)word_as_float(record[SMOE_REPORT_WEIGHTS(r->plan.max_active) + i]);
     }
     return true;
 }

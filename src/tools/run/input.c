@@ -1,4 +1,5 @@
-/* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file says. */
+/* What is run: a layer file or a layer of a checkpoint, its inputs, and what the options put in place of what the file
+ * says. */
 #include "run.h"
 
 #include "program/output.h"
@@ -17,7 +18,7 @@ static int file_status(smoe_result result)
     return result == SMOE_ERROR_UNSUPPORTED ? PROGRAM_REFUSED : run_status(result);
 }
 
-/* ---- the layer ----------------------------------------------------------------------------------------------------- */
+/* ---- the layer --------------------------------------------------------------------------------------------------- */
 
 /* Passes a line of the library on, its options under the names that they have here. user: the smoe_log. */
 static void name_options(void *user, smoe_log_level level, const char *text)
@@ -76,7 +77,7 @@ static int load_file(run *r)
     return PROGRAM_OK;
 }
 
-/* ---- inputs -------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------------------------------ */
 
 static int load_x(run *r)
 {
@@ -85,10 +86,11 @@ static int load_x(run *r)
     if (result != SMOE_SUCCESS)
         return file_status(result);
     const smoe_tensor *x = smoe_layer_file_tensor(r->x_file, "x");
-    const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 && x->shape[0] <= SMOE_MAX_TOKENS &&
-                       x->shape[1] == r->plan.d_model;
+    const bool right = x && x->type == SMOE_TENSOR_FLOAT32 && x->rank == 2 && x->shape[0] >= 1 &&
+                       x->shape[0] <= SMOE_MAX_TOKENS && x->shape[1] == r->plan.d_model;
     if (!right) {
-        program_say("smoe-run", "%s: tensor x must be F32 [T,%u], T from 1 to %u", path, r->plan.d_model, SMOE_MAX_TOKENS);
+        program_say("smoe-run", "%s: tensor x must be F32 [T,%u], T from 1 to %u", path, r->plan.d_model,
+                    SMOE_MAX_TOKENS);
         return PROGRAM_REFUSED;
     }
     r->x = x->data;
@@ -137,14 +139,15 @@ static int load_inputs(run *r)
     else if (r->options->make_x || r->options->checkpoint_count)
         status = make_x(r);
     else if (!r->x)
-        return run_refuse(r, "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
+        return run_refuse(r,
+                          "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
     r->params.token_count = r->plan.max_tokens;
     if (isnan(r->options->calibrate)) /* which routes pass by pass */
         r->plan.min_tokens = r->plan.max_tokens;
     return status;
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 static void override_numbers(const smoe_forward_params *given, smoe_forward_params *params)
 {
@@ -171,7 +174,8 @@ static void override_file(run *r)
 static bool narrows(const run *r, const smoe_matrix_types *own)
 {
     const smoe_type type = (smoe_type)r->options->weights;
-    const bool routed = own->up == type && own->down == type, shared = own->shared_up == type && own->shared_down == type;
+    const bool routed = own->up == type && own->down == type,
+               shared = own->shared_up == type && own->shared_down == type;
     return r->options->weights >= 0 && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
 }
 
@@ -203,7 +207,8 @@ static int allocate(run *r)
     const uint64_t tokens = r->params.token_count;
     const uint64_t report_size = tokens * SMOE_REPORT_STRIDE(r->plan.max_active) * 4;
     if (report_size > MAX_REPORT_SIZE)
-        return run_refuse(r, "the report of so many tokens and active experts would take over 1 GiB; --max-active makes it smaller");
+        return run_refuse(
+            r, "the report of so many tokens and active experts would take over 1 GiB; --max-active makes it smaller");
     r->report = malloc((size_t)report_size);
     r->y = malloc((size_t)(tokens * r->plan.d_model * sizeof *r->y));
     r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);

@@ -13,8 +13,8 @@ static bool add_layers(const program_option *option, const char *value, void *to
     for (const char *at = value;; at++) {
         char *end;
         const unsigned long layer = strtoul(at, &end, 10);
-        snprintf(rule, PROGRAM_RULE_SIZE, "must be a whole number from %.0f to %.0f, or several with commas between", option->least,
-                 option->most);
+        snprintf(rule, PROGRAM_RULE_SIZE, "must be a whole number from %.0f to %.0f, or several with commas between",
+                 option->least, option->most);
         if (*at < '0' || *at > '9' || end - at > 9 || (*end && *end != ',') || (double)layer > option->most)
             return false;
         snprintf(rule, PROGRAM_RULE_SIZE, "must be %d layers at most", RUN_MAX_LAYERS);
@@ -71,19 +71,24 @@ static const char *const same_results[] = {"--checkpoint", "--layer", "--device"
 
 static const program_desc description = {
     .name = "smoe-run",
-    .about = "Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's checkpoint.",
+    .about = "Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's "
+             "checkpoint.",
     .usage = {"[options] FILE.safetensors...", "[options] --checkpoint DIR... --layer N,..."},
     .tables = {PROGRAM_TABLE(option_rows)},
     .argument = "FILE.safetensors",
     .most_arguments = UINT32_MAX,
-    .details =
-        "Several files run one after another on one device, with the same options, and so do several layers of one or more\n"
-        "checkpoints: --checkpoint and --layer add to a list. --out and --write then name a folder that is there, which gets\n"
-        "NAME.out.safetensors and NAME.layer.safetensors for NAME.safetensors, NAME.N.out.safetensors for a checkpoint's layer N.\n"
-        "\n"
-        "Exit status: 0; 1 if the check, validation, the device or writing failed; 2 for a wrong command line or file, or an\n"
-        "output that may not be written. A file that is refused does not keep the others from running; of several layers the\n"
-        "largest status counts.",
+    .details = "Several files run one after another on one device, with the same options, and so do several layers of "
+               "one or more\n"
+               "checkpoints: --checkpoint and --layer add to a list. --out and --write then name a folder that is "
+               "there, which gets\n"
+               "NAME.out.safetensors and NAME.layer.safetensors for NAME.safetensors, NAME.N.out.safetensors for a "
+               "checkpoint's layer N.\n"
+               "\n"
+               "Exit status: 0; 1 if the check, validation, the device or writing failed; 2 for a wrong command line "
+               "or file, or an\n"
+               "output that may not be written. A file that is refused does not keep the others from running; of "
+               "several layers the\n"
+               "largest status counts.",
 };
 
 static bool refuse(const char *option, const char *rule)

@@ -23,19 +23,21 @@ static void print_layer(const run *r)
     char types[64];
     if (r->options->checkpoint_count)
         program_printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
-    program_printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n", plan->d_model,
-                   plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
+    program_printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n",
+                   plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
                    smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
-           types_text(&plan->types, types));
+                   types_text(&plan->types, types));
     program_printf("router        %s", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
         program_printf(" of width %u", plan->projection_width);
     program_printf(", %s%s", smoe_gate_name(plan->gate), r->weights.selection_bias ? " with selection bias" : "");
     if (plan->group_count)
-        program_printf(", the %u best of %u groups, group eps %g", plan->top_groups, plan->group_count, (double)r->params.group_eps);
+        program_printf(", the %u best of %u groups, group eps %g", plan->top_groups, plan->group_count,
+                       (double)r->params.group_eps);
     program_printf("\n");
     if (plan->shared_hidden)
-        program_printf("shared        hidden width %u%s\n", plan->shared_hidden, plan->shared_gate ? ", with a gate" : "");
+        program_printf("shared        hidden width %u%s\n", plan->shared_hidden,
+                       plan->shared_gate ? ", with a gate" : "");
 }
 
 /* What mixed precision comes to on the device: other kernels, or none. */
@@ -60,8 +62,8 @@ static void print_inputs(const run *r)
         program_printf("\n");
     }
     if (!isnan(r->options->calibrate))
-        program_printf("calibration   eps %.9g: %.6f extra experts on average, wanted at most %g\n", (double)r->params.eps,
-                       r->calibrated_extra, r->options->calibrate);
+        program_printf("calibration   eps %.9g: %.6f extra experts on average, wanted at most %g\n",
+                       (double)r->params.eps, r->calibrated_extra, r->options->calibrate);
 }
 
 /* The totals that the device has added up. */
@@ -74,15 +76,16 @@ static void print_totals(const run *r)
         busiest = r->expert_tokens[e] > r->expert_tokens[busiest] ? e : busiest;
         idlest = r->expert_tokens[e] < r->expert_tokens[idlest] ? e : idlest;
     }
-    program_printf("tokens        %" PRIu64 ": %.3f experts active on average, %u at most; %" PRIu64 " on a boundary, %" PRIu64 " capped, %"
-                   PRIu64 " non-finite\n",
-           totals->tokens, finite ? (double)totals->active / (double)finite : 0.0, totals->max_active, finite - totals->order[0],
-           totals->capped, totals->nonfinite);
+    program_printf("tokens        %" PRIu64 ": %.3f experts active on average, %u at most; %" PRIu64
+                   " on a boundary, %" PRIu64 " capped, %" PRIu64 " non-finite\n",
+                   totals->tokens, finite ? (double)totals->active / (double)finite : 0.0, totals->max_active,
+                   finite - totals->order[0], totals->capped, totals->nonfinite);
     program_printf("orders       ");
     const char *separator = " ";
     for (uint32_t order = 0; order < SMOE_TOTALS_ORDER_COUNT; order++) {
         if (totals->order[order] > 0) {
-            program_printf("%s%u%s: %" PRIu64, separator, order, order + 1 == SMOE_TOTALS_ORDER_COUNT ? "+" : "", totals->order[order]);
+            program_printf("%s%u%s: %" PRIu64, separator, order, order + 1 == SMOE_TOTALS_ORDER_COUNT ? "+" : "",
+                           totals->order[order]);
             separator = ", ";
         }
     }
@@ -110,8 +113,8 @@ void run_print_summary(const run *r)
     print_layer(r);
     print_precision(r);
     print_inputs(r);
-    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps, (double)r->params.a,
-           (double)r->params.b, (double)r->params.temperature, (double)r->params.scale,
-           r->plan.renormalize ? "renormalized" : "not renormalized");
+    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps,
+                   (double)r->params.a, (double)r->params.b, (double)r->params.temperature, (double)r->params.scale,
+                   r->plan.renormalize ? "renormalized" : "not renormalized");
     print_totals(r);
 }

@@ -38,7 +38,8 @@ static int run_layer(run *r)
 {
     smoe_result result = smoe_device_layer_create(r->device, &r->plan, &r->weights, &r->layer);
     if (result == SMOE_SUCCESS && !isnan(r->options->calibrate))
-        result = smoe_device_layer_calibrate(r->layer, &r->params, r->x, r->options->calibrate, &r->params.eps, &r->calibrated_extra);
+        result = smoe_device_layer_calibrate(r->layer, &r->params, r->x, r->options->calibrate, &r->params.eps,
+                                             &r->calibrated_extra);
     if (result == SMOE_SUCCESS)
         result = smoe_device_layer_reset_totals(r->layer);
     if (result == SMOE_SUCCESS)

@@ -25,8 +25,8 @@ typedef struct run_options {
     double calibrate;                      /* NaN: not given */
 } run_options;
 
-/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the paths to the front,
- * after the program's. */
+/* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. Moves the
+ * paths to the front, after the program's. */
 bool run_parse_options(int count, char **arguments, run_options *options, int *status);
 
 /* Where one layer lies. */
@@ -38,12 +38,13 @@ typedef struct run_source {
 uint32_t run_source_count(const run_options *options);
 run_source run_source_at(const run_options *options, uint32_t index);
 
-/* Where --out and --write put what comes of a source: with several sources, NAME.ending.safetensors in the folder that `given` names, NAME
- * being the source's own. False, after printing why, if the path is too long. */
+/* Where --out and --write put what comes of a source: with several sources, NAME.ending.safetensors in the folder that
+ * `given` names, NAME being the source's own. False, after printing why, if the path is too long. */
 enum { RUN_PATH_SIZE = 4096 };
 #define RUN_OUT_ENDING ".out"
 #define RUN_WRITE_ENDING ".layer"
-bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending, char path[RUN_PATH_SIZE]);
+bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending,
+                     char path[RUN_PATH_SIZE]);
 /* False, after printing why, where an output cannot be written, or would replace what is not to be lost. */
 bool run_check_outputs(const run_options *options);
 
@@ -78,7 +79,8 @@ static inline const uint32_t *run_record(const run *r, uint32_t token)
 /* Prints "smoe-run: FILE: text". PROGRAM_REFUSED. */
 int run_refuse(const run *r, const char *text);
 
-/* The layer, its inputs and what the options change; all that can be refused before a device is opened. An exit status. */
+/* The layer, its inputs and what the options change; all that can be refused before a device is opened. An exit
+ * status. */
 int run_load(run *r);
 
 /* The expected results of a golden file, as docs/layer-file.md names them. */
@@ -94,7 +96,8 @@ bool run_find_expected(const run *r, run_expected *expected);
 /* Compares and prints a line per quantity. PROGRAM_OK or PROGRAM_FAILED. */
 int run_check(const run *r, const run_expected *expected);
 
-/* Whether a change of each score by less than `change` could change the token's order, active or ids. scores: room for [E]. */
+/* Whether a change of each score by less than `change` could change the token's order, active or ids. scores: room for
+ * [E]. */
 bool run_is_ambiguous(const run *r, const double *logits, double *scores, double change);
 
 void run_print_heading(const run *r); /* which of several layers it is */
@@ -103,7 +106,8 @@ int run_write_results(const run *r); /* --out */
 int run_write_layer(const run *r);   /* --write */
 int run_time(const run *r);
 
-/* The exit status that a result means. What is not supported is so by the device or the system, except while the file is read. */
+/* The exit status that a result means. What is not supported is so by the device or the system, except while the file
+ * is read. */
 int run_status(smoe_result result);
 
 #endif

@@ -36,7 +36,8 @@ static const char *find_stem(const char *path, size_t *size)
     return begin;
 }
 
-bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending, char path[RUN_PATH_SIZE])
+bool run_output_path(const run_options *options, const run_source *source, const char *given, const char *ending,
+                     char path[RUN_PATH_SIZE])
 {
     size_t size;
     const char *stem = find_stem(source->path, &size);
@@ -44,8 +45,8 @@ bool run_output_path(const run_options *options, const run_source *source, const
     if (source->layer != RUN_NONE)
         snprintf(layer, sizeof layer, ".%u", source->layer);
     const int length = run_source_count(options) == 1 ? snprintf(path, RUN_PATH_SIZE, "%s", given)
-                                                      : snprintf(path, RUN_PATH_SIZE, "%s/%.*s%s%s%s", given, (int)size, stem, layer,
-                                                                 ending, SUFFIX);
+                                                      : snprintf(path, RUN_PATH_SIZE, "%s/%.*s%s%s%s", given, (int)size,
+                                                                 stem, layer, ending, SUFFIX);
     if (length > 0 && length < RUN_PATH_SIZE)
         return true;
     program_say("smoe-run", "%s: the name of its output is longer than %d bytes", source->path, RUN_PATH_SIZE - 1);
@@ -73,8 +74,8 @@ static void read_checkpoint(program_files *files, const char *path)
     smoe_checkpoint_close(checkpoint);
 }
 
-static bool write_output(const run_options *options, program_files *files, uint32_t index, const char *option, const char *given,
-                         const char *ending)
+static bool write_output(const run_options *options, program_files *files, uint32_t index, const char *option,
+                         const char *given, const char *ending)
 {
     char path[RUN_PATH_SIZE];
     const run_source source = run_source_at(options, index);

@@ -77,10 +77,14 @@ int run_write_results(const run *r)
         smoe_tensor_type type;
         uint32_t first, width;
     } fields[] = {
-        {"report.gap", SMOE_TENSOR_FLOAT32, SMOE_REPORT_GAP, 1},       {"report.eps", SMOE_TENSOR_FLOAT32, SMOE_REPORT_EPS, 1},
-        {"report.order", SMOE_TENSOR_INT32, SMOE_REPORT_ORDER, 1},     {"report.active", SMOE_TENSOR_INT32, SMOE_REPORT_ACTIVE, 1},
-        {"report.flags", SMOE_TENSOR_INT32, SMOE_REPORT_FLAGS, 1},     {"report.group_gap", SMOE_TENSOR_FLOAT32, SMOE_REPORT_GROUP_GAP, 1},
-        {"report.groups", SMOE_TENSOR_INT32, SMOE_REPORT_GROUPS, 1},   {"report.ids", SMOE_TENSOR_INT32, SMOE_REPORT_IDS, most},
+        {"report.gap", SMOE_TENSOR_FLOAT32, SMOE_REPORT_GAP, 1},
+        {"report.eps", SMOE_TENSOR_FLOAT32, SMOE_REPORT_EPS, 1},
+        {"report.order", SMOE_TENSOR_INT32, SMOE_REPORT_ORDER, 1},
+        {"report.active", SMOE_TENSOR_INT32, SMOE_REPORT_ACTIVE, 1},
+        {"report.flags", SMOE_TENSOR_INT32, SMOE_REPORT_FLAGS, 1},
+        {"report.group_gap", SMOE_TENSOR_FLOAT32, SMOE_REPORT_GROUP_GAP, 1},
+        {"report.groups", SMOE_TENSOR_INT32, SMOE_REPORT_GROUPS, 1},
+        {"report.ids", SMOE_TENSOR_INT32, SMOE_REPORT_IDS, most},
         {"report.weights", SMOE_TENSOR_FLOAT32, SMOE_REPORT_WEIGHTS(most), most},
     };
     enum { FIELDS = sizeof fields / sizeof *fields };
@@ -94,8 +98,9 @@ int run_write_results(const run *r)
         words[i] = gather(r, fields[i].first, fields[i].width);
         have_memory = have_memory && words[i];
         const bool per_token = fields[i].first < SMOE_REPORT_IDS;
-        tensors[1 + i] = (smoe_tensor){fields[i].name, fields[i].type, per_token ? 1 : 2, {tokens, fields[i].width, 1, 1}, words[i],
-                                       tokens * fields[i].width * sizeof(uint32_t)};
+        tensors[1 + i] = (smoe_tensor){fields[i].name,    fields[i].type,
+                                       per_token ? 1 : 2, {tokens, fields[i].width, 1, 1},
+                                       words[i],          tokens * fields[i].width * sizeof(uint32_t)};
     }
     result_metadata metadata = {.pair_count = 0};
     describe_results(r, &metadata);
@@ -122,5 +127,6 @@ int run_write_layer(const run *r)
     const char *name;
     if (!begin_writing(&output, path, &name))
         return PROGRAM_FAILED;
-    return end_writing(&output, smoe_layer_file_write_layer(name, &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
+    return end_writing(&output,
+                       smoe_layer_file_write_layer(name, &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
 }
