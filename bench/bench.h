@@ -30,7 +30,7 @@ typedef struct bench_preset {
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
 
-/* What is not a linear router with softmax gates alone: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives
+/* What is more than a linear router with softmax gates: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives
  * `text`. */
 #define BENCH_ROUTING_SIZE 64
 const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE]);
@@ -69,7 +69,7 @@ uint64_t bench_router_count(const bench_preset *preset);
 /* Whether the preset's layer has a tensor of its plan. */
 bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor);
 
-/* False when the host has no memory. peer_data: for layers of --shape alone. */
+/* False when the host has no memory. peer_data: only for layers of --shape. */
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
 void bench_data_destroy(bench_data *data);
 

@@ -92,8 +92,7 @@ static bool explain(const bench *b, smoe_result result, char unsupported[BENCH_R
 }
 
 /* The layer that is measured and, with --totals, the same without them: a layer that has begun to count does not stop.
- * Likewise with
- * --mixed-precision, which is the plan's. */
+ * The same holds for --mixed-precision, which is the plan's. */
 static smoe_result create_layers(const bench *b, const smoe_plan_desc *plan, const smoe_host_weights *weights,
                                  smoe_device_layer **layer, smoe_device_layer **plain)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Of the tensors whose names in files begin so. */
+/* Bytes of the tensors whose names in files begin so. */
 static double tensor_bytes(const bench_preset *preset, const smoe_plan_desc *plan, const char *prefix)
 {
     smoe_layer_tensor tensor;

@@ -57,8 +57,7 @@ uvec2 narrow(vec4 v) {
 }
 #else
 // As the device rounds (to nearest on all that are known; Vulkan allows towards zero), but what rounds to 65536 or more
-// is infinite on
-// every device: one that rounds towards zero would make it 65504.
+// is infinite on every device: one that rounds towards zero would make it 65504.
 uvec2 narrow(vec4 v) {
     const vec4 size = abs(v);
     if (max(max(size.x, size.y), max(size.z, size.w)) >= 65520.0)

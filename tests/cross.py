@@ -7,7 +7,7 @@ WINDOWS = 'x86_64-w64-mingw32'
 # The other scripts compile for this system, read its files, or start programs in ways of their own.
 SCRIPTS = ('tests/cross/test_golden.py', 'tests/cross/test_programs.py', 'tests/symbols/test_symbols.py')
 LEFT_OUT = {
-    WINDOWS: {'tests/fuzz/test_files_posix.c': 'pipes, devices and limits that POSIX alone has'},
+    WINDOWS: {'tests/fuzz/test_files_posix.c': 'pipes, devices and limits that only POSIX has'},
 }
 ENVIRONMENT = {
     # Wine passes Vulkan on, but none of its layers: they are turned on beneath it, and tests/cross/run looks for their messages.

@@ -10,7 +10,7 @@ TESTED_BY = (
     TestedBy('src/base/system_clock.c', 'tests/embed/test_device_layer.c', 'times of forwards'),
     TestedBy('src/base/system_file.c', 'tests/fuzz/test_file_names.c', 'names that systems differ in'),
     TestedBy('src/base/system_loader.c', 'tests/embed/test_device.c', 'devices that the system\'s loader finds'),
-    TestedBy('src/base/text.c', 'tests/fuzz/test_json.c', 'UTF-8 good and bad; test_capability_file has control characters'),
+    TestedBy('src/base/text.c', 'tests/unit/test_base_text.c', 'control characters, UTF-8 good and bad, numbers'),
     TestedBy('src/base/volk_table.c', 'tests/symbols/test_own_volk.py', 'beside an app\'s own volk'),
     TestedBy('src/device/extensions.c', 'tests/embed/test_select.c', 'what is enabled on devices that list this or that'),
     TestedBy('src/device/forward.c', 'tests/embed/test_device_layer.c', 'forwards on host arrays'),

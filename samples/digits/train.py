@@ -120,7 +120,7 @@ def train(images, labels):
 
 
 def report(model, name, images, labels):
-    """Accuracy as it is, with hard routing, and without the MoE layer (x alone): what the layer is worth."""
+    """Accuracy as it is, with hard routing, and without the MoE layer (only x): what the layer is worth."""
     with torch.no_grad():
         logits, _, _, mask = model(images)
         hard = model(images, eps=torch.tensor(0.0))[0]
@@ -150,7 +150,7 @@ def expected(model, x):
 
 
 def write(name, tensors, metadata):
-    """A safetensors file whose bytes depend on its content alone; each tensor begins at a multiple of 8 bytes."""
+    """A safetensors file whose bytes depend only on its content; each tensor begins at a multiple of 8 bytes."""
     types = {'float32': 'F32', 'float64': 'F64', 'int32': 'I32', 'uint8': 'U8'}
     header, data = {'__metadata__': metadata}, b''
     for key, value in sorted(tensors.items(), key=lambda item: -item[1].itemsize):  # the wide types first: no gaps are allowed

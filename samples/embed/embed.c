@@ -71,8 +71,8 @@ static void create_device(struct app *app, VkPhysicalDeviceFeatures2 *features)
 {
     /* Devices on top of another API, as on macOS, show themselves to those who ask, and have an extension that must be
      * enabled. */
-    static const char *const enumeration = "VK_KHR_portability_enumeration", *const subset =
-                                                                                 "VK_KHR_portability_subset";
+    static const char *const enumeration = "VK_KHR_portability_enumeration";
+    static const char *const subset = "VK_KHR_portability_subset";
     const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                            .apiVersion = VK_API_VERSION_1_3};
     VkInstanceCreateInfo instance_info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,

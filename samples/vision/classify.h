@@ -30,7 +30,7 @@ typedef struct path_list {
 } path_list;
 
 /* All print why where they return false. */
-bool path_list_add(path_list *list, const char *folder, const char *name); /* folder NULL: the name alone */
+bool path_list_add(path_list *list, const char *folder, const char *name); /* folder NULL: only the name */
 /* The visible entries of a folder, sorted: its folders, or its files. */
 bool path_list_add_folder(path_list *list, const char *folder, bool folders);
 /* A folder's files that are pictures by their name or their first bytes, but for --out's and --report's. A line for

@@ -365,7 +365,7 @@ bool engine_plan_work(vision_engine *engine)
         add_attention(engine, &engine->blocks[i]);
         add_mlp(engine, i, &engine->blocks[i]);
     }
-    /* The head sees the class tokens alone, one row of each image. */
+    /* The head sees only the class tokens, one row of each image. */
     add_norm(engine, VISION_STAGE_HEAD, 1, model->tokens * model->width, &a->x, &engine->weights.norm, &a->class_rows);
     add_linear(engine, VISION_STAGE_HEAD, 1, &a->class_rows, &engine->weights.head, 0, NULL, &engine->logits);
     return create_sets(engine);

@@ -9,7 +9,6 @@
 
 typedef struct load {
     vision_model *model;
-    const smoe_log *log;
     char prefix[LOAD_NAME_SIZE];             /* what every name begins with, such as "model." */
     bool used[LOAD_MAX_TENSORS];             /* by index in the file */
     bool mixed, has_type;                    /* of the matrices */

@@ -13,15 +13,24 @@ bool load_is_expert_block(const load *l, uint32_t index)
     return load_has_prefix(l, gates) || load_has_prefix(l, experts);
 }
 
+/* The reader warns of tensors that it does not read. Here they are refused: load_end. */
+static void pass_errors(void *user, smoe_log_level level, const char *text)
+{
+    const smoe_log *log = *(const smoe_log *const *)user;
+    if (level == SMOE_LOG_ERROR)
+        log->message(log->user, level, text);
+}
+
 bool load_find_experts(load *l)
 {
+    const smoe_log errors = {pass_errors, &l->model->log};
     bool any = false;
     for (uint32_t i = 0; i < l->model->depth; i++)
         any = any || load_is_expert_block(l, i);
     l->expert_layer_count = VISION_MAX_DEPTH;
     if (!any)
         return l->expert_layer_count = 0, true;
-    return smoe_checkpoint_open(l->model->path, NULL, l->log, &l->model->checkpoint) == SMOE_SUCCESS &&
+    return smoe_checkpoint_open(l->model->path, NULL, &errors, &l->model->checkpoint) == SMOE_SUCCESS &&
            smoe_checkpoint_layers(l->model->checkpoint, &l->expert_layer_count, l->expert_layers) == SMOE_SUCCESS;
 }
 

@@ -13,7 +13,7 @@ static const char *text_of(const load *l, const char *key)
     return smoe_layer_file_metadata(l->model->file, key);
 }
 
-/* A plain decimal number at the start of the text; strtod alone would take "inf", "nan", blanks and hexadecimals
+/* A plain decimal number at the start of the text; strtod would also take "inf", "nan", blanks and hexadecimals
  * too. */
 static bool parse_number(const char *text, const char **end, double *out)
 {

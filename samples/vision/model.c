@@ -169,13 +169,13 @@ bool vision_model_open(vision_model *model, const char *path, const smoe_log *lo
 {
     memset(model, 0, sizeof *model);
     model->path = path;
+    model->log = log;
     if (smoe_layer_file_open(path, NULL, log, &model->file) != SMOE_SUCCESS)
         return false;
     load *l = calloc(1, sizeof *l);
     if (!l)
         return vision_fail("out of memory");
     l->model = model;
-    l->log = log;
     const bool loaded = load_model(l);
     free(l);
     return loaded;

@@ -60,10 +60,11 @@ typedef struct vision_model {
     double crop_pct;
     vision_interpolation interpolation;
     char *class_text, **classes; /* [class_count] names, or NULL */
+    const smoe_log *log;
 } vision_model;
 
 /* Reads a model. False after one line that names the tensor or the metadata key and the rule it broke; the model must
- * still be closed. */
+ * still be closed. The log lives as long as the model. */
 bool vision_model_open(vision_model *model, const char *path, const smoe_log *log);
 void vision_model_close(vision_model *model);
 

@@ -204,7 +204,7 @@ def metadata(model, name):
 
 
 def write(path, tensors, text):
-    """A safetensors file whose bytes depend on its content alone; the wide types first, so that each tensor is aligned."""
+    """A safetensors file whose bytes depend only on its content; the wide types first, so that each tensor is aligned."""
     types = {'float16': 'F16', 'float32': 'F32', 'float64': 'F64'}
     header, data = {'__metadata__': text}, b''
     for key, value in sorted(tensors.items(), key=lambda item: -item[1].itemsize):

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* Of the matrices: the engine has no bfloat16. */
+/* Types of the matrices: the engine has no bfloat16. */
 static const char *matrix_type(int index)
 {
     return index <= SMOE_TYPE_FLOAT16 ? smoe_type_short_name((smoe_type)index) : NULL;

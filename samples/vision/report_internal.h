@@ -40,7 +40,7 @@ void page_picture(page *p, const uint8_t *pixels, uint32_t size);
 
 #define REPORT_NEAR 0.01f /* a gap below this is counted as near a boundary */
 
-/* Of all pictures. */
+/* Sums over all pictures. */
 typedef struct routing_totals {
     /* extended: with extra experts; near: gap < REPORT_NEAR; tied: order > 0 */
     uint64_t tokens, active, extended, near, tied, nonfinite;

@@ -57,7 +57,7 @@ void page_put(page *p, const char *format, ...)
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
 
-/* The next character of UTF-8 text; U+FFFD, and one byte, for what is none (RFC 3629: shortest forms alone, no
+/* The next character of UTF-8 text; U+FFFD, and one byte, for what is none (RFC 3629: only shortest forms, no
  * surrogates). */
 static uint32_t next_character(const unsigned char **at)
 {

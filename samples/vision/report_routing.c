@@ -58,7 +58,7 @@ static void write_token(const routing *r, uint32_t token, const char *separator)
         page_put(r->page, "%sgap %.4g, order %u", separator, gap, record[SMOE_REPORT_ORDER]);
     page_put(r->page, ", extra %u", extra(r, token));
     if (record[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_CAPPED)
-        page_put(r->page, "%smore than %u experts tie: the best %u alone ran", separator, r->max_active, r->k);
+        page_put(r->page, "%smore than %u experts tie: only the best %u ran", separator, r->max_active, r->k);
     else if (band < (double)r->eps)
         page_put(r->page, "%sband %.4g in place of eps: at most %u experts run", separator, band, r->max_active);
 }

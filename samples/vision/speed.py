@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """GMoE-S/16 with random weights (224x224, 6 experts in blocks 8 and 10, cosine router, k = 1), for README.md's figures:
     python speed.py FILE            writes it, with one image and the float64 logits for smoe-classify --check
-    python speed.py FILE REPEATS    times PyTorch on it: float32, each expert on its own tokens alone, OMP_NUM_THREADS threads
+    python speed.py FILE REPEATS    times PyTorch on it: float32, each expert only on its own tokens, OMP_NUM_THREADS threads
 """
 import math
 import sys

@@ -33,7 +33,7 @@ float raw_score(uint token, uint expert) {
 }
 
 // Whether expert e with score s ranks before expert f with score t: larger first, equal scores by lower index (2.3).
-// Likewise groups.
+// The same for groups.
 bool ranks_before(float s, uint e, float t, uint f) {
     return s > t || (s == t && e < f);
 }

@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Source: the Unicode Standard, table 3-7 (well-formed UTF-8). */
@@ -48,4 +49,22 @@ bool smoe_text_clean(char *text, char replacement)
         text += wrong > 0 ? wrong : size;
     }
     return clean;
+}
+
+void smoe_number_clean(char *text)
+{
+    static const char plain[] = "+-0123456789abcdefghijklmnopqrstuvwxyz"; /* digits, "e", "inf" and "nan" */
+    char *out = text + strspn(text, plain);
+    if (!*out)
+        return;
+    const char *rest = out + strcspn(out, plain);
+    *out = '.';
+    memmove(out + 1, rest, strlen(rest) + 1);
+}
+
+const char *smoe_number_text(char text[SMOE_NUMBER_SIZE], int digits, double value)
+{
+    snprintf(text, SMOE_NUMBER_SIZE, "%.*g", digits, value);
+    smoe_number_clean(text);
+    return text;
 }

@@ -13,4 +13,12 @@ bool smoe_utf8_valid(const char *text);
  * stumble over the other. False where there was one. */
 bool smoe_text_clean(char *text, char replacement);
 
+/* A number with so many digits that count, as "%g" has it except that the decimal sign is a point: the process's
+ * locale, which belongs to the app, may have another, of several bytes (ps_AF). Gives the text. digits: 9 at most. */
+#define SMOE_NUMBER_SIZE 32
+const char *smoe_number_text(char text[SMOE_NUMBER_SIZE], int digits, double value);
+
+/* What smoe_number_text makes of text that printf has written. */
+void smoe_number_clean(char *text);
+
 #endif

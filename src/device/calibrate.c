@@ -5,6 +5,7 @@
  * bits of floats that are not negative order as the floats do. Nothing is kept but the counts: where the batch is more
  * than one chunk the second round routes it again, and gets the same bits (smoe_forward promises them). Memory is
  * bounded by one pass, whatever the batch. */
+#include "base/text.h"
 #include "layer_internal.h"
 
 #include <float.h>
@@ -122,7 +123,7 @@ static uint32_t find_digit(const calibration *c, uint64_t rank, uint64_t *below)
 }
 
 /* How many distances the budget allows: the most whose mean over the tokens, in double as the caller gets it, is at
- * most `extra`. The product alone may be one off by its rounding: 0.29 * 100 < 29. */
+ * most `extra`. The product may be one off by its rounding: 0.29 * 100 < 29. */
 static uint64_t allowed_count(const smoe_plan_desc *plan, uint32_t tokens, double extra)
 {
     const uint64_t all = (uint64_t)tokens * (plan->expert_count - plan->top_k);
@@ -209,9 +210,10 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
     smoe_result result = smoe_helper_check_tokens(layer, call, params, 1);
     if (result != SMOE_SUCCESS)
         return result;
+    char text[SMOE_NUMBER_SIZE];
     if (!(extra >= 0) || isinf(extra))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %g, must be finite and at least 0", call,
-                         extra);
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %s, must be finite and at least 0", call,
+                         smoe_number_text(text, 6, extra));
     smoe_plan_logits_offset(layer->plan, &pass_tokens);
     const uint32_t fewest = smoe_plan_get_desc(layer->plan)->min_tokens;
     if (pass_tokens < fewest && pass_tokens < params->token_count)

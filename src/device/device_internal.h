@@ -1,6 +1,6 @@
 /* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and
- * both may meet in one static link. Only src/base/host.c and volk_table.c of libsmoe are used here; the shared library
- * has hidden copies of them. */
+ * both may meet in one static link. Only src/base/host.c, text.c and volk_table.c of libsmoe are used here; the shared
+ * library has hidden copies of them. */
 #ifndef SMOE_DEVICE_INTERNAL_H
 #define SMOE_DEVICE_INTERNAL_H
 

@@ -7,7 +7,7 @@ static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uin
     device->table.vkCmdWriteTimestamp(device->command_buffer, stage, device->query_pool, query);
 }
 
-/* Records the forward, or for `route` its routing alone, so that what it writes can be read afterwards by the host and
+/* Records the forward, or for `route` only its routing, so that what it writes can be read afterwards by the host and
  * by copies. */
 static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
                           bool route, bool timed)

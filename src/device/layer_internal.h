@@ -24,7 +24,7 @@ struct smoe_device_layer {
     smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */
     bool has_totals;   /* they have been reset, and forwards add to them */
     bool has_run;      /* the last forward succeeded */
-    bool routed;       /* it was routing alone */
+    bool routed;       /* it was only routing */
     uint32_t x_tokens; /* its rows of x, which the device holds */
 };
 

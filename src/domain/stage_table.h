@@ -47,7 +47,7 @@ typedef struct smoe_step_row {
     uint32_t needs; /* SMOE_HAS_*, all of them */
     smoe_step_tiles tiles;
     /* The axes of what it reads and writes per row: D, H, E, S (the shared expert's hidden width), P (the projection's)
-     * or 1; 0: none. Of a matrix multiplication K and N. */
+     * or 1; 0: none. They are a matrix multiplication's K and N. */
     char depth, columns;
     const smoe_matmul_kernels *kernels; /* of a matrix multiplication, else NULL */
     size_t type; /* of its weights: the place in smoe_plan_desc; 0: float32 */

@@ -22,11 +22,8 @@ static void put(smoe_sink *out, const char *format, ...)
 
 static void put_real(smoe_sink *out, float value)
 {
-    char piece[PIECE_SIZE];
-    snprintf(piece, sizeof piece, "%.9g", (double)value);
-    for (char *c = piece; *c; c++) /* an app's locale may have a comma here */
-        *c = *c == ',' ? '.' : *c;
-    smoe_sink_text(out, piece);
+    char text[SMOE_NUMBER_SIZE];
+    smoe_sink_text(out, smoe_number_text(text, 9, (double)value));
 }
 
 static void put_capabilities(smoe_sink *out, uint32_t capabilities)

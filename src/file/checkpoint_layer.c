@@ -12,13 +12,14 @@ static smoe_result set_band(smoe_checkpoint_reading *r)
     if (!r->slots[SMOE_SLOT_BAND].there)
         return SMOE_SUCCESS;
     float eta;
+    char text[SMOE_NUMBER_SIZE];
     memcpy(&eta, r->out->memory + r->slots[SMOE_SLOT_BAND].offset, sizeof eta);
     const float eps = eta > 30.0f ? eta : (float)log1p(exp((double)eta));
     const smoe_forward_number *band = smoe_forward_number_find("eps");
     if (!smoe_forward_number_allows(band, eps))
         return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                              "layer %u: the band of its router is softplus(%g), but must be %s", r->layer, (double)eta,
-                              band->rule);
+                              "layer %u: the band of its router is softplus(%s), but must be %s", r->layer,
+                              smoe_number_text(text, 6, (double)eta), band->rule);
     r->out->params.eps = eps;
     return SMOE_SUCCESS;
 }

@@ -5,13 +5,12 @@
 
 #define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 1) /* and x */
 #define MAX_PAIRS (16 + SMOE_MAX_FORWARD_NUMBERS) /* describe_metadata has fewer than 16 others */
-#define VALUE_SIZE 24
 
 typedef struct layer_text {
     smoe_tensor tensors[MAX_TENSORS];
     uint32_t tensor_count;
     const char *metadata[2 * MAX_PAIRS];
-    char values[MAX_PAIRS][VALUE_SIZE];
+    char values[MAX_PAIRS][SMOE_NUMBER_SIZE];
     uint32_t pair_count;
 } layer_text;
 
@@ -35,17 +34,14 @@ static void add_text(layer_text *text, const char *key, const char *value)
 static void add_count(layer_text *text, const char *key, uint32_t value)
 {
     char *room = text->values[text->pair_count];
-    snprintf(room, VALUE_SIZE, "%u", value);
+    snprintf(room, SMOE_NUMBER_SIZE, "%u", value);
     add_text(text, key, room);
 }
 
 static void add_number(layer_text *text, const char *key, float value)
 {
     char *room = text->values[text->pair_count];
-    snprintf(room, VALUE_SIZE, "%.9g", (double)value);
-    for (char *c = room; *c; c++) /* an app's locale may have a comma here */
-        *c = *c == ',' ? '.' : *c;
-    add_text(text, key, room);
+    add_text(text, key, smoe_number_text(room, 9, (double)value));
 }
 
 static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const smoe_host_weights *weights)

@@ -1,15 +1,17 @@
 #include "base/arithmetic.h"
+#include "base/text.h"
 #include "recording.h"
 
 static smoe_result check_numbers(const smoe_plan *plan, const smoe_forward_params *params)
 {
     const smoe_forward_number *number;
+    char text[SMOE_NUMBER_SIZE];
     for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++) {
         const float value = smoe_forward_number_value(number, params);
         const bool used = !number->groups || plan->shape.group_count > 0;
         if (used && !smoe_forward_number_allows(number, value))
-            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %g, must be %s",
-                             number->name, (double)value, number->rule);
+            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %s, must be %s",
+                             number->name, smoe_number_text(text, 6, (double)value), number->rule);
     }
     return SMOE_SUCCESS;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The exit statuses of every program. Of several files the largest counts. */
+/* The exit statuses of every program. The largest of several files counts. */
 enum {
     PROGRAM_OK = 0,
     /* the run failed: no device, or a lost one; a check, or validation; an output that could not be written */
@@ -80,8 +80,8 @@ struct program_option {
 #define PROGRAM_NAME(structure, member, names_)                                                                        \
     PROGRAM_INTO(int, PROGRAM_KIND_NAME, structure, member), .names = (names_)
 #define PROGRAM_SET(structure, member, names_)                                                                         \
-    PROGRAM_INTO(bool, PROGRAM_KIND_SET, structure, member[0]), .names = (names_),                                     \
-                                                                .most = sizeof(((structure *)0)->member)
+    PROGRAM_INTO(bool, PROGRAM_KIND_SET, structure, member[0]),                                                        \
+        .names = (names_), .most = sizeof(((structure *)0)->member)
 #define PROGRAM_ARGUMENT(structure, member) PROGRAM_INTO(uint32_t, PROGRAM_KIND_ARGUMENT, structure, member)
 #define PROGRAM_OTHER(set_) .kind = PROGRAM_KIND_OTHER, .set = (set_)
 #define PROGRAM_HEADING(about_) {.about = (about_), .kind = PROGRAM_KIND_HEADING}

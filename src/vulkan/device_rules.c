@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
+#include "base/text.h"
 #include "device_info.h"
 
 /* The floor: what every kernel may assume. 8 storage buffers per stage is WebGPU's floor as well, so no device in use
@@ -78,8 +79,10 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
             return BREAKS("matrix_shapes: %ux%ux%u, each must be at least 1", shape->rows, shape->columns,
                           shape->depth);
     }
+    char text[SMOE_NUMBER_SIZE];
     if (!isfinite(info->timestamp_period) || info->timestamp_period < 0)
-        return BREAKS("timestamp_period: %g, must be finite and not negative", (double)info->timestamp_period);
+        return BREAKS("timestamp_period: %s, must be finite and not negative",
+                      smoe_number_text(text, 6, (double)info->timestamp_period));
     return true;
 }
 

@@ -20,17 +20,17 @@ static const VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .vulkanMemoryModel = VK_TRUE, \
     .vulkanMemoryModelDeviceScope = VK_TRUE
 #define FLOAT16 .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES, .shaderFloat16 = VK_TRUE
-#define SIZE_CONTROL                                                                                          \
+#define SIZE_CONTROL                                                                                           \
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, .subgroupSizeControl = VK_TRUE, \
     .computeFullSubgroups = VK_TRUE
 #define FEATURES .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2
 
 /* One chain for each set of capabilities that want features. [0]: matrices of float16, [1]: of bfloat16 too. */
 static const VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix[] = {{MATRIX}, {MATRIX, NEXT(bfloat16)}};
-static const VkPhysicalDeviceVulkanMemoryModelFeatures memory_model[] = {{MEMORY_MODEL, NEXT(matrix[0])},
-                                                                         {MEMORY_MODEL, NEXT(matrix[1])}};
-static const VkPhysicalDeviceShaderFloat16Int8Features float16[] = {{FLOAT16, NEXT(memory_model[0])},
-                                                                    {FLOAT16, NEXT(memory_model[1])}};
+static const VkPhysicalDeviceVulkanMemoryModelFeatures memory_model[] = {
+    {MEMORY_MODEL, NEXT(matrix[0])}, {MEMORY_MODEL, NEXT(matrix[1])}};
+static const VkPhysicalDeviceShaderFloat16Int8Features float16[] = {
+    {FLOAT16, NEXT(memory_model[0])}, {FLOAT16, NEXT(memory_model[1])}};
 /* [0]: no matrices, [1], [2]: those above. */
 static const VkPhysicalDeviceSubgroupSizeControlFeatures size_control[] = {
     {SIZE_CONTROL}, {SIZE_CONTROL, NEXT(float16[0])}, {SIZE_CONTROL, NEXT(float16[1])}};

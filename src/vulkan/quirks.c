@@ -26,7 +26,7 @@ static const smoe_quirk_row rows[] = {
                .masked_capabilities = SUBGROUP_OPERATIONS | COOPERATIVE_MATRICES},
      .driver_id = VK_DRIVER_ID_QUALCOMM_PROPRIETARY,
      ANY_VERSION},
-    /* The same multiplication under turnip 26.1.2: wrong on Adreno 640 alone, right on 830 and 840. */
+    /* The same multiplication under turnip 26.1.2: wrong only on Adreno 640, right on 830 and 840. */
     {.quirk = {.name = "turnip_a640_subgroups",
                .text = "turnip on Adreno 640: a matrix multiplication by subgroup shuffles gives wrong results",
                .source = "github.com/Tencent/ncnn/issues/6778",

@@ -1,5 +1,5 @@
-/* Named defects of drivers, and what smoe does without because of them. Vendor and driver ids appear here and in the
- * tuning table alone. A defect that smoe's kernels avoid on every device is no quirk: CONTRIBUTING.md lists those. */
+/* Named defects of drivers, and what smoe does without because of them. Vendor and driver ids appear only here and
+ * in the tuning table. A defect that smoe's kernels avoid on every device is no quirk: CONTRIBUTING.md lists those. */
 #ifndef SMOE_VULKAN_QUIRKS_H
 #define SMOE_VULKAN_QUIRKS_H
 

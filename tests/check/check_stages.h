@@ -31,7 +31,7 @@ typedef struct stage_run {
 /* Runs the case; false after printing what failed. Destroy it in any case, before the keeper's next plan. The totals
  * begin at zero. */
 bool stage_run_create(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data);
-/* The first half of it: everything made, nothing run. The second: one more forward, or the routing alone. */
+/* The first half of it: everything made, nothing run. The second: one more forward, or only the routing. */
 bool stage_run_prepare(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const case_data *data);
 bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *params, bool routing_alone);
 void stage_run_destroy(stage_run *run, test_gpu *gpu);

@@ -159,7 +159,7 @@ static void expect_forward(uint32_t passes, const parts *has)
     assert_true(is_between_shaders(&seen.commands[at])); /* for whoever reads y */
 }
 
-/* Records forwards of one plan, and the routing alone, with totals and without. Nothing is run: only the commands
+/* Records forwards of one plan, and of only the routing, with totals and without. Nothing is run: only the commands
  * matter here. */
 static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_desc *desc, const uint32_t *tokens,
                         size_t count)

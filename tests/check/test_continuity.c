@@ -207,7 +207,7 @@ static void test_capped(void **state)
     .tokens = FINEST + 1, .d_model = D_MODEL, .d_hidden = 16, .expert_count = 12, .activation = SMOE_ACTIVATION_GELU,  \
     .biases = BIAS_ALL, .group_count = 4, .top_groups = 1, .top_k = 2, .a = 2, .b = 2
 
-/* Hard, and with a band of the experts alone: both jump where groups tie. */
+/* Hard, and with only a band of the experts: both jump where groups tie. */
 static void test_groups_hard(void **state)
 {
     layer_case shape = {.name = "groups, hard", GROUP_SHAPE};

@@ -115,7 +115,7 @@ static void test_router(void **state)
         }
 }
 
-/* Two scores of one group that float32 holds, but not their sum. Of two groups they are two large scores. */
+/* Two scores of one group that float32 holds, but not their sum. In two groups they are two large scores. */
 static void test_group_score(void **state)
 {
     const test_device *device = *state;

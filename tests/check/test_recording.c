@@ -160,7 +160,7 @@ static void test_fewer_tokens(void **state)
     }
 }
 
-/* Timestamps of a forward, or of the routing alone: none before the one ahead of it. */
+/* Timestamps of a forward, or of only the routing: none before the one ahead of it. */
 static void time_recording(recording *r, bool routing_alone)
 {
     const VkDevice vulkan = r->gpu.handles.device;

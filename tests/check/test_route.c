@@ -1,4 +1,4 @@
-/* The routing alone, the scores that it may leave behind, and weights that float32 nearly loses. */
+/* Only the routing, the scores that it may leave behind, and weights that float32 nearly loses. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static const layer_case shapes[] = {
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
-/* What a forward left that the routing alone must leave too. */
+/* What a forward left that only the routing must leave too. */
 typedef struct left {
     size_t logits_size;
     void *y, *report, *logits, *totals;
@@ -195,7 +195,7 @@ static void test_route(void **state)
     test_gpu_close(&gpu);
 }
 
-/* Without y the helper library routes alone too. */
+/* Without y the helper library only routes, too. */
 static void test_helper(void **state)
 {
     const test_device *device = *state;

@@ -135,7 +135,7 @@ static const uint32_t *totals_words(const stage_run *run)
     return (const uint32_t *)(const void *)run->totals.data;
 }
 
-/* Two forwards with different params, fewer tokens in the second, and the routing alone. Returns what they add up
+/* Two forwards with different params, fewer tokens in the second, and only the routing. Returns what they add up
  * to. */
 static uint64_t *run_some(stage_run *run, test_gpu *gpu)
 {

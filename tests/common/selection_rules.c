@@ -300,15 +300,17 @@ static const char *broken_use(const smoe_shape *shape, const smoe_selection *s)
     uint32_t at[SMOE_STEP_COUNT];
     for (uint32_t step = 1, tokens = smoe_max_u32(desc->min_tokens, 1); tokens <= desc->max_tokens; tokens += step) {
         smoe_selection_regimes(s, desc, tokens, at);
-        RULE("regimes: one height of tile for the experts", at[SMOE_STEP_SORT] == at[SMOE_STEP_EXPERT_UP] &&
-                                                                at[SMOE_STEP_SORT] == at[SMOE_STEP_EXPERT_DOWN]);
+        const uint32_t sort = at[SMOE_STEP_SORT];
+        RULE("regimes: one height of tile for the experts",
+             sort == at[SMOE_STEP_EXPERT_UP] && sort == at[SMOE_STEP_EXPERT_DOWN]);
         for (smoe_step k = 0; k < SMOE_STEP_COUNT; k++) {
+            const bool grouped = shape->group_count > 0;
             const bool here = k == SMOE_STEP_ROUTE_PROJECT || k == SMOE_STEP_ROUTE_LOGITS_COSINE ? cosine
                               : k == SMOE_STEP_ROUTE_LOGITS                                      ? !cosine
-                              : k == SMOE_STEP_ROUTE_GROUP                             ? shape->group_count > 0
-                              : k == SMOE_STEP_SHARED_GATE                             ? desc->shared_gate
-                              : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN ? shared
-                                                                                       : true;
+                              : k == SMOE_STEP_ROUTE_GROUP                                       ? grouped
+                              : k == SMOE_STEP_SHARED_GATE                                       ? desc->shared_gate
+                              : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN           ? shared
+                                                                                                 : true;
             RULE("used: what the shape has, and where its tokens lead", here ? is_used(s, k, at[k]) : s->used[k] == 0);
         }
         step = smoe_max_u32(tokens / 8, 1);

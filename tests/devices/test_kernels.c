@@ -150,7 +150,7 @@ static void test_shared_array_lengths(void **state)
         }
         free(m.defined);
     }
-    assert_true(shared > 10); /* sort, totals, route_group and route_select_rank alone have more */
+    assert_true(shared > 10); /* sort, totals, route_group and route_select_rank have more between them */
 }
 
 int main(void)

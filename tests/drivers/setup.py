@@ -2,7 +2,7 @@
 """Sets up Vulkan drivers of many vendors for machines without their GPUs, from Debian's packages; README.md says what comes out.
 
     tests/drivers/setup.py [FOLDER]            build/drivers, unless FOLDER is given
-    tests/drivers/setup.py --arm64 [FOLDER]    also panvk for Mali, which Debian has for arm64 alone: runs under qemu-user
+    tests/drivers/setup.py --arm64 [FOLDER]    also panvk for Mali, which Debian has only for arm64: runs under qemu-user
 
 Nothing is installed. What is there already is left alone, so a second run takes no time; a part that failed leaves nothing half-made
 behind. The versions are those that TABLE.md was made with; --any-version takes what the mirror has. SMOE_DEBIAN_MIRROR names another

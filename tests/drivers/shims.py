@@ -1,5 +1,5 @@
 """DRM shims: libraries that a Vulkan driver is started under, and that answer for a GPU which is not there. Mesa has them, Debian does
-not build them; they are made here from Debian's source package of Mesa with the C compiler alone. A driver under a shim compiles
+not build them; they are made here from Debian's source package of Mesa with only the C compiler. A driver under a shim compiles
 shaders as on the real device; work that is submitted to it never runs.
 
 The shims are of Mesa 25.0 and serve drivers of Mesa 26.1, whose source package the mirrors no longer have. SOURCE_EDITS is what 26.1 asks

@@ -147,7 +147,7 @@ static void test_logits(void **state)
 }
 
 /* Every router, gate and group through host arrays, with its totals: none before the first reset, then those of every
- * forward, with and without a report, of routing alone and of repeats, but not of calibration. */
+ * forward, with and without a report, of only routing and of repeats, but not of calibration. */
 static void check_totals(layer_fixture *fixture, const test_problem *problem)
 {
     smoe_device_layer *layer = NULL;

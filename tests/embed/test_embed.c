@@ -91,7 +91,7 @@ static void test_everything_enabled(void **state)
     run_on_device(*state, APP_EVERYTHING_ENABLED, SMOE_CAPABILITY_ALL, 0);
 }
 
-/* Totals that the app clears, and reads when its work is done: a forward and a routing alone, one after another on one
+/* Totals that the app clears, and reads when its work is done: a forward and only a routing, one after another on one
  * command buffer, of which the second leaves y alone. */
 static void run_with_totals(embed_fixture *fixture, const test_problem *problem, app_features features)
 {

@@ -119,7 +119,7 @@ static smoe_result read_logits(shared *all, bool *out_null)
     return result;
 }
 
-/* Routing alone, with its scores. */
+/* Only routing, with its scores. */
 static smoe_result route_device_layer(shared *all, bool *out_null)
 {
     smoe_forward_params params = all->problem->params;
@@ -131,7 +131,7 @@ static smoe_result route_device_layer(shared *all, bool *out_null)
     return result == SMOE_SUCCESS ? smoe_device_layer_logits(all->layer, scores) : result;
 }
 
-/* Totals from nothing to numbers, over a forward and a routing alone. */
+/* Totals from nothing to numbers, over a forward and over only a routing. */
 static smoe_result count_device_layer(shared *all, bool *out_null)
 {
     float y[PROBLEM_ROWS];

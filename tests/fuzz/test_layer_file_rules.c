@@ -21,10 +21,10 @@ static bool layer_gives(test_record *record, const char *path, smoe_result expec
     if (result == SMOE_SUCCESS)
         result = smoe_layer_file_layer(file, NULL, NULL, NULL);
     smoe_layer_file_close(file);
-    const bool right = result == expected && (expected == SMOE_SUCCESS ? test_record_problem_count(record) == 0
-                                                                       : test_record_problem_count(record) == 1 &&
-                                                                             test_record_has_problem(record, text) &&
-                                                                             test_record_has_problem(record, path));
+    const bool told = test_record_problem_count(record) == 1 && test_record_has_problem(record, text) &&
+                      test_record_has_problem(record, path);
+    const bool right =
+        result == expected && (expected == SMOE_SUCCESS ? test_record_problem_count(record) == 0 : told);
     if (!right) {
         printf("%s: got %d, want %d and one line with the path and \"%s\"; log:\n", what, (int)result, (int)expected,
                text);
@@ -141,10 +141,8 @@ typedef struct change {
 } change;
 
 #define META(key, value, result, text) {key, value, NULL, SMOE_TENSOR_FLOAT32, 0, {1, 1, 1}, false, result, text}
-#define TENSOR(gated, name, type, rank, n0, n1, n2, result, text)                                                      \
-    {                                                                                                                  \
-        NULL, NULL, name, type, rank, {n0, n1, n2}, gated, result, text                                                \
-    }
+#define TENSOR(gated, name, type, rank, n0, n1, n2, result, text) \
+    {NULL, NULL, name, type, rank, {n0, n1, n2}, gated, result, text}
 #define F32 SMOE_TENSOR_FLOAT32
 #define OK SMOE_SUCCESS
 #define BAD SMOE_ERROR_FILE

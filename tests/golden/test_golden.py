@@ -187,7 +187,7 @@ def overrides():
 
 
 def check_catches():
-    """One expected value moved by a little more than is allowed fails its row, and its row alone."""
+    """One expected value moved by a little more than is allowed fails its row, and no other."""
     tensors, metadata = golden('smooth_capped')
     moved_in = {}  # path: the quantity
 

@@ -117,6 +117,11 @@ def library_does_not_end_the_program():
                    'only in %s*.c, which keeps it as the system has set it' % SYSTEM))
 
 
+def numbers_know_no_locale():
+    report(matches((path for path in library_files('.c', '.h') if not path.startswith('src/base/text.')),
+                   r'%[-+#0-9.*]*l?[aefgAEFG]|\b(strto[df]|atof)\(', 'follows the locale, which is the app\'s: smoe_number_text'))
+
+
 def results_are_compared():
     report(matches(library_files('.c', '.h'), r'\b(if|while) \(!?result(\)| \|\|| &&)|[( ]!result\b|\bresult \?[ :]',
                    'compare with SMOE_SUCCESS'))
@@ -147,5 +152,5 @@ def shaders_name_enumerators():
 
 
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_has_one_room,
-         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program, results_are_compared,
-         files_are_tested_by_name, shaders_have_a_file_of_their_name, shaders_name_enumerators])
+         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program, numbers_know_no_locale,
+         results_are_compared, files_are_tested_by_name, shaders_have_a_file_of_their_name, shaders_name_enumerators])

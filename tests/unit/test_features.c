@@ -16,7 +16,7 @@ static void test_capability_features(void **state)
     for (uint32_t capabilities = 0; capabilities <= SMOE_CAPABILITY_ALL; capabilities++) {
         const VkPhysicalDeviceFeatures2 *chain = smoe_capability_features(capabilities);
         uint32_t wanted = capabilities & (SIZE | HALF | BFLOAT), links = 0;
-        if (!(capabilities & HALF)) /* bfloat16 comes with float16 alone */
+        if (!(capabilities & HALF)) /* bfloat16 comes only with float16 */
             wanted &= ~(uint32_t)BFLOAT;
         assert_int_equal(chain->sType, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2);
         assert_int_equal(smoe_features_capabilities(chain), wanted);

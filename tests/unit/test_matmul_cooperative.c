@@ -107,10 +107,11 @@ static void test_configurations(void **state)
                 if (rule)
                     fail_msg("rule \"%s\": %s, %u lanes, tile of %u rows, %s, gated %d", rule, info.name,
                              info.subgroup_size_min, tile->rows, up ? "up" : "down", gated);
-                assert_int_equal(config.kernel, type == SMOE_TYPE_FLOAT16 ? (up ? SMOE_KERNEL_expert_up_cooperative
-                                                                                : SMOE_KERNEL_expert_down_cooperative)
-                                                : up                      ? SMOE_KERNEL_expert_up_cooperative_bfloat16
-                                                     : SMOE_KERNEL_expert_down_cooperative_bfloat16);
+                const smoe_kernel float16 =
+                    up ? SMOE_KERNEL_expert_up_cooperative : SMOE_KERNEL_expert_down_cooperative;
+                const smoe_kernel bfloat16 =
+                    up ? SMOE_KERNEL_expert_up_cooperative_bfloat16 : SMOE_KERNEL_expert_down_cooperative_bfloat16;
+                assert_int_equal(config.kernel, type == SMOE_TYPE_FLOAT16 ? float16 : bfloat16);
                 /* sort has one height */
                 assert_int_equal(config.tile_rows, smoe_matmul_config(&info, tile, &other).tile_rows);
                 checked++;

@@ -130,7 +130,7 @@ static void test_none(void **state)
     assert_int_equal(fake.queries, 0);
 }
 
-/* smoe's bfloat16 comes with float16 alone, and float16 without bfloat16. */
+/* smoe's bfloat16 comes only with float16, and float16 without bfloat16. */
 static void test_one_type_alone(void **state)
 {
     (void)state;

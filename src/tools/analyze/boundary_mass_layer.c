@@ -185,7 +185,7 @@ int layers_boundary_mass(analyze *a)
     float *gaps = NULL;
     if (status == PROGRAM_OK) {
         layers_put(a, &source);
-        source.plan.max_active = source.plan.top_k; /* routing alone: the less a record holds the better */
+        source.plan.max_active = source.plan.top_k; /* only routing: the less a record holds the better */
         source.params.max_active = 0;
         const smoe_result result = smoe_device_layer_create(a->device, &source.plan, &source.weights, &layer);
         if (result != SMOE_SUCCESS)

@@ -4,7 +4,7 @@
 
 #include "path.h"
 
-/* hard; eps alone, with groups only; eps, and with groups group_eps */
+/* hard; only eps, with groups only; eps, and with groups group_eps */
 enum { CONTINUITY_HARD, CONTINUITY_EPS_ONLY, CONTINUITY_SMOOTH, CONTINUITY_MODES, CONTINUITY_MAX_LEVELS = 18 };
 
 typedef struct continuity {

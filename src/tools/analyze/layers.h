@@ -59,10 +59,9 @@ double layers_norm(const float *p, uint32_t width);
 
 /* The straight line P(gap <= w) = slope w through 0, from gaps.
  * Below w* the gaps are, if the mass is linear there, uniform in (0, w*]: w* is the largest of the sample's quantiles
- * 1/2, 1/2 2^(-1/4),
- * ... for which a Kolmogorov-Smirnov test does not refuse that at the level 10 % (asymptotic, sqrt(n) D < 1.2238), with
- * 20 gaps at least. slope = P(gap <= w*) / w*, its error the binomial one; power: the a of P ~ w^a, most likely one n /
- * sum ln(w* / gap), its error a / sqrt(n). */
+ * 1/2, 1/2 2^(-1/4), ... for which a Kolmogorov-Smirnov test does not refuse that at the level 10 % (asymptotic,
+ * sqrt(n) D < 1.2238), with 20 gaps at least. slope = P(gap <= w*) / w*, its error the binomial one; power: the a of P
+ * ~ w^a, most likely one n / sum ln(w* / gap), its error a / sqrt(n). */
 typedef struct layers_mass {
     double to;        /* w* */
     uint32_t below;   /* gaps <= w* */

@@ -1,6 +1,6 @@
 // Random numbers by counter: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC
 // 2011).
-// Integers alone, so that every driver gives the same words; philox.c has the same for the host.
+// Only integers, so that every driver gives the same words; philox.c has the same for the host.
 // A simulation's counter is (sample low, sample high, block within the sample, stream), its key the seed: no two blocks
 // are ever equal.
 

@@ -85,7 +85,7 @@ def paths(result):
     left.fill_between(hits['t_unit'], hits['lower'], [min(1, value) for value in hits['upper']], color=GREY, alpha=0.15, linewidth=0)
     left.plot(hits['t_unit'], hits['upper'], **THEORY, label='union bound')
     left.plot(hits['t_unit'], hits['hit'], color=BLUE, label='measured')
-    left.plot(hits['t_unit'], hits['lower'], color=GREY, linestyle=':', linewidth=1.8, label='nearest face alone')
+    left.plot(hits['t_unit'], hits['lower'], color=GREY, linestyle=':', linewidth=1.8, label='nearest face only')
     left.set(xlabel='time t, in units of $(d/σ)^2$', ylabel='P(switched by t)', ylim=(0, 1.02), title='When a path first switches')
     left.legend(loc='lower right')
     used = [(h, s, e) for h, s, e in zip(orders['step'], orders['share_2_up'], orders['error']) if s > 0]
@@ -162,14 +162,14 @@ def continuity(result):
     groups = 'eps_only' in steps
     left.plot(arrays['position'], arrays['y_hard'], color=RED, label='hard', linewidth=1.4)
     if groups:
-        left.plot(arrays['position'], arrays['y_eps_only'], color=ORANGE, label='ε alone', linewidth=1.4)
+        left.plot(arrays['position'], arrays['y_eps_only'], color=ORANGE, label='ε only', linewidth=1.4)
     left.plot(arrays['position'], arrays['y_smooth'], color=BLUE, label='ε and group ε' if groups else 'smooth')
     left.set(xlabel='distance from the boundary, |x|', ylabel='output coordinate %d' % result['values']['coordinate'],
              title='One output along a line:\n%s tie at 0' % result['texts']['boundary'])
     left.legend(loc='best')
     right.loglog(steps['input_step'], steps['hard'], 'o-', color=RED, label='hard')
     if groups:
-        right.loglog(steps['input_step'], steps['eps_only'], 's-', color=ORANGE, label='ε alone')
+        right.loglog(steps['input_step'], steps['eps_only'], 's-', color=ORANGE, label='ε only')
     right.loglog(steps['input_step'], steps['smooth'], '^-', color=BLUE, label='ε and group ε' if groups else 'smooth')
     right.axhline(result['comparisons']['jump']['predicted'], color=GREY, linestyle=':', linewidth=1.8, label='theory: jump J')
     bound = [(h, b) for h, b in zip(steps['input_step'], steps['bound']) if b == b]

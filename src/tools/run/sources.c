@@ -44,9 +44,10 @@ bool run_output_path(const run_options *options, const run_source *source, const
     char layer[16] = "";
     if (source->layer != RUN_NONE)
         snprintf(layer, sizeof layer, ".%u", source->layer);
-    const int length = run_source_count(options) == 1 ? snprintf(path, RUN_PATH_SIZE, "%s", given)
-                                                      : snprintf(path, RUN_PATH_SIZE, "%s/%.*s%s%s%s", given, (int)size,
-                                                                 stem, layer, ending, SUFFIX);
+    const int length =
+        run_source_count(options) == 1
+            ? snprintf(path, RUN_PATH_SIZE, "%s", given)
+            : snprintf(path, RUN_PATH_SIZE, "%s/%.*s%s%s%s", given, (int)size, stem, layer, ending, SUFFIX);
     if (length > 0 && length < RUN_PATH_SIZE)
         return true;
     program_say("smoe-run", "%s: the name of its output is longer than %d bytes", source->path, RUN_PATH_SIZE - 1);

@@ -20,8 +20,8 @@ static void print_times(const char *name, double *values, uint32_t count)
     program_printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
 }
 
-/* The rows: of each stage that the layer has, of the device and of the host. A device without timestamps has the host's
- * alone. */
+/* The rows: of each stage that the layer has, of the device and of the host. A device without timestamps has only the
+ * host's. */
 static void print_table(const run *r, const smoe_timings *timings, double *values)
 {
     const uint32_t count = r->options->repeat;
