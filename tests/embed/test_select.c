@@ -380,7 +380,7 @@ static void test_no_lanes(void **state)
 /* An installed driver whose GPU is not there is no error, and no message but at the creation of a device. */
 static void test_no_gpu(void **state)
 {
-    static const fake_device none[] = {{NULL}};
+    static const fake_device none[] = {{.name = NULL}};
     const smoe_log log = test_record_log(&record);
     smoe_device_info info;
     uint32_t count = 1;
@@ -400,7 +400,7 @@ static void test_names(void **state)
     static const fake_device devices[] = {
         {"Evil \"GPU\" \\ \374\033[31m\n<b> \303\251\302\205", VK_PHYSICAL_DEVICE_TYPE_CPU, VK_API_VERSION_1_2,
          .storage_buffers = 64},
-        {NULL},
+        {.name = NULL},
     };
     smoe_device_info info;
     uint32_t count = 1;
