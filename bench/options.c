@@ -108,6 +108,12 @@ static bool refuse(const char *option, const char *rule)
     return program_refuse(&description, option, NULL, rule);
 }
 
+/* --mixed-precision leaves weights as they are that matrix units do not take. */
+static bool may_be_mixed(const bench_options *options, int type)
+{
+    return !options->mixed_precision || smoe_type_precision((smoe_type)type) != SMOE_PRECISION_FLOAT32;
+}
+
 /* What the options must be together, and what follows where they say nothing. */
 static bool complete(bench_options *options)
 {
@@ -130,10 +136,10 @@ static bool complete(bench_options *options)
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
         any_type = any_type || options->weights[type];
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
-        options->weights[type] =
-            options->weights[type] || (!any_type && !(options->mixed_precision && type == SMOE_TYPE_FLOAT32));
-    if (options->mixed_precision && options->weights[SMOE_TYPE_FLOAT32])
-        return refuse("--mixed-precision", "is for 16-bit weights: --weights f16 or bf16");
+        options->weights[type] = options->weights[type] || (!any_type && may_be_mixed(options, type));
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++)
+        if (options->weights[type] && !may_be_mixed(options, type))
+            return refuse("--mixed-precision", "is for 16-bit weights: --weights f16 or bf16");
     if (options->mixed_precision && options->totals)
         return refuse("--mixed-precision", "excludes --totals: one thing is timed with and without");
     for (size_t i = 0; i < bench_preset_count + 1; i++) {

@@ -79,9 +79,17 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
             add_number(text, number->name, smoe_forward_number_value(number, params));
 }
 
-/* Matrices that share a type of the plan have one dtype in a file. */
+/* A file has a dtype for every type, and one for matrices that share a type of the plan. */
 static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
+    smoe_layer_tensor tensor;
+    smoe_tensor_type dtype;
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++) {
+        const smoe_host_weight array = smoe_host_weights_get(weights, &tensor);
+        if (array.data && !smoe_file_tensor_type(array.type, &dtype))
+            return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "weights.%s: a file has no type for %s", tensor.name,
+                                  smoe_type_name(array.type));
+    }
     const smoe_host_weight pairs[][2] = {{weights->w1, weights->w3}, {weights->shared_w1, weights->shared_w3}};
     for (int i = 0; i < 2; i++)
         if (plan->gated && pairs[i][0].data && pairs[i][1].data && pairs[i][0].type != pairs[i][1].type)

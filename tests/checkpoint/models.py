@@ -273,6 +273,10 @@ class GraniteShared(Granite):
         return self.halves(t['shared_mlp.input_linear.weight'], t['shared_mlp.output_linear.weight'], x)
 
 
+class GraniteHybrid(GraniteShared):
+    model_type = 'granitemoehybrid'
+
+
 class GptOss(Model):
     model_type = 'gpt_oss'
     big = ('mlp.experts.gate_up_proj', 'mlp.experts.gate_up_proj_bias')  # else nothing reaches the clamps
@@ -382,8 +386,14 @@ class TutelSmooth(Tutel):
         return mixed({e: value / total for e, value in raw.items()}, lambda e: self.run_expert(t, e, x)), min(near, gap(logits, self.K))
 
 
-MODELS = [Mixtral, Qwen3, Qwen3NoNorm, Olmoe, Qwen2, DeepseekV3, Glm4, Granite, GraniteShared, GptOss, Tutel, TutelTop1, TutelCosine,
-          TutelSmooth]
+def every_model(base=Model):
+    """The classes of models, those that others derive from first."""
+    for kind in base.__subclasses__():
+        yield kind
+        yield from every_model(kind)
+
+
+MODELS = list(every_model())
 
 
 # ---- files

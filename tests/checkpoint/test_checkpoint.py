@@ -1,6 +1,7 @@
 """smoe-run --checkpoint: every format, single files and shards, in every type, against the models' definitions; and what it refuses."""
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -401,6 +402,13 @@ def tensors():
         layer_refused(folder, endings[0] + ' is there: quantised')
 
 
+def every_format():
+    """Each format of the table has a class here."""
+    with open('src/file/checkpoint_table.c', encoding='utf-8') as file:
+        formats = re.findall(r'^    \{"(\w+)", ', file.read(), re.MULTILINE)
+    assert len(formats) >= 10 and set(formats) == {kind.model_type for kind in MODELS}, formats
+
+
 def promised_parts():
     """What the format or config.json promises is there; what stands there and is not read is told by name."""
     model = models.DeepseekV3()
@@ -533,4 +541,4 @@ FORMATS = [('%s, %s, %s' % (kind.__name__, dtype, 'one file' if shards == 1 else
             lambda kind=kind, dtype=dtype, shards=shards: format_is_read(kind, dtype, shards))
            for kind, dtype, shards in CASES]
 tap.run(FORMATS + [other_layer, single_file, other_prefix, mixed_types, float16_values, far_offsets, random_inputs, calibration, layers,
-                   folders, shards, tensors, promised_parts, settings, command_lines])
+                   folders, shards, tensors, every_format, promised_parts, settings, command_lines])

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/record.h"
+#include "file/file_internal.h"
 #include "sample_file.h"
 
 /* What the reader would refuse is not written. */
@@ -124,11 +125,26 @@ static void test_write_layer(void **state)
     remove(path);
 }
 
+/* Every type of weights has one in files, and the way back. */
+static void test_types_of_files(void **state)
+{
+    uint32_t count = 0;
+    (void)state;
+    for (smoe_type type = 0; smoe_type_name(type); type++, count++) {
+        smoe_tensor_type dtype;
+        smoe_type back;
+        assert_true(smoe_file_tensor_type(type, &dtype));
+        assert_true(smoe_tensor_type_weights(dtype, &back) && back == type);
+    }
+    assert_true(count >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_layer),
         cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_types_of_files),
     };
     return cmocka_run_group_tests_name("written layer files", tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
 import tap
 
-TOOLS = ('smoe-devices', 'smoe-run', 'smoe-analyze', 'smoe-bench')
+TOOLS = ['smoe-bench'] + ['smoe-' + name for name in sorted(os.listdir('src/tools'))]
 SANITIZE = tap.SANITIZE_FLAGS
 
 
