@@ -17,7 +17,7 @@
 
 enum { SEED_BLOCK = 1, SEED_ROUTER = 2, SEED_X = 3, SEED_SELECTION = 4 };
 
-/* Uniform in [-scale, scale), a function of only seed and place. The mixing steps are those of C. Wellons'
+/* Uniform in [-scale, scale). The value depends only on seed and place. The mixing steps are those of C. Wellons'
  * "lowbias32". */
 static void fill(float *to, uint64_t count, float scale, uint32_t seed)
 {

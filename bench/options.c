@@ -108,7 +108,7 @@ static bool refuse(const char *option, const char *rule)
     return program_refuse(&description, option, NULL, rule);
 }
 
-/* --mixed-precision leaves weights as they are that matrix units do not take. */
+/* --mixed-precision changes nothing for weights of a type that matrix units do not take. */
 static bool may_be_mixed(const bench_options *options, int type)
 {
     return !options->mixed_precision || smoe_type_precision((smoe_type)type) != SMOE_PRECISION_FLOAT32;

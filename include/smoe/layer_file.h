@@ -74,7 +74,7 @@ SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *
 
 /* Writes a layer, and x [params->token_count,D] unless it is NULL, as a layer file that smoe_layer_file_layer reads back: plan, params
  * and weights as smoe_layer_file_layer or smoe_checkpoint_layer_get gave them; with x, token_count is 1 .. SMOE_MAX_TOKENS.
- * Errors: as smoe_layer_file_write. */
+ * Errors: as smoe_layer_file_write; UNSUPPORTED (a type of weights that files do not have). */
 SMOE_API smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
                                                  const smoe_host_weights *weights, const float *x, const smoe_allocator *allocator,
                                                  const smoe_log *log);

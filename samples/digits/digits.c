@@ -42,7 +42,8 @@ static const program_desc description = {
     .about = "Classifies handwritten digits with a small smooth mixture-of-experts model, and shows which experts ran.",
     .usage = {"[options]"},
     .tables = {PROGRAM_TABLE(option_rows)},
-    .details = "Exit status: 0; 1 if the device or validation failed; 2 for a wrong command line, model or data.",
+    .details = "Exit status: 0; 1 if the device, validation or writing failed; 2 for a wrong command line, model or "
+               "data.",
 };
 
 /* False where the program is to exit with *status. */

@@ -13,11 +13,11 @@ bool load_is_expert_block(const load *l, uint32_t index)
     return load_has_prefix(l, gates) || load_has_prefix(l, experts);
 }
 
-/* The reader warns of tensors that it does not read. Here they are refused: load_end. */
+/* The reader warns of tensors that it does not read. Here load_end refuses those that Tutel's layers never have. */
 static void pass_errors(void *user, smoe_log_level level, const char *text)
 {
     const smoe_log *log = *(const smoe_log *const *)user;
-    if (level == SMOE_LOG_ERROR)
+    if (level == SMOE_LOG_ERROR && log && log->message)
         log->message(log->user, level, text);
 }
 

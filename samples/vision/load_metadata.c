@@ -13,8 +13,8 @@ static const char *text_of(const load *l, const char *key)
     return smoe_layer_file_metadata(l->model->file, key);
 }
 
-/* A plain decimal number at the start of the text; strtod would also take "inf", "nan", blanks and hexadecimals
- * too. */
+/* A plain decimal number at the start of the text; strtod would also take "inf", "nan", blanks and
+ * hexadecimals. */
 static bool parse_number(const char *text, const char **end, double *out)
 {
     const size_t size = strspn(text, "0123456789+-.eE");

@@ -266,7 +266,10 @@ bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
 {
     strcpy(name, "/tmp/smoe-XXXXXX"); /* POSIX has this folder */
     const int file = mkstemp(name);
-    return file >= 0 && close(file) == 0;
+    if (file < 0 || close(file) == 0)
+        return file >= 0;
+    remove(name);
+    return false;
 }
 
 void smoe_system_binary(FILE *stream)

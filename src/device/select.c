@@ -29,6 +29,8 @@ smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, u
     /* The loader's answer where drivers are installed and none finds its GPU (github.com/KhronosGroup/Vulkan-Loader,
      * issue 104). */
     if (status == VK_ERROR_INITIALIZATION_FAILED) {
+        smoe_inform(&instance->host,
+                    "vkEnumeratePhysicalDevices: VK_ERROR_INITIALIZATION_FAILED, taken for no devices");
         status = VK_SUCCESS;
         *count = 0;
     }

@@ -24,6 +24,10 @@ static setting find_setting(const smoe_checkpoint *checkpoint, const smoe_config
         s.text = metadata;
         s.source = "metadata";
     }
+    if (s.no_scalar && row->field == SMOE_CONFIG_SHARED_COUNT) { /* null: none, as the models' own code has it */
+        s.text = "0";
+        s.no_scalar = false;
+    }
     return s;
 }
 

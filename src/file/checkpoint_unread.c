@@ -35,12 +35,23 @@ static bool is_in_block(const smoe_checkpoint_table *table, const char *name)
     return false;
 }
 
-static bool is_read(const smoe_checkpoint_reading *r, const char *name)
+/* The row that a name is of: one that reads it, if any does; else NULL or one whose partner is missing. */
+static const smoe_tensor_row *find_row(const smoe_checkpoint_reading *r, const char *name)
 {
+    const smoe_tensor_row *found = NULL;
     for (const smoe_tensor_row *row = r->checkpoint->table->tensors; row->name; row++)
-        if (r->slots[row->slot].there && matches(row->name, name))
-            return true;
-    return false;
+        if (matches(row->name, name) && (!found || r->slots[row->slot].there))
+            found = row;
+    return found;
+}
+
+static void warn(const smoe_checkpoint *checkpoint, const smoe_tensor_row *row, const char *name)
+{
+    if (row && row->with)
+        smoe_file_warn(&checkpoint->host, "tensor %.200s is not read without %.100s", name, row->with);
+    else
+        smoe_file_warn(&checkpoint->host, "tensor %.300s is not read: format %s has no such part", name,
+                       checkpoint->table->model_type);
 }
 
 void smoe_layer_tell_unread(const smoe_checkpoint_reading *r)
@@ -49,12 +60,13 @@ void smoe_layer_tell_unread(const smoe_checkpoint_reading *r)
     uint32_t unread = 0;
     for (uint32_t i = 0; i < checkpoint->name_count; i++) {
         const char *name = checkpoint->names[i].name;
-        const char *rest = name + r->prefix_size;
-        if (strncmp(name, r->prefix, r->prefix_size) != 0 || !is_in_block(checkpoint->table, rest) || is_read(r, rest))
+        if (strncmp(name, r->prefix, r->prefix_size) != 0 || !is_in_block(checkpoint->table, name + r->prefix_size))
+            continue;
+        const smoe_tensor_row *row = find_row(r, name + r->prefix_size);
+        if (row && r->slots[row->slot].there)
             continue;
         if (++unread <= MOST_LINES)
-            smoe_file_warn(&checkpoint->host, "tensor %.300s is not read: format %s has no such part", name,
-                           checkpoint->table->model_type);
+            warn(checkpoint, row, name);
     }
     if (unread > MOST_LINES)
         smoe_file_warn(&checkpoint->host, "%u more tensors of layer %u are not read", unread - MOST_LINES, r->layer);

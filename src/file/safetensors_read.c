@@ -19,7 +19,7 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
     for (int i = 8; i-- > 0;)
         size = size << 8 | prefix[i];
     const char *known = smoe_file_known_format(prefix, sizeof prefix);
-    if (known)
+    if (known && size > MAX_HEADER_SIZE)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "not a safetensors file, but %s", known);
     if (size > MAX_HEADER_SIZE)
         return smoe_file_fail(host, SMOE_ERROR_FILE,

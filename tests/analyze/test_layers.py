@@ -226,13 +226,14 @@ def wrong_command_lines():
     known, _ = two_experts('bare', 4, 0, inputs=False)
     capped, _ = two_experts('capped', 4, 0, max_active=1)
     plain, _ = two_experts('plain', 512, 0)
+    unknown, _ = two_experts('unknown', 4, 0, activation='mish')
     ones = [1] * 4
     single = write_layer('single', {'router.weight': ([1, 4], ones), 'experts.w1': ([1, 1, 4], ones), 'experts.w2': ([1, 4, 1], ones)}, k=1,
                          score='softmax', router='linear', renormalize=True, activation='identity', gated=False, max_active=1)
     for arguments in (['soft-to-hard', sigmoid], ['soft-to-hard', '--tokens', '1'], ['soft-to-hard', '--k', '2'],
                       ['soft-to-hard', 'no-such-file'], ['continuity', '--boundary', 'walls'], ['continuity', '--boundary', 'groups'],
                       ['continuity', '--k', '8'], ['continuity', '--k', '9'], ['continuity', '--groups', '3'],
-                      ['continuity', '--groups', '4', '--top-groups', '5'], ['continuity', capped],
+                      ['continuity', '--groups', '4', '--top-groups', '5'], ['continuity', capped], ['cost', unknown],
                       ['cost', '--groups', '8', '--top-groups', '1'], ['cost', known, '--experts', '4'], ['cost', known, '--k', '1'],
                       ['cost', '--budget', 'nan'], ['boundary-mass', 'no-such-file'], ['cost', plain, '--tokens', '512'],
                       ['soft-to-hard', plain, '--tokens', '512'], ['continuity', plain, '--group-eps', '0.5'],

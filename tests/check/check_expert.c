@@ -181,7 +181,7 @@ size_t check_combine(const stage_run *run)
     for (uint32_t t = 0; t < run->data->shape->tokens && !wrong; t++) {
         const uint32_t active = stage_active(run)[t];
         for (uint32_t i = 0; i < D; i++) {
-            buffers.want[i] = active ? 0 : (double)NAN; /* no expert runs only for a non-finite token */
+            buffers.want[i] = active ? 0 : (double)NAN; /* only a non-finite token runs no expert */
             buffers.tolerance[i] = 0;
         }
         for (uint32_t r = 0; r < active; r++)

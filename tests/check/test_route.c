@@ -56,7 +56,7 @@ static const layer_case shapes[] = {
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
-/* What a forward left that only the routing must leave too. */
+/* What a forward left. A call of only the routing must leave the same. */
 typedef struct left {
     size_t logits_size;
     void *y, *report, *logits, *totals;

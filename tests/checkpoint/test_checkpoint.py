@@ -422,6 +422,29 @@ def promised_parts():
         folder = new_folder()
         models.write_folder(folder, tensors, model.config())
         layer_refused(folder, text)
+    model = models.DeepseekV3()
+    for count, text in ((1, 'is "1"'), ('default', 'is "1"'), (0, None), (None, None)):
+        _, tensors = models.all_tensors(model, 'F32')
+        for name in shared:
+            del tensors[name]
+        config = {**model.config(), 'n_shared_experts': count}
+        if count == 'default':
+            del config['n_shared_experts']
+        folder = new_folder()
+        models.write_folder(folder, tensors, config)
+        if text:
+            layer_refused(folder, 'n_shared_experts %s, but layer 1 has no shared expert' % text)
+        else:
+            tap.command(RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4')
+    _, tensors = models.all_tensors(model, 'F32')
+    gate = [name for name in shared if 'gate_proj' in name]
+    for name in gate:
+        del tensors[name]
+    folder = new_folder()
+    models.write_folder(folder, tensors, {**model.config(), 'n_shared_experts': 0})
+    process = subprocess.run([RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4'], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, universal_newlines=True)
+    assert len(gate) == 1 and process.stderr.count('is not read without mlp.shared_experts.gate_proj.weight') == 2, process.stderr
     model = models.Qwen3()
     _, tensors = models.all_tensors(model, 'F32')
     for name in ['mlp.bias', 'other.bias'] + ['mlp.experts.%d.scale' % e for e in range(12)]:

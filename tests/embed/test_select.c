@@ -376,7 +376,6 @@ static void test_no_lanes(void **state)
     assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, "route_select_rank");
 }
 
-/* Drivers crash at that question: with a mask no device of the system is asked, be it the one chosen or not. */
 /* An installed driver whose GPU is not there is no error, and no message but at the creation of a device. */
 static void test_no_gpu(void **state)
 {
@@ -411,6 +410,7 @@ static void test_names(void **state)
     assert_string_equal(info.name, "Evil \"GPU\" \\   [31m <b> \303\251  ");
 }
 
+/* Drivers crash at that question: with a mask no device of the system is asked, be it the one chosen or not. */
 static void test_matrices_unasked(void **state)
 {
     static const fake_device devices[MAX_DEVICES] = {

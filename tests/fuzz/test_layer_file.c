@@ -69,7 +69,7 @@ static void test_header_lengths(void **state)
     /* Formats that people give for another say so. */
     static const char *const others[][2] = {{"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"},
                                             {"GGUF\3\0\0\0", "a GGUF file"},
-                                            {"PK\3\4\0\0\0\0", "a zip archive"}};
+                                            {"PK\3\4\0\0\10\10", "a zip archive"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         test_record other;
         test_record_init(&other);

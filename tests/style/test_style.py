@@ -119,7 +119,7 @@ def library_does_not_end_the_program():
 
 def numbers_know_no_locale():
     report(matches((path for path in library_files('.c', '.h') if not path.startswith('src/base/text.')),
-                   r'%[-+#0-9.*]*l?[aefgAEFG]|\b(strto[df]|atof)\(', 'follows the locale, which is the app\'s: smoe_number_text'))
+                   r'%[-+#0-9.*]*[lL]?[aefgAEFG]|\b(strto(d|f|ld)|atof)\(', 'follows the locale, which is the app\'s: smoe_number_text'))
 
 
 def results_are_compared():

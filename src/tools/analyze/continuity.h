@@ -4,7 +4,7 @@
 
 #include "path.h"
 
-/* hard; only eps, with groups only; eps, and with groups group_eps */
+/* hard; eps without group_eps, if there are groups; eps, and group_eps if there are groups */
 enum { CONTINUITY_HARD, CONTINUITY_EPS_ONLY, CONTINUITY_SMOOTH, CONTINUITY_MODES, CONTINUITY_MAX_LEVELS = 18 };
 
 typedef struct continuity {

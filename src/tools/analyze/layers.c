@@ -81,8 +81,10 @@ static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
     smoe_result result = smoe_layer_file_open(a->file, NULL, &a->log, &source->file);
     if (result == SMOE_SUCCESS)
         result = smoe_layer_file_layer(source->file, &source->plan, &source->params, &source->weights);
-    if (result != SMOE_SUCCESS)
-        return analyze_fail_result(a, result);
+    if (result != SMOE_SUCCESS) {
+        analyze_fail_result(a, result);
+        return result == SMOE_ERROR_OUT_OF_HOST_MEMORY ? PROGRAM_FAILED : PROGRAM_REFUSED;
+    }
     if (source->plan.max_active == 0)
         source->plan.max_active = source->plan.expert_count;
     const smoe_tensor *x = smoe_layer_file_tensor(source->file, "x");

@@ -8,7 +8,7 @@
 
 enum { SEGMENTS = 48, CROSSINGS = 8 };
 
-/* y: NULL for only the routing. */
+/* y: NULL: only the routing. */
 static smoe_result run(path_walk *walk, const smoe_forward_params *params, const double *start, const double *direction,
                        double from, double to, uint32_t points, float *y)
 {

@@ -251,8 +251,7 @@ static void put_comparisons(study *s)
     analyze_put_value(s->a, "jump", s->jump / s->scale, "J, mean |f_1 - f_2| at the boundary over mean |L_0|");
     analyze_put_value(s->a, "jump_error", s->jump_error / s->scale, "  standard error");
     put_slope(s);
-    /* The sampling error counts once in the two errors beside one another: near holds the same boundary inputs as
-     * all. */
+    /* The two errors share one sampling error, which counts once: near holds the same boundary inputs as all. */
     double blocks = 0, squares = 0;
     for (uint32_t b = 0; b < BLOCKS; b++) {
         blocks += s->blocks[last][b] / BLOCKS;

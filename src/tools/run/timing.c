@@ -28,13 +28,14 @@ static void print_table(const run *r, const smoe_timings *timings, double *value
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(r->device));
     const bool timestamps = info->timestamp_period > 0;
     smoe_kernel_choice choices[SMOE_STAGE_COUNT] = {0};
-    smoe_select_kernels(&(smoe_selection_desc){info, &r->plan, r->params.token_count}, choices, NULL);
+    const smoe_selection_desc selection = {info, &r->plan, r->params.token_count};
+    const bool known = smoe_select_kernels(&selection, choices, NULL) == SMOE_SUCCESS;
     program_printf("times of %u runs, without the report%s\n", count,
                    timestamps ? "" : "; no timestamps on this device: the host's only");
     for (int stage = 0; timestamps && stage < SMOE_STAGE_COUNT; stage++) {
         for (uint32_t i = 0; i < count; i++)
             values[i] = timings[i].stage[stage];
-        if (choices[stage].name[0])
+        if (!known || choices[stage].name[0])
             print_times(smoe_stage_name((smoe_stage)stage), values, count);
     }
     for (uint32_t i = 0; i < count; i++)
