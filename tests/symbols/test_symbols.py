@@ -34,7 +34,8 @@ def archive(library):
 
 def shared(library):
     if WINDOWS:
-        return glob.glob('%s/lib/lib%s-[0-9]*.dll' % (tap.BUILD, library))[0]
+        # the build folder may still have the DLL of an older interface
+        return max(glob.glob('%s/lib/lib%s-[0-9]*.dll' % (tap.BUILD, library)), key=os.path.getmtime)
     return '%s/lib/lib%s.%s' % (tap.BUILD, library, 'dylib' if sys.platform == 'darwin' else 'so')
 
 
