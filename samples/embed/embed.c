@@ -109,13 +109,10 @@ static void create_device(struct app *app, VkPhysicalDeviceFeatures2 *features)
     features->features = (VkPhysicalDeviceFeatures){0};
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                                .queueFamilyIndex = app->queue_family,
-                                                .queueCount = 1,
+                                                .queueFamilyIndex = app->queue_family, .queueCount = 1,
                                                 .pQueuePriorities = &priority};
-    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                     .pNext = features,
-                                     .queueCreateInfoCount = 1,
-                                     .pQueueCreateInfos = &queue_info,
+    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = features,
+                                     .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue_info,
                                      .ppEnabledExtensionNames = &subset,
                                      .enabledExtensionCount = has_extension(app->physical_device, subset)};
     VK(vkCreateDevice(app->physical_device, &info, NULL, &app->device));
@@ -166,8 +163,7 @@ static void create_pipeline(struct app *app)
     VkShaderModule module;
     VK(vkCreateShaderModule(app->device, &module_info, NULL, &module));
     const VkPipelineShaderStageCreateInfo stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                   .module = module,
+                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module,
                                                    .pName = "main"};
     const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .stage = stage,
                                               .layout = app->pipeline_layout};
@@ -181,10 +177,8 @@ static void create_pipeline(struct app *app)
                                                   app->descriptor_pool, 1, &app->set_layout};
     VK(vkAllocateDescriptorSets(app->device, &allocate, &app->set));
     const VkDescriptorBufferInfo whole = {app->buffer, 0, VK_WHOLE_SIZE};
-    const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                        .dstSet = app->set,
-                                        .descriptorCount = 1,
-                                        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+    const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = app->set,
+                                        .descriptorCount = 1, .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                         .pBufferInfo = &whole};
     vkUpdateDescriptorSets(app->device, 1, &write, 0, NULL);
 }
@@ -261,12 +255,9 @@ int main(int count, char **arguments)
     if (!program_read(&description, count, arguments, NULL, &line))
         return line.status;
     create_device(&app, &features);
-    const smoe_context_desc context_desc = {.get_instance_proc_addr = vkGetInstanceProcAddr,
-                                            .instance = app.instance,
-                                            .physical_device = app.physical_device,
-                                            .device = app.device,
-                                            .api_version = VK_API_VERSION_1_3,
-                                            .enabled_features = &features,
+    const smoe_context_desc context_desc = {.get_instance_proc_addr = vkGetInstanceProcAddr, .instance = app.instance,
+                                            .physical_device = app.physical_device, .device = app.device,
+                                            .api_version = VK_API_VERSION_1_3, .enabled_features = &features,
                                             .log = &log};
     SMOE(smoe_context_create(&context_desc, &context));
     const smoe_plan_desc plan_desc = {.d_model = WIDTH, .d_hidden = HIDDEN, .expert_count = EXPERTS, .top_k = TOP_K,

@@ -79,8 +79,7 @@ bool engine_create_experts(vision_engine *engine)
         if (!block->plan)
             continue;
         const smoe_layer_desc layer = describe_layer(block);
-        const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed),
-                                           .y = gpu_buffer(&a->expert_output),
+        const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed), .y = gpu_buffer(&a->expert_output),
                                            .workspace = gpu_buffer(&a->workspace),
                                            .report = gpu_buffer(&block->report)};
         if (smoe_layer_create(block->plan, &layer, &block->layer) != SMOE_SUCCESS ||

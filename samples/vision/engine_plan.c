@@ -156,11 +156,7 @@ static engine_op *add_op(vision_engine *engine, vision_stage stage, engine_pipel
     const bool matmul = pipeline <= PIPELINE_MATMUL_TRANSPOSED,
                reduces = pipeline == PIPELINE_LAYER_NORM || pipeline == PIPELINE_SOFTMAX;
     engine_op *op = &engine->ops[engine->op_count++];
-    *op = (engine_op){.stage = stage,
-                      .pipeline = pipeline,
-                      .rows = rows,
-                      .z = z,
-                      .column_groups = 1,
+    *op = (engine_op){.stage = stage, .pipeline = pipeline, .rows = rows, .z = z, .column_groups = 1,
                       .group_rows = matmul                   ? engine->tile_rows
                                     : reduces && engine->cpu ? engine->gpu->compute.info->subgroup_size
                                                              : 1};
@@ -184,10 +180,7 @@ static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_p
 static void add_linear(vision_engine *engine, vision_stage stage, uint32_t rows, const gpu_part *input,
                        const engine_linear *linear, uint32_t flags, const gpu_part *residual, const gpu_part *output)
 {
-    const matmul_push push = {.columns = linear->rows,
-                              .depth = linear->columns,
-                              .scale = 1,
-                              .heads = 1,
+    const matmul_push push = {.columns = linear->rows, .depth = linear->columns, .scale = 1, .heads = 1,
                               .flags = flags | (linear->bias.size ? VISION_MATMUL_BIAS : 0u) |
                                        (residual ? VISION_MATMUL_RESIDUAL : 0u),
                               .input_stride = round_up(linear->columns),
@@ -207,10 +200,8 @@ static void add_norm(vision_engine *engine, vision_stage stage, uint32_t rows, u
     op->parts[VISION_BINDING_WEIGHTS] = norm->weight;
     op->parts[VISION_BINDING_BIAS] = norm->bias;
     op->parts[VISION_BINDING_OUTPUT] = *output;
-    op->push.reduce = (rows_push){.columns = engine->model->width,
-                                  .input_stride = input_stride,
-                                  .output_stride = engine->model->width,
-                                  .eps = NORM_EPS};
+    op->push.reduce = (rows_push){.columns = engine->model->width, .input_stride = input_stride,
+                                  .output_stride = engine->model->width, .eps = NORM_EPS};
 }
 
 /* The rows that a convolution's weights multiply. From [channels, pixels] where the input is the images, else [pixels,
@@ -221,12 +212,8 @@ static void add_unfold(vision_engine *engine, const gpu_part *input, bool images
     engine_op *op = add_op(engine, VISION_STAGE_EMBED, PIPELINE_UNFOLD, out_width * out_width, 0);
     op->parts[VISION_BINDING_INPUT] = *input;
     op->parts[VISION_BINDING_OUTPUT] = engine->activations.unfolded;
-    op->push.unfold = (unfold_push){.channels = channels,
-                                    .size = size,
-                                    .stride = stride,
-                                    .padding = padding,
-                                    .in_width = in_width,
-                                    .out_width = out_width,
+    op->push.unfold = (unfold_push){.channels = channels, .size = size, .stride = stride, .padding = padding,
+                                    .in_width = in_width, .out_width = out_width,
                                     .channel_stride = images ? in_width * in_width : 1,
                                     .pixel_stride = images ? 1 : channels,
                                     .output_stride = round_up(channels * size * size)};
@@ -273,37 +260,19 @@ static void add_attention(vision_engine *engine, const engine_block *block)
 
     add_norm(engine, stage, tokens, width, &a->x, &block->norm1, &a->normed);
     add_linear(engine, stage, tokens, &a->normed, &block->qkv, 0, NULL, &a->qkv);
-    const matmul_push scores = {.columns = tokens,
-                                .depth = head,
-                                .scale = 1 / sqrtf((float)head),
-                                .heads = heads,
-                                .input_stride = 3 * width,
-                                .input_image = image,
-                                .input_head = head,
-                                .weights_start = width,
-                                .weights_stride = 3 * width,
-                                .weights_image = image,
-                                .weights_head = head,
-                                .output_stride = row,
-                                .output_image = heads * tokens * row,
+    const matmul_push scores = {.columns = tokens, .depth = head, .scale = 1 / sqrtf((float)head), .heads = heads,
+                                .input_stride = 3 * width, .input_image = image, .input_head = head,
+                                .weights_start = width, .weights_stride = 3 * width, .weights_image = image,
+                                .weights_head = head, .output_stride = row, .output_image = heads * tokens * row,
                                 .output_head = tokens * row};
     add_matmul(engine, stage, PIPELINE_MATMUL_ACTIVATIONS, tokens, heads, &a->qkv, &a->qkv, &a->scores, &scores);
     engine_op *softmax = add_op(engine, stage, PIPELINE_SOFTMAX, heads * tokens, 0);
     softmax->parts[VISION_BINDING_OUTPUT] = a->scores;
     softmax->push.reduce = (rows_push){.columns = tokens, .output_stride = row};
-    const matmul_push mix = {.columns = head,
-                             .depth = tokens,
-                             .scale = 1,
-                             .heads = heads,
-                             .input_stride = row,
-                             .input_image = heads * tokens * row,
-                             .input_head = tokens * row,
-                             .weights_start = 2 * width,
-                             .weights_stride = 3 * width,
-                             .weights_image = image,
-                             .weights_head = head,
-                             .output_stride = width,
-                             .output_image = tokens * width,
+    const matmul_push mix = {.columns = head, .depth = tokens, .scale = 1, .heads = heads, .input_stride = row,
+                             .input_image = heads * tokens * row, .input_head = tokens * row,
+                             .weights_start = 2 * width, .weights_stride = 3 * width, .weights_image = image,
+                             .weights_head = head, .output_stride = width, .output_image = tokens * width,
                              .output_head = head};
     add_matmul(engine, stage, PIPELINE_MATMUL_TRANSPOSED, tokens, heads, &a->scores, &a->qkv, &a->attended, &mix);
     add_linear(engine, stage, tokens, &a->attended, &block->proj, 0, &a->x, &a->x_attended);

@@ -148,9 +148,7 @@ bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constant
 bool gpu_view(gpu *g, const gpu_part *part, VkFormat format, VkBufferView *out)
 {
     const VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
-                                         .buffer = part->arena->buffer.buffer,
-                                         .format = format,
-                                         .offset = part->offset,
+                                         .buffer = part->arena->buffer.buffer, .format = format, .offset = part->offset,
                                          .range = part->size};
     return gpu_check(g, g->compute.vk.vkCreateBufferView(g->compute.device, &info, NULL, out), "vkCreateBufferView");
 }
@@ -163,17 +161,14 @@ void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BIND
     for (uint32_t i = 0; i < VISION_BINDING_BUFFERS; i++) {
         const gpu_part *part = parts[i].size ? &parts[i] : &parts[VISION_BINDING_OUTPUT];
         buffers[i] = (VkDescriptorBufferInfo){part->arena->buffer.buffer, part->offset, part->size};
-        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                           .dstSet = set,
-                                           .dstBinding = i,
-                                           .descriptorCount = 1,
+        writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set,
+                                           .dstBinding = i, .descriptorCount = 1,
                                            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                            .pBufferInfo = &buffers[i]};
     }
     writes[VISION_BINDING_BUFFERS] = (VkWriteDescriptorSet){/* both: consecutive bindings of one type */
                                                             .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                                            .dstSet = set,
-                                                            .dstBinding = VISION_BINDING_INPUT_TEXELS,
+                                                            .dstSet = set, .dstBinding = VISION_BINDING_INPUT_TEXELS,
                                                             .descriptorCount = 2,
                                                             .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER,
                                                             .pTexelBufferView = texels};

@@ -59,17 +59,10 @@ static bool has(const image_file *file, size_t at, const char *bytes, size_t siz
 static bool rewrite(image_file *file)
 {
     static const struct { const char *name; size_t at; const char *bytes; size_t size;
-    } others[] = {{"a GIF", 0, "GIF8", 4},
-                  {"a WebP", 8, "WEBP", 4},
-                  {"a BMP", 0, "BM", 2},
-                  {"a TIFF or camera raw file", 0, "II*\0", 4},
-                  {"a TIFF or camera raw file", 0, "MM\0*", 4},
-                  {"a HEIC or AVIF", 4, "ftyp", 4},
-                  {"a JPEG XL", 0, "\xff\x0a", 2},
-                  {"a JPEG XL", 4, "JXL ", 4},
-                  {"a JPEG 2000", 4, "jP  ", 4},
-                  {"a Photoshop file", 0, "8BPS", 4},
-                  {"a PDF", 0, "%PDF", 4}};
+    } others[] = {{"a GIF", 0, "GIF8", 4}, {"a WebP", 8, "WEBP", 4}, {"a BMP", 0, "BM", 2},
+                  {"a TIFF or camera raw file", 0, "II*\0", 4}, {"a TIFF or camera raw file", 0, "MM\0*", 4},
+                  {"a HEIC or AVIF", 4, "ftyp", 4}, {"a JPEG XL", 0, "\xff\x0a", 2}, {"a JPEG XL", 4, "JXL ", 4},
+                  {"a JPEG 2000", 4, "jP  ", 4}, {"a Photoshop file", 0, "8BPS", 4}, {"a PDF", 0, "%PDF", 4}};
     if (has(file, 0, "\xff\xd8", 2))
         return image_rewrite_jpeg(file);
     if (has(file, 0, "\x89PNG\r\n\x1a\n", 8))

@@ -38,16 +38,10 @@ bool load_find_experts(load *l)
  * nothing to inference. */
 static void mark_used(load *l, uint32_t index)
 {
-    static const char *const names[] = {"gates.0.wg.weight",
-                                        "gates.0.eta_parameterized",
-                                        "gates.0.cosine_projector.weight",
-                                        "gates.0.cosine_projector.bias",
-                                        "gates.0.sim_matrix",
-                                        "gates.0.temperature",
-                                        "experts.batched_fc1_w",
-                                        "experts.batched_fc1_bias",
-                                        "experts.batched_fc2_w",
-                                        "experts.batched_fc2_bias",
+    static const char *const names[] = {"gates.0.wg.weight", "gates.0.eta_parameterized",
+                                        "gates.0.cosine_projector.weight", "gates.0.cosine_projector.bias",
+                                        "gates.0.sim_matrix", "gates.0.temperature", "experts.batched_fc1_w",
+                                        "experts.batched_fc1_bias", "experts.batched_fc2_w", "experts.batched_fc2_bias",
                                         "_num_global_experts"};
     char name[LOAD_NAME_SIZE];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -70,10 +70,7 @@ bool classify_write(const classify_session *session, uint32_t count, const char 
     const uint64_t size = session->model->image_size, classes = session->model->class_count;
     const smoe_tensor tensors[] = {
         {.name = "logits", .rank = 2, .shape = {count, classes, 1, 1}, .data = logits, .size = 4 * count * classes},
-        {.name = "images",
-         .rank = 4,
-         .shape = {count, 3, size, size},
-         .data = images,
+        {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images,
          .size = 12 * count * size * size}};
     char *list = paths ? list_paths(paths, count) : NULL;
     const char *const metadata[] = {"paths", list};

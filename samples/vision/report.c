@@ -154,19 +154,11 @@ static void write_picture(report *r, const classify_result *result, entry *e)
         if (!records)
             continue;
         const smoe_plan_desc *plan = &model->blocks[b].plan;
-        const routing block = {.page = p,
-                               .picture = r->count,
-                               .block = b,
-                               .grid = model->grid,
-                               .expert_count = plan->expert_count,
-                               .k = plan->top_k,
-                               .max_active = (stride - SMOE_REPORT_IDS) / 2,
-                               .eps = eps_of(r, b),
-                               .records = records + (size_t)result->place * model->tokens * stride,
-                               .stride = stride,
-                               .cells = r->cells,
-                               .gaps = r->gaps,
-                               .patches = r->patches};
+        const routing block = {.page = p, .picture = r->count, .block = b, .grid = model->grid,
+                               .expert_count = plan->expert_count, .k = plan->top_k,
+                               .max_active = (stride - SMOE_REPORT_IDS) / 2, .eps = eps_of(r, b),
+                               .records = records + (size_t)result->place * model->tokens * stride, .stride = stride,
+                               .cells = r->cells, .gaps = r->gaps, .patches = r->patches};
         routing_write(&block, &r->totals[b]);
     }
     page_put(p, "</div>");

@@ -26,13 +26,9 @@ void *smoe_system_loader_open(void (**get_instance_proc_addr)(void))
 #ifdef __APPLE__
     /* By name: beside the app, or where dyld looks. Then where Homebrew and the Vulkan SDK install, where dyld does not
      * look. */
-    static const char *const names[] = {"libvulkan.dylib",
-                                        "libvulkan.1.dylib",
-                                        "libMoltenVK.dylib",
-                                        "vulkan.framework/vulkan",
-                                        "MoltenVK.framework/MoltenVK",
-                                        "/opt/homebrew/lib/libvulkan.1.dylib",
-                                        "/usr/local/lib/libvulkan.1.dylib"};
+    static const char *const names[] = {"libvulkan.dylib", "libvulkan.1.dylib", "libMoltenVK.dylib",
+                                        "vulkan.framework/vulkan", "MoltenVK.framework/MoltenVK",
+                                        "/opt/homebrew/lib/libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib"};
 #else
     static const char *const names[] = {"libvulkan.so.1", "libvulkan.so"};
 #endif

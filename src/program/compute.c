@@ -200,11 +200,8 @@ void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet
 {
     for (uint32_t i = 0; i < layout->count; i++) {
         const VkDescriptorBufferInfo buffer = {buffers[i].buffer, 0, VK_WHOLE_SIZE};
-        const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                                            .dstSet = set,
-                                            .dstBinding = i,
-                                            .descriptorCount = 1,
-                                            .descriptorType = layout->types[i],
+        const VkWriteDescriptorSet write = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set,
+                                            .dstBinding = i, .descriptorCount = 1, .descriptorType = layout->types[i],
                                             .pBufferInfo = &buffer};
         c->vk.vkUpdateDescriptorSets(c->device, 1, &write, 0, NULL);
     }
@@ -224,10 +221,8 @@ bool compute_create_pipeline(compute *c, const compute_layout *layout, const uin
     if (!compute_check(c, c->vk.vkCreateShaderModule(c->device, &module_info, NULL, &module), "vkCreateShaderModule"))
         return false;
     const VkPipelineShaderStageCreateInfo stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                   .module = module,
-                                                   .pName = "main",
-                                                   .pSpecializationInfo = &special};
+                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module,
+                                                   .pName = "main", .pSpecializationInfo = &special};
     const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .stage = stage,
                                               .layout = layout->layout};
     const VkResult result = c->vk.vkCreateComputePipelines(c->device, VK_NULL_HANDLE, 1, &info, NULL, out);

@@ -14,11 +14,8 @@ static void put(kernel_list *list, const char *part, uint32_t readers, const smo
     const smoe_kernel_row *row = smoe_kernel_row_get(config->kernel);
     case_kernel *kernel = &list->kernels[list->count++];
 
-    *kernel = (case_kernel){.rows = config->tile_rows,
-                            .readers = readers,
-                            .by_lanes = row->capabilities != 0,
-                            .again = part[0] != 0,
-                            .config = *config};
+    *kernel = (case_kernel){.rows = config->tile_rows, .readers = readers, .by_lanes = row->capabilities != 0,
+                            .again = part[0] != 0, .config = *config};
     if (strstr(row->name, "_tiled"))
         snprintf(kernel->name, sizeof kernel->name, "%s%s of %u columns,", part, row->name, config->tile_columns);
     else

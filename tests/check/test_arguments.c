@@ -314,19 +314,9 @@ static void refuse_beyond_limits(const smoe_device_info *info, const smoe_contex
         {.d_model = 65536, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1},
         /* the rows of one token */
         {.d_model = 1, .d_hidden = 65536, .expert_count = 1024, .top_k = 1024, .max_tokens = 1},
-        {.d_model = 65536,
-         .d_hidden = 1,
-         .expert_count = 2,
-         .top_k = 1,
-         .max_tokens = 1,
-         .router = SMOE_ROUTER_COSINE,
+        {.d_model = 65536, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
          .projection_width = 1024}, /* the projection */
-        {.d_model = 1,
-         .d_hidden = 1,
-         .expert_count = 1024,
-         .top_k = 1,
-         .max_active = 1,
-         .max_tokens = 1,
+        {.d_model = 1, .d_hidden = 1, .expert_count = 1024, .top_k = 1, .max_active = 1, .max_tokens = 1,
          .router = SMOE_ROUTER_COSINE,
          .projection_width = 65536}, /* the similarity matrix */
         {.d_model = 65536, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 1, .shared_hidden = 1024},

@@ -91,15 +91,8 @@ static void test_getters(void **state)
 
 #define MODEL 8
 
-static const layer_case shape = {.name = "arguments",
-                                 .tokens = 3,
-                                 .d_model = MODEL,
-                                 .d_hidden = 12,
-                                 .expert_count = 6,
-                                 .top_k = 2,
-                                 .max_active = 4,
-                                 .gated = true,
-                                 .biases = BIAS_ALL};
+static const layer_case shape = {.name = "arguments", .tokens = 3, .d_model = MODEL, .d_hidden = 12, .expert_count = 6,
+                                 .top_k = 2, .max_active = 4, .gated = true, .biases = BIAS_ALL};
 
 static void refuse_layer(test_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
                          const char *name)

@@ -84,27 +84,13 @@ static const layer_case calibrate_cases[] = {
     {.name = "top one of two", .tokens = 13, .d_model = 8, .d_hidden = 4, .expert_count = 2, .top_k = 1},
     {.name = "no others", .tokens = 2, .d_model = 8, .d_hidden = 4, .expert_count = 3, .top_k = 3},
     {.name = "many experts", .tokens = 7, .d_model = 31, .d_hidden = 4, .expert_count = 300, .top_k = 150},
-    {.name = "sigmoid",
-     .tokens = 29,
-     .d_model = 21,
-     .d_hidden = 4,
-     .expert_count = 13,
-     .top_k = 3,
-     .gate = SMOE_GATE_SIGMOID,
-     .biases = BIAS_ALL},
+    {.name = "sigmoid", .tokens = 29, .d_model = 21, .d_hidden = 4, .expert_count = 13, .top_k = 3,
+     .gate = SMOE_GATE_SIGMOID, .biases = BIAS_ALL},
     {.name = "hard groups", GROUPS},
     {.name = "tied hard groups", GROUPS, .logits = LOGITS_EXACT},
     {.name = "smooth groups", GROUPS, .group_eps = 0.8f, .gate = SMOE_GATE_SIGMOID, .biases = BIAS_SELECTION},
-    {.name = "cosine",
-     .tokens = 13,
-     .d_model = 24,
-     .d_hidden = 4,
-     .expert_count = 10,
-     .top_k = 2,
-     .router = SMOE_ROUTER_COSINE,
-     .projection_width = 9,
-     .log_scale = 1,
-     .biases = BIAS_ROUTER},
+    {.name = "cosine", .tokens = 13, .d_model = 24, .d_hidden = 4, .expert_count = 10, .top_k = 2,
+     .router = SMOE_ROUTER_COSINE, .projection_width = 9, .log_scale = 1, .biases = BIAS_ROUTER},
 };
 
 static void test_budgets(void **state)
@@ -149,14 +135,8 @@ static void test_cap(void **state)
 static void test_passes(void **state)
 {
     const test_device *device = *state;
-    const layer_case shape = {.name = "passes",
-                              .tokens = 707,
-                              .d_model = 187,
-                              .d_hidden = 1,
-                              .expert_count = 512,
-                              .top_k = 2,
-                              .logits = LOGITS_NONFINITE,
-                              .gate = SMOE_GATE_SIGMOID};
+    const layer_case shape = {.name = "passes", .tokens = 707, .d_model = 187, .d_hidden = 1, .expert_count = 512,
+                              .top_k = 2, .logits = LOGITS_NONFINITE, .gate = SMOE_GATE_SIGMOID};
     layer_session session;
     uint32_t pass_tokens;
 

@@ -73,26 +73,10 @@ static PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance instance,
 
 /* As many experts as make it count: 32 lanes with 2 each would leave 48 out where 8 live. */
 static const layer_case cases[] = {
-    {.name = "64 experts, k 2",
-     .tokens = 21,
-     .d_model = 32,
-     .d_hidden = 12,
-     .expert_count = 64,
-     .top_k = 2,
-     .max_active = 4,
-     .eps = 0.05f,
-     .activation = SMOE_ACTIVATION_RELU,
-     .logits = LOGITS_EXACT},
-    {.name = "64 experts, k 24",
-     .tokens = 21,
-     .d_model = 32,
-     .d_hidden = 12,
-     .expert_count = 64,
-     .top_k = 24,
-     .max_active = 30,
-     .eps = 0.05f,
-     .activation = SMOE_ACTIVATION_RELU,
-     .logits = LOGITS_EXACT},
+    {.name = "64 experts, k 2", .tokens = 21, .d_model = 32, .d_hidden = 12, .expert_count = 64, .top_k = 2,
+     .max_active = 4, .eps = 0.05f, .activation = SMOE_ACTIVATION_RELU, .logits = LOGITS_EXACT},
+    {.name = "64 experts, k 24", .tokens = 21, .d_model = 32, .d_hidden = 12, .expert_count = 64, .top_k = 24,
+     .max_active = 30, .eps = 0.05f, .activation = SMOE_ACTIVATION_RELU, .logits = LOGITS_EXACT},
 };
 
 static smoe_device *open_told(VkDriverId driver, uint32_t masked_capabilities, const smoe_log *log)

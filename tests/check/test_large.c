@@ -36,16 +36,9 @@ static bool has_limit(void **state, uint64_t range)
 
 static void test_ranges(void **state)
 {
-    const layer_case shape = {.name = "144 MiB matrices, gated",
-                              .tokens = 9,
-                              .d_model = 2048,
-                              .d_hidden = 2048,
-                              .expert_count = 9,
-                              .top_k = 2,
-                              .activation = SMOE_ACTIVATION_SILU,
-                              .gated = true,
-                              .biases = BIAS_ALL,
-                              .logits = LOGITS_EXACT};
+    const layer_case shape = {.name = "144 MiB matrices, gated", .tokens = 9, .d_model = 2048, .d_hidden = 2048,
+                              .expert_count = 9, .top_k = 2, .activation = SMOE_ACTIVATION_SILU, .gated = true,
+                              .biases = BIAS_ALL, .logits = LOGITS_EXACT};
     const smoe_shape result = check_large(state, &shape);
 
     if (has_limit(state, 134217728))
@@ -54,17 +47,9 @@ static void test_ranges(void **state)
 
 static void test_ranges_half(void **state)
 {
-    const layer_case shape = {.name = "132 MiB matrices, half",
-                              .tokens = 40,
-                              .d_model = 1024,
-                              .d_hidden = 1040,
-                              .expert_count = 65,
-                              .top_k = 2,
-                              .max_active = 4,
-                              .eps = 0.5f,
-                              .activation = SMOE_ACTIVATION_GELU,
-                              .weight_type = SMOE_TYPE_FLOAT16,
-                              .biases = BIAS_ALL,
+    const layer_case shape = {.name = "132 MiB matrices, half", .tokens = 40, .d_model = 1024, .d_hidden = 1040,
+                              .expert_count = 65, .top_k = 2, .max_active = 4, .eps = 0.5f,
+                              .activation = SMOE_ACTIVATION_GELU, .weight_type = SMOE_TYPE_FLOAT16, .biases = BIAS_ALL,
                               .logits = LOGITS_EXACT};
     const smoe_shape result = check_large(state, &shape);
 
@@ -74,15 +59,9 @@ static void test_ranges_half(void **state)
 
 static void test_passes_by_range(void **state)
 {
-    const layer_case shape = {.name = "rows beyond 128 MiB",
-                              .tokens = 1100,
-                              .d_model = 509,
-                              .d_hidden = 3,
-                              .expert_count = 64,
-                              .top_k = 1,
-                              .activation = SMOE_ACTIVATION_GELU,
-                              .logits = LOGITS_EXACT,
-                              .biases = BIAS_2};
+    const layer_case shape = {.name = "rows beyond 128 MiB", .tokens = 1100, .d_model = 509, .d_hidden = 3,
+                              .expert_count = 64, .top_k = 1, .activation = SMOE_ACTIVATION_GELU,
+                              .logits = LOGITS_EXACT, .biases = BIAS_2};
     const smoe_shape result = check_large(state, &shape);
 
     if (has_limit(state, 134217728))
@@ -91,39 +70,20 @@ static void test_passes_by_range(void **state)
 
 static void test_passes_by_tokens(void **state)
 {
-    const layer_case shape = {.name = "more tokens than a pass",
-                              .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7,
-                              .d_model = 3,
-                              .d_hidden = 2,
-                              .expert_count = 5,
-                              .top_k = 1,
-                              .max_active = 2,
-                              .eps = 0.5f,
-                              .activation = SMOE_ACTIVATION_GELU,
-                              .logits = LOGITS_EXACT};
+    const layer_case shape = {.name = "more tokens than a pass", .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7, .d_model = 3,
+                              .d_hidden = 2, .expert_count = 5, .top_k = 1, .max_active = 2, .eps = 0.5f,
+                              .activation = SMOE_ACTIVATION_GELU, .logits = LOGITS_EXACT};
 
     assert_true(check_large(state, &shape).pass_tokens < shape.tokens);
 }
 
 static void test_passes_of_all_stages(void **state)
 {
-    const layer_case shape = {.name = "passes of every stage",
-                              .tokens = SMOE_MAX_PASS_TOKENS + 77,
-                              .d_model = 4,
-                              .d_hidden = 3,
-                              .expert_count = 6,
-                              .top_k = 1,
-                              .max_active = 3,
-                              .eps = 0.25f,
-                              .activation = SMOE_ACTIVATION_GELU,
-                              .router = SMOE_ROUTER_COSINE,
-                              .projection_width = 3,
-                              .group_count = 3,
-                              .top_groups = 2,
-                              .group_eps = 0.25f,
-                              .shared_hidden = 5,
-                              .shared_gate = true,
-                              .biases = BIAS_ALL};
+    const layer_case shape = {.name = "passes of every stage", .tokens = SMOE_MAX_PASS_TOKENS + 77, .d_model = 4,
+                              .d_hidden = 3, .expert_count = 6, .top_k = 1, .max_active = 3, .eps = 0.25f,
+                              .activation = SMOE_ACTIVATION_GELU, .router = SMOE_ROUTER_COSINE, .projection_width = 3,
+                              .group_count = 3, .top_groups = 2, .group_eps = 0.25f, .shared_hidden = 5,
+                              .shared_gate = true, .biases = BIAS_ALL};
 
     assert_true(check_large(state, &shape).pass_tokens < shape.tokens);
 }
@@ -152,17 +112,9 @@ static void test_tiles(void **state)
 
 static void test_many_experts(void **state)
 {
-    const layer_case shape = {.name = "1024 experts, 700 tokens",
-                              .tokens = 700,
-                              .d_model = 16,
-                              .d_hidden = 5,
-                              .expert_count = 1024,
-                              .top_k = 8,
-                              .max_active = 12,
-                              .eps = 0.25f,
-                              .activation = SMOE_ACTIVATION_SILU,
-                              .gated = true,
-                              .logits = LOGITS_EXACT};
+    const layer_case shape = {.name = "1024 experts, 700 tokens", .tokens = 700, .d_model = 16, .d_hidden = 5,
+                              .expert_count = 1024, .top_k = 8, .max_active = 12, .eps = 0.25f,
+                              .activation = SMOE_ACTIVATION_SILU, .gated = true, .logits = LOGITS_EXACT};
 
     check_large(state, &shape);
 }

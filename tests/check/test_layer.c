@@ -22,10 +22,8 @@ static void test_table(void **state)
     case_cover stages, cover;
 
     assert_true(case_cover_create(&stages, &wish));
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases,
-                                                        .case_count = layer_case_count,
-                                                        .devices = info,
-                                                        .device_count = 1,
+    assert_true(case_cover_create(&cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count,
+                                                        .devices = info, .device_count = 1,
                                                         .kinds = COVER_PROPERTIES | COVER_KERNEL_DEVICES,
                                                         .made = &stages}));
     for (uint32_t i = 0; i < layer_case_count; i++) {
@@ -206,14 +204,8 @@ static void test_conversion(void **state)
     enum { TOKENS = 5, WIDTH = 33 };
     static const smoe_type narrow_types[] = {SMOE_TYPE_FLOAT16, SMOE_TYPE_BFLOAT16};
     const test_device *device = *state;
-    const layer_case shape = {.name = "conversion",
-                              .tokens = TOKENS,
-                              .d_model = WIDTH,
-                              .d_hidden = 13,
-                              .expert_count = 3,
-                              .top_k = 1,
-                              .gated = true,
-                              .activation = SMOE_ACTIVATION_SILU,
+    const layer_case shape = {.name = "conversion", .tokens = TOKENS, .d_model = WIDTH, .d_hidden = 13,
+                              .expert_count = 3, .top_k = 1, .gated = true, .activation = SMOE_ACTIVATION_SILU,
                               .shared_hidden = 7};
     float want[TOKENS * WIDTH], got[TOKENS * WIDTH];
 
@@ -266,15 +258,8 @@ static void test_types_apart(void **state)
         {SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16},
     };
     const test_device *device = *state;
-    const layer_case shape = {.name = "types apart",
-                              .tokens = 9,
-                              .d_model = 37,
-                              .d_hidden = 14,
-                              .expert_count = 3,
-                              .top_k = 2,
-                              .gated = true,
-                              .activation = SMOE_ACTIVATION_SILU,
-                              .shared_hidden = 6};
+    const layer_case shape = {.name = "types apart", .tokens = 9, .d_model = 37, .d_hidden = 14, .expert_count = 3,
+                              .top_k = 2, .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
     const size_t D = shape.d_model, matrix = (size_t)shape.expert_count * shape.d_hidden * D,
                  shared = shape.shared_hidden * D;
 

@@ -38,10 +38,8 @@ static int setup(void **state)
         all->masked[i].capabilities &= ~masks[i];
     }
     *state = all;
-    return case_cover_create(&all->cover, &(cover_wish){.cases = layer_cases,
-                                                        .case_count = layer_case_count,
-                                                        .devices = all->masked,
-                                                        .device_count = MASKS,
+    return case_cover_create(&all->cover, &(cover_wish){.cases = layer_cases, .case_count = layer_case_count,
+                                                        .devices = all->masked, .device_count = MASKS,
                                                         .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
                                                         .together = true,
                                                         .known = &all->unmasked})

@@ -119,16 +119,9 @@ static void test_router(void **state)
 static void test_group_score(void **state)
 {
     const test_device *device = *state;
-    const layer_case shape = {.name = "a group's score overflows",
-                              .tokens = 5,
-                              .d_model = 4,
-                              .d_hidden = 3,
-                              .expert_count = 6,
-                              .top_k = 1,
-                              .group_count = 3,
-                              .top_groups = 2,
-                              .activation = SMOE_ACTIVATION_RELU,
-                              .biases = BIAS_ROUTER};
+    const layer_case shape = {.name = "a group's score overflows", .tokens = 5, .d_model = 4, .d_hidden = 3,
+                              .expert_count = 6, .top_k = 1, .group_count = 3, .top_groups = 2,
+                              .activation = SMOE_ACTIVATION_RELU, .biases = BIAS_ROUTER};
 
     for (uint32_t other = 1; other < 3; other++) {
         layer_session session;
@@ -278,21 +271,9 @@ static void test_expert(void **state)
 
 /* Odd widths: rows of weights begin and end in the middle of a load, and those of 16 bits in the middle of a word. */
 static const layer_case row_cases[] = {
-    {.name = "odd rows of halves",
-     .tokens = 12,
-     .d_model = 37,
-     .d_hidden = 29,
-     .expert_count = 5,
-     .top_k = 2,
-     .activation = SMOE_ACTIVATION_SILU,
-     .gated = true,
-     .weight_type = SMOE_TYPE_FLOAT16},
-    {.name = "odd rows",
-     .tokens = 40,
-     .d_model = 37,
-     .d_hidden = 29,
-     .expert_count = 5,
-     .top_k = 2,
+    {.name = "odd rows of halves", .tokens = 12, .d_model = 37, .d_hidden = 29, .expert_count = 5, .top_k = 2,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .weight_type = SMOE_TYPE_FLOAT16},
+    {.name = "odd rows", .tokens = 40, .d_model = 37, .d_hidden = 29, .expert_count = 5, .top_k = 2,
      .activation = SMOE_ACTIVATION_SILU},
 };
 
@@ -358,11 +339,8 @@ static void expect_rows_apart(smoe_device *device)
         for (int which = 0; which < 8; which++) {
             const bool down = which / 4 == 1, infinite = which % 2 == 1;
             const uint32_t rows = down ? D : H, columns = down ? H : D;
-            const bad_weight bad = {.down = down,
-                                    .infinite = infinite,
-                                    .expert = expert,
-                                    .row = which / 2 % 2 ? rows - 1 : 0,
-                                    .column = infinite ? columns - 1 : 0};
+            const bad_weight bad = {.down = down, .infinite = infinite, .expert = expert,
+                                    .row = which / 2 % 2 ? rows - 1 : 0, .column = infinite ? columns - 1 : 0};
             expect_one_row(&clean, &bad, want, report);
         }
         session_close(&clean);

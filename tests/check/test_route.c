@@ -14,44 +14,14 @@
 
 static const layer_case shapes[] = {
     {.name = "linear, softmax", .tokens = 33, .d_model = 17, .d_hidden = 5, .expert_count = 9, .top_k = 2, .eps = 0.5f},
-    {.name = "sigmoid, groups, shared",
-     .tokens = 40,
-     .d_model = 24,
-     .d_hidden = 12,
-     .expert_count = 16,
-     .top_k = 2,
-     .max_active = 6,
-     .eps = 0.2f,
-     .gate = SMOE_GATE_SIGMOID,
-     .group_count = 4,
-     .top_groups = 2,
-     .group_eps = 0.3f,
-     .shared_hidden = 7,
-     .shared_gate = true,
-     .biases = BIAS_ALL},
-    {.name = "groups, hard",
-     .tokens = 40,
-     .d_model = 16,
-     .d_hidden = 4,
-     .expert_count = 15,
-     .top_k = 2,
-     .group_count = 5,
-     .top_groups = 2,
-     .logits = LOGITS_EXACT},
-    {.name = "cosine, groups, non-finite",
-     .tokens = 20,
-     .d_model = 24,
-     .d_hidden = 4,
-     .expert_count = 256,
-     .top_k = 4,
-     .max_active = 8,
-     .eps = 0.05f,
-     .router = SMOE_ROUTER_COSINE,
-     .projection_width = 16,
-     .group_count = 8,
-     .top_groups = 3,
-     .group_eps = 0.1f,
-     .logits = LOGITS_NONFINITE},
+    {.name = "sigmoid, groups, shared", .tokens = 40, .d_model = 24, .d_hidden = 12, .expert_count = 16, .top_k = 2,
+     .max_active = 6, .eps = 0.2f, .gate = SMOE_GATE_SIGMOID, .group_count = 4, .top_groups = 2, .group_eps = 0.3f,
+     .shared_hidden = 7, .shared_gate = true, .biases = BIAS_ALL},
+    {.name = "groups, hard", .tokens = 40, .d_model = 16, .d_hidden = 4, .expert_count = 15, .top_k = 2,
+     .group_count = 5, .top_groups = 2, .logits = LOGITS_EXACT},
+    {.name = "cosine, groups, non-finite", .tokens = 20, .d_model = 24, .d_hidden = 4, .expert_count = 256, .top_k = 4,
+     .max_active = 8, .eps = 0.05f, .router = SMOE_ROUTER_COSINE, .projection_width = 16, .group_count = 8,
+     .top_groups = 3, .group_eps = 0.1f, .logits = LOGITS_NONFINITE},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
@@ -262,25 +232,11 @@ static void check_given(void **state, const layer_case *shape, const float *logi
  * outweighs the other counts. */
 static void test_masked_outweighs(void **state)
 {
-    layer_case softmax = {.name = "an expert of another group",
-                          GIVEN,
-                          .expert_count = 4,
-                          .group_count = 2,
-                          .top_groups = 1,
-                          .eps = 0.5078125f,
-                          .a = 40,
-                          .b = 20,
-                          .group_eps = 0.625f,
-                          .temperature = 0.02f,
-                          .biases = BIAS_ROUTER};
-    layer_case sigmoid = {.name = "an expert without selection bias",
-                          GIVEN,
-                          .expert_count = 3,
-                          .eps = 1,
-                          .a = 60,
-                          .b = 20,
-                          .gate = SMOE_GATE_SIGMOID,
-                          .biases = BIAS_ROUTER | BIAS_SELECTION};
+    layer_case softmax = {.name = "an expert of another group", GIVEN, .expert_count = 4, .group_count = 2,
+                          .top_groups = 1, .eps = 0.5078125f, .a = 40, .b = 20, .group_eps = 0.625f,
+                          .temperature = 0.02f, .biases = BIAS_ROUTER};
+    layer_case sigmoid = {.name = "an expert without selection bias", GIVEN, .expert_count = 3, .eps = 1, .a = 60,
+                          .b = 20, .gate = SMOE_GATE_SIGMOID, .biases = BIAS_ROUTER | BIAS_SELECTION};
     /* G = 5 and 4.5: P = 0.5 / (1 - 0.8) = 2.5, so that 4.5 scores 2 beside 2.5 and runs, as 0 does not. Its u is 1/65,
      * its mask 1e-72; its gate is exp(2 / temperature) times theirs: 1e43, 1e111. */
     const float in_group[] = {2.5f, 2.5f, 4.5f, 0};

@@ -181,16 +181,9 @@ static void test_small_ranges(void **state)
  * experts. */
 static void test_small_allocations(void **state)
 {
-    static const layer_case shape = {.name = "small allocations",
-                                     .tokens = 5,
-                                     .d_model = 66,
-                                     .d_hidden = 70,
-                                     .expert_count = 11,
-                                     .top_k = 2,
-                                     .max_active = 3,
-                                     .gated = true,
-                                     .activation = SMOE_ACTIVATION_SILU,
-                                     .shared_hidden = 6};
+    static const layer_case shape = {.name = "small allocations", .tokens = 5, .d_model = 66, .d_hidden = 70,
+                                     .expert_count = 11, .top_k = 2, .max_active = 3, .gated = true,
+                                     .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
     smoe_device_info as = floor_device("the floor with small allocations");
     test_device device;
     smoe_device_layer *layer;

@@ -11,56 +11,18 @@
 #include "common/random.h"
 
 static const layer_case shapes[] = {
-    {.name = "plain",
-     .tokens = 37,
-     .d_model = 24,
-     .d_hidden = 5,
-     .expert_count = 12,
-     .top_k = 2,
-     .eps = 0.25f,
-     .tie_tolerance = 0.125f,
-     .logits = LOGITS_EXACT},
-    {.name = "groups, capped, non-finite",
-     .tokens = 1500,
-     .d_model = 8,
-     .d_hidden = 4,
-     .expert_count = 12,
-     .top_k = 2,
-     .max_active = 6,
-     .call_active = 4,
-     .eps = 0.5f,
-     .group_count = 4,
-     .top_groups = 2,
-     .group_eps = 0.5f,
-     .logits = LOGITS_NONFINITE,
-     .biases = BIAS_ROUTER},
-    {.name = "ties of every order, capped",
-     .tokens = 70,
-     .d_model = 16,
-     .d_hidden = 3,
-     .expert_count = 24,
-     .top_k = 1,
-     .max_active = 9,
-     .eps = 0.5f,
-     .logits = LOGITS_EQUAL},
-    {.name = "large gaps",
-     .tokens = 90,
-     .d_model = 24,
-     .d_hidden = 3,
-     .expert_count = 5,
-     .top_k = 1,
+    {.name = "plain", .tokens = 37, .d_model = 24, .d_hidden = 5, .expert_count = 12, .top_k = 2, .eps = 0.25f,
+     .tie_tolerance = 0.125f, .logits = LOGITS_EXACT},
+    {.name = "groups, capped, non-finite", .tokens = 1500, .d_model = 8, .d_hidden = 4, .expert_count = 12, .top_k = 2,
+     .max_active = 6, .call_active = 4, .eps = 0.5f, .group_count = 4, .top_groups = 2, .group_eps = 0.5f,
+     .logits = LOGITS_NONFINITE, .biases = BIAS_ROUTER},
+    {.name = "ties of every order, capped", .tokens = 70, .d_model = 16, .d_hidden = 3, .expert_count = 24, .top_k = 1,
+     .max_active = 9, .eps = 0.5f, .logits = LOGITS_EQUAL},
+    {.name = "large gaps", .tokens = 90, .d_model = 24, .d_hidden = 3, .expert_count = 5, .top_k = 1,
      .logits = LOGITS_LARGE},
     {.name = "all chosen", .tokens = 9, .d_model = 5, .d_hidden = 3, .expert_count = 4, .top_k = 4, .eps = 1},
-    {.name = "1024 experts, sigmoid",
-     .tokens = 40,
-     .d_model = 16,
-     .d_hidden = 2,
-     .expert_count = 1024,
-     .top_k = 8,
-     .max_active = 24,
-     .eps = 0.05f,
-     .gate = SMOE_GATE_SIGMOID,
-     .biases = BIAS_SELECTION},
+    {.name = "1024 experts, sigmoid", .tokens = 40, .d_model = 16, .d_hidden = 2, .expert_count = 1024, .top_k = 8,
+     .max_active = 24, .eps = 0.05f, .gate = SMOE_GATE_SIGMOID, .biases = BIAS_SELECTION},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
@@ -238,17 +200,9 @@ static void test_carry(void **state)
 static void test_passes(void **state)
 {
     const test_device *device = *state;
-    const layer_case shape = {.name = "more tokens than a pass",
-                              .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7,
-                              .d_model = 3,
-                              .d_hidden = 2,
-                              .expert_count = 6,
-                              .top_k = 1,
-                              .max_active = 2,
-                              .eps = 0.5f,
-                              .group_count = 3,
-                              .top_groups = 2,
-                              .logits = LOGITS_EXACT,
+    const layer_case shape = {.name = "more tokens than a pass", .tokens = 2 * SMOE_MAX_PASS_TOKENS + 7, .d_model = 3,
+                              .d_hidden = 2, .expert_count = 6, .top_k = 1, .max_active = 2, .eps = 0.5f,
+                              .group_count = 3, .top_groups = 2, .logits = LOGITS_EXACT,
                               .activation = SMOE_ACTIVATION_RELU};
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
     case_data data;
@@ -274,13 +228,8 @@ static void test_gap_bins(void **state)
 {
     enum { TOKENS = 3 * SMOE_TOTALS_GAP_COUNT + 4 };
     const test_device *device = *state;
-    const layer_case shape = {.name = "gaps",
-                              .tokens = TOKENS,
-                              .d_model = 1,
-                              .d_hidden = 1,
-                              .expert_count = 2,
-                              .top_k = 1,
-                              .activation = SMOE_ACTIVATION_RELU};
+    const layer_case shape = {.name = "gaps", .tokens = TOKENS, .d_model = 1, .d_hidden = 1, .expert_count = 2,
+                              .top_k = 1, .activation = SMOE_ACTIVATION_RELU};
     plan_keeper keeper = {.context = smoe_device_context(device->device)};
     uint32_t tokens = 0;
     case_data data;

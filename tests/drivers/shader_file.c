@@ -127,10 +127,8 @@ static VkResult compile(const smoe_device_handles *handles, const shader_file *s
         result = create_set_layout(CreateDescriptorSetLayout, handles->device, shader, i, &sets[i]);
     const VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, PUSH_SIZE};
     const VkPipelineLayoutCreateInfo layout_info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-                                                    .setLayoutCount = MAX_SETS,
-                                                    .pSetLayouts = sets,
-                                                    .pushConstantRangeCount = 1,
-                                                    .pPushConstantRanges = &push};
+                                                    .setLayoutCount = MAX_SETS, .pSetLayouts = sets,
+                                                    .pushConstantRangeCount = 1, .pPushConstantRanges = &push};
     if (result == VK_SUCCESS)
         result = CreatePipelineLayout(handles->device, &layout_info, NULL, &layout);
     const VkShaderModuleCreateInfo module_info = {
@@ -142,11 +140,8 @@ static VkResult compile(const smoe_device_handles *handles, const shader_file *s
     const VkSpecializationInfo defaults = {0};
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                  .module = module,
-                  .pName = "main",
-                  .pSpecializationInfo = &defaults},
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module, .pName = "main", .pSpecializationInfo = &defaults},
         .layout = layout,
     };
     return CreateComputePipelines(handles->device, VK_NULL_HANDLE, 1, &info, NULL, &pipeline);

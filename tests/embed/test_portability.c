@@ -184,10 +184,8 @@ static void check(bool asks, uint32_t enabled)
 {
     static test_problem problem;
     const smoe_log log = test_record_log(&record);
-    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"),
-                                   .validation = test_validates(),
-                                   .get_instance_proc_addr = get,
-                                   .log = &log};
+    const smoe_device_desc desc = {.selector = getenv("SMOE_TEST_DEVICE"), .validation = test_validates(),
+                                   .get_instance_proc_addr = get, .log = &log};
     smoe_device *device = NULL;
     uint32_t count = 0;
 

@@ -223,24 +223,8 @@ void sample_release(void *user, void *memory)
 size_t sample_mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity)
 {
     static const char *const words[] = {"{",
-                                        "}",
-                                        "[",
-                                        "]",
-                                        "\"",
-                                        ":",
-                                        ",",
-                                        "\\u0000",
-                                        "-1",
-                                        "1e300",
-                                        "9007199254740993",
-                                        "null",
-                                        "0.5",
-                                        "99999999999",
-                                        "\"dtype\"",
-                                        "F16",
-                                        "F64",
-                                        "BOOL",
-                                        "True",
+                                        "}", "[", "]", "\"", ":", ",", "\\u0000", "-1", "1e300", "9007199254740993",
+                                        "null", "0.5", "99999999999", "\"dtype\"", "F16", "F64", "BOOL", "True",
                                         "18446744073709551615"};
     const uint32_t count = 1 + test_random_below(random, 4);
     for (uint32_t i = 0; i < count && size > 8; i++) {

@@ -412,13 +412,9 @@ static void test_only_its_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_mutations),
-        cmocka_unit_test(test_allocation_failures),
-        cmocka_unit_test(test_memory_bound),
-        cmocka_unit_test(test_only_its_bytes),
+        cmocka_unit_test(test_right), cmocka_unit_test(test_arguments), cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_mutations), cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_memory_bound), cmocka_unit_test(test_only_its_bytes),
         cmocka_unit_test(test_argument_lines),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, make_folder, remove_folder);

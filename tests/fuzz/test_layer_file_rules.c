@@ -89,15 +89,9 @@ static void test_layer(void **state)
         assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_layer(file, &plan, &params, &weights), SMOE_SUCCESS);
-        const smoe_plan_desc plan_expected = {.d_model = 4,
-                                              .d_hidden = 5,
-                                              .expert_count = 3,
-                                              .top_k = 2,
-                                              .max_active = 3,
-                                              .max_tokens = 6,
-                                              .activation = SMOE_ACTIVATION_GELU,
-                                              .gated = gated,
-                                              .renormalize = true};
+        const smoe_plan_desc plan_expected = {.d_model = 4, .d_hidden = 5, .expert_count = 3, .top_k = 2,
+                                              .max_active = 3, .max_tokens = 6, .activation = SMOE_ACTIVATION_GELU,
+                                              .gated = gated, .renormalize = true};
         assert_int_equal(plan.d_model, plan_expected.d_model);
         assert_int_equal(plan.d_hidden, plan_expected.d_hidden);
         assert_int_equal(plan.expert_count, plan_expected.expert_count);
@@ -359,11 +353,8 @@ static void test_full_layer(void **state)
         {"shared.w1", weights.shared_w1.data},
         {"shared.w2", weights.shared_w2.data},
         {"shared.w3", weights.shared_w3.data},
-        {"shared.b1", weights.shared_b1},
-        {"shared.b2", weights.shared_b2},
-        {"shared.b3", weights.shared_b3},
-        {"shared.gate", weights.shared_gate},
-        {"router.weight", weights.router_weight},
+        {"shared.b1", weights.shared_b1}, {"shared.b2", weights.shared_b2}, {"shared.b3", weights.shared_b3},
+        {"shared.gate", weights.shared_gate}, {"router.weight", weights.router_weight},
         {"router.bias", weights.router_bias},
     };
     for (size_t i = 0; i < COUNT(tensors); i++) {

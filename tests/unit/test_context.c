@@ -77,11 +77,7 @@ static void test_act_as_keeps_quirks(void **state)
         {MOLTENVK, AMD, 32, RADV, SUBGROUPS, {"quirk moltenvk_amd_subgroups:", NULL}},
         {LLVMPIPE, 0x10005, 16, RADV, BOTH_MATRICES, {"quirk lavapipe_matrices:", NULL}},
         {RADV, AMD, 32, QUALCOMM, BOTH_MATRICES | SUBGROUPS, {"quirk qualcomm_subgroups:", NULL}},
-        {LLVMPIPE,
-         0x10005,
-         16,
-         QUALCOMM,
-         BOTH_MATRICES | SUBGROUPS,
+        {LLVMPIPE, 0x10005, 16, QUALCOMM, BOTH_MATRICES | SUBGROUPS,
          {"quirk lavapipe_matrices:", "quirk qualcomm_subgroups:"}},
         {MOLTENVK, AMD, 32, MOLTENVK, SUBGROUPS, {"quirk moltenvk_amd_subgroups:", NULL}},
     };

@@ -290,15 +290,9 @@ static void test_shares_pipelines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties),
-        cmocka_unit_test(test_names_have_properties),
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_shows_all),
-        cmocka_unit_test(test_needs_all),
-        cmocka_unit_test(test_same_twice),
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_made),
-        cmocka_unit_test(test_shares_pipelines),
+        cmocka_unit_test(test_properties), cmocka_unit_test(test_names_have_properties), cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_shows_all), cmocka_unit_test(test_needs_all), cmocka_unit_test(test_same_twice),
+        cmocka_unit_test(test_known), cmocka_unit_test(test_made), cmocka_unit_test(test_shares_pipelines),
         cmocka_unit_test(test_exchanges),
     };
 

@@ -7,18 +7,9 @@
 
 /* A layer with everything; its widths are different primes. */
 static const smoe_plan_desc full = {
-    .d_model = 5,
-    .d_hidden = 7,
-    .expert_count = 3,
-    .top_k = 1,
-    .max_tokens = 1,
-    .router = SMOE_ROUTER_COSINE,
-    .gate = SMOE_GATE_SIGMOID,
-    .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16},
-    .gated = true,
-    .projection_width = 11,
-    .shared_hidden = 13,
-    .shared_gate = true};
+    .d_model = 5, .d_hidden = 7, .expert_count = 3, .top_k = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
+    .gate = SMOE_GATE_SIGMOID, .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16},
+    .gated = true, .projection_width = 11, .shared_hidden = 13, .shared_gate = true};
 static const smoe_plan_desc least = {.d_model = 5, .d_hidden = 7, .expert_count = 3, .top_k = 1, .max_tokens = 1};
 
 typedef struct expectation {

@@ -155,13 +155,8 @@ static void test_choices(void **state)
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
         for (uint32_t k = 0; k < 16; k++) {
             smoe_device_info info = test_device(i);
-            smoe_plan_desc desc = {.d_model = 512,
-                                   .d_hidden = 200,
-                                   .expert_count = 8,
-                                   .top_k = 2,
-                                   .max_active = 3,
-                                   .max_tokens = 512,
-                                   .gated = true,
+            smoe_plan_desc desc = {.d_model = 512, .d_hidden = 200, .expert_count = 8, .top_k = 2, .max_active = 3,
+                                   .max_tokens = 512, .gated = true,
                                    .types = SMOE_TYPES(k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16)};
             const uint32_t needs =
                 SMOE_CAPABILITY_COOPERATIVE_MATRIX | (k % 2 ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
@@ -193,11 +188,7 @@ static void test_choices(void **state)
 static void test_other_types_are_refused(void **state)
 {
     const smoe_device_info info = test_device(7);
-    smoe_plan_desc desc = {.d_model = 8,
-                           .d_hidden = 8,
-                           .expert_count = 4,
-                           .top_k = 2,
-                           .max_tokens = 9,
+    smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9,
                            .types = {.up = SMOE_TYPE_FLOAT16, .down = SMOE_TYPE_FLOAT32},
                            .precision = SMOE_PRECISION_FLOAT16};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];

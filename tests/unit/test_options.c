@@ -163,32 +163,11 @@ static void test_arguments(void **state)
 static void test_refused_lines(void **state)
 {
     static const char *const lines[][7] = {
-        {"--no-such"},
-        {"--fla"},
-        {"--flags"},
-        {"-f"},
-        {"-flag"},
-        {"--flag=1"},
-        {"--flag="},
-        {"--text"},
-        {"--text="},
-        {"--text", ""},
-        {"--text", "a", "--text", "a"},
-        {"--count=1", "--count=1"},
-        {"--name", "red", "--name=red"},
-        {"--eps=1", "--eps", "1"},
-        {"a", "b", "c", "d", "e"},
-        {"a", "b", "c", "d", "--argument", "e"},
-        {""},
-        {"--", ""},
-        {"--argument="},
-        {"--set", "x"},
-        {"--pair", "1/100"},
-        {"first:"},
-        {"--nothing", "1"},
-        {"=", "--", "--", "--", "--", "-"},
-        {"--=1"},
-        {"---"},
+        {"--no-such"}, {"--fla"}, {"--flags"}, {"-f"}, {"-flag"}, {"--flag=1"}, {"--flag="}, {"--text"}, {"--text="},
+        {"--text", ""}, {"--text", "a", "--text", "a"}, {"--count=1", "--count=1"}, {"--name", "red", "--name=red"},
+        {"--eps=1", "--eps", "1"}, {"a", "b", "c", "d", "e"}, {"a", "b", "c", "d", "--argument", "e"}, {""}, {"--", ""},
+        {"--argument="}, {"--set", "x"}, {"--pair", "1/100"}, {"first:"}, {"--nothing", "1"},
+        {"=", "--", "--", "--", "--", "-"}, {"--=1"}, {"---"},
     };
     options o;
     program_line line;
@@ -382,17 +361,10 @@ static void test_random_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_given),
-        cmocka_unit_test(test_every_kind),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_refused_lines),
-        cmocka_unit_test(test_numbers_of_arguments),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_forward_numbers),
-        cmocka_unit_test(test_lists_of_names),
-        cmocka_unit_test(test_short_set),
-        cmocka_unit_test(test_random_values),
-        cmocka_unit_test(test_random_lines),
+        cmocka_unit_test(test_nothing_given), cmocka_unit_test(test_every_kind), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_refused_lines), cmocka_unit_test(test_numbers_of_arguments), cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_forward_numbers), cmocka_unit_test(test_lists_of_names), cmocka_unit_test(test_short_set),
+        cmocka_unit_test(test_random_values), cmocka_unit_test(test_random_lines),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -106,13 +106,8 @@ static void test_exact_fit(void **state)
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     assert_int_equal(shape.range_count, 2);
     /* biases larger than their matrices: 512 of 65536 float32 fit, 513 do not */
-    desc = (smoe_plan_desc){.d_model = 1,
-                            .d_hidden = 65536,
-                            .expert_count = 512,
-                            .top_k = 1,
-                            .max_active = 1,
-                            .max_tokens = 1,
-                            .types = SMOE_TYPES(SMOE_TYPE_FLOAT16)};
+    desc = (smoe_plan_desc){.d_model = 1, .d_hidden = 65536, .expert_count = 512, .top_k = 1, .max_active = 1,
+                            .max_tokens = 1, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16)};
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);
     desc.expert_count = 513;
     assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_SUCCESS);

@@ -121,8 +121,6 @@ static int run(analyze *a)
 
 const analyze_command analyze_boundary_mass = {
     "boundary-mass",
-    "P(gap <= w) is linear for small w: two Gaussian experts, or a layer file's router on its own inputs",
-    run,
-    PROGRAM_TABLE(options),
-    ANALYZE_FILE_OPTIONAL,
+    "P(gap <= w) is linear for small w: two Gaussian experts, or a layer file's router on its own inputs", run,
+    PROGRAM_TABLE(options), ANALYZE_FILE_OPTIONAL,
 };

@@ -63,15 +63,8 @@ static bool solve(normal_equations *system, double *solution)
 
 static void clear(analyze_fit *fit)
 {
-    *fit = (analyze_fit){.slope = NAN,
-                         .slope_error = NAN,
-                         .intercept = NAN,
-                         .intercept_error = NAN,
-                         .chi_square = NAN,
-                         .from = NAN,
-                         .to = NAN,
-                         .curvature = NAN,
-                         .curvature_error = NAN};
+    *fit = (analyze_fit){.slope = NAN, .slope_error = NAN, .intercept = NAN, .intercept_error = NAN, .chi_square = NAN,
+                         .from = NAN, .to = NAN, .curvature = NAN, .curvature_error = NAN};
 }
 
 static bool fit_points(const double *x, const double *y, const double *errors, size_t count, bool logarithms,

@@ -50,12 +50,8 @@ static int run(analyze *a)
         r.weights[(size_t)e * r.stride + r.width] = (float)scores[e];
     size_t count = bands_parameters(&b, &r, parameters);
     parameters[count++] = (float)(a->options.sigma * sqrt(time / steps));
-    const simulation_desc desc = {analyze_occupation_spirv,
-                                  sizeof analyze_occupation_spirv,
-                                  {r.width, r.experts, r.k, steps},
-                                  4,
-                                  BANDS_COUNTERS,
-                                  steps};
+    const simulation_desc desc = {analyze_occupation_spirv, sizeof analyze_occupation_spirv,
+                                  {r.width, r.experts, r.k, steps}, 4, BANDS_COUNTERS, steps};
     status = simulation_create(a, &desc, &s);
     if (status == PROGRAM_OK) {
         simulation_set_parameters(s, parameters, count);
