@@ -1,12 +1,13 @@
 """A project that consists of the runner and a few tests, on drivers and systems that are not there: for the tests of tests/run.py."""
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+
+import terminal
 
 # Tells its environment; as a Python test it also starts a program.
 TOLD = ('LP_NATIVE_VECTOR_WIDTH', 'MESA_SHADER_CACHE_DIR', 'SMOE_BUILD', 'SMOE_TEST_EVERYTHING', 'VK_DRIVER_FILES',
@@ -70,21 +71,7 @@ class Project:
 
     def run_on_terminal(self, *arguments):
         """What a terminal is sent."""
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(**self.start(*arguments), stdout=theirs)
-        os.close(theirs)
-        sent = b''
-        while True:
-            try:
-                data = os.read(ours, 65536)
-            except OSError:  # how Linux says that the other side is closed
-                data = b''
-            if not data:
-                break
-            sent += data
-        os.close(ours)
-        process.wait()
-        return sent.decode()
+        return terminal.run(**self.start(*arguments))[1]
 
     def keep_durations(self, durations):
         self.write('build/tests/durations.json', json.dumps(durations))

@@ -1,6 +1,5 @@
 """The progress bar: on terminals only, gone when all is done, and never between what else is printed. No time is judged."""
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(FOLDER, '..'))
 import tap
+import terminal
 
 BIN = tap.BUILD + '/bin/smoe-'
 LAYER = os.path.join(FOLDER, '..', 'golden', 'one_expert.safetensors')
@@ -22,20 +22,7 @@ PROGRAMS = {
 
 def on_terminal(program, *arguments):
     """What a program writes to the terminal that its stderr and stdout are."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([BIN + program, *arguments, *DEVICE], stdout=theirs, stderr=theirs) as child:
-        os.close(theirs)
-        shown = b''
-        while True:
-            try:
-                data = os.read(ours, 65536)
-            except OSError:  # how Linux says that the other side is closed
-                break
-            if not data:
-                break
-            shown += data
-    os.close(ours)
-    return shown.decode()
+    return terminal.run([BIN + program, *arguments, *DEVICE])[1]
 
 
 def screen(shown):

@@ -2,7 +2,6 @@
 import glob
 import math
 import os
-import pty
 import random
 import re
 import subprocess
@@ -14,6 +13,7 @@ sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden'
 import pictures
 import tap
 import tensor_file
+import terminal
 import tiny_model
 from tensor_file import Tensor
 
@@ -248,23 +248,11 @@ def progress_bar():
     """On a terminal only; gone at the end."""
     top, model = path_of('progress'), named_model()
     make_classes(top, [NAMES[1], NAMES[2]], 3, 3000)
-    ours, theirs = pty.openpty()
-    done = subprocess.run([CLASSIFY, *DEVICE, '--model', model, '--batch', top, '--batch-size', '2'], stdout=subprocess.PIPE, stderr=theirs)
-    os.close(theirs)
-    shown = b''
-    while True:
-        try:
-            data = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side is closed
-            break
-        if not data:
-            break
-        shown += data
-    os.close(ours)
-    steps = re.findall(r'\r\[(#*)(\.*)\] (\d+) of 6 pictures', shown.decode())
+    status, shown = terminal.run([CLASSIFY, *DEVICE, '--model', model, '--batch', top, '--batch-size', '2'], stdout=subprocess.DEVNULL)
+    steps = re.findall(r'\r\[(#*)(\.*)\] (\d+) of 6 pictures', shown)
     counts = [int(n) for _, _, n in steps]
-    assert done.returncode == 0 and counts and counts == sorted(counts) and set(counts) <= set(range(1, 7)), shown
-    assert all(len(full) == 40 * int(n) // 6 and len(full + rest) == 40 for full, rest, n in steps) and shown.endswith(b' \r'), shown
+    assert status == 0 and counts and counts == sorted(counts) and set(counts) <= set(range(1, 7)), shown
+    assert all(len(full) == 40 * int(n) // 6 and len(full + rest) == 40 for full, rest, n in steps) and shown.endswith(' \r'), shown
 
 
 # ---- the rest
