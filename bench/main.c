@@ -238,7 +238,7 @@ static int run_all(bench *b)
     if (b->options.no_peak)
         snprintf(b->result.peak.reason, sizeof b->result.peak.reason, "not asked for: --no-peak");
     else if (!bench_measure_peak(b->device, b->options.repeat, &b->result.peak))
-        fprintf(stderr, "smoe-bench: the device's peak: %s\n", b->result.peak.reason);
+        program_say("smoe-bench", "the device's peak: %s", b->result.peak.reason);
     bench_print_device(b->out, &b->options, &b->result);
     program_progress_begin(false);
     choose_rows(b);

@@ -1,6 +1,7 @@
 /* Runs the rows and sums the times up. */
 
 #include "bench.h"
+#include "program/output.h"
 #include "program/progress.h"
 
 #include <math.h>
@@ -136,7 +137,7 @@ static smoe_result run_once(const bench_options *options, const bench_data *data
             continue;
         result = smoe_device_layer_forward(sources[i].layer, &sources[i].params, data->x, y, report, NULL);
         if (result == SMOE_SUCCESS && i < BENCH_ROUTING_COUNT && !bench_count_work(row, report, &row->runs[i])) {
-            fprintf(stderr, "smoe-bench: %s: the report names experts that there are not\n", row->preset->name);
+            program_say("smoe-bench", "%s: the report names experts that there are not", row->preset->name);
             result = SMOE_ERROR_VULKAN;
         }
         if (result == SMOE_SUCCESS && i == BENCH_HARD && options->dump)

@@ -41,22 +41,20 @@ static bool find_expected(const vision_model *model, expected *out)
             return vision_fail("%s: tensor expected.logits holds a number that is not finite", model->path);
         out->largest = fmax(out->largest, fabs(out->logits[i]));
     }
-    return out->largest > 0 || vision_fail("%s: tensor expected.logits holds zeros alone", model->path);
+    return out->largest > 0 || vision_fail("%s: tensor expected.logits holds only zeros", model->path);
 }
 
 /* The kernel of a block's expert_up, which is the same for one image and for many (engine.h). */
 static const char *expert_kernel(const classify_session *session, uint32_t block)
 {
     const vision_model *model = session->model;
-    const classify_options *options = session->options;
     const uint32_t tokens = model->tokens;
     smoe_plan_desc plan = model->blocks[block].plan;
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
     plan.max_tokens = tokens;
-    const smoe_type type = options->weights >= 0 ? (smoe_type)options->weights : model->weight_type;
-    plan.types = (smoe_matrix_types)SMOE_TYPES(type);
+    plan.types = (smoe_matrix_types)SMOE_TYPES(classify_weight_type(session));
     const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &plan, tokens}, choices, reason);
     return result == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
 }

@@ -69,6 +69,9 @@ typedef struct classify_session {
  * status. */
 int classify_open_device(classify_session *session);
 
+/* What the matrices are on the device: --weights, or the model's own. The engine has no bfloat16. */
+smoe_type classify_weight_type(const classify_session *session);
+
 /* Makes the session's engine for batches of at most `count` images. False after printing why not. */
 bool classify_start(classify_session *session, uint32_t count, bool report);
 

@@ -13,13 +13,19 @@ int classify_open_device(classify_session *session)
     return session->lost ? PROGRAM_FAILED : PROGRAM_OK;
 }
 
+smoe_type classify_weight_type(const classify_session *session)
+{
+    if (session->options->weights >= 0)
+        return (smoe_type)session->options->weights;
+    return session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
+}
+
 bool classify_start(classify_session *session, uint32_t count, bool report)
 {
     const classify_options *options = session->options;
-    const smoe_type own = session->model->weight_type == SMOE_TYPE_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_FLOAT32;
     const vision_engine_desc desc = {.max_batch = count < options->batch_size ? count : options->batch_size,
                                      .eps = options->eps,
-                                     .weight_type = options->weights >= 0 ? (smoe_type)options->weights : own,
+                                     .weight_type = classify_weight_type(session),
                                      .report = report,
                                      .no_subgroups = options->no_subgroups};
     program_progress_begin(false);

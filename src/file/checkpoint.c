@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/system.h"
+
 static const char file_ending[] = ".safetensors";
 
 /* Path as folder and, where it ends like one, file; both in memory of the checkpoint. */
@@ -16,9 +18,9 @@ static smoe_result split_path(smoe_checkpoint *checkpoint, const char *path, con
     checkpoint->host.path = checkpoint->path;
     const bool is_file = size > ending && strcmp(path + size - ending, file_ending) == 0;
     size_t folder = size;
-    while (is_file && folder > 0 && path[folder - 1] != '/' && path[folder - 1] != '\\')
+    while (is_file && folder > 0 && !smoe_system_is_slash(path[folder - 1]))
         folder--;
-    const bool needs_separator = !is_file && size > 0 && path[size - 1] != '/' && path[size - 1] != '\\';
+    const bool needs_separator = !is_file && size > 0 && !smoe_system_is_slash(path[size - 1]);
     checkpoint->folder = smoe_checkpoint_join(&checkpoint->host, path, needs_separator ? "/" : "");
     if (!checkpoint->folder)
         return smoe_file_out_of_memory(&checkpoint->host, size);

@@ -45,9 +45,10 @@ smoe_json_step smoe_json_next_member(smoe_json_cursor *object, smoe_json_span *n
                                      const char **reason);
 smoe_json_step smoe_json_next_element(smoe_json_cursor *array, smoe_json_span *value, const char **reason);
 
-/* ---- values
- * ---------------------------------------------------------------------------------------------------------- Spans that
- * a step has given. Each of these takes the text apart: a value is read once. */
+/* ---- values ---------------------------------------------------------------------------------------------------------
+ */
+
+/* The spans here are those that a step has given. Each function takes the text apart: a value is read once. */
 
 /* A string, unescaped over its own text: that never grows, and the quotes leave room for the NUL. NULL for anything
  * else. */
@@ -62,9 +63,11 @@ bool smoe_json_number(smoe_json_span value, double *out);
 /* False for other values than whole numbers from 0 to `most`, which is at most 2^53. */
 bool smoe_json_whole(smoe_json_span value, uint64_t most, uint64_t *out);
 
-/* ---- tokens
- * ---------------------------------------------------------------------------------------------------------- json_*.c's
- * own. `at` goes from a token's first byte to behind its last; false, with a *reason, for a broken one. */
+/* ---- tokens ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Only json_*.c call these. `at` goes from a token's first byte to behind its last; false, with a *reason, for a broken
+ * one. */
 
 void smoe_json_skip_blanks(char **at, const char *end);
 bool smoe_json_skip_string(char **at, const char *end, const char **reason);

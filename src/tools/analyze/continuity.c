@@ -48,8 +48,8 @@ static double largest_step(const float *y, uint32_t points, uint32_t stride, uin
     return largest;
 }
 
-/* Of the run that the walk holds: points without a group in the groups' band, and, with no_band, without an expert in
- * the band, whose output has not the bits that `mode` gave. *points: how many such points there are. */
+/* Counts, in the run that the walk holds: points without a group in the groups' band, and, with no_band, without an
+ * expert in the band, whose output has not the bits that `mode` gave. *points: how many such points there are. */
 static uint32_t count_different(const continuity *s, int mode, bool no_band, uint32_t *points)
 {
     const smoe_plan_desc *plan = &s->source.plan;

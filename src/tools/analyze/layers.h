@@ -40,8 +40,8 @@ typedef struct layers_source {
  * weights N(0,1), the latter over sqrt(D), so that z is N(0,1) given |x|^2 = D; experts gelu, weights N(0,1) over the
  * square root of what they sum over, b2 N(0,1). A drawn layer is renormalized, softmax, of float32, its shape from the
  * options above. drawn_tokens: inputs to draw. Options that the layer leaves without a meaning are refused: of shape
- * and --tokens where the file has its own, --top-groups and
- * --group-eps without groups. PROGRAM_OK, or what to exit with after a message. */
+ * and --tokens where the file has its own, --top-groups and --group-eps without groups. PROGRAM_OK, or what to exit
+ * with after a message. */
 int layers_open(analyze *a, uint32_t drawn_tokens, layers_source *source);
 void layers_close(layers_source *source);
 

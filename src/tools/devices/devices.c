@@ -61,7 +61,7 @@ static bool list_devices(uint32_t *count, smoe_device_info **infos)
     }
     if (result == SMOE_SUCCESS)
         return true;
-    fprintf(stderr, "smoe-devices: %s\n", smoe_result_text(result));
+    program_say("smoe-devices", "%s", smoe_result_text(result));
     free(*infos);
     *infos = NULL;
     return false;
@@ -90,13 +90,13 @@ static const smoe_device_info *chosen(const options *wanted, const smoe_device_i
     if (wanted->has_device) {
         if (wanted->device < count)
             return &infos[wanted->device];
-        fprintf(stderr, "smoe-devices: --device: %u, there are %u devices, from 0 on\n", wanted->device, count);
+        program_say("smoe-devices", "--device: %u, there are %u devices, from 0 on", wanted->device, count);
         return NULL;
     }
     for (uint32_t i = 0; i < count; i++)
         if (infos[i].usable)
             return &infos[i];
-    fprintf(stderr, "smoe-devices: %s\n", count ? "no usable Vulkan device; --device NUMBER takes any" : NO_DEVICES);
+    program_say("smoe-devices", "%s", count ? "no usable Vulkan device; --device NUMBER takes any" : NO_DEVICES);
     return NULL;
 }
 
@@ -132,7 +132,7 @@ static bool read_file(const char *path, smoe_device_info *info)
     const size_t size = fread(text, 1, sizeof text, stdin);
     if (!ferror(stdin))
         return smoe_capability_file_parse(text, size, path, NULL, &to_stderr, info) == SMOE_SUCCESS;
-    fprintf(stderr, "smoe-devices: -: cannot be read\n");
+    program_say("smoe-devices", "-: cannot be read");
     return false;
 }
 

@@ -221,7 +221,7 @@ int run_check(const run *r, const run_expected *expected)
     c.largest_y = largest_finite(expected->y, (size_t)tokens * r->plan.d_model);
     int status = PROGRAM_FAILED;
     if (!c.logits || !c.scratch || !c.other_choice) {
-        fprintf(stderr, "smoe-run: no host memory for --check\n");
+        program_say("smoe-run", "no host memory for --check");
     } else {
         status = run_status(smoe_device_layer_logits(r->layer, c.logits));
         if (status == PROGRAM_OK) {

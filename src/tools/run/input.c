@@ -3,7 +3,6 @@
 #include "run.h"
 
 #include "program/output.h"
-#include "program/progress.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -117,8 +116,7 @@ static int make_x(run *r)
     uint64_t state = r->seed;
     r->random_x = malloc(count * sizeof *r->random_x);
     if (!r->random_x) {
-        program_progress_clear();
-        fprintf(stderr, "smoe-run: no host memory for %u tokens\n", r->plan.max_tokens);
+        program_say("smoe-run", "no host memory for %u tokens", r->plan.max_tokens);
         return PROGRAM_FAILED;
     }
     for (size_t i = 0; i < count; i += 2) {
@@ -214,8 +212,7 @@ static int allocate(run *r)
     r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);
     if (r->report && r->y && r->expert_tokens)
         return PROGRAM_OK;
-    program_progress_clear();
-    fprintf(stderr, "smoe-run: no host memory for the output\n");
+    program_say("smoe-run", "no host memory for the output");
     return PROGRAM_FAILED;
 }
 

@@ -30,7 +30,7 @@ static int open_device(session *s)
     const smoe_result result = s->device ? SMOE_SUCCESS : smoe_device_create(&desc, &s->device);
     s->lost = result != SMOE_SUCCESS;
     if (s->lost)
-        fprintf(stderr, "smoe-run: %s\n", smoe_result_text(result));
+        program_say("smoe-run", "%s", smoe_result_text(result));
     return run_status(result);
 }
 

@@ -57,9 +57,9 @@ int run_time(const run *r)
         const smoe_result result = smoe_device_layer_repeat(r->layer, &r->params, false, count, timings);
         status = run_status(result);
         if (result != SMOE_SUCCESS)
-            fprintf(stderr, "smoe-run: --repeat: %s\n", smoe_result_text(result));
+            program_say("smoe-run", "--repeat: %s", smoe_result_text(result));
     } else {
-        fprintf(stderr, "smoe-run: no host memory for --repeat\n");
+        program_say("smoe-run", "no host memory for --repeat");
     }
     if (status == PROGRAM_OK)
         print_table(r, timings, values);

@@ -111,7 +111,7 @@ int run_write_results(const run *r)
     if (named)
         result = smoe_layer_file_write(name, tensors, 1 + FIELDS, metadata.pairs, metadata.pair_count, NULL, &r->log);
     if (!have_memory)
-        fprintf(stderr, "smoe-run: no host memory for --out\n");
+        program_say("smoe-run", "no host memory for --out");
     for (size_t i = 0; i < FIELDS; i++)
         free(words[i]);
     return named ? end_writing(&output, result) : PROGRAM_FAILED;
