@@ -22,8 +22,7 @@
 
 // Rows that are not aligned for 16-byte loads are read by words. A load past the row reads its last word again and
 // drops it: no branches, so loads lie side by side, and drivers compile faster (docs/performance.md). matmul_vector
-// defines BRANCH_PAST_ROW and branches instead:
-// there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
+// defines BRANCH_PAST_ROW and branches instead: there loads side by side cost subgroups on Adreno, Maxwell and Pascal.
 #ifndef BRANCH_PAST_ROW
 #define BRANCH_PAST_ROW 0
 #endif

@@ -1,7 +1,7 @@
 // All that depends on the type of the weights: how many lie in 16 bytes, how a row is read, and how they become
 // float32. The kernels and matmul.glsl ask nothing else. A type is a row of `types` in src/domain/names.c, its number
-// in SMOE_ENUMERATORS, and a branch here:
-// in WORD_WEIGHTS and in weights_part.
+// in SMOE_ENUMERATORS, and a branch
+// each in WORD_WEIGHTS and weights_part here.
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WWords { uint w_words[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WLoads { uvec4 w_loads[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Words { uint w3_words[]; };

@@ -67,7 +67,8 @@ smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *for
     return result;
 }
 
-smoe_result smoe_result_of_vulkan(VkResult error)
+/* The smoe_result for a VkResult that is no success. */
+static smoe_result result_of(VkResult error)
 {
     switch (error) {
     case VK_ERROR_OUT_OF_HOST_MEMORY: return SMOE_ERROR_OUT_OF_HOST_MEMORY;
@@ -121,6 +122,6 @@ smoe_result smoe_vulkan_check(const smoe_host *host, VkResult result, const char
 {
     if (result == VK_SUCCESS)
         return SMOE_SUCCESS;
-    return smoe_fail(host, smoe_result_of_vulkan(result), "%s: VkResult %d %s", call, (int)result,
+    return smoe_fail(host, result_of(result), "%s: VkResult %d %s", call, (int)result,
                      vulkan_result_text(result));
 }

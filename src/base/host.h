@@ -32,8 +32,6 @@ void smoe_host_free(const smoe_host *host, void *memory);
 /* One line to the app's log. Returns `result`, so that a failing path is one statement. */
 smoe_result smoe_fail(const smoe_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
 
-/* The smoe_result for a VkResult that is no success. */
-smoe_result smoe_result_of_vulkan(VkResult error);
 /* VK_SUCCESS: SMOE_SUCCESS. Any other result: the smoe_result for it, after a line with the call and the result. */
 smoe_result smoe_vulkan_check(const smoe_host *host, VkResult result, const char *call);
 

@@ -9,8 +9,8 @@
 size_t smoe_utf8_size(const char *at, const char *end);
 bool smoe_utf8_valid(const char *text);
 
-/* `replacement` for every byte of a control character and of what is not UTF-8: a terminal would obey the one and
- * stumble over the other. False where there was one. */
+/* Replaces every byte of a control character, which a terminal would obey, and every byte that is not UTF-8. False
+ * where it replaced any. */
 bool smoe_text_clean(char *text, char replacement);
 
 /* A number with so many digits that count, as "%g" has it except that the decimal sign is a point: the process's

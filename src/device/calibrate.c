@@ -5,6 +5,7 @@
  * bits of floats that are not negative order as the floats do. Nothing is kept but the counts: where the batch is more
  * than one chunk the second round routes it again, and gets the same bits (smoe_forward promises them). Memory is
  * bounded by one pass, whatever the batch. */
+#include "base/arithmetic.h"
 #include "base/text.h"
 #include "layer_internal.h"
 
@@ -183,7 +184,7 @@ static smoe_result calibrate(calibration *c, double extra, float *eps, double *m
     if (c->report)
         result = select_eps(c, allowed_count(plan, c->tokens, extra), &found, &count);
     else
-        smoe_fail(&c->layer->device->instance.host, result,
+        smoe_fail(host, result,
                   "smoe_device_layer_calibrate: no memory for the scores of %u tokens", c->chunk);
     smoe_host_free(host, c->report);
     smoe_host_free(host, c->scores);
@@ -207,7 +208,7 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
     if (!layer || !params || !x || !eps)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
                          !layer ? "layer" : !params ? "params" : !x ? "x" : "eps");
-    smoe_result result = smoe_helper_check_tokens(layer, call, params, 1);
+    smoe_result result = smoe_helper_check_tokens(layer, call, params, false);
     if (result != SMOE_SUCCESS)
         return result;
     char text[SMOE_NUMBER_SIZE];
@@ -227,7 +228,7 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
         .band = smoe_forward_number_find("eps"),
         .x = x,
         .tokens = params->token_count,
-        .chunk = params->token_count < pass_tokens ? params->token_count : pass_tokens,
+        .chunk = smoe_min_u32(params->token_count, pass_tokens),
     };
     c.params.token_count = c.chunk;
     c.params.eps = 0;

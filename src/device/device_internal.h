@@ -1,6 +1,6 @@
 /* What the files of src/device share. Names here begin with smoe_helper_: libsmoe's own internals begin otherwise, and
- * both may meet in one static link. Only src/base/host.c, text.c and volk_table.c of libsmoe are used here; the shared
- * library has hidden copies of them. */
+ * both may meet in one static link. Only what SConstruct lists for libsmoe-device of libsmoe's internals is
+ * used here; the shared library has hidden copies of it. */
 #ifndef SMOE_DEVICE_INTERNAL_H
 #define SMOE_DEVICE_INTERNAL_H
 
@@ -55,9 +55,6 @@ uint32_t smoe_helper_message_count(const smoe_helper_instance *instance);
 #define SMOE_HELPER_INSTALL "; a GPU needs its vendor's driver or Mesa's, and Mesa's lavapipe runs on any CPU"
 
 /* ---- select.c: physical devices ---------------------------------------------------------------------------------- */
-
-/* An array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
-smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out);
 
 /* Finds the device of a selector (device.h) and describes it without the masked capabilities; the other devices are
  * looked at so too. */

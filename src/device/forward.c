@@ -80,16 +80,16 @@ static bool can_time(const smoe_device_layer *layer, const smoe_forward_params *
 }
 
 smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call,
-                                     const smoe_forward_params *params, uint32_t least)
+                                     const smoe_forward_params *params, bool or_none)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(layer->plan);
     const uint32_t count = params->token_count;
 
-    if ((count >= plan->min_tokens && count <= plan->max_tokens) || (count == 0 && least == 0))
+    if ((count >= plan->min_tokens && count <= plan->max_tokens) || (count == 0 && or_none))
         return SMOE_SUCCESS;
     return smoe_fail(&layer->device->instance.host, SMOE_ERROR_INVALID_ARGUMENT,
                      "%s: params.token_count is %u, must be %s%u .. %u, the plan's min_tokens and max_tokens", call,
-                     count, least == 0 ? "0 or " : "", plan->min_tokens, plan->max_tokens);
+                     count, or_none ? "0 or " : "", plan->min_tokens, plan->max_tokens);
 }
 
 smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
@@ -130,7 +130,7 @@ smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forwa
     if (!layer || !params || (params->token_count > 0 && !x))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
                          !layer ? "layer" : !params ? "params" : "x");
-    const smoe_result result = smoe_helper_check_tokens(layer, call, params, 0);
+    const smoe_result result = smoe_helper_check_tokens(layer, call, params, true);
     return result == SMOE_SUCCESS ? smoe_helper_forward(layer, params, x, y, report, timings, layer->has_totals)
                                   : result;
 }

@@ -1,4 +1,5 @@
 /* A layer's objects and memory, and the way of its weights to the device. */
+#include "base/arithmetic.h"
 #include "layer_internal.h"
 
 #include <stddef.h>
@@ -52,8 +53,7 @@ static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tens
                          "smoe_device_layer_create: no memory for the ranges of %s", tensor->name);
     for (uint32_t r = 0; result == SMOE_SUCCESS && r < count; r++) {
         const uint32_t first = r * experts, rest = tensor->shape[0] - first;
-        result =
-            upload_part(layer, tensor, from, first * expert, (rest < experts ? rest : experts) * expert, &buffers[r]);
+        result = upload_part(layer, tensor, from, first * expert, smoe_min_u32(rest, experts) * expert, &buffers[r]);
         ranges[r] = whole_buffer(&buffers[r]);
     }
     return result;

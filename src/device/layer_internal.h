@@ -38,9 +38,9 @@ smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_bi
 smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
                                 uint32_t *report, smoe_timings *timings, bool with_totals);
 
-/* INVALID_ARGUMENT with a log line that begins with the call's name, unless params->token_count is least .. the plan's
- * max_tokens. */
+/* INVALID_ARGUMENT, with a log line that begins with the call's name, unless params->token_count is the plan's
+ * min_tokens .. max_tokens, or 0 where or_none is true. */
 smoe_result smoe_helper_check_tokens(const smoe_device_layer *layer, const char *call,
-                                     const smoe_forward_params *params, uint32_t least);
+                                     const smoe_forward_params *params, bool or_none);
 
 #endif

@@ -1,4 +1,5 @@
 /* Buffers in device memory, and copies between them and host arrays. */
+#include "base/arithmetic.h"
 #include "device_internal.h"
 
 #include <stdio.h>
@@ -99,7 +100,7 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
     const smoe_host *host = &device->instance.host;
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .size = (size + SIZE_MULTIPLE - 1) / SIZE_MULTIPLE * SIZE_MULTIPLE,
+        .size = smoe_align_up(size, SIZE_MULTIPLE),
         .usage = usage,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };

@@ -5,7 +5,8 @@
 
 #define UUID_DIGITS (2u * VK_UUID_SIZE)
 
-smoe_result smoe_helper_physical_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out)
+/* An array of *count elements, to be released by the caller; NULL and 0 for none and on failure. */
+static smoe_result list_devices(const smoe_helper_instance *instance, uint32_t *count, VkPhysicalDevice **out)
 {
     VkPhysicalDevice *devices = NULL;
     VkResult status;
@@ -72,7 +73,7 @@ smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, c
     smoe_result result = smoe_helper_instance_create(&instance, &host, get_instance_proc_addr, false, &no_driver);
     if (result != SMOE_SUCCESS)
         return no_driver ? SMOE_SUCCESS : result;
-    result = smoe_helper_physical_devices(&instance, &device_count, &devices);
+    result = list_devices(&instance, &device_count, &devices);
     if (infos && device_count > capacity)
         device_count = capacity;
     for (uint32_t i = 0; infos && result == SMOE_SUCCESS && i < device_count; i++)
@@ -179,7 +180,7 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
     smoe_device_info *infos = NULL;
     uint32_t count = 0;
 
-    smoe_result result = smoe_helper_physical_devices(instance, &count, &devices);
+    smoe_result result = list_devices(instance, &count, &devices);
     if (result != SMOE_SUCCESS)
         return result;
     if (count == 0)

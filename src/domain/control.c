@@ -2,10 +2,11 @@
 
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
+#include "vulkan/device_info.h"
 
 uint64_t smoe_part_begin(uint64_t words)
 {
-    return smoe_align_up(words, 64);
+    return smoe_align_up(words, SMOE_MOST_OFFSET_ALIGNMENT / 4);
 }
 
 smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count,

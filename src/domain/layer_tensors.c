@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/arithmetic.h"
+#include "shape.h"
 #include "smoe/smoe.h"
 
 /* Where a layer may have a tensor, and, for those that are not optional, must. */
@@ -77,21 +78,22 @@ static const size_t type_offsets[] = {
     [SHARED_DOWN] = offsetof(smoe_plan_desc, types.shared_down),
 };
 
-static smoe_type type_of(kind which, const smoe_plan_desc *plan)
+smoe_type smoe_matrix_type(const smoe_plan_desc *desc, size_t offset)
 {
-    const void *type = (const char *)plan + type_offsets[which];
-    return which == NUMBERS ? SMOE_TYPE_FLOAT32 : *(const smoe_type *)type;
+    const void *type = (const char *)desc + offset;
+    return offset == 0 ? SMOE_TYPE_FLOAT32 : *(const smoe_type *)type;
 }
 
-static uint32_t width_of(char axis, const smoe_plan_desc *plan)
+uint32_t smoe_axis_width(const smoe_plan_desc *desc, char axis)
 {
     switch (axis) {
-    case 'E': return plan->expert_count;
-    case 'D': return plan->d_model;
-    case 'H': return plan->d_hidden;
-    case 'P': return plan->projection_width;
-    case 'S': return plan->shared_hidden;
-    default: return 1;
+    case 'E': return desc->expert_count;
+    case 'D': return desc->d_model;
+    case 'H': return desc->d_hidden;
+    case 'P': return desc->projection_width;
+    case 'S': return desc->shared_hidden;
+    case '1': return 1;
+    default: return 0;
     }
 }
 
@@ -109,7 +111,7 @@ bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_laye
                     : row->optional              ? SMOE_PRESENCE_OPTIONAL
                                                  : SMOE_PRESENCE_REQUIRED,
         .condition = condition_texts[row->condition],
-        .type = type_of(row->kind, plan),
+        .type = smoe_matrix_type(plan, type_offsets[row->kind]),
         .shape = {1, 1, 1},
         .element_count = 1,
         .layer_offset = row->layer_offset,
@@ -117,7 +119,7 @@ bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_laye
         .type_offset = type_offsets[row->kind],
     };
     for (const char *axis = row->axes; *axis; axis++) {
-        const uint32_t width = width_of(*axis, plan);
+        const uint32_t width = smoe_axis_width(plan, *axis);
         out->shape[out->axis_count++] = width;
         out->element_count *= width;
     }

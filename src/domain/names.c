@@ -107,44 +107,30 @@ smoe_precision smoe_type_precision(smoe_type type)
     return is_type(type) ? types[type].precision : SMOE_PRECISION_FLOAT32;
 }
 
-/* "a, b or c", of the names that name_at gives for 0, 1, ... */
-static void list(const char *(*name_at)(int), char *text, size_t size)
+/* "a, b or c", of the names of 0, 1, ... */
+static void list(const name_row *rows, size_t count, char *text)
 {
+    const char *name;
     size_t used = 0;
-    for (int i = 0; name_at(i) && used < size; i++) {
-        const char *separator = i == 0 ? "" : name_at(i + 1) ? ", " : " or ";
-        used += (size_t)snprintf(text + used, size - used, "%s%s", separator, name_at(i));
+    for (int i = 0; (name = name_of(rows, count, i)) != NULL && used < SMOE_NAME_LIST_SIZE; i++) {
+        const char *separator = i == 0 ? "" : name_of(rows, count, i + 1) ? ", " : " or ";
+        used += (size_t)snprintf(text + used, SMOE_NAME_LIST_SIZE - used, "%s%s", separator, name);
     }
-}
-
-static const char *activation_at(int value)
-{
-    return smoe_activation_name((smoe_activation)value);
-}
-
-static const char *router_at(int value)
-{
-    return smoe_router_name((smoe_router)value);
-}
-
-static const char *gate_at(int value)
-{
-    return smoe_gate_name((smoe_gate)value);
 }
 
 void smoe_activation_list(char text[SMOE_NAME_LIST_SIZE])
 {
-    list(activation_at, text, SMOE_NAME_LIST_SIZE);
+    list(activations, COUNT(activations), text);
 }
 
 void smoe_router_list(char text[SMOE_NAME_LIST_SIZE])
 {
-    list(router_at, text, SMOE_NAME_LIST_SIZE);
+    list(routers, COUNT(routers), text);
 }
 
 void smoe_gate_list(char text[SMOE_NAME_LIST_SIZE])
 {
-    list(gate_at, text, SMOE_NAME_LIST_SIZE);
+    list(gates, COUNT(gates), text);
 }
 
 bool smoe_activation_find(const char *name, smoe_activation *out)

@@ -7,19 +7,19 @@
 #include "smoe/smoe.h"
 
 /* Vulkan promises a division only by normal numbers up to 2^126. */
-#define DIVISOR 1e-30f, 1e30f
-#define MASK_EXPONENT 0.0f, 1024.0f
+#define DIVISOR(zero, groups, or_zero) 1e-30f, 1e30f, zero, groups, or_zero "1e-30 .. 1e30"
+#define MASK_EXPONENT 0.0f, 1024.0f, false, false, "above 0 and at most 1024"
 
 #define NUMBER(member, ...) {#member, offsetof(smoe_forward_params, member), __VA_ARGS__}
 
 static const smoe_forward_number numbers[] = {
-    NUMBER(eps, DIVISOR, true, false, "0 or 1e-30 .. 1e30"),
-    NUMBER(a, MASK_EXPONENT, false, false, "above 0 and at most 1024"),
-    NUMBER(b, MASK_EXPONENT, false, false, "above 0 and at most 1024"),
-    NUMBER(temperature, DIVISOR, false, false, "1e-30 .. 1e30"),
+    NUMBER(eps, DIVISOR(true, false, "0 or ")),
+    NUMBER(a, MASK_EXPONENT),
+    NUMBER(b, MASK_EXPONENT),
+    NUMBER(temperature, DIVISOR(false, false, "")),
     NUMBER(tie_tolerance, 0.0f, FLT_MAX, true, false, "finite and at least 0"),
     NUMBER(scale, -FLT_MAX, FLT_MAX, true, false, "finite"),
-    NUMBER(group_eps, DIVISOR, true, true, "0 or 1e-30 .. 1e30"),
+    NUMBER(group_eps, DIVISOR(true, true, "0 or ")),
 };
 
 _Static_assert(sizeof numbers / sizeof *numbers <= SMOE_MAX_FORWARD_NUMBERS, "smoe.h's bound");

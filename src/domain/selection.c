@@ -5,7 +5,8 @@
 #include "vulkan/device_info.h"
 #include "vulkan/quirks.h"
 
-const smoe_tuning *smoe_selection_tuning(const smoe_selection *selection, smoe_step step)
+/* The tuning table of a step; NULL: it has no tiles, and only regime 0. */
+static const smoe_tuning *tuning_of(const smoe_selection *selection, smoe_step step)
 {
     switch (smoe_step_get(step)->tiles) {
     case SMOE_TILES_ROUTER: return selection->tuning;
@@ -19,7 +20,7 @@ void smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_des
                             uint32_t regimes[SMOE_STEP_COUNT])
 {
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
-        const smoe_tuning *tuning = smoe_selection_tuning(selection, step);
+        const smoe_tuning *tuning = tuning_of(selection, step);
         const smoe_rows rows = smoe_step_rows(desc, step);
         regimes[step] = tuning ? smoe_regime_for(tuning, &rows, token_count) : 0;
     }
@@ -28,7 +29,7 @@ void smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_des
 static void select_step(const smoe_device_info *info, const smoe_shape *shape, smoe_step step, smoe_selection *out)
 {
     const smoe_plan_desc *desc = &shape->desc;
-    const smoe_tuning *tuning = smoe_selection_tuning(out, step);
+    const smoe_tuning *tuning = tuning_of(out, step);
     const smoe_rows rows = smoe_step_rows(desc, step);
     if (!tuning) {
         out->configs[step][0] = smoe_step_config(info, shape, NULL, step);

@@ -11,9 +11,6 @@ typedef struct smoe_selection {
     uint32_t used[SMOE_STEP_COUNT]; /* bit i: some token count from min_tokens to max_tokens leads to regime i */
 } smoe_selection;
 
-/* The tuning table of a step; NULL: it has no tiles, and regime 0 only. */
-const smoe_tuning *smoe_selection_tuning(const smoe_selection *selection, smoe_step step);
-
 /* The regime of every step in a forward of token_count tokens. */
 void smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count,
                             uint32_t regimes[SMOE_STEP_COUNT]);

@@ -1,10 +1,10 @@
 #include "shape.h"
 
 #include "base/arithmetic.h"
+#include "vulkan/device_info.h"
 
-/* Regions of the workspace begin at multiples of this: the largest minStorageBufferOffsetAlignment that Vulkan
- * allows. */
-#define REGION_ALIGNMENT 256u
+/* Regions of the workspace begin at multiples of this. */
+#define REGION_ALIGNMENT SMOE_MOST_OFFSET_ALIGNMENT
 
 static smoe_result check_number(const smoe_host *host, const char *name, uint32_t value, uint32_t least, uint32_t most)
 {

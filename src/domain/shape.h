@@ -9,7 +9,7 @@
 typedef struct smoe_shape {
     smoe_plan_desc desc;   /* max_active and min_tokens resolved */
     uint32_t pass_tokens;  /* a forward over more tokens takes several passes */
-    uint32_t range_count;  /* ranges of experts, each within maxStorageBufferRange */
+    uint32_t range_count;  /* of experts, each within maxStorageBufferRange and maxMemoryAllocationSize */
     uint32_t range_experts;
     uint32_t group_count;  /* 0: no groups */
     smoe_control control;  /* for pass_tokens */
@@ -30,6 +30,13 @@ typedef struct smoe_shape {
  * device's limits; the log line says which. */
 smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc,
                             smoe_shape *out);
+
+/* The width of an axis by its letter: D, H, E, S (the shared expert's hidden width), P (the projection's), 1; 0: no
+ * axis. */
+uint32_t smoe_axis_width(const smoe_plan_desc *desc, char axis);
+
+/* The type at an offset in smoe_plan_desc, which smoe_layer_tensor.type_offset may be; 0: float32. */
+smoe_type smoe_matrix_type(const smoe_plan_desc *desc, size_t offset);
 
 /* Experts in a range: range_experts, or fewer in the last. */
 uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range);

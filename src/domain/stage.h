@@ -48,9 +48,9 @@ typedef struct smoe_rows {
     uint32_t columns;
 } smoe_rows;
 
-/* The regime of the tuning table for token_count tokens: the last one whose least rows a matrix gets when tokens choose
- * evenly, of those with tiles that are less than twice as high as any matrix's rows can be and not mostly past the last
- * column. */
+/* The regime of the tuning table for token_count tokens: the last one whose min_rows a matrix gets when tokens choose
+ * evenly, and whose tile is less than twice as high as a matrix's rows can be. Where a tiled kernel's tile would lie
+ * mostly past the last column, an earlier regime is taken. */
 uint32_t smoe_regime_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t token_count);
 /* Those of every count from first to last: bit i for regime i. */
 uint32_t smoe_regimes_for(const smoe_tuning *tuning, const smoe_rows *rows, uint32_t first, uint32_t last);

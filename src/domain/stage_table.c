@@ -41,27 +41,14 @@ bool smoe_step_runs(smoe_step step, uint32_t features)
     return (rows[step].needs & ~features) == 0;
 }
 
-static uint32_t width_of(const smoe_plan_desc *desc, char axis)
-{
-    switch (axis) {
-    case 'D': return desc->d_model;
-    case 'H': return desc->d_hidden;
-    case 'E': return desc->expert_count;
-    case 'S': return desc->shared_hidden;
-    case 'P': return desc->projection_width;
-    case '1': return 1;
-    default: return 0;
-    }
-}
-
 uint32_t smoe_step_depth(const smoe_plan_desc *desc, smoe_step step)
 {
-    return width_of(desc, rows[step].depth);
+    return smoe_axis_width(desc, rows[step].depth);
 }
 
 uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step)
 {
-    return width_of(desc, rows[step].columns);
+    return smoe_axis_width(desc, rows[step].columns);
 }
 
 smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step)
@@ -73,19 +60,13 @@ smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step)
     return (smoe_rows){desc->top_k, desc->expert_count, UINT32_MAX};
 }
 
-static smoe_type type_of(const smoe_plan_desc *desc, smoe_step step)
-{
-    const void *type = (const char *)desc + rows[step].type;
-    return rows[step].type ? *(const smoe_type *)type : SMOE_TYPE_FLOAT32;
-}
-
 static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)
 {
     const bool up = rows[step].stage == SMOE_STAGE_EXPERT_UP;
     return (smoe_matmul_stage){
         .kernels = rows[step].kernels,
         .depth = smoe_step_depth(desc, step),
-        .type = type_of(desc, step),
+        .type = smoe_matrix_type(desc, rows[step].type),
         .gated = up && desc->gated,
         .shared_expert = (rows[step].needs & SMOE_HAS_SHARED_EXPERT) != 0,
         .activation = up ? desc->activation : SMOE_ACTIVATION_IDENTITY,

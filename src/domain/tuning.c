@@ -41,9 +41,9 @@ static const smoe_tuning wide = {
     .regimes = {STANDARD_REGIMES, TILED(96, 64, 128, 16, 4, 8)},
 };
 
-/* 64 registers per invocation: 2x4 outputs; where few invocations share the loads of a tile, half the depth. The
- * compiler makes of route_select_subgroup seven times the instructions of others, and spills hundreds of registers even
- * with 4 experts per lane. */
+/* 64 registers per invocation: 2x4 outputs; where few invocations share the loads of a tile, half the depth. Its
+ * compiler makes seven times as many instructions of route_select_subgroup as other compilers do, and spills hundreds
+ * of registers even with 4 experts per lane. */
 static const smoe_tuning mali = {
     .name = "mali",
     .combine_workgroup_size = COMBINE_WORKGROUP_SIZE,

@@ -64,10 +64,6 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
     if (result != SMOE_SUCCESS || params->token_count == 0)
         return result;
     const uint32_t features = smoe_shape_features(&plan->shape) | (binding->has_totals ? SMOE_HAS_TOTALS : 0u) | work;
-    result = smoe_plan_check_pipelines(plan, params->token_count, features);
-    if (result != SMOE_SUCCESS)
-        return result;
-
     smoe_recording r = {
         .command_buffer = command_buffer,
         .context = plan->context,
@@ -79,6 +75,9 @@ static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *laye
         .features = features,
     };
     smoe_selection_regimes(&plan->selection, &plan->shape.desc, params->token_count, r.regimes);
+    result = smoe_plan_check_pipelines(plan, r.regimes, params->token_count, features);
+    if (result != SMOE_SUCCESS)
+        return result;
     smoe_record_barrier(&r);
     const uint32_t pass_count = smoe_divide_up(params->token_count, plan->shape.pass_tokens);
     for (uint32_t pass = 0; pass < pass_count; pass++) {

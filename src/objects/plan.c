@@ -64,10 +64,9 @@ void smoe_plan_destroy(smoe_plan *plan)
         smoe_host_free(&plan->context->host, plan);
 }
 
-smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, uint32_t features)
+smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, const uint32_t regimes[SMOE_STEP_COUNT],
+                                      uint32_t token_count, uint32_t features)
 {
-    uint32_t regimes[SMOE_STEP_COUNT];
-    smoe_selection_regimes(&plan->selection, &plan->shape.desc, token_count, regimes);
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
         if (smoe_step_runs(step, features) && !plan->pipelines[step][regimes[step]])
             return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT,

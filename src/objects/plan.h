@@ -16,6 +16,7 @@ struct smoe_plan {
 
 /* Whether a forward over so many tokens finds every pipeline that it binds. features: SMOE_HAS_* of the shape and of
  * the forward. INVALID_ARGUMENT and a log line where one is missing. */
-smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, uint32_t token_count, uint32_t features);
+smoe_result smoe_plan_check_pipelines(const smoe_plan *plan, const uint32_t regimes[SMOE_STEP_COUNT],
+                                      uint32_t token_count, uint32_t features);
 
 #endif

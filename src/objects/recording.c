@@ -1,8 +1,7 @@
 /* The commands that every step records. */
 #include "recording.h"
 
-/* Global rather than per buffer: on every driver in use the cost is the same, and what a stage may touch needs no
- * list. */
+/* Global rather than per buffer: what a stage may touch needs no list. */
 void smoe_record_barrier(const smoe_recording *r)
 {
     const VkMemoryBarrier memory = {

@@ -171,7 +171,7 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
     }
     if (!has_shape(out, SMOE_TYPE_FLOAT16))
         out->capabilities &=
-            ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+            ~(uint32_t)SMOE_CAPABILITY_MATRICES;
     if (!has_shape(out, SMOE_TYPE_BFLOAT16))
         out->capabilities &= ~(uint32_t)SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16;
     if (!(out->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
@@ -227,7 +227,7 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
     fill_subgroups(&subgroup, &size_control, out);
     if (!with_matrices || !has_subgroups(&subgroup) || !may_have_matrices(table, out) ||
         (smoe_quirks_masked(out) & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
-        possible &= ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
+        possible &= ~(uint32_t)SMOE_CAPABILITY_MATRICES;
     out->capabilities |= feature_capabilities(table, physical_device, possible);
     /* GCN and NVK have size control, yet refuse a required size for compute: requiredSubgroupSizeStages tells. */
     if (!(size_control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT))

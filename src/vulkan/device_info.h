@@ -11,6 +11,9 @@
 smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_table *table, uint32_t api_version,
                                    VkPhysicalDevice physical_device, bool with_matrices, smoe_device_info *out);
 
+/* The most that Vulkan lets a driver ask for as minStorageBufferOffsetAlignment; bytes. */
+#define SMOE_MOST_OFFSET_ALIGNMENT 256u
+
 /* ---- device_rules.c: pure functions ------------------------------------------------------------------------------ */
 
 /* Whether every number is one that Vulkan allows; else `reason` names the field and its rule. */

@@ -13,11 +13,9 @@
 #define FLOOR_INVOCATIONS 128u
 #define FLOOR_SHARED_MEMORY 16384u
 
-/* Vulkan's own bounds: a ballot has 128 bits; required limits of maxComputeWorkGroupCount and
- * minStorageBufferOffsetAlignment. */
+/* Vulkan's own bounds: a ballot has 128 bits; the required limit of maxComputeWorkGroupCount. */
 #define MOST_LANES 128u
 #define LEAST_WORKGROUPS 65535u
-#define MOST_ALIGNMENT 256u
 
 #define BREAKS(...) (snprintf(reason, SMOE_REASON_SIZE, __VA_ARGS__), false)
 
@@ -66,9 +64,9 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
     if (info->max_storage_buffer_range == 0)
         return BREAKS("max_storage_buffer_range: 0, must be at least 1");
     if (!power_of_two(info->min_storage_buffer_offset_alignment) ||
-        info->min_storage_buffer_offset_alignment > MOST_ALIGNMENT)
+        info->min_storage_buffer_offset_alignment > SMOE_MOST_OFFSET_ALIGNMENT)
         return BREAKS("min_storage_buffer_offset_alignment: %llu, must be a power of two up to %u",
-                      (unsigned long long)info->min_storage_buffer_offset_alignment, MOST_ALIGNMENT);
+                      (unsigned long long)info->min_storage_buffer_offset_alignment, SMOE_MOST_OFFSET_ALIGNMENT);
     if (info->matrix_shape_count > SMOE_MAX_MATRIX_SHAPES)
         return BREAKS("matrix_shape_count: %u, must be at most %u", info->matrix_shape_count, SMOE_MAX_MATRIX_SHAPES);
     for (uint32_t i = 0; i < info->matrix_shape_count; i++) {

@@ -4,6 +4,9 @@
 
 #include "base/host.h"
 
+/* Matrix units at all: those for bfloat16 come only with those for float16. */
+#define SMOE_CAPABILITY_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
+
 typedef struct smoe_extension_list {
     VkExtensionProperties *properties;
     uint32_t count;

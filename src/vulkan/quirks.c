@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "features.h"
+
 #define ANY_VERSION .first_version = 0, .last_version = UINT32_MAX /* no release is known to be free of it */
 #define SUBGROUP_OPERATIONS \
     (SMOE_CAPABILITY_SUBGROUP_ARITHMETIC | SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE)
-#define COOPERATIVE_MATRICES (SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16)
 
 #define VENDOR_AMD 0x1002u
 #define VENDOR_INTEL 0x8086u
@@ -23,7 +24,7 @@ static const smoe_quirk_row rows[] = {
                        "give wrong results or "
                        "crash its compiler",
                .source = "github.com/Tencent/ncnn/issues/6778, /pull/6972, github.com/ggml-org/llama.cpp/pull/29165",
-               .masked_capabilities = SUBGROUP_OPERATIONS | COOPERATIVE_MATRICES},
+               .masked_capabilities = SUBGROUP_OPERATIONS | SMOE_CAPABILITY_MATRICES},
      .driver_id = VK_DRIVER_ID_QUALCOMM_PROPRIETARY,
      ANY_VERSION},
     /* The same multiplication under turnip 26.1.2: wrong only on Adreno 640, right on 830 and 840. */
@@ -58,7 +59,7 @@ static const smoe_quirk_row rows[] = {
     {.quirk = {.name = "amd_integrated_matrices",
                .text = "AMD's proprietary driver on integrated GPUs: the query of cooperative matrices crashes",
                .source = "github.com/GPUOpen-Drivers/AMDVLK/issues/422, github.com/ggml-org/llama.cpp/pull/22750",
-               .masked_capabilities = COOPERATIVE_MATRICES},
+               .masked_capabilities = SMOE_CAPABILITY_MATRICES},
      .driver_id = VK_DRIVER_ID_AMD_PROPRIETARY,
      .type = VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU,
      ANY_VERSION},
@@ -66,7 +67,7 @@ static const smoe_quirk_row rows[] = {
     {.quirk = {.name = "lavapipe_matrices",
                .text = "lavapipe with subgroups of 16 lanes: compiling a kernel with cooperative matrices crashes",
                .source = "Mesa 26.1.6, LP_NATIVE_VECTOR_WIDTH=512 on x86-64",
-               .masked_capabilities = COOPERATIVE_MATRICES},
+               .masked_capabilities = SMOE_CAPABILITY_MATRICES},
      .driver_id = VK_DRIVER_ID_MESA_LLVMPIPE,
      .lanes = 16,
      ANY_VERSION},
@@ -103,7 +104,7 @@ const smoe_quirk_row *smoe_quirk_row_get(uint32_t index)
     return index < sizeof rows / sizeof rows[0] ? &rows[index] : NULL;
 }
 
-bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info)
+static bool applies(const smoe_quirk_row *row, const smoe_device_info *info)
 {
     return info->driver_id == row->driver_id &&
            (row->type == VK_PHYSICAL_DEVICE_TYPE_OTHER || info->type == row->type) &&
@@ -117,7 +118,7 @@ uint32_t smoe_quirks_masked(const smoe_device_info *info)
 {
     uint32_t masked = 0;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (smoe_quirk_applies(&rows[i], info))
+        if (applies(&rows[i], info))
             masked |= rows[i].quirk.masked_capabilities;
     return masked;
 }
@@ -132,7 +133,7 @@ const smoe_quirk *smoe_device_quirk(const smoe_device_info *info, uint32_t index
     if (!info || !memchr(info->name, '\0', sizeof info->name))
         return NULL;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (smoe_quirk_applies(&rows[i], info) && index-- == 0)
+        if (applies(&rows[i], info) && index-- == 0)
             return &rows[i].quirk;
     return NULL;
 }

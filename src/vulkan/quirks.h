@@ -18,8 +18,6 @@ typedef struct smoe_quirk_row {
 
 const smoe_quirk_row *smoe_quirk_row_get(uint32_t index); /* NULL past the last */
 
-bool smoe_quirk_applies(const smoe_quirk_row *row, const smoe_device_info *info);
-
 /* The SMOE_CAPABILITY_* that the driver's quirks cost; asks for nothing but ids, version, name, type and
  * subgroup_size_min. */
 uint32_t smoe_quirks_masked(const smoe_device_info *info);

@@ -400,9 +400,10 @@ static void refuse_without(parts *p, smoe_plan *plan, const smoe_layer *layer, c
     if (missing->routes)
         REFUSED(&p->record, missing->stage, smoe_route(p->gpu.commands, layer, binding, &params, NULL));
     else
-        assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, routing), SMOE_SUCCESS);
+        assert_int_equal(smoe_plan_check_pipelines(plan, regimes, params.token_count, routing), SMOE_SUCCESS);
     *pipeline = kept;
-    assert_int_equal(smoe_plan_check_pipelines(plan, params.token_count, routing | SMOE_HAS_EXPERTS), SMOE_SUCCESS);
+    assert_int_equal(smoe_plan_check_pipelines(plan, regimes, params.token_count, routing | SMOE_HAS_EXPERTS),
+                     SMOE_SUCCESS);
 }
 
 /* Plans that lack a pipeline, as no plan should: each one that a forward binds is asked for before anything is
