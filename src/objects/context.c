@@ -193,7 +193,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->host = host;
     context->device = desc->device;
     context->info = info;
-    const char *missing = smoe_device_table_load(instance.get_device_proc_addr, desc->device, &context->vk);
+    const char *missing = smoe_device_table_load(instance.vkGetDeviceProcAddr, desc->device, &context->vk);
     if (missing) {
         result =
             smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,

@@ -15,13 +15,13 @@ static smoe_result list_extensions(const smoe_host *host, const smoe_instance_ta
     do {
         smoe_host_free(host, out->properties);
         *out = (smoe_extension_list){NULL, 0};
-        result = table->enumerate_device_extensions(physical_device, NULL, &out->count, NULL);
+        result = table->vkEnumerateDeviceExtensionProperties(physical_device, NULL, &out->count, NULL);
         if (result < 0 || out->count == 0)
             break;
         out->properties = smoe_host_alloc(host, out->count, sizeof *out->properties);
         if (!out->properties)
             return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "device extensions: no host memory");
-        result = table->enumerate_device_extensions(physical_device, NULL, &out->count, out->properties);
+        result = table->vkEnumerateDeviceExtensionProperties(physical_device, NULL, &out->count, out->properties);
     } while (result == VK_INCOMPLETE);
     const smoe_result converted = smoe_vulkan_check(host, result, "vkEnumerateDeviceExtensionProperties");
     if (converted != SMOE_SUCCESS) {
@@ -35,7 +35,7 @@ static void check_usable(const smoe_instance_table *table, VkPhysicalDevice phys
 {
     VkQueueFamilyProperties families[32];
     uint32_t count = sizeof families / sizeof families[0];
-    table->get_queue_family_properties(physical_device, &count, families);
+    table->vkGetPhysicalDeviceQueueFamilyProperties(physical_device, &count, families);
     bool compute = false;
     bool timestamps = false;
     for (uint32_t i = 0; i < count; i++) {
@@ -101,7 +101,7 @@ static void fill_limits(const VkPhysicalDeviceProperties *properties, smoe_devic
 static void fill_memory(const smoe_instance_table *table, VkPhysicalDevice physical_device, smoe_device_info *out)
 {
     VkPhysicalDeviceMemoryProperties memory;
-    table->get_memory_properties(physical_device, &memory);
+    table->vkGetPhysicalDeviceMemoryProperties(physical_device, &memory);
     for (uint32_t i = 0; i < memory.memoryHeapCount; i++) {
         const bool local = (memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) != 0;
         if (local && memory.memoryHeaps[i].size > out->device_memory_size)
@@ -113,7 +113,7 @@ static void fill_memory(const smoe_instance_table *table, VkPhysicalDevice physi
  * 1.2. */
 static bool may_have_matrices(const smoe_instance_table *table, const smoe_device_info *info)
 {
-    return info->api_version >= VK_API_VERSION_1_2 && table->get_cooperative_matrix_properties != NULL;
+    return info->api_version >= VK_API_VERSION_1_2 && table->vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR != NULL;
 }
 
 /* The features behind smoe_features_capabilities, of those capabilities that are possible. */
@@ -141,7 +141,7 @@ static uint32_t feature_capabilities(const smoe_instance_table *table, VkPhysica
         bfloat16.pNext = features.pNext;
         features.pNext = &bfloat16;
     }
-    table->get_features2(physical_device, &features);
+    table->vkGetPhysicalDeviceFeatures2(physical_device, &features);
     return smoe_features_capabilities(&features);
 }
 
@@ -163,7 +163,7 @@ static smoe_result fill_matrices(const smoe_host *host, const smoe_instance_tabl
                                               .pNext = &matrix};
     if (!(out->capabilities & SMOE_CAPABILITY_COOPERATIVE_MATRIX))
         return SMOE_SUCCESS;
-    table->get_properties2(physical_device, &properties);
+    table->vkGetPhysicalDeviceProperties2(physical_device, &properties);
     if (matrix.cooperativeMatrixSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) {
         const smoe_result result = smoe_matrix_shapes_query(host, table, physical_device, out);
         if (result != SMOE_SUCCESS)
@@ -216,7 +216,7 @@ static smoe_result fill_extended(const smoe_host *host, const smoe_instance_tabl
         size_control.pNext = properties.pNext;
         properties.pNext = &size_control;
     }
-    table->get_properties2(physical_device, &properties);
+    table->vkGetPhysicalDeviceProperties2(physical_device, &properties);
 
     memcpy(out->uuid, id.deviceUUID, sizeof out->uuid);
     copy_text(out->driver_name, sizeof out->driver_name, driver.driverName);
@@ -240,7 +240,7 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
 {
     VkPhysicalDeviceProperties properties;
     memset(out, 0, sizeof *out);
-    table->get_properties(physical_device, &properties);
+    table->vkGetPhysicalDeviceProperties(physical_device, &properties);
     copy_text(out->name, sizeof out->name, properties.deviceName);
     out->vendor_id = properties.vendorID;
     out->device_id = properties.deviceID;
@@ -249,7 +249,8 @@ smoe_result smoe_device_info_query(const smoe_host *host, const smoe_instance_ta
     out->api_version = smoe_min_u32(properties.apiVersion, api_version ? api_version : VK_API_VERSION_1_0);
     fill_limits(&properties, out);
     fill_memory(table, physical_device, out);
-    if (out->api_version < VK_API_VERSION_1_1 || !table->get_properties2 || !table->get_features2) {
+    if (out->api_version < VK_API_VERSION_1_1 || !table->vkGetPhysicalDeviceProperties2 ||
+        !table->vkGetPhysicalDeviceFeatures2) {
         out->timestamp_period = 0.0f;
         snprintf(out->reason, sizeof out->reason,
                  "Vulkan %u.%u under an instance of Vulkan %u.%u, 1.1 is needed of both",

@@ -1,24 +1,26 @@
 #include "instance.h"
 
+/* The name of a function that is not there, or NULL. */
+static const char *load_required(PFN_vkGetInstanceProcAddr load, VkInstance object, smoe_instance_table *table)
+{
+    SMOE_INSTANCE_FUNCTIONS(SMOE_FUNCTION_LOAD)
+    return NULL;
+}
+
+#define LOAD(name) .name = (PFN_##name)get(instance, #name)
+
 smoe_result smoe_instance_table_load(const smoe_host *host, PFN_vkGetInstanceProcAddr get, VkInstance instance,
                                      smoe_instance_table *out)
 {
-    const smoe_instance_table table = {
-        (PFN_vkGetPhysicalDeviceProperties)get(instance, "vkGetPhysicalDeviceProperties"),
-        (PFN_vkGetPhysicalDeviceProperties2)get(instance, "vkGetPhysicalDeviceProperties2"),
-        (PFN_vkGetPhysicalDeviceFeatures2)get(instance, "vkGetPhysicalDeviceFeatures2"),
-        (PFN_vkGetPhysicalDeviceMemoryProperties)get(instance, "vkGetPhysicalDeviceMemoryProperties"),
-        (PFN_vkGetPhysicalDeviceQueueFamilyProperties)get(instance, "vkGetPhysicalDeviceQueueFamilyProperties"),
-        (PFN_vkEnumerateDeviceExtensionProperties)get(instance, "vkEnumerateDeviceExtensionProperties"),
-        (PFN_vkGetDeviceProcAddr)get(instance, "vkGetDeviceProcAddr"),
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)get(instance,
-                                                                   "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"),
+    smoe_instance_table table = {
+        LOAD(vkGetPhysicalDeviceFeatures2),
+        LOAD(vkGetPhysicalDeviceProperties2),
+        LOAD(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR),
     };
-    /* The ...2 functions exist only under a Vulkan 1.1 instance; device_info.c reports their absence as a reason. */
-    if (!table.get_properties || !table.get_memory_properties || !table.get_queue_family_properties ||
-        !table.enumerate_device_extensions || !table.get_device_proc_addr)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "get_instance_proc_addr: must find the instance functions of Vulkan 1.0 for this instance");
+    const char *missing = load_required(get, instance, &table);
+    if (missing)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "get_instance_proc_addr: must find %s for this instance",
+                         missing);
     *out = table;
     return SMOE_SUCCESS;
 }

@@ -2,19 +2,25 @@
 #ifndef SMOE_VULKAN_INSTANCE_H
 #define SMOE_VULKAN_INSTANCE_H
 
+#include "base/functions.h"
 #include "base/host.h"
 #include "cooperative_matrix.h"
 
+/* Every instance has these. */
+#define SMOE_INSTANCE_FUNCTIONS(FUNCTION)              \
+    FUNCTION(vkEnumerateDeviceExtensionProperties)     \
+    FUNCTION(vkGetDeviceProcAddr)                      \
+    FUNCTION(vkGetPhysicalDeviceMemoryProperties)      \
+    FUNCTION(vkGetPhysicalDeviceProperties)            \
+    FUNCTION(vkGetPhysicalDeviceQueueFamilyProperties)
+
 typedef struct smoe_instance_table {
-    PFN_vkGetPhysicalDeviceProperties get_properties;
-    PFN_vkGetPhysicalDeviceProperties2 get_properties2;
-    PFN_vkGetPhysicalDeviceFeatures2 get_features2;
-    PFN_vkGetPhysicalDeviceMemoryProperties get_memory_properties;
-    PFN_vkGetPhysicalDeviceQueueFamilyProperties get_queue_family_properties;
-    PFN_vkEnumerateDeviceExtensionProperties enumerate_device_extensions;
-    PFN_vkGetDeviceProcAddr get_device_proc_addr;
+    SMOE_INSTANCE_FUNCTIONS(SMOE_FUNCTION_MEMBER)
+    /* NULL under an instance of Vulkan 1.0: device_info.c reports that as a reason */
+    PFN_vkGetPhysicalDeviceFeatures2 vkGetPhysicalDeviceFeatures2;
+    PFN_vkGetPhysicalDeviceProperties2 vkGetPhysicalDeviceProperties2;
     /* NULL where no device has the extension */
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get_cooperative_matrix_properties;
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR;
 } smoe_instance_table;
 
 smoe_result smoe_instance_table_load(const smoe_host *host, PFN_vkGetInstanceProcAddr get, VkInstance instance,

@@ -26,7 +26,7 @@ smoe_result smoe_matrix_shapes_query(const smoe_host *host, const smoe_instance_
     do {
         smoe_host_free(host, listed);
         listed = NULL;
-        status = table->get_cooperative_matrix_properties(physical_device, &count, NULL);
+        status = table->vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical_device, &count, NULL);
         if (status < 0 || count == 0)
             break;
         listed = smoe_host_alloc(host, count, sizeof *listed);
@@ -34,7 +34,7 @@ smoe_result smoe_matrix_shapes_query(const smoe_host *host, const smoe_instance_
             return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "cooperative matrices: no host memory");
         for (uint32_t i = 0; i < count; i++)
             listed[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
-        status = table->get_cooperative_matrix_properties(physical_device, &count, listed);
+        status = table->vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical_device, &count, listed);
     } while (status == VK_INCOMPLETE);
     for (uint32_t i = 0; status >= 0 && i < count; i++)
         keep_shape(&listed[i], out);

@@ -236,6 +236,8 @@ static PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice device, const
 PFN_vkVoidFunction VKAPI_CALL fake_get_instance_proc_addr(VkInstance instance, const char *name)
 {
     (void)instance;
+    if (fake.hidden && strcmp(name, fake.hidden) == 0)
+        return NULL;
     FUNCTION("vkGetPhysicalDeviceProperties", get_properties);
     FUNCTION("vkGetPhysicalDeviceProperties2", get_properties2);
     FUNCTION("vkGetPhysicalDeviceFeatures2", get_features2);

@@ -6,6 +6,7 @@
 #include "common/record.h"
 #include "fake_device.h"
 #include "vulkan/device_table.h"
+#include "vulkan/instance.h"
 #include "vulkan/quirks.h"
 
 #define SUBGROUPS                                                                                                      \
@@ -220,12 +221,13 @@ static void test_lanes(void **state)
     check_lanes("one of them with several sizes", true, 16);
 }
 
-/* A device that lacks any function that smoe calls is refused by its name, and what a smaller table would not have is
- * not asked for. */
+/* An instance or a device that lacks any function that smoe calls is refused by its name, and what a smaller table
+ * would not have is not asked for. */
 static void test_missing_functions(void **state)
 {
     static const char *const names[] = {
 #define NAME(function) #function,
+        SMOE_INSTANCE_FUNCTIONS(NAME)
         SMOE_DEVICE_FUNCTIONS(NAME)
 #undef NAME
     };
