@@ -2,6 +2,8 @@
 import glob
 import os
 
+from sources import c_files
+
 FOLDER = 'build/drivers'
 CROSS = 'aarch64-linux-gnu-'
 
@@ -28,7 +30,7 @@ def arm64_program(env, sources):
 def sources(kernels):
     """Of the program and of the libraries that it is linked with."""
     folders = ('src/base', 'src/vulkan', 'src/domain', 'src/objects', 'src/device', 'tests/drivers')
-    return sorted(path for folder in folders for path in glob.glob(folder + '/*.c')) + [str(node) for node in kernels]
+    return c_files(False, *folders) + [str(node) for node in kernels]
 
 
 def other_shaders(gen):

@@ -67,8 +67,9 @@ class Driver:
         """Where programs cannot start by themselves, tests find scripts in their places, in a build folder made of those."""
         os.makedirs(self.build + '/bin', exist_ok=True)
         new = '%s/%d' % (self.build, os.getpid())  # put in place whole: the tests of another run may be starting the old one
-        os.symlink(build + '/lib', new)
-        os.replace(new, self.build + '/lib')
+        for part in 'lib', 'obj':
+            os.symlink('%s/%s' % (build, part), new)
+            os.replace(new, '%s/%s' % (self.build, part))
         for path in glob.glob(build + '/bin/*'):
             script = self.build + path[len(build):]
             with open(new, 'w', encoding='utf-8') as file:

@@ -8,7 +8,7 @@ TESTED_BY = (
     TestedBy('src/base/result.c', 'tests/check/test_arguments.c', 'the texts'),
     TestedBy('src/base/system.c', 'tests/unit/test_pipeline_store.c', 'threads that wait for one another'),
     TestedBy('src/base/system_clock.c', 'tests/embed/test_device_layer.c', 'times of forwards'),
-    TestedBy('src/base/system_file.c', 'tests/fuzz/test_file_names.c', 'names that systems differ in'),
+    TestedBy('src/base/system_file*.c', 'tests/fuzz/test_file_names.c', 'names; tests/program/test_output.py has drafts'),
     TestedBy('src/base/system_loader.c', 'tests/embed/test_device.c', 'devices that the system\'s loader finds'),
     TestedBy('src/base/text.c', 'tests/unit/test_base_text.c', 'control characters, UTF-8 good and bad, numbers'),
     TestedBy('src/base/volk_table.c', 'tests/symbols/test_own_volk.py', 'beside an app\'s own volk'),

@@ -1,7 +1,7 @@
 /* Where systems differ: POSIX and Windows. Nothing else under src calls either.
  *
  * The library that uses a part has its file, and no other library does: system.c is libsmoe's, system_clock.c and
- * system_loader.c are libsmoe-device's, system_file.c is libsmoe-file's. SConstruct lists what else of
+ * system_loader.c are libsmoe-device's, system_file*.c are libsmoe-file's. SConstruct lists what else of
  * src/base the other libraries use: the shared ones have hidden copies of it. A program may be linked with all of the
  * three archives, where no name may be defined twice. */
 #ifndef SMOE_BASE_SYSTEM_H

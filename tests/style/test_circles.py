@@ -14,7 +14,7 @@ def sources():
     for top in FOLDERS:
         for folder, _, names in sorted(os.walk(top)):
             for name in sorted(names):
-                if name.endswith('.c'):
+                if name.endswith('.c') and not name.endswith('_windows.c'):  # no object without cross=
                     path = os.path.join(folder, name)
                     yield path, '%s/obj/%s.o' % (tap.BUILD, path[:-2])
 
