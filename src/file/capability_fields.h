@@ -65,7 +65,6 @@ static const smoe_capability_field smoe_capability_fields[] = {
 
 #define SMOE_CAPABILITY_FIELD_COUNT (sizeof smoe_capability_fields / sizeof smoe_capability_fields[0])
 #define SMOE_CAPABILITY_VERSION_KEY "smoe_device"
-#define SMOE_CAPABILITY_MAX_SIZE (UINT64_C(1) << 53)
 
 /* Reads a key's value into its field, or into the fields that its kind says. FILE, and a line that begins with the
  * key. */

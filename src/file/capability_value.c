@@ -31,7 +31,7 @@ static smoe_result read_number(const smoe_file_host *host, const smoe_capability
 static smoe_result read_size(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,
                              void *out)
 {
-    return smoe_capability_read_whole(host, field->key, value, SMOE_CAPABILITY_MAX_SIZE, out);
+    return smoe_capability_read_whole(host, field->key, value, SMOE_FILE_MAX_INTEGER, out);
 }
 
 static smoe_result read_text(const smoe_file_host *host, const smoe_capability_field *field, smoe_json_span value,

@@ -65,7 +65,7 @@ static void put_value(smoe_sink *out, const smoe_capability_field *field, const 
     case SMOE_KIND_HEX: put(out, "\"0x%x\"", *number); break;
     case SMOE_KIND_NUMBER: put(out, "%u", *number); break;
     case SMOE_KIND_SIZE:
-        put(out, "%llu", (unsigned long long)(*size < SMOE_CAPABILITY_MAX_SIZE ? *size : SMOE_CAPABILITY_MAX_SIZE));
+        put(out, "%llu", (unsigned long long)(*size < SMOE_FILE_MAX_INTEGER ? *size : SMOE_FILE_MAX_INTEGER));
         break;
     case SMOE_KIND_REAL: put_real(out, *(const float *)value); break;
     case SMOE_KIND_TRUTH: smoe_sink_text(out, *(const bool *)value ? "true" : "false"); break;

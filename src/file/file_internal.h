@@ -11,7 +11,7 @@
 #include "json.h"
 
 /* The largest integer up to which every double is exact: numbers of JSON are doubles to other readers. */
-#define SMOE_FILE_MAX_INTEGER 9007199254740991u
+#define SMOE_FILE_MAX_INTEGER (UINT64_C(1) << 53)
 
 typedef struct smoe_file_host {
     smoe_host base;

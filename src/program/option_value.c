@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGEST_COUNT (UINT64_C(1) << 53) /* a double holds every whole number up to it */
-
 bool program_takes_value(const program_option *option)
 {
     return option->kind != PROGRAM_KIND_FLAG && option->kind != PROGRAM_KIND_HEADING;
@@ -54,7 +52,7 @@ void program_clear_value(const program_option *option, void *options)
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* Digits, and where a power of ten is wanted "e" and its digits. False for anything else, and above LARGEST_COUNT. */
+/* Digits, and where a power of ten is wanted "e" and its digits. False for anything else, and above PROGRAM_LARGEST. */
 static bool read_count(const char *text, uint64_t *out)
 {
     char *end;
@@ -69,10 +67,10 @@ static bool read_count(const char *text, uint64_t *out)
             return false;
         tens = strtoul(exponent, &end, 10);
     }
-    for (; tens > 0 && value > 0 && value <= LARGEST_COUNT; tens--)
+    for (; tens > 0 && value > 0 && value <= PROGRAM_LARGEST; tens--)
         value *= 10;
     *out = value;
-    return !*end && value <= LARGEST_COUNT;
+    return !*end && value <= PROGRAM_LARGEST;
 }
 
 static bool get_count(const program_option *option, const char *value, uint64_t *out, char *rule)

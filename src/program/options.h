@@ -20,6 +20,8 @@ enum {
 };
 enum { PROGRAM_RULE_SIZE = 384, PROGRAM_MAX_OPTIONS = 64, PROGRAM_MAX_TABLES = 3, PROGRAM_MAX_USAGES = 3 };
 
+#define PROGRAM_LARGEST (UINT64_C(1) << 53) /* of whole numbers: a double holds every one up to it */
+
 /* What an option takes, and the type of what receives it. Without the option and without a fallback that is the value
  * behind the colon. */
 typedef enum program_kind {
@@ -27,7 +29,7 @@ typedef enum program_kind {
     PROGRAM_KIND_FLAG,     /* bool: false */
     PROGRAM_KIND_TEXT,     /* const char *: NULL. Anything but "" */
     PROGRAM_KIND_COUNT,    /* uint32_t: 0. A whole number: "100", "1e2" */
-    PROGRAM_KIND_LARGE,    /* uint64_t: 0. The same, at most 2^53 */
+    PROGRAM_KIND_LARGE,    /* uint64_t: 0. The same, at most PROGRAM_LARGEST */
     PROGRAM_KIND_NUMBER,   /* double: NaN. A finite decimal number */
     /* float: NaN. The number of smoe_forward_params that has the option's name, with "_" for "-" */
     PROGRAM_KIND_FORWARD,

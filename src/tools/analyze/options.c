@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define MAX_COUNT 9007199254740992.0 /* 2^53 */
-
 static const analyze_command *const commands[] = {
     &analyze_volume,     &analyze_paths,      &analyze_occupation, &analyze_boundary_mass,
     &analyze_soft_to_hard, &analyze_continuity, &analyze_cost,       &analyze_philox,
@@ -14,7 +12,7 @@ enum { COMMAND_COUNT = sizeof commands / sizeof *commands, TEXT_SIZE = 2048 };
 static const program_option common[] = {
     {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]",
      PROGRAM_TEXT(analyze_options, device)},
-    {"--seed", "N", "of everything random", PROGRAM_LARGE(analyze_options, seed, 0, MAX_COUNT), .fallback = "1"},
+    {"--seed", "N", "of everything random", PROGRAM_LARGE(analyze_options, seed, 0, PROGRAM_LARGEST), .fallback = "1"},
     {"--json", "FILE|-", "the results as JSON; with -, the tables go to stderr", PROGRAM_TEXT(analyze_options, json)},
     {"--progress", NULL, "show progress on stderr even where that is no terminal",
      PROGRAM_FLAG(analyze_options, progress)},
