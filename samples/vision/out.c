@@ -6,32 +6,19 @@
 #include <string.h>
 
 #include "program/output.h"
+#include "program/text.h"
 
-/* The UTF-8 character at `text` in *code, and its bytes; for a byte that begins none 1 and U+DC00 + the byte, which
- * Python's os.fsencode turns back into it. */
-static int decode(const uint8_t *text, uint32_t *code)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    const int length = *text < 0x80 ? 1 : *text < 0xc0 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : *text < 0xf8 ? 4 : 0;
-    bool good = length > 0;
-    *code = length < 2 ? *text : *text & (0x7fu >> length);
-    for (int i = 1; good && i < length; i++) {
-        good = (text[i] & 0xc0) == 0x80; /* which the final 0 is not */
-        *code = *code << 6 | (text[i] & 0x3fu);
-    }
-    if (good && *code >= least[length] && !(*code >= 0xd800 && *code < 0xe000) && *code <= 0x10ffff)
-        return length;
-    *code = 0xdc00 + *text;
-    return 1;
-}
-
+/* A byte that is no UTF-8 becomes U+DC00 + the byte, which Python's os.fsencode turns back into it. */
 static size_t put_path(char *to, const char *path)
 {
     size_t size = 0;
-    uint32_t code;
     to[size++] = '"';
-    for (const uint8_t *at = (const uint8_t *)path; *at;) {
-        at += decode(at, &code);
+    while (*path) {
+        uint32_t code;
+        const int bytes = program_decode(path, &code);
+        if (bytes == 0)
+            code = 0xdc00 + (uint8_t)*path;
+        path += bytes ? bytes : 1;
         if (code >= 0x20 && code < 0x7f && code != '"' && code != '\\')
             to[size++] = (char)code;
         else if (code < 0x10000)

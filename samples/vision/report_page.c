@@ -8,6 +8,8 @@
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
 
+#include "program/text.h"
+
 #define JPEG_QUALITY 90
 
 static const char first_line[] = "<!doctype html>";
@@ -57,42 +59,26 @@ void page_put(page *p, const char *format, ...)
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
 
-/* The next character of UTF-8 text; U+FFFD, and one byte, for what is none (RFC 3629: only shortest forms, no
- * surrogates). */
-static uint32_t next_character(const unsigned char **at)
-{
-    const unsigned char *s = *at;
-    /* follow */
-    const uint32_t count = s[0] < 0x80 ? 0 : s[0] < 0xc2 ? 4 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : s[0] < 0xf5 ? 3 : 4;
-    static const unsigned char masks[] = {0x7f, 0x1f, 0x0f, 0x07};
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    uint32_t code = count < 4 ? s[0] & masks[count] : 0, i = 1;
-    for (; count < 4 && i <= count && (s[i] & 0xc0) == 0x80; i++)
-        code = code << 6 | (s[i] & 0x3f);
-    const bool good =
-        count < 4 && i == count + 1 && code >= least[count] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-    *at += good ? count + 1 : 1;
-    return good ? code : 0xfffd;
-}
-
 void page_text(page *p, const char *text, uint32_t most)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    for (uint32_t i = 0; *at; i++) {
-        const unsigned char *begin = at;
-        const uint32_t code = next_character(&at);
+    for (uint32_t i = 0; *text; i++) {
+        uint32_t code;
+        const int bytes = program_decode(text, &code);
         if (i == most) {
             page_put(p, "…");
             return;
         }
-        if (code < 0x20 || code == 0x7f)
+        if (bytes == 0)
+            page_put(p, "&#65533;");
+        else if (code < 0x20 || code == 0x7f)
             page_put(p, "&#%u;", code < 0x20 ? 0x2400 + code : 0x2421); /* Unicode's pictures of control characters */
         else if (code == '<' || code == '>' || code == '&' || code == '"' || code == '\'')
             page_put(p, "&#%u;", code);
         else if (code == 0xfffd || (code >= 0x80 && code < 0xa0))
             page_put(p, "&#65533;");
         else
-            page_put(p, "%.*s", (int)(at - begin), (const char *)begin);
+            page_put(p, "%.*s", bytes, text);
+        text += bytes ? bytes : 1;
     }
 }
 

@@ -2,21 +2,29 @@
 
 #include <string.h>
 
-/* RFC 3629, without the control characters of Unicode, those that turn the direction of what follows among them. */
+int program_decode(const char *text, uint32_t *code)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char first = *bytes;
+    const int length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    *code = length < 2 ? first : first & (0x7fu >> length);
+    for (int i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80) /* the final 0 too */
+            return 0;
+        *code = *code << 6 | (bytes[i] & 0x3fu);
+    }
+    return *code < least[length] || (*code >= 0xd800 && *code < 0xe000) || *code > 0x10ffff ? 0 : length;
+}
+
+/* Without the control characters of Unicode, those that turn the direction of what follows among them. */
 int program_printable(const char *character)
 {
-    const unsigned char *text = (const unsigned char *)character;
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    const int length = *text < 0x80 ? 1 : *text < 0xc0 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : *text < 0xf8 ? 4 : 0;
-    uint32_t code = length < 2 ? *text : *text & (0x7fu >> length);
-    for (int i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) /* the final 0 too */
-            return 0;
-        code = code << 6 | (text[i] & 0x3fu);
-    }
+    uint32_t code;
+    const int length = program_decode(character, &code);
     const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
                          (code >= 0x2066 && code <= 0x2069);
-    return control || code < least[length] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff ? 0 : length;
+    return control ? 0 : length;
 }
 
 /* One character or what stands for it, into `out`. Returns the bytes of `text` that it took; columns: what it takes on

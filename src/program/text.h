@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Bytes of the UTF-8 character at `text` (RFC 3629: only shortest forms, no surrogates), 0 for a byte that begins none.
+ * code: the character's; of no use where there is none. */
+int program_decode(const char *text, uint32_t *code);
+
 /* Bytes of the UTF-8 character at `text`, if it can be printed as it is; 0 if not, as the final 0. */
 int program_printable(const char *text);
 
