@@ -79,7 +79,25 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
             add_number(text, number->name, smoe_forward_number_value(number, params));
 }
 
-/* A file has a dtype for every type, and one for matrices that share a type of the plan. */
+/* Matrices that share a type of the plan have one in a file. */
+static smoe_result check_shared_types(const smoe_file_host *host, const smoe_plan_desc *plan,
+                                      const smoe_host_weights *weights)
+{
+    smoe_layer_tensor tensor, other;
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
+        for (uint32_t j = 0; tensor.matrix && j < i && smoe_layer_tensor_get(plan, j, &other); j++) {
+            const smoe_host_weight left = smoe_host_weights_get(weights, &other),
+                                   right = smoe_host_weights_get(weights, &tensor);
+            if (other.matrix && other.type_offset == tensor.type_offset && left.data && right.data &&
+                left.type != right.type)
+                return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                                      "weights.%s and weights.%s must have one type in a file", other.name,
+                                      tensor.name);
+        }
+    return SMOE_SUCCESS;
+}
+
+/* A file has a dtype for every type. */
 static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     smoe_layer_tensor tensor;
@@ -90,13 +108,7 @@ static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc 
             return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "weights.%s: a file has no type for %s", tensor.name,
                                   smoe_type_name(array.type));
     }
-    const smoe_host_weight pairs[][2] = {{weights->w1, weights->w3}, {weights->shared_w1, weights->shared_w3}};
-    for (int i = 0; i < 2; i++)
-        if (plan->gated && pairs[i][0].data && pairs[i][1].data && pairs[i][0].type != pairs[i][1].type)
-            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                                  "weights.%sw1 and weights.%sw3 must have one type in a file", i ? "shared_" : "",
-                                  i ? "shared_" : "");
-    return SMOE_SUCCESS;
+    return check_shared_types(host, plan, weights);
 }
 
 static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *plan)
