@@ -37,12 +37,6 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders);
  * each of the others. */
 bool path_list_add_pictures(path_list *list, const char *folder, const classify_options *options);
 void path_list_release(path_list *list);
-bool path_is_folder(const char *path);
-#ifdef _WIN32
-#define PATH_SLASHES "/\\"
-#else
-#define PATH_SLASHES "/"
-#endif
 const char *path_name(const char *path); /* after the last slash */
 
 /* The times of many runs. */

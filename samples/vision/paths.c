@@ -15,17 +15,11 @@
 #include "program/output.h"
 #include "system.h"
 
-bool path_is_folder(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 const char *path_name(const char *path)
 {
     const char *name = path;
     for (; *path; path++)
-        if (strchr(PATH_SLASHES, *path))
+        if (program_is_slash(*path))
             name = path + 1;
     return name;
 }
@@ -60,7 +54,7 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     const struct dirent *entry;
     bool added = true;
     size_t size = strlen(folder);
-    while (size > 1 && strchr(PATH_SLASHES, folder[size - 1]))
+    while (size > 1 && program_is_slash(folder[size - 1]))
         size--;
     char *plain = malloc(size + 1);
     DIR *open = plain ? opendir(folder) : NULL;
@@ -73,7 +67,7 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     plain[size] = '\0';
     while (added && (errno = 0, entry = readdir(open)) != NULL) {
         added = entry->d_name[0] == '.' || path_list_add(list, plain, entry->d_name);
-        if (added && entry->d_name[0] != '.' && path_is_folder(list->paths[list->count - 1]) != folders)
+        if (added && entry->d_name[0] != '.' && program_is_folder(list->paths[list->count - 1]) != folders)
             free(list->paths[--list->count]);
     }
     if (added && errno != 0)

@@ -187,8 +187,8 @@ int classify_run_pictures(classify_session *session)
     path_list list = {0};
     bool done = true;
     for (uint32_t i = 0; done && i < options->picture_count; i++)
-        done = path_is_folder(options->pictures[i]) ? path_list_add_pictures(&list, options->pictures[i], options)
-                                                    : path_list_add(&list, NULL, options->pictures[i]);
+        done = program_is_folder(options->pictures[i]) ? path_list_add_pictures(&list, options->pictures[i], options)
+                                                       : path_list_add(&list, NULL, options->pictures[i]);
     if (done && list.count == 0)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
     shown s = {.session = session, .paths = list.paths};

@@ -224,7 +224,7 @@ static void write_totals(report *r)
 static const char *last_two(const char *path)
 {
     const char *at = path_name(path);
-    for (at -= at > path; at > path && !strchr(PATH_SLASHES, at[-1]); at--)
+    for (at -= at > path; at > path && !program_is_slash(at[-1]); at--)
         continue;
     return at;
 }
