@@ -84,7 +84,7 @@ aarch64-linux-gnu) setup=setup_arm64 programs="$triple-gcc qemu-aarch64-static d
 esac
 [ ! -e "build/cross/$triple" ] || exit 0
 if ! grep -q '^ID=debian$' /etc/os-release; then
-    echo "tests/cross/setup.sh knows the packages of Debian alone: fill build/cross/$triple/include and lib by hand" >&2
+    echo "tests/cross/setup.sh knows only Debian's packages: fill build/cross/$triple/include and lib by hand" >&2
     exit 1
 fi
 for program in $programs; do

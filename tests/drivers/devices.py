@@ -103,7 +103,7 @@ def find(name):
 
 
 def versions(folder=FOLDER):
-    """Of what has been set up: {part: {package: version}}."""
+    """{part: {package: version}} for the parts that have been set up."""
     found = {}
     for path in glob.glob(os.path.join(glob.escape(folder), 'state', '*.json')):
         with open(path, encoding='utf-8') as file:

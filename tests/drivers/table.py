@@ -42,7 +42,7 @@ def tool_versions(tools):
 
 
 def group_versions(group, gathered, versions):
-    """Of the drivers: what the packages say, and of the system's what it says itself."""
+    """The drivers' versions: what the packages say, and for the system's driver what it says itself."""
     found = []
     for results in gathered:
         part = results.device.part

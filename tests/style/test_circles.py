@@ -20,7 +20,7 @@ def sources():
 
 
 def symbols(objects):
-    """Of each object, names that it defines, and names that it needs."""
+    """Object -> names that it defines, and names that it needs."""
     found = {path: (set(), set()) for path in objects}
     for line in tap.command('nm', '-g', '-P', '-A', *objects).splitlines():
         path, symbol = line.split(': ', 1)
@@ -31,7 +31,7 @@ def symbols(objects):
 
 
 def graph_of(objects):
-    """Of files, for each the names that it takes from another. Programs have names in common: a file's own folder comes first."""
+    """File -> other file -> the names that it takes from it. Programs have names in common: a file's own folder comes first."""
     by_object = symbols([path_of_object for _, path_of_object in objects])
     found = {path: by_object[path_of_object] for path, path_of_object in objects}
     owners = collections.defaultdict(list)
@@ -75,7 +75,7 @@ def no_circles():
 
 
 def circles_are_found():
-    """Of three files round and one beside, and not where the calls only meet again."""
+    """Among three files round and one beside, and none where the calls only meet again."""
     calls = {'a': ['b'], 'b': ['c'], 'c': ['a', 'd'], 'd': []}
     graph = {path: {other: ['f'] for other in others} for path, others in calls.items()}
     assert [line.split()[0] for line in circles(graph)] == ['a', 'b', 'c'], circles(graph)
