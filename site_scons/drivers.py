@@ -28,7 +28,7 @@ def arm64_program(env, sources):
 
 
 def sources(kernels):
-    """Of the program and of the libraries that it is linked with."""
+    """The program's, and those of the libraries that it is linked with."""
     folders = ('src/base', 'src/vulkan', 'src/domain', 'src/objects', 'src/device', 'tests/drivers')
     return c_files(False, *folders) + [str(node) for node in kernels]
 

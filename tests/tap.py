@@ -20,14 +20,21 @@ class Skip(Exception):
     """Raised by a test that cannot run here; its text is the reason."""
 
 
-def command(*arguments, env=None, cwd=None, status=0):
-    """Runs a program and gives its output. Any other exit status fails the test, and shows the output."""
+def outputs(*arguments, status=0, env=None, **options):
+    """Runs a program and gives its output and its messages, None for one that an option of subprocess.run sends elsewhere. Any other exit
+    status fails the test, and shows both. env is in addition to this program's environment."""
     if arguments[0].startswith(BUILD + '/'):
         arguments = cross.runner(CROSS) + list(arguments)
-    run = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd=cwd,
-                         env={**os.environ, **(env or {})})
-    assert run.returncode == status, '%s: exit status %d\n%s' % (' '.join(arguments), run.returncode, run.stdout)
-    return run.stdout
+    done = subprocess.run(arguments, **{'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'encoding': 'utf-8',
+                                        'env': {**os.environ, **(env or {})}, **options})
+    assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(map(str, arguments)), done.returncode, done.stdout or '',
+                                                                    done.stderr or '')
+    return done.stdout, done.stderr
+
+
+def command(*arguments, **options):
+    """The same with the messages in the output."""
+    return outputs(*arguments, stderr=subprocess.STDOUT, **options)[0]
 
 
 def once(function):
@@ -66,7 +73,7 @@ def script(folder, name, text):
 
 
 def with_prefix(test):
-    """Of a function of (folder, prefix) a test in a new folder, where prefix holds a copy of what `scons install` puts there."""
+    """Makes a test of a function of (folder, prefix): in a new folder, where prefix holds a copy of what `scons install` puts there."""
     def prepare():
         with tempfile.TemporaryDirectory() as folder:
             prefix = folder + '/prefix'

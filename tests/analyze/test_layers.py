@@ -239,11 +239,9 @@ def wrong_command_lines():
                       ['soft-to-hard', plain, '--tokens', '512'], ['continuity', plain, '--group-eps', '0.5'],
                       ['continuity', '--group-eps', '0.5'], ['cost', plain, '--group-eps', '0.5'], ['cost', '--top-groups', '2'],
                       ['cost', '--k', '8'], ['cost', single], ['cost', '--groups', '4', '--top-groups', '1'], ['boundary-mass', single]):
-        run = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-        assert run.returncode == 2, '%s: exit status %d\n%s%s' % (arguments, run.returncode, run.stdout, run.stderr)
-        lines = run.stderr.splitlines()
-        alone = len(lines) == 1 and lines[0].startswith('smoe-analyze: ') and not run.stdout
-        assert alone, '%s: %s%s' % (arguments, run.stdout, run.stderr)
+        output, messages = tap.outputs(PROGRAM, *arguments, status=2)
+        alone = len(messages.splitlines()) == 1 and messages.startswith('smoe-analyze: ') and not output
+        assert alone, '%s: %s%s' % (arguments, output, messages)
     # Without inputs in the file they are drawn, and a note says so.
     out = tap.command(PROGRAM, 'boundary-mass', known)
     assert 'they are drawn' in out, out

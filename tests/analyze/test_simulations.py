@@ -3,10 +3,10 @@ plain Python, the fitted slopes against theory, each within its own sampling err
 
 A measured number may be LIMIT standard errors off: of the some hundred numbers compared here one in 10,000 seeds would put one farther.
 The seed is 1 or SMOE_TEST_SEED, and every failure prints it."""
+import functools
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import tap
 
 PROGRAM = tap.BUILD + '/bin/smoe-analyze'
+start = functools.partial(tap.outputs, PROGRAM)
 SEED = os.environ.get('SMOE_TEST_SEED', '') or '1'
 SEED = str(int(time.time()) if SEED == 'time' else int(SEED, 0) % 2 ** 53)
 LIMIT = 5
@@ -38,13 +39,6 @@ WRONG = [['volume', '--samples'],
          ['philox', '--samples', '1'], ['philox', '--counter', '1,2,3'], ['philox', '--counter', '1,2,3,4,5'],
          ['philox', '--key', '1'], ['philox', '--key', 'g,1'], ['philox', '--counter', '123456789,0,0,0'],
          ['philox', '--blocks', '4097']]
-
-
-def start(*arguments, status=0):
-    """Output and messages; any other exit status fails the test."""
-    done = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-    assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
 
 
 class Result:

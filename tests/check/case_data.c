@@ -35,16 +35,6 @@ static float *bias_array(case_data *data, test_random *random, uint32_t bias, si
     return data->shape->biases & bias ? uniform_array(data, random, count, 0.5f) : NULL;
 }
 
-static uint16_t narrow_from_float(smoe_type type, float value)
-{
-    return type == SMOE_TYPE_FLOAT16 ? test_half_from_float(value) : test_bfloat16_from_float(value);
-}
-
-static float narrow_to_float(smoe_type type, uint16_t value)
-{
-    return type == SMOE_TYPE_FLOAT16 ? test_half_to_float(value) : test_bfloat16_to_float(value);
-}
-
 /* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and
  * the floats are rounded. */
 static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
@@ -60,8 +50,8 @@ static bool matrix_array(case_data *data, test_random *random, uint32_t experts,
         return values != NULL;
     uint16_t *narrow = keep(data, count, sizeof *narrow);
     for (size_t i = 0; narrow && i < count; i++) {
-        narrow[i] = i < PERIOD ? narrow_from_float(type, values[i]) : narrow[i - PERIOD];
-        values[i] = narrow_to_float(type, narrow[i]);
+        narrow[i] = i < PERIOD ? test_narrow_from_float(type, values[i]) : narrow[i - PERIOD];
+        values[i] = test_narrow_to_float(type, narrow[i]);
     }
     device->data = narrow;
     return narrow != NULL;

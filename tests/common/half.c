@@ -60,3 +60,13 @@ uint16_t test_bfloat16_from_float(float value)
     const int steps = (int)rint(ldexp(fabs((double)value), 8 - exponent));
     return (uint16_t)(sign | (steps + ((exponent + 125) << 7)));
 }
+
+uint16_t test_narrow_from_float(smoe_type type, float value)
+{
+    return type == SMOE_TYPE_FLOAT16 ? test_half_from_float(value) : test_bfloat16_from_float(value);
+}
+
+float test_narrow_to_float(smoe_type type, uint16_t bits)
+{
+    return type == SMOE_TYPE_FLOAT16 ? test_half_to_float(bits) : test_bfloat16_to_float(bits);
+}

@@ -42,7 +42,7 @@ def driver_identity(device, folder):
 
 
 class Results:
-    """Of one device. pipelines: what `compile` lists, with `result` and `executables`, or `crashed`; rows: kernel -> bits of capabilities
+    """One device's. pipelines: what `compile` lists, with `result` and `executables`, or `crashed`; rows: kernel -> bits of capabilities
     that the device lacks for it; refused: shape or shader -> reason; unusable: why the library does not use the device."""
 
     def __init__(self, device):

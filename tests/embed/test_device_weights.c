@@ -138,8 +138,7 @@ static void convert_matrices(typed_matrices *to, smoe_type type, const float *fr
         if (type == SMOE_TYPE_FLOAT32)
             to->floats[i] = from[i];
         else
-            to->words[i] =
-                type == SMOE_TYPE_FLOAT16 ? test_half_from_float(from[i]) : test_bfloat16_from_float(from[i]);
+            to->words[i] = test_narrow_from_float(type, from[i]);
     }
 }
 
@@ -149,8 +148,7 @@ static void floats_of_matrices(float *to, smoe_type type, const typed_matrices *
         if (type == SMOE_TYPE_FLOAT32)
             to[i] = from->floats[i];
         else
-            to[i] =
-                type == SMOE_TYPE_FLOAT16 ? test_half_to_float(from->words[i]) : test_bfloat16_to_float(from->words[i]);
+            to[i] = test_narrow_to_float(type, from->words[i]);
     }
 }
 

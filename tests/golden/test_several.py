@@ -2,7 +2,6 @@
 serves all, and none keeps another from running."""
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -28,9 +27,8 @@ def new_folder(name):
 
 def run(*arguments, status=0):
     """Output and lines of errors."""
-    done = subprocess.run([RUN, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-    assert done.returncode == status, '%s: %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr.splitlines()
+    output, errors = tap.outputs(RUN, *DEVICE, *arguments, status=status)
+    return output, errors.splitlines()
 
 
 def changed(name, metadata=None, tensors=None):
@@ -58,8 +56,7 @@ def one_device_for_all():
     own, which another release may change."""
     output, _ = run('--validate', GOOD, OTHER, GOOD)
     assert output.count('validation    0 messages\n') == 3, output
-    listing = subprocess.run([RUN, *DEVICE, GOOD, OTHER, GOOD], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8',
-                             env={**os.environ, 'VK_LOADER_DEBUG': 'all'}).stdout
+    listing = tap.command(RUN, *DEVICE, GOOD, OTHER, GOOD, env={'VK_LOADER_DEBUG': 'all'})
     assert listing.count('file   ') == 3, listing
     devices = listing.count('vkCreateDevice layer callstack setup')
     if devices == 0:

@@ -91,6 +91,9 @@ double ref_mask(double u, double a, double b);
 double ref_log_mask(double u, double a, double b);
 double ref_mask_slope(double a, double b);
 
+/* Whether all are finite as float32: none is NaN, or larger than FLT_MAX. */
+bool ref_all_finite(uint32_t count, const double *values);
+
 /* Whether a token counts as finite: its logits, scores and group scores, as float32. */
 bool ref_is_finite(const ref_layer *layer, const double *logits);
 

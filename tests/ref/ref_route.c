@@ -179,7 +179,7 @@ double ref_mask_slope(double a, double b)
     return slope;
 }
 
-static bool all_finite(uint32_t count, const double *values)
+bool ref_all_finite(uint32_t count, const double *values)
 {
     for (uint32_t i = 0; i < count; i++)
         if (!(fabs(values[i]) <= (double)FLT_MAX))
@@ -193,12 +193,12 @@ bool ref_is_finite(const ref_layer *layer, const double *logits)
     ref_groups groups;
 
     ref_scores(layer, logits, scores);
-    if (!all_finite(layer->expert_count, logits) || !all_finite(layer->expert_count, scores))
+    if (!ref_all_finite(layer->expert_count, logits) || !ref_all_finite(layer->expert_count, scores))
         return false;
     if (!ref_has_groups(layer))
         return true;
     score_groups(layer, scores, &groups);
-    return all_finite(layer->group_count, groups.score);
+    return ref_all_finite(layer->group_count, groups.score);
 }
 
 static void clear_token(uint32_t expert_count, ref_token *token)

@@ -1,11 +1,11 @@
 """smoe-bench: what its JSON holds and how its numbers hang together, its outputs against the layer computed here in plain Python,
 rows that do not fit the device, and wrong command lines. No time is judged."""
 import array
+import functools
 import json
 import math
 import os
 import struct
-import subprocess
 import sys
 import tempfile
 
@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import tap
 
 PROGRAM = tap.BUILD + '/bin/smoe-bench'
+run = functools.partial(tap.outputs, PROGRAM)
 STAGES = ['route_project', 'route_logits', 'route_group', 'route_select', 'totals', 'sort', 'expert_up', 'expert_down', 'combine']
 # What the JSON must say of these presets; what is not named here must be absent.
 LAYERS = {
@@ -42,14 +43,6 @@ WRONG = [['--preset'], ['--preset', 'nobody'], ['--weights', 'f64'], ['--weights
          ['--shape', '8,2,64,96,1', '--preset', 'tiny'], ['--peer-data', '--shape', '8,2,64,96,1'], ['--peer-data'],
          ['--peer-data', '--preset', 'olmoe'], ['--mixed-precision', '--weights', 'f32'], ['--mixed-precision', '--totals'],
          ['--mixed-precision=1'], ['--mask', '0'], ['--mask', '1000000'], ['--mask', 'f16']]
-
-
-def run(*arguments, status=0, env=None):
-    """Output and messages; any other exit status fails the test."""
-    done = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          env={**os.environ, **(env or {})})
-    assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
 
 
 def rows_of(*arguments):

@@ -68,9 +68,8 @@ def output_that_cannot_be_written():
     for words, _ in COMMANDS:
         for option in ('--help', '--version'):
             with open('/dev/full', 'wb') as full:
-                done = subprocess.run(cross.runner(tap.CROSS) + ['%s/bin/%s' % (tap.BUILD, words[0]), *words[1:], option], stdout=full,
-                                      stderr=subprocess.PIPE, universal_newlines=True)
-            assert done.returncode == 1 and done.stderr.startswith(words[0] + ': standard output cannot be written'), (words, done.stderr)
+                _, messages = tap.outputs('%s/bin/%s' % (tap.BUILD, words[0]), *words[1:], option, status=1, stdout=full)
+            assert messages == words[0] + ': standard output cannot be written: No space left on device\n', (words, option, messages)
 
 
 def unknown_options():
@@ -98,7 +97,7 @@ def missing_arguments():
 
 
 def values():
-    """Of every option that help lists: a value is needed, or none is taken."""
+    """Every option that help lists needs a value, or takes none."""
     count = 0
     for words, _ in COMMANDS:
         for name, takes_value in options(*words).items():
@@ -165,7 +164,7 @@ def readmes_name_options_that_are_there():
     for path in ['README.md', 'CONTRIBUTING.md', *glob.glob('*/*.md'), *glob.glob('*/*/*.md'), *glob.glob('src/tools/*/*.md')]:
         with open(path, encoding='utf-8') as file:
             text = file.read().replace('\\\n', ' ')
-        for name, rest in re.findall(r'\b(smoe-(?:run|devices|analyze|bench|classify|digits|embed))\b([^`\n;#|]*)', text):
+        for name, rest in re.findall(r'\b(%s)\b([^`\n;#|]*)' % '|'.join(known), text):
             for option in re.findall(r'(?<![\w-])--[a-z][a-z-]*', rest):
                 count += 1
                 wrong += ['%s: %s %s' % (path, name, option)] if option not in known[name] else []

@@ -44,9 +44,7 @@ def scons(*arguments, status=0):
 
 
 def classify(folder, status=0):
-    done = subprocess.run(photographs.command(CLASSIFY, folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout, done.stderr
+    return tap.outputs(*photographs.command(CLASSIFY, folder), status=status)
 
 
 def what_it_runs():

@@ -1,12 +1,12 @@
 """smoe-digits reads the held-out digits: its accuracy, its every line against the model computed here in plain Python, its exit
 statuses, and what it says of damaged files."""
+import functools
 import json
 import math
 import os
 import re
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 
@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import tap
 
 PROGRAM = tap.BUILD + '/bin/smoe-digits'
+run = functools.partial(tap.outputs, PROGRAM)
 MODEL, DATA = 'samples/digits/model.safetensors', 'samples/digits/digits.safetensors'
 LINE = re.compile(r'^ +(\d+) +(\d) +([\d?]) +([\d.]+) % +([\d.]+|inf|nan) +(.*?)(?: +wrong)?$')
 # Computed in double from the same float32 weights: what remains is float32 rounding, and the digits printed.
@@ -72,14 +73,6 @@ def classify(model, metadata, eps, pixels):
         hidden = [v / 2 * (1 + math.erf(v / math.sqrt(2))) for v in linear(model['experts.w1'][e], model['experts.b1'][e], x)]
         y = [old + weight * new for old, new in zip(y, linear(model['experts.w2'][e], model['experts.b2'][e], hidden))]
     return softmax(linear(model['head.weight'], model['head.bias'], y)), gap, weights
-
-
-def run(*arguments, status=0, env=None):
-    """Output and messages; any other exit status fails the test."""
-    done = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          env={**os.environ, **(env or {})})
-    assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
 
 
 def digit_lines(output):
@@ -165,8 +158,8 @@ def one_digit():
 
 def from_another_folder():
     """Finds its files beside the sources, wherever it is started."""
-    done = subprocess.run([PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', cwd='/')
-    assert done.returncode == 0 and accuracy(done.stdout)[2] == 450, done.stdout
+    output = tap.command(PROGRAM, cwd='/')
+    assert accuracy(output)[2] == 450, output
 
 
 def named_device_and_validation():

@@ -2,7 +2,6 @@
 import os
 import resource
 import signal
-import subprocess
 import tempfile
 
 import pictures
@@ -25,10 +24,8 @@ def run(*arguments, status=0, env=None, limit=None):
     def limit_files():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    done = subprocess.run([CLASSIFY, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          errors='replace', env={**os.environ, **(env or {})}, preexec_fn=limit_files if limit else None)
-    assert done.returncode == status, '%s: exit status %d\n%s%s' % (arguments, done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
+    return tap.outputs(CLASSIFY, *DEVICE, *arguments, status=status, env=env, errors='replace',
+                       preexec_fn=limit_files if limit else None)
 
 
 def make_picture(path, seed, width=40, height=30):

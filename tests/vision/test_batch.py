@@ -33,10 +33,7 @@ def make_folders(top, counts):
 
 
 def run(model, top, status=0, *arguments):
-    done = subprocess.run([CLASSIFY, *DEVICE, '--model', model, '--batch', path_of(top), *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, encoding='utf-8')
-    assert done.returncode == status, '%d\n%s%s' % (done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
+    return tap.outputs(CLASSIFY, *DEVICE, '--model', model, '--batch', path_of(top), *arguments, status=status)
 
 
 def answers(model, made):
@@ -50,7 +47,7 @@ def answers(model, made):
 
 
 def columns(line):
-    """Of the table: how far each number or dot reaches, in characters."""
+    """How far each number or dot of a line of the table reaches, in characters."""
     return [match.end() for match in re.finditer(r' +(?:\d+|\.)(?= |$)', line)]
 
 

@@ -16,7 +16,8 @@ from tensor_file import Tensor
 FILES = sorted(glob.glob(FOLDER + '/gmoe_*.safetensors'))
 SEED = int(os.environ.get('SMOE_TEST_SEED', '1'))
 PYTORCH = sorted(glob.glob(FOLDER + '/check_*.safetensors'))  # by samples/vision/make_check.py: PyTorch's logits, in float64
-TRAINED_MODELS = ('model', 'model-hard')
+TRAINED_MODELS = [os.path.basename(path)[:-len('.safetensors')]
+                  for path in sorted(glob.glob(FOLDER + '/../../samples/vision/model*.safetensors'))]
 TRAINED = FOLDER + '/trained.safetensors'  # by samples/vision/make_trained.py: pictures, and PyTorch's logits of the models that come along
 CLOSE = 5e-6  # of the largest |logit|: what float32 should reach for such small models; --check itself allows 1e-4
 
@@ -26,6 +27,7 @@ def all_models():
     """What one run of each kind of kernels checks: {path: what it is}."""
     found = {path: 'golden' for path in FILES}
     found.update({path: 'pytorch' for path in PYTORCH})
+    assert TRAINED_MODELS
     for name in TRAINED_MODELS:
         found[write_trained(name)] = 'trained'
     for name, shape in SHAPES.items():

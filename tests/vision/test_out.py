@@ -1,8 +1,8 @@
 """smoe-classify: files that it writes destroy nothing, and that they cannot be written is known before anything runs."""
+import functools
 import json
 import os
 import shutil
-import subprocess
 
 import odd_run  # first: it says where the others are
 import pictures
@@ -10,11 +10,7 @@ import tap
 import tensor_file
 from odd_run import CLASSIFY, DEVICE, MODEL, SIDE, path_of, scratch, write
 
-
-def run(*arguments, status=0):
-    done = subprocess.run([CLASSIFY, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', timeout=120)
-    assert done.returncode == status, '%s: %d\n%s%s' % (arguments, done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
+run = functools.partial(tap.outputs, CLASSIFY, *DEVICE, timeout=120)
 
 
 def make_picture(name):
@@ -128,20 +124,18 @@ def default_model():
     picture = make_picture('c.png')
     os.symlink(CLASSIFY, path_of('classify'))
     for call, path in (('classify', scratch.name), (os.path.basename(CLASSIFY), os.path.dirname(CLASSIFY))):
-        done = subprocess.run([call, *DEVICE, picture], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', cwd=scratch.name,
-                              env={**os.environ, 'PATH': path})
-        assert done.returncode == 0 and picture in done.stdout, done.stderr
+        output, messages = tap.outputs(call, *DEVICE, picture, cwd=scratch.name, env={'PATH': path})
+        assert picture in output, messages
     copy = path_of('alone')
     shutil.copy(CLASSIFY, copy)
-    done = subprocess.run([copy, picture], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8', cwd=scratch.name)
-    assert done.returncode == 2 and done.stderr.count('/samples/vision/model.safetensors') == 2 and '--model' in done.stderr, done.stderr
+    _, messages = tap.outputs(copy, picture, status=2, cwd=scratch.name)
+    assert messages.count('/samples/vision/model.safetensors') == 2 and '--model' in messages, messages
 
 
 def arguments():
     picture = make_picture('-d.png')
-    done = subprocess.run([CLASSIFY, *DEVICE, '--model', MODEL, '--', '-d.png'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          encoding='utf-8', cwd=scratch.name)
-    assert done.returncode == 0 and done.stdout.startswith('-d.png\n'), done.stderr
+    output, messages = run('--model', MODEL, '--', '-d.png', cwd=scratch.name)
+    assert output.startswith('-d.png\n'), messages
     for option in ('--model', '--out', '--report', '--device'):
         refused(option + ': is given twice', option, 'a', option, 'a', picture)
         refused(option + ': must not be empty', option, '', picture)

@@ -1,4 +1,5 @@
 """smoe-classify over pictures and over folders of classes, end to end."""
+import functools
 import glob
 import math
 import os
@@ -20,6 +21,7 @@ from tensor_file import Tensor
 CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
 GOLDEN = sorted(glob.glob(FOLDER + '/gmoe_smooth*.safetensors'))[0]
 DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
+run = functools.partial(tap.outputs, CLASSIFY, *DEVICE)
 NAMES = ('airship', 'bee', 'canoe', 'deer', 'elm', 'fig', 'goat', 'house', 'iris', 'jay')
 # The validation layer leaks, and is unloaded when the leaks are listed: no suppression can name it. Runs without it look.
 QUIET = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
@@ -28,14 +30,6 @@ scratch = tempfile.TemporaryDirectory()
 
 def path_of(*names):
     return os.path.join(scratch.name, *names)
-
-
-def run(*arguments, status=0, env=None, cwd=None):
-    """Output and messages; any other exit status fails the test."""
-    done = subprocess.run([CLASSIFY, *DEVICE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          env={**os.environ, **(env or {})}, cwd=cwd)
-    assert done.returncode == status, '%s: exit status %d\n%s%s' % (' '.join(arguments), done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
 
 
 def named_model():
@@ -270,9 +264,8 @@ def wrong_options():
         assert len(messages.splitlines()) == 1 and messages.startswith('smoe-classify: ') and not output, (arguments, messages)
     assert run('--help')[0].startswith('Classifies pictures')
     assert 'no such' in run('--model', path_of('no such.safetensors'), picture, status=2)[1]
-    done = subprocess.run([CLASSIFY, '--device', 'no such device', '--model', GOLDEN, picture], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE)
-    assert done.returncode == 1 and done.stderr and not done.stdout
+    output, messages = tap.outputs(CLASSIFY, '--device', 'no such device', '--model', GOLDEN, picture, status=1)
+    assert messages and not output
 
 
 tap.run([best_five, inputs_and_logits_belong_together, one_by_one, band_width, default_model, bad_pictures, folder_of_pictures, validation,

@@ -3,7 +3,6 @@ import base64
 import glob
 import os
 import struct
-import subprocess
 import sys
 import tempfile
 import zlib
@@ -119,9 +118,8 @@ def too_long():
     tensors, metadata = tiny_model.make(1, image_size=512, patch=64, width=4, heads=1, depth=1, hidden=4)
     tensor_file.write(model, tensors, {**metadata, 'crop_pct': '0.124878'})
     pictures.write_png(path, 1047553, 1, bytes(3 * 1047553))
-    done = subprocess.run([CLASSIFY, *DEVICE, '--model', model, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
-    assert done.returncode == 1 and not done.stdout, (done.returncode, done.stdout, done.stderr)
-    assert done.stderr.startswith('smoe-classify: %s is too long' % path) and '4294967300' in done.stderr, done.stderr
+    output, messages = tap.outputs(CLASSIFY, *DEVICE, '--model', model, path, status=1)
+    assert not output and messages.startswith('smoe-classify: %s is too long' % path) and '4294967300' in messages, (output, messages)
 
 
 def jpeg():

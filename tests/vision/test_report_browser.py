@@ -19,7 +19,7 @@ def luminance(colour):
 
 
 def contrast(browser, selector):
-    """Of an element's text with the card that it lies on."""
+    """An element's text against the card that it lies on."""
     colours = browser.evaluate('''(() => { const e = document.querySelector('%s'), card = e.closest('article, .top, .key');
         return [getComputedStyle(e).color, getComputedStyle(card).backgroundColor] })()''' % selector)
     light, dark = sorted((luminance([int(c) for c in re.findall(r'\d+', colour)[:3]]) for colour in colours), reverse=True)
