@@ -2,8 +2,6 @@
 import glob
 import os
 
-from sources import c_files
-
 FOLDER = 'build/drivers'
 CROSS = 'aarch64-linux-gnu-'
 
@@ -27,10 +25,10 @@ def arm64_program(env, sources):
     return cross.Program(here + 'compile', nodes, LIBS=['m', 'dl'])
 
 
-def sources(kernels):
-    """The program's, and those of the libraries that it is linked with."""
+def sources(c_files, kernels):
+    """The program's, and those of the libraries that it is linked with. c_files: SConstruct's, of what a folder has for this system."""
     folders = ('src/base', 'src/vulkan', 'src/domain', 'src/objects', 'src/device', 'tests/drivers')
-    return c_files(False, *folders) + [str(node) for node in kernels]
+    return c_files(*folders) + [str(node) for node in kernels]
 
 
 def other_shaders(gen):

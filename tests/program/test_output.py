@@ -263,7 +263,7 @@ def without_a_device_a_run_fails():
 def a_benchmark_keeps_what_it_has_measured():
     """Whenever its file is there, it is whole, and it is there before the last row."""
     path = path_of('kept.json')
-    arguments = command('bench', '--shape', '4,2,8,6,1', '--seconds', '5', '--no-peak', '--json', path)
+    arguments = command('bench', '--shape', '4,2,8,6,1', '--seconds', '2', '--no-peak', '--json', path)
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as bench:
         try:
             while bench.poll() is None and not os.path.exists(path):
@@ -360,18 +360,18 @@ def stdout_has_several_names():
         if os.path.exists(file):
             os.remove(file)
         run(*program, file)
-        for name in ('-', '/dev/stdout'):
-            for stdout in to_every_stdout(program, name, text):
-                data = stdout if program[-1] == '--report' else stdout[8:]
-                assert data.startswith(begin) and (program[-1] == '--report' or stdout == read(file)), (program, name, stdout[:200])
+        for stdout in to_every_stdout(program, text):
+            data = stdout if program[-1] == '--report' else stdout[8:]
+            assert data.startswith(begin) and (program[-1] == '--report' or stdout == read(file)), (program, stdout[:200])
 
 
-def to_every_stdout(program, name, text):
-    """What a program writes to a pipe, a socket, and a file, behind what is there; its text is on stderr."""
+def to_every_stdout(program, text):
+    """What a program writes to a pipe, a socket, and a file, behind what is there; its text is on stderr. A pipe gets both names; a socket
+    gets the second, by which Linux does not open one."""
     ours, theirs = socket.socketpair()
     with ours, theirs, open(path_of('result'), 'w+b', buffering=0) as result:
         result.write(b'before')
-        for stdout in (subprocess.PIPE, theirs, result):
+        for name, stdout in (('-', subprocess.PIPE), ('/dev/stdout', subprocess.PIPE), ('/dev/stdout', theirs), ('-', result)):
             done = subprocess.run(command(*program, name), stdout=stdout, stderr=subprocess.PIPE, check=True)
             assert text in done.stderr.decode(), (program, done.stderr)
             if stdout is subprocess.PIPE:
