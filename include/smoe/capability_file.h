@@ -26,7 +26,7 @@ extern "C" {
 SMOE_API smoe_result smoe_capability_file_parse(const char *text, size_t size, const char *name, const smoe_allocator *allocator,
                                                 const smoe_log *log, smoe_device_info *out);
 
-/* The same from a file, by its path. Errors: those, and FILE where it cannot be read. */
+/* The same from a file, by its path. Errors: those, and FILE where it cannot be read, or is no regular file. */
 SMOE_API smoe_result smoe_capability_file_read(const char *path, const smoe_allocator *allocator, const smoe_log *log,
                                                smoe_device_info *out);
 

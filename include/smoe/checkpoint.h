@@ -14,7 +14,7 @@ typedef struct smoe_checkpoint smoe_checkpoint;
 
 /* Opens a folder (config.json, and model.safetensors or model.safetensors.index.json with its shards), or one file, for which path must
  * end in ".safetensors" (config.json beside it, if there is one, describes it too). Reads the configuration and the tensors' names, no
- * tensor's data. Shards named by the index must be plain names in the folder.
+ * tensor's data. Shards named by the index must be plain names in the folder. Only regular files are read, as by smoe_layer_file_open.
  * Errors: INVALID_ARGUMENT, FILE (unreadable, damaged), UNSUPPORTED (a model_type that smoe does not know), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_checkpoint_open(const char *path, const smoe_allocator *allocator, const smoe_log *log, smoe_checkpoint **out);
 SMOE_API void smoe_checkpoint_close(smoe_checkpoint *checkpoint);

@@ -44,6 +44,7 @@ typedef struct smoe_layer_file smoe_layer_file;
 
 /* Reads a whole safetensors file and checks its structure: header length, JSON, types, shapes against data_offsets, offsets
  * against the file's size (so that no header can make it allocate more than the file holds), no overlap, no duplicate names.
+ * Only a regular file is read: a pipe, a device or a folder is refused at once.
  * Errors: INVALID_ARGUMENT, FILE (the log line has the path and what is wrong), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_layer_file_open(const char *path, const smoe_allocator *allocator, const smoe_log *log,
                                           smoe_layer_file **out);
@@ -67,7 +68,7 @@ SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_pla
  * and values are UTF-8.
  * They are written beside the file, in its folder, and take its place once they are whole: a call that fails leaves what was there. A
  * link's target is replaced, and the link stays; so do the file's permissions. A device or a pipe is written in place.
- * Errors: INVALID_ARGUMENT, FILE (cannot be written), OUT_OF_HOST_MEMORY. */
+ * Errors: INVALID_ARGUMENT, FILE (cannot be written; the log line has the system's reason), OUT_OF_HOST_MEMORY. */
 SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *tensors, uint32_t tensor_count,
                                            const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
                                            const smoe_log *log);

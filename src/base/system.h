@@ -50,8 +50,14 @@ typedef enum smoe_system_file_mode {
 } smoe_system_file_mode;
 
 /* Binary streams; NULL, with errno, where it cannot be. Names are UTF-8 on every system; what C has for them takes
- * others on Windows. */
+ * others on Windows. Only a regular file is read, and nothing waits for the other end of a pipe: errno is EISDIR for a
+ * folder, and ESPIPE for what else is no regular file. */
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode);
+
+/* What errno says, in English and on any thread: the rest of a sentence. */
+enum { SMOE_SYSTEM_REASON_SIZE = 48 };
+const char *smoe_system_reason(char text[SMOE_SYSTEM_REASON_SIZE]);
+
 void smoe_system_file_remove(const char *name);
 
 /* Makes an empty file where the system keeps temporary ones, for its user only. False, with errno. */
@@ -69,7 +75,7 @@ void smoe_system_binary(FILE *stream);
 /* From the file's beginning. */
 bool smoe_system_file_seek(FILE *stream, uint64_t offset);
 
-/* Bytes of a file; 0 for devices, files of the kernel and pipes. Leaves the stream at its end. */
+/* Bytes of a file; 0 for files of the kernel. Leaves the stream at its end. */
 uint64_t smoe_system_file_size(FILE *stream);
 
 /* ---- which file a name means ------------------------------------------------------------------------------------- */

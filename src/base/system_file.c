@@ -5,6 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *smoe_system_reason(char text[SMOE_SYSTEM_REASON_SIZE])
+{
+    static const struct {
+        int error;
+        const char *text;
+    } reasons[] = {{ENOENT, "No such file or directory"}, {ENOTDIR, "Not a directory"}, {EISDIR, "Is a directory"},
+                   {ESPIPE, "Is no regular file"}, {EACCES, "Permission denied"}, {EPERM, "Operation not permitted"},
+                   {EROFS, "Read-only file system"}, {ENOSPC, "No space left on device"}, {EFBIG, "File too large"},
+                   {EIO, "Input/output error"}, {EEXIST, "File exists"}, {EMFILE, "Too many open files"},
+                   {ENFILE, "Too many open files in system"}, {ENAMETOOLONG, "File name too long"},
+                   {ELOOP, "Too many levels of symbolic links"}, {ENOMEM, "Cannot allocate memory"},
+                   {EPIPE, "Broken pipe"}, {ENXIO, "No such device or address"}, {EILSEQ, "Name is not UTF-8"},
+                   {EBUSY, "Device or resource busy"}, {ETXTBSY, "Text file busy"}, {EBADF, "Bad file descriptor"},
+                   {EXDEV, "Invalid cross-device link"},
+#ifdef EDQUOT
+                   {EDQUOT, "Disk quota exceeded"},
+#endif
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].error == errno)
+            return reasons[i].text;
+    snprintf(text, SMOE_SYSTEM_REASON_SIZE, "error %d of the system", errno);
+    return text;
+}
+
 bool smoe_system_file_seek(FILE *stream, uint64_t offset)
 {
     return offset <= INT64_MAX && smoe_system_seek(stream, (int64_t)offset, SEEK_SET);

@@ -14,6 +14,13 @@ static inline bool smoe_system_too_long(void)
     return false;
 }
 
+/* False, with errno, for what is no regular file. */
+static inline bool smoe_system_is_readable(smoe_system_kind kind)
+{
+    errno = kind == SMOE_SYSTEM_FOLDER ? EISDIR : ESPIPE;
+    return kind == SMOE_SYSTEM_FILE;
+}
+
 static inline bool smoe_system_copy_name(const char *name, char out[SMOE_SYSTEM_NAME_SIZE])
 {
     return snprintf(out, SMOE_SYSTEM_NAME_SIZE, "%s", name) < SMOE_SYSTEM_NAME_SIZE || smoe_system_too_long();

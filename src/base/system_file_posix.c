@@ -14,9 +14,33 @@
 
 _Static_assert(sizeof(off_t) == sizeof(int64_t), "offsets have 64 bits everywhere");
 
+static smoe_system_identity identity_of(const struct stat *status)
+{
+    const mode_t mode = status->st_mode;
+    return (smoe_system_identity){.kind = S_ISREG(mode)   ? SMOE_SYSTEM_FILE
+                                          : S_ISDIR(mode) ? SMOE_SYSTEM_FOLDER
+                                                          : SMOE_SYSTEM_DEVICE,
+                                  .device = (uint64_t)status->st_dev,
+                                  .number = (uint64_t)status->st_ino};
+}
+
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
 {
-    return fopen(name, mode == SMOE_SYSTEM_FILE_READ ? "rb" : "wb");
+    if (mode == SMOE_SYSTEM_FILE_WRITE)
+        return fopen(name, "wb");
+    const int file = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* of regular files nothing blocks */
+    if (file < 0)
+        return NULL;
+    struct stat status;
+    FILE *stream = NULL;
+    if (fstat(file, &status) == 0 && smoe_system_is_readable(identity_of(&status).kind))
+        stream = fdopen(file, "rb");
+    if (!stream) {
+        const int reason = errno;
+        close(file);
+        errno = reason;
+    }
+    return stream;
 }
 
 void smoe_system_file_remove(const char *name)
@@ -55,16 +79,6 @@ bool smoe_system_is_terminal(FILE *stream)
 bool smoe_system_is_slash(char character)
 {
     return character == '/';
-}
-
-static smoe_system_identity identity_of(const struct stat *status)
-{
-    const mode_t mode = status->st_mode;
-    return (smoe_system_identity){.kind = S_ISREG(mode)   ? SMOE_SYSTEM_FILE
-                                          : S_ISDIR(mode) ? SMOE_SYSTEM_FOLDER
-                                                          : SMOE_SYSTEM_DEVICE,
-                                  .device = (uint64_t)status->st_dev,
-                                  .number = (uint64_t)status->st_ino};
 }
 
 bool smoe_system_identify_there(const char *name, smoe_system_identity *out)

@@ -67,11 +67,17 @@ static bool to_system(const char *name, wide_name *out)
 
 FILE *smoe_system_file_open(const char *name, smoe_system_file_mode mode)
 {
+    smoe_system_identity there;
     wide_name wide;
 
     if (!to_system(name, &wide))
         return NULL;
-    return _wfopen(wide.text, mode == SMOE_SYSTEM_FILE_READ ? L"rb" : L"wb");
+    if (mode == SMOE_SYSTEM_FILE_WRITE)
+        return _wfopen(wide.text, L"wb");
+    /* before it is opened, which a folder does not allow; what cannot be asked, opening refuses with the reason */
+    if (smoe_system_identify_there(name, &there) && !smoe_system_is_readable(there.kind))
+        return NULL;
+    return _wfopen(wide.text, L"rb");
 }
 
 void smoe_system_file_remove(const char *name)

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "base/system.h"
-
 #define REFUSE(...) smoe_file_fail(host, SMOE_ERROR_FILE, __VA_ARGS__)
 
 /* ---- the object -------------------------------------------------------------------------------------------------- */
@@ -147,13 +145,13 @@ static smoe_result read_bytes(const smoe_file_host *host, char *text, size_t siz
     return result;
 }
 
-static smoe_result read_stream(const smoe_file_host *host, FILE *stream, smoe_device_info *out)
+static smoe_result read_stream(const smoe_file_host *host, const smoe_file_stream *in, smoe_device_info *out)
 {
     char *text = smoe_file_allocate(host, ROOM);
     if (!text)
         return smoe_file_out_of_memory(host, ROOM);
-    const size_t size = fread(text, 1, ROOM, stream);
-    const smoe_result result = ferror(stream) ? REFUSE("cannot be read") : read_bytes(host, text, size, out);
+    const size_t size = fread(text, 1, ROOM, in->stream);
+    const smoe_result result = ferror(in->stream) ? REFUSE("cannot be read") : read_bytes(host, text, size, out);
     smoe_file_release(host, text);
     return result;
 }
@@ -190,10 +188,10 @@ smoe_result smoe_capability_file_read(const char *path, const smoe_allocator *al
         return SMOE_ERROR_INVALID_ARGUMENT;
     if (!path || !out)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL", path ? "out" : "path");
-    FILE *stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_READ);
-    if (!stream)
-        return REFUSE("cannot be opened");
-    const smoe_result result = read_stream(host, stream, out);
-    fclose(stream);
+    smoe_file_stream in;
+    smoe_result result = smoe_file_stream_open(host, &in, path);
+    if (result == SMOE_SUCCESS)
+        result = read_stream(host, &in, out);
+    smoe_file_stream_close(&in);
     return result;
 }

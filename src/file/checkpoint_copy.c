@@ -98,9 +98,10 @@ smoe_result smoe_layer_copy(smoe_checkpoint_reading *r)
     qsort(r->pieces, r->piece_count, sizeof *r->pieces, compare_pieces);
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < r->piece_count; i++) {
         smoe_shard *shard = &r->shards[r->pieces[i].shard];
-        if (!shard->stream.stream && !smoe_file_stream_open(&shard->stream, shard->path))
-            return smoe_file_fail(&shard->headers->host, SMOE_ERROR_FILE, "cannot be opened");
-        result = copy_piece(r, &r->pieces[i]);
+        if (!shard->stream.stream)
+            result = smoe_file_stream_open(&shard->headers->host, &shard->stream, shard->path);
+        if (result == SMOE_SUCCESS)
+            result = copy_piece(r, &r->pieces[i]);
         if (i + 1 == r->piece_count || r->pieces[i + 1].shard != r->pieces[i].shard) /* one open file at a time */
             smoe_file_stream_close(&shard->stream);
     }

@@ -21,16 +21,24 @@ char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const
 
 /* ---- JSON files -------------------------------------------------------------------------------------------------- */
 
-static smoe_result read_text(const smoe_file_host *host, const smoe_file_stream *in, smoe_json_pairs *out,
-                             uint64_t *size)
+static smoe_result take_text(const smoe_file_host *host, const smoe_file_stream *in, smoe_json_span *out)
 {
-    if (in->size == SMOE_FILE_UNKNOWN_SIZE || in->size > MAX_JSON_SIZE)
-        return smoe_file_fail(host, SMOE_ERROR_FILE, "is empty, no plain file, or above the bound of %u bytes",
+    if (in->size == 0 || in->size > MAX_JSON_SIZE)
+        return smoe_file_fail(host, SMOE_ERROR_FILE, "has %llu bytes, must have 1 to %u", (unsigned long long)in->size,
                               MAX_JSON_SIZE);
     void *text;
     const smoe_result result = smoe_file_stream_take(host, in, in->size, "text", &text);
-    out->text = text;
-    *size = in->size;
+    *out = (smoe_json_span){text, (size_t)in->size};
+    return result;
+}
+
+static smoe_result read_text(const smoe_file_host *host, smoe_json_span *out)
+{
+    smoe_file_stream in;
+    smoe_result result = smoe_file_stream_open(host, &in, host->path);
+    if (result == SMOE_SUCCESS)
+        result = take_text(host, &in, out);
+    smoe_file_stream_close(&in);
     return result;
 }
 
@@ -93,17 +101,13 @@ smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char 
         return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
     smoe_file_host host = checkpoint->host;
     host.path = path;
-    smoe_file_stream in;
-    smoe_result result = SMOE_SUCCESS;
-    if (smoe_file_stream_open(&in, path)) {
-        uint64_t size = 0;
-        result = read_text(&host, &in, out, &size);
-        smoe_file_stream_close(&in);
-        if (result == SMOE_SUCCESS)
-            result = parse_pairs(&host, (smoe_json_span){out->text, (size_t)size}, of, out);
-    } else if (!may_be_absent) {
-        result = smoe_file_fail(&host, SMOE_ERROR_FILE, "cannot be opened");
-    }
+    smoe_json_span text = {0};
+    smoe_result result = may_be_absent && smoe_system_identify(path).kind == SMOE_SYSTEM_NOTHING
+                             ? SMOE_SUCCESS
+                             : read_text(&host, &text);
+    out->text = text.text;
+    if (result == SMOE_SUCCESS && text.text)
+        result = parse_pairs(&host, text, of, out);
     if (result == SMOE_SUCCESS && out->count > 0)
         qsort(out->pairs, out->count, sizeof *out->pairs, compare_keys);
     for (uint32_t i = 1; result == SMOE_SUCCESS && i < out->count; i++)
@@ -162,10 +166,7 @@ static smoe_result look_for(const smoe_checkpoint *checkpoint, const char *name,
     char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
     if (!path)
         return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
-    FILE *stream = smoe_system_file_open(path, SMOE_SYSTEM_FILE_READ);
-    *there = stream != NULL;
-    if (stream)
-        fclose(stream);
+    *there = smoe_system_identify(path).kind != SMOE_SYSTEM_NOTHING;
     smoe_file_release(&checkpoint->host, path);
     return SMOE_SUCCESS;
 }

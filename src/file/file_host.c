@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/system.h"
+
 bool smoe_file_host_init(smoe_file_host *host, const smoe_allocator *allocator, const smoe_log *log, const char *path)
 {
     host->path = path;
@@ -67,6 +69,12 @@ void smoe_file_warn(const smoe_file_host *host, const char *format, ...)
     write_line(line, host, format, arguments);
     va_end(arguments);
     smoe_warn(&host->base, "%s", line);
+}
+
+smoe_result smoe_file_fail_for_reason(const smoe_file_host *host, const char *what)
+{
+    char text[SMOE_SYSTEM_REASON_SIZE];
+    return smoe_file_fail(host, SMOE_ERROR_FILE, "%s: %s", what, smoe_system_reason(text));
 }
 
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size)

@@ -52,6 +52,8 @@ void smoe_file_release(const smoe_file_host *host, void *memory);
 smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
 /* The same line as a warning. */
 void smoe_file_warn(const smoe_file_host *host, const char *format, ...) SMOE_PRINTF(2, 3);
+/* FILE: "what: " and what the last call of the system left as its reason. */
+smoe_result smoe_file_fail_for_reason(const smoe_file_host *host, const char *what);
 smoe_result smoe_file_out_of_memory(const smoe_file_host *host, uint64_t size);
 
 /* safetensors' types. size_bits is 0 for a name that safetensors does not have; type means something if readable. */
@@ -68,22 +70,19 @@ bool smoe_file_tensor_type(smoe_type type, smoe_tensor_type *out);
 
 /* ---- bytes of a file --------------------------------------------------------------------------------------------- */
 
-#define SMOE_FILE_UNKNOWN_SIZE UINT64_MAX
-
 typedef struct smoe_file_stream {
     FILE *stream;
-    uint64_t size; /* of the whole file, or SMOE_FILE_UNKNOWN_SIZE */
+    uint64_t size; /* of the whole file: no size that a file claims of its parts is allocated before it was compared */
 } smoe_file_stream;
 
-bool smoe_file_stream_open(smoe_file_stream *in, const char *path);
+/* FILE, and a log line, for what is no regular file too; stream is NULL then. */
+smoe_result smoe_file_stream_open(const smoe_file_host *host, smoe_file_stream *in, const char *path);
 void smoe_file_stream_close(smoe_file_stream *in);
 /* size bytes into new memory. "what" is for the log. */
 smoe_result smoe_file_stream_take(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size,
                                   const char *what, void **out);
-/* Into memory that is there, and past bytes that nobody wants. "what": the tensor's name. */
+/* Into memory that is there. "what": the tensor's name. */
 smoe_result smoe_file_stream_read(const smoe_file_host *host, const smoe_file_stream *in, void *out, uint64_t size,
-                                  const char *what);
-smoe_result smoe_file_stream_skip(const smoe_file_host *host, const smoe_file_stream *in, uint64_t size,
                                   const char *what);
 
 /* Writes the file host->path: what `write` writes of `what`, or nothing. FILE. */

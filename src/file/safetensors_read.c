@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/system.h"
+
 #define MAX_HEADER_SIZE 100000000u /* safetensors' own bound */
 
 static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in, uint64_t *header_size)
@@ -13,7 +15,7 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
     unsigned char prefix[8];
     if (fread(prefix, 1, sizeof prefix, in->stream) != sizeof prefix)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "%s",
-                              ferror(in->stream) ? "cannot be read (is it a directory?)"
+                              ferror(in->stream) ? "cannot be read"
                                                  : "not a safetensors file: shorter than 8 bytes");
     uint64_t size = 0;
     for (int i = 8; i-- > 0;)
@@ -25,7 +27,7 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
         return smoe_file_fail(host, SMOE_ERROR_FILE,
                               "not a safetensors file: header length %llu is above the bound of %u",
                               (unsigned long long)size, MAX_HEADER_SIZE);
-    if (in->size != SMOE_FILE_UNKNOWN_SIZE && size + sizeof prefix > in->size)
+    if (size + sizeof prefix > in->size)
         return smoe_file_fail(host, SMOE_ERROR_FILE, "header length %llu, but the file ends after %llu bytes",
                               (unsigned long long)size, (unsigned long long)in->size);
     void *header;
@@ -58,7 +60,7 @@ static smoe_result check_layout(const smoe_layer_file *file, const smoe_file_str
                 entry->begin < end ? "it overlaps another tensor" : "the bytes between belong to no tensor");
         end = entry->end;
     }
-    if (in->size != SMOE_FILE_UNKNOWN_SIZE && in->size != 8 + header_size + end)
+    if (in->size != 8 + header_size + end)
         return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "the file holds %llu bytes, but its header describes %llu",
                               (unsigned long long)in->size, (unsigned long long)(8 + header_size + end));
     return SMOE_SUCCESS;
@@ -78,7 +80,9 @@ static smoe_result read_tensors(smoe_layer_file *file, const smoe_file_stream *i
             result = smoe_file_stream_take(host, in, entry->tensor.size, what, &data);
             entry->tensor.data = result == SMOE_SUCCESS ? data : NULL;
         } else {
-            result = smoe_file_stream_skip(host, in, entry->tensor.size, entry->tensor.name);
+            result = smoe_system_file_seek(in->stream, file->data_offset + entry->end)
+                         ? SMOE_SUCCESS
+                         : smoe_file_fail_for_reason(host, "cannot be read");
         }
         if (result != SMOE_SUCCESS)
             return result; /* entries without data release nothing */
@@ -91,13 +95,10 @@ static smoe_result read_tensors(smoe_layer_file *file, const smoe_file_stream *i
 static smoe_result read_file(smoe_layer_file *file, bool headers_only)
 {
     smoe_file_stream in;
-    if (!smoe_file_stream_open(&in, file->path))
-        return smoe_file_fail(&file->host, SMOE_ERROR_FILE, "cannot be opened");
     uint64_t header_size = 0;
-    smoe_result result = read_header(file, &in, &header_size);
-    if (result == SMOE_SUCCESS && headers_only && in.size == SMOE_FILE_UNKNOWN_SIZE)
-        result = smoe_file_fail(&file->host, SMOE_ERROR_FILE,
-                                "a checkpoint must be a plain file, whose bytes can be read in any order");
+    smoe_result result = smoe_file_stream_open(&file->host, &in, file->path);
+    if (result == SMOE_SUCCESS)
+        result = read_header(file, &in, &header_size);
     if (result == SMOE_SUCCESS)
         result = smoe_file_parse_header(file, header_size);
     if (result == SMOE_SUCCESS) {

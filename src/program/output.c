@@ -158,12 +158,14 @@ bool program_files_write(program_files *files, const char *option, const char *p
     if (!file.is_stdout && file.identity.kind == SMOE_SYSTEM_FILE && !is_of_kind(path, content, &kind))
         return refuse(files, option, path, "is there and is %s; it is not overwritten", kind);
     smoe_system_draft draft;
+    char reason[SMOE_SYSTEM_REASON_SIZE];
     if (!file.is_stdout && (!smoe_system_draft_open(&draft, path) || !smoe_system_draft_close(&draft, false)))
-        return refuse(files, option, path, "cannot be written: %s", strerror(errno));
+        return refuse(files, option, path, "cannot be written: %s", smoe_system_reason(reason));
     stdout_is_data = stdout_is_data || file.is_stdout;
     add(files, &file);
-    return !files->no_memory ||
-           refuse(files, option, path, "cannot be compared with the files that are read: %s", strerror(ENOMEM));
+    errno = ENOMEM;
+    return !files->no_memory || refuse(files, option, path, "cannot be compared with the files that are read: %s",
+                                       smoe_system_reason(reason));
 }
 
 void program_files_release(program_files *files)
@@ -206,8 +208,9 @@ bool program_flush(void)
 
 static bool fail(program_output *output)
 {
+    char reason[SMOE_SYSTEM_REASON_SIZE];
     snprintf(output->reason, sizeof output->reason, "%.*s cannot be written: %s", SMOE_SYSTEM_NAME_SIZE, output->path,
-             strerror(errno));
+             smoe_system_reason(reason));
     return false;
 }
 
@@ -308,18 +311,22 @@ void program_say(const char *program, const char *format, ...)
 
 void program_begin(const char *program)
 {
+    char reason[SMOE_SYSTEM_REASON_SIZE];
     if (smoe_system_fill_streams())
         return;
-    fprintf(stderr, "%s: /dev/null cannot be opened in place of a closed stream: %s\n", program, strerror(errno));
+    fprintf(stderr, "%s: /dev/null cannot be opened in place of a closed stream: %s\n", program,
+            smoe_system_reason(reason));
     exit(PROGRAM_FAILED);
 }
 
 int program_end(const char *program, int status)
 {
+    char reason[SMOE_SYSTEM_REASON_SIZE];
     if (program_flush())
         return status;
+    errno = stdout_reason;
     if (!stdout_is_said)
-        fprintf(stderr, "%s: standard output cannot be written: %s\n", program, strerror(stdout_reason));
+        fprintf(stderr, "%s: standard output cannot be written: %s\n", program, smoe_system_reason(reason));
     stdout_is_said = true;
     return status == PROGRAM_OK ? PROGRAM_FAILED : status;
 }

@@ -303,7 +303,7 @@ def folders():
     layer_refused(folder, 'no folder with model.safetensors or model.safetensors.index.json in it; smoe downloads no model')
     models.write_folder(folder, tensors, None)
     layer_refused(folder, 'there is no config.json')
-    for text, expected in (('', 'is empty'), ('{', 'not valid JSON'), ('[]', 'not an object'), ('{}', 'no model_type'),
+    for text, expected in (('', 'has 0 bytes, must have 1 to '), ('{', 'not valid JSON'), ('[]', 'not an object'), ('{}', 'no model_type'),
                            ('version https://git-lfs.github.com/spec/v1\n', 'not valid JSON: a pointer of git-lfs'),
                            ('{"model_type": null}', 'no model_type'), ('{"model_type": "mixtral"} x', 'something follows'),
                            ('{"model_type": "mixtral", "x": [0.0, inf]}', 'the value of "x": a value is neither'),
@@ -317,7 +317,7 @@ def folders():
     refused('--checkpoint', os.path.join(folder, 'none.safetensors'), '--layer', '1', text='cannot be opened')
     os.remove(os.path.join(folder, 'config.json'))
     os.mkdir(os.path.join(folder, 'config.json'))
-    layer_refused(folder, 'config.json')
+    layer_refused(folder, 'config.json: cannot be opened: Is a directory')
 
 
 def shards():
@@ -340,7 +340,10 @@ def shards():
     layer_refused(folder, 'experts.2.w3.weight is missing')
     models.write_index(folder, where)
     os.remove(os.path.join(folder, where[name]))
-    layer_refused(folder, where[name] + ': cannot be opened')
+    layer_refused(folder, where[name] + ': cannot be opened: No such file or directory')
+    os.mkfifo(os.path.join(folder, where[name]))
+    layer_refused(folder, where[name] + ': cannot be opened: Is no regular file')
+    os.remove(os.path.join(folder, where[name]))
     with open(os.path.join(folder, where[name]), 'wb') as file:
         file.write(b'version https://git-lfs.github.com/spec/v1\n')
     layer_refused(folder, where[name])
@@ -548,7 +551,8 @@ def command_lines():
             (['--checkpoint', folder, '--layer', '1', '--check'], 'checkpoints have none'),
             (['--checkpoint', folder, '--layer', '1', '--x', x], 'tensor x must be F32 [T,12]'),
             (['--checkpoint', folder, '--layer', '1', '--x', x, '--tokens', '3'], 'excludes --tokens'),
-            (['--checkpoint', folder, '--layer', '1', '--x', path_of('none')], 'cannot be opened'),
+            (['--checkpoint', folder, '--layer', '1', '--x', path_of('none')], 'cannot be opened: No such file'),
+            (['--checkpoint', folder, '--layer', '1', '--x', '/dev/zero'], 'cannot be opened: Is no regular file'),
             (['--checkpoint', folder, '--layer', '1', '--tokens', '0'], 'from 1 to 1048576'),
             (['--checkpoint', folder, '--layer', '1', '--calibrate', '-1'], '--calibrate: must be a number from 0 to 1024, is "-1"'),
             (['--checkpoint', folder, '--layer', '1', '--calibrate', '1', '--eps', '1'], '--eps excludes it'),

@@ -163,24 +163,9 @@ unsigned char *sample_read_bytes(const char *path, size_t *size)
 smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator,
                               const smoe_log *log, smoe_layer_file **out)
 {
-    if (path) {
-        if (!sample_write_bytes(path, bytes, size))
-            abort();
-        return smoe_layer_file_open(path, allocator, log, out);
-    }
-#ifdef _WIN32
-    abort();
-#else
-    int ends[2];
-    char name[32];
-    if (size > 65536 || pipe(ends) != 0 || write(ends[1], bytes, size) != (ssize_t)size)
+    if (!sample_write_bytes(path, bytes, size))
         abort();
-    close(ends[1]);
-    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
-    const smoe_result result = smoe_layer_file_open(name, allocator, log, out);
-    close(ends[0]);
-    return result;
-#endif
+    return smoe_layer_file_open(path, allocator, log, out);
 }
 
 unsigned char *sample_raw(const char *header, size_t data_size, size_t *size)

@@ -45,13 +45,7 @@ const char *sample_path(const char *name);
 bool sample_write_bytes(const char *path, const void *bytes, size_t size);
 unsigned char *sample_read_bytes(const char *path, size_t *size);
 
-/* Opens bytes as a layer file: through `path`, or where that is NULL through a pipe (at most 64 KiB), whose size nobody
- * knows. On Windows no path leads to a pipe: there is only one way. */
-#ifdef _WIN32
-#define SAMPLE_WAYS 1
-#else
-#define SAMPLE_WAYS 2
-#endif
+/* Writes bytes to `path`, and opens it as a layer file. */
 smoe_result sample_open_bytes(const char *path, const void *bytes, size_t size, const smoe_allocator *allocator,
                               const smoe_log *log, smoe_layer_file **out);
 

@@ -11,42 +11,64 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <smoe/capability_file.h>
+#include <smoe/checkpoint.h>
+
+#include "common/record.h"
 #include "sample_file.h"
 
-/* A pipe that carries more than the first piece of memory holds: whole, and ending early. */
-static void test_long_pipe(void **state)
+/* Opened as a layer file, as a device, and as a file of the checkpoint in the folder. */
+static void check_refused(const char *folder, const char *path, const char *reason)
+{
+    char text[96];
+    test_record record;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    snprintf(text, sizeof text, "%s: cannot be opened: %s", strrchr(path, '/') + 1, reason);
+    for (int way = 0; way < 3; way++) {
+        smoe_layer_file *file = NULL;
+        smoe_checkpoint *checkpoint = NULL;
+        smoe_device_info info;
+        test_record_clear(&record);
+        const smoe_result result = way == 0   ? smoe_layer_file_open(path, NULL, &log, &file)
+                                   : way == 1 ? smoe_capability_file_read(path, NULL, &log, &info)
+                                              : smoe_checkpoint_open(folder, NULL, &log, &checkpoint);
+        if (result != SMOE_ERROR_FILE || !test_record_has_problem(&record, text)) {
+            test_record_print(&record);
+            fail_msg("%s, way %d: %d, want \"%s\"", path, way, (int)result, text);
+        }
+    }
+}
+
+/* Nobody writes into this pipe, and nobody ends /dev/zero: what waits for either does not come back. */
+static void test_no_regular_file(void **state)
 {
     (void)state;
-    enum { LENGTH = 5000001 };
-    const char *path = sample_path("long");
-    unsigned char *data = malloc(LENGTH);
-    assert_non_null(data);
-    for (size_t i = 0; i < LENGTH; i++)
-        data[i] = (unsigned char)(i * 7 + i / 1000);
-    const smoe_tensor tensor = {"a", SMOE_TENSOR_UINT8, 1, {LENGTH, 1, 1, 1}, data, LENGTH};
-    assert_int_equal(smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL), SMOE_SUCCESS);
-    for (int way = 0; way < 4; way++) { /* whole, cut, no memory for the third and the fourth piece */
-        char command[400], name[32];
-        snprintf(command, sizeof command, "head -c %d '%s'", way == 1 ? LENGTH - 1000 : LENGTH + 1000, path);
-        FILE *pipe = popen(command, "r");
-        assert_non_null(pipe);
-        snprintf(name, sizeof name, "/dev/fd/%d", fileno(pipe));
-        sample_counting c = {0, way < 2 ? 0 : (uint64_t)way + 5, 0, 0, 0};
-        const smoe_allocator allocator = {sample_allocate, sample_release, &c};
-        smoe_layer_file *file;
-        const smoe_result result = smoe_layer_file_open(name, &allocator, NULL, &file);
-        if (way == 0) {
-            assert_int_equal(result, SMOE_SUCCESS);
-            assert_memory_equal(smoe_layer_file_tensor(file, "a")->data, data, LENGTH);
-        } else {
-            assert_int_equal(result, way == 1 ? SMOE_ERROR_FILE : SMOE_ERROR_OUT_OF_HOST_MEMORY);
+    const struct {
+        const char *at, *reason; /* at: NULL for a pipe by name */
+    } others[] = {{NULL, "Is no regular file"},
+                  {"/dev/zero", "Is no regular file"},
+                  {"/dev/null", "Is no regular file"},
+                  {"/tmp", "Is a directory"}};
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "config.json"};
+    const float value = 1;
+    const smoe_tensor tensor = {"a", SMOE_TENSOR_FLOAT32, 1, {1, 1, 1, 1}, &value, sizeof value};
+    char folder[256], model[300], path[300];
+    snprintf(folder, sizeof folder, "%s", sample_path("checkpoint"));
+    snprintf(model, sizeof model, "%s/%s", folder, names[0]);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+        if (j == 2) /* a configuration is read after a model */
+            assert_int_equal(smoe_layer_file_write(model, &tensor, 1, NULL, 0, NULL, NULL), SMOE_SUCCESS);
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+            snprintf(path, sizeof path, "%s/%s", folder, names[j]);
+            assert_int_equal(others[i].at ? symlink(others[i].at, path) : mkfifo(path, 0600), 0);
+            check_refused(folder, path, others[i].reason);
+            assert_int_equal(remove(path), 0);
         }
-        smoe_layer_file_close(file);
-        assert_int_equal(c.live, 0);
-        pclose(pipe);
     }
-    free(data);
-    remove(path);
+    assert_int_equal(remove(model), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void read_back(const char *path, char text[16])
@@ -105,9 +127,14 @@ static void test_full_device(void **state)
     const float value = 1;
     const smoe_tensor tensor = {"a", SMOE_TENSOR_FLOAT32, 1, {1, 1, 1, 1}, &value, sizeof value};
 
+    test_record record;
+
     (void)state;
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
     assert_int_equal(symlink("/dev/full", path), 0);
-    assert_int_equal(smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, NULL), SMOE_ERROR_FILE);
+    assert_int_equal(smoe_layer_file_write(path, &tensor, 1, NULL, 0, NULL, &log), SMOE_ERROR_FILE);
+    assert_true(test_record_has_problem(&record, "cannot be written: No space left on device"));
     assert_int_equal(remove(path), 0);
 }
 
@@ -152,7 +179,7 @@ static void test_replaced(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_long_pipe), cmocka_unit_test(test_partial_write),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_regular_file), cmocka_unit_test(test_partial_write),
                                        cmocka_unit_test(test_full_device), cmocka_unit_test(test_replaced)};
     return cmocka_run_group_tests_name("files, POSIX", tests, NULL, NULL);
 }

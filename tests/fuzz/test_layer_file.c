@@ -34,13 +34,11 @@ static void test_truncation(void **state)
         size_t size;
         unsigned char *bytes = sample_bytes(gated, &size);
         for (size_t cut = 0; cut <= size; cut++) {
-            for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
-                smoe_layer_file *file;
-                const smoe_result result = sample_open_bytes(piped ? NULL : path, bytes, cut, NULL, NULL, &file);
-                if (result != (cut == size ? SMOE_SUCCESS : SMOE_ERROR_FILE))
-                    fail_msg("cut at %zu of %zu, %s: %d", cut, size, piped ? "pipe" : "file", (int)result);
-                smoe_layer_file_close(file);
-            }
+            smoe_layer_file *file;
+            const smoe_result result = sample_open_bytes(path, bytes, cut, NULL, NULL, &file);
+            if (result != (cut == size ? SMOE_SUCCESS : SMOE_ERROR_FILE))
+                fail_msg("cut at %zu of %zu: %d", cut, size, (int)result);
+            smoe_layer_file_close(file);
         }
         free(bytes);
     }
@@ -117,9 +115,7 @@ static void test_allocation_failures(void **state)
 {
     (void)state;
     const char *path = sample_path("no-memory");
-    for (int way = 0; way < 3; way++) { /* file, pipe, writing */
-        if (way == 1 && SAMPLE_WAYS < 2)
-            continue;
+    for (int writing = 0; writing < 2; writing++) {
         size_t size;
         unsigned char *bytes = sample_bytes(2, &size);
         sample_file sample;
@@ -130,11 +126,11 @@ static void test_allocation_failures(void **state)
             const smoe_allocator allocator = {sample_allocate, sample_release, &c};
             smoe_layer_file *file = NULL;
             smoe_result result;
-            if (way == 2)
+            if (writing)
                 result = smoe_layer_file_write(path, sample.tensors, sample.tensor_count, sample.metadata,
                                                sample.metadata_count, &allocator, NULL);
             else
-                result = sample_open_bytes(way ? NULL : path, bytes, size, &allocator, NULL, &file);
+                result = sample_open_bytes(path, bytes, size, &allocator, NULL, &file);
             if (result == SMOE_SUCCESS && file)
                 assert_int_equal(smoe_layer_file_layer(file, NULL, NULL, NULL), SMOE_SUCCESS);
             smoe_layer_file_close(file);
@@ -146,7 +142,7 @@ static void test_allocation_failures(void **state)
             assert_int_equal(result, SMOE_ERROR_OUT_OF_HOST_MEMORY);
             failures++;
         }
-        assert_true(failures >= (way == 2 ? 1u : 10u));
+        assert_true(failures >= (writing ? 1u : 10u));
         free(bytes);
     }
     remove(path);
@@ -172,17 +168,14 @@ static void test_memory_bound(void **state)
             snprintf(text + used, TEXT_SIZE - used, "%s", ends[s]);
             size_t size;
             unsigned char *bytes = sample_raw(text, 8, &size);
-            for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
-                sample_counting c = {0, 0, 0, 0, 0};
-                const smoe_allocator allocator = {sample_allocate, sample_release, &c};
-                smoe_layer_file *file;
-                assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file),
-                                 SMOE_ERROR_FILE);
-                assert_int_equal(c.live, 0);
-                if (c.peak_bytes > 4 * size + 4096)
-                    fail_msg("%s %s: %llu bytes for a file of %zu", starts[s], patterns[p],
-                             (unsigned long long)c.peak_bytes, size);
-            }
+            sample_counting c = {0, 0, 0, 0, 0};
+            const smoe_allocator allocator = {sample_allocate, sample_release, &c};
+            smoe_layer_file *file;
+            assert_int_equal(sample_open_bytes(path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
+            assert_int_equal(c.live, 0);
+            if (c.peak_bytes > 4 * size + 4096)
+                fail_msg("%s %s: %llu bytes for a file of %zu", starts[s], patterns[p],
+                         (unsigned long long)c.peak_bytes, size);
             free(bytes);
         }
     }
@@ -191,13 +184,11 @@ static void test_memory_bound(void **state)
     size_t size;
     unsigned char *bytes = sample_raw(
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[1000000,1000000],\"data_offsets\":[0,4000000000000]}}", 64, &size);
-    for (int piped = 0; piped < SAMPLE_WAYS; piped++) {
-        sample_counting c = {0, 0, 0, 0, 0};
-        const smoe_allocator allocator = {sample_allocate, sample_release, &c};
-        smoe_layer_file *file;
-        assert_int_equal(sample_open_bytes(piped ? NULL : path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
-        assert_true(c.peak_bytes < (piped ? 2u << 20 : 4096u)); /* a pipe's first chunk is 1 MiB */
-    }
+    sample_counting c = {0, 0, 0, 0, 0};
+    const smoe_allocator allocator = {sample_allocate, sample_release, &c};
+    smoe_layer_file *file;
+    assert_int_equal(sample_open_bytes(path, bytes, size, &allocator, NULL, &file), SMOE_ERROR_FILE);
+    assert_true(c.peak_bytes < 4096);
     free(bytes);
     remove(path);
 }
