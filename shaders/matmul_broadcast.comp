@@ -32,8 +32,6 @@ uint weight_base[LANE_ROWS];
 
 void main() {
     const Tile tile = tile_of_workgroup();
-    if (tile.rows == 0)
-        return;
     const uint column0 =
         gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + gl_SubgroupInvocationID;
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {

@@ -82,8 +82,6 @@ void load(uint index, uint k0) {
 
 void main() {
     const Tile tile = tile_of_workgroup();
-    if (tile.rows == 0)
-        return;
     const uint index = gl_LocalInvocationIndex;
     const uint first_row = gl_SubgroupID / SUBGROUPS_X * THREAD_ROWS,
                first_column = gl_SubgroupID % SUBGROUPS_X * THREAD_COLUMNS;

@@ -38,8 +38,6 @@ void load(uint index, uint k0) {
 
 void main() {
     const Tile tile = tile_of_workgroup();
-    if (tile.rows == 0)
-        return;
     const uint index = gl_LocalInvocationIndex;
     const uint x = index % THREADS_X, y = index / THREADS_X;
     const uint tile_column = gl_WorkGroupID.x * TILE_COLUMNS;

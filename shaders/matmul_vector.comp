@@ -22,8 +22,6 @@ shared float parts[SUMS * STRIDE];
 
 void main() {
     const Tile tile = tile_of_workgroup();
-    if (tile.rows == 0)
-        return;
 #if SHUFFLE
     // The lanes of a team share a subgroup. Live lanes are counted: fewer may live than gl_SubgroupSize says.
     const uint index = gl_SubgroupID * subgroupBallotBitCount(subgroupBallot(true)) + gl_SubgroupInvocationID;

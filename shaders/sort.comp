@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 // Rows by expert, the tile list and the indirect arguments. One workgroup for the whole pass: T * A small integers are
 // little work next to the experts' matrices, and one workgroup needs no second dispatch to see its own counts.
-// control in: ACTIVE [T], IDS [T,A]; out: ROWS [T,A], ROW_TOKENS [R], TILES, TILE_COUNTS, ARGUMENTS.
+// control in: ACTIVE [T], IDS [T,A]; out: ROWS [T,A], ROW_TOKENS [R], TILES, ARGUMENTS.
 // The order of one expert's rows depends on the scheduling of the atomics; no result does, since each row is computed
 // by itself.
 #define PUSH_BLOCK SMOE_PUSH_SORT
@@ -60,12 +60,13 @@ uint expert_of_tile(uint tile) {
     return low;
 }
 
-void write_arguments(uint at, uint column_tiles, uint first, uint count) {
-    const uint y = min(count, SMOE_MAX_WORKGROUPS_Y);
+// A piece's, of a range's `count` tiles from `first` on; earlier pieces have `done`.
+void write_arguments(uint at, uint column_tiles, uint piece_tiles, uint first, uint done, uint count) {
+    const uint begin = min(done, count);
     control[at] = column_tiles;
-    control[at + 1u] = y;
-    control[at + 2u] = y > 0u ? (count + y - 1u) / y : 0u;
-    control[at + 3u] = first;
+    control[at + 1u] = min(piece_tiles, count - begin);
+    control[at + 2u] = 1u;
+    control[at + 3u] = first + begin;
 }
 
 void main() {
@@ -98,11 +99,13 @@ void main() {
         control[at + 2u] = min(TILE_ROWS, counts[e] - done);
         control[at + 3u] = 0u;
     }
-    for (uint r = lane; r < push.range_count; r += WORKGROUP_SIZE) {
-        const uint first = tile_base[min(r * push.range_experts, push.expert_count)];
-        const uint count = tile_base[min((r + 1u) * push.range_experts, push.expert_count)] - first;
-        control[push.tile_counts_at + r] = count;
-        write_arguments(SMOE_ARGUMENTS_AT(r, SMOE_ARGUMENTS_UP), push.up_column_tiles, first, count);
-        write_arguments(SMOE_ARGUMENTS_AT(r, SMOE_ARGUMENTS_DOWN), push.down_column_tiles, first, count);
+    for (uint i = lane; i < push.range_count * push.range_pieces; i += WORKGROUP_SIZE) {
+        const uint range = i / push.range_pieces, piece = i % push.range_pieces;
+        const uint first = tile_base[min(range * push.range_experts, push.expert_count)];
+        const uint count = tile_base[min((range + 1u) * push.range_experts, push.expert_count)] - first;
+        write_arguments(SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_UP), push.up_column_tiles, push.up_piece_tiles, first,
+                        piece * push.up_piece_tiles, count);
+        write_arguments(SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_DOWN), push.down_column_tiles, push.down_piece_tiles, first,
+                        piece * push.down_piece_tiles, count);
     }
 }

@@ -158,9 +158,14 @@ typedef struct smoe_context_desc {
     const smoe_device_info *act_as;
     const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
     size_t pipeline_cache_size;   /* device or driver is ignored */
+    uint64_t slice_work;          /* of a slice of a forward at most (smoe_forward_slices); 0 = SMOE_SLICE_WORK */
     const smoe_allocator *allocator; /* NULL = malloc and free */
     const smoe_log *log;             /* NULL = none */
 } smoe_context_desc;
+
+/* What a device of 0.4 TFLOP/s and 20 GB/s does in a tenth of a second: floating-point operations, of which a byte that must move counts
+ * as 20. A device that is n times as fast may have n times as much. */
+#define SMOE_SLICE_WORK UINT64_C(40000000000)
 
 /* Makes a context for an app's VkDevice. Compiles nothing: pipelines are made with plans. They are kept, for other plans too, until the
  * context is destroyed, which plans, layers and bindings must be before.
@@ -543,6 +548,28 @@ SMOE_API smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_lay
  * Everything else as smoe_forward; the timestamps of the stages left out are all taken at the end. */
 SMOE_API smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                                 const smoe_forward_params *params, const smoe_timestamps *timestamps);
+
+/* The same forward in slices, for apps whose command buffers must not take long: a system takes a device for hung after two seconds or so,
+ * and others wait for the device meanwhile. A slice is what comes next of the forward, up to the context's slice_work by a bound on what
+ * it may come to: most forwards over few tokens have one slice. Only a tile of a matrix multiplication, a step that is none, and layers
+ * beyond 128 slices for a matrix's rows may have more work.
+ * The count depends on plan, binding and params, not on what the buffers hold. 0: nothing to record, or what smoe_forward would refuse,
+ * with its line in the log. Thread safe. */
+SMOE_API uint32_t smoe_forward_slice_count(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params);
+SMOE_API uint32_t smoe_route_slice_count(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params);
+
+/* Records the slices from `first` on, `count` of them. All slices, in their order, leave the bits of one smoe_forward or smoe_route with
+ * the same arguments; they may lie in several command buffers, and these in several submissions to one queue, without semaphores between
+ * them. What the forward uses must stay as it is from the first to the last. Each call begins with the barrier that smoe_forward begins
+ * with, so the app's own compute work may stand between two. A timestamp is written in the slice where its stage ends, the first one in
+ * slice 0.
+ * Errors: as smoe_forward; INVALID_ARGUMENT also where the forward has fewer slices than first + count. */
+SMOE_API smoe_result smoe_forward_slices(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                                         const smoe_forward_params *params, const smoe_timestamps *timestamps, uint32_t first,
+                                         uint32_t count);
+SMOE_API smoe_result smoe_route_slices(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                                       const smoe_forward_params *params, const smoe_timestamps *timestamps, uint32_t first,
+                                       uint32_t count);
 
 /* ---- totals -------------------------------------------------------------------------------------------------------- */
 

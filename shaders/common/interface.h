@@ -87,9 +87,9 @@
     UINT w3_offset;                                                                                   \
     UINT b3_offset;                                                                                   \
     UINT output_at;       /* router only: LOGITS, PROJECTED, or 0 where the binding is SHARED_GATE */ \
+    UINT first_tile;      /* of this dispatch; not looked at for routed experts */                    \
     UINT first_expert;    /* from here on routed experts only: the first of this range */             \
-    UINT arguments_at;    /* ARGUMENTS of this dispatch */                                            \
-    UINT tile_count_at;   /* TILE_COUNTS of this range */                                             \
+    UINT arguments_at;    /* ARGUMENTS of this dispatch, its first tile among them */                 \
     UINT tiles_at;                                                                                    \
     UINT row_tokens_at;
 
@@ -140,16 +140,18 @@
     UINT token_count;                                                                         \
     UINT expert_count;                                                                        \
     UINT active_stride;                                                                       \
-    UINT range_count;     /* ranges of experts, each with its own weights set and dispatch */ \
+    UINT range_count;     /* ranges of experts, each with its own weights set */              \
     UINT range_experts;   /* experts per range; the last range may have fewer */              \
     UINT up_column_tiles; /* ceil(H / tile columns of expert_up): x of its dispatch */        \
     UINT down_column_tiles; /* ceil(D / tile columns of expert_down) */                       \
+    UINT range_pieces;    /* records of ARGUMENTS for each range */                           \
+    UINT up_piece_tiles;  /* tiles of a dispatch of expert_up; the last one may have fewer */ \
+    UINT down_piece_tiles;                                                                    \
     UINT active_at;                                                                           \
     UINT ids_at;                                                                              \
     UINT rows_at;                                                                             \
     UINT row_tokens_at;                                                                       \
-    UINT tiles_at;                                                                            \
-    UINT tile_counts_at;
+    UINT tiles_at;
 
 #define SMOE_PUSH_TOTALS(UINT, FLOAT) \
     UINT token_count;                 \
@@ -174,13 +176,13 @@
 #define SMOE_FLAG_TOTALS 8    /* leave notes for the totals */
 #define SMOE_FLAG_SCORES 16   /* leave the scores where the logits were */
 
-/* Records of the control buffer. ARGUMENTS are at its start: of each range first expert_up's, then expert_down's. */
+/* Records of the control buffer. ARGUMENTS are at its start: for each piece of each range expert_up's, then
+ * expert_down's. */
 #define SMOE_ARGUMENT_WORDS 4
 #define SMOE_ARGUMENTS_UP 0
 #define SMOE_ARGUMENTS_DOWN 1
-#define SMOE_ARGUMENTS_AT(range, stage) (SMOE_ARGUMENT_WORDS * (2 * (range) + (stage)))
+#define SMOE_ARGUMENTS_AT(piece, stage) (SMOE_ARGUMENT_WORDS * (2 * (piece) + (stage)))
 #define SMOE_TILE_WORDS 4
-#define SMOE_MAX_WORKGROUPS_Y 32768 /* below maxComputeWorkGroupCount[1]'s floor of 65535: more tiles than this use z */
 #define SMOE_GROUP_WORDS(groups) ((groups) + 2)
 #define SMOE_GROUP_OUT -1.0
 

@@ -45,17 +45,14 @@ layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B3, std430) readonly buffe
 
 struct Tile { uint expert, first_row, rows; }; // expert: of the range
 
-// The tile of this workgroup; rows is 0 where there is none.
+// The tile of this workgroup: a dispatch is a piece of the tile list, and has a workgroup along y for each tile.
 Tile tile_of_workgroup() {
     if (STAGE == STAGE_LOGITS || SHARED_EXPERT != 0) {
-        const uint first = gl_WorkGroupID.y * TILE_ROWS;
-        return Tile(0, first, first < push.token_count ? min(TILE_ROWS, push.token_count - first) : 0);
+        const uint first = (push.first_tile + gl_WorkGroupID.y) * TILE_ROWS;
+        return Tile(0, first, min(TILE_ROWS, push.token_count - first));
     }
 #if STAGE != STAGE_LOGITS
-    const uint i = gl_WorkGroupID.y + gl_WorkGroupID.z * gl_NumWorkGroups.y;
-    if (i >= control[push.tile_count_at])
-        return Tile(0, 0, 0);
-    const uint at = push.tiles_at + SMOE_TILE_WORDS * (control[push.arguments_at + 3] + i);
+    const uint at = push.tiles_at + SMOE_TILE_WORDS * (control[push.arguments_at + 3] + gl_WorkGroupID.y);
     return Tile(control[at] - push.first_expert, control[at + 1], control[at + 2]);
 #endif
 }

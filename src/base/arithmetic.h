@@ -14,6 +14,16 @@ static inline uint32_t smoe_max_u32(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
+static inline uint64_t smoe_min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t smoe_max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline uint32_t smoe_divide_up(uint32_t a, uint32_t b)
 {
     return a / b + (a % b != 0);

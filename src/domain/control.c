@@ -9,20 +9,19 @@ uint64_t smoe_part_begin(uint64_t words)
     return smoe_align_up(words, SMOE_MOST_OFFSET_ALIGNMENT / 4);
 }
 
-smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count,
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_count, uint32_t group_count,
                                  uint64_t pass_tokens)
 {
-    const uint64_t T = pass_tokens, E = desc->expert_count, rows = T * desc->max_active, ranges = range_count;
+    const uint64_t T = pass_tokens, E = desc->expert_count, rows = T * desc->max_active;
     smoe_control c = {0};
     const struct {
         uint64_t *place;
         uint64_t words;
     } regions[] = {
-        /* {x, y, z, first tile} for expert_up of each range and for expert_down of each range: a
-         * VkDispatchIndirectCommand, and where the range's tiles begin in `tiles`. Workgroup (x, y, z) computes tile
-         * first + y + z * (workgroups along y). A workgroup past the range's tile count has nothing to do. */
-        {&c.arguments, SMOE_ARGUMENTS_AT(ranges, SMOE_ARGUMENTS_UP)},
-        {&c.tile_counts, ranges}, /* tiles of each range */
+        /* {x, y, 1, first tile} for expert_up of each piece of each range and for expert_down: a
+         * VkDispatchIndirectCommand, and where the piece's tiles begin in `tiles`. Workgroup (x, y) computes tile
+         * first + y. y is 0 past the range's last tile. */
+        {&c.arguments, SMOE_ARGUMENTS_AT(piece_count, SMOE_ARGUMENTS_UP)},
         {&c.active, T},           /* how many experts are active for each token; 0 if it is not finite */
         {&c.ids, rows},           /* [T,A] in rank order */
         {&c.weights, rows},       /* [T,A] float32 */

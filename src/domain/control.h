@@ -6,12 +6,13 @@
 
 /* Where each region begins, in 32-bit words; control.c has their shapes. words: of the whole buffer. */
 typedef struct smoe_control {
-    uint64_t arguments, tile_counts, active, ids, weights, rows, row_tokens, logits, tiles, notes, projected, groups,
+    uint64_t arguments, active, ids, weights, rows, row_tokens, logits, tiles, notes, projected, groups,
         shared_gate, words;
 } smoe_control;
 
-/* desc: with max_active resolved; group_count: 0 for none; pass_tokens: T, the buffer's capacity. */
-smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint32_t range_count, uint32_t group_count,
+/* desc: with max_active resolved; piece_count: of all ranges; group_count: 0 for none; pass_tokens: T, the buffer's
+ * capacity. */
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_count, uint32_t group_count,
                                  uint64_t pass_tokens);
 
 /* Dispatches that nothing orders write parts of one buffer. Each sees only its own part, so that no driver and no

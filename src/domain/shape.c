@@ -168,9 +168,24 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
  * less than gigabytes that an app must find. */
 #define WORKSPACE_BUDGET (512ull << 20)
 
+/* Each has its indirect arguments. 128 are for 5 TFLOP by SMOE_SLICE_WORK, more than WORKSPACE_BUDGET has rows for;
+ * several ranges share that work, but not evenly. */
+static uint64_t range_pieces(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    const uint64_t rows = pass_tokens * smoe_min_u32(shape->desc.max_active, shape->range_experts);
+    const uint64_t usual = smoe_min_u64(smoe_max_u32(128 / shape->range_count, 16), rows);
+    return smoe_max_u64(usual, (rows + SMOE_MOST_PIECE_TILES - 1) / SMOE_MOST_PIECE_TILES);
+}
+
+static smoe_control control_layout(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return smoe_control_layout(&shape->desc, shape->range_count * range_pieces(shape, pass_tokens), shape->group_count,
+                               pass_tokens);
+}
+
 static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return smoe_control_layout(&shape->desc, shape->range_count, shape->group_count, pass_tokens).words;
+    return control_layout(shape, pass_tokens).words;
 }
 
 /* Elements of hidden, or of the experts' rows: the routed experts', then the shared expert's. */
@@ -255,7 +270,8 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
         (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
         (result = split_passes(host, info, out)) != SMOE_SUCCESS)
         return result;
-    out->control = smoe_control_layout(&out->desc, out->range_count, out->group_count, out->pass_tokens);
+    out->range_pieces = (uint32_t)range_pieces(out, out->pass_tokens);
+    out->control = control_layout(out, out->pass_tokens);
     out->control_size = 4 * out->control.words;
     out->hidden_offset = smoe_align_up(out->control_size, REGION_ALIGNMENT);
     out->hidden_size = 4 * hidden_elements(out, out->pass_tokens);

@@ -11,6 +11,7 @@ typedef struct smoe_shape {
     uint32_t pass_tokens;  /* a forward over more tokens takes several passes */
     uint32_t range_count;  /* of experts, each within maxStorageBufferRange and maxMemoryAllocationSize */
     uint32_t range_experts;
+    uint32_t range_pieces;  /* dispatches of a range at most, of expert_up and of expert_down: pieces.h */
     uint32_t group_count;  /* 0: no groups */
     smoe_control control;  /* for pass_tokens */
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
@@ -25,6 +26,9 @@ typedef struct smoe_shape {
 
 /* Tokens per pass at most: keeps every dispatch dimension that counts tokens below 65535. */
 #define SMOE_MAX_PASS_TOKENS 32768u
+
+/* Tiles of a dispatch at most: maxComputeWorkGroupCount[1] is 65535 or more. */
+#define SMOE_MOST_PIECE_TILES 65535u
 
 /* Errors: INVALID_ARGUMENT for a description that breaks a rule of smoe_plan_desc, UNSUPPORTED for one beyond the
  * device's limits; the log line says which. */

@@ -51,6 +51,11 @@ uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step)
     return smoe_axis_width(desc, rows[step].columns);
 }
 
+bool smoe_step_is_routed(smoe_step step)
+{
+    return step == SMOE_STEP_EXPERT_UP || step == SMOE_STEP_EXPERT_DOWN;
+}
+
 smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step)
 {
     if (rows[step].tiles != SMOE_TILES_EXPERTS)

@@ -63,6 +63,9 @@ bool smoe_step_runs(smoe_step step, uint32_t features);
 uint32_t smoe_step_depth(const smoe_plan_desc *desc, smoe_step step);
 uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step);
 
+/* Whether its rows are those of the routed experts, which only the device knows. */
+bool smoe_step_is_routed(smoe_step step);
+
 /* How its tokens become rows: what its regimes follow from. */
 smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step);
 
@@ -70,7 +73,7 @@ smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step);
 smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,
                                     smoe_step step);
 
-/* Over one pass of so many tokens. EXPERT_UP and EXPERT_DOWN are dispatched indirectly. */
+/* Over one pass of so many tokens, not cut. Routed experts are dispatched indirectly. */
 smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step,
                                      uint32_t token_count);
 

@@ -193,6 +193,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->host = host;
     context->device = desc->device;
     context->info = info;
+    context->slice_work = desc->slice_work ? desc->slice_work : SMOE_SLICE_WORK;
     const char *missing = smoe_device_table_load(instance.vkGetDeviceProcAddr, desc->device, &context->vk);
     if (missing) {
         result =

@@ -11,6 +11,7 @@ struct smoe_context {
     VkDevice device;
     smoe_device_table vk;
     smoe_device_info info; /* as enabled and masked */
+    uint64_t slice_work;   /* resolved */
     VkPipelineCache cache;
     /* One layout for every kernel, see shaders/common/interface.h. */
     VkDescriptorSetLayout io_layout, weights_layout;

@@ -42,59 +42,134 @@ static void record_pass(smoe_recording *r, uint32_t pass)
         smoe_record_stage(r, stage);
 }
 
-/* work: SMOE_HAS_EXPERTS, or 0 to route only. */
-static smoe_result record(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
-                          const smoe_forward_params *params, const smoe_timestamps *timestamps, uint32_t work)
+/* The wanted slices; none is recorded where none is wanted. Tells how many the forward has. */
+static uint32_t record_passes(smoe_recording *r)
+{
+    const uint32_t pass_count = smoe_divide_up(r->params->token_count, r->plan->shape.pass_tokens);
+    for (uint32_t pass = 0; pass < pass_count; pass++) {
+        record_pass(r, pass);
+        r->timestamps = NULL; /* a query may be written once */
+    }
+    return pass_count > 0 ? r->slices.at + 1 : 0;
+}
+
+/* Where and what to record. */
+typedef struct smoe_wanted {
+    VkCommandBuffer command_buffer;
+    const smoe_timestamps *timestamps;
+    uint32_t first, count; /* slices; all: 0 and UINT32_MAX */
+} smoe_wanted;
+
+/* work: SMOE_HAS_EXPERTS, or 0 to route only. wanted: NULL to record nothing. */
+static smoe_result prepare(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
+                           uint32_t work, const smoe_wanted *wanted, smoe_recording *out)
 {
     if (!layer && !binding)
         return SMOE_ERROR_INVALID_ARGUMENT;
     const smoe_plan *plan = layer ? layer->plan : binding->plan;
     const smoe_host *host = &plan->context->host;
-    if (!command_buffer || !layer || !binding || !params)
+    const bool no_commands = wanted && !wanted->command_buffer;
+    if (no_commands || !layer || !binding || !params)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: must not be NULL",
-                         !command_buffer ? "command_buffer"
-                         : !layer        ? "layer"
-                         : !binding      ? "binding"
-                                         : "params");
+                         no_commands ? "command_buffer"
+                         : !layer    ? "layer"
+                         : !binding  ? "binding"
+                                     : "params");
     if (binding->plan != plan)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "binding: must be of the same plan as layer");
-    if (timestamps && !timestamps->pool)
+    if (wanted && wanted->timestamps && !wanted->timestamps->pool)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "timestamps.pool: must not be VK_NULL_HANDLE");
-    smoe_result result = check_params(plan, binding, params);
-    if (result != SMOE_SUCCESS || params->token_count == 0)
+    const smoe_result result = check_params(plan, binding, params);
+    if (result != SMOE_SUCCESS)
         return result;
-    const uint32_t features = smoe_shape_features(&plan->shape) | (binding->has_totals ? SMOE_HAS_TOTALS : 0u) | work;
-    smoe_recording r = {
-        .command_buffer = command_buffer,
+    *out = (smoe_recording){
         .context = plan->context,
         .plan = plan,
         .layer = layer,
         .binding = binding,
         .params = params,
-        .timestamps = timestamps,
-        .features = features,
+        .features = smoe_shape_features(&plan->shape) | (binding->has_totals ? SMOE_HAS_TOTALS : 0u) | work,
+        .slices = {.limit = plan->context->slice_work},
     };
-    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params->token_count, r.regimes);
-    result = smoe_plan_check_pipelines(plan, r.regimes, params->token_count, features);
-    if (result != SMOE_SUCCESS)
+    if (params->token_count == 0)
+        return SMOE_SUCCESS;
+    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params->token_count, out->regimes);
+    return smoe_plan_check_pipelines(plan, out->regimes, params->token_count, out->features);
+}
+
+static uint32_t count_slices(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
+                             uint32_t work)
+{
+    smoe_recording r;
+    return prepare(layer, binding, params, work, NULL, &r) == SMOE_SUCCESS ? record_passes(&r) : 0;
+}
+
+static smoe_result check_wanted(const smoe_recording *r, const smoe_wanted *wanted)
+{
+    smoe_recording counted = *r;
+    if (wanted->first == 0 && wanted->count == UINT32_MAX)
+        return SMOE_SUCCESS;
+    const uint32_t slices = record_passes(&counted);
+    if (wanted->first > slices || wanted->count > slices - wanted->first)
+        return smoe_fail(&r->context->host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "first: %u and count: %u, but the forward has %u slices, as its slice count tells",
+                         wanted->first, wanted->count, slices);
+    return SMOE_SUCCESS;
+}
+
+static smoe_result record(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
+                          uint32_t work, const smoe_wanted *wanted)
+{
+    smoe_recording r;
+    smoe_result result = prepare(layer, binding, params, work, wanted, &r);
+    if (result == SMOE_SUCCESS)
+        result = check_wanted(&r, wanted);
+    if (result != SMOE_SUCCESS || params->token_count == 0 || wanted->count == 0)
         return result;
+    r.command_buffer = wanted->command_buffer;
+    r.timestamps = wanted->timestamps;
+    r.slices.first = wanted->first;
+    r.slices.count = wanted->count;
     smoe_record_barrier(&r);
-    const uint32_t pass_count = smoe_divide_up(params->token_count, plan->shape.pass_tokens);
-    for (uint32_t pass = 0; pass < pass_count; pass++) {
-        record_pass(&r, pass);
-        r.timestamps = NULL; /* a query may be written once */
-    }
+    record_passes(&r);
     return SMOE_SUCCESS;
 }
 
 smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                          const smoe_forward_params *params, const smoe_timestamps *timestamps)
 {
-    return record(command_buffer, layer, binding, params, timestamps, SMOE_HAS_EXPERTS);
+    return smoe_forward_slices(command_buffer, layer, binding, params, timestamps, 0, UINT32_MAX);
 }
 
 smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
                        const smoe_forward_params *params, const smoe_timestamps *timestamps)
 {
-    return record(command_buffer, layer, binding, params, timestamps, 0);
+    return smoe_route_slices(command_buffer, layer, binding, params, timestamps, 0, UINT32_MAX);
+}
+
+smoe_result smoe_forward_slices(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                                const smoe_forward_params *params, const smoe_timestamps *timestamps, uint32_t first,
+                                uint32_t count)
+{
+    const smoe_wanted wanted = {command_buffer, timestamps, first, count};
+    return record(layer, binding, params, SMOE_HAS_EXPERTS, &wanted);
+}
+
+smoe_result smoe_route_slices(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
+                              const smoe_forward_params *params, const smoe_timestamps *timestamps, uint32_t first,
+                              uint32_t count)
+{
+    const smoe_wanted wanted = {command_buffer, timestamps, first, count};
+    return record(layer, binding, params, 0, &wanted);
+}
+
+uint32_t smoe_forward_slice_count(const smoe_layer *layer, const smoe_binding *binding,
+                                  const smoe_forward_params *params)
+{
+    return count_slices(layer, binding, params, SMOE_HAS_EXPERTS);
+}
+
+uint32_t smoe_route_slice_count(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params)
+{
+    return count_slices(layer, binding, params, 0);
 }

@@ -7,8 +7,9 @@ static uint32_t column_tiles(const smoe_recording *r, smoe_step step)
     return smoe_divide_up(smoe_step_columns(&r->plan->shape.desc, step), smoe_record_config(r, step)->tile_columns);
 }
 
-void smoe_record_sort(const smoe_recording *r)
+void smoe_record_sort(const smoe_recording *r, const smoe_piece *piece)
 {
+    (void)piece;
     const smoe_shape *shape = &r->plan->shape;
     const smoe_control *control = &shape->control;
     const smoe_push_sort push = {
@@ -19,60 +20,60 @@ void smoe_record_sort(const smoe_recording *r)
         .range_experts = shape->range_experts,
         .up_column_tiles = column_tiles(r, SMOE_STEP_EXPERT_UP),
         .down_column_tiles = column_tiles(r, SMOE_STEP_EXPERT_DOWN),
+        .range_pieces = shape->range_pieces,
+        .up_piece_tiles = smoe_record_pieces(r, SMOE_STEP_EXPERT_UP).tile_count,
+        .down_piece_tiles = smoe_record_pieces(r, SMOE_STEP_EXPERT_DOWN).tile_count,
         .active_at = (uint32_t)control->active,
         .ids_at = (uint32_t)control->ids,
         .rows_at = (uint32_t)control->rows,
         .row_tokens_at = (uint32_t)control->row_tokens,
         .tiles_at = (uint32_t)control->tiles,
-        .tile_counts_at = (uint32_t)control->tile_counts,
     };
     smoe_record_bind(r, SMOE_STEP_SORT, r->io->x_hidden, NULL, &push, sizeof push);
     smoe_record_dispatch(r, SMOE_STEP_SORT);
 }
 
-void smoe_record_shared_up(const smoe_recording *r)
+void smoe_record_shared_up(const smoe_recording *r, const smoe_piece *piece)
 {
-    smoe_record_matmul(r, SMOE_STEP_SHARED_UP, r->io->x_shared_expert, &r->layer->shared_up, 0);
+    smoe_record_matmul(r, SMOE_STEP_SHARED_UP, piece, r->io->x_shared_expert, &r->layer->shared_up, 0);
 }
 
-void smoe_record_shared_down(const smoe_recording *r)
+void smoe_record_shared_down(const smoe_recording *r, const smoe_piece *piece)
 {
-    smoe_record_matmul(r, SMOE_STEP_SHARED_DOWN, r->binding->shared_rows, &r->layer->shared_down, 0);
+    smoe_record_matmul(r, SMOE_STEP_SHARED_DOWN, piece, r->binding->shared_rows, &r->layer->shared_down, 0);
 }
 
-/* One dispatch per range of experts; sort has written their sizes. Nothing orders them: they write rows of their own.
+/* Sort has written how many tiles a piece of a range has. Nothing orders the pieces: they write rows of their own.
  * Those of the ranges interleave, and validation that looks into shaders takes them for hazards. */
-static void record_range(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
-                         uint32_t range, uint32_t arguments_at)
+static void record_piece(const smoe_recording *r, smoe_step step, const smoe_piece *piece, VkDescriptorSet io,
+                         const smoe_weights_set *weights, uint32_t stage)
 {
     const smoe_shape *shape = &r->plan->shape;
     const smoe_buffer *workspace = &r->binding->workspace;
+    const uint32_t arguments_at = SMOE_ARGUMENTS_AT(piece->range * shape->range_pieces + piece->index, stage);
     smoe_push_matmul push = smoe_matmul_push(r, step, weights);
-    push.first_expert = range * shape->range_experts;
+    push.first_expert = piece->range * shape->range_experts;
     push.arguments_at = arguments_at;
-    push.tile_count_at = (uint32_t)shape->control.tile_counts + range;
     push.tiles_at = (uint32_t)shape->control.tiles;
     push.row_tokens_at = (uint32_t)shape->control.row_tokens;
     smoe_record_bind(r, step, io, weights, &push, sizeof push);
     r->context->vk.vkCmdDispatchIndirect(r->command_buffer, workspace->buffer, workspace->offset + 4ull * arguments_at);
 }
 
-void smoe_record_expert_up(const smoe_recording *r)
+void smoe_record_expert_up(const smoe_recording *r, const smoe_piece *piece)
 {
-    for (uint32_t i = 0; i < r->plan->shape.range_count; i++)
-        record_range(r, SMOE_STEP_EXPERT_UP, r->io->x_hidden, &r->layer->ranges[i].up, i,
-                     SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_UP));
+    record_piece(r, SMOE_STEP_EXPERT_UP, piece, r->io->x_hidden, &r->layer->ranges[piece->range].up, SMOE_ARGUMENTS_UP);
 }
 
-void smoe_record_expert_down(const smoe_recording *r)
+void smoe_record_expert_down(const smoe_recording *r, const smoe_piece *piece)
 {
-    for (uint32_t i = 0; i < r->plan->shape.range_count; i++)
-        record_range(r, SMOE_STEP_EXPERT_DOWN, r->binding->hidden_rows, &r->layer->ranges[i].down, i,
-                     SMOE_ARGUMENTS_AT(i, SMOE_ARGUMENTS_DOWN));
+    record_piece(r, SMOE_STEP_EXPERT_DOWN, piece, r->binding->hidden_rows, &r->layer->ranges[piece->range].down,
+                 SMOE_ARGUMENTS_DOWN);
 }
 
-void smoe_record_combine(const smoe_recording *r)
+void smoe_record_combine(const smoe_recording *r, const smoe_piece *piece)
 {
+    (void)piece;
     const smoe_shape *shape = &r->plan->shape;
     const smoe_push_combine push = {
         .d_model = shape->desc.d_model,

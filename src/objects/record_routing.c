@@ -1,19 +1,21 @@
 /* The steps up to the totals: which experts run for each token, with which weights. */
 #include "recording.h"
 
-void smoe_record_route_project(const smoe_recording *r)
+void smoe_record_route_project(const smoe_recording *r, const smoe_piece *piece)
 {
-    smoe_record_matmul(r, SMOE_STEP_ROUTE_PROJECT, r->io->x_hidden, &r->layer->project,
+    smoe_record_matmul(r, SMOE_STEP_ROUTE_PROJECT, piece, r->io->x_hidden, &r->layer->project,
                        r->plan->shape.control.projected);
 }
 
-void smoe_record_route_logits(const smoe_recording *r)
+void smoe_record_route_logits(const smoe_recording *r, const smoe_piece *piece)
 {
-    smoe_record_matmul(r, SMOE_STEP_ROUTE_LOGITS, r->io->x_hidden, &r->layer->router, r->plan->shape.control.logits);
+    smoe_record_matmul(r, SMOE_STEP_ROUTE_LOGITS, piece, r->io->x_hidden, &r->layer->router,
+                       r->plan->shape.control.logits);
 }
 
-void smoe_record_route_logits_cosine(const smoe_recording *r)
+void smoe_record_route_logits_cosine(const smoe_recording *r, const smoe_piece *piece)
 {
+    (void)piece;
     const smoe_shape *shape = &r->plan->shape;
     const smoe_weights_set *weights = &r->layer->router;
     const smoe_push_cosine push = {
@@ -29,9 +31,9 @@ void smoe_record_route_logits_cosine(const smoe_recording *r)
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_LOGITS_COSINE);
 }
 
-void smoe_record_shared_gate(const smoe_recording *r)
+void smoe_record_shared_gate(const smoe_recording *r, const smoe_piece *piece)
 {
-    smoe_record_matmul(r, SMOE_STEP_SHARED_GATE, r->io->x_shared_gate, &r->layer->shared_gate, 0);
+    smoe_record_matmul(r, SMOE_STEP_SHARED_GATE, piece, r->io->x_shared_gate, &r->layer->shared_gate, 0);
 }
 
 static uint32_t select_flags(const smoe_recording *r)
@@ -55,8 +57,9 @@ static smoe_push_scores scores_push(const smoe_recording *r)
     };
 }
 
-void smoe_record_route_group(const smoe_recording *r)
+void smoe_record_route_group(const smoe_recording *r, const smoe_piece *piece)
 {
+    (void)piece;
     const smoe_push_group push = {
         .scores = scores_push(r),
         .top_groups = r->plan->shape.desc.top_groups,
@@ -66,8 +69,9 @@ void smoe_record_route_group(const smoe_recording *r)
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_GROUP);
 }
 
-void smoe_record_route_select(const smoe_recording *r)
+void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
 {
+    (void)piece;
     const smoe_shape *shape = &r->plan->shape;
     const smoe_control *control = &shape->control;
     const smoe_forward_params *params = r->params;
@@ -91,8 +95,9 @@ void smoe_record_route_select(const smoe_recording *r)
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_SELECT);
 }
 
-void smoe_record_totals(const smoe_recording *r)
+void smoe_record_totals(const smoe_recording *r, const smoe_piece *piece)
 {
+    (void)piece;
     const smoe_shape *shape = &r->plan->shape;
     const smoe_push_totals push = {
         .token_count = r->token_count,

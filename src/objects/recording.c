@@ -18,6 +18,13 @@ const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step 
     return &r->plan->selection.configs[step][r->regimes[step]];
 }
 
+smoe_pieces smoe_record_pieces(const smoe_recording *r, smoe_step step)
+{
+    const smoe_shape *shape = &r->plan->shape;
+    const uint32_t most = r->params->max_active ? r->params->max_active : shape->desc.max_active;
+    return smoe_step_pieces(shape, smoe_record_config(r, step), step, r->slices.limit, r->token_count, most);
+}
+
 void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
                       const void *push, uint32_t push_size)
 {
@@ -54,11 +61,14 @@ smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const
     };
 }
 
-void smoe_record_matmul(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,
-                        uint64_t output_at)
+void smoe_record_matmul(const smoe_recording *r, smoe_step step, const smoe_piece *piece, VkDescriptorSet io,
+                        const smoe_weights_set *weights, uint64_t output_at)
 {
     smoe_push_matmul push = smoe_matmul_push(r, step, weights);
     push.output_at = (uint32_t)output_at;
+    push.first_tile = piece->first_tile;
     smoe_record_bind(r, step, io, weights, &push, sizeof push);
-    smoe_record_dispatch(r, step);
+    const smoe_workgroups count =
+        smoe_step_workgroups(&r->plan->shape, smoe_record_config(r, step), step, r->token_count);
+    r->context->vk.vkCmdDispatch(r->command_buffer, count.x, piece->tile_count, 1);
 }

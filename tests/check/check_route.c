@@ -243,7 +243,23 @@ static size_t check_tiles(const stage_run *run, uint32_t row_count, uint32_t *ro
     return wrong;
 }
 
-/* TILE_COUNTS and ARGUMENTS: each range dispatches at least its own tiles, from its first. */
+/* ARGUMENTS: the pieces of a range dispatch each of its tiles once, in their order. */
+static size_t check_pieces(const stage_run *run, uint32_t range, uint32_t stage, uint32_t first, uint32_t count)
+{
+    uint32_t next = first;
+    size_t wrong = 0;
+
+    for (uint32_t piece = 0; piece < run->shape.range_pieces && !wrong; piece++) {
+        const uint32_t *arguments = stage_arguments(run, range, piece, stage);
+        wrong += say(arguments[0] > 0, "no columns dispatched", range);
+        wrong += say(arguments[1] <= SMOE_MOST_PIECE_TILES && arguments[2] == 1, "a piece's workgroups", range);
+        wrong += say(arguments[1] <= first + count - next, "more workgroups than tiles", range);
+        wrong += say(arguments[3] == next, "a piece's first tile", range);
+        next += arguments[1];
+    }
+    return wrong + say(wrong || next == first + count, "tiles in no piece", range);
+}
+
 static size_t check_ranges(const stage_run *run, uint32_t tile_count)
 {
     uint32_t first = 0;
@@ -253,16 +269,8 @@ static size_t check_ranges(const stage_run *run, uint32_t tile_count)
         uint32_t count = 0;
         while (first + count < tile_count && stage_tile(run, first + count)[0] / run->shape.range_experts == range)
             count++;
-        wrong += say(stage_tile_counts(run)[range] == count, "a range's tile count", range);
-        for (uint32_t stage = 0; stage < 2; stage++) {
-            const uint32_t *arguments = stage_arguments(run, range) + 4 * stage;
-            const uint64_t workgroups = (uint64_t)arguments[1] * arguments[2];
-            wrong += say(count == 0 || arguments[0] > 0, "no columns dispatched", range);
-            wrong += say(workgroups >= count && workgroups < count + (uint64_t)SMOE_MAX_WORKGROUPS_Y,
-                         "the number of workgroups", range);
-            wrong += say(arguments[1] <= SMOE_MAX_WORKGROUPS_Y, "too many workgroups along y", range);
-            wrong += say(arguments[3] == first, "a range's first tile", range);
-        }
+        wrong += check_pieces(run, range, SMOE_ARGUMENTS_UP, first, count);
+        wrong += check_pieces(run, range, SMOE_ARGUMENTS_DOWN, first, count);
         first += count;
     }
     return wrong + say(first == tile_count, "tiles of no range", first);

@@ -21,14 +21,10 @@ static inline uint64_t stage_cap(const stage_run *run)
     return run->shape.desc.max_active;
 }
 
-static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range)
+/* Of a piece of a range, for expert_up or expert_down: SMOE_ARGUMENTS_UP or _DOWN. */
+static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range, uint32_t piece, uint32_t stage)
 {
-    return stage_words(run, SMOE_ARGUMENTS_AT(range, SMOE_ARGUMENTS_UP));
-}
-
-static inline const uint32_t *stage_tile_counts(const stage_run *run)
-{
-    return stage_words(run, run->shape.control.tile_counts);
+    return stage_words(run, SMOE_ARGUMENTS_AT(range * run->shape.range_pieces + piece, stage));
 }
 
 static inline const uint32_t *stage_active(const stage_run *run)

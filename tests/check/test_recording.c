@@ -1,5 +1,5 @@
 /* What an app may record: forwards one after another without barriers of its own, fewer tokens than a binding holds,
- * timestamps. */
+ * timestamps, slices in submissions of their own. */
 #include <string.h>
 
 #include "check_stages.h"
@@ -7,6 +7,7 @@
 #include "common/compare.h"
 #include "common/fixture.h"
 #include "common/random.h"
+#include "refusal.h"
 
 static const layer_case shapes[] = {
     {.name = "few", .tokens = 3, .d_model = 33, .d_hidden = 65, .expert_count = 7, .top_k = 2, .eps = 0.5f,
@@ -29,9 +30,10 @@ typedef struct recording {
     float *y; /* of the first forward */
 } recording;
 
-static void recording_open(recording *r, const smoe_device *device, const layer_case *shape)
+static void recording_open_in(recording *r, const smoe_device *device, const smoe_context *context,
+                              const layer_case *shape)
 {
-    *r = (recording){.keeper.context = smoe_device_context(device)};
+    *r = (recording){.keeper.context = context};
     assert_true(test_gpu_open(&r->gpu, device));
     assert_true(case_data_create(&r->data, shape, test_seed()));
     assert_true(stage_run_prepare(&r->run, &r->gpu, &r->keeper, &r->data)); /* for fewer tokens too */
@@ -39,6 +41,11 @@ static void recording_open(recording *r, const smoe_device *device, const layer_
     r->y_count = (size_t)shape->tokens * shape->d_model;
     r->y = test_malloc(r->y_count * sizeof *r->y);
     memcpy(r->y, r->run.y.data, r->y_count * sizeof *r->y);
+}
+
+static void recording_open(recording *r, const smoe_device *device, const layer_case *shape)
+{
+    recording_open_in(r, device, smoe_device_context(device), shape);
 }
 
 static void recording_close(recording *r)
@@ -129,8 +136,24 @@ static void test_fewer_tokens(void **state)
     }
 }
 
-/* Timestamps of a forward, or of only the routing: none before the one ahead of it. */
-static void time_recording(recording *r, bool routing_alone)
+/* Each slice in a submission of its own, or two. */
+static void submit_slices(recording *r, bool routing_alone, uint32_t slices, const smoe_timestamps *timestamps)
+{
+    for (uint32_t first = 0; first < slices;) {
+        const uint32_t count = first % 3 == 1 && first + 2 <= slices ? 2 : 1;
+        if (first > 0)
+            assert_true(test_gpu_begin(&r->gpu));
+        assert_int_equal((routing_alone ? smoe_route_slices : smoe_forward_slices)(
+                             r->gpu.commands, r->run.layer, r->run.binding, &r->data.params, timestamps, first, count),
+                         SMOE_SUCCESS);
+        first += count;
+        if (first < slices)
+            assert_true(test_gpu_submit(&r->gpu));
+    }
+}
+
+/* Timestamps of a forward, or of only the routing: none before the one ahead of it. slices: 0 for all at once. */
+static void time_recording(recording *r, bool routing_alone, uint32_t slices)
 {
     const VkDevice vulkan = r->gpu.handles.device;
     const VkQueryPoolCreateInfo info = {
@@ -144,9 +167,12 @@ static void time_recording(recording *r, bool routing_alone)
     assert_int_equal(r->gpu.CreateQueryPool(vulkan, &info, NULL, &timestamps.pool), VK_SUCCESS);
     assert_true(test_gpu_begin(&r->gpu));
     r->gpu.CmdResetQueryPool(r->gpu.commands, timestamps.pool, 0, info.queryCount);
-    assert_int_equal((routing_alone ? smoe_route : smoe_forward)(r->gpu.commands, r->run.layer, r->run.binding,
-                                                                 &r->data.params, &timestamps),
-                     SMOE_SUCCESS);
+    if (slices > 0)
+        submit_slices(r, routing_alone, slices, &timestamps);
+    else
+        assert_int_equal((routing_alone ? smoe_route : smoe_forward)(r->gpu.commands, r->run.layer, r->run.binding,
+                                                                     &r->data.params, &timestamps),
+                         SMOE_SUCCESS);
     assert_true(test_gpu_submit(&r->gpu));
     assert_int_equal(r->gpu.GetQueryPoolResults(vulkan, timestamps.pool, timestamps.first, SMOE_STAGE_COUNT + 1,
                                                 sizeof ticks, ticks, sizeof ticks[0], VK_QUERY_RESULT_64_BIT),
@@ -170,9 +196,73 @@ static void test_timestamps(void **state)
     for (size_t s = 1; s < sizeof shapes / sizeof shapes[0]; s++) {
         recording r;
         recording_open(&r, device->device, &shapes[s]);
-        time_recording(&r, false);
-        time_recording(&r, true);
+        time_recording(&r, false, 0);
+        time_recording(&r, true, 0);
         recording_close(&r);
+    }
+}
+
+static void refuse_slices(recording *r, uint32_t slices)
+{
+    const smoe_forward_params *params = &r->data.params;
+    const uint32_t wrong[][2] = {{0, slices + 1}, {1, slices}, {slices, 1}, {slices + 1, 0}, {UINT32_MAX, 1},
+                                 {1, UINT32_MAX}};
+    smoe_forward_params none = *params;
+    assert_true(test_gpu_begin(&r->gpu));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(smoe_forward_slices(r->gpu.commands, r->run.layer, r->run.binding, params, NULL, wrong[i][0],
+                                             wrong[i][1]),
+                         SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_forward_slices(r->gpu.commands, r->run.layer, r->run.binding, params, NULL, slices, 0),
+                     SMOE_SUCCESS);
+    assert_true(test_gpu_submit(&r->gpu));
+    none.token_count = 0;
+    assert_int_equal(smoe_forward_slice_count(r->run.layer, r->run.binding, &none), 0);
+    assert_int_equal(smoe_route_slice_count(r->run.layer, r->run.binding, NULL), 0);
+    assert_int_equal(smoe_forward_slice_count(NULL, NULL, params), 0);
+}
+
+/* The bits of a forward in one piece, whatever its slices; with a work of 1 every tile is one, as far as a range has
+ * pieces. */
+static void test_slices(void **state)
+{
+    const test_device *device = *state;
+    const bool timed = smoe_context_device_info(smoe_device_context(device->device))->timestamp_period > 0;
+    const uint64_t works[] = {1, 3000};
+    const smoe_log log = {0};
+
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        recording whole;
+        recording_open(&whole, device->device, &shapes[s]);
+        assert_int_equal(smoe_forward_slice_count(whole.run.layer, whole.run.binding, &whole.data.params), 1);
+        uint32_t more = UINT32_MAX;
+        for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
+            smoe_context_desc desc = plain_context_desc(device->device, &log);
+            smoe_context *context;
+            recording r;
+            desc.slice_work = works[i];
+            assert_int_equal(smoe_context_create(&desc, &context), SMOE_SUCCESS);
+            recording_open_in(&r, device->device, context, &shapes[s]);
+            assert_int_equal(test_compare_bits("y at once", r.y_count, r.y, whole.y), 0);
+            const uint32_t slices = smoe_forward_slice_count(r.run.layer, r.run.binding, &r.data.params),
+                           routing = smoe_route_slice_count(r.run.layer, r.run.binding, &r.data.params);
+            assert_true(slices > SMOE_STAGE_COUNT && slices <= more && routing > 1 && routing < slices);
+            more = slices;
+            memset(r.run.y.data, 0xff, r.run.y.part.size);
+            memset(r.run.workspace.data, 0xff, r.run.workspace.part.size);
+            assert_true(test_gpu_begin(&r.gpu));
+            submit_slices(&r, false, slices, NULL);
+            assert_true(test_gpu_submit(&r.gpu));
+            assert_int_equal(test_compare_bits("y in slices", r.y_count, r.run.y.data, whole.y), 0);
+            if (timed) {
+                time_recording(&r, false, slices);
+                time_recording(&r, true, routing);
+            }
+            refuse_slices(&r, slices);
+            recording_close(&r);
+            smoe_context_destroy(context);
+        }
+        recording_close(&whole);
     }
 }
 
@@ -182,6 +272,7 @@ int main(void)
         cmocka_unit_test_teardown(test_chain, test_device_check),
         cmocka_unit_test_teardown(test_fewer_tokens, test_device_check),
         cmocka_unit_test_teardown(test_timestamps, test_device_check),
+        cmocka_unit_test_teardown(test_slices, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

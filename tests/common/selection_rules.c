@@ -2,6 +2,7 @@
 
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
+#include "domain/pieces.h"
 #include "domain/selection.h"
 
 static bool power_of_two(uint32_t value)
@@ -278,6 +279,35 @@ static bool fits(const smoe_device_info *info, smoe_workgroups count)
            count.y <= info->max_workgroup_count[1] && count.z >= 1 && count.z <= info->max_workgroup_count[2];
 }
 
+/* A step's pieces in one pass with the most tokens: as many tiles as there can be, none too large, none too many. */
+static const char *broken_pieces(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step)
+{
+    const uint64_t limits[] = {1, 1000000, SMOE_SLICE_WORK, UINT64_MAX};
+    const uint64_t T = shape->pass_tokens, h = config->tile_rows, A = shape->desc.max_active;
+    const uint64_t own = A < shape->range_experts ? A : shape->range_experts;
+    uint32_t count = UINT32_MAX;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        const smoe_pieces pieces = smoe_step_pieces(shape, config, step, limits[i], shape->pass_tokens, (uint32_t)A);
+        const uint64_t tiles = (uint64_t)pieces.count * pieces.tile_count;
+        RULE("pieces: some work", pieces.count >= 1 && pieces.work >= 1 && pieces.count <= count);
+        count = pieces.count;
+        if (!smoe_step_get(step)->kernels)
+            continue;
+        RULE("pieces: workgroups", pieces.tile_count >= 1 && pieces.tile_count <= SMOE_MOST_PIECE_TILES);
+        if (!smoe_step_is_routed(step)) {
+            RULE("pieces: every tile", tiles * h >= T && (tiles - pieces.tile_count) * h < T);
+            continue;
+        }
+        RULE("pieces: within a range's", pieces.count <= shape->range_pieces);
+        /* the most tiles: one row for each of as many experts as there are, the rest for one of them */
+        const uint64_t rows = T * own, single = rows < shape->range_experts ? rows : shape->range_experts;
+        RULE("pieces: every routed tile", tiles >= single - 1 + (rows - single + 1 + h - 1) / h);
+        RULE("pieces: within the limit",
+             pieces.tile_count == 1 || pieces.work <= limits[i] || pieces.count + 1 >= shape->range_pieces / 2);
+    }
+    return NULL;
+}
+
 /* The dispatches of one pass with the most tokens. */
 static const char *broken_dispatch(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s)
 {
@@ -288,6 +318,13 @@ static const char *broken_dispatch(const smoe_device_info *info, const smoe_shap
             RULE(smoe_stage_name(smoe_step_get(step)->stage),
                  !smoe_step_runs(step, features) || !is_used(s, step, i) ||
                      fits(info, smoe_step_workgroups(shape, &s->configs[step][i], step, shape->pass_tokens)));
+        for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+            const char *broken = smoe_step_runs(step, features) && is_used(s, step, i)
+                                     ? broken_pieces(shape, &s->configs[step][i], step)
+                                     : NULL;
+            if (broken)
+                return broken;
+        }
     }
     return NULL;
 }

@@ -9,7 +9,7 @@ static const char *broken_workspace(const smoe_device_info *info, const smoe_pla
     const uint64_t hidden = T * A * desc->d_hidden, rows = T * A * desc->d_model,
                    own_rows = shared ? T * desc->d_model : 0;
     /* What the shapes of control.c's regions come to, in words. */
-    const uint64_t regions = 9 * s->range_count +
+    const uint64_t regions = 8ull * s->range_count * s->range_pieces +
                              T * (1 + 8 * A + desc->expert_count + 2 + desc->projection_width + 1) +
                              (s->group_count ? T * (s->group_count + 2) : 0);
     RULE("control: its words", s->control_size == 4 * s->control.words);

@@ -1,0 +1,33 @@
+/* What a device must do at once: dispatches are cut into pieces, and the pieces of a forward are put together to slices
+ * of so much work that a slow device, too, ends one before its system takes it for hung. Pure arithmetic. */
+#ifndef SMOE_DOMAIN_PIECES_H
+#define SMOE_DOMAIN_PIECES_H
+
+#include "stage_table.h"
+
+/* How a step's dispatch is cut: a matrix multiplication over its tiles, other steps not at all. */
+typedef struct smoe_pieces {
+    uint32_t tile_count; /* of a piece; the last one may have fewer. 0: the step has no tiles */
+    uint32_t count;      /* of each range for routed experts: as many as there may be tiles for */
+    uint64_t work;       /* of a piece at most, in the unit of SMOE_SLICE_WORK */
+} smoe_pieces;
+
+/* Of a step over token_count tokens, 1 or more, of which each runs max_active experts at most. limit: of a piece's
+ * work, which a single tile may exceed, and so may pieces that range_pieces bounds. */
+smoe_pieces smoe_step_pieces(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step, uint64_t limit,
+                             uint32_t token_count, uint32_t max_active);
+
+/* Which slices of a forward are wanted, and where a walk over its pieces has come to. */
+typedef struct smoe_slices {
+    uint64_t limit;        /* of a slice's work */
+    uint32_t first, count; /* wanted */
+    uint32_t at;           /* the slice of the last piece, or 0 */
+    uint64_t work;         /* of its pieces so far */
+} smoe_slices;
+
+/* Whether the slice that the walk has come to is wanted. */
+bool smoe_slices_wanted(const smoe_slices *slices);
+/* Goes on to the next piece: into the slice that it has come to, or into a new one where that would get too much. */
+bool smoe_slices_take(smoe_slices *slices, uint64_t work);
+
+#endif
