@@ -2,9 +2,7 @@
 import glob
 import json
 import os
-import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import time
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden'), os.path.join(FOLDER, '..', 'vision')]
+import full_disk
 import pictures
 import tap
 import tensor_file
@@ -221,10 +220,7 @@ def a_file_keeps_its_group_or_none_has_access():
 
 
 def a_write_that_fails_leaves_the_old_file():
-    """A limit on the size of files stands for a full disk."""
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    full = full_disk.environment(scratch.name, BIN + 'devices', 100)
     folder = new_folder('full')
     picture = path_of('full.png')
     pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
@@ -237,9 +233,9 @@ def a_write_that_fails_leaves_the_old_file():
             ('safetensors', 'classify', '--check', MODEL, '--out')):
         path = write(os.path.join(folder, 'old.' + ending), old[ending])
         for name in (path, os.path.join(folder, 'new.' + ending)):
-            _, messages = run(*arguments, name, status=1, preexec_fn=limit)
+            _, messages = run(*arguments, name, status=1, env=full)
             lines = messages.splitlines()
-            assert sum(name in line and 'cannot be written' in line for line in lines) == 1, (arguments, messages)
+            assert sum(name in line and 'cannot be written: No space left' in line for line in lines) == 1, (arguments, messages)
             assert os.listdir(folder) == ['old.' + ending] and read(path) == old[ending], arguments
         os.remove(path)
 

@@ -1,7 +1,5 @@
 """What the tests of smoe-classify --report share: made models and pictures, and runs over them."""
 import os
-import resource
-import signal
 import tempfile
 
 import pictures
@@ -19,13 +17,8 @@ def path_of(*names):
     return os.path.join(scratch.name, *names)
 
 
-def run(*arguments, status=0, env=None, limit=None):
-    """Output and messages. limit: bytes of a file, in place of a full disk."""
-    def limit_files():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    return tap.outputs(CLASSIFY, *DEVICE, *arguments, status=status, env=env, errors='replace',
-                       preexec_fn=limit_files if limit else None)
+def run(*arguments, status=0, env=None):
+    return tap.outputs(CLASSIFY, *DEVICE, *arguments, status=status, env=env, errors='replace')
 
 
 def make_picture(path, seed, width=40, height=30):

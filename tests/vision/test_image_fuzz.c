@@ -181,12 +181,13 @@ static int read_seeds(void **state)
     return 0;
 }
 
+/* stb_image 2.28 and later refuses coefficients whose sums overflow; older ones wrap them. */
 static void test_seeds(void **state)
 {
     (void)state;
     assert_true(seed_count >= 10);
     for (uint32_t i = 0; i < seed_count; i++)
-        if (decode(seeds[i].bytes, seeds[i].size, 0x55) == 0)
+        if (decode(seeds[i].bytes, seeds[i].size, 0x55) == 0 && strcmp(seeds[i].name, "overflow.jpg") != 0)
             fail_msg("%s is refused", seeds[i].name);
 }
 

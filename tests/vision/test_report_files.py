@@ -7,9 +7,10 @@ import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
+import full_disk
 import report_page
 from report_check import check_page
-from report_runs import make_model, make_picture, make_report, path_of, run, scratch
+from report_runs import CLASSIFY, make_model, make_picture, make_report, path_of, run, scratch
 import tap
 
 # The validation layer leaks.
@@ -100,8 +101,9 @@ def files_that_cannot_be_written():
     out = path_of('full.html')
     run('--model', model, '--report', out, picture)
     before = read(out)
-    output, messages = run('--model', model, '--report', out, *[picture] * 40, '--batch-size', '4', status=1, limit=20000)
-    assert len(messages.splitlines()) == 1 and 'cannot be written: File too large' in messages and 'kB' not in output, messages
+    output, messages = run('--model', model, '--report', out, *[picture] * 40, '--batch-size', '4', status=1,
+                           env=full_disk.environment(scratch.name, CLASSIFY, 20000))
+    assert len(messages.splitlines()) == 1 and 'cannot be written: No space left on device' in messages and 'kB' not in output, messages
     assert output.count('file.png') < 40, 'it went on after the disk was full'
     assert read(out) == before, 'what was there is gone'
 
