@@ -552,7 +552,7 @@ SMOE_API smoe_result smoe_route(VkCommandBuffer command_buffer, const smoe_layer
 /* The same forward in slices, for apps whose command buffers must not take long: a system takes a device for hung after two seconds or so,
  * and others wait for the device meanwhile. A slice is what comes next of the forward, up to the context's slice_work by a bound on what
  * it may come to: most forwards over few tokens have one slice. Only a tile of a matrix multiplication, a step that is none, and layers
- * beyond 128 slices for a matrix's rows may have more work.
+ * beyond 128 pieces for a matrix's rows may have more work.
  * The count depends on plan, binding and params, not on what the buffers hold. 0: nothing to record, or what smoe_forward would refuse,
  * with its line in the log. Thread safe. */
 SMOE_API uint32_t smoe_forward_slice_count(const smoe_layer *layer, const smoe_binding *binding, const smoe_forward_params *params);
