@@ -156,8 +156,10 @@ typedef struct smoe_context_desc {
      * the limits, the capabilities of both; subgroup sizes and matrix shapes stay the real ones. For tests of kernels meant for others'
      * devices. NULL = none */
     const smoe_device_info *act_as;
-    const void *pipeline_cache;   /* what smoe_context_pipeline_cache gave in an earlier run, or NULL; a cache of another */
-    size_t pipeline_cache_size;   /* device or driver is ignored */
+    /* What smoe_context_pipeline_cache gave in an earlier run, or NULL. No driver sees other data: what was cut or changed meanwhile, what
+     * smoe did not make, what another version of smoe, device or driver made is ignored with one line of the log, at level info */
+    const void *pipeline_cache;
+    size_t pipeline_cache_size;   /* bytes; 0 without */
     uint64_t slice_work;          /* of a slice of a forward at most (smoe_forward_slices); 0 = SMOE_SLICE_WORK */
     const smoe_allocator *allocator; /* NULL = malloc and free */
     const smoe_log *log;             /* NULL = none */
@@ -178,8 +180,10 @@ SMOE_API void smoe_context_destroy(smoe_context *context);
 /* The device with capabilities as enabled, masked and left by its quirks: what selection sees. Owned by the context; NULL for NULL. */
 SMOE_API const smoe_device_info *smoe_context_device_info(const smoe_context *context);
 
-/* The pipeline cache for the next run. With data == NULL, *size receives the bytes needed; else *size bytes at most are written
- * and *size becomes the bytes written. Errors: INVALID_ARGUMENT (also: *size too small), OUT_OF_HOST_MEMORY, VULKAN. */
+/* The pipeline cache for the next run: the driver's data behind a header, by which smoe_context_create knows it again. With data == NULL,
+ * *size receives the bytes needed; else *size bytes at most are written and *size becomes the bytes written. Where *size is too small,
+ * nothing is written, *size becomes the bytes needed, and the result is INVALID_ARGUMENT: plans that other threads make meanwhile may
+ * have added some. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_context_pipeline_cache(const smoe_context *context, size_t *size, void *data);
 
 /* ---- plan ---------------------------------------------------------------------------------------------------------- */

@@ -48,22 +48,6 @@ static smoe_result create_pipeline_layout(smoe_context *context)
     return result;
 }
 
-static smoe_result create_cache(smoe_context *context, const smoe_context_desc *desc)
-{
-    /* A driver must ignore data of another device or version, and does: VkPipelineCacheHeaderVersionOne. */
-    const VkPipelineCacheCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
-        .initialDataSize = desc->pipeline_cache ? desc->pipeline_cache_size : 0,
-        .pInitialData = desc->pipeline_cache,
-    };
-    const smoe_result result = smoe_vulkan_check(
-        &context->host, context->vk.vkCreatePipelineCache(context->device, &info, NULL, &context->cache),
-        "vkCreatePipelineCache");
-    if (result != SMOE_SUCCESS)
-        context->cache = VK_NULL_HANDLE;
-    return result;
-}
-
 static smoe_result create_store(smoe_context *context)
 {
     const smoe_pipeline_device device = {&context->vk, context->device, context->cache, context->pipeline_layout};
@@ -161,6 +145,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     smoe_host host;
     smoe_instance_table instance;
     smoe_device_info info;
+    VkPhysicalDeviceProperties properties;
     if (out)
         *out = NULL;
     if (!desc || !smoe_host_init(&host, desc->allocator, desc->log))
@@ -194,6 +179,8 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
     context->device = desc->device;
     context->info = info;
     context->slice_work = desc->slice_work ? desc->slice_work : SMOE_SLICE_WORK;
+    instance.vkGetPhysicalDeviceProperties(desc->physical_device, &properties);
+    context->cache_origin = smoe_pipeline_cache_origin_of(&properties);
     const char *missing = smoe_device_table_load(instance.vkGetDeviceProcAddr, desc->device, &context->vk);
     if (missing) {
         result =
@@ -202,7 +189,7 @@ smoe_result smoe_context_create(const smoe_context_desc *desc, smoe_context **ou
         smoe_host_free(&host, context);
         return result;
     }
-    if ((result = create_cache(context, desc)) != SMOE_SUCCESS ||
+    if ((result = smoe_context_create_cache(context, desc)) != SMOE_SUCCESS ||
         (result = create_set_layout(context, 3, &context->io_layout)) != SMOE_SUCCESS ||
         (result = create_set_layout(context, 4, &context->weights_layout)) != SMOE_SUCCESS ||
         (result = create_pipeline_layout(context)) != SMOE_SUCCESS ||
@@ -232,16 +219,4 @@ void smoe_context_destroy(smoe_context *context)
 const smoe_device_info *smoe_context_device_info(const smoe_context *context)
 {
     return context ? &context->info : NULL;
-}
-
-smoe_result smoe_context_pipeline_cache(const smoe_context *context, size_t *size, void *data)
-{
-    if (!context)
-        return SMOE_ERROR_INVALID_ARGUMENT;
-    if (!size)
-        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "size: must not be NULL");
-    const VkResult vulkan = context->vk.vkGetPipelineCacheData(context->device, context->cache, size, data);
-    if (vulkan == VK_INCOMPLETE)
-        return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "size: too small for the pipeline cache");
-    return smoe_vulkan_check(&context->host, vulkan, "vkGetPipelineCacheData");
 }

@@ -256,33 +256,21 @@ static void test_pipeline_cache(void **state)
     smoe_context_desc desc = app_context_desc(&app, NULL, &fixture->log);
     create_objects(&app, &desc, problem, false, &first);
     void *cache = read_cache(first.context, &size);
-    size_t too_small = size - 1;
-    char *room = malloc(size);
-    assert_non_null(room);
-    assert_int_equal(smoe_context_pipeline_cache(first.context, &too_small, room), SMOE_ERROR_INVALID_ARGUMENT);
-    free(room);
-    test_record_clear(&fixture->record);
     destroy_objects(&first);
     app_close(&app);
     check_quiet(fixture, &app);
 
-    /* Another device takes it; so does it one that is of another device or driver, by ignoring it. */
-    for (int damaged = 0; damaged < 2; damaged++) {
-        if (damaged)
-            /* vendor, device, cache's UUID */
-            memset((char *)cache + sizeof(uint32_t) * 2, 0x5a, sizeof(uint32_t) * 2 + VK_UUID_SIZE);
-        assert_true(app_open(&app, APP_EVERYTHING_ENABLED));
-        desc = app_context_desc(&app, NULL, &fixture->log);
-        desc.pipeline_cache = cache;
-        desc.pipeline_cache_size = size;
-        create_objects(&app, &desc, problem, false, &second);
-        run(&app, &second, problem);
-        assert_true(problem_is_solved(problem, app_part_data(&app, APP_Y), NULL));
-        destroy_objects(&second);
-        second = (objects){.context = NULL};
-        app_close(&app);
-        check_quiet(fixture, &app);
-    }
+    /* Another device of the same driver takes it. */
+    assert_true(app_open(&app, APP_EVERYTHING_ENABLED));
+    desc = app_context_desc(&app, NULL, &fixture->log);
+    desc.pipeline_cache = cache;
+    desc.pipeline_cache_size = size;
+    create_objects(&app, &desc, problem, false, &second);
+    run(&app, &second, problem);
+    assert_true(problem_is_solved(problem, app_part_data(&app, APP_Y), NULL));
+    destroy_objects(&second);
+    app_close(&app);
+    check_quiet(fixture, &app);
     free(cache);
 }
 
