@@ -1,5 +1,7 @@
 #include "descriptors.h"
 
+#include "vulkan/device_info.h"
+
 smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSetLayout layout, uint32_t buffer_count,
                                     uint32_t count, VkDescriptorPool *pool, VkDescriptorSet *sets)
 {
@@ -55,18 +57,17 @@ void smoe_descriptors_write(const smoe_context *context, VkDescriptorSet set, co
 smoe_result smoe_buffer_check(const smoe_context *context, const char *name, const smoe_buffer *buffer, bool needed,
                               uint64_t size)
 {
-    /* Indirect arguments, in the workspace, begin at multiples of 4 whatever storage buffers may do. */
-    const uint64_t storage = context->info.min_storage_buffer_offset_alignment;
-    const uint64_t alignment = storage > 4 ? storage : 4;
+    const smoe_device_info *info = &context->info;
     if (buffer->buffer == VK_NULL_HANDLE) {
         if (!needed)
             return SMOE_SUCCESS;
         return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.buffer: must not be VK_NULL_HANDLE", name);
     }
-    if (buffer->offset % alignment != 0)
+    if (buffer->offset % smoe_device_info_offset_alignment(info) != 0)
         return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "%s.offset: %llu, must be a multiple of minStorageBufferOffsetAlignment, %llu", name,
-                         (unsigned long long)buffer->offset, (unsigned long long)alignment);
+                         "%s.offset: %llu, must be a multiple of 4 and of minStorageBufferOffsetAlignment, %llu", name,
+                         (unsigned long long)buffer->offset,
+                         (unsigned long long)info->min_storage_buffer_offset_alignment);
     if (buffer->offset + buffer->size < buffer->offset && buffer->size != VK_WHOLE_SIZE)
         return smoe_fail(&context->host, SMOE_ERROR_INVALID_ARGUMENT, "%s.size: offset + size must not exceed 64 bits",
                          name);

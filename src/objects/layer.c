@@ -5,6 +5,7 @@
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
 #include "descriptors.h"
+#include "vulkan/device_info.h"
 
 #define WEIGHTS_BUFFERS 4u
 
@@ -122,7 +123,7 @@ static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const 
                       smoe_weights_set *out)
 {
     static const uint32_t flags[WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS3};
-    const uint64_t alignment = plan->context->info.min_storage_buffer_offset_alignment;
+    const uint64_t alignment = smoe_device_info_offset_alignment(&plan->context->info);
     VkDescriptorBufferInfo infos[WEIGHTS_BUFFERS];
     for (uint32_t i = 0; i < WEIGHTS_BUFFERS; i++) {
         const part bound = find_part(plan, desc, fields[i], range);

@@ -22,6 +22,10 @@ bool smoe_device_info_is_consistent(const smoe_device_info *info, char reason[SM
 /* Whether the limits are at least what every kernel assumes; else `reason` says which is not. */
 bool smoe_device_info_reaches_floor(const smoe_device_info *info, char reason[SMOE_REASON_SIZE]);
 
+/* What the offsets of storage buffers are multiples of: whatever the device allows, kernels read words of 4 bytes, and
+ * indirect arguments begin at multiples of 4. */
+uint64_t smoe_device_info_offset_alignment(const smoe_device_info *info);
+
 /* A driver that reports impossible subgroup sizes has none: 0 lanes were seen on a Mali-G72
  * (github.com/Tencent/ncnn/issues/6457). */
 void smoe_device_info_mend_subgroups(smoe_device_info *info);

@@ -97,6 +97,12 @@ bool smoe_device_info_reaches_floor(const smoe_device_info *info, char reason[SM
     return true;
 }
 
+uint64_t smoe_device_info_offset_alignment(const smoe_device_info *info)
+{
+    const uint64_t least = 4;
+    return info->min_storage_buffer_offset_alignment > least ? info->min_storage_buffer_offset_alignment : least;
+}
+
 void smoe_device_info_mend_subgroups(smoe_device_info *info)
 {
     char reason[SMOE_REASON_SIZE];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fake_descriptors.h"
 #include "fake_pipelines.h"
 
 fake_device fake;
@@ -17,6 +18,8 @@ void fake_reset(void)
         .api_version = VK_API_VERSION_1_3,
         .type = VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU,
         .matrix_stages = VK_SHADER_STAGE_COMPUTE_BIT,
+        .offset_alignment = 16,
+        .buffer_range = 1u << 30,
     };
     fake_list(VK_COMPONENT_TYPE_FLOAT16_KHR, 16, 16, 16);
     fake_list(VK_COMPONENT_TYPE_BFLOAT16_KHR, 16, 16, 16);
@@ -55,8 +58,8 @@ static VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device, VkPhys
             .maxComputeWorkGroupCount = {65535, 65535, 65535},
             .maxComputeSharedMemorySize = 49152,
             .maxPerStageDescriptorStorageBuffers = 64,
-            .maxStorageBufferRange = 1u << 30,
-            .minStorageBufferOffsetAlignment = 16,
+            .maxStorageBufferRange = fake.buffer_range,
+            .minStorageBufferOffsetAlignment = fake.offset_alignment,
             .timestampPeriod = 1,
         },
     };
@@ -229,7 +232,8 @@ static PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice device, const
     FUNCTION("vkDestroyPipelineCache", destroy_cache);
     FUNCTION("vkDestroyDescriptorSetLayout", destroy_set_layout);
     FUNCTION("vkDestroyPipelineLayout", destroy_pipeline_layout);
-    const PFN_vkVoidFunction function = fake_pipeline_function(name);
+    PFN_vkVoidFunction function = fake_pipeline_function(name);
+    function = function ? function : fake_descriptor_function(name);
     return function ? function : (PFN_vkVoidFunction)never_called;
 }
 

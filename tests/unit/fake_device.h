@@ -12,6 +12,8 @@ typedef struct fake_device {
     const char *name;
     uint32_t driver_id, vendor_id, driver_version, lanes;
     uint32_t api_version;
+    VkDeviceSize offset_alignment; /* minStorageBufferOffsetAlignment */
+    uint32_t buffer_range;         /* maxStorageBufferRange */
     uint32_t least_lanes; /* as size control, there from Vulkan 1.3 on, tells; 0: lanes */
     VkPhysicalDeviceType type;
     VkShaderStageFlags matrix_stages;
@@ -36,8 +38,8 @@ PFN_vkVoidFunction VKAPI_CALL fake_get_instance_proc_addr(VkInstance instance, c
 VkInstance fake_instance(void);
 VkPhysicalDevice fake_physical_device(void);
 
-/* Its VkDevice with everything enabled; contexts and plans can be made with it, and nothing more. Its pipelines:
- * fake_pipelines.h. */
+/* Its VkDevice with everything enabled; contexts, plans, layers and bindings can be made with it, and nothing more. Its
+ * pipelines: fake_pipelines.h. Its descriptors: fake_descriptors.h. */
 smoe_context_desc fake_context_desc(void);
 
 #endif
