@@ -7,6 +7,8 @@ layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffe
 };
 
 const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && GROUPED == 0u;
+// 2^-126: smaller bands, and smaller places in one, count as 0, as they do where a device flushes them.
+const float SMALLEST_NORMAL = 1.17549435e-38;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
 // From the score before groups.
@@ -73,12 +75,11 @@ Scaled power(float x, float y) {
 // distance / eps and v = 1 - u; its mask is u^a / (u^a + v^b) = 1 / (1 + v^b / u^a). Exponents past 2^18 stand for 0
 // and infinity.
 Scaled fall_over_rise(float distance, float eps) {
-    const float smallest = 1.17549435e-38; // the smallest normal number; below it u or v counts as 0
     const float u = (eps - distance) / eps;
     const float v = distance / eps;
-    if (distance >= eps || u < smallest)
+    if (distance >= eps || u < SMALLEST_NORMAL)
         return Scaled(1.0, 1 << 20);
-    if (v < smallest)
+    if (v < SMALLEST_NORMAL)
         return Scaled(1.0, -(1 << 20));
     const Scaled rise = power(u, push.a);
     const Scaled fall = power(v, push.b);
@@ -100,9 +101,10 @@ float log_mask(float distance, float eps) {
     return -log(1.0 + ratio.mantissa * uintBitsToFloat(uint(max(ratio.exponent, -126) + 127) << 23));
 }
 
-// The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none.
+// The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none. push.eps is 0 or normal.
 float band(float s_k, float s_next) {
-    return min(push.eps, s_k - s_next);
+    const float eps = min(push.eps, s_k - s_next);
+    return eps < SMALLEST_NORMAL ? 0.0 : eps;
 }
 
 // Where scores are not logits, an expert that is masked to almost nothing may have a gate that all others are lost

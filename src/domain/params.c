@@ -10,7 +10,10 @@
 #define DIVISOR(zero, groups, or_zero) 1e-30f, 1e30f, zero, groups, or_zero "1e-30 .. 1e30"
 #define MASK_EXPONENT 0.0f, 1024.0f, false, false, "above 0 and at most 1024"
 
-#define NUMBER(member, ...) {#member, offsetof(smoe_forward_params, member), __VA_ARGS__}
+#define NUMBER(member, ...)                                                                                            \
+    {                                                                                                                  \
+#member, offsetof(smoe_forward_params, member), __VA_ARGS__                                                    \
+    }
 
 static const smoe_forward_number numbers[] = {
     NUMBER(eps, DIVISOR(true, false, "0 or ")),
@@ -53,9 +56,17 @@ void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_par
         *(float *)(void *)((char *)params + number->offset) = value;
 }
 
+/* By its bits: a thread may count denormal numbers as 0, as those of sound do, where a kernel does not. */
+static bool is_zero(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7fffffffu) == 0;
+}
+
 bool smoe_forward_number_allows(const smoe_forward_number *number, float value)
 {
     if (!number)
         return false;
-    return value == 0.0f ? number->zero : value >= number->least && value <= number->most;
+    return is_zero(value) ? number->zero : value >= number->least && value <= number->most;
 }

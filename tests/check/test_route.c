@@ -200,16 +200,12 @@ static void test_helper(void **state)
     }
 }
 
-/* Logits as given, whatever x. */
-static void check_given(void **state, const layer_case *shape, const float *logits, const float *selection_bias,
-                        uint32_t active)
+/* A session whose logits are as given, whatever x. */
+static void open_given(layer_session *session, smoe_device *device, const layer_case *shape, const float *logits,
+                       const float *selection_bias)
 {
-    const test_device *device = *state;
-    layer_session session;
-    layer_output output;
-
-    session_prepare(&session, device->device, shape);
-    const smoe_host_weights *w = &session.data.weights;
+    session_prepare(session, device, shape);
+    const smoe_host_weights *w = &session->data.weights;
     for (uint32_t i = 0; i < shape->expert_count * shape->d_model; i++)
         ((float *)w->router_weight)[i] = 0;
     for (uint32_t e = 0; e < shape->expert_count; e++) {
@@ -217,10 +213,25 @@ static void check_given(void **state, const layer_case *shape, const float *logi
         if (selection_bias)
             ((float *)w->selection_bias)[e] = selection_bias[e];
     }
-    session_create_layer(&session);
+    session_create_layer(session);
+}
+
+static void check_active(const layer_session *session, const layer_output *output, uint32_t active)
+{
+    session_expect(session, output->report[SMOE_REPORT_ACTIVE] == active, "not the experts that the case is about");
+    session_expect(session, check_output(&session->data, &session->data.ref_params, output, NULL) == 0, "weights");
+}
+
+static void check_given(void **state, const layer_case *shape, const float *logits, const float *selection_bias,
+                        uint32_t active)
+{
+    const test_device *device = *state;
+    layer_session session;
+    layer_output output;
+
+    open_given(&session, device->device, shape, logits, selection_bias);
     assert_true(layer_output_create(&output, session.layer, &session.data, NULL));
-    session_expect(&session, output.report[SMOE_REPORT_ACTIVE] == active, "not the experts that the case is about");
-    session_expect(&session, check_output(&session.data, &session.data.ref_params, &output, NULL) == 0, "weights");
+    check_active(&session, &output, active);
     layer_output_destroy(&output);
     session_close(&session);
 }
@@ -250,12 +261,75 @@ static void test_masked_outweighs(void **state)
     check_given(state, &sigmoid, lower, raised, 2);
 }
 
+/* Scores of which float32 holds hardly smaller differences: s[1] - s[3] is the band of the cap. */
+static const struct {
+    float scores[3]; /* times 2^-126, the smallest normal number */
+    bool capped;     /* of k = 1 and A = 2 */
+} narrow[] = {
+    {{1.5f, 1.5f, 1}, true},       /* half of it: what one device holds another flushes to 0 */
+    {{2, 2, 1 + 0x1p-23f}, true}, /* the largest number below it */
+    {{3, 3, 2}, false},           /* it */
+    {{-2, -2, -3}, false},
+    {{3, 3, 3}, true},            /* 0, as ever */
+};
+
+/* Where it is not the band's, a word of the report is that of hard routing, and so is y. */
+static void expect_hard(const layer_session *session, const layer_output *smooth)
+{
+    smoe_forward_params params = session->data.params;
+    layer_output hard;
+
+    params.eps = 0;
+    assert_true(layer_output_create(&hard, session->layer, &session->data, &params));
+    assert_true(report_float(smooth, 0, SMOE_REPORT_EPS) == 0.0f);
+    assert_int_equal(smooth->report[SMOE_REPORT_FLAGS], SMOE_REPORT_FLAG_CAPPED);
+    hard.report[SMOE_REPORT_FLAGS] = SMOE_REPORT_FLAG_CAPPED;
+    assert_int_equal(test_compare_bits("report", hard.stride, smooth->report, hard.report), 0);
+    assert_int_equal(test_compare_bits("y", session->data.shape->d_model, smooth->y, hard.y), 0);
+    layer_output_destroy(&hard);
+}
+
+static void check_narrow_bands(smoe_device *device)
+{
+    const layer_case shape = {.name = "bands around the smallest normal number", GIVEN, .expert_count = 3,
+                              .max_active = 2, .eps = 0.5f, .biases = BIAS_ROUTER};
+
+    for (size_t i = 0; i < sizeof narrow / sizeof narrow[0]; i++) {
+        float logits[3];
+        layer_session session;
+        layer_output output;
+        for (uint32_t e = 0; e < 3; e++)
+            logits[e] = narrow[i].scores[e] * FLT_MIN;
+        open_given(&session, device, &shape, logits, NULL);
+        assert_true(layer_output_create(&output, session.layer, &session.data, NULL));
+        check_active(&session, &output, narrow[i].capped ? 1 : 2);
+        if (narrow[i].capped)
+            expect_hard(&session, &output);
+        layer_output_destroy(&output);
+        session_close(&session);
+    }
+}
+
+/* A band below the smallest normal number counts as 0 on every device, whichever kernel ranks. */
+static void test_narrow_bands(void **state)
+{
+    const test_device *device = *state;
+    test_device masked;
+
+    check_narrow_bands(device->device);
+    assert_true(test_device_open(&masked, SMOE_CAPABILITY_SUBGROUP_ARITHMETIC));
+    check_narrow_bands(masked.device);
+    assert_true(test_device_is_quiet(&masked));
+    assert_true(test_device_close(&masked));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_route, test_device_check),
         cmocka_unit_test_teardown(test_helper, test_device_check),
         cmocka_unit_test_teardown(test_masked_outweighs, test_device_check),
+        cmocka_unit_test_teardown(test_narrow_bands, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -86,6 +86,9 @@ void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *
 /* The experts by score, larger first, equal ones by lower index: ranked[0] is the best. */
 void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked);
 
+/* The band of a token with these scores (docs/routing.md, 2.5). With a band of 0 the k best by rank run. */
+double ref_band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked);
+
 /* m(u) = u^a / (u^a + (1-u)^b) (docs/routing.md, 2.4); its logarithm; and the largest slope of m over 0 < u < 1. */
 double ref_mask(double u, double a, double b);
 double ref_log_mask(double u, double a, double b);

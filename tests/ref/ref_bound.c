@@ -152,16 +152,6 @@ static double moved_by(const bound_work *work, uint32_t rank, uint32_t other)
     return e == f || same_scores(work, e, f) ? 0 : work->errors[e] + work->errors[f];
 }
 
-static double band_of(const bound_work *work)
-{
-    const uint32_t cap = work->params->max_active;
-
-    if (cap == work->layer->expert_count)
-        return work->params->eps;
-    return fmin(work->params->eps,
-                work->scores[work->ranked[work->layer->top_k - 1]] - work->scores[work->ranked[cap]]);
-}
-
 static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, double gap, double gap_moved)
 {
     const uint32_t k = work->layer->top_k, count = work->layer->expert_count, cap = work->params->max_active;
@@ -257,7 +247,8 @@ ref_bounds ref_bound(const ref_layer *layer, const ref_params *params, const dou
     bound_weights(&work);
 
     const double gap = k == count ? INFINITY : work.scores[work.ranked[k - 1]] - work.scores[work.ranked[k]];
-    const double eps = band_of(&work), gap_moved = k == count ? 0 : moved_by(&work, k - 1, k);
+    const double eps = ref_band(layer, params, work.scores, work.ranked);
+    const double gap_moved = k == count ? 0 : moved_by(&work, k - 1, k);
     if (gap < INFINITY)
         work.bounds.gap = gap_moved;
     if (eps < params->eps) {

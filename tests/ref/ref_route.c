@@ -208,12 +208,12 @@ static void clear_token(uint32_t expert_count, ref_token *token)
         token->ids[e] = SMOE_REPORT_UNUSED;
 }
 
-/* The band of one token (docs/routing.md, 2.5). A band of 0 runs the k best by rank. */
-static double band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked)
+double ref_band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked)
 {
     if (params->max_active == layer->expert_count)
         return params->eps;
-    return fmin(params->eps, scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]]);
+    const double shrunken = scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]];
+    return shrunken < (double)FLT_MIN ? 0 : fmin(params->eps, shrunken);
 }
 
 /* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a
@@ -303,7 +303,7 @@ void ref_select(const ref_layer *layer, const ref_params *params, const double *
             token->order += fabs(scores[e] - kth) <= params->tie_tolerance;
         token->order -= 1;
     }
-    token->eps = band(layer, params, scores, ranked);
+    token->eps = ref_band(layer, params, scores, ranked);
     if (params->eps > 0 && token->eps == 0)
         token->flags |= SMOE_REPORT_FLAG_CAPPED;
     choose(layer, params, logits, scores, ranked, token);

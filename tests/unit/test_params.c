@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 #include "common/cmocka_all.h"
 #include "smoe/smoe.h"
 
@@ -101,9 +105,33 @@ static void test_ranges(void **state)
     }
 }
 
+/* A number that is not normal is no 0 where a band must be 0 or large: also to a thread that counts it as 0. */
+static void expect_no_zeros(void)
+{
+    const float values[] = {FLT_MIN / 2, -FLT_MIN / 2, FLT_TRUE_MIN};
+    for (uint32_t i = 0; i < count_numbers(); i++) {
+        const smoe_forward_number *number = smoe_forward_number_get(i);
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++)
+            if (number->least > 0)
+                assert_false(smoe_forward_number_allows(number, values[j]));
+    }
+}
+
+static void test_not_normal(void **state)
+{
+    (void)state;
+    expect_no_zeros();
+#ifdef __SSE2__
+    const unsigned int control = _mm_getcsr(), flush = 0x8040; /* results, and operands */
+    _mm_setcsr(control | flush);
+    expect_no_zeros();
+    _mm_setcsr(control);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_member), cmocka_unit_test(test_names),
-                                       cmocka_unit_test(test_ranges)};
+                                       cmocka_unit_test(test_ranges), cmocka_unit_test(test_not_normal)};
     return cmocka_run_group_tests_name("params", tests, NULL, NULL);
 }
