@@ -233,8 +233,8 @@ typedef struct smoe_plan_desc {
      * smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan is the one of SMOE_PRECISION_FLOAT32.
      * Error: rounding moves an input v by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|), 2^-8 |v| for bfloat16, hence a sum
      * over w_k v_k by at most as large a part of the sum over |w_k v_k|; roundings being independent, by about that part of the root of
-     * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25 (Vulkan allows 2^-24), or counts as 0 on devices that have
-     * no denormal numbers, and so do float16 weights below 2^-14 there.
+     * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25 (Vulkan allows 2^-24), or counts as 0 where the
+     * device does without denormal numbers (smoe_forward has what that means for weights).
      * Range: an input that float16 does not hold, |v| >= 65520, counts as infinite with its sign. That token's y follows from it, infinite
      * or NaN unless an activation hides it; no other token changes, and the routing and its report are those of float32. bfloat16 has
      * float32's range. */
@@ -544,6 +544,9 @@ typedef struct smoe_timestamps {
  * batch while smoe_select_kernels gives the same kernels; eps = 0 gives the bits of hard routing; no input bits lead to an access
  * out of bounds; a token whose routing is not finite (report.h, SMOE_REPORT_FLAG_NONFINITE) gets an all-NaN y and changes no other
  * token.
+ * Denormal numbers: Vulkan lets a device keep them or count them as 0, and smoe asks for neither. A float32 or bfloat16 number below
+ * 2^-126 or a float16 weight below 2^-14, by its absolute value, counts as itself or as 0, among inputs and weights and in what follows
+ * from them. Device, driver and kernel decide which, the same way every time.
  *
  * Errors: INVALID_ARGUMENT (then nothing has been recorded). layer and binding must be of the same plan. timestamps may be NULL. */
 SMOE_API smoe_result smoe_forward(VkCommandBuffer command_buffer, const smoe_layer *layer, const smoe_binding *binding,
