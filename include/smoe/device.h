@@ -75,8 +75,8 @@ SMOE_API void smoe_device_layer_destroy(smoe_device_layer *layer);
 /* The layer's plan. Owned by the layer; NULL for NULL. */
 SMOE_API const smoe_plan *smoe_device_layer_plan(const smoe_device_layer *layer);
 
-/* Nanoseconds of device time per stage (0 where the device has no timestamps), and of the whole forward on the host's clock,
- * from before the submission until the wait ended. */
+/* Nanoseconds of device time per stage (0 where the device has no timestamps), and of the whole forward on a clock of the host's that
+ * is never set back, from before the submission until the wait ended. */
 typedef struct smoe_timings {
     double stage[SMOE_STAGE_COUNT];
     double device_total, host_total;

@@ -108,7 +108,7 @@ def train(o, model, images, labels, save):
             one.load_state_dict(state)
         average, first, spent = saved['average'], saved['step'], saved['spent']
         log(o, 'resumed at step %d' % first)
-    begin, seen, total = time.time(), 0, 0.0
+    begin, seen, total = time.monotonic(), 0, 0.0
     for step in range(first, last):
         while o.pause and os.path.exists(o.pause):
             time.sleep(1)
@@ -140,7 +140,7 @@ def train(o, model, images, labels, save):
                     average[name].lerp_(value, 1 - min(EMA, (step + 1) / (step + 10)))
         seen, total = seen + 1, total + loss.item()
         if rank == 0 and ((step + 1) % 25 == 0 or step + 1 == last):
-            spent, begin, before = spent + time.time() - begin, time.time(), spent
+            spent, begin, before = spent + time.monotonic() - begin, time.monotonic(), spent
             log(o, 'step %5d  epoch %.2f  rate %.5f  loss %.4f  batch right %.3f  images/s %.0f%s' % (
                 step + 1, (step + 1) / steps, rate, total / seen, (logits.argmax(dim=1) == labels[batch]).float().mean(),
                 seen * BATCH / (spent - before), ''.join('  active %.3f eps %.4f load %s' % (

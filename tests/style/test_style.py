@@ -111,6 +111,13 @@ def systems_differ_in_one_room():
                    'systems differ in %s*.c' % SYSTEM))
 
 
+def times_are_of_a_clock_that_is_never_set_back():
+    report(matches(files('src', 'bench', 'samples', suffixes=('.c', '.h')),
+                   r'\b(time|clock|ftime|gettimeofday|timespec_get|GetSystemTime\w*|GetLocalTime)\s*\(|\bCLOCK_REALTIME\b',
+                   'smoe_system_time, or program_now'))
+    report(matches(files('bench', 'samples', suffixes=('.py',)), r'\btime\.time\(', 'time.monotonic'))
+
+
 def library_does_not_end_the_program():
     report(matches(library_files('.c', '.h'), r'#\s*include\s*<assert\.h>', 'not in the library'))
     report(matches((path for path in library_files('.c', '.h') if not path.startswith(SYSTEM)), r'#\s*include\s*<errno\.h>',
@@ -152,5 +159,6 @@ def shaders_name_enumerators():
 
 
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_has_one_room,
-         vendors_have_two_files, systems_differ_in_one_room, library_does_not_end_the_program, numbers_know_no_locale,
-         results_are_compared, files_are_tested_by_name, shaders_have_a_file_of_their_name, shaders_name_enumerators])
+         vendors_have_two_files, systems_differ_in_one_room, times_are_of_a_clock_that_is_never_set_back,
+         library_does_not_end_the_program, numbers_know_no_locale, results_are_compared, files_are_tested_by_name,
+         shaders_have_a_file_of_their_name, shaders_name_enumerators])
