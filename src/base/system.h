@@ -35,8 +35,8 @@ double smoe_system_time(void);
 
 /* ---- Vulkan's loader --------------------------------------------------------------------------------------------- */
 
-/* Opens the system's Vulkan loader: the library, NULL if there is none, and its vkGetInstanceProcAddr. Safe on many
- * threads at once: the system counts the references. */
+/* Opens the system's Vulkan loader: the library, NULL if there is none, and its vkGetInstanceProcAddr. No file of the
+ * current folder is taken for it. Safe on many threads at once: the system counts the references. */
 void *smoe_system_loader_open(void (**get_instance_proc_addr)(void));
 void smoe_system_loader_close(void *library);
 

@@ -6,7 +6,9 @@
 
 void *smoe_system_loader_open(void (**get_instance_proc_addr)(void))
 {
-    HMODULE module = LoadLibraryA("vulkan-1.dll");
+    /* Where drivers install it, and neither beside the program nor in the current folder: there it could be
+     * anybody's. */
+    HMODULE module = LoadLibraryExW(L"vulkan-1.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
     *get_instance_proc_addr = module ? (void (*)(void))GetProcAddress(module, "vkGetInstanceProcAddr") : NULL;
     return (void *)module;
 }
@@ -24,12 +26,21 @@ void smoe_system_loader_close(void *library)
 void *smoe_system_loader_open(void (**get_instance_proc_addr)(void))
 {
 #ifdef __APPLE__
-    /* By name: beside the app, or where dyld looks. Then where Homebrew and the Vulkan SDK install, where dyld does not
-     * look. */
-    static const char *const names[] = {"libvulkan.dylib", "libvulkan.1.dylib", "libMoltenVK.dylib",
-                                        "vulkan.framework/vulkan", "MoltenVK.framework/MoltenVK",
-                                        "/opt/homebrew/lib/libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib"};
+    /* In the app's bundle, then where Homebrew and the Vulkan SDK install. A name without a folder dyld would also look
+     * for in the current one. */
+#define BUNDLE "@executable_path/../Frameworks/"
+    static const char *const names[] = {
+        BUNDLE "libvulkan.1.dylib",
+        BUNDLE "vulkan.framework/vulkan",
+        BUNDLE "libMoltenVK.dylib",
+        BUNDLE "MoltenVK.framework/MoltenVK",
+        "/opt/homebrew/lib/libvulkan.1.dylib",
+        "/usr/local/lib/libvulkan.1.dylib",
+        "/opt/homebrew/lib/libMoltenVK.dylib",
+        "/usr/local/lib/libMoltenVK.dylib",
+    };
 #else
+    /* Where the system's loader of programs looks, which is not the current folder. */
     static const char *const names[] = {"libvulkan.so.1", "libvulkan.so"};
 #endif
     void *library = NULL;

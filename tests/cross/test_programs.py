@@ -92,6 +92,32 @@ def no_loader():
     assert 'no Vulkan loader on this system' in output, output
 
 
+PLANTED = """#include <stdio.h>
+#include <windows.h>
+BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, LPVOID reserved)
+{
+    (void)instance, (void)reserved;
+    if (reason == DLL_PROCESS_ATTACH)
+        fprintf(stderr, "a planted library was loaded\\n");
+    return TRUE;
+}
+"""
+
+
+def loader_is_the_systems():
+    """A vulkan-1.dll in the current folder and beside the program, where Windows looks first, is not taken for Vulkan's loader."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + '/planted.c', 'w', encoding='utf-8') as file:
+            file.write(PLANTED)
+        tap.command(tap.CC, '-shared', folder + '/planted.c', '-o', folder + '/vulkan-1.dll')
+        shutil.copy(BIN + 'smoe-devices.exe', folder)
+        program = [*cross.runner(tap.CROSS), os.path.join(folder, 'smoe-devices.exe')]
+        script = 'cd "$1" && shift && exec "$@"'
+        for overrides, status in (('', 0), ('vulkan-1=n', 1)):  # as wine is; with libraries of its own for nothing of this name
+            output = tap.command('bash', '-c', script, 'bash', folder, *program, env={'WINEDLLOVERRIDES': overrides}, status=status)
+            assert 'planted' not in output, output
+
+
 def validation_is_watched():
     """tests/cross/run, with something in wine's place: a message of the layer fails, and so does a layer that is not there."""
     with tempfile.TemporaryDirectory() as folder:
@@ -136,4 +162,4 @@ def arguments():
 
 
 TESTS = [digits, digits_from_another_folder, embed, shared_by_pkg_config, shared_by_cmake]
-tap.run(TESTS + ([needs_nothing_else, no_loader, validation_is_watched, pictures, arguments] if WINDOWS else []))
+tap.run(TESTS + ([needs_nothing_else, no_loader, loader_is_the_systems, validation_is_watched, pictures, arguments] if WINDOWS else []))

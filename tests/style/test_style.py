@@ -111,6 +111,16 @@ def systems_differ_in_one_room():
                    'systems differ in %s*.c' % SYSTEM))
 
 
+def vulkan_is_loaded_from_a_known_place():
+    """macOS and Windows would look for a name without a folder in the current one, too."""
+    path = SYSTEM + '_loader.c'
+    names = re.findall(r'(BUNDLE )?"([^"\n]*(?:\.dylib|\.framework/\w+))"', read(path))
+    assert len(names) > 4 and re.search(r'#define BUNDLE "@executable_path/\.\./Frameworks/"', read(path)), names
+    report('%s: %s: a name without its folder' % (path, name) for bundle, name in names if not bundle and not name.startswith('/'))
+    report(matches(files('src', suffixes=('.c', '.h')), r'\bLoadLibrary(?!ExW\(.*, LOAD_LIBRARY_SEARCH_SYSTEM32\))',
+                   'LoadLibraryExW with LOAD_LIBRARY_SEARCH_SYSTEM32'))
+
+
 def times_are_of_a_clock_that_is_never_set_back():
     report(matches(files('src', 'bench', 'samples', suffixes=('.c', '.h')),
                    r'\b(time|clock|ftime|gettimeofday|timespec_get|GetSystemTime\w*|GetLocalTime)\s*\(|\bCLOCK_REALTIME\b',
@@ -160,5 +170,5 @@ def shaders_name_enumerators():
 
 tap.run([lines_are_short, files_are_short, white_space_is_plain, includes_point_down, volk_has_one_room,
          vendors_have_two_files, systems_differ_in_one_room, times_are_of_a_clock_that_is_never_set_back,
-         library_does_not_end_the_program, numbers_know_no_locale, results_are_compared, files_are_tested_by_name,
-         shaders_have_a_file_of_their_name, shaders_name_enumerators])
+         vulkan_is_loaded_from_a_known_place, library_does_not_end_the_program, numbers_know_no_locale,
+         results_are_compared, files_are_tested_by_name, shaders_have_a_file_of_their_name, shaders_name_enumerators])
