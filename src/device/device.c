@@ -109,52 +109,21 @@ static smoe_result create_vulkan_device(smoe_device *device, const smoe_device_d
     return result;
 }
 
-/* What submissions need. Outputs of failing calls are undefined, so that only those of good ones reach the device. */
+/* What submissions need. */
 static smoe_result create_objects(smoe_device *device)
 {
-    const smoe_host *host = &device->instance.host;
-    VkCommandPool command_pool = VK_NULL_HANDLE;
-    VkFence fence = VK_NULL_HANDLE;
     VkQueryPool query_pool = VK_NULL_HANDLE;
 
-    const VkCommandPoolCreateInfo pool_info = {
-        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-        .queueFamilyIndex = device->queue_family,
-    };
-    smoe_result result =
-        smoe_vulkan_check(host, device->table.vkCreateCommandPool(device->handle, &pool_info, NULL, &command_pool),
-                          "vkCreateCommandPool");
-    if (result != SMOE_SUCCESS)
+    smoe_result result = smoe_helper_commands_create(device, &device->commands);
+    if (result != SMOE_SUCCESS || device->timestamp_bits == 0)
         return result;
-    device->command_pool = command_pool;
-
-    const VkCommandBufferAllocateInfo command_info = {
-        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-        .commandPool = command_pool,
-        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-        .commandBufferCount = 1,
-    };
-    result = smoe_vulkan_check(
-        host, device->table.vkAllocateCommandBuffers(device->handle, &command_info, &device->command_buffer),
-        "vkAllocateCommandBuffers");
-    if (result != SMOE_SUCCESS)
-        return result;
-
-    const VkFenceCreateInfo fence_info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    result = smoe_vulkan_check(host, device->table.vkCreateFence(device->handle, &fence_info, NULL, &fence),
-                               "vkCreateFence");
-    if (result != SMOE_SUCCESS)
-        return result;
-    device->fence = fence;
-
-    if (device->timestamp_bits == 0)
-        return SMOE_SUCCESS;
     const VkQueryPoolCreateInfo query_info = {
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
         .queryType = VK_QUERY_TYPE_TIMESTAMP,
         .queryCount = SMOE_HELPER_QUERY_COUNT,
     };
-    result = smoe_vulkan_check(host, device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
+    result = smoe_vulkan_check(&device->instance.host,
+                               device->table.vkCreateQueryPool(device->handle, &query_info, NULL, &query_pool),
                                "vkCreateQueryPool");
     if (result == SMOE_SUCCESS)
         device->query_pool = query_pool;
@@ -218,13 +187,10 @@ void smoe_device_destroy(smoe_device *device)
     if (!device)
         return;
     const smoe_host host = device->instance.host;
-    smoe_helper_buffer_destroy(device, &device->staging);
+    smoe_helper_staging_destroy(device);
     if (device->query_pool)
         device->table.vkDestroyQueryPool(device->handle, device->query_pool, NULL);
-    if (device->fence)
-        device->table.vkDestroyFence(device->handle, device->fence, NULL);
-    if (device->command_pool)
-        device->table.vkDestroyCommandPool(device->handle, device->command_pool, NULL);
+    smoe_helper_commands_destroy(device, &device->commands);
     smoe_context_destroy(device->context);
     if (device->handle && device->table.vkDestroyDevice)
         device->table.vkDestroyDevice(device->handle, NULL);

@@ -124,6 +124,30 @@ typedef struct smoe_helper_buffer {
     bool coherent; /* no flush, no invalidate */
 } smoe_helper_buffer;
 
+/* Commands that are recorded and submitted time and again. */
+typedef struct smoe_helper_commands {
+    VkCommandPool pool;
+    VkCommandBuffer buffer;
+    VkFence fence;
+    bool running; /* submitted, and nobody has waited for their end */
+} smoe_helper_commands;
+
+/* A part of the staging buffer, and the copy from or to it. */
+typedef struct smoe_helper_half {
+    VkDeviceSize offset;
+    unsigned char *mapped;
+    smoe_helper_commands commands;
+} smoe_helper_half;
+
+/* Two halves in turn: the host works on one while the device copies the other. */
+#define SMOE_HELPER_HALVES 2u
+
+typedef struct smoe_helper_staging {
+    smoe_helper_buffer buffer;
+    smoe_helper_half halves[SMOE_HELPER_HALVES];
+    uint32_t next; /* the half whose turn it is */
+} smoe_helper_staging;
+
 struct smoe_device {
     smoe_helper_instance instance;
     VkPhysicalDevice physical_device;
@@ -135,11 +159,9 @@ struct smoe_device {
     uint32_t queue_family;
     uint32_t timestamp_bits; /* valid bits of a timestamp on the queue, 0 = none */
     smoe_context *context;
-    VkCommandPool command_pool;
-    VkCommandBuffer command_buffer;
-    VkFence fence;
-    VkQueryPool query_pool; /* VK_NULL_HANDLE without timestamps */
-    smoe_helper_buffer staging; /* made at the first copy that needs it */
+    smoe_helper_commands commands; /* of all but the copies */
+    VkQueryPool query_pool;        /* VK_NULL_HANDLE without timestamps */
+    smoe_helper_staging staging;   /* made at the first copy that needs it */
 };
 
 /* The stages' timestamps, then one before and one after the whole forward: a forward may take several passes, of which
@@ -148,33 +170,59 @@ struct smoe_device {
 #define SMOE_HELPER_QUERY_END (SMOE_STAGE_COUNT + 2)
 #define SMOE_HELPER_QUERY_COUNT (SMOE_STAGE_COUNT + 3)
 
+/* ---- submit.c ---------------------------------------------------------------------------------------------------- */
+
+/* Whatever has been made goes with smoe_helper_commands_destroy, after a failure too. */
+smoe_result smoe_helper_commands_create(smoe_device *device, smoe_helper_commands *commands);
+void smoe_helper_commands_destroy(smoe_device *device, smoe_helper_commands *commands);
+
+/* Starts commands over that do not run. */
+smoe_result smoe_helper_begin(smoe_device *device, smoe_helper_commands *commands);
+smoe_result smoe_helper_end(smoe_device *device, smoe_helper_commands *commands);
+
+/* Submits. */
+smoe_result smoe_helper_start(smoe_device *device, smoe_helper_commands *commands);
+
+/* Waits until the commands are done, if they run at all. After a failure nothing is left running. */
+smoe_result smoe_helper_wait(smoe_device *device, smoe_helper_commands *commands);
+
+/* Submits the device's commands and waits for them. */
+smoe_result smoe_helper_submit(smoe_device *device);
+
+/* Waits for every copy that an upload has left running. */
+smoe_result smoe_helper_drain(smoe_device *device);
+
 /* ---- memory.c ---------------------------------------------------------------------------------------------------- */
 
 typedef enum smoe_helper_access {
-    SMOE_HELPER_ACCESS_NONE,  /* only the device's */
-    SMOE_HELPER_ACCESS_WRITE, /* the host writes it */
-    SMOE_HELPER_ACCESS_READ   /* the host reads it */
+    SMOE_HELPER_ACCESS_NONE,   /* only the device's */
+    SMOE_HELPER_ACCESS_WRITE,  /* the host writes it */
+    SMOE_HELPER_ACCESS_READ,   /* the host reads it */
+    SMOE_HELPER_ACCESS_STAGING /* memory of the host, that it writes and reads */
 } smoe_helper_access;
 
-/* `name` is for the log. On failure the buffer is all zero. */
+/* `name` is for the log. On failure the buffer is all zero. No copy from or to a buffer may run when it is
+ * destroyed. */
 smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size,
                                       VkBufferUsageFlags usage, smoe_helper_access access, smoe_helper_buffer *out);
 void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer);
 
-/* Blocking copies, through the staging buffer where the host cannot reach the buffer. An upload begins at its start and
- * is visible to shader reads of later submissions; a download begins at `offset`. */
+/* The mapped bytes after the host has written them; before it reads what the device has written. */
+smoe_result smoe_helper_buffer_flush(smoe_device *device, const smoe_helper_buffer *buffer);
+smoe_result smoe_helper_buffer_invalidate(smoe_device *device, const smoe_helper_buffer *buffer);
+
+/* ---- staging.c --------------------------------------------------------------------------------------------------- */
+
+void smoe_helper_staging_destroy(smoe_device *device);
+
+/* Copies, through the staging buffer where the host cannot reach the buffer. An upload begins at the buffer's start and
+ * is visible to shader reads of later submissions. `from` is not needed after the call, yet copies may still run:
+ * smoe_helper_drain has their end and their errors. */
 smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
                                smoe_type from_type, size_t count);
+
+/* Copies from `offset` on, blocking. */
 smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to,
                                  size_t size);
-
-/* ---- submit.c ---------------------------------------------------------------------------------------------------- */
-
-/* Starts the device's one command buffer over. */
-smoe_result smoe_helper_begin(smoe_device *device);
-smoe_result smoe_helper_end(smoe_device *device);
-
-/* Submits the command buffer and waits until it is done. After a failure nothing is left running. */
-smoe_result smoe_helper_submit(smoe_device *device);
 
 #endif

@@ -4,7 +4,7 @@
 
 static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uint32_t query)
 {
-    device->table.vkCmdWriteTimestamp(device->command_buffer, stage, device->query_pool, query);
+    device->table.vkCmdWriteTimestamp(device->commands.buffer, stage, device->query_pool, query);
 }
 
 /* Records the forward, or for `route` only its routing, so that what it writes can be read afterwards by the host and
@@ -20,23 +20,23 @@ static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding,
         .dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT,
     };
 
-    smoe_result result = smoe_helper_begin(device);
+    smoe_result result = smoe_helper_begin(device, &device->commands);
     if (result != SMOE_SUCCESS)
         return result;
     if (timed) {
-        device->table.vkCmdResetQueryPool(device->command_buffer, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT);
+        device->table.vkCmdResetQueryPool(device->commands.buffer, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT);
         record_query(device, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, SMOE_HELPER_QUERY_BEGIN);
     }
-    result = (route ? smoe_route : smoe_forward)(device->command_buffer, layer->layer, binding, params,
+    result = (route ? smoe_route : smoe_forward)(device->commands.buffer, layer->layer, binding, params,
                                                  timed ? &timestamps : NULL);
     if (result != SMOE_SUCCESS)
         return result;
     if (timed)
         record_query(device, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, SMOE_HELPER_QUERY_END);
-    device->table.vkCmdPipelineBarrier(device->command_buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+    device->table.vkCmdPipelineBarrier(device->commands.buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                                        VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &barrier, 0,
                                        NULL, 0, NULL);
-    return smoe_helper_end(device);
+    return smoe_helper_end(device, &device->commands);
 }
 
 /* Timestamps have only `bits` valid bits and wrap around there. */

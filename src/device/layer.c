@@ -176,6 +176,8 @@ smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *
         result = create_layer(layer, plan, weights);
     if (result == SMOE_SUCCESS)
         result = create_data(layer);
+    if (result == SMOE_SUCCESS)
+        result = smoe_helper_drain(device);
     if (result != SMOE_SUCCESS)
         goto fail;
     *out = layer;
@@ -191,6 +193,7 @@ void smoe_device_layer_destroy(smoe_device_layer *layer)
     if (!layer)
         return;
     smoe_helper_buffer *const buffers[] = {&layer->x, &layer->y, &layer->workspace, &layer->report, &layer->totals};
+    smoe_helper_drain(layer->device); /* uploads of a call that failed */
     for (int i = 0; i < SMOE_HELPER_BINDING_COUNT; i++)
         smoe_binding_destroy(layer->bindings[i]);
     smoe_layer_destroy(layer->layer);

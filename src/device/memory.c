@@ -1,12 +1,9 @@
-/* Buffers in device memory, and copies between them and host arrays. */
+/* Buffers in device memory: which memory type each gets. */
 #include "base/arithmetic.h"
 #include "device_internal.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Bytes per staged copy: large enough that the submissions cost little, small enough for any host-visible heap. */
-#define STAGING_SIZE ((VkDeviceSize)16 << 20)
 
 /* Buffers end at a multiple of this, so that shaders may read float16 weights in words of up to four elements. */
 #define SIZE_MULTIPLE ((VkDeviceSize)16)
@@ -19,79 +16,110 @@
     (VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |                                       \
      VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT)
 
-/* The first type, which is the driver's preferred one, with all of the wanted and none of the unwanted properties, in a
- * heap of at least min_heap bytes. */
-static uint32_t find_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t type_bits,
-                          VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags unwanted, VkDeviceSize min_heap)
-{
-    unwanted |= ~(VkMemoryPropertyFlags)PLAIN_PROPERTIES;
-    for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
-        const VkMemoryType *type = &memory->memoryTypes[i];
-        if ((type_bits >> i & 1u) && (type->propertyFlags & wanted) == wanted && !(type->propertyFlags & unwanted) &&
-            memory->memoryHeaps[type->heapIndex].size >= min_heap)
-            return i;
-    }
-    return NO_TYPE;
-}
+/* What a memory type should have. */
+typedef struct type_wish {
+    VkMemoryPropertyFlags wanted, unwanted;
+    VkDeviceSize min_heap; /* bytes */
+} type_wish;
 
 /* What memory must have for the host to use it directly; reading what is not cached is many times slower than a
  * copy. */
 static VkMemoryPropertyFlags direct_properties(smoe_helper_access access)
 {
-    VkMemoryPropertyFlags properties = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
-    if (access == SMOE_HELPER_ACCESS_READ)
-        properties |= VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    return access == SMOE_HELPER_ACCESS_NONE ? 0 : properties;
+    static const VkMemoryPropertyFlags properties[] = {
+        [SMOE_HELPER_ACCESS_NONE] = 0,
+        [SMOE_HELPER_ACCESS_WRITE] = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
+        [SMOE_HELPER_ACCESS_READ] = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+        [SMOE_HELPER_ACCESS_STAGING] = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+    };
+    return properties[access];
 }
 
-/* Device memory, and if possible such as the host can use directly: where all of it is visible (a CPU, an integrated
- * GPU, a resizable BAR), not the small window of other discrete GPUs. */
-static uint32_t choose_type(const smoe_device *device, uint32_t type_bits, smoe_helper_access access)
+/* The first of the types, which is the driver's preferred one, that is as wished. */
+static uint32_t find_type(const VkPhysicalDeviceMemoryProperties *memory, uint32_t type_bits, const type_wish *wish)
 {
-    const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    uint32_t type =
-        find_type(&device->memory, type_bits, local | direct_properties(access), 0, device->info.device_memory_size);
-
-    if (type == NO_TYPE)
-        type = find_type(&device->memory, type_bits, local, 0, device->info.device_memory_size);
-    if (type == NO_TYPE)
-        type = find_type(&device->memory, type_bits, local, 0, 0);
-    return type == NO_TYPE ? find_type(&device->memory, type_bits, 0, 0, 0) : type;
+    const VkMemoryPropertyFlags unwanted = wish->unwanted | ~(VkMemoryPropertyFlags)PLAIN_PROPERTIES;
+    for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
+        const VkMemoryType *type = &memory->memoryTypes[i];
+        if ((type_bits >> i & 1u) && (type->propertyFlags & wish->wanted) == wish->wanted &&
+            !(type->propertyFlags & unwanted) && memory->memoryHeaps[type->heapIndex].size >= wish->min_heap)
+            return i;
+    }
+    return NO_TYPE;
 }
 
-/* Memory for a created buffer, mapped if it has all of map_if, which is not 0. On failure the caller destroys the
- * buffer. */
-static smoe_result bind_memory(smoe_device *device, const char *name, uint32_t type, VkDeviceSize size,
-                               VkMemoryPropertyFlags map_if, smoe_helper_buffer *buffer)
+/* The best of the types, NO_TYPE where none will do. */
+static uint32_t best_type(const smoe_device *device, uint32_t type_bits, smoe_helper_access access)
+{
+    const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, direct = direct_properties(access);
+    const VkDeviceSize largest = device->info.device_memory_size;
+    /* Device memory, and if possible such as the host can use directly: where all of it is visible (a CPU, an
+     * integrated GPU, a resizable BAR), not the small window of other discrete GPUs. */
+    const type_wish device_wishes[] = {{local | direct, 0, largest}, {local, 0, largest}, {local, 0, 0}, {0, 0, 0}};
+    /* Cached for the sake of downloads, and not the device's own memory, of which the host may see a small window
+     * only. The specification promises a type for the last one. */
+    const type_wish staging_wishes[] = {
+        {direct | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, local, 0}, {direct, local, 0}, {direct, 0, 0}};
+    const bool staging = access == SMOE_HELPER_ACCESS_STAGING;
+    const type_wish *wishes = staging ? staging_wishes : device_wishes;
+    const size_t count =
+        staging ? sizeof staging_wishes / sizeof *staging_wishes : sizeof device_wishes / sizeof *device_wishes;
+    uint32_t type = NO_TYPE;
+
+    for (size_t i = 0; type == NO_TYPE && i < count; i++)
+        type = find_type(&device->memory, type_bits, &wishes[i]);
+    return type;
+}
+
+static smoe_result allocate(smoe_device *device, const char *name, const VkMemoryRequirements *needs,
+                            smoe_helper_access access, uint32_t *type, VkDeviceMemory *out)
 {
     const smoe_host *host = &device->instance.host;
-    const VkMemoryAllocateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .allocationSize = size,
-        .memoryTypeIndex = type,
-    };
-    VkDeviceMemory memory = VK_NULL_HANDLE;
-    void *mapped = NULL;
+    VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs->size};
     char call[96];
 
-    snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, (unsigned long long)size);
-    smoe_result result =
-        smoe_vulkan_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, &memory), call);
-    if (result != SMOE_SUCCESS)
-        return result;
-    buffer->memory = memory;
-    result = smoe_vulkan_check(host, device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0),
-                               "vkBindBufferMemory");
-    const VkMemoryPropertyFlags properties = device->memory.memoryTypes[type].propertyFlags;
-    if (result != SMOE_SUCCESS || !map_if || (properties & map_if) != map_if)
-        return result;
-    result = smoe_vulkan_check(host, device->table.vkMapMemory(device->handle, memory, 0, VK_WHOLE_SIZE, 0, &mapped),
-                               "vkMapMemory");
+    info.memoryTypeIndex = *type = best_type(device, needs->memoryTypeBits, access);
+    if (*type == NO_TYPE)
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it", name);
+    snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, (unsigned long long)needs->size);
+    return smoe_vulkan_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, out), call);
+}
+
+/* Where the host can use the memory directly, it may do so for as long as the buffer lives. */
+static smoe_result map_memory(smoe_device *device, VkMemoryPropertyFlags properties, smoe_helper_access access,
+                              smoe_helper_buffer *buffer)
+{
+    const VkMemoryPropertyFlags direct = direct_properties(access);
+    void *mapped = NULL;
+
+    if (!direct || (properties & direct) != direct)
+        return SMOE_SUCCESS;
+    const smoe_result result = smoe_vulkan_check(
+        &device->instance.host, device->table.vkMapMemory(device->handle, buffer->memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+        "vkMapMemory");
     if (result == SMOE_SUCCESS) {
         buffer->mapped = mapped;
         buffer->coherent = (properties & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) != 0;
     }
     return result;
+}
+
+/* Memory for a created buffer. On failure the caller destroys the buffer. */
+static smoe_result bind_memory(smoe_device *device, const char *name, const VkMemoryRequirements *needs,
+                               smoe_helper_access access, smoe_helper_buffer *buffer)
+{
+    VkDeviceMemory memory = VK_NULL_HANDLE;
+    uint32_t type;
+
+    smoe_result result = allocate(device, name, needs, access, &type, &memory);
+    if (result != SMOE_SUCCESS)
+        return result;
+    buffer->memory = memory;
+    result = smoe_vulkan_check(&device->instance.host,
+                               device->table.vkBindBufferMemory(device->handle, buffer->handle, memory, 0),
+                               "vkBindBufferMemory");
+    return result == SMOE_SUCCESS ? map_memory(device, device->memory.memoryTypes[type].propertyFlags, access, buffer)
+                                  : result;
 }
 
 static smoe_result create_handle(smoe_device *device, const char *name, VkDeviceSize size, VkBufferUsageFlags usage,
@@ -124,27 +152,20 @@ static smoe_result create_handle(smoe_device *device, const char *name, VkDevice
 smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size,
                                       VkBufferUsageFlags usage, smoe_helper_access access, smoe_helper_buffer *out)
 {
+    static const VkBufferUsageFlags copies[] = {
+        [SMOE_HELPER_ACCESS_NONE] = 0,
+        [SMOE_HELPER_ACCESS_WRITE] = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        [SMOE_HELPER_ACCESS_READ] = VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
+        [SMOE_HELPER_ACCESS_STAGING] = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+    };
     VkMemoryRequirements requirements;
 
     memset(out, 0, sizeof *out);
-    if (access != SMOE_HELPER_ACCESS_NONE)
-        usage |=
-            access == SMOE_HELPER_ACCESS_READ ? VK_BUFFER_USAGE_TRANSFER_SRC_BIT : VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-    smoe_result result = create_handle(device, name, size, usage, out, &requirements);
+    smoe_result result = create_handle(device, name, size, usage | copies[access], out, &requirements);
+    if (result == SMOE_SUCCESS)
+        result = bind_memory(device, name, &requirements, access, out);
     if (result != SMOE_SUCCESS)
-        goto fail;
-    const uint32_t type = choose_type(device, requirements.memoryTypeBits, access);
-    if (type == NO_TYPE)
-        result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it",
-                           name);
-    else
-        result = bind_memory(device, name, type, requirements.size, direct_properties(access), out);
-    if (result != SMOE_SUCCESS)
-        goto fail;
-    return SMOE_SUCCESS;
-
-fail:
-    smoe_helper_buffer_destroy(device, out);
+        smoe_helper_buffer_destroy(device, out);
     return result;
 }
 
@@ -157,66 +178,6 @@ void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer)
     memset(buffer, 0, sizeof *buffer);
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------------ */
-
-/* Cached for the sake of downloads, and not the device's own memory, of which the host may see a small window only. */
-static uint32_t choose_staging_type(const smoe_device *device, uint32_t type_bits)
-{
-    const VkMemoryPropertyFlags visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    uint32_t type = find_type(&device->memory, type_bits, visible | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, local, 0);
-
-    if (type == NO_TYPE)
-        type = find_type(&device->memory, type_bits, visible, local, 0);
-    /* the specification promises one */
-    return type == NO_TYPE ? find_type(&device->memory, type_bits, visible, 0, 0) : type;
-}
-
-static smoe_result ensure_staging(smoe_device *device)
-{
-    const VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-    smoe_helper_buffer staging = {0};
-    VkMemoryRequirements requirements;
-
-    if (device->staging.handle)
-        return SMOE_SUCCESS;
-    smoe_result result = create_handle(device, "staging buffer", STAGING_SIZE, usage, &staging, &requirements);
-    if (result == SMOE_SUCCESS) {
-        const uint32_t type = choose_staging_type(device, requirements.memoryTypeBits);
-        if (type == NO_TYPE)
-            result = smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED,
-                               "the device has no memory that the host can reach");
-        else
-            result = bind_memory(device, "staging buffer", type, requirements.size, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
-                                 &staging);
-    }
-    if (result != SMOE_SUCCESS)
-        smoe_helper_buffer_destroy(device, &staging);
-    device->staging = staging;
-    return result;
-}
-
-/* Copies between two buffers, and makes the result available to what may follow: shaders and the host. */
-static smoe_result copy(smoe_device *device, VkBuffer from, VkDeviceSize from_offset, VkBuffer to,
-                        VkDeviceSize to_offset, VkDeviceSize size)
-{
-    const VkBufferCopy region = {from_offset, to_offset, size};
-    const VkMemoryBarrier barrier = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-        .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-        .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_HOST_READ_BIT,
-    };
-    smoe_result result = smoe_helper_begin(device);
-    if (result != SMOE_SUCCESS)
-        return result;
-    device->table.vkCmdCopyBuffer(device->command_buffer, from, to, 1, &region);
-    device->table.vkCmdPipelineBarrier(device->command_buffer, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                                       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
-                                       &barrier, 0, NULL, 0, NULL);
-    result = smoe_helper_end(device);
-    return result == SMOE_SUCCESS ? smoe_helper_submit(device) : result;
-}
-
 static VkMappedMemoryRange whole_range(const smoe_helper_buffer *buffer)
 {
     return (VkMappedMemoryRange){
@@ -226,56 +187,20 @@ static VkMappedMemoryRange whole_range(const smoe_helper_buffer *buffer)
     };
 }
 
-smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
-                               smoe_type from_type, size_t count)
+smoe_result smoe_helper_buffer_flush(smoe_device *device, const smoe_helper_buffer *buffer)
 {
-    const size_t to_size = (size_t)smoe_type_size(buffer_type, 1);
-    const size_t from_size = (size_t)smoe_type_size(from_type, 1);
-    const size_t chunk = (size_t)STAGING_SIZE / to_size;
-
-    if (buffer->mapped) {
-        const VkMappedMemoryRange range = whole_range(buffer);
-        const smoe_result converted = smoe_type_convert(buffer->mapped, buffer_type, from, from_type, count);
-        if (converted != SMOE_SUCCESS || buffer->coherent)
-            return converted;
-        return smoe_vulkan_check(&device->instance.host,
-                                 device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
-                                 "vkFlushMappedMemoryRanges");
-    }
-    smoe_result result = ensure_staging(device);
-    for (size_t at = 0; result == SMOE_SUCCESS && at < count; at += chunk) {
-        const size_t now = count - at < chunk ? count - at : chunk;
-        result = smoe_type_convert(device->staging.mapped, buffer_type, (const unsigned char *)from + at * from_size,
-                                   from_type, now);
-        if (result == SMOE_SUCCESS)
-            result = copy(device, device->staging.handle, 0, buffer->handle, (VkDeviceSize)at * to_size,
-                          (VkDeviceSize)now * to_size);
-    }
-    return result;
+    const VkMappedMemoryRange range = whole_range(buffer);
+    return buffer->coherent ? SMOE_SUCCESS
+                            : smoe_vulkan_check(&device->instance.host,
+                                                device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
+                                                "vkFlushMappedMemoryRanges");
 }
 
-smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to,
-                                 size_t size)
+smoe_result smoe_helper_buffer_invalidate(smoe_device *device, const smoe_helper_buffer *buffer)
 {
-    const size_t chunk = (size_t)STAGING_SIZE;
-    smoe_result result = SMOE_SUCCESS;
-
-    if (buffer->mapped) {
-        const VkMappedMemoryRange range = whole_range(buffer);
-        if (!buffer->coherent)
-            result = smoe_vulkan_check(&device->instance.host,
-                                       device->table.vkInvalidateMappedMemoryRanges(device->handle, 1, &range),
-                                       "vkInvalidateMappedMemoryRanges");
-        if (result == SMOE_SUCCESS)
-            memcpy(to, buffer->mapped + offset, size);
-        return result;
-    }
-    result = ensure_staging(device);
-    for (size_t at = 0; result == SMOE_SUCCESS && at < size; at += chunk) {
-        const size_t now = size - at < chunk ? size - at : chunk;
-        result = copy(device, buffer->handle, offset + at, device->staging.handle, 0, now);
-        if (result == SMOE_SUCCESS)
-            memcpy((unsigned char *)to + at, device->staging.mapped, now);
-    }
-    return result;
+    const VkMappedMemoryRange range = whole_range(buffer);
+    return buffer->coherent ? SMOE_SUCCESS
+                            : smoe_vulkan_check(&device->instance.host,
+                                                device->table.vkInvalidateMappedMemoryRanges(device->handle, 1, &range),
+                                                "vkInvalidateMappedMemoryRanges");
 }

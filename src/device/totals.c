@@ -14,13 +14,13 @@ static smoe_result clear(smoe_device_layer *layer)
     const VkPipelineStageFlags readers =
         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT;
 
-    smoe_result result = smoe_helper_begin(device);
+    smoe_result result = smoe_helper_begin(device, &device->commands);
     if (result != SMOE_SUCCESS)
         return result;
-    device->table.vkCmdFillBuffer(device->command_buffer, layer->totals.handle, 0, VK_WHOLE_SIZE, 0);
-    device->table.vkCmdPipelineBarrier(device->command_buffer, VK_PIPELINE_STAGE_TRANSFER_BIT, readers, 0, 1, &barrier,
+    device->table.vkCmdFillBuffer(device->commands.buffer, layer->totals.handle, 0, VK_WHOLE_SIZE, 0);
+    device->table.vkCmdPipelineBarrier(device->commands.buffer, VK_PIPELINE_STAGE_TRANSFER_BIT, readers, 0, 1, &barrier,
                                        0, NULL, 0, NULL);
-    result = smoe_helper_end(device);
+    result = smoe_helper_end(device, &device->commands);
     return result == SMOE_SUCCESS ? smoe_helper_submit(device) : result;
 }
 

@@ -5,7 +5,7 @@
 #include "common/cmocka_all.h"
 #include "common/system.h"
 
-smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory)
+smoe_device *layer_fixture_open_as_set(layer_fixture *fixture)
 {
     const smoe_device_desc desc = {
         .selector = getenv("SMOE_TEST_DEVICE"),
@@ -15,9 +15,14 @@ smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory)
     };
     smoe_device *device = NULL;
 
-    assert_true(faults_reset(memory));
     assert_int_equal(smoe_device_create(&desc, &device), SMOE_SUCCESS);
     return device;
+}
+
+smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory)
+{
+    assert_true(faults_reset(memory));
+    return layer_fixture_open_as_set(fixture);
 }
 
 void layer_fixture_close(layer_fixture *fixture, smoe_device *device)
@@ -29,6 +34,17 @@ void layer_fixture_close(layer_fixture *fixture, smoe_device *device)
     faults_print_alive(0);
     assert_int_equal(faults_alive_count(), 0);
     assert_false(faults_seen_misuse());
+}
+
+void layer_fixture_needs_memory(const layer_fixture *fixture)
+{
+    smoe_device_handles handles;
+
+    assert_int_equal(smoe_device_get_handles(fixture->device, &handles), SMOE_SUCCESS);
+    if (faults_can_change_memory(handles.physical_device))
+        return;
+    print_message("this device's memory cannot be made to look otherwise\n");
+    skip();
 }
 
 void check_failure(layer_fixture *fixture, smoe_result result, smoe_result wanted, const char *text)

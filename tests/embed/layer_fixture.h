@@ -20,10 +20,14 @@ bool layer_fixture_init(layer_fixture *fixture);
 int layer_fixture_setup(void **state);
 int layer_fixture_teardown(void **state);
 
-/* A device of its own, whose Vulkan is the one of faults.h. Closing it checks that nobody complained and nothing is
- * left. */
+/* A device of its own, whose Vulkan is the one of faults.h: as it is set, or started over with such memory. Closing it
+ * checks that nobody complained and nothing is left. */
+smoe_device *layer_fixture_open_as_set(layer_fixture *fixture);
 smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory);
 void layer_fixture_close(layer_fixture *fixture, smoe_device *device);
+
+/* Skips the test where the device's memory cannot be made to look otherwise. */
+void layer_fixture_needs_memory(const layer_fixture *fixture);
 
 /* Fails the test unless the result is the wanted one and a problem that contains the text was logged. Clears the
  * log. */

@@ -22,8 +22,7 @@ typedef struct shared {
     smoe_device *device; /* for the operations that need one */
     smoe_device_layer *layer;
     float eps; /* what calibration gave, -1 for nothing yet */
-    /* objects that a device may keep from an operation, for the next one: its staging buffer and memory */
-    uint32_t lasting;
+    uint32_t lasting; /* objects that a device may keep from an operation: its staging buffer and what belongs to it */
 } shared;
 
 /* One operation of the library: makes what it makes, and takes it back. *out_null: whether a failing creation left
@@ -419,7 +418,7 @@ static void fail_layers(shared *all, faults_memory memory)
         print_message("this device's memory cannot be made to look otherwise\n");
         skip();
     }
-    all->lasting = memory == FAULTS_MEMORY_DISCRETE ? 2 : 0;
+    all->lasting = memory == FAULTS_MEMORY_DISCRETE ? 6 : 0;
     fail_every_call(all, "smoe_device_layer_create", create_device_layer, NULL);
     fail_every_allocation(all, "smoe_device_layer_create", create_device_layer, NULL);
     fail_every_call(all, "smoe_device_layer_forward", run_device_layer, make_new_layer);
