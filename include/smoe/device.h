@@ -66,6 +66,8 @@ SMOE_API uint32_t smoe_device_validation_count(const smoe_device *device);
 typedef struct smoe_device_layer smoe_device_layer;
 
 /* A plan, a layer and a binding with all their memory. The weights are copied to the device during the call and not needed afterwards.
+ * Memory that is full is not the end: a buffer without room in the device's own memory goes to the next memory type that Vulkan offers for
+ * it, a warning in the log names the buffer and where it is, and forwards are slower. OUT_OF_DEVICE_MEMORY comes where no type has room.
  * Matrices whose type is not the plan's are converted, round to nearest even, NaN to NaN. Errors: those of smoe_plan_create and
  * smoe_layer_create; INVALID_ARGUMENT for a missing or superfluous array. */
 SMOE_API smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,

@@ -201,8 +201,8 @@ typedef enum smoe_helper_access {
     SMOE_HELPER_ACCESS_STAGING /* memory of the host, that it writes and reads */
 } smoe_helper_access;
 
-/* `name` is for the log. On failure the buffer is all zero. No copy from or to a buffer may run when it is
- * destroyed. */
+/* `name` is for the log. A memory type without room is passed over for the next best, with a warning in the log. On
+ * failure the buffer is all zero. No copy from or to a buffer may run when it is destroyed. */
 smoe_result smoe_helper_buffer_create(smoe_device *device, const char *name, VkDeviceSize size,
                                       VkBufferUsageFlags usage, smoe_helper_access access, smoe_helper_buffer *out);
 void smoe_helper_buffer_destroy(smoe_device *device, smoe_helper_buffer *buffer);

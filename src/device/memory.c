@@ -71,18 +71,55 @@ static uint32_t best_type(const smoe_device *device, uint32_t type_bits, smoe_he
     return type;
 }
 
+/* Nobody may ask a heap for more than its size. */
+static VkResult try_type(smoe_device *device, uint32_t type, VkDeviceSize size, VkDeviceMemory *out)
+{
+    const VkMemoryAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .allocationSize = size,
+        .memoryTypeIndex = type,
+    };
+    if (size > device->memory.memoryHeaps[device->memory.memoryTypes[type].heapIndex].size)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return device->table.vkAllocateMemory(device->handle, &info, NULL, out);
+}
+
+/* The log's line about an allocation: an error, or a warning about memory that is not of the best type. */
+static smoe_result report(const smoe_device *device, const char *name, VkDeviceSize size, VkResult status,
+                          uint32_t best, uint32_t taken)
+{
+    const smoe_host *host = &device->instance.host;
+    const unsigned long long bytes = size;
+    const VkMemoryType *type = &device->memory.memoryTypes[taken];
+    char call[96];
+
+    if (status == VK_SUCCESS && taken != best)
+        smoe_warn(host, "%s: no room for %llu bytes in memory of type %u; they are in type %u%s", name, bytes, best,
+                  taken, type->propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT ? "" : ", not the device's own");
+    snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, bytes);
+    return smoe_vulkan_check(host, status, call);
+}
+
+/* The types from the best on, each once, until one has room: a full heap is not the end. */
 static smoe_result allocate(smoe_device *device, const char *name, const VkMemoryRequirements *needs,
                             smoe_helper_access access, uint32_t *type, VkDeviceMemory *out)
 {
-    const smoe_host *host = &device->instance.host;
-    VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = needs->size};
-    char call[96];
+    const uint32_t best = *type = best_type(device, needs->memoryTypeBits, access);
+    uint32_t left = needs->memoryTypeBits, next;
 
-    info.memoryTypeIndex = *type = best_type(device, needs->memoryTypeBits, access);
-    if (*type == NO_TYPE)
-        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it", name);
-    snprintf(call, sizeof call, "%s: vkAllocateMemory of %llu bytes", name, (unsigned long long)needs->size);
-    return smoe_vulkan_check(host, device->table.vkAllocateMemory(device->handle, &info, NULL, out), call);
+    if (best == NO_TYPE)
+        return smoe_fail(&device->instance.host, SMOE_ERROR_UNSUPPORTED, "%s: no memory type of the device suits it",
+                         name);
+    VkResult status = try_type(device, best, needs->size, out);
+    while (status == VK_ERROR_OUT_OF_DEVICE_MEMORY) {
+        left &= ~(1u << *type);
+        next = best_type(device, left, access);
+        if (next == NO_TYPE)
+            break;
+        *type = next;
+        status = try_type(device, next, needs->size, out);
+    }
+    return report(device, name, needs->size, status, best, *type);
 }
 
 /* Where the host can use the memory directly, it may do so for as long as the buffer lives. */

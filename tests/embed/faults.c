@@ -66,14 +66,6 @@ bool faults_dies(const char *kind, const void *handle)
     }
 #define CALLS(X)                                                                                                       \
     X(EnumerateInstanceVersion, (uint32_t * version), (version))                                                       \
-    X(EnumerateInstanceLayerProperties, (uint32_t * count, VkLayerProperties * out), (count, out))                     \
-    X(EnumerateInstanceExtensionProperties, (const char *layer, uint32_t *count, VkExtensionProperties *out),          \
-      (layer, count, out))                                                                                             \
-    X(EnumeratePhysicalDevices, (VkInstance instance, uint32_t * count, VkPhysicalDevice * out),                       \
-      (instance, count, out))                                                                                          \
-    X(EnumerateDeviceExtensionProperties,                                                                              \
-      (VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *out),                       \
-      (device, layer, count, out))                                                                                     \
     X(BindBufferMemory, (VkDevice device, VkBuffer buffer, VkDeviceMemory memory, VkDeviceSize offset),                \
       (device, buffer, memory, offset))                                                                                \
     X(AllocateCommandBuffers, (VkDevice device, const VkCommandBufferAllocateInfo *info, VkCommandBuffer *out),        \
@@ -83,28 +75,83 @@ bool faults_dies(const char *kind, const void *handle)
     X(ResetCommandPool, (VkDevice device, VkCommandPool pool, VkCommandPoolResetFlags flags), (device, pool, flags))   \
     X(BeginCommandBuffer, (VkCommandBuffer commands, const VkCommandBufferBeginInfo *info), (commands, info))          \
     X(EndCommandBuffer, (VkCommandBuffer commands), (commands))                                                        \
-    X(QueueSubmit, (VkQueue queue, uint32_t count, const VkSubmitInfo *infos, VkFence fence),                          \
-      (queue, count, infos, fence))                                                                                    \
+    X(ResetFences, (VkDevice device, uint32_t count, const VkFence *fences), (device, count, fences))                  \
+    X(GetPipelineCacheData, (VkDevice device, VkPipelineCache cache, size_t * size, void *data),                       \
+      (device, cache, size, data))
+CALLS(CALL)
+
+/* Lists. VK_INCOMPLETE is no failure there: the list has grown since its length was asked for. */
+#define LIST(name, parameters, arguments)                                                                              \
+    static VKAPI_ATTR VkResult VKAPI_CALL call_##name parameters                                                       \
+    {                                                                                                                  \
+        if (faults_fails("vk" #name)) {                                                                                \
+            if (faults.result != VK_INCOMPLETE)                                                                        \
+                return faults.result;                                                                                  \
+            *count -= out && *count > 0;                                                                               \
+        }                                                                                                              \
+        return REAL(vk##name) arguments;                                                                               \
+    }
+#define LISTS(X)                                                                                                       \
+    X(EnumerateInstanceLayerProperties, (uint32_t * count, VkLayerProperties * out), (count, out))                     \
+    X(EnumerateInstanceExtensionProperties, (const char *layer, uint32_t *count, VkExtensionProperties *out),          \
+      (layer, count, out))                                                                                             \
+    X(EnumeratePhysicalDevices, (VkInstance instance, uint32_t * count, VkPhysicalDevice * out),                       \
+      (instance, count, out))                                                                                          \
+    X(EnumerateDeviceExtensionProperties,                                                                              \
+      (VkPhysicalDevice device, const char *layer, uint32_t *count, VkExtensionProperties *out),                       \
+      (device, layer, count, out))
+LISTS(LIST)
+
+/* Calls that tell of a lost device. */
+#define WAIT(name, parameters, arguments)                                                                              \
+    static VKAPI_ATTR VkResult VKAPI_CALL call_##name parameters                                                       \
+    {                                                                                                                  \
+        if (faults_fails("vk" #name))                                                                                  \
+            return faults.result;                                                                                      \
+        return faults.lost ? VK_ERROR_DEVICE_LOST : REAL(vk##name) arguments;                                          \
+    }
+#define WAITS(X)                                                                                                       \
     X(QueueWaitIdle, (VkQueue queue), (queue))                                                                         \
     X(DeviceWaitIdle, (VkDevice device), (device))                                                                     \
     X(WaitForFences, (VkDevice device, uint32_t count, const VkFence *fences, VkBool32 all, uint64_t timeout),         \
       (device, count, fences, all, timeout))                                                                           \
-    X(ResetFences, (VkDevice device, uint32_t count, const VkFence *fences), (device, count, fences))                  \
-    X(GetPipelineCacheData, (VkDevice device, VkPipelineCache cache, size_t * size, void *data),                       \
-      (device, cache, size, data))                                                                                     \
     X(GetQueryPoolResults,                                                                                             \
       (VkDevice device, VkQueryPool pool, uint32_t first, uint32_t count, size_t size, void *data,                     \
        VkDeviceSize stride, VkQueryResultFlags flags),                                                                 \
       (device, pool, first, count, size, data, stride, flags))
-CALLS(CALL)
+WAITS(WAIT)
+
+/* A device that is lost runs nothing more, and what it has not finished never ends. */
+static VKAPI_ATTR VkResult VKAPI_CALL queue_submit(VkQueue queue, uint32_t count, const VkSubmitInfo *infos,
+                                                   VkFence fence)
+{
+    if (faults_fails("vkQueueSubmit"))
+        return faults.result;
+    if (faults.submissions++ == faults.lose_at) {
+        REAL(vkQueueWaitIdle)(queue); /* the real device knows of no loss, and may use no object that is destroyed */
+        faults.lost = true;
+    }
+    return faults.lost ? VK_ERROR_DEVICE_LOST : REAL(vkQueueSubmit)(queue, count, infos, fence);
+}
+
+static VKAPI_ATTR void VKAPI_CALL get_queue_families(VkPhysicalDevice physical_device, uint32_t *count,
+                                                     VkQueueFamilyProperties *out)
+{
+    REAL(vkGetPhysicalDeviceQueueFamilyProperties)(physical_device, count, out);
+    for (uint32_t i = 0; out && faults.no_timestamps && i < *count; i++)
+        out[i].timestampValidBits = 0;
+}
 
 /* An extension's: the loader's library has no entry of this name. */
 static VKAPI_ATTR VkResult VKAPI_CALL get_cooperative_matrix_properties(VkPhysicalDevice device, uint32_t *count,
                                                                         VkCooperativeMatrixPropertiesKHR *out)
 {
-    return faults_fails("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR")
-               ? faults.result
-               : faults.real_get_matrices(device, count, out);
+    if (faults_fails("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR")) {
+        if (faults.result != VK_INCOMPLETE)
+            return faults.result;
+        *count -= out && *count > 0;
+    }
+    return faults.real_get_matrices(device, count, out);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL unknown_call(void)
@@ -118,9 +165,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL unknown_call(void)
 static bool is_passed_on(const char *name)
 {
     static const char *const names[] = {
-        "vkGetPhysicalDeviceProperties",   "vkGetPhysicalDeviceFeatures", "vkGetPhysicalDeviceFeatures2",
-        "vkGetPhysicalDeviceQueueFamilyProperties", "vkGetDeviceQueue", "vkUpdateDescriptorSets", "vkUnmapMemory",
-        "vkFreeCommandBuffers",
+        "vkGetPhysicalDeviceProperties", "vkGetPhysicalDeviceFeatures", "vkGetPhysicalDeviceFeatures2",
+        "vkGetDeviceQueue", "vkUpdateDescriptorSets", "vkUnmapMemory", "vkFreeCommandBuffers",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))
@@ -143,7 +189,9 @@ PFN_vkVoidFunction faults_lookup(const faults_function *functions, size_t count,
 static PFN_vkVoidFunction wrapped(const char *name)
 {
     static const faults_function functions[] = {
-        CALLS(WRAPPED_CALL) /* clang-format off */
+        CALLS(WRAPPED_CALL) LISTS(WRAPPED_CALL) WAITS(WRAPPED_CALL) /* clang-format off */
+        {"vkQueueSubmit", (PFN_vkVoidFunction)queue_submit},
+        {"vkGetPhysicalDeviceQueueFamilyProperties", (PFN_vkVoidFunction)get_queue_families},
         {"vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", (PFN_vkVoidFunction)get_cooperative_matrix_properties},
         {"vkGetDeviceProcAddr", (PFN_vkVoidFunction)get_device_proc_addr},
         {"vkGetInstanceProcAddr", (PFN_vkVoidFunction)faults_get_instance_proc_addr}, /* clang-format on */
@@ -189,6 +237,7 @@ bool faults_reset(faults_memory memory)
     memset(&faults, 0, sizeof faults);
     faults.memory = memory;
     faults.fail_at = UINT32_MAX;
+    faults.lose_at = UINT32_MAX;
     faults.real_get_instance_proc_addr = REAL(vkGetInstanceProcAddr);
     return faults.real_get_instance_proc_addr != NULL;
 }
@@ -219,6 +268,28 @@ const char *faults_failed_call(void)
 uint32_t faults_call_count(void)
 {
     return faults.calls;
+}
+
+void faults_lose_device(uint32_t index)
+{
+    faults.submissions = 0;
+    faults.lose_at = index;
+    faults.lost = false;
+}
+
+void faults_hide_timestamps(void)
+{
+    faults.no_timestamps = true;
+}
+
+void faults_refuse_types(uint32_t types)
+{
+    faults.refused_types = types;
+}
+
+uint32_t faults_type_count(void)
+{
+    return faults.type_count;
 }
 
 void faults_limit_allocation(VkDeviceSize size)

@@ -12,10 +12,12 @@
  * cached. */
 typedef enum faults_memory {
     FAULTS_MEMORY_AS_IS,
-    FAULTS_MEMORY_DISCRETE,    /* local memory that the host cannot reach, and visible memory elsewhere */
+    /* local memory that the host cannot reach, visible memory elsewhere, uncached and cached, and a type of AMD's that
+     * nobody may use */
+    FAULTS_MEMORY_DISCRETE,
     /* local and visible, yet writes need a flush and reads an invalidate: without, they are lost */
     FAULTS_MEMORY_INCOHERENT,
-    /* as DISCRETE, and a visible type of local memory in a heap of a few KiB, as older GPUs have */
+    /* local and visible memory, and a visible type of local memory in a heap of a few KiB, as older GPUs have */
     FAULTS_MEMORY_SMALL_WINDOW
 } faults_memory;
 
@@ -26,12 +28,22 @@ bool faults_reset(faults_memory memory);
  * functions may be used through it; only those made through it are accounted for. */
 PFN_vkVoidFunction VKAPI_CALL faults_get_instance_proc_addr(VkInstance instance, const char *name);
 
-/* The index-th call from now on (0 = the next) that can fail does, with this result. */
+/* The index-th call from now on (0 = the next) that can fail does, with this result. VK_INCOMPLETE from a call that
+ * lists something: there is more than when it was asked how much. */
 void faults_fail_call(uint32_t index, VkResult result);
 void faults_fail_nothing(void);
 bool faults_has_failed(void);
 const char *faults_failed_call(void); /* "" if none */
 uint32_t faults_call_count(void);     /* since the last faults_fail_*: of calls that can fail */
+
+/* The device is lost at the index-th submission from now on, and stays lost; UINT32_MAX: never. */
+void faults_lose_device(uint32_t index);
+
+void faults_hide_timestamps(void); /* of every queue; for devices that are made from then on */
+
+/* Memory types, by bits of their indices, whose allocations all give VK_ERROR_OUT_OF_DEVICE_MEMORY. */
+void faults_refuse_types(uint32_t types);
+uint32_t faults_type_count(void); /* as last reported */
 
 void faults_limit_allocation(VkDeviceSize size); /* maxMemoryAllocationSize as the device reports it; 0 = as it is */
 

@@ -24,7 +24,10 @@ typedef struct faults_state {
     PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR real_get_matrices;
     faults_memory memory;
     VkDeviceSize allocation_limit;
+    uint32_t type_count, refused_types; /* memory types as reported; bits of those that are full */
     uint32_t calls, fail_at;
+    uint32_t submissions, lose_at;
+    bool lost, no_timestamps;
     VkResult result;
     const char *failed_call;
     faults_object objects[FAULTS_MAX_OBJECTS];

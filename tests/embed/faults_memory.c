@@ -1,6 +1,7 @@
 /* The memory of the failing Vulkan: what it looks like, and mappings that need a flush. */
 #include "faults_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,34 +10,43 @@
 #define COHERENT VK_MEMORY_PROPERTY_HOST_COHERENT_BIT
 #define CACHED VK_MEMORY_PROPERTY_HOST_CACHED_BIT
 
+#define AMDS (LOCAL | VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD | VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD)
+
 #define SMALL_HEAP 4096u
 
 /* All types that a device pretends to have are its real type 0. */
+static const struct {
+    uint32_t count;
+    VkMemoryType types[4];
+} looks[] = {
+    [FAULTS_MEMORY_DISCRETE] = {4, {{LOCAL, 0}, {VISIBLE | COHERENT, 1}, {VISIBLE | COHERENT | CACHED, 1}, {AMDS, 0}}},
+    [FAULTS_MEMORY_INCOHERENT] = {2, {{LOCAL | VISIBLE | CACHED, 0}, {VISIBLE | COHERENT, 1}}},
+    [FAULTS_MEMORY_SMALL_WINDOW] = {3, {{LOCAL, 0}, {VISIBLE | COHERENT, 1}, {LOCAL | VISIBLE | COHERENT | CACHED, 2}}},
+};
+
 static VKAPI_ATTR void VKAPI_CALL get_memory_properties(VkPhysicalDevice physical_device,
                                                         VkPhysicalDeviceMemoryProperties *out)
 {
     REAL(vkGetPhysicalDeviceMemoryProperties)(physical_device, out);
-    if (faults.memory == FAULTS_MEMORY_AS_IS)
-        return;
-    const VkDeviceSize size = out->memoryHeaps[out->memoryTypes[0].heapIndex].size;
-    const bool incoherent = faults.memory == FAULTS_MEMORY_INCOHERENT;
-    *out = (VkPhysicalDeviceMemoryProperties){
-        .memoryTypeCount = faults.memory == FAULTS_MEMORY_SMALL_WINDOW ? 3 : 2,
-        .memoryTypes = {{incoherent ? LOCAL | VISIBLE | CACHED : LOCAL, 0},
-                        {VISIBLE | COHERENT, 1},
-                        {LOCAL | VISIBLE | COHERENT | CACHED, 2}},
-        .memoryHeapCount = faults.memory == FAULTS_MEMORY_SMALL_WINDOW ? 3 : 2,
-        .memoryHeaps = {{size, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT},
-                        {size, 0},
-                        {SMALL_HEAP, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}},
-    };
+    if (faults.memory != FAULTS_MEMORY_AS_IS) {
+        const VkDeviceSize size = out->memoryHeaps[out->memoryTypes[0].heapIndex].size;
+        *out = (VkPhysicalDeviceMemoryProperties){
+            .memoryTypeCount = looks[faults.memory].count,
+            .memoryHeapCount = 3,
+            .memoryHeaps = {{size, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT},
+                            {size, 0},
+                            {SMALL_HEAP, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT}},
+        };
+        memcpy(out->memoryTypes, looks[faults.memory].types, sizeof looks[faults.memory].types);
+    }
+    faults.type_count = out->memoryTypeCount;
 }
 
 static VKAPI_ATTR void VKAPI_CALL get_buffer_requirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *out)
 {
     REAL(vkGetBufferMemoryRequirements)(device, buffer, out);
     if (faults.memory != FAULTS_MEMORY_AS_IS)
-        out->memoryTypeBits = faults.memory == FAULTS_MEMORY_SMALL_WINDOW ? 7 : 3;
+        out->memoryTypeBits = (1u << looks[faults.memory].count) - 1;
 }
 
 static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice physical_device, VkPhysicalDeviceProperties2 *out)
@@ -47,6 +57,17 @@ static VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice physical_devi
             ((VkPhysicalDeviceMaintenance3Properties *)(void *)link)->maxMemoryAllocationSize = faults.allocation_limit;
 }
 
+/* What the specification forbids to ask for. */
+static void check_allocation(const VkMemoryAllocateInfo *info)
+{
+    const VkMemoryType *type = &looks[faults.memory].types[info->memoryTypeIndex];
+    if (type->propertyFlags != AMDS && (type->heapIndex != 2 || info->allocationSize <= SMALL_HEAP))
+        return;
+    fprintf(stderr, "    faults: %llu bytes of memory type %u, which may not be asked for\n",
+            (unsigned long long)info->allocationSize, info->memoryTypeIndex);
+    faults.misuse = true;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
                                                       const VkAllocationCallbacks *callbacks, VkDeviceMemory *out)
 {
@@ -55,10 +76,12 @@ static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkM
     *out = (VkDeviceMemory)FAULTS_POISON;
     if (faults_fails("vkAllocateMemory"))
         return faults.result;
-    if (faults.memory == FAULTS_MEMORY_SMALL_WINDOW && info->memoryTypeIndex == 2 && info->allocationSize > SMALL_HEAP)
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    if (faults.memory != FAULTS_MEMORY_AS_IS)
+    if (faults.memory != FAULTS_MEMORY_AS_IS) {
+        check_allocation(info);
         real.memoryTypeIndex = 0;
+    }
+    if (faults.refused_types >> info->memoryTypeIndex & 1)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     const VkResult result = REAL(vkAllocateMemory)(device, &real, callbacks, out);
     faults_born(result, "DeviceMemory", (void *)*out);
     faults_object *made = result == VK_SUCCESS ? faults_find("DeviceMemory", (void *)*out) : NULL;
@@ -129,7 +152,6 @@ bool faults_can_change_memory(VkPhysicalDevice physical_device)
     REAL(vkGetPhysicalDeviceMemoryProperties)(physical_device, &memory);
     return memory.memoryTypes[0].propertyFlags == (LOCAL | VISIBLE | COHERENT | CACHED);
 }
-
 
 PFN_vkVoidFunction faults_wrapped_memory(const char *name)
 {

@@ -1,5 +1,6 @@
-/* The memory of device.h's layers: memory that the host reaches and memory it does not, and allocations that are too
- * large. */
+/* The memory of device.h's layers: memory that the host reaches and memory it does not, heaps that are full, and
+ * allocations that are too large. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,83 @@ static void test_small_window(void **state)
     check_memory(*state, FAULTS_MEMORY_SMALL_WINDOW);
 }
 
+/* ---- full heaps -------------------------------------------------------------------------------------------------- */
+
+/* With some memory types full: a problem that runs all the same, or the error and nothing left. */
+static void check_full(layer_fixture *fixture, smoe_device *device, uint32_t full, bool survives)
+{
+    const smoe_plan_desc *plan = &fixture->problem.plan;
+    const uint32_t alive = faults_alive_count() - faults_alive_pipelines();
+    smoe_device_layer *layer = NULL;
+
+    faults_refuse_types(full);
+    if (survives) {
+        assert_true(problem_runs(&fixture->problem, device));
+        assert_int_equal(test_record_problem_count(&fixture->record) > 0, (full & 1) != 0);
+    } else {
+        assert_int_equal(smoe_device_layer_create(device, plan, &fixture->problem.weights, &layer),
+                         SMOE_ERROR_OUT_OF_DEVICE_MEMORY);
+        assert_null(layer);
+        assert_int_equal(faults_alive_count() - faults_alive_pipelines(), alive);
+        assert_true(test_record_has_problem(&fixture->record, ": vkAllocateMemory of "));
+    }
+    faults_refuse_types(0);
+    test_record_clear(&fixture->record);
+}
+
+/* Every set of full types. Where the first type is full the next best has the buffers; there is no way without one that
+ * the host can write. */
+static void test_full_heaps(void **state)
+{
+    static const struct {
+        faults_memory memory;
+        uint32_t plain;  /* types that smoe may use */
+        uint32_t needed; /* one of these must have room */
+    } rows[] = {
+        {FAULTS_MEMORY_DISCRETE, 7, 6},
+        {FAULTS_MEMORY_INCOHERENT, 3, 3},
+        {FAULTS_MEMORY_SMALL_WINDOW, 7, 2}, /* the window holds no staging buffer */
+    };
+    layer_fixture *fixture = *state;
+
+    layer_fixture_needs_memory(fixture);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        smoe_device *device = layer_fixture_open(fixture, rows[i].memory);
+        for (int survives = 0; survives < 2; survives++) /* the device keeps a staging buffer once it has one */
+            for (uint32_t full = 0; full <= rows[i].plain; full++)
+                if (((full & rows[i].needed) != rows[i].needed) == survives)
+                    check_full(fixture, device, full, survives);
+        layer_fixture_close(fixture, device);
+    }
+}
+
+/* What the log says of a buffer that is elsewhere. */
+static void test_full_heap_is_told(void **state)
+{
+    layer_fixture *fixture = *state;
+    char line[128];
+
+    layer_fixture_needs_memory(fixture);
+    smoe_device *device = layer_fixture_open(fixture, FAULTS_MEMORY_DISCRETE);
+    faults_refuse_types(1);
+    assert_true(problem_runs(&fixture->problem, device));
+    snprintf(line, sizeof line,
+             "w1: no room for %zu bytes in memory of type 0; they are in type 1, not the device's own",
+             (sizeof fixture->problem.w1 + 15) / 16 * 16);
+    assert_true(test_record_has_problem(&fixture->record, line));
+    test_record_clear(&fixture->record);
+    faults_refuse_types(3);
+    assert_true(problem_runs(&fixture->problem, device));
+    assert_true(test_record_has_problem(&fixture->record, "in memory of type 0; they are in type 2"));
+    test_record_clear(&fixture->record);
+    faults_refuse_types(UINT32_MAX);
+    assert_false(problem_runs(&fixture->problem, device));
+    assert_true(test_record_has_problem(&fixture->record, "router_weight: vkAllocateMemory of "));
+    assert_true(test_record_has_problem(&fixture->record, "VK_ERROR_OUT_OF_DEVICE_MEMORY"));
+    test_record_clear(&fixture->record);
+    layer_fixture_close(fixture, device);
+}
+
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 /* A device that allocates `most` bytes at once, in place of the fixture's. */
@@ -122,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_discrete_memory),
         cmocka_unit_test(test_incoherent_memory),
         cmocka_unit_test(test_small_window),
+        cmocka_unit_test(test_full_heaps),
+        cmocka_unit_test(test_full_heap_is_told),
         cmocka_unit_test(test_too_large_an_allocation),
     };
 
