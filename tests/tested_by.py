@@ -17,7 +17,7 @@ TESTED_BY = (
     TestedBy('src/device/instance.c', 'tests/embed/test_portability.c', 'instances that list this or that'),
     TestedBy('src/device/memory.c', 'tests/embed/test_device_memory.c', 'memory types, full heaps; test_failures has none left'),
     TestedBy('src/device/staging.c', 'tests/embed/test_device_memory.c', 'arrays there and back, in chunks; test_failures has none left'),
-    TestedBy('src/device/submit.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
+    TestedBy('src/device/submit.c', 'tests/embed/test_device_faults.c', 'lost at each submission; test_failures has each call fail once'),
     TestedBy('src/domain/combine.c', 'tests/check/test_stages.c', 'against tests/ref; its constants by tests/common/selection_rules.c'),
     TestedBy('src/domain/control.c', 'tests/unit/test_shape.c', 'by tests/common/shape_rules.c'),
     TestedBy('src/domain/kernel_table.c', 'tests/devices/test_kernels.c', 'what each row\'s SPIR-V asks of a device'),

@@ -61,7 +61,7 @@ VkResult smoe_pipeline_create(const smoe_pipeline_device *device, const smoe_pip
     VkShaderModule module;
     *call = "vkCreateShaderModule";
     VkResult result = create_module(device, desc, &module);
-    if (result < 0)
+    if (result != VK_SUCCESS)
         return result;
     *call = "vkCreateComputePipelines";
     result = create_pipeline(device, desc, module, out);

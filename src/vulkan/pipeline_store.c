@@ -153,8 +153,8 @@ static smoe_result make(smoe_pipeline_store *store, const smoe_pipeline_desc *de
     const char *call;
     char text[96];
     const VkResult result = smoe_pipeline_create(&store->device, desc, &entry->pipeline, &call);
-    settle(store, entry, result >= 0);
-    if (result >= 0)
+    settle(store, entry, result == VK_SUCCESS);
+    if (result == VK_SUCCESS)
         return SMOE_SUCCESS;
     smoe_host_free(store->host, entry);
     snprintf(text, sizeof text, "%s of %s", call, desc->name);

@@ -1,4 +1,4 @@
-/* Everything that can fail fails, one after another: each Vulkan call with each of three results, each host allocation.
+/* Everything that can fail fails, one after another: each Vulkan call with each of four results, each host allocation.
  * Every time the call of smoe gives the error that fits, leaves NULL, loses nothing, destroys nothing it did not make,
  * and works afterwards. */
 #include <stdio.h>
@@ -36,6 +36,7 @@ static const struct {
     {VK_ERROR_OUT_OF_HOST_MEMORY, SMOE_ERROR_OUT_OF_HOST_MEMORY},
     {VK_ERROR_OUT_OF_DEVICE_MEMORY, SMOE_ERROR_OUT_OF_DEVICE_MEMORY},
     {VK_ERROR_DEVICE_LOST, SMOE_ERROR_DEVICE_LOST},
+    {VK_INCOMPLETE, SMOE_ERROR_VULKAN},
 };
 
 /* ---- operations of device.h -------------------------------------------------------------------------------------- */
@@ -262,15 +263,27 @@ static void check_accounts(const shared *all, accounts before)
     assert_int_equal(alive.blocks, before.blocks);
 }
 
+static bool is_one_of(const char *call, const char *const *names, size_t count)
+{
+    while (count > 0 && strcmp(call, names[count - 1]) != 0)
+        count--;
+    return count > 0;
+}
+
 /* What an operation gives when the call fails. It succeeds all the same where cooperative matrices cannot be asked for,
- * and where an allocation has another memory type to go to. */
+ * where a list has grown meanwhile, and where an allocation has another memory type to go to. */
 static smoe_result result_of(const char *call, size_t kind)
 {
-    static const char matrices[] = "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR";
+    static const char *const lists[] = {"vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR",
+                                        "vkEnumeratePhysicalDevices", "vkEnumerateDeviceExtensionProperties",
+                                        "vkEnumerateInstanceLayerProperties", "vkEnumerateInstanceExtensionProperties"};
     const VkResult failure = failures[kind].vulkan;
     const bool goes_on =
-        (failure != VK_ERROR_OUT_OF_HOST_MEMORY && !strcmp(call, matrices)) ||
+        (failure == VK_INCOMPLETE && is_one_of(call, lists, sizeof lists / sizeof *lists)) ||
+        (failure != VK_ERROR_OUT_OF_HOST_MEMORY && is_one_of(call, lists, 1)) ||
         (failure == VK_ERROR_OUT_OF_DEVICE_MEMORY && !strcmp(call, "vkAllocateMemory") && faults_type_count() > 1);
+    if (failure == VK_INCOMPLETE && !strcmp(call, "vkGetPipelineCacheData"))
+        return SMOE_ERROR_INVALID_ARGUMENT; /* of the caller, who gave too small a size */
     return goes_on ? SMOE_SUCCESS : failures[kind].smoe;
 }
 
