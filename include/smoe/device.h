@@ -24,6 +24,7 @@ typedef struct smoe_device_desc {
     const smoe_device_info *act_as; /* as in smoe_context_desc */
     const void *pipeline_cache;   /* as in smoe_context_desc */
     size_t pipeline_cache_size;
+    uint64_t slice_work;          /* as in smoe_context_desc: each slice of a forward is a submission of its own */
     PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL = the system's Vulkan loader */
     const smoe_allocator *allocator;                  /* NULL = malloc and free */
     const smoe_log *log;                              /* NULL = none */

@@ -57,6 +57,7 @@ static smoe_result create_context(smoe_device *device, const smoe_device_desc *d
         .act_as = desc->act_as,
         .pipeline_cache = desc->pipeline_cache,
         .pipeline_cache_size = desc->pipeline_cache_size,
+        .slice_work = desc->slice_work,
         .allocator = &device->instance.host.allocator,
         .log = &device->instance.host.log,
     };

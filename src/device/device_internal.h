@@ -124,12 +124,14 @@ typedef struct smoe_helper_buffer {
     bool coherent; /* no flush, no invalidate */
 } smoe_helper_buffer;
 
-/* Commands that are recorded and submitted time and again. */
+/* Commands that are recorded and submitted time and again, in one submission or several. */
 typedef struct smoe_helper_commands {
     VkCommandPool pool;
-    VkCommandBuffer buffer;
-    VkFence fence;
-    bool running; /* submitted, and nobody has waited for their end */
+    VkCommandBuffer buffer;   /* the one that is recorded: the last of these */
+    VkCommandBuffer *buffers; /* of the pool, in the order of their submissions */
+    uint32_t count, capacity; /* recorded and to be submitted; there */
+    VkFence fence;            /* of the last submission */
+    bool running;             /* submitted, and nobody has waited for their end */
 } smoe_helper_commands;
 
 /* A part of the staging buffer, and the copy from or to it. */
@@ -176,11 +178,12 @@ struct smoe_device {
 smoe_result smoe_helper_commands_create(smoe_device *device, smoe_helper_commands *commands);
 void smoe_helper_commands_destroy(smoe_device *device, smoe_helper_commands *commands);
 
-/* Starts commands over that do not run. */
+/* Starts commands over that do not run. What comes after smoe_helper_next has a submission of its own. */
 smoe_result smoe_helper_begin(smoe_device *device, smoe_helper_commands *commands);
+smoe_result smoe_helper_next(smoe_device *device, smoe_helper_commands *commands);
 smoe_result smoe_helper_end(smoe_device *device, smoe_helper_commands *commands);
 
-/* Submits. */
+/* Submits. After a failure nothing runs. */
 smoe_result smoe_helper_start(smoe_device *device, smoe_helper_commands *commands);
 
 /* Waits until the commands are done, if they run at all. After a failure nothing is left running. */

@@ -7,6 +7,26 @@ static void record_query(smoe_device *device, VkPipelineStageFlagBits stage, uin
     device->table.vkCmdWriteTimestamp(device->commands.buffer, stage, device->query_pool, query);
 }
 
+/* Each slice in a submission of its own. */
+static smoe_result record_slices(smoe_device_layer *layer, const smoe_binding *binding,
+                                 const smoe_forward_params *params, bool route, const smoe_timestamps *timestamps)
+{
+    smoe_helper_commands *commands = &layer->device->commands;
+    const uint32_t slices = (route ? smoe_route_slice_count : smoe_forward_slice_count)(layer->layer, binding, params);
+    smoe_result result = SMOE_SUCCESS;
+
+    if (slices == 0) /* nothing to record, or an error to tell */
+        return (route ? smoe_route : smoe_forward)(commands->buffer, layer->layer, binding, params, timestamps);
+    for (uint32_t i = 0; result == SMOE_SUCCESS && i < slices; i++) {
+        if (i > 0)
+            result = smoe_helper_next(layer->device, commands);
+        if (result == SMOE_SUCCESS)
+            result = (route ? smoe_route_slices : smoe_forward_slices)(commands->buffer, layer->layer, binding, params,
+                                                                       timestamps, i, 1);
+    }
+    return result;
+}
+
 /* Records the forward, or for `route` only its routing, so that what it writes can be read afterwards by the host and
  * by copies. */
 static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding, const smoe_forward_params *params,
@@ -27,8 +47,7 @@ static smoe_result record(smoe_device_layer *layer, const smoe_binding *binding,
         device->table.vkCmdResetQueryPool(device->commands.buffer, device->query_pool, 0, SMOE_HELPER_QUERY_COUNT);
         record_query(device, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, SMOE_HELPER_QUERY_BEGIN);
     }
-    result = (route ? smoe_route : smoe_forward)(device->commands.buffer, layer->layer, binding, params,
-                                                 timed ? &timestamps : NULL);
+    result = record_slices(layer, binding, params, route, timed ? &timestamps : NULL);
     if (result != SMOE_SUCCESS)
         return result;
     if (timed)

@@ -66,11 +66,10 @@ static smoe_result start_copy(smoe_device *device, smoe_helper_half *half, VkBuf
     };
     const VkPipelineStageFlags followers =
         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT;
-    const VkCommandBuffer commands = half->commands.buffer;
-
     smoe_result result = smoe_helper_begin(device, &half->commands);
     if (result != SMOE_SUCCESS)
         return result;
+    const VkCommandBuffer commands = half->commands.buffer;
     device->table.vkCmdCopyBuffer(commands, from, to, 1, region);
     device->table.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, followers, 0, 1, &barrier, 0, NULL, 0,
                                        NULL);

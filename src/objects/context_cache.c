@@ -27,24 +27,33 @@ smoe_result smoe_context_create_cache(smoe_context *context, const smoe_context_
     return result;
 }
 
-/* Bytes that the driver has, into `data` where that is not NULL. VK_INCOMPLETE: another thread's plan has added some
- * since they were counted. */
+/* While another thread's plan adds data, which makes what was counted too little. */
+#define MOST_TRIES 8
+
+/* Bytes that the driver has, into `data` where that is not NULL. VK_INCOMPLETE: more than *size. */
 static VkResult get_driver_data(const smoe_context *context, size_t *size, void *data)
 {
     return context->vk.vkGetPipelineCacheData(context->device, context->cache, size, data);
 }
 
+static VkResult count_driver_data(const smoe_context *context, size_t *size)
+{
+    VkResult vulkan = VK_INCOMPLETE;
+    for (int i = 0; i < MOST_TRIES && vulkan == VK_INCOMPLETE; i++)
+        vulkan = get_driver_data(context, size, NULL);
+    return vulkan;
+}
+
 /* All of it, with room for the header before it. *out: the caller's to free, also on failure. */
 static smoe_result read_cache(const smoe_context *context, char **out, size_t *size)
 {
-    enum { MOST_TRIES = 8 };
     VkResult vulkan = VK_INCOMPLETE;
     *out = NULL;
     for (int i = 0; i < MOST_TRIES && vulkan == VK_INCOMPLETE; i++) {
         size_t driver_size = 0;
         smoe_host_free(&context->host, *out);
         *out = NULL;
-        if ((vulkan = get_driver_data(context, &driver_size, NULL)) != VK_SUCCESS)
+        if ((vulkan = count_driver_data(context, &driver_size)) != VK_SUCCESS)
             break;
         *out = smoe_host_alloc(&context->host, SMOE_PIPELINE_CACHE_HEADER_SIZE + driver_size, 1);
         if (!*out)
@@ -60,7 +69,7 @@ static smoe_result measure_cache(const smoe_context *context, size_t *size)
 {
     size_t driver_size = 0;
     const smoe_result result =
-        smoe_vulkan_check(&context->host, get_driver_data(context, &driver_size, NULL), "vkGetPipelineCacheData");
+        smoe_vulkan_check(&context->host, count_driver_data(context, &driver_size), "vkGetPipelineCacheData");
     if (result == SMOE_SUCCESS)
         *size = SMOE_PIPELINE_CACHE_HEADER_SIZE + driver_size;
     return result;

@@ -7,10 +7,16 @@
 
 smoe_device *layer_fixture_open_as_set(layer_fixture *fixture)
 {
+    return layer_fixture_open_sliced(fixture, 0);
+}
+
+smoe_device *layer_fixture_open_sliced(layer_fixture *fixture, uint64_t slice_work)
+{
     const smoe_device_desc desc = {
         .selector = getenv("SMOE_TEST_DEVICE"),
         .validation = test_validates(),
         .get_instance_proc_addr = faults_get_instance_proc_addr,
+        .slice_work = slice_work,
         .log = &fixture->log,
     };
     smoe_device *device = NULL;

@@ -23,6 +23,7 @@ int layer_fixture_teardown(void **state);
 /* A device of its own, whose Vulkan is the one of faults.h: as it is set, or started over with such memory. Closing it
  * checks that nobody complained and nothing is left. */
 smoe_device *layer_fixture_open_as_set(layer_fixture *fixture);
+smoe_device *layer_fixture_open_sliced(layer_fixture *fixture, uint64_t slice_work); /* as it is set */
 smoe_device *layer_fixture_open(layer_fixture *fixture, faults_memory memory);
 void layer_fixture_close(layer_fixture *fixture, smoe_device *device);
 

@@ -34,9 +34,10 @@ static smoe_result use_everything(const test_problem *problem, smoe_device *devi
 }
 
 /* From one submission on nothing runs and no wait succeeds: every call that submits says so, and all is given back. */
-static void lose_everywhere(layer_fixture *fixture, faults_memory memory)
+static void lose_everywhere(layer_fixture *fixture, faults_memory memory, uint64_t slice_work, uint32_t least)
 {
-    smoe_device *device = layer_fixture_open(fixture, memory);
+    assert_true(faults_reset(memory));
+    smoe_device *device = layer_fixture_open_sliced(fixture, slice_work);
     smoe_result result = use_everything(&fixture->problem, device);
     const uint32_t alive = faults_alive_count(); /* with what a device keeps: its staging buffer, pipelines */
     uint32_t at = 0;
@@ -56,20 +57,26 @@ static void lose_everywhere(layer_fixture *fixture, faults_memory memory)
         test_record_clear(&fixture->record);
     }
     print_message("lost at each of %u submissions\n", at);
-    assert_true(at > 5);
+    assert_true(at > least);
     assert_int_equal(smoe_device_validation_count(device), 0);
     layer_fixture_close(fixture, device);
 }
 
 static void test_lost(void **state)
 {
-    lose_everywhere(*state, FAULTS_MEMORY_AS_IS);
+    lose_everywhere(*state, FAULTS_MEMORY_AS_IS, 0, 5);
+}
+
+/* Between the slices of a forward. */
+static void test_lost_within_a_forward(void **state)
+{
+    lose_everywhere(*state, FAULTS_MEMORY_AS_IS, 3000, 30);
 }
 
 static void test_lost_while_copying(void **state)
 {
     layer_fixture_needs_memory(*state);
-    lose_everywhere(*state, FAULTS_MEMORY_DISCRETE);
+    lose_everywhere(*state, FAULTS_MEMORY_DISCRETE, 0, 5);
 }
 
 static bool is_untimed(const smoe_timings *timings)
@@ -111,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_lost_within_a_forward),
         cmocka_unit_test(test_lost_while_copying),
         cmocka_unit_test(test_no_timestamps),
     };

@@ -278,6 +278,44 @@ static void test_scores(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
+/* Many submissions leave the bits of one. */
+static void test_slices(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->cosine;
+    float y[2][PROBLEM_ROWS], logits[2][PROBLEM_LOGITS], eps[2];
+    uint32_t report[2][PROBLEM_REPORT], routed[2][PROBLEM_REPORT];
+
+    for (int sliced = 0; sliced < 2; sliced++) {
+        smoe_device_layer *layer = NULL;
+        smoe_timings timings[2];
+        assert_true(faults_reset(FAULTS_MEMORY_AS_IS));
+        smoe_device *device = layer_fixture_open_sliced(fixture, sliced ? 3000 : 0);
+        assert_int_equal(smoe_device_layer_create(device, &problem->plan, &problem->weights, &layer), SMOE_SUCCESS);
+        assert_int_equal(
+            smoe_device_layer_forward(layer, &problem->params, problem->x, y[sliced], report[sliced], &timings[0]),
+            SMOE_SUCCESS);
+        check_timings(fixture, &timings[0]);
+        assert_true(problem_is_solved(problem, y[sliced], report[sliced]));
+        assert_int_equal(smoe_device_layer_logits(layer, logits[sliced]), SMOE_SUCCESS);
+        assert_int_equal(smoe_device_layer_repeat(layer, &problem->params, true, 2, timings), SMOE_SUCCESS);
+        check_timings(fixture, &timings[1]);
+        assert_int_equal(smoe_device_layer_forward(layer, &problem->params, problem->x, NULL, routed[sliced], NULL),
+                         SMOE_SUCCESS);
+        assert_int_equal(
+            smoe_device_layer_calibrate(layer, &problem->params, problem->x, 0.5, &eps[sliced], NULL), SMOE_SUCCESS);
+        assert_int_equal(device->commands.capacity > 8, sliced);
+        smoe_device_layer_destroy(layer);
+        layer_fixture_close(fixture, device);
+    }
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    assert_memory_equal(report[0], report[1], sizeof report[0]);
+    assert_memory_equal(routed[0], routed[1], sizeof routed[0]);
+    assert_memory_equal(report[0], routed[0], sizeof report[0]);
+    assert_true(eps[0] == eps[1]);
+}
+
 /* Arguments of calibration; what it finds is for tests/check/test_calibrate.c. Afterwards there is no forward to look
  * back on. */
 static void test_calibrate_arguments(void **state)
@@ -404,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_totals),
         cmocka_unit_test(test_routing_alone),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_slices),
         cmocka_unit_test(test_calibrate_arguments),
         cmocka_unit_test(test_fewest_tokens),
         cmocka_unit_test(test_vulkan_results),
