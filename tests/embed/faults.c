@@ -142,6 +142,15 @@ static VKAPI_ATTR void VKAPI_CALL get_queue_families(VkPhysicalDevice physical_d
         out[i].timestampValidBits = 0;
 }
 
+static VKAPI_ATTR void VKAPI_CALL write_timestamp(VkCommandBuffer commands, VkPipelineStageFlagBits stage,
+                                                  VkQueryPool pool, uint32_t query)
+{
+    if (faults.no_timestamps)
+        fprintf(stderr, "    faults: a timestamp on a queue that has none\n");
+    faults.misuse = faults.misuse || faults.no_timestamps;
+    REAL(vkCmdWriteTimestamp)(commands, stage, pool, query);
+}
+
 /* An extension's: the loader's library has no entry of this name. */
 static VKAPI_ATTR VkResult VKAPI_CALL get_cooperative_matrix_properties(VkPhysicalDevice device, uint32_t *count,
                                                                         VkCooperativeMatrixPropertiesKHR *out)
@@ -191,6 +200,7 @@ static PFN_vkVoidFunction wrapped(const char *name)
     static const faults_function functions[] = {
         CALLS(WRAPPED_CALL) LISTS(WRAPPED_CALL) WAITS(WRAPPED_CALL) /* clang-format off */
         {"vkQueueSubmit", (PFN_vkVoidFunction)queue_submit},
+        {"vkCmdWriteTimestamp", (PFN_vkVoidFunction)write_timestamp},
         {"vkGetPhysicalDeviceQueueFamilyProperties", (PFN_vkVoidFunction)get_queue_families},
         {"vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR", (PFN_vkVoidFunction)get_cooperative_matrix_properties},
         {"vkGetDeviceProcAddr", (PFN_vkVoidFunction)get_device_proc_addr},
