@@ -125,7 +125,8 @@ static void create_buffer(struct app *app, VkDeviceSize workspace_size)
     const VkDeviceSize rows = 4 * TOKENS * WIDTH, matrices = 4 * EXPERTS * HIDDEN * WIDTH;
     const VkDeviceSize sizes[PART_COUNT] = {rows, rows, rows, workspace_size, 4 * EXPERTS * WIDTH, matrices, matrices};
     const VkDeviceSize alignment = app->info.min_storage_buffer_offset_alignment;
-    const VkMemoryPropertyFlags wanted = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    const VkMemoryPropertyFlags wanted = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+                                looked_at = wanted | VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD;
     VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT};
     VkPhysicalDeviceMemoryProperties memory;
@@ -139,8 +140,9 @@ static void create_buffer(struct app *app, VkDeviceSize workspace_size)
         app->parts[i].buffer = app->buffer;
     vkGetBufferMemoryRequirements(app->device, app->buffer, &needs);
     vkGetPhysicalDeviceMemoryProperties(app->physical_device, &memory);
-    while (!(needs.memoryTypeBits >> type & 1) || (memory.memoryTypes[type].propertyFlags & wanted) != wanted)
-        type++; /* the specification promises that one fits */
+    /* The specification promises that one fits. AMD's device-coherent memory needs a feature that is not enabled. */
+    while (!(needs.memoryTypeBits >> type & 1) || (memory.memoryTypes[type].propertyFlags & looked_at) != wanted)
+        type++;
     const VkMemoryAllocateInfo allocate = {VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, NULL, needs.size, type};
     VK(vkAllocateMemory(app->device, &allocate, NULL, &app->memory));
     VK(vkBindBufferMemory(app->device, app->buffer, app->memory, 0));

@@ -79,12 +79,14 @@ void compute_destroy(compute *c)
 enum { LOCAL = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
        VISIBLE = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT };
 
-/* The first type with all of the wanted properties, in a heap of at least least_heap bytes; UINT32_MAX for none. */
+/* The first type with all of the wanted properties, in a heap of at least least_heap bytes; UINT32_MAX for none. Types
+ * with further properties are for features that the device has not enabled, such as AMD's device-coherent memory. */
 static uint32_t find_type(const compute *c, uint32_t bits, VkMemoryPropertyFlags wanted, VkDeviceSize least_heap)
 {
+    const VkMemoryPropertyFlags unwanted = ~(VkMemoryPropertyFlags)(LOCAL | VISIBLE | CACHED);
     for (uint32_t i = 0; i < c->memory.memoryTypeCount; i++) {
         const VkMemoryType *type = &c->memory.memoryTypes[i];
-        if ((bits >> i & 1) && (type->propertyFlags & wanted) == wanted &&
+        if ((bits >> i & 1) && (type->propertyFlags & wanted) == wanted && !(type->propertyFlags & unwanted) &&
             c->memory.memoryHeaps[type->heapIndex].size >= least_heap)
             return i;
     }
