@@ -70,7 +70,7 @@ static void test_lost(void **state)
 /* Between the slices of a forward. */
 static void test_lost_within_a_forward(void **state)
 {
-    lose_everywhere(*state, FAULTS_MEMORY_AS_IS, 3000, 30);
+    lose_everywhere(*state, FAULTS_MEMORY_AS_IS, 60000, 15);
 }
 
 static void test_lost_while_copying(void **state)
