@@ -45,10 +45,13 @@ typedef struct bench_options {
     bool presets[BENCH_MAX_PRESETS];
     bool has_shape;
     bench_preset shape;      /* --shape */
-    uint32_t tokens, repeat, max_active, mask; /* 0: not given */
+    uint32_t tokens, repeat, max_active, expected_active, mask; /* 0: not given */
     float eps, group_eps; /* NaN: chosen */
     double seconds, memory;
 } bench_options;
+
+/* The cap of a preset's plan: what the options say, else k + 4, and k for hard routing alone. */
+uint32_t bench_max_active(const bench_options *options, const bench_preset *preset);
 
 /* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */
 bool bench_parse_options(int count, char **arguments, bench_options *options, int *status);
@@ -103,6 +106,7 @@ enum { BENCH_HARD, BENCH_SMOOTH, BENCH_ROUTING_COUNT };
 typedef struct bench_run {
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
     float eps, group_eps;
+    uint32_t expected_active; /* what its tiles were chosen for */
     uint64_t active_total;    /* over the tokens, counted in the report */
     uint32_t active_experts;  /* distinct ones */
     uint32_t repeat_count;

@@ -122,6 +122,7 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_number(j, object, "eps", (double)run->eps);
     if (row->plan.group_count > 1)
         add_number(j, object, "group_eps", (double)run->group_eps);
+    add_number(j, object, "expected_active", run->expected_active);
     add_number(j, object, "active_total", (double)run->active_total);
     add_number(j, object, "active_mean", (double)run->active_total / row->tokens);
     add_number(j, object, "active_experts", run->active_experts);

@@ -68,7 +68,8 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
 {
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
     char text[SMOE_REASON_SIZE] = "";
-    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens}, kernels, text);
+    const smoe_result result =
+        smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens, 0}, kernels, text);
     const needs device = device_needs(info, options, preset, plan);
     const double share = options->memory, device_memory = (double)info->device_memory_size;
     const bool shared =

@@ -111,7 +111,7 @@ static smoe_result select_kernels(const bench *b, bench_row *row)
 {
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(b->device));
     const smoe_result result =
-        smoe_select_kernels(&(smoe_selection_desc){info, &row->plan, row->tokens}, row->kernels, NULL);
+        smoe_select_kernels(&(smoe_selection_desc){info, &row->plan, row->tokens, 0}, row->kernels, NULL);
     if (!b->options.totals)
         row->kernels[SMOE_STAGE_TOTALS].name = ""; /* chosen for every plan, but run only where there are totals */
     return result;
@@ -179,9 +179,8 @@ static int run_preset(bench *b, const bench_preset *preset)
     bench_data data = {0};
     int status = PROGRAM_OK;
 
-    const uint32_t extra = b->options.hard_only ? 0 : 4;
-    const uint32_t roomy = plan.top_k + extra < plan.expert_count ? plan.top_k + extra : plan.expert_count;
-    plan.max_active = b->options.max_active ? b->options.max_active : roomy;
+    plan.max_active = bench_max_active(&b->options, preset);
+    plan.max_expected_active = b->options.expected_active;
     plan.max_tokens = max_tokens(preset);
     plan.min_tokens = min_tokens(preset);
     bool any = false;

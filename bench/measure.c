@@ -210,6 +210,9 @@ smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain
         sources[i].params = smoe_forward_defaults();
         sources[i].params.token_count = row->tokens;
     }
+    hard->expected_active = row->plan.top_k;
+    smooth->expected_active = options->expected_active ? options->expected_active : row->plan.top_k;
+    sources[BENCH_SMOOTH].params.expected_active = smooth->expected_active;
     sources[BENCH_SMOOTH].params.eps = smooth->eps;
     sources[BENCH_SMOOTH].params.group_eps = smooth->group_eps;
     if (result == SMOE_SUCCESS)

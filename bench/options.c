@@ -67,6 +67,9 @@ static const program_option option_rows[] = {
     {"--hard", NULL, "hard routing only", PROGRAM_FLAG(bench_options, hard_only)},
     {"--max-active", "A", "most experts that may run for a token [k + 4]",
      PROGRAM_COUNT(bench_options, max_active, 1, SMOE_MAX_EXPERTS)},
+    {"--expected-active", "A",
+     "experts that a token of the smooth run is expected to run: its tiles are chosen for so many [k]",
+     PROGRAM_COUNT(bench_options, expected_active, 1, SMOE_MAX_EXPERTS)},
     {"--eps", "X", "the smooth run's band width [half an extra expert per token]", PROGRAM_FORWARD(bench_options, eps)},
     {"--group-eps", "X", "its band width for groups of experts [eps as it would be with hard groups]",
      PROGRAM_FORWARD(bench_options, group_eps)},
@@ -114,6 +117,12 @@ static bool may_be_mixed(const bench_options *options, int type)
     return !options->mixed_precision || smoe_type_precision((smoe_type)type) != SMOE_PRECISION_FLOAT32;
 }
 
+uint32_t bench_max_active(const bench_options *options, const bench_preset *preset)
+{
+    const uint32_t roomy = preset->plan.top_k + (options->hard_only ? 0 : 4), experts = preset->plan.expert_count;
+    return options->max_active ? options->max_active : roomy < experts ? roomy : experts;
+}
+
 /* What the options must be together, and what follows where they say nothing. */
 static bool complete(bench_options *options)
 {
@@ -131,6 +140,8 @@ static bool complete(bench_options *options)
         return refuse("--peer-data", "needs --shape E,k,D,H,T,gated: the peer's program has no other layers");
     if (options->hard_only && (!isnan(options->eps) || !isnan(options->group_eps)))
         return refuse(!isnan(options->eps) ? "--eps" : "--group-eps", "is for the smooth run, which --hard leaves out");
+    if (options->hard_only && options->expected_active)
+        return refuse("--expected-active", "is for the smooth run, which --hard leaves out");
     if (options->eps <= 0 || options->group_eps <= 0)
         return refuse(options->eps <= 0 ? "--eps" : "--group-eps", "must be above 0: the smooth run needs a band");
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
@@ -149,6 +160,10 @@ static bool complete(bench_options *options)
             (options->max_active < preset->plan.top_k || options->max_active > preset->plan.expert_count))
             return program_refuse(&description, "--max-active", preset->name,
                                   "must lie between k and the number of experts of each layer");
+        const uint32_t expected = options->expected_active;
+        if (used && expected > 0 && (expected < preset->plan.top_k || expected > bench_max_active(options, preset)))
+            return program_refuse(&description, "--expected-active", preset->name,
+                                  "must lie between k and the most experts that may run for a token of each layer");
     }
     return true;
 }

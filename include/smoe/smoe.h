@@ -212,6 +212,8 @@ typedef struct smoe_plan_desc {
     uint32_t top_k;        /* k, 1 .. E */
     uint32_t max_active;   /* A, k .. E; 0 = E. The workspace grows with A, up to about 512 MiB; then forwards take several passes
                               over fewer tokens each. A little more than k is enough for the usual bands */
+    uint32_t max_expected_active; /* the most that a forward may expect (smoe_forward_params.expected_active), k .. A; 0 = k. The plan has
+                              pipelines for k and for all that may be expected: more of them where other tiles suit those */
     uint32_t max_tokens;   /* the most tokens of one forward, 1 .. SMOE_MAX_TOKENS */
     uint32_t min_tokens;   /* the fewest tokens of one forward, 1 .. max_tokens; 0 = 1. The plan has pipelines for these counts only, and
                               different counts want different kernels: an app that runs one count waits for a third of the pipelines */
@@ -272,6 +274,7 @@ typedef struct smoe_selection_desc {
     const smoe_device_info *info; /* may come from anywhere: what contradicts Vulkan's rules is refused by name. Quirks are accounted for */
     const smoe_plan_desc *plan;
     uint32_t token_count; /* of the forward, the plan's min_tokens .. max_tokens */
+    uint32_t expected_active; /* of the forward, k .. the plan's max_expected_active; 0 = k */
 } smoe_selection_desc;
 
 /* Which kernels a device would run for a shape and token count: a pure function of its arguments, no device needed.
@@ -281,7 +284,7 @@ SMOE_API smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_k
                                          char reason[SMOE_REASON_SIZE]);
 
 /* The ranges of experts that a plan would have on a device, as smoe_plan_range_count gives them, before anything is made or allocated.
- * desc's token_count is not looked at. Errors and `reason`: as smoe_select_kernels. Thread safe. */
+ * desc's token_count and expected_active are not looked at. Errors and `reason`: as smoe_select_kernels. Thread safe. */
 SMOE_API smoe_result smoe_select_ranges(const smoe_selection_desc *desc, uint32_t *range_count, uint32_t *range_experts,
                                         char reason[SMOE_REASON_SIZE]);
 
@@ -298,7 +301,7 @@ typedef struct smoe_plan smoe_plan;
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);
 SMOE_API void smoe_plan_destroy(smoe_plan *plan);
 
-/* The description with max_active and min_tokens resolved. Owned by the plan; NULL for NULL. */
+/* The description with max_active, max_expected_active and min_tokens resolved. Owned by the plan; NULL for NULL. */
 SMOE_API const smoe_plan_desc *smoe_plan_get_desc(const smoe_plan *plan);
 
 /* Bytes of workspace that one binding of the plan needs; 0 for NULL. Workspace contents need no initialisation and mean nothing
@@ -470,6 +473,10 @@ typedef struct smoe_forward_params {
     float eps;             /* epsilon, the band width: 0 = hard routing, else 1e-30 .. 1e30 (paper: the smoothing's epsilon) */
     float a, b;            /* the mask's exponents, above 0 and at most 1024; the paper's code uses 1 and 50 */
     uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */
+    /* How many experts the app expects to run for a token on average, with its eps: it chooses the tiles, and nothing else. k .. the
+     * plan's max_expected_active, and at most the cap of this call; 0 = k. A wide band gives experts more rows than k does, and may run
+     * faster with it; a wrong guess costs time only. eps alone changes no kernel */
+    uint32_t expected_active;
     float temperature;     /* tau, 1e-30 .. 1e30 */
     float tie_tolerance;   /* delta >= 0, finite: experts this close to s[k] count as tied in the report */
     float scale;           /* factor on the weight of every expert but the shared one, finite */
@@ -477,7 +484,7 @@ typedef struct smoe_forward_params {
     bool keep_scores;      /* for analysis: leave the scores that selection ranked, [T,E], where the logits were; -FLT_MAX: left out */
 } smoe_forward_params;
 
-/* token_count 0, eps 0, a 1, b 50, max_active 0, temperature 1, tie_tolerance 0, scale 1, group_eps 0, keep_scores false. */
+/* a 1, b 50, temperature 1, scale 1, keep_scores false, and 0 for the others. */
 SMOE_API smoe_forward_params smoe_forward_defaults(void);
 
 /* A number of smoe_forward_params: what it is called and may be, for files, tools and sliders. */

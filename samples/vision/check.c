@@ -55,7 +55,7 @@ static const char *expert_kernel(const classify_session *session, uint32_t block
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(session->device));
     plan.max_tokens = tokens;
     plan.types = (smoe_matrix_types)SMOE_TYPES(classify_weight_type(session));
-    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &plan, tokens}, choices, reason);
+    const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){info, &plan, tokens, 0}, choices, reason);
     return result == SMOE_SUCCESS ? choices[SMOE_STAGE_EXPERT_UP].name : "no kernel";
 }
 

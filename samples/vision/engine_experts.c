@@ -18,8 +18,8 @@ static bool same_kernels(const vision_engine *engine, const smoe_plan_desc *desc
 {
     smoe_kernel_choice one[SMOE_STAGE_COUNT], all[SMOE_STAGE_COUNT];
     const smoe_device_info *info = engine->gpu->compute.info;
-    if (smoe_select_kernels(&(smoe_selection_desc){info, desc, engine->model->tokens}, one, NULL) != SMOE_SUCCESS ||
-        smoe_select_kernels(&(smoe_selection_desc){info, desc, desc->max_tokens}, all, NULL) != SMOE_SUCCESS)
+    if (smoe_select_kernels(&(smoe_selection_desc){info, desc, engine->model->tokens, 0}, one, NULL) != SMOE_SUCCESS ||
+        smoe_select_kernels(&(smoe_selection_desc){info, desc, desc->max_tokens, 0}, all, NULL) != SMOE_SUCCESS)
         return false;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         if (strcmp(one[i].name, all[i].name) != 0)

@@ -8,7 +8,7 @@
  * rows can be. */
 static uint32_t least_tokens(const smoe_tile *tile, const smoe_rows *rows)
 {
-    const double reached = ceil((double)tile->min_rows * rows->expert_count / rows->top_k);
+    const double reached = ceil((double)tile->min_rows * rows->expert_count / rows->active);
     return smoe_max_u32((uint32_t)reached, tile->rows / 2u + 1);
 }
 

@@ -17,11 +17,11 @@ static const smoe_tuning *tuning_of(const smoe_selection *selection, smoe_step s
 }
 
 void smoe_selection_regimes(const smoe_selection *selection, const smoe_plan_desc *desc, uint32_t token_count,
-                            uint32_t regimes[SMOE_STEP_COUNT])
+                            uint32_t expected_active, uint32_t regimes[SMOE_STEP_COUNT])
 {
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
         const smoe_tuning *tuning = tuning_of(selection, step);
-        const smoe_rows rows = smoe_step_rows(desc, step);
+        const smoe_rows rows = smoe_step_rows(desc, step, expected_active);
         regimes[step] = tuning ? smoe_regime_for(tuning, &rows, token_count) : 0;
     }
 }
@@ -30,7 +30,6 @@ static void select_step(const smoe_device_info *info, const smoe_shape *shape, s
 {
     const smoe_plan_desc *desc = &shape->desc;
     const smoe_tuning *tuning = tuning_of(out, step);
-    const smoe_rows rows = smoe_step_rows(desc, step);
     if (!tuning) {
         out->configs[step][0] = smoe_step_config(info, shape, NULL, step);
         out->used[step] = 1;
@@ -39,7 +38,10 @@ static void select_step(const smoe_device_info *info, const smoe_shape *shape, s
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
         if (tuning->regimes[i].rows > 0)
             out->configs[step][i] = smoe_step_config(info, shape, &tuning->regimes[i], step);
-    out->used[step] = smoe_regimes_for(tuning, &rows, desc->min_tokens, desc->max_tokens);
+    for (uint32_t expected = desc->top_k; expected <= desc->max_expected_active; expected++) {
+        const smoe_rows rows = smoe_step_rows(desc, step, expected);
+        out->used[step] |= smoe_regimes_for(tuning, &rows, desc->min_tokens, desc->max_tokens);
+    }
 }
 
 /* What a plan must have: any forward may have totals, and experts. */
@@ -72,12 +74,12 @@ static smoe_kernel_choice choice_of(const smoe_kernel_config *config)
 }
 
 /* A stage's choice is that for the router, or the routed experts: not that for the shared expert. */
-static void put_choices(const smoe_selection *selection, const smoe_shape *shape, uint32_t token_count,
+static void put_choices(const smoe_selection *selection, const smoe_shape *shape, const smoe_selection_desc *desc,
                         smoe_kernel_choice choices[SMOE_STAGE_COUNT])
 {
     const uint32_t features = all_features(shape) & ~(uint32_t)(SMOE_HAS_SHARED_EXPERT | SMOE_HAS_SHARED_GATE);
     uint32_t regimes[SMOE_STEP_COUNT];
-    smoe_selection_regimes(selection, &shape->desc, token_count, regimes);
+    smoe_selection_regimes(selection, &shape->desc, desc->token_count, desc->expected_active, regimes);
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
         if (smoe_step_runs(step, features))
             choices[smoe_step_get(step)->stage] = choice_of(&selection->configs[step][regimes[step]]);
@@ -130,8 +132,13 @@ smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_cho
         return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
                          "desc.token_count: %u, must be %u .. %u, the plan's min_tokens and max_tokens",
                          desc->token_count, least, most);
+    if (desc->expected_active != 0 &&
+        (desc->expected_active < shape.desc.top_k || desc->expected_active > shape.desc.max_expected_active))
+        return smoe_fail(&host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "desc.expected_active: %u, must be 0 or %u .. %u, the plan's top_k and max_expected_active",
+                         desc->expected_active, shape.desc.top_k, shape.desc.max_expected_active);
     smoe_selection_init(&info, &shape, &selection);
-    put_choices(&selection, &shape, desc->token_count, choices);
+    put_choices(&selection, &shape, desc, choices);
     return SMOE_SUCCESS;
 }
 

@@ -265,6 +265,11 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     out->desc.min_tokens = smoe_max_u32(desc->min_tokens, 1);
     if (desc->max_active == 0)
         out->desc.max_active = desc->expert_count;
+    if (desc->max_expected_active == 0)
+        out->desc.max_expected_active = desc->top_k;
+    if ((result = check_number(host, "max_expected_active", out->desc.max_expected_active, desc->top_k,
+                               out->desc.max_active)) != SMOE_SUCCESS)
+        return result;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
     if ((result = check_whole(host, info, out)) != SMOE_SUCCESS ||
         (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||

@@ -7,7 +7,7 @@
 #include "control.h"
 
 typedef struct smoe_shape {
-    smoe_plan_desc desc;   /* max_active and min_tokens resolved */
+    smoe_plan_desc desc;   /* max_active, max_expected_active and min_tokens resolved */
     uint32_t pass_tokens;  /* a forward over more tokens takes several passes */
     uint32_t range_count;  /* of experts, each within maxStorageBufferRange and maxMemoryAllocationSize */
     uint32_t range_experts;

@@ -42,8 +42,8 @@ typedef struct smoe_workgroups {
 
 /* How tokens become the rows of a matrix. */
 typedef struct smoe_rows {
-    /* of expert_count matrices, top_k get each token; 1 and 1: the one matrix gets every token */
-    uint32_t top_k, expert_count;
+    /* of expert_count matrices, `active` get each token; 1 and 1: the one matrix gets every token */
+    uint32_t active, expert_count;
     /* outputs of a matrix, where a tile may be too wide for them; UINT32_MAX: not asked */
     uint32_t columns;
 } smoe_rows;

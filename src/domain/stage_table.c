@@ -56,13 +56,13 @@ bool smoe_step_is_routed(smoe_step step)
     return step == SMOE_STEP_EXPERT_UP || step == SMOE_STEP_EXPERT_DOWN;
 }
 
-smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step)
+smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step, uint32_t expected_active)
 {
     if (rows[step].tiles != SMOE_TILES_EXPERTS)
         return (smoe_rows){1, 1, smoe_step_columns(desc, step)};
     if (rows[step].needs & SMOE_HAS_SHARED_EXPERT)
         return (smoe_rows){1, 1, UINT32_MAX};
-    return (smoe_rows){desc->top_k, desc->expert_count, UINT32_MAX};
+    return (smoe_rows){expected_active ? expected_active : desc->top_k, desc->expert_count, UINT32_MAX};
 }
 
 static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)

@@ -66,8 +66,8 @@ uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step);
 /* Whether its rows are those of the routed experts, which only the device knows. */
 bool smoe_step_is_routed(smoe_step step);
 
-/* How its tokens become rows: what its regimes follow from. */
-smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step);
+/* How its tokens become rows: what its regimes follow from. expected_active: of the forward; 0: k. */
+smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step, uint32_t expected_active);
 
 /* Which kernel with which constants. tile: NULL for SMOE_TILES_NONE. */
 smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_shape *shape, const smoe_tile *tile,

@@ -94,7 +94,7 @@ static smoe_result check_rules(const smoe_file_host *host, smoe_device_info *inf
     const smoe_plan_desc any = {.d_model = 1, .d_hidden = 1, .expert_count = 1, .top_k = 1, .max_tokens = 1};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char text[SMOE_REASON_SIZE];
-    const smoe_result selected = smoe_select_kernels(&(smoe_selection_desc){info, &any, 1}, choices, text);
+    const smoe_result selected = smoe_select_kernels(&(smoe_selection_desc){info, &any, 1, 0}, choices, text);
     const char *rest = text;
     if (strncmp(rest, prefix, strlen(prefix)) == 0)
         rest += strlen(prefix) + strspn(rest + strlen(prefix), separators);

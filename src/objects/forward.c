@@ -30,6 +30,13 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
     if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u",
                          params->max_active, desc->top_k, desc->max_active);
+    const uint32_t most =
+        smoe_min_u32(desc->max_expected_active, params->max_active ? params->max_active : desc->max_active);
+    if (params->expected_active != 0 && (params->expected_active < desc->top_k || params->expected_active > most))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "params.expected_active: %u, must be 0 or %u .. %u, up to the plan's max_expected_active and "
+                         "the cap",
+                         params->expected_active, desc->top_k, most);
     return check_numbers(plan, params);
 }
 
@@ -93,7 +100,8 @@ static smoe_result prepare(const smoe_layer *layer, const smoe_binding *binding,
     };
     if (params->token_count == 0)
         return SMOE_SUCCESS;
-    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params->token_count, out->regimes);
+    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params->token_count, params->expected_active,
+                           out->regimes);
     return smoe_plan_check_pipelines(plan, out->regimes, params->token_count, out->features);
 }
 

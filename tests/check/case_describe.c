@@ -39,13 +39,14 @@ smoe_plan_desc case_plan_of_one_count(const case_data *data)
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
     return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count &&
-           a->top_k == b->top_k && a->max_active == b->max_active && a->max_tokens == b->max_tokens &&
-           a->min_tokens == b->min_tokens && a->router == b->router && a->gate == b->gate &&
-           a->activation == b->activation && a->types.up == b->types.up && a->types.down == b->types.down &&
-           a->types.shared_up == b->types.shared_up && a->types.shared_down == b->types.shared_down &&
-           a->gated == b->gated && a->renormalize == b->renormalize && a->projection_width == b->projection_width &&
-           a->group_count == b->group_count && a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden &&
-           a->shared_gate == b->shared_gate && a->precision == b->precision;
+           a->top_k == b->top_k && a->max_active == b->max_active && a->max_expected_active == b->max_expected_active &&
+           a->max_tokens == b->max_tokens && a->min_tokens == b->min_tokens && a->router == b->router &&
+           a->gate == b->gate && a->activation == b->activation && a->types.up == b->types.up &&
+           a->types.down == b->types.down && a->types.shared_up == b->types.shared_up &&
+           a->types.shared_down == b->types.shared_down && a->gated == b->gated && a->renormalize == b->renormalize &&
+           a->projection_width == b->projection_width && a->group_count == b->group_count &&
+           a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate &&
+           a->precision == b->precision;
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)

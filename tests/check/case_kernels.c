@@ -64,7 +64,7 @@ uint32_t case_kernels_find(const smoe_device_info *device, const layer_case *sha
         return 0;
     }
     smoe_selection_init(device, &whole, &selection);
-    smoe_selection_regimes(&selection, &whole.desc, shape->tokens, regimes);
+    smoe_selection_regimes(&selection, &whole.desc, shape->tokens, 0, regimes);
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
         if (!parts[step].part) {
             fprintf(stderr, "    no part of a layer for step %d, of %s\n", (int)step,

@@ -86,8 +86,8 @@ bool session_same_kernels(const layer_session *session, uint32_t token_count, co
     smoe_kernel_choice one[SMOE_STAGE_COUNT], two[SMOE_STAGE_COUNT];
     bool same = true;
 
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, desc, token_count}, one, NULL), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, other ? other : desc, other_count}, two, NULL),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, desc, token_count, 0}, one, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, other ? other : desc, other_count, 0}, two, NULL),
                      SMOE_SUCCESS);
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
         same = same && strcmp(one[stage].name, two[stage].name) == 0 &&

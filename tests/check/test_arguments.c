@@ -197,6 +197,8 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(top_k, good.expert_count + 1);
     BAD_PLAN(max_active, good.top_k - 1);
     BAD_PLAN(max_active, good.expert_count + 1);
+    BAD_PLAN(max_expected_active, good.top_k - 1);
+    BAD_PLAN(max_expected_active, good.max_active + 1);
     BAD_PLAN(max_tokens, 0);
     BAD_PLAN(max_tokens, SMOE_MAX_TOKENS + 1);
     BAD_PLAN(max_tokens, UINT32_MAX);
@@ -249,32 +251,41 @@ static void test_select_kernels(void **state)
     bad_plan bad[MOST_BAD_PLANS];
     const uint32_t count = bad_plans(bad);
 
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, good.max_tokens}, choices, NULL),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, good.max_tokens, 0}, choices, NULL),
                      SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &good, 1}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &good, 1, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, NULL, 1}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, NULL, 1, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "desc"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 1}, NULL, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 1, 0}, NULL, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "choices"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 0}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &good, 0, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
-    const smoe_selection_desc more = {info, &good, good.max_tokens + 1};
+    const smoe_selection_desc more = {info, &good, good.max_tokens + 1, 0};
     assert_int_equal(smoe_select_kernels(&more, choices, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
+    smoe_plan_desc wide = good;
+    wide.max_expected_active = 3;
+    const uint32_t unexpected[] = {1, 4};
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &wide, 1, unexpected[i]}, choices, reason),
+                         SMOE_ERROR_INVALID_ARGUMENT);
+        assert_non_null(strstr(reason, "expected_active"));
+    }
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &wide, 1, 3}, choices, NULL), SMOE_SUCCESS);
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, reason),
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1, 0}, choices, reason),
                          SMOE_ERROR_INVALID_ARGUMENT);
         assert_non_null(strstr(reason, bad[i].name));
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1}, choices, NULL),
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &bad[i].desc, 1, 0}, choices, NULL),
                          SMOE_ERROR_INVALID_ARGUMENT);
     }
     uint32_t ranges = 7, experts = 7;
-    const smoe_selection_desc right = {info, &good, 0};
+    const smoe_selection_desc right = {info, &good, 0, 0};
     assert_int_equal(smoe_select_ranges(&right, &ranges, &experts, reason), SMOE_SUCCESS);
     assert_true(ranges == 1 && experts == good.expert_count && reason[0] == '\0');
     assert_int_equal(smoe_select_ranges(NULL, &ranges, &experts, reason), SMOE_ERROR_INVALID_ARGUMENT);
@@ -282,13 +293,13 @@ static void test_select_kernels(void **state)
     assert_int_equal(smoe_select_ranges(&right, NULL, &experts, reason), SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "range_count"));
     assert_int_equal(smoe_select_ranges(&right, &ranges, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &bad[0].desc, 0}, &ranges, &experts, reason),
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &bad[0].desc, 0, 0}, &ranges, &experts, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_true(ranges == 0 && experts == 0 && strstr(reason, bad[0].name));
     smoe_device_info unusable = *info;
     unusable.usable = false;
     strcpy(unusable.reason, "of its colour");
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&unusable, &good, 1}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&unusable, &good, 1, 0}, choices, reason),
                      SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "of its colour"));
 }
@@ -316,7 +327,7 @@ static void refuse_beyond_limits(const smoe_device_info *info, const smoe_contex
         smoe_kernel_choice choices[SMOE_STAGE_COUNT];
         char reason[SMOE_REASON_SIZE] = "";
         small.max_storage_buffer_range = 134217728;
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&small, &large[i], 1}, choices, reason),
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&small, &large[i], 1, 0}, choices, reason),
                          SMOE_ERROR_UNSUPPORTED);
         assert_non_null(strstr(reason, "maxStorageBufferRange"));
         smoe_plan *plan = garbage;

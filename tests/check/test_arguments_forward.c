@@ -81,6 +81,7 @@ static void parts_create(parts *p, const smoe_device *device)
 {
     smoe_plan_desc desc = plain_plan_desc();
     desc.min_tokens = 2;
+    desc.max_expected_active = 3;
     const VkDeviceSize T = desc.max_tokens, D = desc.d_model, H = desc.d_hidden, E = desc.expert_count;
     smoe_plan_desc ungated = desc;
     VkDeviceSize used = 0;
@@ -334,6 +335,25 @@ static void refuse_group_eps(parts *p)
     assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
 }
 
+/* Of a plan that expects 3 of at most 4, or what k says. */
+static void refuse_expected(parts *p, const smoe_forward_params *good)
+{
+    const uint32_t values[] = {1, 4, UINT32_MAX};
+    smoe_forward_params bad = *good;
+
+    assert_int_equal(smoe_plan_get_desc(p->plan)->max_expected_active, 3);
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        bad.expected_active = values[i];
+        refuse_forward(p, &bad, "params.expected_active");
+    }
+    bad.expected_active = 3;
+    bad.max_active = 2; /* the cap of the call */
+    refuse_forward(p, &bad, "params.expected_active");
+    bad.max_active = 3;
+    bad.token_count = 0; /* records nothing */
+    assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
+}
+
 static void refuse_params(parts *p)
 {
     smoe_forward_params good = smoe_forward_defaults();
@@ -366,6 +386,7 @@ static void refuse_params(parts *p)
     REFUSE_NONFINITE(b);
     REFUSE_VALUE(max_active, 1);
     REFUSE_VALUE(max_active, 5);
+    refuse_expected(p, &good);
     REFUSE_VALUE(temperature, 0);
     REFUSE_VALUE(temperature, -1);
     REFUSE_VALUE(temperature, 0.9e-30f);
@@ -390,7 +411,7 @@ static void refuse_without(parts *p, smoe_plan *plan, const smoe_layer *layer, c
     smoe_forward_params params = smoe_forward_defaults();
     uint32_t regimes[SMOE_STEP_COUNT];
     params.token_count = 2;
-    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params.token_count, regimes);
+    smoe_selection_regimes(&plan->selection, &plan->shape.desc, params.token_count, 0, regimes);
     VkPipeline *pipeline = &plan->pipelines[missing->step][regimes[missing->step]];
     const VkPipeline kept = *pipeline;
 

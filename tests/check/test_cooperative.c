@@ -63,7 +63,7 @@ static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *
     stage_run run;
 
     assert_true(case_data_create(&data, shape, test_seed()));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens, 0}, choices, NULL),
                      SMOE_SUCCESS);
     const bool chosen =
         is_cooperative(&choices[SMOE_STAGE_EXPERT_UP]) && is_cooperative(&choices[SMOE_STAGE_EXPERT_DOWN]);

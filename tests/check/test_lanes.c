@@ -158,7 +158,7 @@ static void run_short(test_gpu *gpu, plan_keeper *keeper, const layer_case *shap
 
     assert_true(case_data_create(&data, shape, test_seed()));
     const smoe_device_info *info = smoe_context_device_info(keeper->context);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens}, choices, NULL),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &data.plan, shape->tokens, 0}, choices, NULL),
                      SMOE_SUCCESS);
     assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, "route_select_subgroup");
     assert_true(stage_run_create(&run, gpu, keeper, &data));

@@ -18,7 +18,7 @@ static smoe_shape check_large(void **state, const layer_case *shape)
     smoe_shape result;
 
     assert_int_equal(smoe_shape_init(&host, info, &plan, &result), SMOE_SUCCESS);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape->tokens}, kernels, NULL),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape->tokens, 0}, kernels, NULL),
                      SMOE_SUCCESS);
     print_message("\"%s\": %u ranges of %u experts, passes of %u of %u tokens, tiles of %u rows\n", shape->name,
                   result.range_count, result.range_experts, result.pass_tokens, shape->tokens,
@@ -101,7 +101,7 @@ static void test_tiles(void **state)
     for (uint32_t experts = 2; experts <= SMOE_MAX_EXPERTS; experts++) {
         shape.expert_count = shape.top_k = experts;
         const smoe_plan_desc plan = case_plan_desc(&shape);
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape.tokens}, kernels, NULL),
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, shape.tokens, 0}, kernels, NULL),
                          SMOE_SUCCESS);
         if (experts > kernels[SMOE_STAGE_EXPERT_UP].tile_rows)
             break;

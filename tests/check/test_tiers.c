@@ -82,7 +82,7 @@ static uint32_t regime_of(const tier_run *run, const layer_case *shape)
 static void note_kernels(tier_run *run, const case_data *data)
 {
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-    const smoe_selection_desc selection = {&run->info, &data->plan, data->shape->tokens};
+    const smoe_selection_desc selection = {&run->info, &data->plan, data->shape->tokens, 0};
     assert_int_equal(smoe_select_kernels(&selection, choices, NULL), SMOE_SUCCESS);
     run->regimes[regime_of(run, data->shape)] = true;
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
@@ -195,7 +195,7 @@ static void test_small_allocations(void **state)
     assert_true(test_device_open_as(&device, &as));
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device.device));
     assert_true(case_data_create(&data, &shape, test_seed()));
-    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, NULL),
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0, 0}, &count, &experts, NULL),
                      SMOE_SUCCESS);
     assert_int_equal(experts, 3);
     assert_int_equal(count, 4);
@@ -207,7 +207,7 @@ static void test_small_allocations(void **state)
     smoe_device_layer_destroy(layer);
     data.plan.d_model = 512; /* one expert is too large: the line says for what */
     char reason[SMOE_REASON_SIZE];
-    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0}, &count, &experts, reason),
+    assert_int_equal(smoe_select_ranges(&(smoe_selection_desc){info, &data.plan, 0, 0}, &count, &experts, reason),
                      SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "exceed maxMemoryAllocationSize, 65536"));
     case_data_destroy(&data);

@@ -62,7 +62,7 @@ static void mark_regimes(const smoe_device_info *info, const layer_case *shape, 
                                  .types = SMOE_TYPES(shape->weight_type)};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
 
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &desc, shape->tokens}, choices, NULL),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &desc, shape->tokens, 0}, choices, NULL),
                      SMOE_SUCCESS);
     for (int i = 0; i < SMOE_REGIME_COUNT; i++)
         reached[i] |= tuning->regimes[i].rows == choices[SMOE_STAGE_EXPERT_DOWN].tile_rows &&

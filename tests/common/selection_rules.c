@@ -336,7 +336,9 @@ static const char *broken_use(const smoe_shape *shape, const smoe_selection *s)
     const bool cosine = desc->router == SMOE_ROUTER_COSINE, shared = desc->shared_hidden > 0;
     uint32_t at[SMOE_STEP_COUNT];
     for (uint32_t step = 1, tokens = smoe_max_u32(desc->min_tokens, 1); tokens <= desc->max_tokens; tokens += step) {
-        smoe_selection_regimes(s, desc, tokens, at);
+        /* The two ends and what lies between, in turns. */
+        const uint32_t more = (desc->max_expected_active - desc->top_k) * (tokens % 4) / 3;
+        smoe_selection_regimes(s, desc, tokens, desc->top_k + more, at);
         const uint32_t sort = at[SMOE_STEP_SORT];
         RULE("regimes: one height of tile for the experts",
              sort == at[SMOE_STEP_EXPERT_UP] && sort == at[SMOE_STEP_EXPERT_DOWN]);

@@ -79,7 +79,7 @@ static void test_known_devices(void **state)
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     assert_false(old->usable);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){old, &device_layers[0].plan, 1}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){old, &device_layers[0].plan, 1, 0}, choices, reason),
                      SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "1.1 is needed"));
 }

@@ -85,8 +85,8 @@ static void write_layer(FILE *out, const device_layer *layer)
         char reason[SMOE_REASON_SIZE];
         smoe_shape shape;
         fprintf(out, "| %s |", files[i].name);
-        if (smoe_select_kernels(&(smoe_selection_desc){&files[i].info, &layer->plan, layer->tokens}, choices, reason) !=
-            SMOE_SUCCESS) {
+        if (smoe_select_kernels(&(smoe_selection_desc){&files[i].info, &layer->plan, layer->tokens, 0}, choices,
+                                reason) != SMOE_SUCCESS) {
             fprintf(out, " %s |\n", files[i].info.usable ? reason : "not usable");
             continue;
         }

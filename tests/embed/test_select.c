@@ -372,7 +372,7 @@ static void test_no_lanes(void **state)
     assert_int_equal(info.capabilities, 0);
     assert_int_equal(info.subgroup_size, 1);
     assert_int_equal(info.subgroup_size_max, 1);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &plan, 9}, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &plan, 9, 0}, choices, NULL), SMOE_SUCCESS);
     assert_string_equal(choices[SMOE_STAGE_ROUTE_SELECT].name, "route_select_rank");
 }
 

@@ -63,7 +63,7 @@ static bool parse(const char *text, size_t size, char *reason)
     const bool accepted = read_text(copy, size, &info, reason) == SMOE_SUCCESS;
     free(copy);
     if (accepted) {
-        const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 33}, choices, NULL);
+        const smoe_result result = smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 33, 0}, choices, NULL);
         assert_true(result == SMOE_SUCCESS || result == SMOE_ERROR_UNSUPPORTED);
         assert_true(info.usable == !info.reason[0]);
         assert_true(smoe_text_clean(info.name, ' ') && smoe_text_clean(info.driver_name, ' '));

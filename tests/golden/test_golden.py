@@ -181,6 +181,7 @@ def overrides():
         near = sum(abs(value - third) <= 0.25 for value in logits)
         if all(abs(abs(value - third) - 0.25) > 1e-4 for value in logits):
             assert written['report.order'].values[token] == (near - 1 if gap <= 0.25 else 0), 'token %d' % token
+    run('--check', '--expected-active', '12', path)  # other tiles, the same results
     wide, _ = output_of(path, '--a', '2', '--b', '3')
     assert wide['report.active'].values == tensors['expected.active'].values
     assert wide['report.weights'].values != single(path)[0]['report.weights'].values

@@ -37,7 +37,9 @@ WRONG = [['--preset'], ['--preset', 'nobody'], ['--weights', 'f64'], ['--weights
          ['--seconds', '0'], ['--seconds', 'inf'], ['--seconds', '1s'], ['--repeat', '0'], ['--repeat', '-1'], ['--repeat', '1000000'],
          ['--tokens', '0'], ['--tokens', '1.5'], ['--eps', '0'], ['--eps', 'nan'], ['--group-eps', '0'], ['--memory', '1.5'], ['--json'],
          ['--json='], ['--list=yes'], ['--max-active', '1', '--preset', 'tiny'], ['--max-active', '9', '--preset', 'tiny'],
-         ['--hard', '--eps', '0.1'], ['--hard', '--group-eps', '0.1'], ['--totals=1'], ['--shape', '8,2,64,96'],
+         ['--hard', '--eps', '0.1'], ['--hard', '--group-eps', '0.1'], ['--totals=1'], ['--hard', '--expected-active', '2'],
+         ['--expected-active', '1', '--preset', 'tiny'], ['--expected-active', '7', '--preset', 'tiny'],
+         ['--expected-active', '4', '--max-active', '3', '--preset', 'tiny'], ['--shape', '8,2,64,96'],
          ['--shape', '8,2,64,96,1,2'], ['--shape', '8,2,64,96,1,gated,gated'], ['--shape', '8,9,64,96,1'], ['--shape', '8,0,64,96,1'],
          ['--shape', '1025,2,64,96,1'], ['--shape', '8,2,65537,96,1'], ['--shape', '8, 2,64,96,1'],
          ['--shape', '8,2,64,96,1', '--preset', 'tiny'], ['--peer-data', '--shape', '8,2,64,96,1'], ['--peer-data'],
@@ -180,6 +182,9 @@ def options_choose_what_runs():
     row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '5', '--eps', '0.25', '--max-active', '3')
     assert (row['tokens'], row['weights'], row['max_active'], row['smooth']['eps']) == (5, 'f16', 3, 0.25), row
     assert row['hard']['active_mean'] == 2 and row['smooth']['share_of_fma'] is None, row
+    assert (row['hard']['expected_active'], row['smooth']['expected_active']) == (2, 2), row
+    row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '33', '--eps', '9', '--expected-active', '6')
+    assert (row['hard']['expected_active'], row['smooth']['expected_active'], row['smooth']['active_mean']) == (2, 6, 6), row
     row, = rows_of('--preset', 'tiny-grouped', '--weights', 'f32', '--tokens', '5', '--eps', '0.25', '--group-eps', '0.5')
     assert (row['smooth']['eps'], row['smooth']['group_eps']) == (0.25, 0.5), row
     row, = rows_of('--preset', 'tiny-grouped', '--weights', 'f32', '--tokens', '5', '--eps', '0.25')

@@ -11,7 +11,7 @@
 
 static bool reaches(const smoe_tile *tile, const smoe_rows *rows, uint32_t tokens)
 {
-    return tile->rows > 0 && (double)tokens * rows->top_k / rows->expert_count >= (double)tile->min_rows &&
+    return tile->rows > 0 && (double)tokens * rows->active / rows->expert_count >= (double)tile->min_rows &&
            tile->rows < 2 * tokens;
 }
 
@@ -36,7 +36,7 @@ static void check_range(const smoe_tuning *tuning, const smoe_rows *rows, uint32
     const uint32_t got = smoe_regimes_for(tuning, rows, first, last);
     if (got != expected)
         fail_msg("SMOE_TEST_SEED=%llu: %s, k=%u E=%u columns=%u, %u to %u tokens: regimes 0x%x, must be 0x%x",
-                 (unsigned long long)test_seed(), tuning->name, rows->top_k, rows->expert_count, rows->columns, first,
+                 (unsigned long long)test_seed(), tuning->name, rows->active, rows->expert_count, rows->columns, first,
                  last, got, expected);
 }
 

@@ -166,11 +166,13 @@ static void test_choices(void **state)
                                                          : SMOE_KERNEL_expert_up_cooperative)->spirv_size > 0;
             const bool expects = built && k / 8 == 0 && k / 2 % 4 > 1 && taken(&info, desc.types.up).rows > 0 &&
                                  info.type != VK_PHYSICAL_DEVICE_TYPE_CPU && (needs & ~info.capabilities) == 0;
-            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, plain, NULL),
-                             SMOE_SUCCESS);
+            assert_int_equal(
+                smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4], 0}, plain, NULL),
+                SMOE_SUCCESS);
             desc.precision = smoe_type_precision(desc.types.up);
-            assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4]}, mixed, NULL),
-                             SMOE_SUCCESS);
+            assert_int_equal(
+                smoe_select_kernels(&(smoe_selection_desc){&info, &desc, tokens[k / 2 % 4], 0}, mixed, NULL),
+                SMOE_SUCCESS);
             for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
                 const bool expert = stage == SMOE_STAGE_EXPERT_UP || stage == SMOE_STAGE_EXPERT_DOWN;
                 if (is_cooperative(&mixed[stage]) != (expert && expects) || is_cooperative(&plain[stage]))
@@ -194,25 +196,25 @@ static void test_other_types_are_refused(void **state)
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     (void)state;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "plan desc.precision"));
     assert_non_null(strstr(reason, "types.down is float32"));
     desc.types.down = SMOE_TYPE_FLOAT16; /* there is no shared expert */
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason), SMOE_SUCCESS);
     desc.shared_hidden = 8;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "types.shared_up is float32"));
     desc.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT16);
     desc.precision = SMOE_PRECISION_BFLOAT16;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     desc.precision = (smoe_precision)3;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     desc.precision = SMOE_PRECISION_FLOAT16;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason), SMOE_SUCCESS);
 }
 
 int main(void)

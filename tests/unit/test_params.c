@@ -36,6 +36,7 @@ static void test_every_member(void **state)
     (void)state;
     cover(covered, offsetof(smoe_forward_params, token_count), sizeof(uint32_t));
     cover(covered, offsetof(smoe_forward_params, max_active), sizeof(uint32_t));
+    cover(covered, offsetof(smoe_forward_params, expected_active), sizeof(uint32_t));
     cover(covered, keep_scores, sizeof(bool));
     for (uint32_t i = 0; i < count_numbers(); i++)
         cover(covered, smoe_forward_number_get(i)->offset, sizeof(float));

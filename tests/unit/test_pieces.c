@@ -30,7 +30,7 @@ static uint32_t count_slices(const smoe_shape *shape, const smoe_selection *sele
     const uint32_t features = smoe_shape_features(shape) | SMOE_HAS_EXPERTS;
     uint32_t regimes[SMOE_STEP_COUNT];
     smoe_slices slices = {.limit = SMOE_SLICE_WORK};
-    smoe_selection_regimes(selection, &shape->desc, shape->pass_tokens, regimes);
+    smoe_selection_regimes(selection, &shape->desc, shape->pass_tokens, 0, regimes);
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++) {
         if (!smoe_step_runs(step, features))
             continue;

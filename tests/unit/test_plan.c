@@ -47,6 +47,7 @@ static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CH
     SET("widths", false, NEW.d_model = 512, NEW.d_hidden = 4096, NEW.shared_hidden = 256, NEW.projection_width /= 3);
     SET("experts", false, NEW.expert_count = 40, NEW.group_count = 5);
     SET("experts chosen", false, NEW.top_k = 3, NEW.max_active = 9, NEW.top_groups = 2);
+    SET("experts expected", false, NEW.max_expected_active = NEW.max_active);
     SET("tokens", false, NEW.max_tokens = SMOE_MAX_TOKENS);
     SET("all of it", false, NEW.d_model = 768, NEW.d_hidden = 256, NEW.expert_count = 35, NEW.group_count = 7,
         NEW.top_k = 1, NEW.top_groups = 3, NEW.max_active = 16, NEW.shared_hidden = 1536, NEW.projection_width *= 2);

@@ -148,9 +148,9 @@ static void test_selection(void **state)
         const smoe_quirk *quirk = smoe_device_quirk(&info, 0);
         smoe_device_info less = plain;
         less.capabilities &= ~(quirk ? quirk->masked_capabilities : 0);
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 1}, with, NULL), SMOE_SUCCESS);
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&plain, &desc, 1}, without, NULL), SMOE_SUCCESS);
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&less, &desc, 1}, masked, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 1, 0}, with, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&plain, &desc, 1, 0}, without, NULL), SMOE_SUCCESS);
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&less, &desc, 1, 0}, masked, NULL), SMOE_SUCCESS);
         bool differs = false;
         for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++) {
             assert_string_equal(with[stage].name, masked[stage].name);

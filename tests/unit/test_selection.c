@@ -80,7 +80,7 @@ static void choose(const smoe_device_info *info, const smoe_plan_desc *desc, uin
                    smoe_kernel_choice *choices)
 {
     char reason[SMOE_REASON_SIZE];
-    if (smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason))
+    if (smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens, 0}, choices, reason))
         fail_msg("%s: %s", info->name, reason);
 }
 
@@ -142,6 +142,96 @@ static void test_unknown_lanes(void **state)
         }
 }
 
+static bool same_choice(const smoe_kernel_choice *a, const smoe_kernel_choice *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->workgroup_size == b->workgroup_size &&
+           a->subgroup_size == b->subgroup_size && a->tile_rows == b->tile_rows && a->tile_columns == b->tile_columns &&
+           a->tile_depth == b->tile_depth && a->shared_memory_size == b->shared_memory_size;
+}
+
+static bool follows_expectation(smoe_stage stage)
+{
+    return stage == SMOE_STAGE_SORT || stage == SMOE_STAGE_EXPERT_UP || stage == SMOE_STAGE_EXPERT_DOWN;
+}
+
+/* For the experts, kernels are those of a layer whose k is what is expected; for the rest, its own. True where the
+ * experts have other ones than without. */
+static bool check_expectation(const smoe_device_info *info, const smoe_plan_desc *plan, uint32_t tokens,
+                              uint32_t expected)
+{
+    smoe_kernel_choice own[SMOE_STAGE_COUNT], got[SMOE_STAGE_COUNT], want[SMOE_STAGE_COUNT];
+    smoe_plan_desc as_k = *plan;
+    bool other = false;
+    as_k.top_k = expected;
+    choose(info, plan, tokens, own);
+    choose(info, &as_k, tokens, want);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, plan, tokens, expected}, got, NULL),
+                     SMOE_SUCCESS);
+    for (smoe_stage i = 0; i < SMOE_STAGE_COUNT; i++) {
+        assert_true(same_choice(&got[i], follows_expectation(i) ? &want[i] : &own[i]));
+        other = other || !same_choice(&got[i], &own[i]);
+    }
+    return other;
+}
+
+static void init_selection(const smoe_device_info *info, const smoe_plan_desc *plan, smoe_selection *out)
+{
+    const smoe_host host = {0};
+    smoe_shape shape;
+    assert_int_equal(smoe_shape_init(&host, info, plan, &shape), SMOE_SUCCESS);
+    smoe_selection_init(info, &shape, out);
+}
+
+/* A plan has pipelines for k and for what may be expected, and for nothing else. */
+static void check_used(const smoe_device_info *info, const smoe_plan_desc *plan)
+{
+    smoe_selection none, all, one;
+    smoe_plan_desc other = *plan;
+    uint32_t used[SMOE_STEP_COUNT] = {0};
+    init_selection(info, plan, &all);
+    for (other.top_k = plan->top_k; other.top_k <= plan->max_expected_active; other.top_k++) {
+        other.max_expected_active = other.top_k;
+        init_selection(info, &other, &one);
+        for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
+            used[step] |= one.used[step];
+    }
+    assert_memory_equal(all.used, used, sizeof used);
+    other = *plan;
+    other.max_expected_active = 0;
+    init_selection(info, &other, &none);
+    other.max_expected_active = other.top_k;
+    init_selection(info, &other, &one);
+    assert_memory_equal(none.used, one.used, sizeof none.used);
+}
+
+static void test_expected_active(void **state)
+{
+    const uint32_t tokens[] = {1, 5, 33, 200, 512};
+    smoe_plan_desc plan = {.d_model = 64,
+                           .d_hidden = 64,
+                           .expert_count = 64,
+                           .top_k = 2,
+                           .max_active = 12,
+                           .max_expected_active = 12,
+                           .max_tokens = 512,
+                           .shared_hidden = 64};
+    uint32_t others = 0;
+    (void)state;
+    for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++) {
+        const smoe_device_info info = test_device(i);
+        for (size_t j = 0; j < sizeof tokens / sizeof *tokens; j++) {
+            for (uint32_t expected = 2; expected <= 12; expected++)
+                others += check_expectation(&info, &plan, tokens[j], expected);
+            plan.min_tokens = plan.max_tokens = tokens[j];
+            check_used(&info, &plan);
+            plan.min_tokens = 1;
+            plan.max_tokens = 512;
+        }
+        assert_false(check_expectation(&info, &plan, 33, 2));
+    }
+    assert_true(others > 0);
+}
+
 static void test_public_errors(void **state)
 {
     (void)state;
@@ -150,7 +240,7 @@ static void test_public_errors(void **state)
     smoe_plan_desc wrong = desc;
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         assert_int_equal(choices[i].name[0] == '\0', i == SMOE_STAGE_ROUTE_PROJECT || i == SMOE_STAGE_ROUTE_GROUP);
     smoe_plan_desc every = desc;
@@ -158,30 +248,30 @@ static void test_public_errors(void **state)
     every.projection_width = 3;
     every.group_count = 2;
     every.top_groups = 1;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &every, 9}, choices, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &every, 9, 0}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         assert_true(choices[i].name[0] != '\0');
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &desc, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){NULL, &desc, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "info"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, NULL, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, NULL, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "desc"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, NULL, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, NULL, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "choices"));
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 0}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 0, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 10}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 10, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "token_count"));
     wrong.top_k = 5;
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &wrong, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &wrong, 9, 0}, choices, reason),
                      SMOE_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(reason, "top_k"));
     info.usable = false;
     snprintf(info.reason, sizeof info.reason, "too old");
-    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason),
+    assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason),
                      SMOE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(reason, "too old"));
 }
@@ -194,13 +284,13 @@ static void test_impossible_devices(void **state)
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     (void)state;
-#define REFUSED(change, result, text)                                                         \
-    do {                                                                                      \
-        smoe_device_info info = test_device(7);                                               \
-        change;                                                                               \
-        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9}, choices, reason), result);      \
-        if (strncmp(reason, "info", 4) != 0 || !strstr(reason, text))                         \
-            fail_msg("\"%s\" does not say %s", reason, text);                                 \
+#define REFUSED(change, result, text)                                                                                  \
+    do {                                                                                                               \
+        smoe_device_info info = test_device(7);                                                                        \
+        change;                                                                                                        \
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, reason), result);    \
+        if (strncmp(reason, "info", 4) != 0 || !strstr(reason, text))                                                  \
+            fail_msg("\"%s\" does not say %s", reason, text);                                                          \
     } while (0)
 #define IMPOSSIBLE(field, value) REFUSED(info.field = (value), SMOE_ERROR_INVALID_ARGUMENT, "." #field ": ")
 #define TOO_LITTLE(field, value, text) REFUSED(info.field = (value), SMOE_ERROR_UNSUPPORTED, text)
@@ -233,8 +323,9 @@ static void test_impossible_devices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device), cmocka_unit_test(test_tables),
-                                       cmocka_unit_test(test_widest_tiles), cmocka_unit_test(test_unknown_lanes),
-                                       cmocka_unit_test(test_public_errors), cmocka_unit_test(test_impossible_devices)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_device),      cmocka_unit_test(test_tables),
+                                       cmocka_unit_test(test_widest_tiles),      cmocka_unit_test(test_unknown_lanes),
+                                       cmocka_unit_test(test_expected_active),   cmocka_unit_test(test_public_errors),
+                                       cmocka_unit_test(test_impossible_devices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,9 @@ static smoe_plan_desc any_plan(test_random *random)
     desc.top_k = any_size(random, desc.expert_count);
     desc.max_active =
         test_random_below(random, 2) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
+    const uint32_t cap = desc.max_active ? desc.max_active : desc.expert_count;
+    if (test_random_below(random, 2))
+        desc.max_expected_active = desc.top_k + test_random_below(random, cap - desc.top_k + 1);
     any_types(random, &desc);
     if (test_random_below(random, 3) == 0) {
         desc.router = SMOE_ROUTER_COSINE;
@@ -176,7 +179,7 @@ static const char *broken(const smoe_device_info *info, const smoe_plan_desc *de
     *result = smoe_shape_init(&host, &mended, desc, &shape);
     RULE("a legal plan is refused for a limit only", *result == SMOE_SUCCESS || *result == SMOE_ERROR_UNSUPPORTED);
     RULE("smoe_select_kernels says the same",
-         smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens}, choices, reason) == *result);
+         smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens, 0}, choices, reason) == *result);
     if (*result)
         return NULL;
     RULES(test_broken_shape(&mended, desc, &shape));

@@ -120,7 +120,8 @@ static void print_kernels(const smoe_device_info *info)
     printf("  %-16s", "kernels");
     for (int i = 0; i < PRESET_COUNT; i++) {
         const smoe_plan_desc *plan = &presets[i].plan;
-        results[i] = smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens}, choices[i], reasons[i]);
+        results[i] =
+            smoe_select_kernels(&(smoe_selection_desc){info, plan, plan->max_tokens, 0}, choices[i], reasons[i]);
         printf(" %-*s", i + 1 < PRESET_COUNT ? COLUMN : 0, presets[i].name);
     }
     printf("\n");

@@ -162,6 +162,7 @@ static void override_file(run *r)
     r->plan.top_k = options->top_k ? options->top_k : r->plan.top_k;
     r->plan.max_active = options->max_active ? options->max_active : r->plan.max_active;
     r->plan.max_active = r->plan.max_active ? r->plan.max_active : r->plan.expert_count;
+    r->plan.max_expected_active = r->params.expected_active = options->expected_active;
     if (options->weights >= 0)
         r->plan.types = (smoe_matrix_types)SMOE_TYPES((smoe_type)options->weights);
     r->plan.activation = options->activation >= 0 ? (smoe_activation)options->activation : r->plan.activation;
@@ -191,6 +192,9 @@ static int check_overrides(const run *r, const smoe_matrix_types *own)
         return run_refuse(r, "--k is more than the experts of the groups that may be chosen from");
     if (plan->max_active < plan->top_k || plan->max_active > plan->expert_count)
         return run_refuse(r, "--max-active must lie between k and the layer's number of experts");
+    if (r->options->expected_active &&
+        (plan->max_expected_active < plan->top_k || plan->max_expected_active > plan->max_active))
+        return run_refuse(r, "--expected-active must lie between k and the most experts that may run for a token");
     if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
         return run_refuse(r, "--activation swiglu_clamped needs gated experts");
     if (!isnan(r->options->params.group_eps) && !plan->group_count)

@@ -45,6 +45,8 @@ static const program_option option_rows[] = {
     {"--write", "FILE", "write the layer and its inputs as a layer file; of several layers, into a folder",
      PROGRAM_TEXT(run_options, write)},
     {"--repeat", "N", "time N more runs", PROGRAM_COUNT(run_options, repeat, 1, 100000)},
+    {"--expected-active", "N", "experts that a token is expected to run: tiles are chosen for so many [k]",
+     PROGRAM_COUNT(run_options, expected_active, 1, SMOE_MAX_EXPERTS)},
     PROGRAM_HEADING("in place of what the file says:"),
     {"--k", "N", "experts chosen", PROGRAM_COUNT(run_options, top_k, 1, SMOE_MAX_EXPERTS)},
     {"--activation", "NAME", "of the experts", PROGRAM_NAME(run_options, activation, &program_activations)},
@@ -67,7 +69,7 @@ static const program_option option_rows[] = {
 
 /* The options that leave a layer's results as the file has them, and go with --check. */
 static const char *const same_results[] = {"--checkpoint", "--layer", "--device", "--validate", "--check",
-                                           "--out",        "--write", "--repeat", "--weights"};
+                                           "--out",        "--write", "--repeat", "--weights",  "--expected-active"};
 
 static const program_desc description = {
     .name = "smoe-run",

@@ -45,7 +45,7 @@ static void print_precision(const run *r)
 {
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT];
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(r->device));
-    const smoe_selection_desc selection = {info, &r->plan, r->params.token_count};
+    const smoe_selection_desc selection = {info, &r->plan, r->params.token_count, r->params.expected_active};
     const bool rounds = r->plan.precision != SMOE_PRECISION_FLOAT32;
     if (rounds && smoe_select_kernels(&selection, kernels, NULL) == SMOE_SUCCESS)
         program_printf("precision     mixed where the device has it: %s, %s\n", kernels[SMOE_STAGE_EXPERT_UP].name,

@@ -20,7 +20,7 @@ typedef struct run_options {
     bool make_x;                         /* --tokens or --seed asks for it */
     int weights, activation;               /* smoe_type, smoe_activation; -1: the file's */
     uint32_t tokens, seed;
-    uint32_t repeat, top_k, max_active;    /* 0: not given */
+    uint32_t repeat, top_k, max_active, expected_active; /* 0: not given */
     smoe_forward_params params;            /* only its numbers; NaN: as the file has it */
     double calibrate;                      /* NaN: not given */
 } run_options;

@@ -28,7 +28,7 @@ static void print_table(const run *r, const smoe_timings *timings, double *value
     const smoe_device_info *info = smoe_context_device_info(smoe_device_context(r->device));
     const bool timestamps = info->timestamp_period > 0;
     smoe_kernel_choice choices[SMOE_STAGE_COUNT] = {0};
-    const smoe_selection_desc selection = {info, &r->plan, r->params.token_count};
+    const smoe_selection_desc selection = {info, &r->plan, r->params.token_count, r->params.expected_active};
     const bool known = smoe_select_kernels(&selection, choices, NULL) == SMOE_SUCCESS;
     program_printf("times of %u runs, without the report%s\n", count,
                    timestamps ? "" : "; no timestamps on this device: the host's only");
