@@ -27,6 +27,15 @@ static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t ran
     return stage_words(run, SMOE_ARGUMENTS_AT(range * run->shape.range_pieces + piece, stage));
 }
 
+/* That expert_up's dispatches of a range come to. */
+static inline uint32_t stage_tile_count(const stage_run *run, uint32_t range)
+{
+    uint32_t tiles = 0;
+    for (uint32_t piece = 0; piece < run->shape.range_pieces; piece++)
+        tiles += stage_arguments(run, range, piece, SMOE_ARGUMENTS_UP)[1];
+    return tiles;
+}
+
 static inline const uint32_t *stage_active(const stage_run *run)
 {
     return stage_words(run, run->shape.control.active);

@@ -138,11 +138,9 @@ static void expect_in_bounds(const stage_run *run)
 /* The tiles' rows are all rows, one after the other. */
 static void expect_rows_add_up(const stage_run *run)
 {
-    uint32_t rows = 0, tiles = 0;
+    uint32_t rows = 0;
 
-    for (uint32_t piece = 0; piece < run->shape.range_pieces; piece++)
-        tiles += stage_arguments(run, 0, piece, SMOE_ARGUMENTS_UP)[1];
-    for (uint32_t i = 0; i < tiles; i++) {
+    for (uint32_t i = 0; i < stage_tile_count(run, 0); i++) {
         assert_true(stage_tile(run, i)[0] < run->shape.desc.expert_count);
         assert_int_equal(stage_tile(run, i)[1], rows);
         rows += stage_tile(run, i)[2];
