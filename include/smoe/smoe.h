@@ -530,8 +530,8 @@ typedef struct smoe_timestamps {
  *             where d >= group_eps, else their s is lowered by d / (1 - d / group_eps), which grows from nothing to infinity over
  *             the band (smoe's own; the derivation is in src/tools/analyze/README.md). From here on s means these scores.
  *   band      eps_t = min(eps, s[k] - s[A+1]), with s[E+1] = -inf: the band shrinks so that no more than A experts run (the cap is
- *             smoe's own). It is continuous in x_t. A band below 2^-126, the smallest normal number, counts as 0. Where eps > 0 and
- *             eps_t = 0, only the k best by rank run: `capped`.
+ *             smoe's own). It is continuous in x_t. A band or gap below 2^-126, the smallest normal number, counts as 0. Where
+ *             eps > 0 and eps_t = 0, only the k best by rank run: `capped`.
  *   mask      m_e = 1 for the k best. For the others, with u = (s_e - s[k] + eps_t) / eps_t: 0 for u <= 0, 1 for u >= 1, else
  *             u^a / (u^a + (1-u)^b); all 0 where eps_t = 0 (paper: smoothing by soft inclusion near the boundary).
  *   weights   g_e = exp(z_e / temperature), for sigmoid gates sigmoid(z_e). renormalize: w_e = scale g_e m_e / sum of g m; else

@@ -7,7 +7,7 @@ layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffe
 };
 
 const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && GROUPED == 0u;
-// 2^-126: smaller bands, and smaller places in one, count as 0, as they do where a device flushes them.
+// 2^-126: smaller gaps and bands, and smaller places in one, count as 0, as they do where a device flushes them.
 const float SMALLEST_NORMAL = 1.17549435e-38;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
@@ -19,12 +19,18 @@ float score(uint token, uint expert, float raw) {
     return taken < 0.0 ? LEFT_OUT : max(raw - taken, LEFT_OUT);
 }
 
+// How far a score lies below a larger one.
+float distance_below(float s_k, float s) {
+    const float distance = s_k - s;
+    return distance < SMALLEST_NORMAL ? 0.0 : distance;
+}
+
 float gap_between(float s_k, float s_next) {
-    return GROUPED != 0u && s_next == LEFT_OUT ? INFINITY : s_k - s_next;
+    return GROUPED != 0u && s_next == LEFT_OUT ? INFINITY : distance_below(s_k, s_next);
 }
 
 bool is_tied(float s, float s_k) {
-    return abs(s - s_k) <= push.tie_tolerance && !(GROUPED != 0u && s == LEFT_OUT);
+    return distance_below(max(s, s_k), min(s, s_k)) <= push.tie_tolerance && !(GROUPED != 0u && s == LEFT_OUT);
 }
 
 float group_gap(uint token) {
@@ -103,8 +109,7 @@ float log_mask(float distance, float eps) {
 
 // The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none. push.eps is 0 or normal.
 float band(float s_k, float s_next) {
-    const float eps = min(push.eps, s_k - s_next);
-    return eps < SMALLEST_NORMAL ? 0.0 : eps;
+    return min(push.eps, distance_below(s_k, s_next));
 }
 
 // Where scores are not logits, an expert that is masked to almost nothing may have a gate that all others are lost

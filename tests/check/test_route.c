@@ -267,6 +267,7 @@ static const struct {
     bool capped;     /* of k = 1 and A = 2 */
 } narrow[] = {
     {{1.5f, 1.5f, 1}, true},       /* half of it: what one device holds another flushes to 0 */
+    {{1.5f, 1.25f, 1}, true},      /* so is the gap */
     {{2, 2, 1 + 0x1p-23f}, true}, /* the largest number below it */
     {{3, 3, 2}, false},           /* it */
     {{-2, -2, -3}, false},

@@ -208,12 +208,17 @@ static void clear_token(uint32_t expert_count, ref_token *token)
         token->ids[e] = SMOE_REPORT_UNUSED;
 }
 
+/* Numbers that float32 may flush to 0 are 0 (docs/routing.md, 2.5). */
+static double distance_below(double above, double score)
+{
+    return above - score < (double)FLT_MIN ? 0 : above - score;
+}
+
 double ref_band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked)
 {
     if (params->max_active == layer->expert_count)
         return params->eps;
-    const double shrunken = scores[ranked[layer->top_k - 1]] - scores[ranked[params->max_active]];
-    return shrunken < (double)FLT_MIN ? 0 : fmin(params->eps, shrunken);
+    return fmin(params->eps, distance_below(scores[ranked[layer->top_k - 1]], scores[ranked[params->max_active]]));
 }
 
 /* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a
@@ -297,10 +302,10 @@ void ref_select(const ref_layer *layer, const ref_params *params, const double *
     ref_rank(count, scores, ranked);
     const double kth = scores[ranked[k - 1]];
 
-    token->gap = k == count ? INFINITY : kth - scores[ranked[k]];
+    token->gap = k == count ? INFINITY : distance_below(kth, scores[ranked[k]]);
     if (token->gap <= params->tie_tolerance) {
         for (uint32_t e = 0; e < count; e++)
-            token->order += fabs(scores[e] - kth) <= params->tie_tolerance;
+            token->order += distance_below(fmax(scores[e], kth), fmin(scores[e], kth)) <= params->tie_tolerance;
         token->order -= 1;
     }
     token->eps = ref_band(layer, params, scores, ranked);
