@@ -132,24 +132,42 @@ static void bound_groups(bound_work *work)
     ref_lower_scores(work->layer, &work->groups, work->scores);
 }
 
+/* Whether the cosine router knows the same of two experts. Parallel vectors give the same logits too, but roundings of
+ * their own. */
+static bool same_similarity(const ref_layer *layer, uint32_t e, uint32_t f)
+{
+    for (uint32_t i = 0; layer->router == SMOE_ROUTER_COSINE && i < layer->projection_width; i++) {
+        const float *row = layer->router_similarity + (size_t)i * layer->expert_count;
+        if (row[e] != row[f])
+            return false;
+    }
+    return true;
+}
+
 /* Scores that come about alike are equal on every device. */
 static bool same_scores(const bound_work *work, uint32_t e, uint32_t f)
 {
     const ref_layer *layer = work->layer;
     const uint32_t i = ref_group_of(layer, e), j = ref_group_of(layer, f);
 
-    if (work->logits[e] != work->logits[f] ||
+    if (work->logits[e] != work->logits[f] || !same_similarity(layer, e, f) ||
         (layer->selection_bias && layer->selection_bias[e] != layer->selection_bias[f]))
         return false;
     return i == j || (work->groups.penalty[i] == work->groups.penalty[j] && same_groups(&work->groups, i, j));
 }
 
-/* What the difference of the scores of two ranks may be off by. */
-static double moved_by(const bound_work *work, uint32_t rank, uint32_t other)
+/* Whether two ranks have one score on every device. */
+static bool is_same(const bound_work *work, uint32_t rank, uint32_t other)
 {
     const uint32_t e = work->ranked[rank], f = work->ranked[other];
 
-    return e == f || same_scores(work, e, f) ? 0 : work->errors[e] + work->errors[f];
+    return e == f || same_scores(work, e, f);
+}
+
+/* What the difference of the scores of two ranks may be off by. */
+static double moved_by(const bound_work *work, uint32_t rank, uint32_t other)
+{
+    return is_same(work, rank, other) ? 0 : work->errors[work->ranked[rank]] + work->errors[work->ranked[other]];
 }
 
 static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, double gap, double gap_moved)
@@ -157,6 +175,8 @@ static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, doub
     const uint32_t k = work->layer->top_k, count = work->layer->expert_count, cap = work->params->max_active;
     const double tolerance = work->params->tie_tolerance, score = work->scores[work->ranked[r]];
     const double below = work->scores[work->ranked[k - 1]] - score, moved = moved_by(work, r, k - 1);
+    /* The distance is a float32 too, and beside a score that is many times as large another one is lost. */
+    const double rounded = rounding(below, moved);
     const bool runs = r < k || below < eps + moved;
 
     if (!(score > -INFINITY))
@@ -164,11 +184,11 @@ static bool is_ambiguous_at(const bound_work *work, uint32_t r, double eps, doub
     for (uint32_t q = r + 1; runs && q < count; q++)
         if (score - work->scores[work->ranked[q]] < moved_by(work, r, q))
             return true;
-    if (r >= k && r < cap && work->params->eps > 0 && fabs(below - work->params->eps) < moved)
+    if (r >= k && r < cap && work->params->eps > 0 && fabs(below - work->params->eps) < moved + rounded)
         return true;
     /* A band that the cap shrinks ends at the score of the next expert, which others may share. */
-    if (r >= k && r < cap && eps < work->params->eps &&
-        score - work->scores[work->ranked[cap]] < moved_by(work, r, cap))
+    if (r >= k && r < cap && eps < work->params->eps && !is_same(work, r, cap) &&
+        score - work->scores[work->ranked[cap]] < moved_by(work, r, cap) + rounded + rounding(eps, moved))
         return true;
     if (gap < tolerance + gap_moved && r + 1 != k && fabs(fabs(below) - tolerance) < moved)
         return true;
