@@ -1,16 +1,17 @@
 #!/bin/bash
 # Installs what the build and the tests need, on Debian and Ubuntu; elsewhere says what to install. Nothing to do takes no time.
 #   ./setup.sh        for scons, scons test and scons demo
-#   ./setup.sh --ci   also what only .ci/run and the pictures of src/tools/analyze use: clang, CMake, matplotlib, Pillow, Chromium; and
-#                     on Debian's amd64 what cross builds use (tests/cross/README.md), with build/cross
+#   ./setup.sh --ci   also what only .ci/run, scons fuzz and the pictures of src/tools/analyze use: clang, CMake, matplotlib, Pillow,
+#                     Chromium; and on Debian's amd64 what cross builds use (tests/cross/README.md), with build/cross
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev
     debian-archive-keyring)
 debian_ci=(clang cmake make python3-matplotlib python3-pil)
-# Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped.
-if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium); fi
+# Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped. libFuzzer is in a package of
+# its own since Debian 12.
+if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium libclang-rt-dev); fi
 debian_cross=(gcc-mingw-w64-x86-64 wine wine64 xvfb xauth dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
     vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel stb_image-devel

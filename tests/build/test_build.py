@@ -142,6 +142,14 @@ def help_names_every_option():
             assert name in text, '%s is not in scons -h' % name
 
 
+def fuzz_without_clang_says_what_to_install():
+    with Copy() as copy, tempfile.TemporaryDirectory() as folder:
+        for name in ('gcc', 'glslangValidator', 'spirv-opt', 'spirv-val'):
+            os.symlink(shutil.which(name), '%s/%s' % (folder, name))
+        output = tap.command(shutil.which('scons'), '-C', copy.folder.name, 'fuzz', status=2, env={'PATH': folder})
+        assert 'fuzz: clang not found: ./setup.sh --ci installs' in output, output
+
+
 tap.run([touched_include_compiles_its_users_alone, touched_shader_compiles_alone, kernel_for_a_newer_compiler_is_left_out,
          compiler_that_knows_but_the_name_is_found_out, broken_shader_fails, unknown_options_and_targets_are_errors,
-         help_names_every_option])
+         help_names_every_option, fuzz_without_clang_says_what_to_install])

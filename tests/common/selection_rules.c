@@ -4,6 +4,8 @@
 #include "base/arithmetic.h"
 #include "domain/pieces.h"
 #include "domain/selection.h"
+#include "vulkan/device_info.h"
+#include "vulkan/quirks.h"
 
 static bool power_of_two(uint32_t value)
 {
@@ -234,6 +236,21 @@ static uint32_t load_of(smoe_type type)
     return 16 / (uint32_t)smoe_type_size(type, 1);
 }
 
+/* Only where there is one: its types may be anything elsewhere. */
+static const char *broken_shared_expert(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
+                                        uint32_t i)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    const smoe_matmul matmul = s->expert_tuning->regimes[i].matmul;
+    const smoe_kernel_config *up = &s->configs[SMOE_STEP_SHARED_UP][i], *down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
+    const matmul_need need_up = {matmul, desc->gated ? 2 : 1, load_of(desc->types.shared_up), desc->d_model};
+    const matmul_need need_down = {matmul, 1, load_of(desc->types.shared_down), desc->shared_hidden};
+    RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert);
+    RULES(broken_matmul(info, up, &need_up));
+    RULES(broken_matmul(info, down, &need_down));
+    return NULL;
+}
+
 static const char *broken_experts(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
                                   uint32_t i)
 {
@@ -244,8 +261,6 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     const smoe_matrix_types *types = &shape->desc.types;
     const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model};
     const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden};
-    const matmul_need need_shared_up = {tile->matmul, matrices, load_of(types->shared_up), shape->desc.d_model};
-    const matmul_need need_shared_down = {tile->matmul, 1, load_of(types->shared_down), shape->desc.shared_hidden};
     for (smoe_step step = SMOE_STEP_SORT; step <= SMOE_STEP_EXPERT_DOWN; step++)
         RULE("experts: no unused regime is led to", tile->rows > 0 || !is_used(s, step, i));
     RULE("experts: inputs stay float32 unless mixed precision is asked for",
@@ -263,14 +278,7 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
          smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_workgroups);
     RULE("sort: expert_down within the limits",
          smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_workgroups);
-    if (shape->desc.shared_hidden == 0)
-        return NULL;
-    const smoe_kernel_config *shared_up = &s->configs[SMOE_STEP_SHARED_UP][i],
-                             *shared_down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
-    RULE("shared expert: of the shared one", shared_up->shared_expert && shared_down->shared_expert);
-    RULES(broken_matmul(info, shared_up, &need_shared_up));
-    RULES(broken_matmul(info, shared_down, &need_shared_down));
-    return NULL;
+    return shape->desc.shared_hidden > 0 ? broken_shared_expert(info, shape, s, i) : NULL;
 }
 
 static bool fits(const smoe_device_info *info, smoe_workgroups count)
@@ -370,5 +378,41 @@ const char *test_broken_selection(const smoe_device_info *info, const smoe_shape
     }
     RULES(broken_dispatch(info, shape, &s));
     RULES(broken_use(shape, &s));
+    return NULL;
+}
+
+/* The kernels with cooperative matrices too, which the build may have left out. */
+static const char *broken_cooperative(const smoe_device_info *info, const smoe_plan_desc *desc)
+{
+    const smoe_tuning *tuning = smoe_tuning_cooperative();
+    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
+        const smoe_matmul_stage stage = {
+            .kernels = &smoe_expert_up_kernels, .depth = desc->d_model, .type = desc->types.up, .gated = desc->gated};
+        if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->types.up))
+            continue;
+        const smoe_kernel_config config = smoe_matmul_config(info, &tuning->regimes[i], &stage);
+        RULES(test_broken_cooperative(info, &config, smoe_matmul_matrices(&stage)));
+    }
+    return NULL;
+}
+
+const char *test_broken_choice(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens,
+                               smoe_result *result)
+{
+    const smoe_host host = {0};
+    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+    char reason[SMOE_REASON_SIZE];
+    smoe_device_info mended = *info;
+    smoe_shape shape;
+    smoe_quirks_apply(&mended);
+    *result = smoe_shape_init(&host, &mended, desc, &shape);
+    RULE("a legal plan is refused for a limit only", *result == SMOE_SUCCESS || *result == SMOE_ERROR_UNSUPPORTED);
+    RULE("smoe_select_kernels says the same",
+         smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens, 0}, choices, reason) == *result);
+    if (*result)
+        return NULL;
+    RULES(test_broken_shape(&mended, desc, &shape));
+    RULES(test_broken_selection(&mended, &shape));
+    RULES(broken_cooperative(&mended, desc));
     return NULL;
 }

@@ -16,6 +16,11 @@ const char *test_broken_shape(const smoe_device_info *info, const smoe_plan_desc
  * gated. */
 const char *test_broken_cooperative(const smoe_device_info *info, const smoe_kernel_config *c, uint32_t matrices);
 
+/* All of these, for a plan on a device that Vulkan allows, above the floor: a plan without a mistake in it is refused
+ * for a limit only. *result: what smoe_select_kernels says for so many tokens. */
+const char *test_broken_choice(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens,
+                               smoe_result *result);
+
 /* One rule a line: its name, and what must hold. RULES: those of another function. */
 #define RULE(name, condition) \
     do {                      \

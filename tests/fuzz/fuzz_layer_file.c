@@ -1,63 +1,71 @@
-/* What both the seeded test and libFuzzer run on hostile bytes. For libFuzzer, with clang, after `scons`:
- *   mkdir -p corpus && cd tests/golden && cp one_expert.safetensors ties_*.safetensors sigmoid_grouped.safetensors
- * ../../corpus && cd -
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -Itests tests/fuzz/fuzz_layer_file.c \
- *       tests/fuzz/sample_file.c tests/common/random.c src/file/?*.c src/base/system_file.c build/lib/libsmoe.a -lm -o
- * fuzz_layer_file
- *   ./fuzz_layer_file -max_len=65536 corpus */
+/* Layer files of any bytes: opened, interpreted and read to the last byte; a layer is written again. */
+#include <string.h>
+
+#include "fuzz.h"
 #include "sample_file.h"
 
-static uint64_t sum_bytes(const void *data, uint64_t size)
+static void expect_same_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
+                              const smoe_host_weights *weights, const float *x)
 {
-    const unsigned char *bytes = data;
-    uint64_t sum = 0;
-    for (uint64_t i = 0; i < size; i++)
-        sum += bytes[i];
-    return sum;
+    smoe_layer_file *file;
+    smoe_plan_desc again;
+    smoe_forward_params params_again;
+    smoe_host_weights weights_again;
+    fuzz_lines lines;
+    const smoe_log log = fuzz_log(&lines);
+    FUZZ_EXPECT(smoe_layer_file_write_layer(path, plan, params, weights, x, NULL, &log) == SMOE_SUCCESS);
+    FUZZ_EXPECT(smoe_layer_file_open(path, NULL, &log, &file) == SMOE_SUCCESS);
+    FUZZ_EXPECT(smoe_layer_file_layer(file, &again, &params_again, &weights_again) == SMOE_SUCCESS);
+    FUZZ_EXPECT(memcmp(&again.types, &plan->types, sizeof again.types) == 0 && again.top_k == plan->top_k);
+    FUZZ_EXPECT(again.max_active == plan->max_active && again.max_tokens == plan->max_tokens);
+    smoe_layer_tensor tensor;
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++) {
+        const smoe_host_weight one = smoe_host_weights_get(weights, &tensor),
+                               two = smoe_host_weights_get(&weights_again, &tensor);
+        FUZZ_EXPECT(!one.data == !two.data);
+        FUZZ_EXPECT(!one.data || memcmp(one.data, two.data, smoe_type_size(one.type, tensor.element_count)) == 0);
+    }
+    smoe_layer_file_close(file);
 }
 
-static uint64_t sum_string(const char *text)
-{
-    uint64_t sum = 0;
-    for (; text && *text; text++)
-        sum += (unsigned char)*text;
-    return sum;
-}
-
-static uint64_t read_layer(const smoe_layer_file *file)
+static bool read_layer(const smoe_layer_file *file, fuzz_lines *lines)
 {
     smoe_plan_desc plan;
     smoe_forward_params params;
     smoe_host_weights weights;
-    if (smoe_layer_file_layer(file, &plan, &params, &weights) != SMOE_SUCCESS)
-        return 0;
-    smoe_layer_tensor tensor;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++) {
-        const smoe_host_weight array = smoe_host_weights_get(&weights, &tensor);
-        sum += array.data ? sum_bytes(array.data, smoe_type_size(array.type, tensor.element_count)) : 0;
-    }
+    const smoe_result result = smoe_layer_file_layer(file, &plan, &params, &weights);
+    FUZZ_EXPECT(result == SMOE_SUCCESS || result == SMOE_ERROR_FILE || result == SMOE_ERROR_UNSUPPORTED);
+    fuzz_expect_told(lines, result);
+    if (result != SMOE_SUCCESS)
+        return false;
+    fuzz_expect_layer(&plan, &params, &weights);
     const smoe_tensor *x = smoe_layer_file_tensor(file, "x");
-    return x ? sum + sum_bytes(x->data, 4ull * params.token_count * plan.d_model) : sum;
+    FUZZ_EXPECT(!x || x->size == 4ull * params.token_count * plan.d_model);
+    expect_same_layer(sample_path("fuzz-again"), &plan, &params, &weights, x ? x->data : NULL);
+    return true;
 }
 
-static uint64_t read_everything(const char *path, const uint8_t *data, size_t size)
+static bool read_everything(const char *path, const uint8_t *data, size_t size)
 {
     smoe_layer_file *file;
-    if (sample_open_bytes(path, data, size, NULL, NULL, &file) != SMOE_SUCCESS)
-        return 0;
-    uint64_t sum = 0;
+    fuzz_lines lines;
+    const smoe_log log = fuzz_log(&lines);
+    const smoe_result result = sample_open_bytes(path, data, size, NULL, &log, &file);
+    FUZZ_EXPECT(result == SMOE_SUCCESS || (result == SMOE_ERROR_FILE && !file));
+    fuzz_expect_told(&lines, result);
+    if (result != SMOE_SUCCESS)
+        return false;
     const smoe_tensor *tensor;
-    for (uint32_t i = 0; (tensor = smoe_layer_file_tensor_at(file, i)) != NULL; i++)
-        sum += sum_bytes(tensor->data, tensor->size) + sum_string(tensor->name);
-    sum += sum_string(smoe_layer_file_metadata(file, "name")) + read_layer(file);
+    for (uint32_t i = 0; (tensor = smoe_layer_file_tensor_at(file, i)) != NULL; i++) {
+        fuzz_read(tensor->data, tensor->size);
+        fuzz_read(tensor->name, strlen(tensor->name));
+    }
+    const bool good = read_layer(file, &lines);
     smoe_layer_file_close(file);
-    return sum;
+    return good;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_layer_file(const uint8_t *data, size_t size)
 {
-    volatile uint64_t sum = read_everything(sample_path("fuzz"), data, size);
-    (void)sum;
-    return 0;
+    return read_everything(sample_path("fuzz"), data, size);
 }

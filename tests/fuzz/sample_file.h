@@ -62,7 +62,4 @@ void sample_release(void *user, void *memory);
 /* Damages bytes in one to four places: bits, words, pieces out or twice, an end. The new size, at most capacity. */
 size_t sample_mutate(test_random *random, unsigned char *bytes, size_t size, size_t capacity);
 
-/* libFuzzer's entry: opens, interprets and reads the whole of whatever it gets, both ways. Always 0. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #endif

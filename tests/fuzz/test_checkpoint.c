@@ -10,23 +10,15 @@
 #include "common/random.h"
 #include "common/record.h"
 #include "common/system.h"
+#include "sample_checkpoint.h"
 #include "sample_file.h"
 #include "smoe/checkpoint.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define MUTATIONS 3000
+#define MUTATIONS 1500
 
-enum { CONFIG, INDEX, FIRST, SECOND, FILES };
-static const char *const names[FILES] = {"config.json", "model.safetensors.index.json", "one.safetensors",
-                                         "two.safetensors"};
-
-/* A DeepSeek-V3 of E 4, D 3, H 2, S 5, whose layer 1 lies in two files, the second of them bfloat16. */
-static const char config[] =
-    "{\n \"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"hidden_size\": 3,\n"
-    " \"moe_intermediate_size\": 2, \"n_routed_experts\": 4, \"num_experts_per_tok\": 2, \"n_group\": 2,\n"
-    " \"topk_group\": 1, \"routed_scaling_factor\": 2.5e0, \"norm_topk_prob\": true, \"rope_scaling\": null,\n"
-    " \"scoring_func\": \"sigmoid\", \"topk_method\": \"noaux_tc\", \"hidden_act\": \"silu\",\n"
-    " \"n_shared_experts\": 2\n}\n";
+enum { CONFIG, INDEX, FIRST, SECOND, FILES = SAMPLE_CHECKPOINT_FILES };
+static const char *const *const names = sample_checkpoint_files;
 
 typedef struct folder {
     char path[200];
@@ -46,57 +38,11 @@ static void restore(const folder *f, int file)
     assert_true(sample_write_bytes(file_path(f, file), f->bytes[file], f->size[file]));
 }
 
-static void add(smoe_tensor *tensor, char *name, const char *text, smoe_tensor_type type, uint64_t n0, uint64_t n1)
-{
-    static const float values[64] = {1, 2, 3, 4, 5, 6, 7, 8};
-    snprintf(name, 80, "model.layers.1.mlp.%s", text);
-    const uint64_t size = n0 * n1 * (type == SMOE_TENSOR_FLOAT32 ? 4 : 2);
-    *tensor = (smoe_tensor){name, type, n1 == 1 ? 1 : 2, {n0, n1, 1, 1}, values, size};
-}
-
 static void make_files(folder *f)
 {
-    static const char *const matrices[] = {"gate_proj", "up_proj", "down_proj"};
-    static char text[2][32][80];
-    smoe_tensor tensors[2][32];
-    uint32_t count[2] = {0, 0};
-    add(&tensors[0][0], text[0][0], "gate.weight", SMOE_TENSOR_FLOAT32, 4, 3);
-    add(&tensors[0][1], text[0][1], "gate.e_score_correction_bias", SMOE_TENSOR_FLOAT32, 4, 1);
-    count[0] = 2;
-    for (int m = 0; m < 3; m++) {
-        char name[48];
-        for (int expert = 0; expert < 5; expert++) { /* the fifth is the shared one */
-            const int file = expert % 2;
-            const uint32_t i = count[file]++;
-            const uint64_t hidden = expert == 4 ? 4 : 2; /* two shared ones in one */
-            if (expert == 4)
-                snprintf(name, sizeof name, "shared_experts.%s.weight", matrices[m]);
-            else
-                snprintf(name, sizeof name, "experts.%d.%s.weight", expert, matrices[m]);
-            add(&tensors[file][i], text[file][i], name, file ? SMOE_TENSOR_BFLOAT16 : SMOE_TENSOR_FLOAT32,
-                m < 2 ? hidden : 3, m < 2 ? 3 : hidden);
-        }
-    }
-    char index[8192];
-    int used = snprintf(index, sizeof index, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {");
-    for (int file = 0; file < 2; file++) {
-        assert_int_equal(
-            smoe_layer_file_write(file_path(f, FIRST + file), tensors[file], count[file], NULL, 0, NULL, NULL),
-            SMOE_SUCCESS);
-        f->bytes[FIRST + file] = sample_read_bytes(file_path(f, FIRST + file), &f->size[FIRST + file]);
-        for (uint32_t i = 0; i < count[file]; i++)
-            used += snprintf(index + used, sizeof index - (size_t)used, "%s\"%s\": \"%s\"", file || i ? ", " : "",
-                             text[file][i], names[FIRST + file]);
-    }
-    used += snprintf(index + used, sizeof index - (size_t)used, "}}");
-    const char *const texts[] = {config, index};
-    for (int i = CONFIG; i <= INDEX; i++) {
-        f->size[i] = strlen(texts[i]);
-        f->bytes[i] = malloc(f->size[i]);
-        assert_non_null(f->bytes[i]);
-        memcpy(f->bytes[i], texts[i], f->size[i]);
-        restore(f, i);
-    }
+    assert_true(sample_checkpoint_write(f->path));
+    for (int i = 0; i < FILES; i++)
+        f->bytes[i] = sample_read_bytes(file_path(f, i), &f->size[i]);
 }
 
 static int make_folder(void **state)

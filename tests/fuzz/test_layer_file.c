@@ -9,9 +9,10 @@
 
 #include "common/random.h"
 #include "common/record.h"
+#include "fuzz.h"
 #include "sample_file.h"
 
-#define MUTATIONS 4000
+#define MUTATIONS 2000
 
 /* kind: 0 ungated, 1 gated, 2 all that a layer can have. */
 static unsigned char *sample_bytes(int kind, size_t *size)
@@ -103,7 +104,7 @@ static void test_mutations(void **state)
         for (uint64_t i = 0; i < MUTATIONS; i++) {
             test_random random = test_random_make(seed, 3 * i + (uint64_t)kind);
             memcpy(mutant, bytes, size);
-            LLVMFuzzerTestOneInput(mutant, sample_mutate(&random, mutant, size, size + 4096));
+            fuzz_layer_file(mutant, sample_mutate(&random, mutant, size, size + 4096));
         }
         free(mutant);
         free(bytes);

@@ -8,8 +8,6 @@
 #include "common/random.h"
 #include "common/selection_rules.h"
 #include "devices.h"
-#include "vulkan/device_info.h"
-#include "vulkan/quirks.h"
 
 #define TRIES 30000u
 
@@ -152,42 +150,6 @@ static smoe_plan_desc any_plan(test_random *random)
     return desc;
 }
 
-/* The kernels with cooperative matrices too, which the build may have left out. */
-static const char *broken_cooperative(const smoe_device_info *info, const smoe_plan_desc *desc)
-{
-    const smoe_tuning *tuning = smoe_tuning_cooperative();
-    for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_matmul_stage stage = {
-            .kernels = &smoe_expert_up_kernels, .depth = desc->d_model, .type = desc->types.up, .gated = desc->gated};
-        if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->types.up))
-            continue;
-        const smoe_kernel_config config = smoe_matmul_config(info, &tuning->regimes[i], &stage);
-        RULES(test_broken_cooperative(info, &config, smoe_matmul_matrices(&stage)));
-    }
-    return NULL;
-}
-
-static const char *broken(const smoe_device_info *info, const smoe_plan_desc *desc, uint32_t tokens,
-                          smoe_result *result)
-{
-    const smoe_host host = {0};
-    smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-    char reason[SMOE_REASON_SIZE];
-    smoe_device_info mended = *info;
-    smoe_shape shape;
-    smoe_quirks_apply(&mended);
-    *result = smoe_shape_init(&host, &mended, desc, &shape);
-    RULE("a legal plan is refused for a limit only", *result == SMOE_SUCCESS || *result == SMOE_ERROR_UNSUPPORTED);
-    RULE("smoe_select_kernels says the same",
-         smoe_select_kernels(&(smoe_selection_desc){info, desc, tokens, 0}, choices, reason) == *result);
-    if (*result)
-        return NULL;
-    RULES(test_broken_shape(&mended, desc, &shape));
-    RULES(test_broken_selection(&mended, &shape));
-    RULES(broken_cooperative(&mended, desc));
-    return NULL;
-}
-
 static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_t tokens)
 {
     print_error("%s: type %d vendor 0x%x driver %u capabilities 0x%x, %u lanes from %u to %u, %u invocations, %u in x, "
@@ -217,7 +179,7 @@ static void test_any_device(void **state)
         const uint32_t least = desc.min_tokens ? desc.min_tokens : 1;
         const uint32_t tokens = least + test_random_below(&random, desc.max_tokens - least + 1);
         smoe_result result;
-        const char *rule = broken(&info, &desc, tokens, &result);
+        const char *rule = test_broken_choice(&info, &desc, tokens, &result);
         if (rule) {
             describe(&info, &desc, tokens);
             fail_msg("SMOE_TEST_SEED=%llu, try %u: broken rule: %s", (unsigned long long)test_seed(), i, rule);
