@@ -23,6 +23,7 @@ LANES = (
     Lanes('tests/golden', AS_IS, ALL, 'kernels that tests/check has at every size'),
     Lanes('tests/golden/test_refusals.py', AS_IS, AS_IS, 'refused before a kernel runs'),
     Lanes('tests/samples', AS_IS, ALL, 'kernels that tests/check has at every size'),
+    Lanes('tests/stress', (8,), ALL, 'whether the program of scons stress finds what it looks for; that runs at every size'),
     Lanes('tests/vision', AS_IS, ALL, 'pictures, files and pages'),
     Lanes('tests/vision/test_check.py', AS_IS, ALL, 'a sample; its one kernel with shuffles has the same loops at every size'),
     Lanes('tests/vision/test_image_fuzz.c', AS_IS, AS_IS, 'opens no device'),
@@ -61,6 +62,7 @@ SANITIZED = (
     Sanitized('tests/style', NO, NO, 'reads'),
     Sanitized('tests/symbols/test_symbols.py', NO, NO, 'reads'),
     Sanitized('tests/vision/test_report_browser.py', NO, NO, 'how a page looks; test_report has the tool make it'),
+    Sanitized('tests/stress', NO, YES, 'host code of tests/check'),
     Sanitized('tests/check/test_barriers.c', NO, YES, 'host code of test_recording'),
     Sanitized('tests/check/test_continuity.c', NO, YES, 'host code of test_layer: only numbers are new'),
     Sanitized('tests/check/test_denormals.c', NO, YES, 'host code of test_layer: only numbers are new'),
@@ -107,6 +109,7 @@ DRIVEN = (
     Driven('tests/analyze', NONE, EVERY, 'kernels of tests/check, and few of its own'),
     Driven('tests/checkpoint', NONE, EVERY, 'kernels of tests/check'),
     Driven('tests/samples', NONE, EVERY, 'kernels of tests/check'),
+    Driven('tests/stress', NONE, EVERY, 'whether a program finds what it looks for; scons stress driver=NAME runs it on one'),
     Driven('tests/vision', NONE, EVERY, 'kernels of tests/check, and few of its own'),
     Driven('tests/vision/test_image_fuzz.c', NONE, NONE, 'opens no device'),
     Driven('tests/vision/test_report_browser.py', NONE, NONE, 'how a page looks; test_report has the device make it'),
@@ -115,7 +118,7 @@ DRIVEN = (
 # Where the newest validation layer is wrong: the dispatches of a layer's ranges of experts write rows of their own, in turns, of one buffer
 # (src/objects/record_experts.c), and the layer judges by what their descriptors cover. Tests with such layers go without these messages.
 RANGES = {'VK_LAYER_MESSAGE_ID_FILTER': 'SYNC-HAZARD-WRITE-AFTER-WRITE'}
-WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c')
+WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c', 'tests/stress/test_stress.py')
 RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '
                'for write-after-write hazards')
 
