@@ -110,6 +110,7 @@ static void test_mutations(void **state)
         free(bytes);
     }
     remove(sample_path("fuzz"));
+    remove(sample_path("fuzz-again"));
 }
 
 static void test_allocation_failures(void **state)

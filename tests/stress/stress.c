@@ -81,7 +81,7 @@ static void run_plan(stress_run *run, uint32_t plan)
     const layer_case shape = stress_plan(run->options.seed, plan);
     const smoe_plan_desc desc = case_plan_desc(&shape);
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
-    const smoe_selection_desc selection = {&run->on.info, &desc, desc.max_tokens};
+    const smoe_selection_desc selection = {&run->on.info, &desc, desc.max_tokens, 0};
     if (smoe_select_kernels(&selection, choices, NULL) == SMOE_ERROR_UNSUPPORTED) {
         run->unsupported++;
         return;
