@@ -6,6 +6,8 @@ import subprocess
 
 from SCons.Script import Action
 
+import public_headers
+
 
 class Library:
     """static: the archive; shared: the shared object, then its two symbolic links, on Windows its import library; needs: Libraries;
@@ -54,9 +56,6 @@ def add_links(env, system, folder, name, version, shared):
             for link in shared_names(system, name, version)[1:]]
 
 
-HEADERS = {'smoe': ['types.h', 'smoe.h'], 'smoe-device': ['device.h'], 'smoe-file': ['layer_file.h', 'checkpoint.h', 'capability_file.h']}
-
-
 def write_exports(target, source, env):
     """What a DLL exports: every function that the headers declare. (Marked in the source, it would leave programs that link the
     static library too.)"""
@@ -69,7 +68,7 @@ def write_exports(target, source, env):
 
 def add_dll(env, system, folder, name, version, objects, needs, libs):
     dll, _, imports = shared_names(system, name, version)
-    exports = env.Command('%s/%s.def' % (folder, name), ['include/smoe/' + header for header in HEADERS[name]],
+    exports = env.Command('%s/%s.def' % (folder, name), public_headers.find(name),
                           Action(write_exports, 'writing $TARGET'))
     shared = env.SharedLibrary('%s/%s' % (folder, dll), objects + exports, SHLIBPREFIX='', SHLIBSUFFIX='',
                                LIBS=[need.shared[1] for need in needs] + libs,
