@@ -50,5 +50,6 @@ def environment(folder, program, room):
     shim = os.path.join(folder, 'full_disk.so')
     if not os.path.exists(shim):
         subprocess.run([tap.CC, '-shared', '-fPIC', '-x', 'c', '-', '-o', shim, '-ldl'], input=SHIM, encoding='utf-8', check=True)
-    return {'LD_PRELOAD': shim, 'SMOE_TEST_ROOM': str(room),
+    loaded = [os.environ['LD_PRELOAD']] if os.environ.get('LD_PRELOAD') else []  # tests/run.py's, with sanitizers
+    return {'LD_PRELOAD': ':'.join([*loaded, shim]), 'SMOE_TEST_ROOM': str(room),
             'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'}
