@@ -129,6 +129,20 @@ bool test_validates(void)
     return !value || strcmp(value, "outside") != 0;
 }
 
+bool test_layer_looks_into_shaders(void)
+{
+    const char *look = getenv(TEST_LOOKS_INTO_SHADERS);
+    return look && strcmp(look, "1") == 0;
+}
+
+bool test_pieces_look_like_hazards(void)
+{
+    if (!test_layer_looks_into_shaders())
+        return false;
+    printf("the newest validation layer takes pieces of a matrix multiplication for hazards\n");
+    return true;
+}
+
 bool test_loader_reads_environment(void)
 {
     if (test_validates())

@@ -25,6 +25,13 @@ bool test_remove_file(const char *path);
  * so, where programs cannot: the runner then looks for their messages in what a test prints. */
 bool test_validates(void);
 
+/* Whether the validation layer looks into shaders for hazards, as the newest does with the drivers of tests/drivers.
+ * The second says why a test with pieces is left out there: they write rows of their own of one buffer side by side,
+ * and the layer judges by what their descriptors cover. */
+#define TEST_LOOKS_INTO_SHADERS "VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC"
+bool test_layer_looks_into_shaders(void);
+bool test_pieces_look_like_hazards(void);
+
 /* False, and a line that says why, where Vulkan's own loader does not read this process's environment: wine's stands
  * between. */
 bool test_loader_reads_environment(void);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/cmocka_all.h"
+#include "common/system.h"
 #include "layer_fixture.h"
 
 #define MAX_SUBMISSIONS 100u /* more is a loop that does not end */
@@ -70,6 +71,8 @@ static void test_lost(void **state)
 /* Between the slices of a forward. */
 static void test_lost_within_a_forward(void **state)
 {
+    if (test_pieces_look_like_hazards())
+        skip();
     lose_everywhere(*state, FAULTS_MEMORY_AS_IS, 60000, 15);
 }
 

@@ -8,8 +8,6 @@
 #include "common/system.h"
 #include "own_work.h"
 
-#define LOOK_INTO_SHADERS "VK_KHRONOS_VALIDATION_SYNCVAL_SHADER_ACCESSES_HEURISTIC"
-
 typedef struct dispatches {
     app_part from[2], to[2]; /* of the first and the second */
     bool barrier;            /* between them */
@@ -48,11 +46,9 @@ static void check(const test_problem *problem, const dispatches *wanted)
  * write; newer ones then look at no storage buffer. */
 static void check_hazard(const test_problem *problem, const dispatches *wanted)
 {
-    const char *look = getenv(LOOK_INTO_SHADERS);
-
-    if (!look || strcmp(look, "1") != 0 || !test_validates()) {
+    if (!test_layer_looks_into_shaders() || !test_validates()) {
         print_message(
-            LOOK_INTO_SHADERS
+            TEST_LOOKS_INTO_SHADERS
             " is not set, as it is with a driver of tests/drivers, or the runner reads the layer's messages\n");
         skip();
     }
