@@ -50,7 +50,7 @@ typedef struct bench_options {
     double seconds, memory;
 } bench_options;
 
-/* The cap of a preset's plan: what the options say, else k + 4, and k for hard routing alone. */
+/* The cap of a preset's plan: what the options say, else k + 4, and k for hard routing only. */
 uint32_t bench_max_active(const bench_options *options, const bench_preset *preset);
 
 /* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */

@@ -21,6 +21,7 @@ import sys
 import time
 import tty
 
+import closing_line
 import cross
 import environments
 import summary
@@ -174,11 +175,7 @@ def close(passed, failed, skipped, arguments):
         for text in texts:
             print('%s: %s' % (kind, text))
     closing = '%d passed, %d failed' % (passed, len(failed)) + (', %d skipped' % len(skipped) if skipped else '')
-    if arguments.closing_line:
-        with open(arguments.closing_line, 'w', encoding='utf-8') as file:
-            file.write(closing + '\n')
-    else:
-        print(closing)
+    closing_line.close(closing, arguments.closing_line)
     return 1 if failed else 0
 
 

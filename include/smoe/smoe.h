@@ -475,7 +475,7 @@ typedef struct smoe_forward_params {
     uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */
     /* How many experts the app expects to run for a token on average, with its eps: it chooses the tiles, and nothing else. k .. the
      * plan's max_expected_active, and at most the cap of this call; 0 = k. A wide band gives experts more rows than k does, and may run
-     * faster with it; a wrong guess costs time only. eps alone changes no kernel */
+     * faster with it; a wrong guess costs time only. eps by itself changes no kernel */
     uint32_t expected_active;
     float temperature;     /* tau, 1e-30 .. 1e30 */
     float tie_tolerance;   /* delta >= 0, finite: experts this close to s[k] count as tied in the report */

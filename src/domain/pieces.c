@@ -14,7 +14,7 @@ static uint64_t tile_work(const smoe_shape *shape, const smoe_kernel_config *con
     return smoe_max_u64(2 * elements * config->tile_rows, OPERATIONS_PER_BYTE * bytes);
 }
 
-/* Of a step that is not cut: what it computes, and float32 and words of about this number. */
+/* The work of a step that is not cut: its multiply-adds, and about as many words as it reads and writes. */
 static uint64_t whole_work(const smoe_shape *shape, smoe_step step, uint32_t token_count, uint32_t max_active)
 {
     const uint64_t depth = smoe_step_depth(&shape->desc, step), columns = smoe_step_columns(&shape->desc, step);

@@ -1,5 +1,5 @@
-/* What a device must do at once: dispatches are cut into pieces, and the pieces of a forward are put together to slices
- * of so much work that a slow device, too, ends one before its system takes it for hung. Pure arithmetic. */
+/* What a device must do at once. Dispatches are cut into pieces, and a slice is as many pieces as a slow device ends
+ * before its system takes it for hung. Pure arithmetic. */
 #ifndef SMOE_DOMAIN_PIECES_H
 #define SMOE_DOMAIN_PIECES_H
 
@@ -12,8 +12,8 @@ typedef struct smoe_pieces {
     uint64_t work;       /* of a piece at most, in the unit of SMOE_SLICE_WORK */
 } smoe_pieces;
 
-/* Of a step over token_count tokens, 1 or more, of which each runs max_active experts at most. limit: of a piece's
- * work, which a single tile may exceed, and so may pieces that range_pieces bounds. */
+/* The pieces of a step over token_count tokens, 1 or more, each of which runs max_active experts at most. A piece has
+ * work up to `limit`; a single tile may exceed it, and so may pieces where range_pieces allows no more of them. */
 smoe_pieces smoe_step_pieces(const smoe_shape *shape, const smoe_kernel_config *config, smoe_step step, uint64_t limit,
                              uint32_t token_count, uint32_t max_active);
 

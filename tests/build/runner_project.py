@@ -31,7 +31,8 @@ class Project:
         self.folder = tempfile.TemporaryDirectory()
         self.top = os.path.realpath(self.folder.name)
         os.makedirs(self.top + '/tests/drivers')
-        for name in ('run.py', 'variants.py', 'environments.py', 'summary.py', 'tap_output.py', 'cross.py', 'drivers/devices.py'):
+        for name in ('run.py', 'closing_line.py', 'cross.py', 'environments.py', 'summary.py', 'tap_output.py', 'variants.py',
+                     'drivers/devices.py'):
             shutil.copy('tests/' + name, '%s/tests/%s' % (self.top, name))
         for name in ('check/test_large', 'golden/test_golden', 'unit/test_shape'):
             self.write('tests/%s.py' % name, TEST)

@@ -21,13 +21,13 @@ static inline uint64_t stage_cap(const stage_run *run)
     return run->shape.desc.max_active;
 }
 
-/* Of a piece of a range, for expert_up or expert_down: SMOE_ARGUMENTS_UP or _DOWN. */
+/* A piece's. stage: SMOE_ARGUMENTS_UP or _DOWN. */
 static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range, uint32_t piece, uint32_t stage)
 {
     return stage_words(run, SMOE_ARGUMENTS_AT(range * run->shape.range_pieces + piece, stage));
 }
 
-/* That expert_up's dispatches of a range come to. */
+/* How many tiles expert_up's dispatches of a range have. */
 static inline uint32_t stage_tile_count(const stage_run *run, uint32_t range)
 {
     uint32_t tiles = 0;

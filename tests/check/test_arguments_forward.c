@@ -335,7 +335,7 @@ static void refuse_group_eps(parts *p)
     assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
 }
 
-/* Of a plan that expects 3 of at most 4, or what k says. */
+/* A forward of a plan that expects 3 of at most 4 experts, or k. */
 static void refuse_expected(parts *p, const smoe_forward_params *good)
 {
     const uint32_t values[] = {1, 4, UINT32_MAX};

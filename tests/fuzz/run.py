@@ -15,6 +15,9 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'tests'))
+import closing_line  # noqa: E402
+
 TAIL = 40  # lines shown of a target that failed
 # For one input: seconds, megabytes in all, megabytes at once. No reader needs more than a few times an input's bytes.
 LIMITS = ['-timeout=10', '-rss_limit_mb=2048', '-malloc_limit_mb=64']
@@ -120,11 +123,7 @@ def main():
     for name in failed:
         print('FAILED: fuzz: %s' % name)
     closing = '%d passed, %d failed' % (len(fuzzers) - len(failed), len(failed))
-    if arguments.closing_line:
-        with open(arguments.closing_line, 'w', encoding='utf-8') as file:
-            file.write(closing + '\n')
-    else:
-        print(closing)
+    closing_line.close(closing, arguments.closing_line)
     return 1 if failed else 0
 
 

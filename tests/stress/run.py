@@ -10,6 +10,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tests'))
+import closing_line  # noqa: E402
 import environments  # noqa: E402
 
 TEST = 'tests/stress/test_stress.py'  # whose sizes of subgroups tests/variants.py has
@@ -70,11 +71,7 @@ def main():
                                                                                        arguments.seed))
     print('in all {:,} plans, {:,} pairs of plan and values, {:,} tokens, {:,} of them excused as ambiguous'.format(*totals))
     closing = '%d passed, %d failed' % (len(variants) - failed, failed)
-    if arguments.closing_line:
-        with open(arguments.closing_line, 'w', encoding='utf-8') as file:
-            file.write(closing + '\n')
-    else:
-        print(closing)
+    closing_line.close(closing, arguments.closing_line)
     return 1 if failed else 0
 
 

@@ -30,7 +30,7 @@ static const program_names spoils = {spoil_name, NULL};
 static const program_option options[] = {
     {"--seed", "N", "of everything random", PROGRAM_LARGE(stress_options, seed, 0, PROGRAM_LARGEST), .fallback = "1"},
     {"--seconds", "N", "how long to go on", PROGRAM_NUMBER(stress_options, seconds, 0, 1e9), .fallback = "60"},
-    {"--plan", "N", "this plan alone, with all of its values", PROGRAM_COUNT(stress_options, plan, 0, 1e9)},
+    {"--plan", "N", "only this plan, with all of its values", PROGRAM_COUNT(stress_options, plan, 0, 1e9)},
     {"--values", "N", "sets of values for each plan", PROGRAM_COUNT(stress_options, values, 1, 1e6), .fallback = "40"},
     {"--pairs", "N", "end after so many pairs of plan and values", PROGRAM_COUNT(stress_options, pairs, 1, 1e9)},
     {"--spoil", "WHAT", "change this before it is compared: the run must fail",

@@ -103,7 +103,7 @@ layer_case stress_plan(uint64_t seed, uint32_t plan)
     shape.mixed_precision = one_of(random, 2) && smoe_type_precision(shape.weight_type) != SMOE_PRECISION_FLOAT32;
     if (one_of(random, 3)) {
         shape.router = SMOE_ROUTER_COSINE;
-        /* Vectors of 1 or 2 numbers are often parallel: roundings alone would tell such experts apart. */
+        /* Vectors of 1 or 2 numbers are often parallel: only roundings would tell such experts apart. */
         shape.projection_width = width_up_to(random, 200);
         if (shape.expert_count > 2 && shape.projection_width < 3)
             shape.projection_width += 2;
