@@ -129,6 +129,8 @@ const layer_case layer_cases[] = {
      HALF, BAND(0.2f, 5), .group_eps = 0.3f},
     {SHAPE("cosine, sigmoid", 129, 13, 8, 7, 2), COSINE(3), SIGMOID, ACT(RELU_SQUARED), ALL_BIASES, .log_scale = 2,
      .eps = 0.05f},
+    {SHAPE("cosine, sigmoid, scores of 1 and a bias", 129, 13, 8, 7, 2), COSINE(3), SIGMOID, ACT(RELU_SQUARED),
+     ALL_BIASES, .log_scale = 6, .eps = 0.05f},
     {SHAPE("cosine, sigmoid, shared", 4, 12, 4, 8, 2), COSINE(6), SIGMOID, SHARED(7), ACT(SWIGLU_CLAMPED), GATED,
      BFLOAT, .loud = 4},
     {SHAPE("cosine, sigmoid, shared, gate", 40, 32, 24, 8, 4), COSINE(24), SIGMOID, SHARED_GATED(40), ACT(GELU), HALF,

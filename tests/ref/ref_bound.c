@@ -1,9 +1,12 @@
-/* How far float32 may be from the reference. An error of `change` in every logit is given; from it follow
- *   a score's    softmax: the same. sigmoid: times the slope s (1 - s), at most 1/4, and the roundings of exp, of the
- * division (Vulkan allows 3 + 2 |z| and 2.5 units in the last place) and of the bias's addition a group's    the sum of
- * the errors of its two best: the largest of a set moves by no more than its members do a penalty's  P(d) = d / (1 - d
- * / group_eps) has the slope 1 / (1 - d / group_eps)^2 and is convex: an error of h in d moves P by at most P(d + h) -
- * P(d) a weight's   through the mask, its slope over the band's width times a score's error; through g, the logit's */
+/* How far float32 may be from the reference. An error of `change` in every logit is given; from it follow these.
+ *
+ * - A score's error. Softmax: the same. Sigmoid: times the slope s (1 - s), at most 1/4, and the roundings of exp, of
+ *   the division (Vulkan allows 3 + 2 |z| and 2.5 units in the last place) and of the bias's addition.
+ * - A group's error: the sum of the errors of its two best. The largest of a set moves by no more than its members do.
+ * - A penalty's error. P(d) = d / (1 - d / group_eps) has the slope 1 / (1 - d / group_eps)^2 and is convex: an error
+ *   of h in d moves P by at most P(d + h) - P(d).
+ * - A weight's error. Through the mask: its slope over the band's width, times a score's error. Through g: the logit's.
+ */
 #include <float.h>
 #include <math.h>
 
@@ -38,8 +41,8 @@ static double sigmoid_error(const bound_work *work, uint32_t expert)
     double error = s * (1 - s) * (work->change + (3 + 2 * fabs(z)) * ULP);
 
     const double bias = work->layer->selection_bias ? (double)work->layer->selection_bias[expert] : 0;
-    if (z >= SATURATED || (z <= -SATURATED && bias != 0))
-        return 0;
+    if (fabs(z) >= SATURATED && (z > 0 || bias != 0)) /* 1, or 0: only the bias's addition to 1 rounds */
+        return z > 0 && bias != 0 ? rounding(work->scores[expert], 0) : 0;
     error += 3 * ULP * s + (s < (double)FLT_MIN ? s : 0); /* which may be flushed to 0 */
     return error + (bias != 0 ? rounding(work->scores[expert], error) : 0);
 }
