@@ -182,6 +182,8 @@ const layer_case layer_cases[] = {
     {COMMON_GROUPS("groups' band, no band of the experts", 48), LOGITS(EXACT), .group_eps = 2},
     {COMMON_GROUPS("groups' band, huge, capped", 48), .eps = 4, .group_eps = 1e30f, .call_active = 5, ALL_BIASES},
     {COMMON_GROUPS("groups' band, tiny", 48), LOGITS(EXACT), .eps = 0.5f, .group_eps = 1e-30f},
+    {SHAPE("groups, coldest", 48, 2, 31, 20, 1), GROUPS(5, 2), ACT(GELU), LOGITS(SATURATED), .eps = 0.25f,
+     .temperature = 1e-30f},
     {COMMON_GROUPS("groups, both bands huge", 9), LOGITS(EXACT), .eps = 1e30f, .group_eps = 1e30f},
     {COMMON_GROUPS("groups, band of the experts huge", 9), LOGITS(EXACT), .eps = 1e30f},
     {COMMON_GROUPS("groups, ties within a tolerance", 48), LOGITS(EXACT), .eps = 0.25f, .group_eps = 1,

@@ -222,7 +222,7 @@ double ref_band(const ref_layer *layer, const ref_params *params, const double *
 }
 
 /* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a
- * quotient of 1e30 the differences would be lost. log_divisor subtracts the same constant. */
+ * quotient of 1e30 the differences would be lost. find_divisor subtracts the same constant. */
 static double log_gate(const ref_layer *layer, const ref_params *params, double largest, double z)
 {
     return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : (z - largest) / params->temperature;
@@ -258,9 +258,13 @@ static void choose(const ref_layer *layer, const ref_params *params, const doubl
     }
 }
 
-/* The logarithm of what g m is divided by (docs/routing.md, 2.6). */
-static double log_divisor(const ref_layer *layer, const ref_params *params, const double *logits,
-                          const ref_token *token)
+/* The logarithm of what g m is divided by (docs/routing.md, 2.6): `most` and log_sum, which may be lost beside it. */
+typedef struct log_divisor {
+    double most, log_sum;
+} log_divisor;
+
+static log_divisor find_divisor(const ref_layer *layer, const ref_params *params, const double *logits,
+                                const ref_token *token)
 {
     const bool over_all = !layer->renormalize;
     const uint32_t count = over_all ? layer->expert_count : token->active;
@@ -268,12 +272,12 @@ static double log_divisor(const ref_layer *layer, const ref_params *params, cons
     double most = -INFINITY, sum = 0;
 
     if (over_all && layer->gate == SMOE_GATE_SIGMOID)
-        return 0;
+        return (log_divisor){0, 0};
     for (uint32_t i = 0; i < count; i++)
         most = fmax(most, over_all ? log_gate(layer, params, largest, logits[i]) : token->weights[i]);
     for (uint32_t i = 0; i < count; i++)
         sum += exp((over_all ? log_gate(layer, params, largest, logits[i]) : token->weights[i]) - most);
-    return most + log(sum);
+    return (log_divisor){most, log(sum)};
 }
 
 void ref_select(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token)
@@ -312,7 +316,7 @@ void ref_select(const ref_layer *layer, const ref_params *params, const double *
     if (params->eps > 0 && token->eps == 0)
         token->flags |= SMOE_REPORT_FLAG_CAPPED;
     choose(layer, params, logits, scores, ranked, token);
-    const double divisor = log_divisor(layer, params, logits, token);
+    const log_divisor divisor = find_divisor(layer, params, logits, token);
     for (uint32_t r = 0; r < token->active; r++)
-        token->weights[r] = params->scale * exp(token->weights[r] - divisor);
+        token->weights[r] = params->scale * exp(token->weights[r] - divisor.most - divisor.log_sum);
 }
