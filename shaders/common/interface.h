@@ -144,7 +144,7 @@
     UINT range_experts;   /* experts per range; the last range may have fewer */              \
     UINT up_column_tiles; /* ceil(H / tile columns of expert_up): x of its dispatch */        \
     UINT down_column_tiles; /* ceil(D / tile columns of expert_down) */                       \
-    UINT range_pieces;    /* records of ARGUMENTS for each range */                           \
+    UINT range_pieces;    /* records of ARGUMENTS for each range: this pass's pieces */       \
     UINT up_piece_tiles;  /* tiles of a dispatch of expert_up; the last one may have fewer */ \
     UINT down_piece_tiles;                                                                    \
     UINT active_at;                                                                           \

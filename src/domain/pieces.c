@@ -34,7 +34,7 @@ smoe_pieces smoe_step_pieces(const smoe_shape *shape, const smoe_kernel_config *
                              uint32_t token_count, uint32_t max_active)
 {
     if (!smoe_step_get(step)->kernels)
-        return (smoe_pieces){0, 1, whole_work(shape, step, token_count, max_active)};
+        return (smoe_pieces){0, 0, 1, whole_work(shape, step, token_count, max_active)};
     const bool routed = smoe_step_is_routed(step);
     const uint32_t tiles = routed ? most_routed_tiles(shape, config->tile_rows, token_count, max_active)
                                   : smoe_divide_up(token_count, config->tile_rows);
@@ -42,7 +42,7 @@ smoe_pieces smoe_step_pieces(const smoe_shape *shape, const smoe_kernel_config *
     const uint64_t fitting = smoe_min_u64(limit / work, smoe_min_u32(tiles, SMOE_MOST_PIECE_TILES));
     const uint32_t least = routed ? smoe_divide_up(tiles, shape->range_pieces) : 1;
     const uint32_t each = smoe_max_u32((uint32_t)fitting, least);
-    return (smoe_pieces){each, smoe_divide_up(tiles, each), each * work};
+    return (smoe_pieces){tiles, each, smoe_divide_up(tiles, each), each * work};
 }
 
 bool smoe_slices_wanted(const smoe_slices *slices)

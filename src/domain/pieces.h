@@ -7,7 +7,8 @@
 
 /* How a step's dispatch is cut: a matrix multiplication over its tiles, other steps not at all. */
 typedef struct smoe_pieces {
-    uint32_t tile_count; /* of a piece; the last one may have fewer. 0: the step has no tiles */
+    uint32_t tiles;      /* of the step; for routed experts of each range, at most. 0: the step has none */
+    uint32_t tile_count; /* of a piece; the last one may have fewer */
     uint32_t count;      /* of each range for routed experts: as many as there may be tiles for */
     uint64_t work;       /* of a piece at most, in the unit of SMOE_SLICE_WORK */
 } smoe_pieces;

@@ -35,12 +35,11 @@ static void record_step(smoe_recording *r, smoe_step step)
 {
     const smoe_pieces pieces = smoe_record_pieces(r, step);
     const bool routed = smoe_step_is_routed(step);
-    const uint32_t tiles =
-        pieces.tile_count && !routed ? smoe_divide_up(r->token_count, smoe_record_config(r, step)->tile_rows) : 0;
     for (uint32_t range = 0; range < (routed ? r->plan->shape.range_count : 1); range++)
         for (uint32_t i = 0; i < pieces.count; i++) {
             const uint32_t first = i * pieces.tile_count;
-            const smoe_piece piece = {range, i, first, routed ? 0 : smoe_min_u32(pieces.tile_count, tiles - first)};
+            const smoe_piece piece = {range, i, first,
+                                      routed ? 0 : smoe_min_u32(pieces.tile_count, pieces.tiles - first)};
             if (smoe_slices_take(&r->slices, pieces.work))
                 steps[step](r, &piece);
         }

@@ -1,6 +1,8 @@
 /* The commands that every step records. */
 #include "recording.h"
 
+#include "base/arithmetic.h"
+
 /* Global rather than per buffer: what a stage may touch needs no list. */
 void smoe_record_barrier(const smoe_recording *r)
 {
@@ -23,6 +25,12 @@ smoe_pieces smoe_record_pieces(const smoe_recording *r, smoe_step step)
     const smoe_shape *shape = &r->plan->shape;
     const uint32_t most = r->params->max_active ? r->params->max_active : shape->desc.max_active;
     return smoe_step_pieces(shape, smoe_record_config(r, step), step, r->slices.limit, r->token_count, most);
+}
+
+uint32_t smoe_record_range_pieces(const smoe_recording *r)
+{
+    return smoe_max_u32(smoe_record_pieces(r, SMOE_STEP_EXPERT_UP).count,
+                        smoe_record_pieces(r, SMOE_STEP_EXPERT_DOWN).count);
 }
 
 void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,

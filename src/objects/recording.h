@@ -39,6 +39,9 @@ void smoe_record_begin(const smoe_recording *r);
 /* What a step runs in this forward, and how it is cut. */
 const smoe_kernel_config *smoe_record_config(const smoe_recording *r, smoe_step step);
 smoe_pieces smoe_record_pieces(const smoe_recording *r, smoe_step step);
+/* How many records of ARGUMENTS sort writes for each range: the pieces of expert_up or expert_down, whichever has more
+ * in this pass. Their room is for shape.range_pieces. */
+uint32_t smoe_record_range_pieces(const smoe_recording *r);
 
 /* weights: NULL for steps that have none. push: one of push.h's blocks. */
 void smoe_record_bind(const smoe_recording *r, smoe_step step, VkDescriptorSet io, const smoe_weights_set *weights,

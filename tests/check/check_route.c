@@ -249,7 +249,7 @@ static size_t check_pieces(const stage_run *run, uint32_t range, uint32_t stage,
     uint32_t next = first;
     size_t wrong = 0;
 
-    for (uint32_t piece = 0; piece < run->shape.range_pieces && !wrong; piece++) {
+    for (uint32_t piece = 0; piece < stage_range_pieces(run) && !wrong; piece++) {
         const uint32_t *arguments = stage_arguments(run, range, piece, stage);
         wrong += say(arguments[0] > 0, "no columns dispatched", range);
         wrong += say(arguments[1] <= SMOE_MOST_PIECE_TILES && arguments[2] == 1, "a piece's workgroups", range);
@@ -263,7 +263,7 @@ static size_t check_pieces(const stage_run *run, uint32_t range, uint32_t stage,
 static size_t check_ranges(const stage_run *run, uint32_t tile_count)
 {
     uint32_t first = 0;
-    size_t wrong = 0;
+    size_t wrong = say(stage_record_count(run) % run->shape.range_count == 0, "ranges of other counts of pieces", 0);
 
     for (uint32_t range = 0; range < run->shape.range_count && !wrong; range++) {
         uint32_t count = 0;

@@ -14,6 +14,9 @@ typedef struct plan_keeper {
     smoe_plan *plan;
 } plan_keeper;
 
+/* What the indirect arguments are before a forward writes them. */
+#define STAGE_UNWRITTEN UINT32_MAX
+
 void plan_keeper_clear(plan_keeper *keeper);
 
 /* The app's side: every array in a buffer of its own. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_stages.h"
+#include "stage_view.h"
 
 void plan_keeper_clear(plan_keeper *keeper)
 {
@@ -144,8 +144,18 @@ bool stage_run_prepare(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const
     return succeeded(make_objects(run, gpu, keeper, &data->plan));
 }
 
+static void forget_arguments(const stage_run *run)
+{
+    const uint32_t records = run->shape.range_count * run->shape.range_pieces;
+    uint32_t *words = (uint32_t *)(void *)run->workspace.data;
+
+    for (uint32_t i = 0; i < SMOE_ARGUMENTS_AT(records, SMOE_ARGUMENTS_UP); i++)
+        words[i] = STAGE_UNWRITTEN;
+}
+
 bool stage_run_record(stage_run *run, test_gpu *gpu, const smoe_forward_params *params, bool routing_alone)
 {
+    forget_arguments(run);
     if (!test_gpu_begin(gpu))
         return false;
     const bool recorded =

@@ -21,17 +21,33 @@ static inline uint64_t stage_cap(const stage_run *run)
     return run->shape.desc.max_active;
 }
 
+/* Of ARGUMENTS, by the last forward: stage_run_record fills their room with STAGE_UNWRITTEN before. */
+static inline uint32_t stage_record_count(const stage_run *run)
+{
+    const uint32_t room = run->shape.range_count * run->shape.range_pieces;
+    uint32_t count = 0;
+    while (count < room && *stage_words(run, SMOE_ARGUMENTS_AT(count, SMOE_ARGUMENTS_UP)) != STAGE_UNWRITTEN)
+        count++;
+    return count;
+}
+
+/* Each range has as many. */
+static inline uint32_t stage_range_pieces(const stage_run *run)
+{
+    return stage_record_count(run) / run->shape.range_count;
+}
+
 /* A piece's. stage: SMOE_ARGUMENTS_UP or _DOWN. */
 static inline const uint32_t *stage_arguments(const stage_run *run, uint32_t range, uint32_t piece, uint32_t stage)
 {
-    return stage_words(run, SMOE_ARGUMENTS_AT(range * run->shape.range_pieces + piece, stage));
+    return stage_words(run, SMOE_ARGUMENTS_AT(range * stage_range_pieces(run) + piece, stage));
 }
 
 /* How many tiles expert_up's dispatches of a range have. */
 static inline uint32_t stage_tile_count(const stage_run *run, uint32_t range)
 {
     uint32_t tiles = 0;
-    for (uint32_t piece = 0; piece < run->shape.range_pieces; piece++)
+    for (uint32_t piece = 0; piece < stage_range_pieces(run); piece++)
         tiles += stage_arguments(run, range, piece, SMOE_ARGUMENTS_UP)[1];
     return tiles;
 }
