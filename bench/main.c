@@ -3,6 +3,7 @@
 
 #include "program/output.h"
 #include "program/progress.h"
+#include "report/command.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -279,6 +280,8 @@ int main(int count, char **arguments)
     bench b;
     int status;
     program_begin("smoe-bench");
+    if (count > 1 && strcmp(arguments[1], "report") == 0)
+        return report_main(count - 1, arguments + 1);
     memset(&b, 0, sizeof b);
     if (!bench_parse_options(count, arguments, &b.options, &status))
         return status;
