@@ -1,6 +1,7 @@
 /* smoe-bench: presets or a shape, row by row, on one device. */
 #include "bench.h"
 
+#include "compare/compare.h"
 #include "program/output.h"
 #include "program/progress.h"
 #include "report/command.h"
@@ -280,6 +281,8 @@ int main(int count, char **arguments)
     bench b;
     int status;
     program_begin("smoe-bench");
+    if (count > 1 && strcmp(arguments[1], "compare") == 0)
+        return compare_main(count - 1, arguments + 1);
     if (count > 1 && strcmp(arguments[1], "report") == 0)
         return report_main(count - 1, arguments + 1);
     memset(&b, 0, sizeof b);

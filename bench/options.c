@@ -99,7 +99,7 @@ static const program_option option_rows[] = {
 static const program_desc description = {
     .name = "smoe-bench",
     .about = "Times smooth mixture-of-experts layers on a Vulkan device, stage by stage, hard against smooth routing.",
-    .usage = {"[options]"},
+    .usage = {"[options]", "compare [options] RESULTS.json...", "compare --help"},
     .tables = {PROGRAM_TABLE(option_rows)},
     .details = "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed; 2 for a "
                "wrong command line,\n"
