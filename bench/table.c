@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MILLI 1e-6 /* of a nanosecond */
+#define DRIFT 0.05 /* as much is said aloud */
 
 static const char *const routing_names[BENCH_ROUTING_COUNT] = {"hard", "smooth"};
 
@@ -39,7 +40,7 @@ static void print_mask(FILE *out, uint32_t mask)
     fprintf(out, "\n");
 }
 
-void bench_print_device(FILE *out, const bench_options *options, const bench_result *result)
+void bench_print_device(FILE *out, const bench_result *result)
 {
     const smoe_device_info *info = &result->info;
     const bench_peak *peak = &result->peak;
@@ -49,8 +50,8 @@ void bench_print_device(FILE *out, const bench_options *options, const bench_res
             *commit ? ", commit " : "", commit);
     fprintf(out, "device: %s, %s %s, version 0x%x\n", info->name,
             info->driver_name[0] ? info->driver_name : "unnamed driver", info->driver_info, info->driver_version);
-    if (options->mask)
-        print_mask(out, options->mask);
+    if (result->mask)
+        print_mask(out, result->mask);
     if (info->timestamp_period <= 0)
         fprintf(out, "no timestamps on this device: times are the host's\n");
     if (peak->reason[0])
@@ -133,6 +134,30 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
     fprintf(out, "\n");
 }
 
+/* How far the times may be trusted. */
+static void print_noise(FILE *out, const bench_run *run)
+{
+    if (run->median_error > 0)
+        fprintf(out, ", median within %.2g %%", 100 * run->median_error);
+    if (run->drift > 1 + DRIFT || (run->drift > 0 && run->drift < 1 - DRIFT))
+        fprintf(out, "; NOT STEADY: %.3g times its first tenth", run->drift);
+    if (run->clock > 0)
+        fprintf(out, "; %.4g MHz", run->clock / 1e6);
+    fprintf(out, "\n");
+}
+
+/* What only routing alone has. */
+static void print_routing(FILE *out, const bench_result *result, const bench_row *row, const bench_run *run)
+{
+    const double select = run->stage[SMOE_STAGE_ROUTE_SELECT].median;
+    char text[16];
+    fprintf(out, "    %.4g ns per token", bench_run_time(run) / row->tokens);
+    if (select > 0)
+        fprintf(out, "; route_select %.4g ns, %s of the peak's bytes", select / row->tokens,
+                share(text, run->select_bytes / select * 1e9, bench_peak_bytes(&result->peak)));
+    fprintf(out, "\n");
+}
+
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row)
 {
     print_title(out, row);
@@ -172,9 +197,12 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         if (run->group_eps > 0)
             fprintf(out, "group eps %.4g; ", (double)run->group_eps);
         fprintf(out, "%.4g MB at least, %s GB/s, ", run->bytes / 1e6, rate(text, run->bytes, bench_run_time(run)));
-        fprintf(out, "%s of the peak; %u forwards\n",
+        fprintf(out, "%s of the peak; %u forwards",
                 share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
                 run->repeat_count);
+        print_noise(out, run);
+        if (row->route)
+            print_routing(out, result, row, run);
     }
     if (row->time_ratio > 0)
         fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio,
@@ -211,8 +239,10 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     fprintf(out, "\n");
 }
 
-void bench_print_summary(FILE *out, const bench_result *result)
+void bench_print_summary(FILE *out, const bench_result *result, bool titled)
 {
+    if (titled)
+        fprintf(out, "\n%s%s\n", result->info.name, result->mask ? ", masked" : "");
     fprintf(out, "\n%-15s %5s %-4s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts",
             "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of FMA", "GB/s", "of peak", "smooth / hard: time, experts");
     for (size_t i = 0; i < result->row_count; i++)

@@ -22,6 +22,13 @@ class Kernel:
             del self.arguments[at:at + 2]
 
 
+def tools_version(env):
+    """What glslang calls itself, "" where it does not."""
+    run = subprocess.run([env['GLSLANG'], '--version'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    found = re.search(r'Glslang Version: *(?:\d+:)?([\w.-]+)', run.stdout)
+    return 'glslang ' + found.group(1) if found else ''
+
+
 def read_table(path):
     with open(path, encoding='utf-8') as file:
         text = file.read()
