@@ -48,7 +48,8 @@ def shown_and_gone():
             least = int(percent) / 100 if percent else int(done) / int(total)
             most = least if percent else least + 1 / int(total)
             share = marks.count('#') / 40
-            assert 0 <= least <= 1 and least - 1 / 40 < share < min(most, 1) + 1 / 40 and marks == marks.rstrip('.').ljust(40, '.'), (marks, least)
+            assert 0 <= least <= 1 and least - 1 / 40 < share < min(most, 1) + 1 / 40, (marks, least)
+            assert marks == marks.rstrip('.').ljust(40, '.'), marks
         left = screen(shown)
         assert not any('[#' in line or '[.' in line for line in left), (arguments, left)
         if things == 'layers':
