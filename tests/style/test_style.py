@@ -16,10 +16,10 @@ NARROW, WIDE = 120, 140  # columns: of C and GLSL; of public headers, Python and
 
 # What a layer of src may include besides itself and the public headers.
 BELOW = {'base': set(), 'vulkan': {'base'}, 'domain': {'base', 'vulkan'}, 'objects': {'base', 'vulkan', 'domain'},
-         'device': {'base'}, 'file': {'base'}, 'program': set(), 'tools': {'program'}}
+         'device': {'base'}, 'file': {'base'}, 'program': set(), 'reference': set(), 'tools': {'program', 'reference'}}
 # The one room where systems differ. Each library has the part that it uses: any layer may include the header.
 SYSTEM = 'src/base/system'
-TOOLS = ('src/tools/', 'src/program/')  # programs and what they share, not libraries
+TOOLS = ('src/tools/', 'src/program/', 'src/reference/')  # programs and what they share, not libraries
 SYSTEMS = '|'.join((
     r'\b_WIN(32|64)\b|__(MINGW\w+|APPLE|linux|unix|ANDROID)__|_(POSIX_C|GNU|DEFAULT|DARWIN_C)_SOURCE|_FILE_OFFSET_BITS',
     r'#\s*include\s*<(unistd|pthread|threads|fcntl|strings|dirent|dlfcn|sched|semaphore|spawn|poll|signal|sys/\w+|mach/\w+)\.h>',
@@ -148,7 +148,7 @@ def results_are_compared():
 def files_are_tested_by_name():
     own = {os.path.basename(path).rsplit('.', 1)[0] for path in glob.glob('tests/*/test_*.*')}
     used = set()
-    for path in (*library_files('.c'), *files('src/program', suffixes=('.c',))):
+    for path in (*library_files('.c'), *files('src/program', 'src/reference', suffixes=('.c',))):
         rows = {row for row in tested_by.TESTED_BY if fnmatch.fnmatch(path, row.files)}
         used.update(rows)
         has_own = 'test_' + os.path.basename(path)[:-len('.c')] in own
