@@ -81,17 +81,22 @@ static void add_device(json *j, cJSON *to, const smoe_device_info *info)
             add_text(j, capabilities, NULL, name);
 }
 
-static void add_peak(json *j, cJSON *to, const bench_peak *peak)
+/* Empty with --no-peak. */
+static void add_peaks(json *j, cJSON *to, const bench_peaks *peaks)
 {
-    cJSON *object = add(j, to, "peak", cJSON_CreateObject());
-    if (peak->reason[0])
-        add_text(j, object, "not_measured", peak->reason);
-    add_measured(j, object, "fma_flop_per_second", peak->fma);
-    add_measured(j, object, "copy_command_bytes_per_second", peak->copy_command);
-    add_measured(j, object, "copy_kernel_bytes_per_second", peak->copy_kernel);
-    add_measured(j, object, "read_bytes_per_second", peak->read);
-    add_measured(j, object, "buffer_size", (double)peak->buffer_size);
-    add_measured(j, object, "repeats", peak->repeat_count);
+    cJSON *array = add(j, to, "peaks", cJSON_CreateArray());
+    for (uint32_t i = 0; i < peaks->count; i++) {
+        const bench_peak *peak = &peaks->list[i];
+        cJSON *object = add(j, array, NULL, cJSON_CreateObject());
+        add_text(j, object, "name", peak->name);
+        add_text(j, object, "unit", peak->unit);
+        if (peak->value > 0) {
+            add_number(j, object, "value", peak->value);
+            add_number(j, object, "best_of", peak->best_of);
+        } else {
+            add_text(j, object, "not_measured", peak->not_measured);
+        }
+    }
 }
 
 static void add_stages(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)
@@ -102,17 +107,20 @@ static void add_stages(json *j, cJSON *to, const bench_result *result, const ben
             continue;
         cJSON *stage = add(j, stages, smoe_stage_name((smoe_stage)i), cJSON_CreateObject());
         const double per_second = run->stage[i].median > 0 ? run->stage_flop[i] / run->stage[i].median * 1e9 : 0;
+        const bench_peak *peak =
+            run->stage_flop[i] > 0 ? bench_peak_of_kernel(&result->peaks, row->kernels[i].name) : NULL;
         add_spread(j, stage, "ns", &run->stage[i]);
         add_number(j, stage, "flop", run->stage_flop[i]);
         add_measured(j, stage, "flop_per_second", per_second);
-        add_measured(j, stage, "share_of_fma", result->peak.fma > 0 ? per_second / result->peak.fma : 0);
+        add(j, stage, "peak", peak ? cJSON_CreateString(peak->name) : cJSON_CreateNull());
+        add_measured(j, stage, "share_of_peak", peak ? per_second / peak->value : 0);
     }
 }
 
 static void add_run(json *j, cJSON *to, const char *name, const bench_result *result, const bench_row *row,
                     const bench_run *run)
 {
-    const double time = bench_run_time(run), peak_bytes = bench_peak_bytes(&result->peak);
+    const double time = bench_run_time(run);
     cJSON *object = add(j, to, name, cJSON_CreateObject());
 
     if (run->unsupported[0]) {
@@ -136,8 +144,9 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_number(j, object, "bytes", run->bytes);
     add_number(j, object, "flop_per_second", run->flop / time * 1e9);
     add_number(j, object, "bytes_per_second", run->bytes / time * 1e9);
-    add_measured(j, object, "share_of_fma", result->peak.fma > 0 ? run->flop / time * 1e9 / result->peak.fma : 0);
-    add_measured(j, object, "share_of_bytes", peak_bytes > 0 ? run->bytes / time * 1e9 / peak_bytes : 0);
+    add_measured(j, object, "share_of_operations",
+                 bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time));
+    add_measured(j, object, "share_of_bytes", bench_share_of_bytes(&result->peaks, run->bytes, time));
 }
 
 static void add_kernels(json *j, cJSON *to, const bench_row *row)
@@ -222,7 +231,7 @@ bool bench_write_json(const char *path, const bench_options *options, const benc
     add_text(&j, root, "version", version);
     add(&j, root, "commit", *bench_commit() ? cJSON_CreateString(bench_commit()) : cJSON_CreateNull());
     add_device(&j, root, &result->info);
-    add_peak(&j, root, &result->peak);
+    add_peaks(&j, root, &result->peaks);
     cJSON *rows = add(&j, root, "rows", cJSON_CreateArray());
     for (size_t i = 0; i < result->row_count; i++)
         add_row(&j, rows, options, result, &result->rows[i]);

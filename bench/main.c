@@ -235,9 +235,9 @@ static int run_all(bench *b)
         return fail(b, result);
     b->result.info = *smoe_context_device_info(smoe_device_context(b->device));
     if (b->options.no_peak)
-        snprintf(b->result.peak.reason, sizeof b->result.peak.reason, "not asked for: --no-peak");
-    else if (!bench_measure_peak(b->device, b->options.repeat, &b->result.peak))
-        program_say("smoe-bench", "the device's peak: %s", b->result.peak.reason);
+        snprintf(b->result.peaks.reason, sizeof b->result.peaks.reason, "not asked for: --no-peak");
+    else
+        bench_measure_peaks(b->device, b->options.repeat, &b->result.peaks);
     bench_print_device(b->out, &b->options, &b->result);
     program_progress_begin(false);
     choose_rows(b);
