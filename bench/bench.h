@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "peaks/peaks.h"
 #include "program/options.h"
 
 #define BENCH_MAX_TOKEN_COUNTS 4
@@ -113,24 +114,6 @@ bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tenso
 /* False when the host has no memory. peer_data: only for layers of --shape. */
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
 void bench_data_destroy(bench_data *data);
-
-/* ---- peak.c ------------------------------------------------------------------------------------------------------ */
-
-/* What the device reached at its best in this run; 0: not measured, and `reason` says why. */
-typedef struct bench_peak {
-    double copy_command, copy_kernel, read; /* bytes per second, a copy's reads and writes both counted */
-    /* float32 operations per second, a multiplication and an addition each one */
-    double fma;
-    VkDeviceSize buffer_size;
-    uint32_t repeat_count;
-    char reason[BENCH_REASON_SIZE];
-} bench_peak;
-
-/* The most bytes per second that any of the three moved. */
-double bench_peak_bytes(const bench_peak *peak);
-
-/* most_repeats: how often each of its kernels runs at most; 0: as often as peak.c says. */
-bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *peak);
 
 /* ---- statistics.c ------------------------------------------------------------------------------------------------ */
 
@@ -239,7 +222,7 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
 typedef struct bench_result {
     smoe_device_info info;
     uint32_t mask;
-    bench_peak peak;
+    bench_peaks peaks;
     bench_row *rows;
     size_t row_count;
 } bench_result;

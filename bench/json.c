@@ -72,17 +72,22 @@ static void add_spread(json *j, cJSON *to, const char *name, const bench_spread 
     add_number(j, object, "max", spread->max);
 }
 
-static void add_peak(json *j, cJSON *to, const bench_peak *peak)
+/* Empty with --no-peak. */
+static void add_peaks(json *j, cJSON *to, const bench_peaks *peaks)
 {
-    cJSON *object = add(j, to, "peak", cJSON_CreateObject());
-    if (peak->reason[0])
-        add_text(j, object, "not_measured", peak->reason);
-    add_measured(j, object, "fma_flop_per_second", peak->fma);
-    add_measured(j, object, "copy_command_bytes_per_second", peak->copy_command);
-    add_measured(j, object, "copy_kernel_bytes_per_second", peak->copy_kernel);
-    add_measured(j, object, "read_bytes_per_second", peak->read);
-    add_measured(j, object, "buffer_size", (double)peak->buffer_size);
-    add_measured(j, object, "repeats", peak->repeat_count);
+    cJSON *array = add(j, to, "peaks", cJSON_CreateArray());
+    for (uint32_t i = 0; i < peaks->count; i++) {
+        const bench_peak *peak = &peaks->list[i];
+        cJSON *object = add(j, array, NULL, cJSON_CreateObject());
+        add_text(j, object, "name", peak->name);
+        add_text(j, object, "unit", peak->unit);
+        if (peak->value > 0) {
+            add_number(j, object, "value", peak->value);
+            add_number(j, object, "best_of", peak->best_of);
+        } else {
+            add_text(j, object, "not_measured", peak->not_measured);
+        }
+    }
 }
 
 static void add_capabilities(json *j, cJSON *to, const char *name, uint32_t bits)
@@ -120,7 +125,7 @@ static void fill_device(json *j, cJSON *device, const bench_result *result)
     add_capabilities(j, device, "capabilities", info->capabilities);
     add_capabilities(j, device, "masked", result->mask);
     add_quirks(j, device, info);
-    add_peak(j, device, &result->peak);
+    add_peaks(j, device, &result->peaks);
 }
 
 static void add_stages(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)
@@ -131,10 +136,13 @@ static void add_stages(json *j, cJSON *to, const bench_result *result, const ben
             continue;
         cJSON *stage = add(j, stages, smoe_stage_name((smoe_stage)i), cJSON_CreateObject());
         const double per_second = run->stage[i].median > 0 ? run->stage_flop[i] / run->stage[i].median * 1e9 : 0;
+        const bench_peak *peak =
+            run->stage_flop[i] > 0 ? bench_peak_of_kernel(&result->peaks, row->kernels[i].name) : NULL;
         add_spread(j, stage, "ns", &run->stage[i]);
         add_number(j, stage, "flop", run->stage_flop[i]);
         add_measured(j, stage, "flop_per_second", per_second);
-        add_measured(j, stage, "share_of_fma", result->peak.fma > 0 ? per_second / result->peak.fma : 0);
+        add(j, stage, "peak", peak ? cJSON_CreateString(peak->name) : cJSON_CreateNull());
+        add_measured(j, stage, "share_of_peak", peak ? per_second / peak->value : 0);
     }
 }
 
@@ -152,18 +160,18 @@ static void add_samples(json *j, cJSON *to, const bench_run *run)
 /* What only routing alone has. */
 static void add_routing(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)
 {
-    const double select = run->stage[SMOE_STAGE_ROUTE_SELECT].median, peak = bench_peak_bytes(&result->peak);
+    const double select = run->stage[SMOE_STAGE_ROUTE_SELECT].median;
     add_number(j, to, "ns_per_token", bench_run_time(run) / row->tokens);
     add_measured(j, to, "select_ns_per_token", select / row->tokens);
     add_number(j, to, "select_bytes", run->select_bytes);
     add_measured(j, to, "select_share_of_bytes",
-                 select > 0 && peak > 0 ? run->select_bytes / select * 1e9 / peak : 0);
+                 select > 0 ? bench_share_of_bytes(&result->peaks, run->select_bytes, select) : 0);
 }
 
 static void add_run(json *j, cJSON *to, const char *name, const bench_result *result, const bench_row *row,
                     const bench_run *run)
 {
-    const double time = bench_run_time(run), peak_bytes = bench_peak_bytes(&result->peak);
+    const double time = bench_run_time(run);
     cJSON *object = add(j, to, name, cJSON_CreateObject());
 
     if (run->unsupported[0]) {
@@ -188,8 +196,9 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_number(j, object, "bytes", run->bytes);
     add_number(j, object, "flop_per_second", run->flop / time * 1e9);
     add_number(j, object, "bytes_per_second", run->bytes / time * 1e9);
-    add_measured(j, object, "share_of_fma", result->peak.fma > 0 ? run->flop / time * 1e9 / result->peak.fma : 0);
-    add_measured(j, object, "share_of_bytes", peak_bytes > 0 ? run->bytes / time * 1e9 / peak_bytes : 0);
+    add_measured(j, object, "share_of_operations",
+                 bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time));
+    add_measured(j, object, "share_of_bytes", bench_share_of_bytes(&result->peaks, run->bytes, time));
     if (row->route)
         add_routing(j, object, result, row, run);
 }

@@ -270,9 +270,9 @@ static int run_device(bench_runner *b, const char *selector, uint32_t mask, cons
     bench_result *to = &devices[all->device_count++];
     *to = (bench_result){.info = *smoe_context_device_info(smoe_device_context(b->device)), .mask = mask};
     if (b->options->no_peak)
-        snprintf(to->peak.reason, sizeof to->peak.reason, "not asked for: --no-peak");
-    else if (!bench_measure_peak(b->device, b->options->repeat, &to->peak))
-        program_say("smoe-bench", "the device's peak: %s", to->peak.reason);
+        snprintf(to->peaks.reason, sizeof to->peaks.reason, "not asked for: --no-peak");
+    else
+        bench_measure_peaks(b->device, b->options->repeat, &to->peaks);
     program_progress_clear();
     bench_show_device(b->out, all, all->device_count - 1);
     return close_device(b, run_presets(b));

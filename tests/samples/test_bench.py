@@ -39,6 +39,13 @@ OF_LAYERS = set().union(*LAYERS.values())
 TYPES = ['f32', 'f16', 'bf16']
 CAPABILITIES = ['subgroup_arithmetic', 'subgroup_ballot', 'subgroup_shuffle', 'subgroup_size_control', 'cooperative_matrix',
                 'cooperative_matrix_bfloat16']  # by bit, as smoe-devices --json names them
+# Every peak that is not of the device's matrices, and its unit.
+PEAKS = {'fma_float32': 'flop/s', 'fma_float16': 'flop/s', 'dot_int8': 'op/s', 'copy_command': 'byte/s', 'copy_kernel': 'byte/s',
+         'read': 'byte/s', 'host_to_device': 'byte/s', 'device_to_host': 'byte/s', 'empty_dispatch': 'ns', 'barrier': 'ns'}
+# What may be missing on a device that is usable, and why.
+MAY_MISS = {'fma_float16': 'no shaderFloat16', 'dot_int8': 'no shaderIntegerDotProduct', 'empty_dispatch': 'more took no longer',
+            'barrier': 'more took no longer', 'matrix': 'no kernel of smoe-bench|the device has no|too old'}
+MATRIX = re.compile(r'matrix_(\w+?[0-9])_(\w+?[0-9])_(\d+)x(\d+)x(\d+)')
 # A matrix of 137 GB: within the floor's 128 MiB an expert, beyond any device's memory.
 HUGE = '1024,1,8192,4096,1'
 
@@ -143,8 +150,57 @@ def check_head(result, line):
     assert set(result['system']) == {'os', 'cpu', 'cpu_count', 'memory_bytes'}, result['system']
 
 
+def check_peaks(peaks, repeats):
+    """Each kind once and first, then the matrices, each once; a value and the number of runs, or the reason."""
+    names = [peak['name'] for peak in peaks]
+    assert names[:len(PEAKS)] == list(PEAKS) and len(set(names)) == len(names), names
+    for peak in peaks:
+        name, matrix = peak['name'], MATRIX.fullmatch(peak['name'])
+        assert name in PEAKS or matrix, name
+        unit = PEAKS[name] if name in PEAKS else 'op/s' if 'int' in matrix[1] else 'flop/s'
+        if 'not_measured' in peak:
+            assert set(peak) == {'name', 'unit', 'not_measured'}, peak
+            assert re.search(MAY_MISS.get('matrix' if matrix else name, 'nothing'), peak['not_measured']), peak
+        else:
+            assert set(peak) == {'name', 'unit', 'value', 'best_of'}, peak
+            assert 0 < peak['value'] < 1e18 and 1 <= peak['best_of'] <= repeats, peak
+        assert peak['unit'] == unit, peak
+
+
+def value_of(peaks, name):
+    return next((peak['value'] for peak in peaks if peak['name'] == name and 'value' in peak), None)
+
+
+def peak_of_kernel(peaks, kernel):
+    """The name and the value that a kernel's share is of; None where it was not measured."""
+    if 'cooperative' not in kernel:
+        value = value_of(peaks, 'fma_float32')
+        return value and ('fma_float32', value)
+    prefix = 'matrix_%s_float32_' % ('bfloat16' if 'bfloat16' in kernel else 'float16')
+    found = [(peak['value'], peak['name']) for peak in peaks if peak['name'].startswith(prefix) and 'value' in peak]
+    return (max(found)[1], max(found)[0]) if found else None
+
+
+def check_shares(row, one, peaks, time, what):
+    """Stage by stage, and the run's: the time that its operations would take at the peaks, over its time."""
+    least = 0
+    for name, flop in work_of(row, one['active_total']).items():
+        found = peak_of_kernel(peaks, row['kernels'][name]['name'])
+        least = least + flop / found[1] * 1e9 if found and least is not None else None
+        stage = one.get('stages', {}).get(name)
+        if stage and found:
+            assert stage['peak'] == found[0], '%s: %s: %s' % (what, name, stage)
+            if stage['ns']['median']:
+                assert near(stage['share_of_peak'], flop / stage['ns']['median'] * 1e9 / found[1]), '%s: %s' % (what, name)
+        elif stage:
+            assert stage['peak'] is None and stage['share_of_peak'] is None, '%s: %s: %s' % (what, name, stage)
+    assert one['share_of_operations'] is None if least is None else near(one['share_of_operations'], least / time), what
+    moved = [value for value in (value_of(peaks, name) for name in ('copy_command', 'copy_kernel', 'read')) if value]
+    assert near(one['share_of_bytes'], one['bytes_per_second'] / max(moved)) if moved else one['share_of_bytes'] is None, what
+
+
 def check_run(row, routing, result, totals, forwards):
-    one, peak = row[routing], result['devices'][row['device']]['peak']
+    one = row[routing]
     what = '%s, %d tokens, %s, %s' % (row['layer'], row['tokens'], row['weights'], routing)
     tokens = row['tokens']
     extra = 0 if routing == 'hard' else max(1, tokens // 2)
@@ -173,12 +229,7 @@ def check_run(row, routing, result, totals, forwards):
         assert one['stages']['expert_up']['ns']['median'] > 0, what
     assert near(one['flop_per_second'], one['flop'] / time * 1e9), what
     assert near(one['bytes_per_second'], one['bytes'] / time * 1e9), what
-    if peak['fma_flop_per_second']:
-        assert near(one['share_of_fma'], one['flop_per_second'] / peak['fma_flop_per_second']), what
-        fastest = max(value for name, value in peak.items() if name.endswith('bytes_per_second'))
-        assert near(one['share_of_bytes'], one['bytes_per_second'] / fastest), what
-    else:
-        assert one['share_of_fma'] is None and one['share_of_bytes'] is None, what
+    check_shares(row, one, result['devices'][row['device']]['peaks'], time, what)
 
 
 def check_row(row, result, totals, forwards):
@@ -198,9 +249,12 @@ def json_of_the_tiny_preset():
     device, = result['devices']
     for name in ('name', 'driver', 'driver_info', 'driver_version', 'memory_size', 'masked', 'quirks'):
         assert name in device, name
-    for name in ('fma_flop_per_second', 'copy_command_bytes_per_second', 'copy_kernel_bytes_per_second', 'read_bytes_per_second'):
-        assert device['peak'][name] > 0, name
-    assert device['peak']['repeats'] == 3, device['peak']
+    check_peaks(device['peaks'], 3)
+    for name in ('fma_float32', 'copy_command', 'copy_kernel', 'read', 'host_to_device', 'device_to_host'):
+        assert value_of(device['peaks'], name), device['peaks']
+    for peak in device['peaks']:
+        line, = [line for line in table.splitlines() if line.split()[:1] == [peak['name']]]
+        assert ('not measured' in line) == ('not_measured' in peak), line
     found = [(row['layer'], row['weights'], row['tokens']) for row in result['rows']]
     assert found == [('tiny', weights, tokens) for weights in TYPES for tokens in (1, 33)], found
     for row in result['rows']:
@@ -215,6 +269,7 @@ def every_stage_and_the_cost_of_totals():
         text, table = run('--preset', 'tiny-grouped', '--preset', 'gmoe-s16', '--tokens', '5', '--repeat', '2', '--no-peak', '--json', '-',
                           *(['--totals'] if totals else []))
         result = json.loads(text)
+        assert result['devices'][0]['peaks'] == [] and 'peaks: not measured: not asked for: --no-peak' in table, table
         found = [(row['layer'], row['weights'], row['tokens']) for row in result['rows']]
         assert found == [(layer, weights, 5) for layer in ('tiny-grouped', 'gmoe-s16') for weights in TYPES], found
         for row in result['rows']:
@@ -227,7 +282,7 @@ def every_stage_and_the_cost_of_totals():
 def options_choose_what_runs():
     row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '5', '--eps', '0.25', '--max-active', '3')
     assert (row['tokens'], row['weights'], row['max_active'], row['smooth']['eps']) == (5, 'f16', 3, 0.25), row
-    assert row['hard']['active_mean'] == 2 and row['smooth']['share_of_fma'] is None, row
+    assert row['hard']['active_mean'] == 2 and row['smooth']['share_of_operations'] is None, row
     assert (row['hard']['expected_active'], row['smooth']['expected_active']) == (2, 2), row
     row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '33', '--eps', '9', '--expected-active', '6')
     assert (row['hard']['expected_active'], row['smooth']['expected_active'], row['smooth']['active_mean']) == (2, 6, 6), row
@@ -366,6 +421,20 @@ def mixed_precision_beside_none():
     assert row['mixed_precision'] is False and 'mixed_over_float32_time' not in row, row
 
 
+def matrix_units_have_peaks_of_their_own():
+    """Without shuffles software devices multiply by cooperative matrices too, where they have any: each row's shares are of the kernels'
+    kinds. Masked matrices are not asked for."""
+    for mask in (4, 4 + 16):
+        text, _ = run('--preset', 'tiny', '--mixed-precision', '--mask', str(mask), '--tokens', '33', '--repeat', '1', '--hard', '--json', '-')
+        result = json.loads(text)
+        check_peaks(result['devices'][0]['peaks'], 1)
+        listed = any(peak['name'].startswith('matrix_') for peak in result['devices'][0]['peaks'])
+        assert listed == ('cooperative_matrix' in result['devices'][0]['capabilities']), result['devices'][0]['peaks']
+        for row in result['rows']:
+            time = row['hard']['device_ns' if result['devices'][0]['timestamps'] else 'host_ns']['median']
+            check_shares(row, row['hard'], result['devices'][0]['peaks'], time, row['weights'])
+
+
 def run_masked(mask):
     """The device and the kernels of a row's JSON, and the line of the table's header that says what is masked."""
     text, table = run('--preset', 'tiny', '--weights', 'f32', '--tokens', '33', '--hard', '--no-peak', '--repeat', '1', '--json', '-',
@@ -495,7 +564,7 @@ def wrong_command_lines():
 
 tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs,
          lists_and_ranges_are_swept, several_devices_and_masks, routing_alone, formats_say_the_same, what_was_measured_outlives_the_run,
-         nothing_private_is_in_the_document, mixed_precision_beside_none,
+         nothing_private_is_in_the_document, mixed_precision_beside_none, matrix_units_have_peaks_of_their_own,
          masked_capabilities_are_named_and_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
          files_and_devices, presets_are_listed, wrong_command_lines])
