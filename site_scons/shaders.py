@@ -185,10 +185,10 @@ def write_header(target, source, env):
 
 
 def add_kernels(env, gen):
-    """Adds the kernels of the table. Gives their C files."""
+    """Adds the kernels of the table. Gives their C files, and the names of those that the shader tools are too old for."""
     table = 'src/domain/kernel_table.inc'
     kernels = read_table(table)
-    missing, spirv, sources = {}, [], []
+    missing, left_out, spirv, sources = {}, [], [], []
     for kernel in kernels:
         path = 'shaders/' + kernel.source
         if kernel.feature and kernel.feature not in missing:
@@ -198,6 +198,7 @@ def add_kernels(env, gen):
             Exit(2)
         if missing.get(kernel.feature):
             print('kernel %s is left out: %s' % (kernel.name, missing[kernel.feature]))
+            left_out.append(kernel.name)
             continue
         blob = add_spirv(env, path, '%s/spirv/%s' % (gen, kernel.name), kernel.name, kernel.arguments, kernel.target_env)
         spirv.append(blob)
@@ -206,4 +207,4 @@ def add_kernels(env, gen):
     header = env.Clone(KERNELS=[kernel.name for kernel in kernels])
     header.Command(gen + '/smoe_spirv.h', spirv or env.Value('no kernels'),
                    Action(write_header, 'writing $TARGET', varlist=['KERNELS']))
-    return sources
+    return sources, left_out
