@@ -1,10 +1,13 @@
 /* smoe-bench: layers row by row, on one device or several. */
 #include "bench.h"
 
+#include "compare/compare.h"
 #include "program/output.h"
+#include "report/command.h"
 #include "run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void receive(void *user, smoe_log_level level, const char *text)
 {
@@ -52,6 +55,10 @@ int main(int count, char **arguments)
     static bench_options options;
     int status;
     program_begin("smoe-bench");
+    if (count > 1 && strcmp(arguments[1], "compare") == 0)
+        return compare_main(count - 1, arguments + 1);
+    if (count > 1 && strcmp(arguments[1], "report") == 0)
+        return report_main(count - 1, arguments + 1);
     if (bench_parse_options(count, arguments, &options, &status)) {
         status = PROGRAM_OK;
         if (options.list)
