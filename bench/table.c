@@ -125,7 +125,8 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
             continue;
         print_time(out, time);
         fprintf(out, " %8s", rate(text, run->flop, time->median));
-        fprintf(out, " %8s", share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
+        fprintf(out, " %8s",
+                share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
     }
     fprintf(out, "\n");
 }
@@ -170,8 +171,7 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
             fprintf(out, "group eps %.4g; ", (double)run->group_eps);
         fprintf(out, "%.4g MB at least, %s GB/s, ", run->bytes / 1e6, rate(text, run->bytes, bench_run_time(run)));
         fprintf(out, "%s of the peak; %u forwards\n",
-                share(text, bench_share_of_bytes(&result->peaks, run->bytes, bench_run_time(run))),
-                run->repeat_count);
+                share(text, bench_share_of_bytes(&result->peaks, run->bytes, bench_run_time(run))), run->repeat_count);
     }
     if (row->time_ratio > 0)
         fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio,
