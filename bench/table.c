@@ -126,7 +126,8 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
             continue;
         print_time(out, time);
         fprintf(out, " %8s", rate(text, run->flop, time->median));
-        fprintf(out, " %8s", share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
+        fprintf(out, " %8s",
+                share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
     }
     fprintf(out, "\n");
 }

@@ -425,7 +425,8 @@ def matrix_units_have_peaks_of_their_own():
     """Without shuffles software devices multiply by cooperative matrices too, where they have any: each row's shares are of the kernels'
     kinds. Masked matrices are not asked for."""
     for mask in (4, 4 + 16):
-        text, _ = run('--preset', 'tiny', '--mixed-precision', '--mask', str(mask), '--tokens', '33', '--repeat', '1', '--hard', '--json', '-')
+        text, _ = run('--preset', 'tiny', '--mixed-precision', '--mask', str(mask), '--tokens', '33', '--repeat', '1', '--hard',
+                      '--json', '-')
         result = json.loads(text)
         check_peaks(result['devices'][0]['peaks'], 1)
         listed = any(peak['name'].startswith('matrix_') for peak in result['devices'][0]['peaks'])
@@ -551,6 +552,13 @@ def files_and_devices():
     assert 'no such device' in messages, messages
 
 
+def page_says_how_each_peak_is_counted():
+    with open('bench/README.md', encoding='utf-8') as file:
+        counted = [line.split('|')[1] for line in file.read().split('\n## Peaks\n')[1].splitlines() if line.startswith('|')]
+    for name in [*PEAKS, '`matrix_A_C_MxNxK`']:
+        assert any(name in cell.replace(',', ' ').split() for cell in counted), name
+
+
 def presets_are_listed():
     assert all(name in run('--list')[0] for name in ('tiny-grouped', 'gmoe-s16', 'switch-base-16', 'olmoe', 'qwen3-30b-a3b', 'gpt-oss-20b',
                                                   'moonlight-16b', 'ling-mini-2.0', 'deepseek-v3'))
@@ -567,4 +575,4 @@ tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_ch
          nothing_private_is_in_the_document, mixed_precision_beside_none, matrix_units_have_peaks_of_their_own,
          masked_capabilities_are_named_and_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
-         files_and_devices, presets_are_listed, wrong_command_lines])
+         files_and_devices, page_says_how_each_peak_is_counted, presets_are_listed, wrong_command_lines])
