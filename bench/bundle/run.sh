@@ -69,9 +69,9 @@ LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 LC_ALL=C
 export LD_LIBRARY_PATH LC_ALL
 on=${device:+--device $device}
-# The check programs' own words for: no validation layers, one line for each test, this device.
-SMOE_TEST_VALIDATION=outside CMOCKA_MESSAGE_OUTPUT=TAP
-export SMOE_TEST_VALIDATION CMOCKA_MESSAGE_OUTPUT
+# The check programs' own words for: no validation layers, one line for each test, this device. And moe_peer's for the first device.
+SMOE_TEST_VALIDATION=outside CMOCKA_MESSAGE_OUTPUT=TAP GGML_VK_VISIBLE_DEVICES=${GGML_VK_VISIBLE_DEVICES:-0}
+export SMOE_TEST_VALIDATION CMOCKA_MESSAGE_OUTPUT GGML_VK_VISIBLE_DEVICES
 [ -z "$device" ] || export SMOE_TEST_DEVICE="$device"
 
 # ---- what is written
@@ -239,8 +239,8 @@ all_steps() {
     bench peaks 8 '^peak' --preset tiny --weights f32
 
     presets -mixed 5 olmoe --mixed-precision
-    presets '' 5 'olmoe qwen3-30b-a3b gmoe-s16'
-    presets -mixed 4 'qwen3-30b-a3b gmoe-s16 gpt-oss-20b' --mixed-precision
+    presets '' 5 'olmoe gmoe-s16 qwen3-30b-a3b'
+    presets -mixed 4 'gmoe-s16 qwen3-30b-a3b gpt-oss-20b' --mixed-precision
     presets '' 4 'gpt-oss-20b moonlight-16b ling-mini-2.0 switch-base-16'
     tiles olmoe 12
     tiles gmoe-s16 6
