@@ -102,6 +102,15 @@ typedef struct bench_spread {
 
 enum { BENCH_HARD, BENCH_SMOOTH, BENCH_ROUTING_COUNT };
 
+/* Some tokens of a run beside the reference (check.c). */
+typedef struct bench_check {
+    char unmade[BENCH_REASON_SIZE]; /* why there was none; empty: the rest holds */
+    char wrong[BENCH_REASON_SIZE];  /* what was wrong first; empty: nothing */
+    /* excused: of these tokens rounding may change the choice of experts; only their y is compared */
+    uint32_t tokens, excused;
+    double difference, allowed;     /* of the number of y whose difference is the largest share of what it may be */
+} bench_check;
+
 /* One way of routing in a row. Times in nanoseconds, per forward. */
 typedef struct bench_run {
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
@@ -113,6 +122,7 @@ typedef struct bench_run {
     bench_spread stage[SMOE_STAGE_COUNT], device, host; /* device and stage: 0 where the device has no timestamps */
     double flop, bytes;       /* of the whole layer: README.md says what is counted */
     double stage_flop[SMOE_STAGE_COUNT];
+    bench_check check;
 } bench_run;
 
 /* How long smoe_plan_create took, nanoseconds: the first time in this run, and the least of several times after it. A
@@ -157,6 +167,15 @@ double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan
  * a report that cannot be. */
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run);
 
+/* ---- check.c ----------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_result bench_result;
+
+/* Compares what a forward with these params gave for all of a row's tokens; the report has been counted. */
+void bench_check_run(const bench_row *row, const bench_data *data, const smoe_forward_params *params, const float *y,
+                     const uint32_t *report, bench_run *run);
+uint32_t bench_count_wrong(const bench_result *result); /* runs of its rows */
+
 /* ---- limits.c ---------------------------------------------------------------------------------------------------- */
 
 /* Why a row cannot run on the device, decided before anything is allocated; false if it can. */
@@ -165,12 +184,12 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
 
 /* ---- table.c, json.c --------------------------------------------------------------------------------------------- */
 
-typedef struct bench_result {
+struct bench_result {
     smoe_device_info info;
     bench_peak peak;
     bench_row *rows;
     size_t row_count;
-} bench_result;
+};
 
 const char *bench_commit(void); /* of the build, "" where it is not known */
 

@@ -296,5 +296,10 @@ int main(int count, char **arguments)
     if (program_is_stdout(b.options.json) && b.result.row_count > 0 &&
         !bench_write_json(b.options.json, &b.options, &b.result))
         status = PROGRAM_FAILED;
+    const uint32_t wrong = bench_count_wrong(&b.result);
+    if (wrong > 0) {
+        program_say("smoe-bench", "%u runs are WRONG: what the device computed is not what it was asked for", wrong);
+        status = PROGRAM_FAILED;
+    }
     return finish(&b, status);
 }

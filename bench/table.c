@@ -133,6 +133,17 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
     fprintf(out, "\n");
 }
 
+static void print_check(FILE *out, const bench_check *check)
+{
+    if (check->unmade[0])
+        fprintf(out, "    not checked: %s\n", check->unmade);
+    else if (check->wrong[0])
+        fprintf(out, "    WRONG: %s\n", check->wrong);
+    else
+        fprintf(out, "    checked: %u tokens (%u excused); y is off by %.3g of %.3g allowed\n", check->tokens,
+                check->excused, check->difference, check->allowed);
+}
+
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row)
 {
     print_title(out, row);
@@ -175,6 +186,7 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         fprintf(out, "%s of the peak; %u forwards\n",
                 share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
                 run->repeat_count);
+        print_check(out, &run->check);
     }
     if (row->time_ratio > 0)
         fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio,
@@ -208,6 +220,8 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     fprintf(out, " %7s", share(text, run->bytes / time * 1e9, bench_peak_bytes(&result->peak)));
     if (routing == BENCH_SMOOTH)
         fprintf(out, "  %.3f / %.3f", row->time_ratio, row->active_ratio);
+    if (run->check.wrong[0])
+        fprintf(out, "  WRONG");
     fprintf(out, "\n");
 }
 
