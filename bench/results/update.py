@@ -16,8 +16,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 HEAD = '''# Results
 
-Written by `bench/results/update.py` from the documents beside it, `VENDOR/DEVICE.json`, one for each device and driver. [../README.md](../README.md)
-says how everything is measured and counted. `build/bin/smoe-bench report bench/results/*/*.json --html page.html` shows all of them as a page.
+Written by `bench/results/update.py` from the documents beside it, `VENDOR/DEVICE.json`, one for each device and driver.
+[../README.md](../README.md) says how everything is measured and counted. All of them as one page:
+
+    build/bin/smoe-bench report bench/results/*/*.json --html page.html
 
 ## How to send one
 
@@ -28,8 +30,9 @@ takes some minutes. Please let nothing else run meanwhile, and have a laptop plu
 `bench/results/VENDOR/DEVICE-DRIVER.json`, in small letters, and this page, written again. A machine without compilers takes the folder that
 `scons bundle` packs ([../README.md](../README.md)).
 
-The document has the times, and what they depend on: the device and its driver, the processor, the memory's size, the system's name and version,
-the date, the command line and the build. It has no path, user or host name in it, which a test holds it to (`tests/bench/test_kept_results.py`).
+The document has the times, and what they depend on: the device and its driver, the processor, the memory's size, the system's name
+and version, the date, the command line and the build. It has no path, user or host name in it, which a test holds it to
+(`tests/bench/test_kept_results.py`).
 
 ## What there is
 
@@ -53,7 +56,8 @@ def rows(paths):
             document = json.load(file)
         program, system = document['program'], document['system']
         for device in document['devices']:
-            cells = ('[%s](%s)' % (escape(os.path.basename(path)[:-len('.json')]), os.path.relpath(path, 'bench/results')), escape(device['name']),
+            name = escape(os.path.basename(path)[:-len('.json')])
+            cells = ('[%s](%s)' % (name, os.path.relpath(path, 'bench/results')), escape(device['name']),
                      escape('%s %s' % (device['driver'], device['driver_info'])), escape('%s, %s' % (system['os'], system['cpu'])),
                      document['run']['date'][:10], '%s %s' % (program['version'], program['commit'] or ''))
             yield '| ' + ' | '.join(cells) + ' |\n'
