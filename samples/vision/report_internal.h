@@ -27,8 +27,7 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void page_put(page *p, const char *format, ...);
 
-/* Text from anywhere, as HTML's text or quoted attribute: markup, control characters and what is no UTF-8 do no harm.
- * At most `most` characters, then an ellipsis. */
+/* Text from anywhere by program_html: harmless, and of at most `most` characters. */
 void page_text(page *p, const char *text, uint32_t most);
 
 #define REPORT_CRISP 96u /* pictures up to this side are shown pixel by pixel */

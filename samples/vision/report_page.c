@@ -8,7 +8,7 @@
 #define STBI_WRITE_NO_STDIO
 #include <stb/stb_image_write.h>
 
-#include "program/text.h"
+#include "program/html.h"
 
 #define JPEG_QUALITY 90
 
@@ -61,25 +61,9 @@ void page_put(page *p, const char *format, ...)
 
 void page_text(page *p, const char *text, uint32_t most)
 {
-    for (uint32_t i = 0; *text; i++) {
-        uint32_t code;
-        const int bytes = program_decode(text, &code);
-        if (i == most) {
-            page_put(p, "…");
-            return;
-        }
-        if (bytes == 0)
-            page_put(p, "&#65533;");
-        else if (code < 0x20 || code == 0x7f)
-            page_put(p, "&#%u;", code < 0x20 ? 0x2400 + code : 0x2421); /* Unicode's pictures of control characters */
-        else if (code == '<' || code == '>' || code == '&' || code == '"' || code == '\'')
-            page_put(p, "&#%u;", code);
-        else if (code == 0xfffd || (code >= 0x80 && code < 0xa0))
-            page_put(p, "&#65533;");
-        else
-            page_put(p, "%.*s", bytes, text);
-        text += bytes ? bytes : 1;
-    }
+    errno = 0;
+    p->size += program_html(p->output.stream, text, most);
+    check(p, !ferror(p->output.stream));
 }
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */

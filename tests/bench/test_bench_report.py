@@ -1,0 +1,380 @@
+"""smoe-bench report: every row of the documents in its tables, every mark of its pictures at the place of its numbers, nothing loaded from
+elsewhere, texts that do no harm, and what is refused."""
+import json
+import math
+import os
+import re
+import sys
+import tempfile
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(FOLDER, '..'))
+import report_reader
+from report_reader import amount, share
+import results_documents as results
+import tap
+
+PROGRAM = tap.BUILD + '/bin/smoe-bench'
+scratch = tempfile.TemporaryDirectory()
+MARKUP = '<script>alert(1)</script>"\'&amp;<img src=x onerror=alert(2)>'
+LIMITS = ('bytes', 'operations', 'dispatches')
+
+
+def path_of(name):
+    return os.path.join(scratch.name, name)
+
+
+def write(name, document):
+    path = path_of(name)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def report(*documents, status=0):
+    """The page of documents, and the messages."""
+    paths = [write('%d.json' % i, document) for i, document in enumerate(documents)]
+    out = path_of('out.html')
+    if os.path.exists(out):
+        os.remove(out)
+    _, messages = tap.outputs(PROGRAM, 'report', *paths, '--html', out, status=status)
+    assert os.path.exists(out) == (status == 0), messages
+    if status:
+        return None, messages
+    with open(out, encoding='utf-8') as file:
+        return report_reader.Page(file.read()), messages
+
+
+@tap.once
+def three():
+    """Two documents of ours, the second of two devices, and one of a peer."""
+    documents = [results.document([results.software()], ['tiny-grouped', 'gmoe-s16', 'olmoe', 'deepseek-v3'], (1, 512)),
+                 results.document([results.large(), results.small()], ['tiny-grouped', 'olmoe', 'deepseek-v3'], (1, 64, 512), seed=3, mixed=True,
+                                  route=True), results.peer(results.large())]
+    page, messages = report(*documents)
+    assert not messages, messages
+    return documents, page
+
+
+def devices_of(documents):
+    """(letter, document, device, its rows of layers, in the order of their layers), as the page orders them."""
+    layers = [row['layer'] for document in documents for row in document['rows'] if row['kind'] == 'layer']
+    found = []
+    for document in documents:
+        for index, device in enumerate(document['devices']):
+            rows = [row for row in document['rows'] if row['device'] == index and row['kind'] == 'layer']
+            found.append((chr(ord('A') + len(found)), document, device, sorted(rows, key=lambda row: layers.index(row['layer']))))
+    return found
+
+
+def numbered(documents):
+    """(number, letter, device, row) of every row of a layer: rows of routing have theirs behind the layers' of their device."""
+    number = 0
+    for letter, document, device, rows in devices_of(documents):
+        for row in rows:
+            number += 1
+            yield number, letter, device, row
+        index = document['devices'].index(device)
+        number += sum(row['kind'] == 'route' and row['device'] == index for row in document['rows'])
+
+
+def runs_of(documents):
+    for number, letter, device, row in numbered(documents):
+        for routing in ('hard', 'smooth'):
+            if routing in row and 'unsupported' not in row:
+                yield number, letter, device, row, routing
+
+
+def time_of(run):
+    return (run.get('device_ns') or run['host_ns'])['median']
+
+
+def near(a, b, digits=3):
+    """Equal as far as so many digits tell."""
+    return (a is None) == (b is None) and (a is None or math.isclose(a, b, rel_tol=0.6 * 10 ** (1 - digits)))
+
+
+def shares_of(device, row, run):
+    """What of its time a run's bytes, operations and dispatches take, and which bounds it."""
+    empty, barrier = (results.peak_of(device, name) for name in ('empty_dispatch', 'barrier'))
+    count = len(row.get('kernels', ()))
+    found = [run.get('share_of_bytes'), run.get('share_of_operations'),
+             (count * empty + (count - 1) * barrier) / time_of(run) if count and empty else None]
+    if all(one is None for one in found):
+        return found, ''
+    largest = max(range(3), key=lambda i: -1 if found[i] is None else found[i])
+    text = LIMITS[largest], re.escape('%.1f %%' % (100 * found[largest]) if found[largest] < 0.0995 else '%.0f %%' % (100 * found[largest]))
+    return found, '%s %s' % text if found[largest] >= 0.5 else r'none \(%s %s\)' % text
+
+
+def every_row_is_in_the_table():
+    documents, page = three()
+    rows = page.tables['Every row of the results'].rows
+    expected = list(runs_of(documents))
+    ran = [row for row in rows if 'rest' not in row]
+    assert len(ran) == len(expected) > 60, (len(ran), len(expected))
+    for said, (number, letter, device, row, routing) in zip(ran, expected):
+        run = row[routing]
+        spread = run.get('device_ns') or run['host_ns']
+        weights = row['weights'] + ', mixed' * row['mixed_precision']
+        assert [said[name] for name in ('row', 'device', 'layer', 'tokens', 'weights', 'routing')] == [
+            str(number), letter, row['layer'], str(row['tokens']), weights, routing], (said, number, row)
+        for name, value in (('time', spread['median']), ('10th', spread['p10']), ('90th', spread['p90']), ('host', run['host_ns']['median'])):
+            assert near(amount(said[name], 's'), value / 1e9), (said, name, value)
+        assert near(amount(said['op/s'], 'op/s'), run['flop'] / time_of(run) * 1e9), (said, run)
+        assert near(amount(said['byte/s'], 'B/s'), run['bytes'] / time_of(run) * 1e9), (said, run)
+        found, bound = shares_of(device, row, run)
+        for name, value in zip(('of peak 2', 'of peak', 'dispatches'), found):
+            assert (share(said[name]) is None) == (value is None) and (value is None or abs(share(said[name]) - value) < 0.0051), (said, name)
+        assert re.fullmatch(bound, said['bound by']), (said, bound)
+        assert near(amount(said['experts']), run.get('active_mean')), said
+        assert near(amount(said['of hard 2']), row['smooth_over_hard_time'] if routing == 'smooth' else None), said
+        assert (said['check'] == 'good, 1.2e-06') == ('check' in run), said
+    unsupported = [(said['row'], said['rest']) for said in rows if 'rest' in said]
+    assert unsupported == [(str(number), 'unsupported: ' + row['unsupported']) for number, _, _, row in numbered(documents)
+                           if 'unsupported' in row] != [], unsupported
+
+
+def every_stage_and_every_peak_is_in_a_table():
+    documents, page = three()
+    rows = iter(page.tables['Every stage of every row'].rows)
+    for number, letter, _, row, routing in runs_of(documents):
+        for name, stage in row[routing].get('stages', {}).items():
+            said, kernel = next(rows), row['kernels'][name]
+            assert [said[key] for key in ('row', 'device', 'routing', 'stage')] == [str(number), letter, routing, name], said
+            assert said['kernel, and its tile'] == '%s %d×%d×%d' % (kernel['name'], kernel['tile_rows'], kernel['tile_columns'],
+                                                                    kernel['tile_depth']), said
+            assert near(amount(said['time'], 's'), stage['ns']['median'] / 1e9), said
+            assert abs(share(said['of the forward']) - stage['ns']['median'] / time_of(row[routing])) < 0.0051, said
+            assert near(amount(said['op/s'], 'op/s'), stage.get('flop_per_second')), said
+            assert said['peak'] == stage.get('peak', ''), said
+    assert next(rows, None) is None
+    for letter, _, device, _ in devices_of(documents):
+        if not device['peaks']:
+            continue
+        table = page.tables['Peaks of %s, measured in the same run' % letter]
+        units = {'flop/s': 'op/s', 'op/s': 'op/s', 'byte/s': 'B/s', 'ns': 's'}
+        for said, peak in zip(table.rows, device['peaks'], strict=True):
+            assert said['peak'] == peak['name'], said
+            if 'value' in peak:
+                assert near(amount(said['best'], units[peak['unit']]), peak['value'] / (1e9 if peak['unit'] == 'ns' else 1)), said
+            else:
+                assert said['rest'] == 'not measured: ' + peak['not_measured'], said
+
+
+def marks_lie_at_their_numbers():
+    """Both pictures with marks, by the ticks of their axes."""
+    documents, page = three()
+    for letter, _, _, rows in devices_of(documents):
+        pictures = {picture.title: picture for picture in page.pictures('device-' + letter)}
+        roofline = pictures['Roofline of ' + letter]
+        x, y = roofline.x_axis(), roofline.y_axis('op/s')
+        runs = [(row[routing], routing) for routing in ('smooth', 'hard') for row in rows if routing in row]
+        marks = roofline.marks()
+        assert len(marks) == len(runs) > 0, (letter, len(marks), len(runs))
+        for (at_x, at_y, filled), (run, routing) in zip(marks, runs):
+            assert filled == (routing == 'hard'), letter
+            assert abs(at_x - x.place(run['flop'] / run['bytes'])) < 0.3, (letter, at_x, run['flop'] / run['bytes'])
+            assert abs(at_y - y.place(run['flop'] / time_of(run) * 1e9)) < 0.3, (letter, at_y)
+        rows = [row for row in rows if 'smooth_over_hard_time' in row]
+        if rows:
+            smooth = pictures['Smooth against hard on ' + letter]
+            x, y = smooth.x_axis(logarithmic=False), smooth.y_axis(logarithmic=False)
+            for (at_x, at_y, _), row in zip(smooth.marks(), rows, strict=True):
+                assert abs(at_x - x.place(row['smooth_over_hard_experts'])) < 0.3, (letter, at_x, row)
+                assert abs(at_y - y.place(row['smooth_over_hard_time'])) < 0.3, (letter, at_y, row)
+
+
+def bars_end_at_their_times():
+    documents, page = three()
+    seen = 0
+    for picture in page.pictures('times'):
+        axis = picture.x_axis('s')
+        runs = [(number, letter, row, row[routing], routing) for number, letter, _, row, routing in runs_of(documents)
+                if row['layer'] == picture.title]
+        # by tokens, weights, mixed precision, and device
+        runs.sort(key=lambda one: (one[2]['tokens'], list(results.BYTES).index(one[2]['weights']), one[2]['mixed_precision'], one[0]))
+        bars = [(kind, d) for kind, d, _ in picture.paths if kind[-1:] in (['f'], ['v'])]
+        whiskers = [d for kind, d, _ in picture.paths if kind == ['w']]
+        letters = [text for _, _, text, kind in picture.texts if kind == ['e', 'b']]
+        assert letters == [letter for _, letter, _, _, routing in runs if routing == 'hard'], (picture.title, letters)
+        for (kind, d), whisker, (_, _, row, run, routing) in zip(bars, whiskers, runs, strict=True):
+            spread = run.get('device_ns') or run['host_ns']
+            end = float(re.match(r'M\d+ \S+?H([\d.]+)v', d).group(1))
+            assert kind[-1] == {'hard': 'f', 'smooth': 'v'}[routing] and abs(end - axis.place(spread['median'] / 1e9)) < 0.3, (row, d)
+            low, high = map(float, re.match(r'M([\d.]+) .*H([\d.]+)', whisker).groups())
+            assert abs(low - axis.place(spread['p10'] / 1e9)) < 0.3 and abs(high - axis.place(spread['p90'] / 1e9)) < 0.3, (row, whisker)
+            seen += 1
+    assert seen == len(list(runs_of(documents))), seen
+
+
+def stages_and_limits_have_their_shares():
+    documents, page = three()
+    for letter, _, device, rows in devices_of(documents):
+        rows = [row for row in rows if 'stages' in row.get('hard', {})]
+        shares, limits = [], []
+        for picture in page.pictures('device-' + letter):
+            axis = None
+            if any(kind[-1:] == ['z'] for kind, _, _ in picture.paths):
+                axis = picture.x_axis(logarithmic=False)
+                shares += [float(re.match(r'M\S+ \S+?h([\d.]+)v', d).group(1)) / (axis.place(1) - axis.place(0)) / 100
+                           for kind, d, _ in picture.paths if kind[-1:] == ['z']]
+            elif any(kind[:1] == ['l0'] for kind, _, _ in picture.paths):
+                axis = picture.x_axis(logarithmic=False)
+                limits += [(kind[0], (float(re.match(r'M(\S+) ', d).group(1)) - axis.place(0)) / (axis.place(1) - axis.place(0)) / 100)
+                           for kind, d, _ in picture.paths if kind[-1:] == ['f']]
+        expected = []
+        for row in rows:
+            stages = [stage['ns']['median'] / time_of(row['hard']) for stage in row['hard']['stages'].values()]
+            expected += stages + [1 - sum(stages)]
+        assert len(shares) == len(expected), (letter, len(shares), len(expected))
+        assert all(abs(a - b) < 2e-3 for a, b in zip(shares, expected)), (letter, shares, expected)
+        expected = [('l%d' % i, value) for row in rows for i, value in enumerate(shares_of(device, row, row['hard'])[0])]
+        assert [name for name, _ in limits] == [name for name, _ in expected], letter
+        assert all(abs(a - b) < 2e-3 for (_, a), (_, b) in zip(limits, expected)), (letter, limits, expected)
+
+
+def routing_alone_has_its_table():
+    documents, page = three()
+    rows = [row for document in documents for row in document['rows'] if row['kind'] == 'route']
+    for said, row in zip(page.tables['Routing alone'].rows, rows, strict=True):
+        assert [said[name] for name in ('experts', 'k', 'tokens')] == [str(row[name]) for name in ('experts', 'top_k', 'tokens')], said
+        for name, routing in (('hard', 'hard'), ('smooth', 'smooth')):
+            assert near(amount(said[name], 's'), row[routing]['ns_per_token'] / 1e9), said
+
+
+def how_it_was_measured_is_there():
+    documents, page = three()
+    text = page.sections['measured'].text()
+    for document in documents:
+        for part in (*document['program'].values(), document['run']['date'], document['system']['os'], document['system']['cpu']):
+            assert part is None or part in text, part
+        assert '%s --seconds 1 --json FILE' % document['program']['name'] in text
+        for device in document['devices']:
+            for part in (device['name'], device['driver'], device['driver_info'], *device['masked'], *device['quirks']):
+                assert part in text, part
+        forwards = sum(row[routing].get('forwards', 0) for row in document['rows'] for routing in ('hard', 'smooth') if routing in row)
+        assert '%d rows, %d of them unsupported; %d forwards timed' % (
+            len(document['rows']), sum('unsupported' in row for row in document['rows']), forwards) in text, text
+
+
+def nothing_is_loaded():
+    _, page = three()
+    assert page.text.startswith('<!doctype html>') and '<html lang=en>' in page.text
+    assert not re.search(r'https?:|//[a-z]|url\(|@import|<script|<link|<img|<iframe|javascript:|\son\w+=', page.text), 'something is loaded, or runs'
+    assert "default-src 'none'" in page.text
+    for element in page.root.all():
+        for name in ('src', 'href', 'srcset', 'data', 'action'):
+            assert element.attributes.get(name, '#').startswith('#'), element.attributes
+    targets = {element.attributes['id'] for element in page.root.all() if 'id' in element.attributes}
+    links = {element.attributes['href'][1:] for element in page.root.all('a')}
+    assert links <= targets and len(links) > 5, (links, targets)
+    for svg in page.root.all('svg'):
+        if svg.attributes.get('aria-hidden') != 'true':
+            assert svg.attributes['role'] == 'img' and svg.one('title').text() and len(svg.one('desc').text()) > 40, svg.attributes
+    assert set(re.findall('prefers-color-scheme:dark|@media print', page.text)) == {'prefers-color-scheme:dark', '@media print'}
+
+
+def texts_do_no_harm():
+    """Every text of a document is markup; the page has the elements that it has without."""
+    def poison(value, path):
+        if isinstance(value, dict):
+            return {name: poison(one, path + (name,)) for name, one in value.items()}
+        if isinstance(value, list):
+            return [poison(one, path) for one in value]
+        # What readers and charts go by: the kind of a row, names of peaks, their units.
+        return MARKUP + value if isinstance(value, str) and path[-1] not in ('kind', 'unit') and path[-2:] != ('peaks', 'name') else value
+    plain = results.document([results.small()], ['tiny-grouped', 'deepseek-v3'], (1, 64))
+    plain['rows'][0]['hard']['check']['good'] = False
+    poisoned = poison(plain, ('',))
+    for document in (plain, poisoned):
+        document['devices'][0]['peaks'].append({'name': MARKUP, 'unit': MARKUP, 'value': 1.5e9})
+        document['devices'][0]['peaks'].append({'name': MARKUP, 'unit': 'flop/s', 'value': 1e15})
+    good, _ = report(plain)
+    page, _ = report(poisoned)
+
+    def elements(of):
+        return [element.tag for element in of.root.all() if element.tag not in ('text', 'path')]
+    assert elements(page) == elements(good), 'a text of the document is an element of the page'
+    assert not [element.attributes for element in page.root.all() if any(name.startswith('on') for name in element.attributes)]
+    assert MARKUP + plain['devices'][0]['name'] in page.root.text()
+    long = results.document([{**results.small(), 'name': '😀' * 250}], ['olmoe'], (1,))
+    assert '😀' * 250 in report(long)[0].root.text()
+    long['devices'][0]['name'] = 'x' * 1000
+    assert 'x' * 300 + '…' in report(long)[0].root.text()
+
+
+def doubts_are_said():
+    document = results.document([results.large()], ['olmoe'], (1, 64), ('f16',))
+    assert 'To be doubted' not in report(document)[0].text
+    document['run']['finished'] = False
+    document['rows'][0]['hard']['check'].update(good=False, largest_difference=0.25)
+    document['rows'][1]['hard']['drift'] = 1.31
+    document['rows'][1]['smooth']['median_error'] = 0.07
+    page, _ = report(document)
+    doubts = [item.text().strip() for lists in page.root.all('ul', 'doubts') for item in lists.all('li')]
+    parts = ['the run ended before', 'Row 1, A, olmoe, 1 token, f16, hard: its answers are wrong: they differ by up to 0.25, and 0.0001',
+             'Row 2, A, olmoe, 64 tokens, f16, hard: its later forwards took 1.31 times', 'Row 2, A, olmoe, 64 tokens, f16, smooth: its median']
+    assert len(doubts) == len(parts) and all(part in doubt for part, doubt in zip(parts, doubts)), doubts
+    said = page.tables['Every row of the results'].rows[0]
+    assert said['check'] == 'wrong, 0.25', said
+    for row in document['rows']:
+        row['hard']['median_error'] = row['smooth']['median_error'] = 0.5
+    document['rows'] *= 30
+    page, _ = report(document)
+    doubts = [item.text().strip() for lists in page.root.all('ul', 'doubts') for item in lists.all('li')]
+    assert len(doubts) == 41 and doubts[-1].startswith('and '), doubts[-1]
+
+
+def little_is_enough():
+    """Documents without rows, without devices, of unsupported rows alone, and with no more than readers ask for."""
+    document = results.document([results.software()], ['olmoe'], (1,))
+    for change in ({'rows': []}, {'rows': [], 'devices': []}, {'rows': [row for row in results.document([results.software()], ['deepseek-v3'], (1,))['rows']]}):
+        page, _ = report({**document, **change})
+        assert not list(page.root.all('figure')) and len(page.tables['Every row of the results'].rows) == len(change['rows']), change
+    least = {'format': 1, 'program': {'name': 'p', 'version': '1'}, 'run': {'finished': True}, 'devices': [{'name': 'n', 'driver': 'd'}],
+             'rows': [{'device': 0, 'kind': 'layer', 'layer': 'l', 'd_model': 1, 'd_hidden': 1, 'experts': 1, 'top_k': 1, 'tokens': 1, 'weights': 'f32',
+                       'hard': {'samples_ns': [5]}}]}
+    page, _ = report(least)
+    row, = page.tables['Every row of the results'].rows
+    assert (row['time'], row['10th'], row['op/s'], row['bound by']) == ('5.00 ns', '–', '–', ''), row
+    for time in (0, 1e-30, 1e30):
+        least['rows'][0]['hard'].update(samples_ns=[time], flop=1e30, bytes=1e-30, share_of_bytes=1e30, share_of_operations=0)
+        page, _ = report(least)
+        assert 'nan' not in page.text and 'inf' not in re.sub('[a-z]*inf[a-z]+', '', page.text), time
+
+
+def what_is_refused():
+    good = results.document([results.large()], ['olmoe'], (1,))
+    for text, rule in (('', ''), ('[1', ''), ('{"format": 2}', 'format'), ('{"format": 1}', ''), (json.dumps(good).replace('"median": ', '"median": NaN, "x": ', 1), ''),
+                       (json.dumps({**good, 'rows': 5}), 'rows'), (json.dumps(good)[:-200], '')):
+        _, messages = report(results.document([results.small()], ['olmoe'], (1,)), text, status=2)
+        assert messages.startswith('smoe-bench: ' + path_of('1.json') + ': ') and messages.count('\n') == 1 and rule in messages, messages
+    path, out = write('good.json', good), path_of('page.html')
+    for arguments, part in (([], 'RESULTS.json'), ([path], '--html'), ([path, '--html'], '--html'), ([path, '--html', out, '--nothing'], '--nothing'),
+                            ([path_of('none.json'), '--html', out], path_of('none.json')), (['--html', out], 'RESULTS.json'),
+                            ([path, '--html', path], path), ([path, '--html', scratch.name], scratch.name),
+                            ([path, '--html', write('text.html', 'a text of my own')], 'text.html'),
+                            ([path, '--html', path_of('no folder/page.html')], 'no folder')):
+        _, messages = tap.outputs(PROGRAM, 'report', *arguments, status=2)
+        assert part in messages and messages.startswith('smoe-bench: ') and messages.count('\n') == 1, (arguments, messages)
+        assert not os.path.exists(out), arguments
+    with open(path, encoding='utf-8') as file:
+        assert json.load(file) == good
+    with open(path_of('text.html'), encoding='utf-8') as file:
+        assert file.read() == 'a text of my own'
+
+
+def pages_go_where_they_are_told():
+    path = write('good.json', results.document([results.large()], ['olmoe'], (1,)))
+    printed, messages = tap.outputs(PROGRAM, 'report', path, '--html', '-')
+    assert printed.startswith('<!doctype html>') and not messages
+    out = write('old.html', '<!doctype html><p>old')
+    tap.outputs(PROGRAM, 'report', '--html=' + out, path)
+    with open(out, encoding='utf-8') as file:
+        assert file.read() == printed
+
+
+tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, marks_lie_at_their_numbers, bars_end_at_their_times,
+         stages_and_limits_have_their_shares, routing_alone_has_its_table, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
+         doubts_are_said, little_is_enough, what_is_refused, pages_go_where_they_are_told])
