@@ -189,34 +189,31 @@ bench() {
     step "$bench_name" "$bench_weight" "$bench_pattern" bin/smoe-bench $on --seconds "$row" --json "$parts/$bench_name.json" "$@"
 }
 
-# presets SUFFIX WEIGHT 'NAME...' [ARGUMENT...]: hard and smooth at every number of tokens, and the device's peak once for each
+# presets SUFFIX WEIGHT 'NAME...' [ARGUMENT...]: at every number of tokens, hard and smooth
 presets() {
     presets_suffix=$1 presets_weight=$2 presets_names=$3
     shift 3
     for preset in $presets_names; do
-        bench "$preset$presets_suffix-512" $((2 * presets_weight)) ' f16 +hard ' --preset "$preset" --tokens 512 "$@"
-        for tokens in 1 64 4096 8; do
-            bench "$preset$presets_suffix-$tokens" "$presets_weight" ' (1|4096) +f16 +hard ' \
-                --preset "$preset" --tokens $tokens --no-peak "$@"
-        done
+        bench "$preset$presets_suffix" "$presets_weight" ' (1|512|4096) +f16 +hard ' \
+            --preset "$preset" --tokens 1,8,64,512,4096 "$@"
     done
 }
 
 # tiles PRESET MOST: those of a smooth run for as many experts as may run, MOST; those of a device without subgroup shuffle. No option of
 # smoe-bench names a tile.
 tiles() {
-    bench "$1-for-$2-active" 4 ' f16 +smooth ' --preset "$1" --tokens 64 --weights f16 --expected-active "$2"
-    bench "$1-without-shuffle" 4 ' f16 +hard ' --preset "$1" --tokens 64 --weights f16 --mask 4
+    bench "$1-for-$2-active" 4 ' f16 +smooth ' --preset "$1" --tokens 64 --weights f16 --no-peak --expected-active "$2"
+    bench "$1-without-shuffle" 4 ' f16 +hard ' --preset "$1" --tokens 64 --weights f16 --no-peak --mask 4
 }
 
 # peer E,k,D,H T: moe_peer and smoe-bench with the same numbers in the same layer
 peer() {
     peer_shape=$1 peer_tokens=$2
     for alternation in 1 2; do
-        name=peer-$peer_shape-$peer_tokens-$alternation
+        peer_name=peer-$(echo "$peer_shape,$peer_tokens,$alternation" | tr , -)
         # shellcheck disable=SC2046 # one word for each number
-        step "$name-other" 2 'median' ./moe_peer Vulkan0 $(echo "$peer_shape,$peer_tokens" | tr , ' ') f16 late "$row" /dev/null
-        bench "$name-smoe" 2 ' f16 +hard ' --shape "$peer_shape,$peer_tokens,gated" --weights f16 --hard --no-peak --peer-data
+        step "$peer_name-other" 2 median ./moe_peer Vulkan0 $(echo "$peer_shape,$peer_tokens" | tr , ' ') f16 late "$row" /dev/null
+        bench "$peer_name-smoe" 2 ' f16 +hard ' --shape "$peer_shape,$peer_tokens,gated" --weights f16 --hard --no-peak --peer-data
     done
 }
 
@@ -238,19 +235,20 @@ all_steps() {
 
     bench peaks 8 '^peak' --preset tiny --weights f32
 
-    presets -mixed 5 olmoe --mixed-precision
-    presets '' 5 'olmoe gmoe-s16 qwen3-30b-a3b'
-    presets -mixed 4 'gmoe-s16 qwen3-30b-a3b gpt-oss-20b' --mixed-precision
-    presets '' 4 'gpt-oss-20b moonlight-16b ling-mini-2.0 switch-base-16'
+    presets -mixed 20 olmoe --mixed-precision
+    presets '' 25 'olmoe gmoe-s16 qwen3-30b-a3b'
+    presets -mixed 20 'gmoe-s16 qwen3-30b-a3b gpt-oss-20b' --mixed-precision
+    presets '' 20 'gpt-oss-20b moonlight-16b ling-mini-2.0 switch-base-16'
     tiles olmoe 12
     tiles gmoe-s16 6
+    bench route 8 ' hard ' --route --experts 64,256 --top-k 8 --tokens 1,512,8192
 
     step digits 4 '^accuracy' bin/smoe-digits $on --all --model models/digits.safetensors --data models/digits-images.safetensors
     step classifiers 8 'largest error' bin/smoe-classify $on --repeat 20 \
         --check models/check_smooth.safetensors --check models/check_cosine.safetensors \
         --check models/gmoe_smooth_top2.safetensors --check models/gmoe_cosine_top1.safetensors
-    # VK_KHR_pipeline_executable_properties of the driver that is here, for tests/drivers/page.py.
-    step statistics 12 '"unusable"' check/compile shaders/*.spv
+    # VK_KHR_pipeline_executable_properties of the driver that is here, as tests/drivers/collect.py reads them.
+    step statistics 15 '"unusable"' check/compile shaders/*.spv
 
     if [ -x moe_peer ]; then
         for tokens in 1 32 512; do
@@ -262,8 +260,8 @@ all_steps() {
     for name in properties stages continuity nonfinite cooperative_properties route calibrate totals denormals; do check $name 6; done
     step embed 2 '' bin/smoe-embed
     step analyze 4 '' bin/smoe-analyze volume $on
-    presets -mixed 3 'moonlight-16b ling-mini-2.0 switch-base-16' --mixed-precision
-    presets '' 4 deepseek-v3
+    presets -mixed 15 'moonlight-16b ling-mini-2.0 switch-base-16' --mixed-precision
+    presets '' 20 deepseek-v3
 }
 
 say "$(cat about.txt)"
