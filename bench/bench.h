@@ -138,6 +138,15 @@ double bench_median_error(double *values, uint32_t count);
 enum { BENCH_HARD, BENCH_SMOOTH, BENCH_ROUTING_COUNT };
 enum { BENCH_MAX_SAMPLES = 256 };
 
+/* Some tokens of a run beside the reference (check.c). */
+typedef struct bench_check {
+    char unmade[BENCH_REASON_SIZE]; /* why there was none; empty: the rest holds */
+    char wrong[BENCH_REASON_SIZE];  /* what was wrong first; empty: nothing */
+    /* excused: of these tokens rounding may change the choice of experts; only their y is compared */
+    uint32_t tokens, excused;
+    double difference, allowed;     /* of the number of y whose difference is the largest share of what it may be */
+} bench_check;
+
 /* One way of routing in a row. Times in nanoseconds, per forward. */
 typedef struct bench_run {
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
@@ -156,6 +165,7 @@ typedef struct bench_run {
     double flop, bytes;       /* of the whole layer: README.md says what is counted */
     double stage_flop[SMOE_STAGE_COUNT];
     double select_bytes;      /* of routing alone: route_select's own, the scores and the report; else 0 */
+    bench_check check;
 } bench_run;
 
 /* How long smoe_plan_create took, nanoseconds: the first time in this run, and the least of several times after it. A
@@ -210,6 +220,16 @@ double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan
  * a report that cannot be. */
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run);
 
+/* ---- check.c ----------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_result bench_result;
+
+/* Compares what a forward with these params gave for all of a row's tokens; the report has been counted. y: NULL for
+ * routing alone. */
+void bench_check_run(const bench_row *row, const bench_data *data, const smoe_forward_params *params, const float *y,
+                     const uint32_t *report, bench_run *run);
+uint32_t bench_count_wrong(const bench_result *result); /* runs of its rows */
+
 /* ---- limits.c ---------------------------------------------------------------------------------------------------- */
 
 /* Why a row cannot run on the device, decided before anything is allocated; false if it can. */
@@ -219,13 +239,13 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
 /* ---- results ----------------------------------------------------------------------------------------------------- */
 
 /* What was measured on a device, with some capabilities masked. */
-typedef struct bench_result {
+struct bench_result {
     smoe_device_info info;
     uint32_t mask;
     bench_peaks peaks;
     bench_row *rows;
     size_t row_count;
-} bench_result;
+};
 
 typedef struct bench_results {
     const bench_options *options;

@@ -168,6 +168,23 @@ static void add_routing(json *j, cJSON *to, const bench_result *result, const be
                  select > 0 ? bench_share_of_bytes(&result->peaks, run->select_bytes, select) : 0);
 }
 
+static void add_check(json *j, cJSON *to, const bench_check *check)
+{
+    if (check->unmade[0]) {
+        add(j, to, "check", cJSON_CreateNull());
+        add_text(j, to, "not_checked", check->unmade);
+        return;
+    }
+    cJSON *object = add(j, to, "check", cJSON_CreateObject());
+    add_number(j, object, "tokens", check->tokens);
+    add_number(j, object, "excused", check->excused);
+    add_number(j, object, "largest_difference", check->difference);
+    add_number(j, object, "allowed", check->allowed);
+    add_bool(j, object, "good", !check->wrong[0]);
+    if (check->wrong[0])
+        add_text(j, object, "wrong", check->wrong);
+}
+
 static void add_run(json *j, cJSON *to, const char *name, const bench_result *result, const bench_row *row,
                     const bench_run *run)
 {
@@ -187,6 +204,7 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_number(j, object, "active_experts", run->active_experts);
     add_number(j, object, "forwards", run->repeat_count);
     add_samples(j, object, run);
+    add_check(j, object, &run->check);
     if (run->device.median > 0) {
         add_stages(j, object, result, row, run);
         add_spread(j, object, "device_ns", &run->device);

@@ -44,8 +44,15 @@ static int run(const bench_options *options)
     bench_show_end(b.out, &results);
     if (options->json && results.device_count > 0 && !b.unwritten && !bench_write_json(options->json, &results))
         status = PROGRAM_FAILED;
-    for (size_t i = 0; i < results.device_count; i++)
+    uint32_t wrong = 0;
+    for (size_t i = 0; i < results.device_count; i++) {
+        wrong += bench_count_wrong(&results.devices[i]);
         free(results.devices[i].rows);
+    }
+    if (wrong > 0) {
+        program_say("smoe-bench", "%u runs are WRONG: what the device computed is not what it was asked for", wrong);
+        status = PROGRAM_FAILED;
+    }
     free(results.devices);
     return status;
 }

@@ -2,8 +2,8 @@
 // each of B_COUNT others, in registers, round after round, and adds each pair's products to a sum of its own. A is the
 // type of the factors' elements, C that of the sums'.
 //
-// Nothing can be folded, also not by a driver that takes matrices apart: no two elements of a matrix are known to be the
-// same, and one of the factors changes in a round that never comes, which no compiler can know.
+// Nothing can be folded, also not by a driver that takes matrices apart. No two elements of a matrix are known to be
+// the same, and the factors change in a round that never comes, which no compiler can know.
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_EXT_control_flow_attributes : require

@@ -178,7 +178,7 @@ static smoe_result time_runs(const bench_measuring *m, const source sources[SAMP
     return result;
 }
 
-/* A first forward of each kind, untimed: it warms up, and the routings' reports say what ran. */
+/* A first forward of each kind, untimed: it warms up, the routings' reports say what ran, and y is checked. */
 static smoe_result run_once(const bench_measuring *m, bench_row *row, const source sources[SAMPLE_KINDS])
 {
     const bench_options *options = m->options;
@@ -196,6 +196,8 @@ static smoe_result run_once(const bench_measuring *m, bench_row *row, const sour
             program_say("smoe-bench", "%s: the report names experts that there are not", row->preset->name);
             result = SMOE_ERROR_VULKAN;
         }
+        if (result == SMOE_SUCCESS && i < BENCH_ROUTING_COUNT)
+            bench_check_run(row, m->data, &sources[i].params, row->route ? NULL : y, report, &row->runs[i]);
         if (result == SMOE_SUCCESS && i == BENCH_HARD && options->dump)
             result = bench_write_file(options->dump, y, count * sizeof *y, "") ? SMOE_SUCCESS : SMOE_ERROR_FILE;
     }

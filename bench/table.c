@@ -126,7 +126,8 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
             continue;
         print_time(out, time);
         fprintf(out, " %8s", rate(text, run->flop, time->median));
-        fprintf(out, " %8s", share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
+        fprintf(out, " %8s",
+                share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
     }
     fprintf(out, "\n");
 }
@@ -153,6 +154,17 @@ static void print_routing(FILE *out, const bench_result *result, const bench_row
         fprintf(out, "; route_select %.4g ns, %s of the peak's bytes", select / row->tokens,
                 share(text, bench_share_of_bytes(&result->peaks, run->select_bytes, select)));
     fprintf(out, "\n");
+}
+
+static void print_check(FILE *out, const bench_check *check)
+{
+    if (check->unmade[0])
+        fprintf(out, "    not checked: %s\n", check->unmade);
+    else if (check->wrong[0])
+        fprintf(out, "    WRONG: %s\n", check->wrong);
+    else
+        fprintf(out, "    checked: %u tokens (%u excused); y is off by %.3g of %.3g allowed\n", check->tokens,
+                check->excused, check->difference, check->allowed);
 }
 
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row)
@@ -198,6 +210,7 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
                 share(text, bench_share_of_bytes(&result->peaks, run->bytes, bench_run_time(run))),
                 run->repeat_count);
         print_noise(out, run);
+        print_check(out, &run->check);
         if (row->route)
             print_routing(out, result, row, run);
     }
@@ -233,6 +246,8 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     fprintf(out, " %7s", share(text, bench_share_of_bytes(&result->peaks, run->bytes, time)));
     if (routing == BENCH_SMOOTH)
         fprintf(out, "  %.3f / %.3f", row->time_ratio, row->active_ratio);
+    if (run->check.wrong[0])
+        fprintf(out, "  WRONG");
     fprintf(out, "\n");
 }
 

@@ -19,8 +19,8 @@ static bool time_bytes(peak_bench *b, const peak_work *work, double bytes, bench
 
 bool peak_copy_command(peak_bench *b, bench_peak *out)
 {
-    const peak_work work = {.from = b->buffers[0].buffer, .to = b->buffers[1].buffer, .size = b->buffers[0].size,
-                            .repeats = 1};
+    const peak_work work = {
+        .from = b->buffers[0].buffer, .to = b->buffers[1].buffer, .size = b->buffers[0].size, .repeats = 1};
     return time_bytes(b, &work, 2 * (double)work.size, out);
 }
 
@@ -54,7 +54,9 @@ static bool measure_link(peak_bench *b, bool up, bench_peak *out)
         memset(host.mapped, 1, (size_t)bytes); /* so that its pages exist */
     if (done) {
         const peak_work work = {.from = up ? host.buffer : b->buffers[1].buffer,
-                                .to = up ? b->buffers[1].buffer : host.buffer, .size = bytes, .repeats = 1};
+                                .to = up ? b->buffers[1].buffer : host.buffer,
+                                .size = bytes,
+                                .repeats = 1};
         done = time_bytes(b, &work, (double)bytes, out);
     }
     compute_destroy_buffer(&b->gpu, &host);

@@ -4,7 +4,7 @@
 
 #include "bench_empty.h" /* empty.comp as SPIR-V, made by the build */
 
-#define TIME 1e6  /* nanoseconds that the shorter run takes at least */
+#define TIME 1e6 /* nanoseconds that the shorter run takes at least */
 #define FEWEST 64u
 #define MOST 8192u
 

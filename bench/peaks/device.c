@@ -15,8 +15,7 @@ typedef struct chain {
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16;
 } chain;
 
-/* Each has what shaders need of it only where its extension is enabled, also where newer versions of Vulkan have taken
- * it in: drivers go on listing those. */
+/* By their extensions, also where a newer version of Vulkan has taken one in: drivers go on listing it. */
 static const struct {
     const char *extension;
     size_t place; /* in the chain; 0: no features */
@@ -97,11 +96,15 @@ static VkResult create(const peak_device *device, const chain *features, const c
 {
     const float priority = 1;
     const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                           .queueFamilyIndex = device->handles.queue_family, .queueCount = 1,
+                                           .queueFamilyIndex = device->handles.queue_family,
+                                           .queueCount = 1,
                                            .pQueuePriorities = &priority};
-    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &features->first,
-                                     .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue,
-                                     .enabledExtensionCount = count, .ppEnabledExtensionNames = names};
+    const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                     .pNext = &features->first,
+                                     .queueCreateInfoCount = 1,
+                                     .pQueueCreateInfos = &queue,
+                                     .enabledExtensionCount = count,
+                                     .ppEnabledExtensionNames = names};
     return vkCreateDevice(device->handles.physical_device, &info, NULL, out);
 }
 

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUBGROUPS 4u          /* of a workgroup, where as many fit */
-#define A_COUNT 2u            /* a subgroup's factors on either side, where as many of their sums fit */
+#define SUBGROUPS 4u /* of a workgroup, where as many fit */
+#define A_COUNT 2u   /* a subgroup's factors on either side, where as many of their sums fit */
 #define B_COUNT 4u
-#define ELEMENTS 64u          /* of sums that a lane holds, at most */
+#define ELEMENTS 64u /* of sums that a lane holds, at most */
 
 static const struct {
     VkComponentTypeKHR type;
@@ -40,14 +40,18 @@ static const struct {
     const uint32_t *spirv;
     size_t size;
 } kernels[] = {
-#define KERNEL(factors, sums, name) {factors, sums, name##_spirv, sizeof name##_spirv}
-    KERNEL(VK_COMPONENT_TYPE_FLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT16_KHR, bench_matrix_float16_float16),
-    KERNEL(VK_COMPONENT_TYPE_FLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT32_KHR, bench_matrix_float16_float32),
-    KERNEL(VK_COMPONENT_TYPE_BFLOAT16_KHR, VK_COMPONENT_TYPE_BFLOAT16_KHR, bench_matrix_bfloat16_bfloat16),
-    KERNEL(VK_COMPONENT_TYPE_BFLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT32_KHR, bench_matrix_bfloat16_float32),
-    KERNEL(VK_COMPONENT_TYPE_SINT8_KHR, VK_COMPONENT_TYPE_SINT32_KHR, bench_matrix_int8_int32),
-    KERNEL(VK_COMPONENT_TYPE_UINT8_KHR, VK_COMPONENT_TYPE_UINT32_KHR, bench_matrix_uint8_uint32),
-#undef KERNEL
+    {VK_COMPONENT_TYPE_FLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT16_KHR, bench_matrix_float16_float16_spirv,
+     sizeof bench_matrix_float16_float16_spirv},
+    {VK_COMPONENT_TYPE_FLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT32_KHR, bench_matrix_float16_float32_spirv,
+     sizeof bench_matrix_float16_float32_spirv},
+    {VK_COMPONENT_TYPE_BFLOAT16_KHR, VK_COMPONENT_TYPE_BFLOAT16_KHR, bench_matrix_bfloat16_bfloat16_spirv,
+     sizeof bench_matrix_bfloat16_bfloat16_spirv},
+    {VK_COMPONENT_TYPE_BFLOAT16_KHR, VK_COMPONENT_TYPE_FLOAT32_KHR, bench_matrix_bfloat16_float32_spirv,
+     sizeof bench_matrix_bfloat16_float32_spirv},
+    {VK_COMPONENT_TYPE_SINT8_KHR, VK_COMPONENT_TYPE_SINT32_KHR, bench_matrix_int8_int32_spirv,
+     sizeof bench_matrix_int8_int32_spirv},
+    {VK_COMPONENT_TYPE_UINT8_KHR, VK_COMPONENT_TYPE_UINT32_KHR, bench_matrix_uint8_uint32_spirv,
+     sizeof bench_matrix_uint8_uint32_spirv},
 };
 
 /* ---- which there are --------------------------------------------------------------------------------------------- */

@@ -37,13 +37,12 @@ static bool create_objects(peak_bench *b)
     const VkDeviceSize size = choose_size(b->info);
     compute *gpu = &b->gpu;
 
-    const bool made = compute_create_on(gpu, &b->device.handles, b->info) &&
-                      compute_create_layout(gpu, types, 2, &b->layout) &&
-                      compute_create_buffer(gpu, size, COMPUTE_LOCAL, "buffer that is read", &b->buffers[0]) &&
-                      compute_create_buffer(gpu, size, COMPUTE_LOCAL, "buffer that is written", &b->buffers[1]) &&
-                      compute_create_pool(gpu, &b->layout, 1, &b->pool) &&
-                      compute_create_set(gpu, &b->layout, b->pool, &b->set) &&
-                      compute_create_stamps(gpu, 2, &b->stamps);
+    const bool made =
+        compute_create_on(gpu, &b->device.handles, b->info) && compute_create_layout(gpu, types, 2, &b->layout) &&
+        compute_create_buffer(gpu, size, COMPUTE_LOCAL, "buffer that is read", &b->buffers[0]) &&
+        compute_create_buffer(gpu, size, COMPUTE_LOCAL, "buffer that is written", &b->buffers[1]) &&
+        compute_create_pool(gpu, &b->layout, 1, &b->pool) && compute_create_set(gpu, &b->layout, b->pool, &b->set) &&
+        compute_create_stamps(gpu, 2, &b->stamps);
     if (made)
         compute_write_set(gpu, &b->layout, b->set, b->buffers);
     return made && fill_buffers(b);

@@ -62,7 +62,7 @@ bool peak_time_once(peak_bench *b, const peak_work *work, double *nanoseconds);
 /* The shortest of some runs of each of `count` works, which take turns; a first run of each warms up. */
 bool peak_best_times(peak_bench *b, const peak_work *works, uint32_t count, double *best, bench_peak *out);
 
-/* ---- kinds: operations.c, matrix.c, bytes.c, commands.c ----------------------------------------------------------- */
+/* ---- operations.c, bytes.c, commands.c: the kinds ---------------------------------------------------------------- */
 
 /* Fill in value and best_of; false once gpu.error or out->not_measured says why not. */
 typedef bool (*peak_measure)(peak_bench *b, bench_peak *out);

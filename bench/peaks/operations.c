@@ -5,10 +5,10 @@
 #include "bench_fma.h"
 #include "bench_fma_float16.h"
 
-#define INVOCATIONS 64u      /* of a workgroup of these */
-#define TIME 5e6             /* nanoseconds that a run takes at least: what a dispatch costs vanishes beside them */
+#define INVOCATIONS 64u /* of a workgroup of these */
+#define TIME 5e6        /* nanoseconds that a run takes at least: what a dispatch costs vanishes beside them */
 #define FEWEST_WORKGROUPS 16u
-#define FEWEST_ROUNDS 16u    /* and an invocation's own start and end */
+#define FEWEST_ROUNDS 16u /* and an invocation's own start and end */
 #define MOST_ROUNDS (1u << 20)
 
 /* Far more than run at once; each invocation writes a word of the buffer. */
@@ -59,8 +59,12 @@ bool peak_operations(peak_bench *b, const peak_shader *shader, bench_peak *out)
 /* 16 multiply-adds, or dot products with their sums, in each of 8 chains. */
 static bool measure(peak_bench *b, const uint32_t *spirv, size_t size, double operations, bench_peak *out)
 {
-    const peak_shader shader = {.spirv = spirv, .size = size, .invocations = INVOCATIONS,
-                                .operations = 128 * operations * INVOCATIONS, .factor = 0.999f, .step = 0.001f};
+    const peak_shader shader = {.spirv = spirv,
+                                .size = size,
+                                .invocations = INVOCATIONS,
+                                .operations = 128 * operations * INVOCATIONS,
+                                .factor = 0.999f,
+                                .step = 0.001f};
     return peak_operations(b, &shader, out);
 }
 

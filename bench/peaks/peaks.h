@@ -15,10 +15,10 @@
 
 typedef struct bench_peak {
     char name[BENCH_PEAK_NAME_SIZE];
-    const char *unit;     /* "flop/s", "op/s", "byte/s", "ns" */
-    const char *how;      /* what it counts, in a few words */
-    double value;         /* 0: not measured, and `not_measured` says why */
-    uint32_t best_of;     /* runs */
+    const char *unit; /* "flop/s", "op/s", "byte/s", "ns" */
+    const char *how;  /* what it counts, in a few words */
+    double value;     /* 0: not measured, and `not_measured` says why */
+    uint32_t best_of; /* runs */
     char not_measured[BENCH_PEAK_REASON_SIZE];
 } bench_peak;
 

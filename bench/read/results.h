@@ -162,6 +162,9 @@ void results_release(results_document *document);
  * that measures nothing shorter. */
 double results_run_time(const results_run *run);
 
+/* Below, at or above 0: an order of shapes; 0 where they are the same. */
+int results_compare_shapes(const results_shape *a, const results_shape *b);
+
 /* Sorts values; linear between the two nearest. count at least 1. */
 double results_median(double *values, size_t count);
 

@@ -8,7 +8,7 @@
 #include "program/output.h"
 #include "report.h"
 
-static const char program_name[] = "smoe-bench report";
+static const char program_name[] = "smoe-bench";
 
 enum { MOST_DOCUMENTS = 256 };
 
@@ -25,12 +25,12 @@ static const program_desc description = {
     .about = "Shows results documents of smoe-bench --json as one page: rooflines, times by layer and device, what "
              "bounds each "
              "row,\nand how it was measured.",
-    .usage = {"RESULTS... --html OUT.html"},
+    .usage = {"report RESULTS.json... --html OUT.html"},
     .tables = {PROGRAM_TABLE(option_rows)},
     .details =
         "Exit status: 0; 1 if the page could not be written; 2 for a wrong command line, a document that cannot be "
         "followed,\nor a page that may not be written.",
-    .argument = "RESULTS",
+    .argument = "RESULTS.json",
     .least_arguments = 1,
     .most_arguments = MOST_DOCUMENTS,
 };

@@ -1,8 +1,8 @@
-/* smoe-bench report RESULTS... --html OUT.html */
+/* smoe-bench report: bench/README.md, "Report". */
 #ifndef BENCH_REPORT_COMMAND_H
 #define BENCH_REPORT_COMMAND_H
 
-/* arguments[0] stands for the program. Gives the exit status of src/program/options.h. */
+/* The program: arguments begin with "report". An exit status. */
 int report_main(int count, char **arguments);
 
 #endif

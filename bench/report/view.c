@@ -203,25 +203,9 @@ void report_view_destroy(report_view *view)
     *view = (report_view){0};
 }
 
-static int compare_numbers(double a, double b)
+static int compare_numbers(int64_t a, int64_t b)
 {
-    return a < b ? -1 : a > b;
-}
-
-static int compare_shapes(const results_shape *a, const results_shape *b)
-{
-    const double left[] = {a->d_model,          a->d_hidden,    a->experts,    a->top_k,         a->max_active,
-                           a->projection_width, a->groups,      a->top_groups, a->shared_hidden, a->router_bias,
-                           a->selection_bias,   a->shared_gate, a->gated,      a->renormalize,   a->biases};
-    const double right[] = {b->d_model,          b->d_hidden,    b->experts,    b->top_k,         b->max_active,
-                            b->projection_width, b->groups,      b->top_groups, b->shared_hidden, b->router_bias,
-                            b->selection_bias,   b->shared_gate, b->gated,      b->renormalize,   b->biases};
-    int order = 0;
-    for (size_t i = 0; order == 0 && i < sizeof left / sizeof *left; i++)
-        order = compare_numbers(left[i], right[i]);
-    order = order ? order : strcmp(a->router, b->router);
-    order = order ? order : strcmp(a->gate, b->gate);
-    return order ? order : strcmp(a->activation, b->activation);
+    return (a > b) - (a < b);
 }
 
 /* Types in smoe's order, then others. */
@@ -241,7 +225,7 @@ int report_compare_work(const report_row *a, const report_row *b)
     order = order ? order : compare_numbers(type_index(a->data->weights), type_index(b->data->weights));
     order = order ? order : strcmp(a->data->weights, b->data->weights);
     order = order ? order : compare_numbers(a->data->mixed_precision, b->data->mixed_precision);
-    return order ? order : compare_shapes(&a->data->shape, &b->data->shape);
+    return order ? order : results_compare_shapes(&a->data->shape, &b->data->shape);
 }
 
 const char *report_row_text(const report_row *row, char text[REPORT_TEXT_SIZE])

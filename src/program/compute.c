@@ -217,8 +217,6 @@ void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet
     }
 }
 
-#define FULL VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT
-
 bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size,
                              const uint32_t *constants, uint32_t constant_count, uint32_t lanes, VkPipeline *out)
 {
@@ -235,9 +233,10 @@ bool compute_create_pipeline(compute *c, const compute_layout *layout, const uin
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size_info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = lanes};
+    const VkPipelineShaderStageCreateFlags full = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
     const VkPipelineShaderStageCreateInfo stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                    .pNext = lanes > 0 ? &size_info : NULL,
-                                                   .flags = lanes > 0 ? FULL : 0,
+                                                   .flags = lanes > 0 ? full : 0,
                                                    .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module,
                                                    .pName = "main", .pSpecializationInfo = &special};
     const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .stage = stage,

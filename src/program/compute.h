@@ -25,8 +25,8 @@ typedef struct compute {
     char error[256];         /* one line, of the first failure; may be emptied once it is printed */
 } compute;
 
-/* Where these fail, compute_destroy all the same. compute_create_on is for a VkDevice of the program's own, with features
- * that smoe's has not, and has no owner; info describes the physical device and must live as long. */
+/* Where these fail, compute_destroy all the same. compute_create_on is for a VkDevice of the program's own, with
+ * features that smoe's has not, and there is no owner; info describes the physical device and must live as long. */
 bool compute_create(compute *c, smoe_device *device);
 bool compute_create_on(compute *c, const smoe_device_handles *handles, const smoe_device_info *info);
 void compute_destroy(compute *c);

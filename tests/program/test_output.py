@@ -23,7 +23,8 @@ SMOOTH = os.path.join(FOLDER, '..', 'golden', 'smooth_small.safetensors')
 MODEL = os.path.join(FOLDER, '..', 'vision', 'gmoe_smooth_top2.safetensors')
 CAPABILITIES = os.path.join(FOLDER, '..', 'drivers', 'devices', 'radv_navi21.json')
 BENCH = ('bench', '--shape', '4,2,8,6,4', '--repeat', '1', '--no-peak', '--weights', 'f32')
-COMPARE = ('bench', 'compare', *[os.path.join(FOLDER, '..', 'bench', 'sample.json')] * 2)
+RESULTS = os.path.join(FOLDER, '..', 'bench', 'sample.json')
+COMPARE, REPORT = ('bench', 'compare', RESULTS, RESULTS), ('bench', 'report', RESULTS, '--html', '-')
 ANALYZE = ('analyze', 'volume', '--samples', '1e4')
 scratch = tempfile.TemporaryDirectory()
 
@@ -49,7 +50,7 @@ def write(path, text):
 
 
 def command(program, *arguments):
-    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed') and 'compare' not in arguments
+    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed') and arguments[:1] not in (('compare',), ('report',))
     return [BIN + program, *arguments, *(['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else [])]
 
 
@@ -277,7 +278,7 @@ def a_full_stdout_is_said():
         raise tap.Skip('there is no /dev/full')
     programs = (BENCH, ('bench', '--list'), ('devices',), ('devices', '--as', CAPABILITIES), ('run', LAYER), ANALYZE, ('digits', '--all'),
                 ('classify', '--check', MODEL), ('devices', '--as', CAPABILITIES, '--json', '-'), (*ANALYZE, '--json', '-'), ('embed',),
-                COMPARE)
+                COMPARE, REPORT)
     for program in programs:
         with open('/dev/full', 'wb') as full:
             _, messages = run(*program, status=1, stdout=full)

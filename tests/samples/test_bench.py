@@ -199,6 +199,14 @@ def check_shares(row, one, peaks, time, what):
     assert near(one['share_of_bytes'], one['bytes_per_second'] / max(moved)) if moved else one['share_of_bytes'] is None, what
 
 
+def check_answers(one, tokens, what, most=1e-4):
+    """What the device computed is compared with the reference, for 8 tokens at most."""
+    check = one['check']
+    assert check['good'] is True and 'wrong' not in check and 'not_checked' not in one, '%s: %s' % (what, check)
+    assert check['tokens'] == min(tokens, 8) and 0 <= check['excused'] <= check['tokens'], '%s: %s' % (what, check)
+    assert 0 < check['largest_difference'] <= check['allowed'] < most, '%s: %s' % (what, check)
+
+
 def check_run(row, routing, result, totals, forwards):
     one = row[routing]
     what = '%s, %d tokens, %s, %s' % (row['layer'], row['tokens'], row['weights'], routing)
@@ -210,6 +218,7 @@ def check_run(row, routing, result, totals, forwards):
     assert (one['eps'] > 0) == (routing == 'smooth'), what
     assert ('group_eps' in one) == ('groups' in row) and (one.get('group_eps', 0) > 0) == (routing == 'smooth' and 'groups' in row), what
     assert one['forwards'] == forwards, what
+    check_answers(one, tokens, what)
 
     flop = work_of(row, one['active_total'])
     assert near(one['flop'], sum(flop.values())), '%s: %g' % (what, one['flop'])
@@ -259,7 +268,7 @@ def json_of_the_tiny_preset():
     assert found == [('tiny', weights, tokens) for weights in TYPES for tokens in (1, 33)], found
     for row in result['rows']:
         check_row(row, result, False, 3)
-    for part in ('tiny, T = 33, f16', 'layer, host', 'smooth over hard', device['name']):
+    for part in ('tiny, T = 33, f16', 'checked: 8 tokens', 'layer, host', 'smooth over hard', device['name']):
         assert part in table, table
     assert not any(name in table for name in ('route_project', 'route_group', 'totals')), table
 
@@ -335,6 +344,7 @@ def routing_alone():
         one, d, words = row['hard'], row['d_model'], 8 + 2 * row['max_active']
         assert one['flop'] == 2 * row['tokens'] * d * row['experts'] and list(one['stages']) == ['route_logits', 'route_select'], one
         assert one['bytes'] == 4 * (row['experts'] * d + row['tokens'] * (d + words)), (one['bytes'], row)
+        assert one['check']['good'] and one['check']['tokens'] == min(row['tokens'], 8), one['check']
         assert one['select_bytes'] == 4 * row['tokens'] * (row['experts'] + words), one
         assert near(one['ns_per_token'], one['device_ns']['median'] / row['tokens']), one
         assert near(one['select_ns_per_token'], one['stages']['route_select']['ns']['median'] / row['tokens']), one
@@ -419,13 +429,18 @@ def mixed_precision_beside_none():
     assert table.count('hard with mixed precision over hard without') == 2, table
     row, = rows_of('--preset', 'tiny', '--weights', 'f16', '--tokens', '33', '--hard')
     assert row['mixed_precision'] is False and 'mixed_over_float32_time' not in row, row
+    check_answers(row['hard'], 33, 'f16')
+    for mixed in rows:
+        check_answers(mixed['hard'], 33, mixed['weights'], 0.1)
+        assert mixed['hard']['check']['allowed'] > row['hard']['check']['allowed'], (mixed, row)
 
 
 def matrix_units_have_peaks_of_their_own():
     """Without shuffles software devices multiply by cooperative matrices too, where they have any: each row's shares are of the kernels'
     kinds. Masked matrices are not asked for."""
     for mask in (4, 4 + 16):
-        text, _ = run('--preset', 'tiny', '--mixed-precision', '--mask', str(mask), '--tokens', '33', '--repeat', '1', '--hard', '--json', '-')
+        text, _ = run('--preset', 'tiny', '--mixed-precision', '--mask', str(mask), '--tokens', '33', '--repeat', '1', '--hard',
+                      '--json', '-')
         result = json.loads(text)
         check_peaks(result['devices'][0]['peaks'], 1)
         listed = any(peak['name'].startswith('matrix_') for peak in result['devices'][0]['peaks'])
@@ -551,6 +566,13 @@ def files_and_devices():
     assert 'no such device' in messages, messages
 
 
+def page_says_how_each_peak_is_counted():
+    with open('bench/README.md', encoding='utf-8') as file:
+        counted = [line.split('|')[1] for line in file.read().split('\n## Peaks\n')[1].splitlines() if line.startswith('|')]
+    for name in [*PEAKS, '`matrix_A_C_MxNxK`']:
+        assert any(name in cell.replace(',', ' ').split() for cell in counted), name
+
+
 def presets_are_listed():
     assert all(name in run('--list')[0] for name in ('tiny-grouped', 'gmoe-s16', 'switch-base-16', 'olmoe', 'qwen3-30b-a3b', 'gpt-oss-20b',
                                                   'moonlight-16b', 'ling-mini-2.0', 'deepseek-v3'))
@@ -567,4 +589,4 @@ tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_ch
          nothing_private_is_in_the_document, mixed_precision_beside_none, matrix_units_have_peaks_of_their_own,
          masked_capabilities_are_named_and_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
-         files_and_devices, presets_are_listed, wrong_command_lines])
+         files_and_devices, page_says_how_each_peak_is_counted, presets_are_listed, wrong_command_lines])

@@ -16,7 +16,7 @@ FILES = ('boundary-mass', 'soft-to-hard', 'continuity', 'cost')
 COMMANDS = [(['smoe-run'], 'FILE.safetensors'), (['smoe-devices'], ''), (['smoe-analyze'], 'SUBCOMMAND'), (['smoe-bench'], ''),
             (['smoe-classify'], 'PICTURE'), (['smoe-digits'], ''), (['smoe-embed'], '')]
 COMMANDS += [(['smoe-analyze', name], 'FILE' if name in FILES else '') for name in SUBCOMMANDS]
-COMMANDS += [(['smoe-bench', 'compare'], 'RESULTS.json')]
+COMMANDS += [(['smoe-bench', 'compare'], 'RESULTS.json'), (['smoe-bench', 'report'], 'RESULTS.json')]
 
 
 def run(words, *arguments):
@@ -94,7 +94,8 @@ def unknown_arguments():
 def missing_arguments():
     refused(['smoe-run'], text='FILE.safetensors: is missing; --help tells the rest')
     refused(['smoe-analyze'], text='SUBCOMMAND: is missing; --help tells the rest')
-    refused(['smoe-bench', 'compare'], text='RESULTS.json: is missing; --help tells the rest')
+    for name in ('compare', 'report'):
+        refused(['smoe-bench', name], text='RESULTS.json: is missing; --help tells the rest')
     refused(['smoe-classify'], text='PICTURE: is missing, as are --batch and --check; --help tells the rest')
 
 

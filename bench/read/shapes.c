@@ -1,0 +1,37 @@
+/* Shapes of layers in an order. */
+#include "results.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+    return (a > b) - (a < b);
+}
+
+int results_compare_shapes(const results_shape *a, const results_shape *b)
+{
+    const uint32_t numbers[][2] = {{a->d_model, b->d_model},
+                                   {a->d_hidden, b->d_hidden},
+                                   {a->experts, b->experts},
+                                   {a->top_k, b->top_k},
+                                   {a->max_active, b->max_active},
+                                   {a->projection_width, b->projection_width},
+                                   {a->groups, b->groups},
+                                   {a->top_groups, b->top_groups},
+                                   {a->shared_hidden, b->shared_hidden},
+                                   {a->router_bias, b->router_bias},
+                                   {a->selection_bias, b->selection_bias},
+                                   {a->shared_gate, b->shared_gate},
+                                   {a->gated, b->gated},
+                                   {a->renormalize, b->renormalize},
+                                   {a->biases, b->biases}};
+    const char *const texts[][2] = {{a->router, b->router}, {a->gate, b->gate}, {a->activation, b->activation}};
+    int order = 0;
+    for (size_t i = 0; order == 0 && i < COUNT(numbers); i++)
+        order = compare_numbers(numbers[i][0], numbers[i][1]);
+    for (size_t i = 0; order == 0 && i < COUNT(texts); i++)
+        order = strcmp(texts[i][0], texts[i][1]);
+    return order;
+}
