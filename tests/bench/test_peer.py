@@ -41,7 +41,8 @@ def run_peer(folder, *arguments, status=0):
 def both_documents_have_the_same_rows():
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = folder + '/ours.json', folder + '/theirs.json'
-        text = run_peer(folder, '--json', ours, '--peer-json=' + theirs, '--peer-version', 'd99724f', '--case', CASES[0], '--case', CASES[1])
+        text = run_peer(folder, '--json', ours, '--peer-json=' + theirs, '--peer-version', 'd99724f', '--case', CASES[0], '--case',
+                        CASES[1])
         rows = [[cell.strip() for cell in line.strip('|\n').split('|')] for line in text.splitlines()[2:]]
         assert [row[:3] for row in rows] == [['5, 2, 7, 9', '3', 'f32'], ['8, 2, 16, 8', '1', 'f16']], text
         assert all(row[3] == '0.1 (0.2)' and float(row[6]) == 0 for row in rows), text
