@@ -91,7 +91,7 @@ first_line() { # PATTERN FILE: what follows the colon in the first line that mat
 
 # ---- steps
 
-pass=count weights=0 child='' late='' late_count=0 step_status=1 good=0 failed=0 stopped=0
+pass=count ends_by=TERM weights=0 child='' late='' late_count=0 step_status=1 good=0 failed=0 stopped=0
 # A step's share of the time grows with what the steps before it have left. It is from 3 to 10 s at the least, so that the first steps of a
 # short run come to their ends.
 least=$((limit / 12))
@@ -142,8 +142,9 @@ step() {
         late=${late:-$step_name} late_count=$((late_count + 1))
         return
     fi
-    # In the background, so that a signal to this script is answered at once.
-    timeout -k 2 $most "$@" >"$parts/$step_name.txt" 2>&1 &
+    # In the background, so that a signal to this script is answered at once. The first timeout is for a program that a driver keeps from
+    # ending even when it is killed: the second one would wait for it.
+    timeout -s KILL $((most + 4)) timeout -s $ends_by -k 2 $most "$@" >"$parts/$step_name.txt" 2>&1 &
     child=$!
     wait $child 2>/dev/null
     step_status=$?
@@ -181,12 +182,14 @@ check() {
 # A row's time: 0.3 s of the whole 480.
 row=$(printf '%d.%03d' $((limit * 300 / 480 / 1000)) $((limit * 300 / 480 % 1000)))
 
-# bench NAME WEIGHT PATTERN ARGUMENT...: the rows, whose JSON is whole after each
+# bench NAME WEIGHT PATTERN ARGUMENT...: the rows, whose JSON is whole after each. SIGINT has smoe-bench sum up those that it has.
 bench() {
     bench_name=$1 bench_weight=$2 bench_pattern=$3
     shift 3
+    ends_by=INT
     # shellcheck disable=SC2086 # $on is none or two words
     step "$bench_name" "$bench_weight" "$bench_pattern" bin/smoe-bench $on --seconds "$row" --json "$parts/$bench_name.json" "$@"
+    ends_by=TERM
 }
 
 # presets SUFFIX WEIGHT 'NAME...' [ARGUMENT...]: at every number of tokens, hard and smooth

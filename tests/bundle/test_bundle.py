@@ -128,18 +128,19 @@ def archived(folder):
 
 def bad_steps_are_named_and_stop_no_other():
     folder = fake(smoe_bench=strict_bench(), test_layer='exec sleep 1000', test_masked='kill -SEGV $$', smoe_digits='echo oh no; exit 3',
-                  test_tiers="trap '' TERM; while :; do sleep 1; done")
+                  test_tiers="trap '' TERM; while :; do sleep 1; done",
+                  test_stages='kill -STOP $PPID; exec sleep 20')  # as if it could not be ended: nobody notices that its time is over
     os.remove(folder + '/bin/smoe-embed')
-    output = run(folder, '-t', '60', status=1)
+    output = run(folder, '-t', '40', status=1)
     rows = dict(re.findall(r'^ *\d+ s  (\S+) +(.*)$', output, re.MULTILINE))
     bad = {name: verdict for name, verdict in rows.items() if verdict != 'ok'}
-    assert bad == {'check_layer': 'STOPPED after 5 s, its share', 'check_masked': 'CRASHED with signal 11',
-                   'check_tiers': 'STOPPED after 5 s, its share, by force', 'digits': 'FAILED with exit status 3',
-                   'embed': 'FAILED with exit status 127'}, bad
+    assert bad == {'check_layer': 'STOPPED after 3 s, its share', 'check_masked': 'CRASHED with signal 11',
+                   'check_tiers': 'STOPPED after 3 s, its share, by force', 'digits': 'FAILED with exit status 3',
+                   'check_stages': 'STOPPED after 3 s, its share, by force', 'embed': 'FAILED with exit status 127'}, bad
     assert '      oh no\n' in output and 'no time was left' not in output and 'other' not in output, output
     assert output.splitlines()[0] == read(packed() + '/about.txt').strip(), output
     assert {'devices', 'capabilities', 'golden', 'peaks', 'olmoe-mixed', 'olmoe', 'statistics', 'classifiers'} < set(rows), rows
-    assert re.search(r'^ended after \d+ s of 60: %d good, 3 failed or crashed, 2 stopped at their share$' % (len(rows) - 5), output,
+    assert re.search(r'^ended after \d+ s of 40: %d good, 3 failed or crashed, 3 stopped at their share$' % (len(rows) - 6), output,
                      re.MULTILINE), output
     files = archived(folder)
     assert files['summary.txt'] == output and {'parts/%s.txt' % name for name in rows} < set(files), files.keys()
