@@ -115,10 +115,10 @@ judge() {
     esac
 }
 
-# What a step printed, for the summary: the lines that PATTERN matches, 4 at most; without any, where it did not go well, the last one.
+# What a step printed, for the summary: the lines that PATTERN matches, 12 at most; without any, where it did not go well, the last one.
 show() { # PATTERN FILE
     lines=''
-    [ -z "$1" ] || lines=$(grep -E -e "$1" "$2" | head -n 4)
+    [ -z "$1" ] || lines=$(grep -E -e "$1" "$2" | head -n 12)
     [ -n "$lines" ] || [ "$verdict" = ok ] || lines=$(grep -v '^[[:space:]]*$' "$2" | tail -n 1)
     [ -z "$lines" ] || say "$(printf '%s\n' "$lines" | tr -d '\033' | sed 's/^[[:space:]]*/      /')"
 }
@@ -197,7 +197,7 @@ presets() {
     presets_suffix=$1 presets_weight=$2 presets_names=$3
     shift 3
     for preset in $presets_names; do
-        bench "$preset$presets_suffix" "$presets_weight" ' (1|512|4096) +f16 +hard ' \
+        bench "$preset$presets_suffix" "$presets_weight" ' (1|512|4096) +f16 +hard |WRONG: ' \
             --preset "$preset" --tokens 1,8,64,512,4096 "$@"
     done
 }
@@ -236,7 +236,7 @@ all_steps() {
     check masked 12
     check tiers 12
 
-    bench peaks 8 '^peak' --preset tiny --weights f32
+    bench peaks 8 '^  [a-z][a-z0-9_]+ .*(/s|ns) |^  (matrix|dot|fma).*not measured' --preset tiny --weights f32
 
     presets -mixed 20 olmoe --mixed-precision
     presets '' 25 'olmoe gmoe-s16 qwen3-30b-a3b'
