@@ -197,7 +197,7 @@ presets() {
     presets_suffix=$1 presets_weight=$2 presets_names=$3
     shift 3
     for preset in $presets_names; do
-        bench "$preset$presets_suffix" "$presets_weight" ' (1|512|4096) +f16 +hard |WRONG: ' \
+        bench "$preset$presets_suffix" "$presets_weight" ' (1|4096) +f16 +hard |WRONG: ' \
             --preset "$preset" --tokens 1,8,64,512,4096 "$@"
     done
 }
