@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "peaks/peaks.h"
 #include "program/options.h"
 
 #define BENCH_MAX_TOKEN_COUNTS 4
@@ -27,6 +28,7 @@ typedef struct bench_preset {
 } bench_preset;
 
 #define BENCH_MAX_PRESETS 16
+#define BENCH_MAX_SHAPES 64
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
 
@@ -39,22 +41,59 @@ void bench_print_presets(FILE *out);
 /* ---- options.c --------------------------------------------------------------------------------------------------- */
 
 typedef struct bench_options {
-    const char *device, *json, *dump;
-    bool list, validate, hard_only, totals, mixed_precision, peer_data, no_peak;
+    const char *json, *dump;
+    int format; /* BENCH_FORMAT_* */
+    bool list, validate, hard_only, totals, mixed_precision, peer_data, no_peak, route;
     bool weights[BENCH_TYPE_COUNT]; /* by smoe_type */
     bool presets[BENCH_MAX_PRESETS];
-    bool has_shape;
-    bench_preset shape;      /* --shape */
-    uint32_t tokens, repeat, max_active, expected_active, mask; /* 0: not given */
-    float eps, group_eps; /* NaN: chosen */
-    double seconds, memory;
+    bench_preset shapes[BENCH_MAX_SHAPES]; /* --shape, and those of --route */
+    uint32_t shape_count, repeat;          /* repeat 0: not given */
+    /* What is swept. Where a list is empty: the best device; nothing masked; the preset's own tokens; k + 4; k; a band
+     * that is chosen. */
+    program_texts devices;
+    program_counts masks, tokens, max_active, expected_active, experts, top_k;
+    program_floats eps, group_eps;
+    double seconds, error, memory;
+    char **words; /* [word_count]: the command line, with FILE for the name of a file */
+    uint32_t word_count;
 } bench_options;
 
-/* The cap of a preset's plan: what the options say, else k + 4, and k for hard routing only. */
-uint32_t bench_max_active(const bench_options *options, const bench_preset *preset);
+/* The most tokens of a layer's rows, and the fewest. */
+uint32_t bench_most_tokens(const program_counts *tokens);
+uint32_t bench_fewest_tokens(const program_counts *tokens);
+
+/* Those of a layer's rows: of the command line, or its own. */
+program_counts bench_tokens_of(const bench_options *options, const bench_preset *preset);
+/* The caps of a layer's plans: of the command line, or k + 4, and k for hard routing only. */
+program_counts bench_caps_of(const bench_options *options, const bench_preset *preset);
 
 /* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */
 bool bench_parse_options(int count, char **arguments, bench_options *options, int *status);
+void bench_free_options(bench_options *options);
+
+/* ---- system.c ---------------------------------------------------------------------------------------------------- */
+
+/* The machine that a run is on. Nothing of it is private: no user, path or host name. */
+typedef struct bench_system {
+    char os[128], cpu[128]; /* empty: not known */
+    uint32_t cpu_count;     /* 0: not known */
+    double memory;          /* bytes; 0: not known */
+} bench_system;
+
+void bench_describe_system(bench_system *out);
+double bench_physical_memory(void); /* bytes; 0: not known */
+/* Now, in UTC: "2026-11-29T20:30:00Z". Gives `text`. */
+#define BENCH_DATE_SIZE 32
+const char *bench_date(char text[BENCH_DATE_SIZE]);
+
+/* The device's clock in Hz, as the system tells it at this moment; 0: it does not. */
+double bench_device_clock(const smoe_device_info *info);
+
+/* ---- interrupt.c ------------------------------------------------------------------------------------------------- */
+
+/* From now on Ctrl-C ends the measuring, not the program; a second one ends that too. */
+void bench_watch_interrupt(void);
+bool bench_is_interrupted(void);
 
 /* ---- data.c ------------------------------------------------------------------------------------------------------ */
 
@@ -76,31 +115,37 @@ bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tenso
 bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
 void bench_data_destroy(bench_data *data);
 
-/* ---- peak.c ------------------------------------------------------------------------------------------------------ */
-
-/* What the device reached at its best in this run; 0: not measured, and `reason` says why. */
-typedef struct bench_peak {
-    double copy_command, copy_kernel, read; /* bytes per second, a copy's reads and writes both counted */
-    /* float32 operations per second, a multiplication and an addition each one */
-    double fma;
-    VkDeviceSize buffer_size;
-    uint32_t repeat_count;
-    char reason[BENCH_REASON_SIZE];
-} bench_peak;
-
-/* The most bytes per second that any of the three moved. */
-double bench_peak_bytes(const bench_peak *peak);
-
-/* most_repeats: how often each of its kernels runs at most; 0: as often as peak.c says. */
-bool bench_measure_peak(smoe_device *device, uint32_t most_repeats, bench_peak *peak);
-
-/* ---- measure.c --------------------------------------------------------------------------------------------------- */
+/* ---- statistics.c ------------------------------------------------------------------------------------------------ */
 
 typedef struct bench_spread {
     double min, p10, median, p90, max;
 } bench_spread;
 
+/* Sorts values. Linear between the two nearest. */
+bench_spread bench_spread_of(double *values, uint32_t count);
+
+/* The median of the last nine tenths over that of the first tenth, for values in the order taken, which it loses: a
+ * device that gets hot, or a machine that does something else by and by. 0: too few to tell. */
+double bench_drift(double *values, uint32_t count);
+
+/* Half the distance of the ranks a standard deviation of a binomial around the middle, over the median: the standard
+ * error of the median of independent samples, whatever their distribution (H. A. David, H. N. Nagaraja, Order
+ * Statistics, section 7.1). Sorts values. 0: too few to tell. */
+double bench_median_error(double *values, uint32_t count);
+
+/* ---- measure.c --------------------------------------------------------------------------------------------------- */
+
 enum { BENCH_HARD, BENCH_SMOOTH, BENCH_ROUTING_COUNT };
+enum { BENCH_MAX_SAMPLES = 256 };
+
+/* Some tokens of a run beside the reference (check.c). */
+typedef struct bench_check {
+    char unmade[BENCH_REASON_SIZE]; /* why there was none; empty: the rest holds */
+    char wrong[BENCH_REASON_SIZE];  /* what was wrong first; empty: nothing */
+    /* excused: of these tokens rounding may change the choice of experts; only their y is compared */
+    uint32_t tokens, excused;
+    double difference, allowed;     /* of the number of y whose difference is the largest share of what it may be */
+} bench_check;
 
 /* One way of routing in a row. Times in nanoseconds, per forward. */
 typedef struct bench_run {
@@ -111,8 +156,16 @@ typedef struct bench_run {
     uint32_t active_experts;  /* distinct ones */
     uint32_t repeat_count;
     bench_spread stage[SMOE_STAGE_COUNT], device, host; /* device and stage: 0 where the device has no timestamps */
+    /* Of the times that bench_run_time is the median of: some of them in the order taken, evenly spaced */
+    uint32_t sample_count;
+    double samples[BENCH_MAX_SAMPLES];
+    double median_error; /* standard error of the median, over it; 0: too few samples to tell */
+    double drift;        /* the median of the last nine tenths over that of the first tenth; 0: likewise */
+    double clock;        /* the device's, in Hz, behind the last of them; 0: the system does not tell */
     double flop, bytes;       /* of the whole layer: README.md says what is counted */
     double stage_flop[SMOE_STAGE_COUNT];
+    double select_bytes;      /* of routing alone: route_select's own, the scores and the report; else 0 */
+    bench_check check;
 } bench_run;
 
 /* How long smoe_plan_create took, nanoseconds: the first time in this run, and the least of several times after it. A
@@ -126,6 +179,9 @@ typedef struct bench_row {
     const bench_preset *preset;
     smoe_plan_desc plan;
     uint32_t tokens;
+    bool route;                  /* only the routing is timed, with its report */
+    uint32_t expected_active;    /* of the smooth run; 0: k */
+    float eps, group_eps;        /* of the smooth run; NaN: chosen */
     char unsupported[BENCH_REASON_SIZE]; /* empty: the rest holds */
     smoe_kernel_choice kernels[SMOE_STAGE_COUNT]; /* name empty: the row has no such stage */
     bench_plan_times plan_times;
@@ -140,10 +196,17 @@ double bench_run_time(const bench_run *run);
 
 smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *desc, bench_plan_times *out);
 
-/* Measures a row that its layer can run. plain: with --totals or --mixed-precision the same layer without, to compare
- * with; else NULL. */
-smoe_result bench_measure_row(smoe_device_layer *layer, smoe_device_layer *plain, const bench_options *options,
-                              const bench_data *data, bench_row *row);
+/* Measures a row that its layer can run; an interrupted one is not to be used. plain: with --totals or
+ * --mixed-precision the same layer without, to compare with; else NULL. */
+typedef struct bench_measuring {
+    const bench_options *options;
+    const bench_data *data;
+    smoe_device_layer *layer, *plain;
+    const smoe_device_info *info;
+    uint32_t row_done, row_total; /* for the progress bar */
+} bench_measuring;
+
+smoe_result bench_measure_row(const bench_measuring *m, bench_row *row);
 
 /* ---- work.c ------------------------------------------------------------------------------------------------------ */
 
@@ -157,30 +220,73 @@ double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan
  * a report that cannot be. */
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run);
 
+/* ---- check.c ----------------------------------------------------------------------------------------------------- */
+
+typedef struct bench_result bench_result;
+
+/* Compares what a forward with these params gave for all of a row's tokens; the report has been counted. y: NULL for
+ * routing alone. */
+void bench_check_run(const bench_row *row, const bench_data *data, const smoe_forward_params *params, const float *y,
+                     const uint32_t *report, bench_run *run);
+uint32_t bench_count_wrong(const bench_result *result); /* runs of its rows */
+
 /* ---- limits.c ---------------------------------------------------------------------------------------------------- */
 
 /* Why a row cannot run on the device, decided before anything is allocated; false if it can. */
 bool bench_is_unsupported(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
                           const smoe_plan_desc *plan, char reason[BENCH_REASON_SIZE]);
 
-/* ---- table.c, json.c --------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
-typedef struct bench_result {
+/* What was measured on a device, with some capabilities masked. */
+struct bench_result {
     smoe_device_info info;
-    bench_peak peak;
+    uint32_t mask;
+    bench_peaks peaks;
     bench_row *rows;
     size_t row_count;
-} bench_result;
+};
+
+typedef struct bench_results {
+    const bench_options *options;
+    bench_system system;
+    char date[BENCH_DATE_SIZE]; /* of the run's beginning */
+    bench_result *devices;
+    size_t device_count;
+    bool finished; /* every row that was asked for is there */
+} bench_results;
+
+/* ---- table.c ----------------------------------------------------------------------------------------------------- */
 
 const char *bench_commit(void); /* of the build, "" where it is not known */
 
-void bench_print_device(FILE *out, const bench_options *options, const bench_result *result);
+void bench_print_device(FILE *out, const bench_result *result);
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row);
-void bench_print_summary(FILE *out, const bench_result *result);
+/* titled: with the device's name above. */
+void bench_print_summary(FILE *out, const bench_result *result, bool titled);
+
+/* ---- format.c ---------------------------------------------------------------------------------------------------- */
+
+/* What goes to the terminal: for people, or a row at a time for other programs. */
+enum { BENCH_FORMAT_TABLE, BENCH_FORMAT_CSV, BENCH_FORMAT_MD, BENCH_FORMAT_JSONL };
+extern const program_names bench_formats;
+
+/* Before the first row of a device, of each row, and at the end; those of the chosen format. */
+void bench_show_device(FILE *out, const bench_results *results, size_t device);
+void bench_show_row(FILE *out, const bench_results *results, size_t device, const bench_row *row);
+void bench_show_end(FILE *out, const bench_results *results);
+
+/* ---- json.c, write.c --------------------------------------------------------------------------------------------- */
+
+/* One line for --format jsonl: what the document has beside its devices and rows; a device; a row. Freed by cJSON_free;
+ * NULL where there is no memory. */
+char *bench_json_head(const bench_results *results);
+char *bench_json_device(const bench_results *results, size_t device);
+char *bench_json_row(const bench_results *results, size_t device, const bench_row *row);
 
 /* Both give false after printing why the file could not be written, and leave what was there. end: text behind the
  * data. */
-bool bench_write_json(const char *path, const bench_options *options, const bench_result *result);
+bool bench_write_json(const char *path, const bench_results *results);
 bool bench_write_file(const char *path, const void *data, size_t size, const char *end);
 
 #endif

@@ -1,29 +1,6 @@
-// The most multiply-adds a device does: eight independent chains per invocation, in registers. Nothing can be folded:
-// factor, step and the number of rounds are known only when it runs, and floats are not reassociated. The chains run to
-// a fixed point near 1.
+// The most float32 multiply-adds a device does.
 #version 450
-
-layout(local_size_x = 64) in;
-
-layout(set = 0, binding = 1) writeonly buffer Out { float sums[]; };
-
-layout(push_constant) uniform Push {
-    uint count;  // rounds of 16 multiply-adds per chain
-    float factor;
-    float step_;
-};
-
-#define ONCE a = fma(a, f, s); b = fma(b, f, s);
-#define FOUR ONCE ONCE ONCE ONCE
-
-void main()
-{
-    const vec4 f = vec4(factor), s = vec4(step_);
-    vec4 a = vec4(0.1, 0.2, 0.3, 0.4) + float(gl_GlobalInvocationID.x) * 1e-6;
-    vec4 b = a + 0.5;
-    for (uint i = 0; i < count; i++) {
-        FOUR FOUR FOUR FOUR
-    }
-    a += b;
-    sums[gl_GlobalInvocationID.x] = a.x + a.y + a.z + a.w;
-}
+#extension GL_GOOGLE_include_directive : require
+#define FLOAT float
+#define VECTOR vec4
+#include "fma.glsl"

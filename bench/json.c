@@ -2,12 +2,24 @@
 #include "bench.h"
 #include "program/output.h"
 
-#include "bench_commit.h" /* made by the build */
+#include "bench_build.h" /* made by the build */
 
 #include <cjson/cJSON.h>
 #include <smoe/capability_file.h>
 
+#include <math.h>
 #include <string.h>
+
+/* Of the document: README.md lists the members. It counts up where a member gets another meaning or goes. */
+#define BENCH_FORMAT 1
+
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define COMPILER "gcc " __VERSION__
+#else
+#define COMPILER "another"
+#endif
 
 const char *bench_commit(void)
 {
@@ -60,9 +72,45 @@ static void add_spread(json *j, cJSON *to, const char *name, const bench_spread 
     add_number(j, object, "max", spread->max);
 }
 
-static void add_device(json *j, cJSON *to, const smoe_device_info *info)
+/* Empty with --no-peak. */
+static void add_peaks(json *j, cJSON *to, const bench_peaks *peaks)
 {
-    cJSON *device = add(j, to, "device", cJSON_CreateObject());
+    cJSON *array = add(j, to, "peaks", cJSON_CreateArray());
+    for (uint32_t i = 0; i < peaks->count; i++) {
+        const bench_peak *peak = &peaks->list[i];
+        cJSON *object = add(j, array, NULL, cJSON_CreateObject());
+        add_text(j, object, "name", peak->name);
+        add_text(j, object, "unit", peak->unit);
+        if (peak->value > 0) {
+            add_number(j, object, "value", peak->value);
+            add_number(j, object, "best_of", peak->best_of);
+        } else {
+            add_text(j, object, "not_measured", peak->not_measured);
+        }
+    }
+}
+
+static void add_capabilities(json *j, cJSON *to, const char *name, uint32_t bits)
+{
+    cJSON *capabilities = add(j, to, name, cJSON_CreateArray());
+    const char *one;
+    for (uint32_t bit = 1; (one = smoe_capability_name(bit)) != NULL; bit *= 2)
+        if (bits & bit)
+            add_text(j, capabilities, NULL, one);
+}
+
+/* What is known of the driver, that is worked around. */
+static void add_quirks(json *j, cJSON *to, const smoe_device_info *info)
+{
+    cJSON *quirks = add(j, to, "quirks", cJSON_CreateArray());
+    const smoe_quirk *quirk;
+    for (uint32_t i = 0; (quirk = smoe_device_quirk(info, i)) != NULL; i++)
+        add_text(j, quirks, NULL, quirk->text);
+}
+
+static void fill_device(json *j, cJSON *device, const bench_result *result)
+{
+    const smoe_device_info *info = &result->info;
     add_text(j, device, "name", info->name);
     add_text(j, device, "driver", info->driver_name);
     add_text(j, device, "driver_info", info->driver_info);
@@ -74,24 +122,10 @@ static void add_device(json *j, cJSON *to, const smoe_device_info *info)
     add_number(j, device, "subgroup_size", info->subgroup_size);
     add_number(j, device, "memory_size", (double)info->device_memory_size);
     add_bool(j, device, "timestamps", info->timestamp_period > 0);
-    cJSON *capabilities = add(j, device, "capabilities", cJSON_CreateArray());
-    const char *name;
-    for (uint32_t bit = 1; (name = smoe_capability_name(bit)) != NULL; bit *= 2)
-        if (info->capabilities & bit)
-            add_text(j, capabilities, NULL, name);
-}
-
-static void add_peak(json *j, cJSON *to, const bench_peak *peak)
-{
-    cJSON *object = add(j, to, "peak", cJSON_CreateObject());
-    if (peak->reason[0])
-        add_text(j, object, "not_measured", peak->reason);
-    add_measured(j, object, "fma_flop_per_second", peak->fma);
-    add_measured(j, object, "copy_command_bytes_per_second", peak->copy_command);
-    add_measured(j, object, "copy_kernel_bytes_per_second", peak->copy_kernel);
-    add_measured(j, object, "read_bytes_per_second", peak->read);
-    add_measured(j, object, "buffer_size", (double)peak->buffer_size);
-    add_measured(j, object, "repeats", peak->repeat_count);
+    add_capabilities(j, device, "capabilities", info->capabilities);
+    add_capabilities(j, device, "masked", result->mask);
+    add_quirks(j, device, info);
+    add_peaks(j, device, &result->peaks);
 }
 
 static void add_stages(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)
@@ -102,17 +136,59 @@ static void add_stages(json *j, cJSON *to, const bench_result *result, const ben
             continue;
         cJSON *stage = add(j, stages, smoe_stage_name((smoe_stage)i), cJSON_CreateObject());
         const double per_second = run->stage[i].median > 0 ? run->stage_flop[i] / run->stage[i].median * 1e9 : 0;
+        const bench_peak *peak =
+            run->stage_flop[i] > 0 ? bench_peak_of_kernel(&result->peaks, row->kernels[i].name) : NULL;
         add_spread(j, stage, "ns", &run->stage[i]);
         add_number(j, stage, "flop", run->stage_flop[i]);
         add_measured(j, stage, "flop_per_second", per_second);
-        add_measured(j, stage, "share_of_fma", result->peak.fma > 0 ? per_second / result->peak.fma : 0);
+        add(j, stage, "peak", peak ? cJSON_CreateString(peak->name) : cJSON_CreateNull());
+        add_measured(j, stage, "share_of_peak", peak ? per_second / peak->value : 0);
     }
+}
+
+/* Whole nanoseconds, which is as much as clocks tell. */
+static void add_samples(json *j, cJSON *to, const bench_run *run)
+{
+    cJSON *samples = add(j, to, "samples_ns", cJSON_CreateArray());
+    for (uint32_t i = 0; i < run->sample_count; i++)
+        add_number(j, samples, NULL, floor(run->samples[i] + 0.5));
+    add_measured(j, to, "median_error", run->median_error);
+    add_measured(j, to, "drift", run->drift);
+    add_measured(j, to, "clock_hz", run->clock);
+}
+
+/* What only routing alone has. */
+static void add_routing(json *j, cJSON *to, const bench_result *result, const bench_row *row, const bench_run *run)
+{
+    const double select = run->stage[SMOE_STAGE_ROUTE_SELECT].median;
+    add_number(j, to, "ns_per_token", bench_run_time(run) / row->tokens);
+    add_measured(j, to, "select_ns_per_token", select / row->tokens);
+    add_number(j, to, "select_bytes", run->select_bytes);
+    add_measured(j, to, "select_share_of_bytes",
+                 select > 0 ? bench_share_of_bytes(&result->peaks, run->select_bytes, select) : 0);
+}
+
+static void add_check(json *j, cJSON *to, const bench_check *check)
+{
+    if (check->unmade[0]) {
+        add(j, to, "check", cJSON_CreateNull());
+        add_text(j, to, "not_checked", check->unmade);
+        return;
+    }
+    cJSON *object = add(j, to, "check", cJSON_CreateObject());
+    add_number(j, object, "tokens", check->tokens);
+    add_number(j, object, "excused", check->excused);
+    add_number(j, object, "largest_difference", check->difference);
+    add_number(j, object, "allowed", check->allowed);
+    add_bool(j, object, "good", !check->wrong[0]);
+    if (check->wrong[0])
+        add_text(j, object, "wrong", check->wrong);
 }
 
 static void add_run(json *j, cJSON *to, const char *name, const bench_result *result, const bench_row *row,
                     const bench_run *run)
 {
-    const double time = bench_run_time(run), peak_bytes = bench_peak_bytes(&result->peak);
+    const double time = bench_run_time(run);
     cJSON *object = add(j, to, name, cJSON_CreateObject());
 
     if (run->unsupported[0]) {
@@ -127,6 +203,8 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_number(j, object, "active_mean", (double)run->active_total / row->tokens);
     add_number(j, object, "active_experts", run->active_experts);
     add_number(j, object, "forwards", run->repeat_count);
+    add_samples(j, object, run);
+    add_check(j, object, &run->check);
     if (run->device.median > 0) {
         add_stages(j, object, result, row, run);
         add_spread(j, object, "device_ns", &run->device);
@@ -136,8 +214,11 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_number(j, object, "bytes", run->bytes);
     add_number(j, object, "flop_per_second", run->flop / time * 1e9);
     add_number(j, object, "bytes_per_second", run->bytes / time * 1e9);
-    add_measured(j, object, "share_of_fma", result->peak.fma > 0 ? run->flop / time * 1e9 / result->peak.fma : 0);
-    add_measured(j, object, "share_of_bytes", peak_bytes > 0 ? run->bytes / time * 1e9 / peak_bytes : 0);
+    add_measured(j, object, "share_of_operations",
+                 bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time));
+    add_measured(j, object, "share_of_bytes", bench_share_of_bytes(&result->peaks, run->bytes, time));
+    if (row->route)
+        add_routing(j, object, result, row, run);
 }
 
 static void add_kernels(json *j, cJSON *to, const bench_row *row)
@@ -184,16 +265,30 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     add_bool(j, to, "biases", preset->biases);
 }
 
-static void add_row(json *j, cJSON *rows, const bench_options *options, const bench_result *result,
-                    const bench_row *row)
+/* What the command line said of the smooth run. */
+static void add_given(json *j, cJSON *to, const bench_row *row)
 {
-    const smoe_plan_desc *plan = &row->plan;
-    cJSON *object = add(j, rows, NULL, cJSON_CreateObject());
+    if (row->expected_active > 0)
+        add_number(j, to, "given_expected_active", row->expected_active);
+    if (!isnan(row->eps))
+        add_number(j, to, "given_eps", (double)row->eps);
+    if (row->plan.group_count > 1 && !isnan(row->group_eps))
+        add_number(j, to, "given_group_eps", (double)row->group_eps);
+}
 
+static void fill_row(json *j, cJSON *object, const bench_results *results, size_t device, const bench_row *row)
+{
+    const bench_result *result = &results->devices[device];
+    const bench_options *options = results->options;
+    const smoe_plan_desc *plan = &row->plan;
+
+    add_number(j, object, "device", (double)device);
+    add_text(j, object, "kind", row->route ? "route" : "layer");
     add_layer(j, object, row->preset, plan);
     add_number(j, object, "tokens", row->tokens);
     add_text(j, object, "weights", smoe_type_short_name(plan->types.up));
     add_bool(j, object, "mixed_precision", plan->precision != SMOE_PRECISION_FLOAT32);
+    add_given(j, object, row);
     if (row->unsupported[0]) {
         add_text(j, object, "unsupported", row->unsupported);
         return;
@@ -212,20 +307,99 @@ static void add_row(json *j, cJSON *rows, const bench_options *options, const be
         add_measured(j, object, "mixed_over_float32_time", row->mixed_ratio);
 }
 
-bool bench_write_json(const char *path, const bench_options *options, const bench_result *result)
+static void add_program(json *j, cJSON *to)
+{
+    cJSON *program = add(j, to, "program", cJSON_CreateObject());
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH);
+    add_text(j, program, "name", "smoe-bench");
+    add_text(j, program, "version", version);
+    add(j, program, "commit", *bench_commit() ? cJSON_CreateString(bench_commit()) : cJSON_CreateNull());
+    add_text(j, program, "compiler", COMPILER);
+    add_text(j, program, "mode", BENCH_MODE);
+    add_text(j, program, "shader_tools", BENCH_SHADER_TOOLS);
+}
+
+static void add_run_of(json *j, cJSON *to, const bench_results *results)
+{
+    const bench_options *options = results->options;
+    cJSON *run = add(j, to, "run", cJSON_CreateObject());
+    add_text(j, run, "date", results->date);
+    cJSON *line = add(j, run, "command_line", cJSON_CreateArray());
+    for (uint32_t i = 0; i < options->word_count; i++)
+        add_text(j, line, NULL, options->words[i]);
+    add_bool(j, run, "finished", results->finished);
+}
+
+/* "" where it is not known. */
+static void add_known(json *j, cJSON *to, const char *name, const char *text)
+{
+    add(j, to, name, text[0] ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+static void add_system(json *j, cJSON *to, const bench_system *known)
+{
+    cJSON *system = add(j, to, "system", cJSON_CreateObject());
+    add_known(j, system, "os", known->os);
+    add_known(j, system, "cpu", known->cpu);
+    add_measured(j, system, "cpu_count", known->cpu_count);
+    add_measured(j, system, "memory_bytes", known->memory);
+}
+
+static void fill_head(json *j, cJSON *root, const bench_results *results)
+{
+    add_number(j, root, "format", BENCH_FORMAT);
+    add_program(j, root);
+    add_run_of(j, root, results);
+    add_system(j, root, &results->system);
+}
+
+/* One line, or NULL; the object is no more. */
+static char *print_line(const json *j, cJSON *object)
+{
+    char *text = j->failed ? NULL : cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    return text;
+}
+
+char *bench_json_head(const bench_results *results)
+{
+    json j = {false};
+    cJSON *object = cJSON_CreateObject();
+    fill_head(&j, object, results);
+    return print_line(&j, object);
+}
+
+char *bench_json_device(const bench_results *results, size_t device)
+{
+    json j = {false};
+    cJSON *object = cJSON_CreateObject();
+    add_number(&j, object, "device", (double)device);
+    fill_device(&j, object, &results->devices[device]);
+    return print_line(&j, object);
+}
+
+char *bench_json_row(const bench_results *results, size_t device, const bench_row *row)
+{
+    json j = {false};
+    cJSON *object = cJSON_CreateObject();
+    fill_row(&j, object, results, device, row);
+    return print_line(&j, object);
+}
+
+bool bench_write_json(const char *path, const bench_results *results)
 {
     json j = {false};
     cJSON *root = cJSON_CreateObject();
-    char version[32];
 
-    snprintf(version, sizeof version, "%d.%d.%d", SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH);
-    add_text(&j, root, "version", version);
-    add(&j, root, "commit", *bench_commit() ? cJSON_CreateString(bench_commit()) : cJSON_CreateNull());
-    add_device(&j, root, &result->info);
-    add_peak(&j, root, &result->peak);
+    fill_head(&j, root, results);
+    cJSON *devices = add(&j, root, "devices", cJSON_CreateArray());
+    for (size_t i = 0; i < results->device_count; i++)
+        fill_device(&j, add(&j, devices, NULL, cJSON_CreateObject()), &results->devices[i]);
     cJSON *rows = add(&j, root, "rows", cJSON_CreateArray());
-    for (size_t i = 0; i < result->row_count; i++)
-        add_row(&j, rows, options, result, &result->rows[i]);
+    for (size_t i = 0; i < results->device_count; i++)
+        for (size_t k = 0; k < results->devices[i].row_count; k++)
+            fill_row(&j, add(&j, rows, NULL, cJSON_CreateObject()), results, i, &results->devices[i].rows[k]);
     char *text = j.failed ? NULL : cJSON_Print(root);
     cJSON_Delete(root);
     if (!text)

@@ -2,12 +2,6 @@
  * along. */
 #include "bench.h"
 
-#ifdef _WIN32
-#include <windows.h>
-#else
-#include <unistd.h>
-#endif
-
 #define GIGA 1e9
 
 typedef struct needs {
@@ -50,19 +44,6 @@ static needs device_needs(const smoe_device_info *info, const bench_options *opt
     return sum;
 }
 
-static double physical_memory(void)
-{
-#ifdef _WIN32
-    MEMORYSTATUSEX status = {.dwLength = sizeof status};
-    return GlobalMemoryStatusEx(&status) ? (double)status.ullTotalPhys : 0;
-#elif defined(_SC_PHYS_PAGES)
-    const long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page_size > 0 ? (double)pages * (double)page_size : 0;
-#else
-    return 0;
-#endif
-}
-
 bool bench_is_unsupported(const smoe_device_info *info, const bench_options *options, const bench_preset *preset,
                           const smoe_plan_desc *plan, char reason[BENCH_REASON_SIZE])
 {
@@ -77,7 +58,7 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
     const double host_count = (double)bench_block_count(preset, options->peer_data) +
                               (double)bench_router_count(preset) + 3.0 * plan->max_tokens * plan->d_model;
     const double host = 4 * host_count + (shared ? device.total : 0);
-    const double host_memory = physical_memory();
+    const double host_memory = bench_physical_memory();
 
     if (result != SMOE_SUCCESS)
         snprintf(reason, BENCH_REASON_SIZE, "%s", text[0] ? text : smoe_result_text(result));

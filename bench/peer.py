@@ -5,7 +5,8 @@
 
 The peer is called as `moe_peer Vulkan0 E k D H T f32|f16 GATE SECONDS DUMP`: it runs one gated layer (silu, softmax, the k weights
 renormalised, no biases) for SECONDS, writes its y to DUMP as raw float32, and prints "median X us min Y us". README.md says what
-it must draw its numbers from. Prints a Markdown table; ratios above 1 mean that smoe is faster.
+it must draw its numbers from. Prints a Markdown table; ratios above 1 mean that smoe is faster. --json and --peer-json write both
+programs' results in the form of smoe-bench, for smoe-bench compare and report.
 """
 import argparse
 import array
@@ -47,7 +48,7 @@ def output_of(command, environment, timeout):
 
 
 def run_peer(arguments, case, dump):
-    """Milliseconds: median and minimum of the run."""
+    """Nanoseconds: median and minimum of the run."""
     experts, top_k, width, hidden, tokens, weights = case
     command = [arguments.peer, arguments.peer_backend] + [str(n) for n in (experts, top_k, width, hidden, tokens)]
     command += [weights, arguments.gate, str(arguments.seconds), dump]
@@ -57,7 +58,7 @@ def run_peer(arguments, case, dump):
     found = TIMES.search(output_of(command, environment, arguments.timeout))
     if not found:
         raise Refused('no times in what it printed')
-    return float(found.group(1)) / 1e3, float(found.group(2)) / 1e3
+    return float(found.group(1)) * 1e3, float(found.group(2)) * 1e3
 
 
 def run_smoe(arguments, case, dump):
@@ -65,10 +66,11 @@ def run_smoe(arguments, case, dump):
     command = [arguments.smoe, '--shape', ','.join(str(n) for n in shape) + ',gated', '--weights', weights, '--hard', '--no-peak',
                '--peer-data', '--seconds', str(arguments.seconds), '--dump', dump, '--json', '-']
     command += ['--device', arguments.device] if arguments.device else []
-    row = json.loads(output_of(command, None, arguments.timeout))['rows'][0]
+    document = json.loads(output_of(command, None, arguments.timeout))
+    row = document['rows'][0]
     if 'unsupported' in row:
         raise Refused('unsupported: ' + row['unsupported'])
-    return row['hard']['host_ns']['median'] / 1e6, row['hard']['host_ns']['min'] / 1e6
+    return row['hard']['host_ns']['median'], row['hard']['host_ns']['min'], document
 
 
 def floats(path):
@@ -89,18 +91,72 @@ def difference(ours, theirs):
 
 
 def compare(arguments, case):
-    """One row: alternates, so that what else the machine does meets both."""
+    """What both measured, [(median, minimum, ...)], and how far their outputs differ. Alternates, so that what else the machine does
+    meets both."""
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         dumps = [os.path.join(folder, name) for name in ('smoe', 'peer')]
         for _ in range(arguments.alternations):
             theirs.append(run_peer(arguments, case, dumps[1]))
             ours.append(run_smoe(arguments, case, dumps[0]))
-        error = difference(*dumps)
+        return ours, theirs, difference(*dumps)
+
+
+def cells_of(ours, theirs, error):
     (our_median, our_min), (their_median, their_min) = (
-        (statistics.median(median for median, _ in runs), min(least for _, least in runs)) for runs in (ours, theirs))
+        (statistics.median(run[0] for run in runs) / 1e6, min(run[1] for run in runs) / 1e6) for runs in (ours, theirs))
     return '%.4g (%.4g) | %.4g (%.4g) | %.3g (%.3g) | %.1e' % (their_min, their_median, our_min, our_median, their_min / our_min,
                                                               their_median / our_median, error)
+
+
+def run_of(runs, like):
+    """A routing of a row: host times, whose samples are the runs' medians."""
+    medians = sorted(run[0] for run in runs)
+
+    def place(share):
+        at = share * (len(medians) - 1)
+        low = int(at)
+        return medians[low] + (at - low) * (medians[min(low + 1, len(medians) - 1)] - medians[low])
+
+    times = {'min': min(run[1] for run in runs), 'p10': place(0.1), 'median': place(0.5), 'p90': place(0.9), 'max': medians[-1]}
+    kept = {name: like[name] for name in ('active_total', 'active_mean', 'active_experts', 'flop', 'bytes')}
+    return {**kept, 'forwards': len(runs), 'samples_ns': [round(run[0]) for run in runs], 'host_ns': times,
+            'flop_per_second': like['flop'] / times['median'] * 1e9, 'bytes_per_second': like['bytes'] / times['median'] * 1e9}
+
+
+NOT_SHAPE = ('kernels', 'plan_first_ns', 'plan_again_ns', 'hard', 'smooth', 'smooth_over_hard_time', 'smooth_over_hard_experts')
+
+
+class Documents:
+    """The results of both, for --json and --peer-json; the files are whole after each case."""
+
+    def __init__(self, arguments):
+        self.paths, self.documents = (arguments.json, arguments.peer_json), None
+        self.peer = {'name': arguments.peer_name, 'version': arguments.peer_version, 'commit': None}
+
+    def add(self, ours, theirs):
+        head = ours[0][2]
+        shape = {name: value for name, value in head['rows'][0].items() if name not in NOT_SHAPE}
+        if not self.documents:
+            line = ['FILE' if os.sep in word else word for word in sys.argv[1:]]
+            both = {**head, 'run': {**head['run'], 'command_line': line, 'finished': False}}
+            self.documents = [{**both, 'program': program, 'rows': []} for program in (head['program'], self.peer)]
+        for document, runs in zip(self.documents, (ours, theirs)):
+            document['rows'].append({**shape, 'hard': run_of(runs, head['rows'][0]['hard'])})
+        self.write()
+
+    def finish(self):
+        for document in self.documents or []:
+            document['run']['finished'] = True
+        self.write()
+
+    def write(self):
+        for path, document in zip(self.paths, self.documents or []):
+            if path:
+                with open(path + '.part', 'w', encoding='utf-8') as file:
+                    json.dump(document, file, indent=1)
+                    file.write('\n')
+                os.replace(path + '.part', path)
 
 
 def main():
@@ -117,20 +173,27 @@ def main():
     parser.add_argument('--alternations', type=int, default=3, help='runs of each program per case [3]')
     parser.add_argument('--seconds', type=float, default=2.0, help='of each run [2]')
     parser.add_argument('--timeout', type=int, default=600, help='seconds for one run, its start included [600]')
+    parser.add_argument('--json', metavar='FILE', help="smoe's results in the form of smoe-bench, with the host's times")
+    parser.add_argument('--peer-json', metavar='FILE', help="the peer's results in the same form")
+    parser.add_argument('--peer-name', default='ggml-vulkan', help='what the peer is called there [ggml-vulkan]')
+    parser.add_argument('--peer-version', default='unknown', help='and its version [unknown]')
     arguments = parser.parse_args()
     if arguments.alternations < 1:
         parser.error('--alternations must be at least 1')
 
     print('| E, k, D, H | T | weights | peer ms: best (median) | smoe ms: best (median) | ratio of best (medians) | difference |')
     print('|---|---|---|---|---|---|---|', flush=True)
-    refused = 0
+    refused, documents = 0, Documents(arguments)
     for case in arguments.case or CASES:
         experts, top_k, width, hidden, tokens, weights = case
         try:
-            cells = compare(arguments, case)
+            ours, theirs, error = compare(arguments, case)
+            cells = cells_of(ours, theirs, error)
+            documents.add(ours, theirs)
         except Refused as reason:
             cells, refused = '%s | | | ' % reason, refused + 1
         print('| %d, %d, %d, %d | %d | %s | %s |' % (experts, top_k, width, hidden, tokens, weights, cells), flush=True)
+    documents.finish()
     return 1 if refused else 0
 
 

@@ -7,14 +7,15 @@
 #include <string.h>
 
 #define MILLI 1e-6 /* of a nanosecond */
+#define DRIFT 0.05 /* as much is said aloud */
 
 static const char *const routing_names[BENCH_ROUTING_COUNT] = {"hard", "smooth"};
 
-/* value over peak as "12.3 %", "-" where the peak is not known. Gives `text`. */
-static const char *share(char text[16], double value, double peak)
+/* A share as "12.3 %", "-" for 0: its peak is not known. Gives `text`. */
+static const char *share(char text[16], double value)
 {
-    if (peak > 0)
-        snprintf(text, 16, "%.3g %%", 100 * value / peak);
+    if (value > 0)
+        snprintf(text, 16, "%.3g %%", 100 * value);
     else
         snprintf(text, 16, "-");
     return text;
@@ -39,27 +40,20 @@ static void print_mask(FILE *out, uint32_t mask)
     fprintf(out, "\n");
 }
 
-void bench_print_device(FILE *out, const bench_options *options, const bench_result *result)
+void bench_print_device(FILE *out, const bench_result *result)
 {
     const smoe_device_info *info = &result->info;
-    const bench_peak *peak = &result->peak;
     const char *commit = bench_commit();
 
     fprintf(out, "smoe-bench %d.%d.%d%s%s\n", SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH,
             *commit ? ", commit " : "", commit);
     fprintf(out, "device: %s, %s %s, version 0x%x\n", info->name,
             info->driver_name[0] ? info->driver_name : "unnamed driver", info->driver_info, info->driver_version);
-    if (options->mask)
-        print_mask(out, options->mask);
+    if (result->mask)
+        print_mask(out, result->mask);
     if (info->timestamp_period <= 0)
         fprintf(out, "no timestamps on this device: times are the host's\n");
-    if (peak->reason[0])
-        fprintf(out, "peak: not measured: %s\n", peak->reason);
-    else
-        fprintf(out,
-                "peak: FMA %.4g GFLOP/s (float32); copy %.4g GB/s by command, %.4g by kernel, both ways counted; read "
-                "%.4g GB/s\n",
-                peak->fma / 1e9, peak->copy_command / 1e9, peak->copy_kernel / 1e9, peak->read / 1e9);
+    bench_print_peaks(out, &result->peaks);
     fflush(out);
 }
 
@@ -80,6 +74,13 @@ static void print_time(FILE *out, const bench_spread *time)
     char spread[40];
     snprintf(spread, sizeof spread, "(%.4g .. %.4g)", time->p10 * MILLI, time->p90 * MILLI);
     fprintf(out, "  %9.4g %-21s", time->median * MILLI, spread);
+}
+
+static double stage_share(const bench_result *result, const bench_row *row, const bench_run *run, int stage)
+{
+    double flop[SMOE_STAGE_COUNT] = {0};
+    flop[stage] = run->stage_flop[stage];
+    return bench_share_of_operations(&result->peaks, row->kernels, flop, run->stage[stage].median);
 }
 
 static void print_stage(FILE *out, const bench_result *result, const bench_row *row, int stage)
@@ -109,10 +110,7 @@ static void print_stage(FILE *out, const bench_result *result, const bench_row *
         print_time(out, &run->stage[stage]);
         fprintf(out, " %8s",
                 run->stage_flop[stage] > 0 ? rate(text, run->stage_flop[stage], run->stage[stage].median) : "");
-        fprintf(out, " %8s",
-                run->stage_flop[stage] > 0 && run->stage[stage].median > 0
-                    ? share(text, run->stage_flop[stage] / run->stage[stage].median * 1e9, result->peak.fma)
-                    : "");
+        fprintf(out, " %8s", run->stage_flop[stage] > 0 ? share(text, stage_share(result, row, run, stage)) : "");
     }
     fprintf(out, "\n");
 }
@@ -128,9 +126,45 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
             continue;
         print_time(out, time);
         fprintf(out, " %8s", rate(text, run->flop, time->median));
-        fprintf(out, " %8s", share(text, run->flop / time->median * 1e9, result->peak.fma));
+        fprintf(out, " %8s",
+                share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time->median)));
     }
     fprintf(out, "\n");
+}
+
+/* How far the times may be trusted. */
+static void print_noise(FILE *out, const bench_run *run)
+{
+    if (run->median_error > 0)
+        fprintf(out, ", median within %.2g %%", 100 * run->median_error);
+    if (run->drift > 1 + DRIFT || (run->drift > 0 && run->drift < 1 - DRIFT))
+        fprintf(out, "; NOT STEADY: %.3g times its first tenth", run->drift);
+    if (run->clock > 0)
+        fprintf(out, "; %.4g MHz", run->clock / 1e6);
+    fprintf(out, "\n");
+}
+
+/* What only routing alone has. */
+static void print_routing(FILE *out, const bench_result *result, const bench_row *row, const bench_run *run)
+{
+    const double select = run->stage[SMOE_STAGE_ROUTE_SELECT].median;
+    char text[16];
+    fprintf(out, "    %.4g ns per token", bench_run_time(run) / row->tokens);
+    if (select > 0)
+        fprintf(out, "; route_select %.4g ns, %s of the peak's bytes", select / row->tokens,
+                share(text, bench_share_of_bytes(&result->peaks, run->select_bytes, select)));
+    fprintf(out, "\n");
+}
+
+static void print_check(FILE *out, const bench_check *check)
+{
+    if (check->unmade[0])
+        fprintf(out, "    not checked: %s\n", check->unmade);
+    else if (check->wrong[0])
+        fprintf(out, "    WRONG: %s\n", check->wrong);
+    else
+        fprintf(out, "    checked: %u tokens (%u excused); y is off by %.3g of %.3g allowed\n", check->tokens,
+                check->excused, check->difference, check->allowed);
 }
 
 void bench_print_row(FILE *out, const bench_result *result, const bench_row *row)
@@ -151,7 +185,7 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
             snprintf(text, sizeof text, "hard, ms (p10 .. p90)");
         else
             snprintf(text, sizeof text, "smooth, eps %.4g", (double)run->eps);
-        fprintf(out, "  %-31s %8s %8s", text, "GFLOP/s", "of FMA");
+        fprintf(out, "  %-31s %8s %8s", text, "GFLOP/s", "of peak");
     }
     fprintf(out, "\n");
     for (int stage = 0; stage < SMOE_STAGE_COUNT && row->runs[BENCH_HARD].device.median > 0; stage++)
@@ -172,9 +206,13 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         if (run->group_eps > 0)
             fprintf(out, "group eps %.4g; ", (double)run->group_eps);
         fprintf(out, "%.4g MB at least, %s GB/s, ", run->bytes / 1e6, rate(text, run->bytes, bench_run_time(run)));
-        fprintf(out, "%s of the peak; %u forwards\n",
-                share(text, run->bytes / bench_run_time(run) * 1e9, bench_peak_bytes(&result->peak)),
+        fprintf(out, "%s of the peak; %u forwards",
+                share(text, bench_share_of_bytes(&result->peaks, run->bytes, bench_run_time(run))),
                 run->repeat_count);
+        print_noise(out, run);
+        print_check(out, &run->check);
+        if (row->route)
+            print_routing(out, result, row, run);
     }
     if (row->time_ratio > 0)
         fprintf(out, "  smooth over hard: %.3f times the time, %.3f times the experts\n", row->time_ratio,
@@ -203,18 +241,22 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     fprintf(out, " %7.3f %9.4g %-20s %9.4g", (double)run->active_total / row->tokens, time * MILLI, spread,
             run->host.median * MILLI);
     fprintf(out, " %8s", rate(text, run->flop, time));
-    fprintf(out, " %7s", share(text, run->flop / time * 1e9, result->peak.fma));
+    fprintf(out, " %7s", share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time)));
     fprintf(out, " %7s", rate(text, run->bytes, time));
-    fprintf(out, " %7s", share(text, run->bytes / time * 1e9, bench_peak_bytes(&result->peak)));
+    fprintf(out, " %7s", share(text, bench_share_of_bytes(&result->peaks, run->bytes, time)));
     if (routing == BENCH_SMOOTH)
         fprintf(out, "  %.3f / %.3f", row->time_ratio, row->active_ratio);
+    if (run->check.wrong[0])
+        fprintf(out, "  WRONG");
     fprintf(out, "\n");
 }
 
-void bench_print_summary(FILE *out, const bench_result *result)
+void bench_print_summary(FILE *out, const bench_result *result, bool titled)
 {
+    if (titled)
+        fprintf(out, "\n%s%s\n", result->info.name, result->mask ? ", masked" : "");
     fprintf(out, "\n%-15s %5s %-4s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts",
-            "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of FMA", "GB/s", "of peak", "smooth / hard: time, experts");
+            "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of peak", "GB/s", "of peak", "smooth / hard: time, experts");
     for (size_t i = 0; i < result->row_count; i++)
         for (int routing = 0; routing < BENCH_ROUTING_COUNT; routing++)
             if (routing == BENCH_HARD || !result->rows[i].unsupported[0])

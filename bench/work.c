@@ -54,17 +54,41 @@ static bool count_active(const bench_row *row, const uint32_t *report, bench_run
     return true;
 }
 
+static void add_experts(const bench_row *row, bench_run *run)
+{
+    const smoe_plan_desc *plan = &row->plan;
+    const double d = plan->d_model, tokens = row->tokens, shared_rows = plan->shared_hidden > 0 ? tokens : 0;
+    /* Hidden elements of the routed experts and of the shared one; each costs d products in either direction. */
+    const double hidden = (double)run->active_total * plan->d_hidden + shared_rows * plan->shared_hidden;
+    run->stage_flop[SMOE_STAGE_ROUTE_LOGITS] += plan->shared_gate ? 2 * tokens * d : 0;
+    run->stage_flop[SMOE_STAGE_EXPERT_UP] = 2 * d * hidden * (plan->gated ? 2 : 1);
+    run->stage_flop[SMOE_STAGE_EXPERT_DOWN] = 2 * d * hidden;
+    run->stage_flop[SMOE_STAGE_COMBINE] = 2 * d * ((double)run->active_total + shared_rows);
+}
+
+/* Of routing alone the report is written, and the router's weights are all that are read. */
+static void count_bytes(const bench_row *row, bench_run *run)
+{
+    const smoe_plan_desc *plan = &row->plan;
+    const double tokens = row->tokens, x = 4 * tokens * plan->d_model;
+    const double report = 4 * tokens * SMOE_REPORT_STRIDE((double)plan->max_active);
+    run->bytes = bench_router_bytes(row->preset, plan) + x;
+    run->select_bytes = row->route ? 4 * tokens * plan->expert_count + report : 0;
+    if (row->route)
+        run->bytes += report;
+    else
+        run->bytes += run->active_experts * bench_expert_bytes(row->preset, plan) +
+                      bench_shared_bytes(row->preset, plan) + x;
+}
+
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run)
 {
     const smoe_plan_desc *plan = &row->plan;
     const double d = plan->d_model, e = plan->expert_count, p = plan->projection_width, tokens = row->tokens;
-    const double ups = plan->gated ? 2 : 1, shared_rows = plan->shared_hidden > 0 ? tokens : 0;
     double *flop = run->stage_flop;
 
     if (!count_active(row, report, run))
         return false;
-    /* Hidden elements of the routed experts and of the shared one; each costs d products in either direction. */
-    const double hidden = (double)run->active_total * plan->d_hidden + shared_rows * plan->shared_hidden;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         flop[i] = 0;
     if (plan->router == SMOE_ROUTER_COSINE) {
@@ -74,14 +98,11 @@ bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *r
     } else {
         flop[SMOE_STAGE_ROUTE_LOGITS] = 2 * tokens * d * e;
     }
-    flop[SMOE_STAGE_ROUTE_LOGITS] += plan->shared_gate ? 2 * tokens * d : 0;
-    flop[SMOE_STAGE_EXPERT_UP] = 2 * d * hidden * ups;
-    flop[SMOE_STAGE_EXPERT_DOWN] = 2 * d * hidden;
-    flop[SMOE_STAGE_COMBINE] = 2 * d * ((double)run->active_total + shared_rows);
+    if (!row->route)
+        add_experts(row, run);
     run->flop = 0;
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         run->flop += flop[i];
-    run->bytes = run->active_experts * bench_expert_bytes(row->preset, plan) + bench_shared_bytes(row->preset, plan) +
-                 bench_router_bytes(row->preset, plan) + 2 * 4 * tokens * d;
+    count_bytes(row, run);
     return true;
 }

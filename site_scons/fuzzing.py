@@ -8,7 +8,8 @@ from SCons.Script import Exit
 
 BUILD = 'build/fuzz'
 SANITIZERS = 'address,undefined'
-FOLDERS = ('src/file', 'tests/common', 'tests/fuzz', 'tests/unit')  # of files that no test is; what no fuzzer uses is not linked
+# Of files that no test is; what no fuzzer uses is not linked.
+FOLDERS = ('src/file', 'src/program', 'bench/compare', 'bench/read', 'tests/common', 'tests/fuzz', 'tests/unit')
 
 
 def compiler_of(env):

@@ -8,6 +8,7 @@ import tempfile
 from SCons.Script import Action, Exit
 
 ROW = re.compile(r'^SMOE_KERNEL\(\s*(\w+)\s*,\s*"([^"]*)"\s*,\s*"([^"]*)"\s*,\s*([^",]+?)\s*,\s*"([^"]*)"\s*\)\s*?$', re.MULTILINE)
+EXTENSION = re.compile(r'^[ \t]*#[ \t]*extension[ \t]+(\w+)', re.MULTILINE)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+["<]([^">]+)[">]', re.MULTILINE)
 TARGET_ENV = 'vulkan1.1'  # SPIR-V 1.3; a row's extra arguments may ask for another
 
@@ -20,6 +21,13 @@ class Kernel:
             at = self.arguments.index('--target-env')
             self.target_env = self.arguments[at + 1]
             del self.arguments[at:at + 2]
+
+
+def tools_version(env):
+    """What glslang calls itself, "" where it does not."""
+    run = subprocess.run([env['GLSLANG'], '--version'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    found = re.search(r'Glslang Version: *(?:\d+:)?([\w.-]+)', run.stdout)
+    return 'glslang ' + found.group(1) if found else ''
 
 
 def read_table(path):
@@ -58,19 +66,19 @@ void main() {
 PROBES = {'GL_KHR_cooperative_matrix': MATRIX % 'float16_t', 'GL_EXT_bfloat16': MATRIX % 'bfloat16_t'}
 
 
-def missing_feature(env, kernel):
-    """Why this build's shader tools cannot make a kernel; empty if they can."""
+def missing_feature(env, feature, target_env):
+    """Why this build's shader tools cannot make what needs a feature; empty if they can."""
     with tempfile.TemporaryDirectory() as folder:
         source, spirv, small = (os.path.join(folder, 'probe.' + suffix) for suffix in ('comp', 'spv', 'opt.spv'))
         with open(source, 'w', encoding='utf-8') as file:
             file.write('#version 450\n#extension %s : require\nlayout(local_size_x = 8) in;\n%s'
-                       % (kernel.feature, PROBES.get(kernel.feature, 'void main() {}\n')))
-        for command in ([env['GLSLANG'], '-V', '--target-env', kernel.target_env, '-o', spirv, source],
-                        [env['SPIRV_OPT'], '--target-env=' + kernel.target_env, '-O', spirv, '-o', small],
-                        [env['SPIRV_VAL'], '--target-env', kernel.target_env, small]):
+                       % (feature, PROBES.get(feature, 'void main() {}\n')))
+        for command in ([env['GLSLANG'], '-V', '--target-env', target_env, '-o', spirv, source],
+                        [env['SPIRV_OPT'], '--target-env=' + target_env, '-O', spirv, '-o', small],
+                        [env['SPIRV_VAL'], '--target-env', target_env, small]):
             run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
             if run.returncode != 0:
-                return '%s does not know %s' % (command[0], kernel.feature)
+                return '%s does not know %s' % (command[0], feature)
     return ''
 
 
@@ -124,14 +132,39 @@ def add_array(base, target, blob, head):
     return base.Clone(ARRAY_HEAD=head).Command(target, blob, Action(write_array, 'embedding $TARGET', varlist=['ARRAY_HEAD']))
 
 
+def features_of(path):
+    """The features among PROBES that a shader asks for, in what it includes too."""
+    features = set()
+    for part in [path] + includes_of(path, SEARCH, []):
+        with open(part, encoding='utf-8') as file:
+            features.update(EXTENSION.findall(file.read()))
+    return sorted(features & set(PROBES))
+
+
+def write_nothing(target, source, env):
+    with open(target[0].abspath, 'w', encoding='utf-8') as file:
+        file.write(env['ARRAY_HEAD'] + ' = {0}; /* the shader tools of this build are too old */\n')
+
+
 def add_program_shaders(env, folder, gen):
     """For FOLDER/NAME/SHADER.comp of a sample, the benchmark or a test: NAME_SHADER.h, which holds
-    `static const uint32_t NAME_SHADER_spirv[]`. Gives the folder to include it from."""
+    `static const uint32_t NAME_SHADER_spirv[]`, a single 0 where the shader tools are too old. Gives the folder to include it from."""
     here = '%s/%s' % (gen, folder)
+    missing = {}
     for path in sorted(glob.glob(folder + '/*.comp')):
         name = '%s_%s' % (os.path.basename(folder), os.path.basename(path)[:-len('.comp')])
+        head = '#include <stdint.h>\n\nstatic const uint32_t %s_spirv[]' % name
+        for feature in features_of(path):
+            if feature not in missing:
+                missing[feature] = missing_feature(env, feature, TARGET_ENV)
+        reasons = [missing[feature] for feature in features_of(path) if missing[feature]]
+        if reasons:
+            print('shader %s is left out: %s' % (name, reasons[0]))
+            env.Clone(ARRAY_HEAD=head).Command('%s/%s.h' % (here, name), env.Value('left out'),
+                                               Action(write_nothing, 'writing $TARGET', varlist=['ARRAY_HEAD']))
+            continue
         blob = add_spirv(env, path, '%s/%s' % (here, name), name)
-        add_array(env, '%s/%s.h' % (here, name), blob, '#include <stdint.h>\n\nstatic const uint32_t %s_spirv[]' % name)
+        add_array(env, '%s/%s.h' % (here, name), blob, head)
     return here
 
 
@@ -152,19 +185,20 @@ def write_header(target, source, env):
 
 
 def add_kernels(env, gen):
-    """Adds the kernels of the table. Gives their C files."""
+    """Adds the kernels of the table. Gives their C files, and the names of those that the shader tools are too old for."""
     table = 'src/domain/kernel_table.inc'
     kernels = read_table(table)
-    missing, spirv, sources = {}, [], []
+    missing, left_out, spirv, sources = {}, [], [], []
     for kernel in kernels:
         path = 'shaders/' + kernel.source
         if kernel.feature and kernel.feature not in missing:
-            missing[kernel.feature] = missing_feature(env, kernel)
+            missing[kernel.feature] = missing_feature(env, kernel.feature, kernel.target_env)
         if not os.path.isfile(path):
             print('%s: kernel %s: %s does not exist' % (table, kernel.name, path))
             Exit(2)
         if missing.get(kernel.feature):
             print('kernel %s is left out: %s' % (kernel.name, missing[kernel.feature]))
+            left_out.append(kernel.name)
             continue
         blob = add_spirv(env, path, '%s/spirv/%s' % (gen, kernel.name), kernel.name, kernel.arguments, kernel.target_env)
         spirv.append(blob)
@@ -173,4 +207,4 @@ def add_kernels(env, gen):
     header = env.Clone(KERNELS=[kernel.name for kernel in kernels])
     header.Command(gen + '/smoe_spirv.h', spirv or env.Value('no kernels'),
                    Action(write_header, 'writing $TARGET', varlist=['KERNELS']))
-    return sources
+    return sources, left_out

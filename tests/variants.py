@@ -56,6 +56,7 @@ Sanitized = collections.namedtuple('Sanitized', 'path lean everything why')
 SANITIZED = (
     Sanitized('tests', YES, YES, 'code of the host'),
     Sanitized('tests/build', NO, NO, 'runs scons and compilers'),
+    Sanitized('tests/bundle', NO, NO, 'programs of a build without sanitizers'),
     Sanitized('tests/cross', NO, NO, 'another compiler'),
     Sanitized('tests/drivers', NO, NO, 'runs programs of this build without sanitizers'),
     Sanitized('tests/headers', NO, NO, 'compiles'),

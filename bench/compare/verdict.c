@@ -83,20 +83,28 @@ static uint64_t seed_of(const comparer *c, size_t column, const compare_entry *e
     return (uint64_t)column << 32 | (uint64_t)(entry - entries);
 }
 
-static void note_difference(compare_line *line)
+static void add_note(compare_line *line, const char *note)
+{
+    const size_t used = strlen(line->note);
+    snprintf(line->note + used, sizeof line->note - used, "%s%s", used > 0 ? "; " : "", note);
+}
+
+/* What makes the ratio another one than of the same work by the same clock, seen often enough. */
+static void note_differences(compare_line *line)
 {
     const results_run *a = line->first->run, *b = line->other->run;
-    const char *clock = has_device_times(a) != has_device_times(b) ? "host times" : "";
-    const bool few = a->sample_count < BOOTSTRAP_LEAST || b->sample_count < BOOTSTRAP_LEAST;
-    const bool work = fabs(a->active_mean - b->active_mean) > 0.01 * a->active_mean;
-    char active[96] = "", samples[96] = "";
-    if (work)
-        snprintf(active, sizeof active, "%s%.4g and %.4g experts per token", clock[0] ? "; " : "", a->active_mean,
-                 b->active_mean);
-    if (few)
-        snprintf(samples, sizeof samples, "%s%zu and %zu samples: too few to tell", clock[0] || work ? "; " : "",
-                 a->sample_count, b->sample_count);
-    snprintf(line->note, sizeof line->note, "%s%s%s", clock, active, samples);
+    char note[64];
+    if (has_device_times(a) != has_device_times(b))
+        add_note(line, "host times");
+    if (fabs(a->active_mean - b->active_mean) > 0.01 * a->active_mean) {
+        snprintf(note, sizeof note, "%.4g and %.4g experts per token", a->active_mean, b->active_mean);
+        add_note(line, note);
+    }
+    if (a->sample_count < BOOTSTRAP_LEAST || b->sample_count < BOOTSTRAP_LEAST) {
+        snprintf(note, sizeof note, "%u and %u samples: too few to tell", (unsigned)a->sample_count,
+                 (unsigned)b->sample_count);
+        add_note(line, note);
+    }
 }
 
 static bool refuse_line(compare_line *line, const char *note)
@@ -122,7 +130,7 @@ static bool resample_line(comparer *c, compare_line *line, double logs[BOOTSTRAP
     bootstrap_ratios(c->first, c->other, logs);
     for (size_t i = 0; i < BOOTSTRAP_RESAMPLES; i++)
         logs[i] += log(factors[1]) - log(factors[0]);
-    note_difference(line);
+    note_differences(line);
     return true;
 }
 

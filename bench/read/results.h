@@ -117,6 +117,7 @@ typedef struct results_shape {
     uint32_t d_model, d_hidden, experts, top_k, max_active, projection_width, groups, top_groups, shared_hidden;
     const char *router, *gate, *activation;
     bool router_bias, selection_bias, shared_gate, gated, renormalize, biases;
+    double given_eps, given_group_eps, given_expected_active; /* of a sweep's smooth runs */
 } results_shape;
 
 typedef struct results_row {

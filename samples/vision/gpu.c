@@ -135,7 +135,7 @@ bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constant
             return vision_fail("out of memory");
         *kernel = (gpu_kernel){.next = g->kernels, .spirv = spirv, .constants = *constants};
         if (!gpu_good(g, compute_create_pipeline(&g->compute, &g->layout, spirv, size, (const uint32_t *)constants,
-                                                 sizeof *constants / sizeof(uint32_t), &kernel->pipeline))) {
+                                                 sizeof *constants / sizeof(uint32_t), 0, &kernel->pipeline))) {
             free(kernel);
             return false;
         }

@@ -40,30 +40,38 @@ static bool create_commands(compute *c, uint32_t queue_family)
            compute_check(c, c->vk.vkCreateFence(c->device, &fence, NULL, &c->fence), "vkCreateFence");
 }
 
-bool compute_create(compute *c, smoe_device *device)
+bool compute_create_on(compute *c, const smoe_device_handles *handles, const smoe_device_info *info)
 {
-    smoe_device_handles handles;
     VkPhysicalDeviceProperties properties;
     VkQueueFamilyProperties families[32];
     uint32_t family_count = 32;
 
     memset(c, 0, sizeof *c);
+    volkInitializeCustom(handles->get_instance_proc_addr);
+    volkLoadInstanceOnly(handles->instance);
+    volkLoadDeviceTable(&c->vk, handles->device);
+    c->info = info;
+    c->device = handles->device;
+    c->queue = handles->queue;
+    vkGetPhysicalDeviceProperties(handles->physical_device, &properties);
+    c->limits = properties.limits;
+    vkGetPhysicalDeviceMemoryProperties(handles->physical_device, &c->memory);
+    vkGetPhysicalDeviceQueueFamilyProperties(handles->physical_device, &family_count, families);
+    const uint32_t bits = handles->queue_family < family_count ? families[handles->queue_family].timestampValidBits : 0;
+    c->timestamp_mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    return create_commands(c, handles->queue_family);
+}
+
+bool compute_create(compute *c, smoe_device *device)
+{
+    smoe_device_handles handles;
+
+    memset(c, 0, sizeof *c);
     if (smoe_device_get_handles(device, &handles) != SMOE_SUCCESS)
         return fail(c, "smoe_device_get_handles failed");
-    volkInitializeCustom(handles.get_instance_proc_addr);
-    volkLoadInstanceOnly(handles.instance);
-    volkLoadDeviceTable(&c->vk, handles.device);
+    const bool created = compute_create_on(c, &handles, smoe_context_device_info(smoe_device_context(device)));
     c->owner = device;
-    c->info = smoe_context_device_info(smoe_device_context(device));
-    c->device = handles.device;
-    c->queue = handles.queue;
-    vkGetPhysicalDeviceProperties(handles.physical_device, &properties);
-    c->limits = properties.limits;
-    vkGetPhysicalDeviceMemoryProperties(handles.physical_device, &c->memory);
-    vkGetPhysicalDeviceQueueFamilyProperties(handles.physical_device, &family_count, families);
-    const uint32_t bits = handles.queue_family < family_count ? families[handles.queue_family].timestampValidBits : 0;
-    c->timestamp_mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-    return create_commands(c, handles.queue_family);
+    return created;
 }
 
 void compute_destroy(compute *c)
@@ -210,7 +218,7 @@ void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet
 }
 
 bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size,
-                             const uint32_t *constants, uint32_t constant_count, VkPipeline *out)
+                             const uint32_t *constants, uint32_t constant_count, uint32_t lanes, VkPipeline *out)
 {
     const VkShaderModuleCreateInfo module_info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = size, .pCode = spirv};
@@ -222,7 +230,13 @@ bool compute_create_pipeline(compute *c, const compute_layout *layout, const uin
     const VkSpecializationInfo special = {constant_count, entries, constant_count * sizeof(uint32_t), constants};
     if (!compute_check(c, c->vk.vkCreateShaderModule(c->device, &module_info, NULL, &module), "vkCreateShaderModule"))
         return false;
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size_info = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = lanes};
+    const VkPipelineShaderStageCreateFlags full = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
     const VkPipelineShaderStageCreateInfo stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                   .pNext = lanes > 0 ? &size_info : NULL,
+                                                   .flags = lanes > 0 ? full : 0,
                                                    .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module,
                                                    .pName = "main", .pSpecializationInfo = &special};
     const VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO, .stage = stage,

@@ -11,7 +11,7 @@
 #include <smoe/device.h>
 
 typedef struct compute {
-    smoe_device *owner;
+    smoe_device *owner; /* NULL: the device is the program's */
     const smoe_device_info *info;
     VkDevice device;
     VkQueue queue;
@@ -25,7 +25,10 @@ typedef struct compute {
     char error[256];         /* one line, of the first failure; may be emptied once it is printed */
 } compute;
 
-bool compute_create(compute *c, smoe_device *device); /* where it fails, compute_destroy all the same */
+/* Where these fail, compute_destroy all the same. compute_create_on is for a VkDevice of the program's own, with
+ * features that smoe's has not, and there is no owner; info describes the physical device and must live as long. */
+bool compute_create(compute *c, smoe_device *device);
+bool compute_create_on(compute *c, const smoe_device_handles *handles, const smoe_device_info *info);
 void compute_destroy(compute *c);
 
 /* False, with the error noted, for a result that is no success. */
@@ -71,9 +74,10 @@ bool compute_create_set(compute *c, const compute_layout *layout, VkDescriptorPo
 /* All of a buffer for each binding. */
 void compute_write_set(compute *c, const compute_layout *layout, VkDescriptorSet set, const compute_buffer *buffers);
 
-/* size: bytes of the SPIR-V; constants: of the specialization constants 0, 1, ... */
+/* size: bytes of the SPIR-V; constants: of the specialization constants 0, 1, ...; lanes: of each subgroup, all of them
+ * there, for devices with size control; 0: as the driver likes. */
 bool compute_create_pipeline(compute *c, const compute_layout *layout, const uint32_t *spirv, size_t size,
-                             const uint32_t *constants, uint32_t constant_count, VkPipeline *out);
+                             const uint32_t *constants, uint32_t constant_count, uint32_t lanes, VkPipeline *out);
 
 /* ---- work -------------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,7 @@
 /* What each kind of option makes of its value. rule: PROGRAM_RULE_SIZE bytes. */
 #include "option_value.h"
+#include "option_list.h"
+#include "option_number.h"
 
 #include <smoe/smoe.h>
 
@@ -45,6 +47,9 @@ void program_clear_value(const program_option *option, void *options)
     case PROGRAM_KIND_FORWARD: *(float *)to = NAN; break;
     case PROGRAM_KIND_NAME: *(int *)to = -1; break;
     case PROGRAM_KIND_SET: memset(to, 0, (size_t)option->most * sizeof(bool)); break;
+    case PROGRAM_KIND_COUNTS: *(program_counts *)to = (program_counts){0}; break;
+    case PROGRAM_KIND_FORWARDS: *(program_floats *)to = (program_floats){0}; break;
+    case PROGRAM_KIND_TEXTS: *(program_texts *)to = (program_texts){0}; break;
     case PROGRAM_KIND_HEADING:
     case PROGRAM_KIND_OTHER: break;
     }
@@ -52,31 +57,10 @@ void program_clear_value(const program_option *option, void *options)
 
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
-/* Digits, and where a power of ten is wanted "e" and its digits. False for anything else, and above PROGRAM_LARGEST. */
-static bool read_count(const char *text, uint64_t *out)
-{
-    char *end;
-    if (*text < '0' || *text > '9')
-        return false;
-    uint64_t value = strtoull(text, &end, 10); /* the largest there is, where more is written */
-    unsigned long tens = 0;
-    if (*end == 'e' || *end == 'E') {
-        const char *exponent = end + 1;
-        const size_t size = strspn(exponent, "0123456789");
-        if (size < 1 || size > 2)
-            return false;
-        tens = strtoul(exponent, &end, 10);
-    }
-    for (; tens > 0 && value > 0 && value <= PROGRAM_LARGEST; tens--)
-        value *= 10;
-    *out = value;
-    return !*end && value <= PROGRAM_LARGEST;
-}
-
 static bool get_count(const program_option *option, const char *value, uint64_t *out, char *rule)
 {
     snprintf(rule, PROGRAM_RULE_SIZE, "must be a whole number from %.0f to %.0f", option->least, option->most);
-    return read_count(value, out) && (double)*out >= option->least && (double)*out <= option->most;
+    return program_parse_count(value, out) && (double)*out >= option->least && (double)*out <= option->most;
 }
 
 static bool set_count(const program_option *option, const char *value, void *to, char *rule)
@@ -97,15 +81,6 @@ static bool set_large(const program_option *option, const char *value, void *to,
     return true;
 }
 
-/* Plain decimals only: strtod would take "inf", "nan", blanks and hexadecimals too. Programs leave the locale as C
- * starts it. */
-static bool read_number(const char *text, double *out)
-{
-    char *end;
-    *out = strtod(text, &end);
-    return *text && strspn(text, "0123456789+-.eE") == strlen(text) && !*end && isfinite(*out);
-}
-
 static bool set_number(const program_option *option, const char *value, void *to, char *rule)
 {
     double number;
@@ -113,7 +88,7 @@ static bool set_number(const program_option *option, const char *value, void *to
     const char *const format =
         option->above ? "must be a number above %.10g, at most %.10g" : "must be a number from %.10g to %.10g";
     snprintf(rule, PROGRAM_RULE_SIZE, format, least, most);
-    if (!read_number(value, &number) || number < least || number > most || (option->above && number <= least))
+    if (!program_parse_number(value, &number) || number < least || number > most || (option->above && number <= least))
         return false;
     *(double *)to = number;
     return true;
@@ -136,10 +111,30 @@ static bool set_forward(const program_option *option, const char *value, void *t
     snprintf(rule, PROGRAM_RULE_SIZE, "must be a number, %s",
              known ? known->rule : "and the library has none of this name");
     /* The library works in float32: what rounds to 0 there is 0. */
-    if (!known || !read_number(value, &number) || fabs(number) > FLT_MAX ||
+    if (!known || !program_parse_number(value, &number) || fabs(number) > FLT_MAX ||
         !smoe_forward_number_allows(known, (float)number))
         return false;
     *(float *)to = (float)number;
+    return true;
+}
+
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
+
+static bool read_count(const program_option *option, const char *text, double *out, char *rule)
+{
+    uint64_t number;
+    if (!get_count(option, text, &number, rule))
+        return false;
+    *out = (double)number;
+    return true;
+}
+
+static bool read_forward(const program_option *option, const char *text, double *out, char *rule)
+{
+    float number;
+    if (!set_forward(option, text, &number, rule))
+        return false;
+    *out = (double)number;
     return true;
 }
 
@@ -211,15 +206,24 @@ static bool set_name(const program_option *option, const char *value, void *to, 
     return true;
 }
 
-static bool set_member(const program_option *option, const char *value, void *to, char *rule)
+static bool set_member(const program_option *option, const char *name, void *to, char *rule)
 {
     int index;
-    if (!find_name(option, value, &index, rule))
+    if (!find_name(option, name, &index, rule))
         return false;
     snprintf(rule, PROGRAM_RULE_SIZE, "must be one of the first %.0f names", option->most);
     if (index >= option->most)
         return false;
     ((bool *)to)[index] = true;
+    return true;
+}
+
+static bool set_members(const program_option *option, const char *value, void *to, char *rule)
+{
+    char name[PROGRAM_ITEM_SIZE];
+    while (program_next_item(&value, name))
+        if (!set_member(option, name, to, rule))
+            return false;
     return true;
 }
 
@@ -230,6 +234,12 @@ static bool set_text(const char *value, const char **to, char *rule)
     *to = value;
     snprintf(rule, PROGRAM_RULE_SIZE, "must not be empty");
     return *value != '\0';
+}
+
+static bool add_text(const char *value, program_texts *to, char *rule)
+{
+    snprintf(rule, PROGRAM_RULE_SIZE, "must be given %d times at most", (int)PROGRAM_MAX_VALUES);
+    return to->count < PROGRAM_MAX_VALUES && set_text(value, &to->values[to->count++], rule);
 }
 
 bool program_set_value(const program_option *option, const char *value, void *options, char rule[PROGRAM_RULE_SIZE])
@@ -244,7 +254,10 @@ bool program_set_value(const program_option *option, const char *value, void *op
     case PROGRAM_KIND_NUMBER: return set_number(option, value, to, rule);
     case PROGRAM_KIND_FORWARD: return set_forward(option, value, to, rule);
     case PROGRAM_KIND_NAME: return set_name(option, value, to, rule);
-    case PROGRAM_KIND_SET: return set_member(option, value, to, rule);
+    case PROGRAM_KIND_SET: return set_members(option, value, to, rule);
+    case PROGRAM_KIND_COUNTS: return program_set_list(option, value, read_count, to, rule);
+    case PROGRAM_KIND_FORWARDS: return program_set_list(option, value, read_forward, to, rule);
+    case PROGRAM_KIND_TEXTS: return add_text(value, to, rule);
     case PROGRAM_KIND_ARGUMENT: ++*(uint32_t *)to; break; /* program_read keeps the value */
     case PROGRAM_KIND_OTHER: return option->set(option, value, options, rule);
     }

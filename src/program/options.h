@@ -34,11 +34,31 @@ typedef enum program_kind {
     /* float: NaN. The number of smoe_forward_params that has the option's name, with "_" for "-" */
     PROGRAM_KIND_FORWARD,
     PROGRAM_KIND_NAME,     /* int: -1. The place of a name in `names` */
-    PROGRAM_KIND_SET,      /* bool[], one for each of `names`: all false. May be given several times */
+    /* bool[], one for each of `names`: all false. "f16,bf16"; may be given several times */
+    PROGRAM_KIND_SET,
+    /* program_counts: none. Whole numbers, lists and ranges of them: "1,8,64:8192*2", "1:16", "0:64+8"; may be given
+     * several times */
+    PROGRAM_KIND_COUNTS,
+    PROGRAM_KIND_FORWARDS, /* program_floats: none. The same of what PROGRAM_KIND_FORWARD takes; "a:b" needs a step */
+    PROGRAM_KIND_TEXTS,    /* program_texts: none. One each time: it may be given several times */
     /* uint32_t, how often it was given: 0. The value is one more argument. May be given several times */
     PROGRAM_KIND_ARGUMENT,
     PROGRAM_KIND_OTHER     /* what `set` makes of it: untouched. May be given several times */
 } program_kind;
+
+/* Values of lists, each once, in the order in which they are given. */
+enum { PROGRAM_MAX_VALUES = 64 };
+typedef struct program_counts {
+    uint32_t count, values[PROGRAM_MAX_VALUES];
+} program_counts;
+typedef struct program_floats {
+    uint32_t count;
+    float values[PROGRAM_MAX_VALUES];
+} program_floats;
+typedef struct program_texts {
+    uint32_t count;
+    const char *values[PROGRAM_MAX_VALUES];
+} program_texts;
 
 /* Names that a value may be. */
 typedef struct program_names {
@@ -79,6 +99,10 @@ struct program_option {
 #define PROGRAM_NUMBER(structure, member, least_, most_) \
     PROGRAM_INTO(double, PROGRAM_KIND_NUMBER, structure, member), .least = (least_), .most = (most_)
 #define PROGRAM_FORWARD(structure, member) PROGRAM_INTO(float, PROGRAM_KIND_FORWARD, structure, member)
+#define PROGRAM_COUNTS(structure, member, least_, most_) \
+    PROGRAM_INTO(program_counts, PROGRAM_KIND_COUNTS, structure, member), .least = (least_), .most = (most_)
+#define PROGRAM_FORWARDS(structure, member) PROGRAM_INTO(program_floats, PROGRAM_KIND_FORWARDS, structure, member)
+#define PROGRAM_TEXTS(structure, member) PROGRAM_INTO(program_texts, PROGRAM_KIND_TEXTS, structure, member)
 #define PROGRAM_NAME(structure, member, names_)                                                                        \
     PROGRAM_INTO(int, PROGRAM_KIND_NAME, structure, member), .names = (names_)
 #define PROGRAM_SET(structure, member, names_)                                                                         \

@@ -59,7 +59,7 @@ void program_progress(double done, double total, const char *things)
     memset(line + 1, '#', (size_t)(BAR_WIDTH * share));
     int used = 1 + BAR_WIDTH;
     if (things)
-        used += snprintf(line + used, sizeof line - (size_t)used, "] %.0f of %.0f %.40s", done, total, things);
+        used += snprintf(line + used, sizeof line - (size_t)used, "] %.0f of %.0f %.40s", floor(done), total, things);
     else
         used += snprintf(line + used, sizeof line - (size_t)used, "] %.0f %%", floor(100 * share));
     if (done > bar.first && now - bar.begin > FIRST_TIME)

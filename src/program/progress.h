@@ -8,7 +8,8 @@
 void program_progress_begin(bool always);
 
 /* Redraws the bar, at most ten times a second: "[####....] 3 of 8 rows, 1:05 left", or "[####....] 42 %, ..." where
- * `things` is NULL. Where less is done than at the last call, something else has begun. */
+ * `things` is NULL; a part of a thing shows in the bar only. Where less is done than at the last call, something else
+ * has begun. */
 void program_progress(double done, double total, const char *things);
 
 /* Takes the bar away, before something else is printed on the terminal. The next program_progress draws it again. */

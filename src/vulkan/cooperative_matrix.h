@@ -1,5 +1,5 @@
-/* VK_KHR_cooperative_matrix and VK_KHR_shader_bfloat16, as far as smoe uses them, for Vulkan headers that are older
- * (Debian 12's are 1.3.239). */
+/* VK_KHR_cooperative_matrix and the types of its elements, as far as smoe and its programs use them, for Vulkan headers
+ * that are older (Debian 12's are 1.3.239). */
 #ifndef SMOE_VULKAN_COOPERATIVE_MATRIX_H
 #define SMOE_VULKAN_COOPERATIVE_MATRIX_H
 
@@ -14,6 +14,13 @@
 typedef int VkComponentTypeKHR;
 #define VK_COMPONENT_TYPE_FLOAT16_KHR 0
 #define VK_COMPONENT_TYPE_FLOAT32_KHR 1
+#define VK_COMPONENT_TYPE_FLOAT64_KHR 2
+#define VK_COMPONENT_TYPE_SINT8_KHR 3
+#define VK_COMPONENT_TYPE_SINT16_KHR 4
+#define VK_COMPONENT_TYPE_SINT32_KHR 5
+#define VK_COMPONENT_TYPE_UINT8_KHR 7
+#define VK_COMPONENT_TYPE_UINT16_KHR 8
+#define VK_COMPONENT_TYPE_UINT32_KHR 9
 
 typedef int VkScopeKHR;
 #define VK_SCOPE_SUBGROUP_KHR 3
@@ -56,6 +63,11 @@ typedef struct VkPhysicalDeviceShaderBfloat16FeaturesKHR {
     VkBool32 shaderBFloat16DotProduct;
     VkBool32 shaderBFloat16CooperativeMatrix;
 } VkPhysicalDeviceShaderBfloat16FeaturesKHR;
+#endif
+
+#ifndef VK_EXT_shader_float8
+#define VK_COMPONENT_TYPE_FLOAT8_E4M3_EXT ((VkComponentTypeKHR)1000491002)
+#define VK_COMPONENT_TYPE_FLOAT8_E5M2_EXT ((VkComponentTypeKHR)1000491003)
 #endif
 
 #endif

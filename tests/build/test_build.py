@@ -1,5 +1,6 @@
 """What the build promises: shaders follow their includes and nothing else, kernels for newer compilers are left out aloud, wrong
 options and targets are errors. Runs scons in a copy of the project."""
+import glob
 import os
 import re
 import shutil
@@ -105,6 +106,7 @@ def kernel_for_a_newer_compiler_is_left_out():
 def compiler_that_knows_but_the_name_is_found_out():
     """Cooperative matrices are tried, not asked for: here a compiler takes the extensions' names and knows nothing behind them."""
     with Copy() as copy:
+        shutil.copytree('bench', copy.path('bench'))
         tool = copy.path('tools/glslangValidator')
         os.mkdir(copy.path('tools'))
         with open(tool, 'w', encoding='utf-8') as file:
@@ -118,6 +120,12 @@ def compiler_that_knows_but_the_name_is_found_out():
         stages = ['expert_up_cooperative', 'expert_up_cooperative_bfloat16', 'expert_down_cooperative', 'expert_down_cooperative_bfloat16']
         features = ['GL_KHR_cooperative_matrix', 'GL_EXT_bfloat16'] * 2
         assert left_out == [(stage, tool, feature) for stage, feature in zip(stages, features)], output
+        shaders = re.findall(r'^shader (\w+) is left out: (\S+) does not know \w+$', output, re.MULTILINE)
+        names = ['bench_' + os.path.basename(path)[:-len('.comp')] for path in sorted(glob.glob('bench/matrix_*.comp'))]
+        assert shaders == [(name, tool) for name in names] and names, output
+        header = 'build/gen/bench/bench_matrix_float16_float32.h'
+        copy.scons('shader_tools=' + copy.path('tools'), header)
+        assert 'static const uint32_t bench_matrix_float16_float32_spirv[] = {0};' in copy.read(header), header
 
 
 def broken_shader_fails():

@@ -1,5 +1,4 @@
 /* What a row of the case table means: descriptions for the library and for the reference. */
-#include <math.h>
 #include <stdio.h>
 
 #include "cases.h"
@@ -78,38 +77,19 @@ smoe_forward_params case_params(const layer_case *shape)
 
 ref_params case_ref_params(const layer_case *shape)
 {
+    const smoe_plan_desc plan = case_plan_desc(shape);
     const smoe_forward_params params = case_params(shape);
-    const uint32_t plan_active = shape->max_active ? shape->max_active : shape->expert_count;
 
-    return (ref_params){
-        .max_active = params.max_active ? params.max_active : plan_active,
-        .eps = (double)params.eps,
-        .a = (double)params.a,
-        .b = (double)params.b,
-        .temperature = (double)params.temperature,
-        .tie_tolerance = (double)params.tie_tolerance,
-        .scale = (double)params.scale,
-        .group_eps = (double)params.group_eps,
-    };
+    return ref_params_of(&plan, &params);
 }
 
 ref_layer case_ref_layer(const layer_case *shape)
 {
-    return (ref_layer){
-        .d_model = shape->d_model,
-        .d_hidden = shape->d_hidden,
-        .expert_count = shape->expert_count,
-        .top_k = shape->top_k,
-        .router = shape->router,
-        .gate = shape->gate,
-        .activation = shape->activation,
-        .gated = shape->gated,
-        .renormalize = !shape->keep_softmax,
-        .projection_width = shape->projection_width,
-        .group_count = shape->group_count,
-        .top_groups = shape->top_groups,
-        .shared_hidden = shape->shared_hidden,
-    };
+    const smoe_plan_desc plan = case_plan_desc(shape);
+    ref_layer layer = ref_layer_of(&plan, NULL);
+
+    layer.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT32); /* its arrays have been rounded already */
+    return layer;
 }
 
 bool case_has_exact_logits(const layer_case *shape)
@@ -122,54 +102,11 @@ uint32_t case_weight_size(const layer_case *shape)
     return (uint32_t)smoe_type_size(shape->weight_type, 1);
 }
 
-double case_sum_error(uint32_t term_count, double absolute_sum)
-{
-    return 0x1p-24 * (2 + sqrt(term_count)) * absolute_sum;
-}
-
-/* The largest sum of a row's terms, all taken as positive. */
-static double largest_absolute_sum(uint32_t rows, uint32_t columns, const float *matrix, const float *bias,
-                                   const float *x)
-{
-    double largest = 0;
-
-    for (uint32_t r = 0; r < rows; r++) {
-        double sum = bias ? fabs((double)bias[r]) : 0;
-        for (uint32_t i = 0; i < columns; i++)
-            sum += fabs((double)x[i] * (double)matrix[(size_t)r * columns + i]);
-        largest = fmax(largest, sum);
-    }
-    return largest;
-}
-
 double case_projection_error(const case_data *data, uint32_t token)
 {
-    const ref_layer *ref = &data->ref;
-    const float *x = data->x + (size_t)token * ref->d_model;
+    const float *x = data->x + (size_t)token * data->ref.d_model;
 
-    if (data->shape->logits != LOGITS_RANDOM)
-        return 0;
-    return case_sum_error(ref->d_model + 1,
-                          largest_absolute_sum(ref->projection_width, ref->d_model, ref->router_projection,
-                                               ref->router_projection_bias, x));
-}
-
-/* z = c <v, S> / (|v| |S|). An error of h in each element of v, independent ones, moves <v, S> / |S| by h, and |v| by
- * h: z by twice h / |v| of c at most. The sum of products has p terms whose absolute values add up to |v| |S| at most,
- * and the squares of each norm are such a sum too; the root halves theirs. exp, roots and quotients: Vulkan allows exp
- * 3 + 2 * 4.6 units in the last place, the rest a few. */
-double case_cosine_error(const case_data *data, const double *v, double v_error)
-{
-    const uint32_t p = data->ref.projection_width;
-    const double scale = exp(fmin((double)data->ref.router_log_scale[0], log(100)));
-    double square = 0;
-
-    for (uint32_t i = 0; i < p; i++)
-        square += v[i] * v[i];
-    if (square == 0 && v_error == 0)
-        return 0; /* every logit is 0 */
-    const double norm = fmax(sqrt(square), 1e-12);
-    return scale * (2 * sqrt(p) * v_error / norm + 2 * case_sum_error(p, 1) + 24 * 0x1p-23);
+    return data->shape->logits == LOGITS_RANDOM ? ref_projection_error(&data->ref, x) : 0;
 }
 
 double case_logit_error(const case_data *data, uint32_t token)
@@ -177,15 +114,13 @@ double case_logit_error(const case_data *data, uint32_t token)
     const ref_layer *ref = &data->ref;
     const float *x = data->x + (size_t)token * ref->d_model;
 
-    if (ref->router == SMOE_ROUTER_COSINE) {
-        double v[REF_MAX_PROJECTION];
-        ref_project(ref, x, v);
-        return case_cosine_error(data, v, case_projection_error(data, token));
-    }
-    if (data->shape->logits != LOGITS_RANDOM)
+    if (data->shape->logits == LOGITS_RANDOM)
+        return ref_logit_error(ref, x);
+    if (ref->router != SMOE_ROUTER_COSINE)
         return 0;
-    return case_sum_error(ref->d_model + 1, largest_absolute_sum(ref->expert_count, ref->d_model, ref->router_weight,
-                                                                 ref->router_bias, x));
+    double v[REF_MAX_PROJECTION];
+    ref_project(ref, x, v);
+    return ref_cosine_error(ref, v, 0);
 }
 
 void case_print(const case_data *data)

@@ -2,7 +2,7 @@
 #ifndef CHECK_CASES_H
 #define CHECK_CASES_H
 
-#include "ref/ref.h"
+#include "reference/ref.h"
 #include "smoe/device.h"
 
 /* How x and the router make the logits. With the linear router all but RANDOM give logits that float32 holds exactly
@@ -94,15 +94,10 @@ ref_params case_ref_params(const layer_case *shape);
 bool case_data_create(case_data *data, const layer_case *shape, uint64_t seed);
 void case_data_destroy(case_data *data);
 
-/* What float32 may add to a sum of terms whose absolute values add up to absolute_sum: the roundings, half a unit in
- * the last place each, are taken as independent, so they grow with the square root of their number. */
-double case_sum_error(uint32_t term_count, double absolute_sum);
-
-/* What float32 may add to a token's logits. 0 for exact logits. The second: on the way from the projection v[p] to the
- * cosine router's logits, where an element of v is off by v_error at most. */
+/* What float32 may add to a token's logits, and to its projection: as the reference has it, or nothing where they are
+ * exact. */
 double case_logit_error(const case_data *data, uint32_t token);
 double case_projection_error(const case_data *data, uint32_t token);
-double case_cosine_error(const case_data *data, const double *v, double v_error);
 
 void case_print(const case_data *data); /* seed and shape, on stderr */
 

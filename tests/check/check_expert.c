@@ -62,7 +62,7 @@ static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buf
                           &linear);
         if (ref->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED)
             linear += 1;
-        buffers->tolerance[h] = (slope * case_sum_error(D + 1, first) + 1e-6 * fmax(1, size)) * linear;
+        buffers->tolerance[h] = (slope * ref_sum_error(D + 1, first) + 1e-6 * fmax(1, size)) * linear;
     }
 }
 
@@ -103,7 +103,7 @@ static size_t check_row(const case_data *data, const ref_expert *expert, const f
     ref_down(ref, expert, buffers->input, buffers->want);
     absolute_sums(D, H, expert->w2, expert->b2, buffers->input, buffers->tolerance);
     for (uint32_t i = 0; i < D; i++)
-        buffers->tolerance[i] = case_sum_error(H + 1, buffers->tolerance[i]);
+        buffers->tolerance[i] = ref_sum_error(H + 1, buffers->tolerance[i]);
     if (data->shape->mixed_precision) {
         ref_down_error(ref, expert, data->shape->weight_type, buffers->input, NULL, buffers->narrowing);
         add_narrowing(D, buffers);
@@ -165,7 +165,7 @@ static void add_row(uint32_t D, const float *row, double weight, double weight_e
     for (uint32_t i = 0; i < D; i++) {
         const double size = fabs(weight * buffers->input[i]);
         /* Twice: a driver may round each product too, and this is the largest of a million sums. */
-        buffers->tolerance[i] += 2 * case_sum_error(terms, size) + weight_error * size;
+        buffers->tolerance[i] += 2 * ref_sum_error(terms, size) + weight_error * size;
     }
     ref_combine(D, weight, buffers->input, buffers->want);
 }

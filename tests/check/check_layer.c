@@ -7,10 +7,6 @@
 
 #include "common/compare.h"
 
-/* Outputs are O(1) by construction; below this, y's own cancellation dominates and a relative tolerance means
- * nothing. */
-#define SMALLEST_Y 0.1
-
 bool layer_output_create(layer_output *output, smoe_device_layer *layer, const case_data *data,
                          const smoe_forward_params *params)
 {
@@ -48,15 +44,6 @@ float report_float(const layer_output *output, uint32_t token, uint32_t word)
 
     memcpy(&value, output->report + (size_t)token * output->stride + word, sizeof value);
     return value;
-}
-
-double weight_tolerance(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps)
-{
-    /* 20 stands for the slope 18 of a = 1, b = 50; steeper masks also multiply the rounding of u. */
-    const double slope = fmax(20, mask_slope);
-    const double masks = eps > 0 ? 2e-6 * slope / 20 + slope / eps * bounds->score : 2e-6;
-
-    return (masks + bounds->mask + bounds->gate + bounds->weight) * fabs(params->scale);
 }
 
 static size_t expect_word(const char *what, uint32_t token, uint32_t got, uint32_t want)
@@ -129,7 +116,7 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
             break;
         }
         const ref_bounds bounds = ref_bound(&data->ref, params, logits, case_logit_error(data, t));
-        tolerances[t] = weight_tolerance(params, slope, &bounds, token->eps);
+        tolerances[t] = ref_weight_error(params, slope, &bounds, token->eps);
         excused[t] = bounds.ambiguous;
         if (!excused[t]) {
             wrong = check_report(output, t, token, &bounds, tolerances[t]);
@@ -139,11 +126,11 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
             tally->excused++;
         }
     }
-    const double largest = wrong ? 0 : fmax(SMALLEST_Y, test_max_abs((size_t)T * D, y));
+    const double largest = wrong ? 0 : test_max_abs((size_t)T * D, y); /* O(1) by construction */
     for (uint32_t t = 0; t < T && !wrong; t++) {
         const size_t first = (size_t)t * D;
         for (uint32_t i = 0; i < D; i++)
-            narrowing[first + i] += (2e-5 + 10 * tolerances[t]) * largest;
+            narrowing[first + i] += ref_output_error(tolerances[t], largest, 1);
         if (!excused[t])
             wrong = test_compare_each("y", D, output->y + first, y + first, narrowing + first);
         if (wrong)

@@ -29,8 +29,4 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
  * all is well. */
 bool check_case(smoe_device *device, const layer_case *shape, uint64_t seed, check_tally *tally);
 
-/* One weight's tolerance (docs/layer-file.md, "What --check compares"), for a token with this band; mask_slope:
- * ref_mask_slope(a, b). */
-double weight_tolerance(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps);
-
 #endif

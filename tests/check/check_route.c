@@ -49,7 +49,7 @@ static size_t check_shared_gate(const stage_run *run, uint32_t t)
         sum += fabs((double)x[i] * (double)ref->shared_gate[i]);
     }
     return ref_all_finite(1, &want)
-               ? test_compare("the shared expert's gate", 1, &got, &want, case_sum_error(ref->d_model + 1, sum))
+               ? test_compare("the shared expert's gate", 1, &got, &want, ref_sum_error(ref->d_model + 1, sum))
                : 0;
 }
 
@@ -65,7 +65,7 @@ size_t check_route_logits(const stage_run *run)
         if (data->plan.router == SMOE_ROUTER_COSINE) {
             widen(p, stage_projected(run, t), v);
             ref_cosine(&data->ref, v, want);
-            error = case_cosine_error(data, v, 0);
+            error = ref_cosine_error(&data->ref, v, 0);
         } else {
             ref_logits(&data->ref, data->x + (size_t)t * data->plan.d_model, want);
             error = case_logit_error(data, t);
@@ -184,7 +184,7 @@ size_t check_route_select(const stage_run *run)
         if (ref_bound(&data->ref, params, logits, selection_error(data, logits)).ambiguous)
             continue;
         const ref_bounds bounds = ref_bound(&data->ref, params, logits, 0);
-        wrong = check_selected(run, t, want, weight_tolerance(params, slope, &bounds, want->eps));
+        wrong = check_selected(run, t, want, ref_weight_error(params, slope, &bounds, want->eps));
         if (wrong)
             fprintf(stderr, "    ... in route_select of token %u\n", t);
     }

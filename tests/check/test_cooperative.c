@@ -1,6 +1,7 @@
 /* Mixed precision on cooperative matrices: the case table with 16-bit weights and rows enough for every tile of the
  * cooperative kernels, stage by stage and the whole layer, within what rounding the inputs may change
- * (tests/ref/ref_bound_mixed.c). Only the rows run that show every property of a case with every cooperative kernel. */
+ * (src/reference/ref_bound_mixed.c). Only the rows run that show every property of a case with every cooperative
+ * kernel. */
 #include <stdio.h>
 #include <string.h>
 

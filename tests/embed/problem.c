@@ -7,7 +7,7 @@
 
 #include "common/compare.h"
 #include "common/random.h"
-#include "ref/ref.h"
+#include "reference/ref.h"
 
 static void fill(test_random *random, float *values, size_t count, float limit)
 {
@@ -17,52 +17,8 @@ static void fill(test_random *random, float *values, size_t count, float limit)
 
 static bool solve(test_problem *problem)
 {
-    const smoe_plan_desc *plan = &problem->plan;
-    const smoe_host_weights *weights = &problem->weights;
-    const ref_layer layer = {
-        .d_model = plan->d_model,
-        .d_hidden = plan->d_hidden,
-        .expert_count = plan->expert_count,
-        .top_k = plan->top_k,
-        .router = plan->router,
-        .gate = plan->gate,
-        .activation = plan->activation,
-        .gated = plan->gated,
-        .renormalize = plan->renormalize,
-        .projection_width = plan->projection_width,
-        .group_count = plan->group_count,
-        .top_groups = plan->top_groups,
-        .shared_hidden = plan->shared_hidden,
-        .router_weight = weights->router_weight,
-        .router_bias = weights->router_bias,
-        .router_projection = weights->router_projection,
-        .router_projection_bias = weights->router_projection_bias,
-        .router_similarity = weights->router_similarity,
-        .router_log_scale = weights->router_log_scale,
-        .selection_bias = weights->selection_bias,
-        .w1 = weights->w1.data,
-        .b1 = weights->b1,
-        .w3 = weights->w3.data,
-        .b3 = weights->b3,
-        .w2 = weights->w2.data,
-        .b2 = weights->b2,
-        .shared_w1 = weights->shared_w1.data,
-        .shared_b1 = weights->shared_b1,
-        .shared_w3 = weights->shared_w3.data,
-        .shared_b3 = weights->shared_b3,
-        .shared_w2 = weights->shared_w2.data,
-        .shared_b2 = weights->shared_b2,
-        .shared_gate = weights->shared_gate,
-    };
-    const ref_params params = {
-        .max_active = plan->max_active,
-        .eps = (double)problem->params.eps,
-        .a = (double)problem->params.a,
-        .b = (double)problem->params.b,
-        .temperature = (double)problem->params.temperature,
-        .scale = (double)problem->params.scale,
-        .group_eps = (double)problem->params.group_eps,
-    };
+    const ref_layer layer = ref_layer_of(&problem->plan, &problem->weights);
+    const ref_params params = ref_params_of(&problem->plan, &problem->params);
     ref_token *token = malloc(sizeof *token);
     bool good = token != NULL;
 

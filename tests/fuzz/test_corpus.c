@@ -25,7 +25,8 @@ static const struct {
                {"checkpoint", fuzz_checkpoint},
                {"capability_file", fuzz_capability_file},
                {"selection", fuzz_selection},
-               {"pipeline_cache", fuzz_pipeline_cache}};
+               {"pipeline_cache", fuzz_pipeline_cache},
+               {"results", fuzz_results}};
 
 typedef struct seed {
     unsigned char bytes[1 << 14];
@@ -199,6 +200,25 @@ static void make_cut_cache(seed *to)
     make_cache(to, 3);
 }
 
+/* A document of the benchmark with one layer, once unsupported, and routing alone. */
+static void make_results(seed *to)
+{
+    static const char text[] =
+        "{\"format\":1,\"program\":{\"name\":\"smoe-bench\",\"version\":\"1\",\"commit\":null},\"run\":{\"command_l"
+        "ine\":[\"--json\",\"FILE\"],\"finished\":true},\"system\":{\"cpu_count\":2},\"devices\":[{\"name\":\"a\","
+        "\"driver\":\"b\",\"timestamps\":true,\"peaks\":[{\"name\":\"read\",\"unit\":\"byte/s\",\"value\":1e9},{\"n"
+        "ame\":\"barrier\",\"unit\":\"ns\",\"not_measured\":\"c\"}]}],\"rows\":[{\"device\":0,\"kind\":\"layer\",\""
+        "layer\":\"tiny\",\"d_model\":64,\"d_hidden\":96,\"experts\":8,\"top_k\":2,\"gated\":true,\"tokens\":1,\"we"
+        "ights\":\"f32\",\"kernels\":{\"sort\":{\"name\":\"sort\",\"tile_rows\":4}},\"hard\":{\"stages\":{\"sort\":"
+        "{\"ns\":{\"min\":1,\"p10\":1,\"median\":2,\"p90\":3,\"max\":4},\"flop\":8}},\"device_ns\":{\"min\":5,\"p10"
+        "\":5,\"median\":6,\"p90\":7,\"max\":9},\"samples_ns\":[6,5,9,6,7,5],\"check\":{\"tokens\":1,\"good\":true}"
+        "},\"smooth\":{\"unsupported\":\"d\"}},{\"device\":0,\"kind\":\"layer\",\"layer\":\"tiny\",\"d_model\":64,"
+        "\"d_hidden\":96,\"experts\":8,\"top_k\":2,\"tokens\":512,\"weights\":\"f32\",\"unsupported\":\"e\"},{\"dev"
+        "ice\":0,\"kind\":\"route\",\"experts\":8,\"top_k\":2,\"tokens\":1,\"hard\":{\"samples_ns\":[3,4],\"ns_per_"
+        "token\":3.5,\"check\":null}}]}\n";
+    append(to, text, sizeof text - 1);
+}
+
 static const struct {
     const char *target, *name;
     void (*make)(seed *to);
@@ -208,7 +228,7 @@ static const struct {
     {"checkpoint", "tutel", make_tutel},                {"capability_file", "matrices", make_capabilities},
     {"selection", "small", make_small_selection},       {"selection", "full", make_full_selection},
     {"pipeline_cache", "kept", make_kept_cache},        {"pipeline_cache", "changed", make_changed_cache},
-    {"pipeline_cache", "cut", make_cut_cache},
+    {"pipeline_cache", "cut", make_cut_cache},          {"results", "layer", make_results},
 };
 
 /* ---- the tests --------------------------------------------------------------------------------------------------- */

@@ -45,8 +45,11 @@ def shown_and_gone():
         bars = [bar for bar in BAR.findall(shown) if bar[3] == (things or '')]
         assert bars, (arguments, shown)
         for marks, done, total, _, percent in bars:
-            share = int(percent) / 100 if percent else int(done) / int(total)
-            assert 0 <= share <= 1 and abs(marks.count('#') - 40 * share) < 1 and marks == marks.rstrip('.').ljust(40, '.'), (marks, share)
+            least = int(percent) / 100 if percent else int(done) / int(total)
+            most = least if percent else least + 1 / int(total)
+            share = marks.count('#') / 40
+            assert 0 <= least <= 1 and least - 1 / 40 < share < min(most, 1) + 1 / 40, (marks, least)
+            assert marks == marks.rstrip('.').ljust(40, '.'), marks
         left = screen(shown)
         assert not any('[#' in line or '[.' in line for line in left), (arguments, left)
         if things == 'layers':

@@ -1,13 +1,22 @@
 """smoe-bench: what its JSON holds and how its numbers hang together, its outputs against the layer computed here in plain Python,
 rows that do not fit the device, and wrong command lines. No time is judged."""
 import array
+import csv
+import datetime
 import functools
+import getpass
+import io
 import json
 import math
 import os
+import re
+import signal
+import socket
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import tap
@@ -30,6 +39,13 @@ OF_LAYERS = set().union(*LAYERS.values())
 TYPES = ['f32', 'f16', 'bf16']
 CAPABILITIES = ['subgroup_arithmetic', 'subgroup_ballot', 'subgroup_shuffle', 'subgroup_size_control', 'cooperative_matrix',
                 'cooperative_matrix_bfloat16']  # by bit, as smoe-devices --json names them
+# Every peak that is not of the device's matrices, and its unit.
+PEAKS = {'fma_float32': 'flop/s', 'fma_float16': 'flop/s', 'dot_int8': 'op/s', 'copy_command': 'byte/s', 'copy_kernel': 'byte/s',
+         'read': 'byte/s', 'host_to_device': 'byte/s', 'device_to_host': 'byte/s', 'empty_dispatch': 'ns', 'barrier': 'ns'}
+# What may be missing on a device that is usable, and why.
+MAY_MISS = {'fma_float16': 'no shaderFloat16', 'dot_int8': 'no shaderIntegerDotProduct', 'empty_dispatch': 'more took no longer',
+            'barrier': 'more took no longer', 'matrix': 'no kernel of smoe-bench|the device has no|too old'}
+MATRIX = re.compile(r'matrix_(\w+?[0-9])_(\w+?[0-9])_(\d+)x(\d+)x(\d+)')
 # A matrix of 137 GB: within the floor's 128 MiB an expert, beyond any device's memory.
 HUGE = '1024,1,8192,4096,1'
 
@@ -44,7 +60,13 @@ WRONG = [['--preset'], ['--preset', 'nobody'], ['--weights', 'f64'], ['--weights
          ['--shape', '1025,2,64,96,1'], ['--shape', '8,2,65537,96,1'], ['--shape', '8, 2,64,96,1'],
          ['--shape', '8,2,64,96,1', '--preset', 'tiny'], ['--peer-data', '--shape', '8,2,64,96,1'], ['--peer-data'],
          ['--peer-data', '--preset', 'olmoe'], ['--mixed-precision', '--weights', 'f32'], ['--mixed-precision', '--totals'],
-         ['--mixed-precision=1'], ['--mask', '0'], ['--mask', '1000000'], ['--mask', 'f16']]
+         ['--mixed-precision=1'], ['--mask', '1000000'], ['--mask', '1,'], ['--mask=1:9*0'],
+         ['--tokens', '8:1'], ['--tokens', '1,x'], ['--weights', 'f16,'], ['--weights', 'f16,f64'], ['--eps', '0.1:0.2'],
+         ['--eps', '0.1,0'],
+         ['--format', 'xml'], ['--error', '-1'], ['--error', '1.5'], ['--route', '--mixed-precision'], ['--route', '--dump', 'y'],
+         ['--experts', '8'], ['--top-k', '2', '--preset', 'tiny'], ['--route', '--experts', '8', '--preset', 'tiny'],
+         ['--route', '--experts', '4', '--top-k', '8'], ['--route', '--experts', '1:60', '--top-k', '1,2'], ['--device='],
+         ['--max-active', '2,9', '--preset', 'tiny'], ['--mask', 'f16']]
 
 
 def rows_of(*arguments):
@@ -99,8 +121,94 @@ def bytes_of(row, active_experts):
     return active_experts * expert(row['d_hidden']) + (expert(row['shared_hidden']) if 'shared_hidden' in row else 0) + 4 * numbers
 
 
+def middle(values):
+    values = sorted(values)
+    return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+
+
+def check_samples(one, timestamps, what):
+    """The kept samples give the median, its error and the drift; half of the ranks a standard deviation around the middle."""
+    samples, count = one['samples_ns'], one['forwards']
+    assert len(samples) == min(count, 256) and all(value == int(value) for value in samples), what
+    if count > 256:
+        return
+    median, ordered, first = middle(samples), sorted(samples), count // 10
+    assert abs(median - one['device_ns' if timestamps else 'host_ns']['median']) <= 1, what
+    low, high = (int(f((count - 1) / 2 + sign * math.sqrt(count) / 2)) for f, sign in ((math.floor, -1), (math.ceil, 1)))
+    expected = (ordered[high] - ordered[low]) / 2 / median if count >= 16 else None
+    assert one['median_error'] is expected is None or abs(one['median_error'] - expected) < 1e-5, (what, one['median_error'], expected)
+    expected = middle(samples[first:]) / middle(samples[:first]) if first >= 4 else None
+    assert one['drift'] is expected is None or abs(one['drift'] - expected) < 1e-4, (what, one['drift'], expected)
+
+
+def check_head(result, line):
+    assert result['format'] == 1 and result['run']['command_line'] == line, result['run']
+    assert set(result['program']) == {'name', 'version', 'commit', 'compiler', 'mode', 'shader_tools'}, result['program']
+    assert result['program']['name'] == 'smoe-bench' and result['program']['compiler'] and result['program']['mode'], result['program']
+    age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.strptime(result['run']['date'] + '+0000', '%Y-%m-%dT%H:%M:%SZ%z')
+    assert datetime.timedelta(0) <= age < datetime.timedelta(hours=1), result['run']
+    assert set(result['system']) == {'os', 'cpu', 'cpu_count', 'memory_bytes'}, result['system']
+
+
+def check_peaks(peaks, repeats):
+    """Each kind once and first, then the matrices, each once; a value and the number of runs, or the reason."""
+    names = [peak['name'] for peak in peaks]
+    assert names[:len(PEAKS)] == list(PEAKS) and len(set(names)) == len(names), names
+    for peak in peaks:
+        name, matrix = peak['name'], MATRIX.fullmatch(peak['name'])
+        assert name in PEAKS or matrix, name
+        unit = PEAKS[name] if name in PEAKS else 'op/s' if 'int' in matrix[1] else 'flop/s'
+        if 'not_measured' in peak:
+            assert set(peak) == {'name', 'unit', 'not_measured'}, peak
+            assert re.search(MAY_MISS.get('matrix' if matrix else name, 'nothing'), peak['not_measured']), peak
+        else:
+            assert set(peak) == {'name', 'unit', 'value', 'best_of'}, peak
+            assert 0 < peak['value'] < 1e18 and 1 <= peak['best_of'] <= repeats, peak
+        assert peak['unit'] == unit, peak
+
+
+def value_of(peaks, name):
+    return next((peak['value'] for peak in peaks if peak['name'] == name and 'value' in peak), None)
+
+
+def peak_of_kernel(peaks, kernel):
+    """The name and the value that a kernel's share is of; None where it was not measured."""
+    if 'cooperative' not in kernel:
+        value = value_of(peaks, 'fma_float32')
+        return value and ('fma_float32', value)
+    prefix = 'matrix_%s_float32_' % ('bfloat16' if 'bfloat16' in kernel else 'float16')
+    found = [(peak['value'], peak['name']) for peak in peaks if peak['name'].startswith(prefix) and 'value' in peak]
+    return (max(found)[1], max(found)[0]) if found else None
+
+
+def check_shares(row, one, peaks, time, what):
+    """Stage by stage, and the run's: the time that its operations would take at the peaks, over its time."""
+    least = 0
+    for name, flop in work_of(row, one['active_total']).items():
+        found = peak_of_kernel(peaks, row['kernels'][name]['name'])
+        least = least + flop / found[1] * 1e9 if found and least is not None else None
+        stage = one.get('stages', {}).get(name)
+        if stage and found:
+            assert stage['peak'] == found[0], '%s: %s: %s' % (what, name, stage)
+            if stage['ns']['median']:
+                assert near(stage['share_of_peak'], flop / stage['ns']['median'] * 1e9 / found[1]), '%s: %s' % (what, name)
+        elif stage:
+            assert stage['peak'] is None and stage['share_of_peak'] is None, '%s: %s: %s' % (what, name, stage)
+    assert one['share_of_operations'] is None if least is None else near(one['share_of_operations'], least / time), what
+    moved = [value for value in (value_of(peaks, name) for name in ('copy_command', 'copy_kernel', 'read')) if value]
+    assert near(one['share_of_bytes'], one['bytes_per_second'] / max(moved)) if moved else one['share_of_bytes'] is None, what
+
+
+def check_answers(one, tokens, what, most=1e-4):
+    """What the device computed is compared with the reference, for 8 tokens at most."""
+    check = one['check']
+    assert check['good'] is True and 'wrong' not in check and 'not_checked' not in one, '%s: %s' % (what, check)
+    assert check['tokens'] == min(tokens, 8) and 0 <= check['excused'] <= check['tokens'], '%s: %s' % (what, check)
+    assert 0 < check['largest_difference'] <= check['allowed'] < most, '%s: %s' % (what, check)
+
+
 def check_run(row, routing, result, totals, forwards):
-    one, peak = row[routing], result['peak']
+    one = row[routing]
     what = '%s, %d tokens, %s, %s' % (row['layer'], row['tokens'], row['weights'], routing)
     tokens = row['tokens']
     extra = 0 if routing == 'hard' else max(1, tokens // 2)
@@ -110,14 +218,16 @@ def check_run(row, routing, result, totals, forwards):
     assert (one['eps'] > 0) == (routing == 'smooth'), what
     assert ('group_eps' in one) == ('groups' in row) and (one.get('group_eps', 0) > 0) == (routing == 'smooth' and 'groups' in row), what
     assert one['forwards'] == forwards, what
+    check_answers(one, tokens, what)
 
     flop = work_of(row, one['active_total'])
     assert near(one['flop'], sum(flop.values())), '%s: %g' % (what, one['flop'])
     assert near(one['bytes'], bytes_of(row, one['active_experts'])), '%s: %g' % (what, one['bytes'])
 
     check_spread(one['host_ns'], what)
+    check_samples(one, result['devices'][row['device']]['timestamps'], what)
     time = one['host_ns']['median']
-    if result['device']['timestamps']:
+    if result['devices'][row['device']]['timestamps']:
         time = one['device_ns']['median']
         check_spread(one['device_ns'], what)
         assert list(one['stages']) == stages_of(row, totals), '%s: %s' % (what, list(one['stages']))
@@ -128,12 +238,7 @@ def check_run(row, routing, result, totals, forwards):
         assert one['stages']['expert_up']['ns']['median'] > 0, what
     assert near(one['flop_per_second'], one['flop'] / time * 1e9), what
     assert near(one['bytes_per_second'], one['bytes'] / time * 1e9), what
-    if peak['fma_flop_per_second']:
-        assert near(one['share_of_fma'], one['flop_per_second'] / peak['fma_flop_per_second']), what
-        fastest = max(value for name, value in peak.items() if name.endswith('bytes_per_second'))
-        assert near(one['share_of_bytes'], one['bytes_per_second'] / fastest), what
-    else:
-        assert one['share_of_fma'] is None and one['share_of_bytes'] is None, what
+    check_shares(row, one, result['devices'][row['device']]['peaks'], time, what)
 
 
 def check_row(row, result, totals, forwards):
@@ -149,17 +254,21 @@ def check_row(row, result, totals, forwards):
 def json_of_the_tiny_preset():
     text, table = run('--preset', 'tiny', '--repeat', '3', '--json', '-')
     result = json.loads(text)
-    assert result['version'] and 'commit' in result, text
-    for name in ('name', 'driver', 'driver_info', 'driver_version', 'memory_size'):
-        assert name in result['device'], name
-    for name in ('fma_flop_per_second', 'copy_command_bytes_per_second', 'copy_kernel_bytes_per_second', 'read_bytes_per_second'):
-        assert result['peak'][name] > 0, name
-    assert result['peak']['repeats'] == 3, result['peak']
+    check_head(result, ['--preset', 'tiny', '--repeat', '3', '--json', 'FILE'])
+    device, = result['devices']
+    for name in ('name', 'driver', 'driver_info', 'driver_version', 'memory_size', 'masked', 'quirks'):
+        assert name in device, name
+    check_peaks(device['peaks'], 3)
+    for name in ('fma_float32', 'copy_command', 'copy_kernel', 'read', 'host_to_device', 'device_to_host'):
+        assert value_of(device['peaks'], name), device['peaks']
+    for peak in device['peaks']:
+        line, = [line for line in table.splitlines() if line.split()[:1] == [peak['name']]]
+        assert ('not measured' in line) == ('not_measured' in peak), line
     found = [(row['layer'], row['weights'], row['tokens']) for row in result['rows']]
     assert found == [('tiny', weights, tokens) for weights in TYPES for tokens in (1, 33)], found
     for row in result['rows']:
         check_row(row, result, False, 3)
-    for part in ('tiny, T = 33, f16', 'layer, host', 'smooth over hard', result['device']['name']):
+    for part in ('tiny, T = 33, f16', 'checked: 8 tokens', 'layer, host', 'smooth over hard', device['name']):
         assert part in table, table
     assert not any(name in table for name in ('route_project', 'route_group', 'totals')), table
 
@@ -169,6 +278,7 @@ def every_stage_and_the_cost_of_totals():
         text, table = run('--preset', 'tiny-grouped', '--preset', 'gmoe-s16', '--tokens', '5', '--repeat', '2', '--no-peak', '--json', '-',
                           *(['--totals'] if totals else []))
         result = json.loads(text)
+        assert result['devices'][0]['peaks'] == [] and 'peaks: not measured: not asked for: --no-peak' in table, table
         found = [(row['layer'], row['weights'], row['tokens']) for row in result['rows']]
         assert found == [(layer, weights, 5) for layer in ('tiny-grouped', 'gmoe-s16') for weights in TYPES], found
         for row in result['rows']:
@@ -181,7 +291,7 @@ def every_stage_and_the_cost_of_totals():
 def options_choose_what_runs():
     row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '5', '--eps', '0.25', '--max-active', '3')
     assert (row['tokens'], row['weights'], row['max_active'], row['smooth']['eps']) == (5, 'f16', 3, 0.25), row
-    assert row['hard']['active_mean'] == 2 and row['smooth']['share_of_fma'] is None, row
+    assert row['hard']['active_mean'] == 2 and row['smooth']['share_of_operations'] is None, row
     assert (row['hard']['expected_active'], row['smooth']['expected_active']) == (2, 2), row
     row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '33', '--eps', '9', '--expected-active', '6')
     assert (row['hard']['expected_active'], row['smooth']['expected_active'], row['smooth']['active_mean']) == (2, 6, 6), row
@@ -196,6 +306,121 @@ def options_choose_what_runs():
     assert row['max_active'] == 2 and 'smooth' not in row and row['smooth_over_hard_time'] is None, row
 
 
+def lists_and_ranges_are_swept():
+    rows = rows_of('--preset', 'tiny', '--weights', 'f16,f32', '--tokens', '1,3:12*2', '--max-active', '3,4', '--eps', '0.1,0.3')
+    found = [(row['max_active'], row['weights'], row['tokens'], round(row['given_eps'], 6)) for row in rows]
+    assert found == [(cap, weights, tokens, eps) for cap in (3, 4) for weights in ('f32', 'f16') for tokens in (1, 3, 6, 12)
+                     for eps in (0.1, 0.3)], found
+    assert all(row['smooth']['eps'] == row['given_eps'] and 'given_group_eps' not in row for row in rows), rows
+    rows = rows_of('--preset', 'tiny-grouped,tiny', '--weights', 'f32', '--tokens', '9', '--expected-active', '4:6', '--group-eps', '0.5,1',
+                   '--eps', '0.25')
+    found = [(row['layer'], row['given_expected_active'], row.get('given_group_eps')) for row in rows]
+    assert found == [('tiny', expected, None) for expected in (4, 5, 6)] + [
+        ('tiny-grouped', expected, band) for band in (0.5, 1) for expected in (4, 5, 6)], found
+    rows = rows_of('--shape', '5,2,7,9,3', '--shape=8,1,16,4,2,gated', '--weights', 'f32', '--hard')
+    assert [(row['experts'], row['tokens'], row['gated']) for row in rows] == [(5, 3, False), (8, 2, True)], rows
+
+
+def several_devices_and_masks():
+    text, table = run('--device', '0', '--device', '0', '--mask', '0,4', '--preset', 'tiny', '--weights', 'f32', '--tokens', '2', '--hard',
+                      '--no-peak', '--repeat', '1', '--json', '-')
+    result = json.loads(text)
+    assert [device['masked'] for device in result['devices']] == [[], ['subgroup_shuffle']] * 2, result['devices']
+    assert [row['device'] for row in result['rows']] == [0, 1, 2, 3] and result['run']['finished'], result['rows']
+    assert table.count('device: ') == 4 and table.count(result['devices'][0]['name']) == 8, table
+    result = json.loads(run('--device', 'all', '--preset', 'tiny', '--weights', 'f32', '--tokens', '2', '--hard', '--no-peak', '--repeat',
+                            '1', '--json', '-')[0])
+    listed = re.split(r'^\d+: ', tap.outputs(tap.BUILD + '/bin/smoe-devices')[0], flags=re.MULTILINE)[1:]
+    usable = [part.split('\n')[0] for part in listed if 'NOT USABLE' not in part]
+    assert [device['name'] for device in result['devices']] == usable and len(result['rows']) == len(usable), (result['devices'], listed)
+
+
+def routing_alone():
+    rows = rows_of('--route', '--experts', '4,16', '--top-k', '2,8', '--tokens', '1,33')
+    assert [(row['experts'], row['top_k'], row['tokens']) for row in rows] == [
+        (e, k, t) for e, k in ((4, 2), (16, 2), (16, 8)) for t in (1, 33)], rows
+    for row in rows:
+        assert row['kind'] == 'route' and row['layer'] == 'route' and list(row['kernels']) == ['route_logits', 'route_select'], row
+        one, d, words = row['hard'], row['d_model'], 8 + 2 * row['max_active']
+        assert one['flop'] == 2 * row['tokens'] * d * row['experts'] and list(one['stages']) == ['route_logits', 'route_select'], one
+        assert one['bytes'] == 4 * (row['experts'] * d + row['tokens'] * (d + words)), (one['bytes'], row)
+        assert one['check']['good'] and one['check']['tokens'] == min(row['tokens'], 8), one['check']
+        assert one['select_bytes'] == 4 * row['tokens'] * (row['experts'] + words), one
+        assert near(one['ns_per_token'], one['device_ns']['median'] / row['tokens']), one
+        assert near(one['select_ns_per_token'], one['stages']['route_select']['ns']['median'] / row['tokens']), one
+    row, = rows_of('--route', '--preset', 'gmoe-s16', '--tokens', '3')
+    assert list(row['kernels']) == ['route_project', 'route_logits', 'route_select'] and row['weights'] == 'f32', row
+
+
+def formats_say_the_same():
+    arguments = ['--preset', 'tiny,deepseek-v3', '--memory', '0.05', '--tokens', '1,3', '--weights', 'f32', '--no-peak', '--repeat', '3']
+    lines = [json.loads(line) for line in run(*arguments, '--format', 'jsonl')[0].splitlines()]
+    assert lines[0]['format'] == 1 and lines[0]['run']['finished'] is False and lines[1]['device'] == 0 and lines[1]['name'], lines[:2]
+    found = [(row['layer'], row['tokens'], 'unsupported' in row) for row in lines[2:]]
+    assert found == [('tiny', 1, False), ('tiny', 3, False), ('deepseek-v3', 1, True), ('deepseek-v3', 3, True)], found
+    text = run(*arguments, '--format', 'csv')[0]
+    rows = list(csv.DictReader(io.StringIO(text, newline=''), strict=True))
+    expected = [(layer, tokens, routing) for layer in ('tiny', 'deepseek-v3') for tokens in ('1', '3') for routing in ('hard', 'smooth')]
+    assert [(row['layer'], row['tokens'], row['routing']) for row in rows] == expected, rows
+    for row in rows:
+        assert None not in row and None not in row.values() and row['device'] == lines[1]['name'], row
+        if row['layer'] == 'tiny':
+            assert 0 < float(row['p10_ns']) <= float(row['median_ns']) <= float(row['p90_ns']) and not row['unsupported'], row
+        else:
+            assert row['median_ns'] == '' and 'GB' in row['unsupported'], row
+    text, document = run(*arguments, '--format', 'md', '--json', '-')[::-1]
+    table = [[cell.strip() for cell in line.replace('\\|', '/').strip().strip('|').split('|')] for line in text.splitlines()]
+    assert len(table) == 2 + len(expected) and {len(cells) for cells in table} == {len(rows[0])}, text
+    assert [cell.replace('\\', '') for cell in table[0]] == list(rows[0]) and set(table[1]) == {'---'}, table[:2]
+    at = list(rows[0]).index('median_ns')
+    for cells, row in zip(table[2::2], json.loads(document)['rows']):
+        assert cells[at] == ('' if 'unsupported' in row else '%.6g' % row['hard']['device_ns']['median']), (cells, row)
+
+
+def interrupted(after, number):
+    """A run that gets a signal behind that many rows: its exit status and its document."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + '/results.json'
+        command = [PROGRAM, '--preset', 'tiny', '--weights', 'f32', '--tokens', '1:6', '--hard', '--no-peak', '--seconds', '0.3', '--error',
+                   '0', '--format', 'jsonl', '--json', path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True) as process:
+            for _ in range(2 + after):  # the head, the device, the rows
+                assert process.stdout.readline(), process.stderr.read()
+            time.sleep(0.05)  # the file follows its line
+            process.send_signal(number)
+            _, messages = process.communicate()
+        if not os.path.exists(path):
+            return process.returncode, None, messages
+        with open(path, encoding='utf-8') as file:
+            return process.returncode, json.load(file), messages
+
+
+def what_was_measured_outlives_the_run():
+    for after in range(6):
+        status, result, messages = interrupted(after, signal.SIGINT)
+        rows = len(result['rows'])
+        assert after <= rows <= after + 1 and result['run']['finished'] is (rows == 6), (after, rows, result['run'])
+        if rows < 6:
+            assert status == 1 and messages == 'smoe-bench: interrupted: %d of 6 rows are kept\n' % rows, (status, messages)
+    for after in range(1, 6):
+        status, result, _ = interrupted(after, signal.SIGKILL)
+        assert status == -signal.SIGKILL and after <= len(result['rows']) <= after + 1, (after, status, result['rows'])
+        assert result['run']['finished'] is False, result['run']
+
+
+def nothing_private_is_in_the_document():
+    with tempfile.TemporaryDirectory(prefix='private-') as folder:
+        path, other = folder + '/results.json', folder + '/y'
+        run('--preset', 'tiny', '--tokens', '1', '--repeat', '1', '--json=' + path, '--dump', other)
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+    line = json.loads(text)['run']['command_line']
+    assert line == ['--preset', 'tiny', '--tokens', '1', '--repeat', '1', '--json=FILE', '--dump', 'FILE'], line
+    for what in (folder, os.path.basename(folder), os.getcwd(), os.path.expanduser('~') + '/', socket.gethostname(), getpass.getuser()):
+        found = re.search(r'(?<![\w.-])%s(?![\w.-])' % re.escape(what), text)
+        assert not found, '%s is in the document: %s' % (what, text[max(0, found.start() - 40):found.end() + 40])
+
+
 def mixed_precision_beside_none():
     text, table = run('--preset', 'tiny', '--mixed-precision', '--tokens', '33', '--no-peak', '--repeat', '2', '--hard', '--json', '-')
     rows = json.loads(text)['rows']
@@ -204,6 +429,25 @@ def mixed_precision_beside_none():
     assert table.count('hard with mixed precision over hard without') == 2, table
     row, = rows_of('--preset', 'tiny', '--weights', 'f16', '--tokens', '33', '--hard')
     assert row['mixed_precision'] is False and 'mixed_over_float32_time' not in row, row
+    check_answers(row['hard'], 33, 'f16')
+    for mixed in rows:
+        check_answers(mixed['hard'], 33, mixed['weights'], 0.1)
+        assert mixed['hard']['check']['allowed'] > row['hard']['check']['allowed'], (mixed, row)
+
+
+def matrix_units_have_peaks_of_their_own():
+    """Without shuffles software devices multiply by cooperative matrices too, where they have any: each row's shares are of the kernels'
+    kinds. Masked matrices are not asked for."""
+    for mask in (4, 4 + 16):
+        text, _ = run('--preset', 'tiny', '--mixed-precision', '--mask', str(mask), '--tokens', '33', '--repeat', '1', '--hard',
+                      '--json', '-')
+        result = json.loads(text)
+        check_peaks(result['devices'][0]['peaks'], 1)
+        listed = any(peak['name'].startswith('matrix_') for peak in result['devices'][0]['peaks'])
+        assert listed == ('cooperative_matrix' in result['devices'][0]['capabilities']), result['devices'][0]['peaks']
+        for row in result['rows']:
+            time = row['hard']['device_ns' if result['devices'][0]['timestamps'] else 'host_ns']['median']
+            check_shares(row, row['hard'], result['devices'][0]['peaks'], time, row['weights'])
 
 
 def run_masked(mask):
@@ -211,7 +455,8 @@ def run_masked(mask):
     text, table = run('--preset', 'tiny', '--weights', 'f32', '--tokens', '33', '--hard', '--no-peak', '--repeat', '1', '--json', '-',
                       *(['--mask', str(mask)] if mask else []))
     result = json.loads(text)
-    return result['device']['capabilities'], result['rows'][0]['kernels'], [line for line in table.splitlines() if 'masked' in line]
+    assert result['devices'][0]['masked'] == [name for i, name in enumerate(CAPABILITIES) if mask >> i & 1], result['devices']
+    return result['devices'][0]['capabilities'], result['rows'][0]['kernels'], [line for line in table.splitlines() if 'masked' in line]
 
 
 def masked_capabilities_are_named_and_choose_other_kernels():
@@ -321,6 +566,13 @@ def files_and_devices():
     assert 'no such device' in messages, messages
 
 
+def page_says_how_each_peak_is_counted():
+    with open('bench/README.md', encoding='utf-8') as file:
+        counted = [line.split('|')[1] for line in file.read().split('\n## Peaks\n')[1].splitlines() if line.startswith('|')]
+    for name in [*PEAKS, '`matrix_A_C_MxNxK`']:
+        assert any(name in cell.replace(',', ' ').split() for cell in counted), name
+
+
 def presets_are_listed():
     assert all(name in run('--list')[0] for name in ('tiny-grouped', 'gmoe-s16', 'switch-base-16', 'olmoe', 'qwen3-30b-a3b', 'gpt-oss-20b',
                                                   'moonlight-16b', 'ling-mini-2.0', 'deepseek-v3'))
@@ -332,7 +584,9 @@ def wrong_command_lines():
         assert messages.startswith('smoe-bench: ') and len(messages.splitlines()) == 1 and not text, '%s: %s' % (arguments, messages)
 
 
-tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs, mixed_precision_beside_none,
+tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs,
+         lists_and_ranges_are_swept, several_devices_and_masks, routing_alone, formats_say_the_same, what_was_measured_outlives_the_run,
+         nothing_private_is_in_the_document, mixed_precision_beside_none, matrix_units_have_peaks_of_their_own,
          masked_capabilities_are_named_and_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
-         files_and_devices, presets_are_listed, wrong_command_lines])
+         files_and_devices, page_says_how_each_peak_is_counted, presets_are_listed, wrong_command_lines])

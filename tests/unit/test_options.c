@@ -20,6 +20,9 @@ typedef struct options {
     float eps, group_eps, scale, nothing;
     int name, activation;
     const char *text, *path;
+    program_counts counts;
+    program_floats bands;
+    program_texts texts;
 } options;
 
 static const char *colour(int index)
@@ -63,6 +66,9 @@ static const program_option second[] = {
     {"--name", "COLOUR", "", PROGRAM_NAME(options, name, &colours)},
     {"--activation", "NAME", "", PROGRAM_NAME(options, activation, &program_activations), .fallback = "silu"},
     {"--set", "COLOUR", "", PROGRAM_SET(options, set, &plain_colours)},
+    {"--counts", "N,N", "", PROGRAM_COUNTS(options, counts, 1, 9000)},
+    {"--temperature", "X,X", "", PROGRAM_FORWARDS(options, bands)},
+    {"--texts", "TEXT", "", PROGRAM_TEXTS(options, texts)},
     {"--argument", "FILE", "", PROGRAM_ARGUMENT(options, argument)},
     {"--pair", "N/N", "", PROGRAM_OTHER(set_pair), .most = 99},
 };
@@ -237,7 +243,7 @@ static void test_rules(void **state)
          {"-1", "9e-31", "1.1e30", "1e99", "nan", "inf", "x", "", "1e309", "-1e-30"}},
         {"--scale", "must be a number, finite", {"4e38", "-4e38", "inf", "nan", "1e400", ""}},
         {"--name", "must be red, green or blue", {"", "Red", "red ", "re", "navyblue"}},
-        {"--set", "must be red, green or blue", {"", "navy", "red,blue"}},
+        {"--set", "must be red, green or blue", {"", "navy", "red,navy", "red,", ",red", "red,,blue"}},
         {"--text", "must not be empty", {""}},
         {"--pair", "must be N/N up to 99", {"", "1", "100/1"}},
     };
@@ -250,6 +256,56 @@ static void test_rules(void **state)
                 fail_msg("%s takes \"%s\"", rows[i].name, rows[i].wrong[k]);
             assert_string_equal(rule, rows[i].rule);
         }
+}
+
+static void test_lists(void **state)
+{
+    static const struct {
+        const char *value;
+        uint32_t count, values[8];
+    } rows[] = {
+        {"8", 1, {8}}, {"1,8,64:512*2", 6, {1, 8, 64, 128, 256, 512}}, {"1:4", 4, {1, 2, 3, 4}},
+        {"7:7", 1, {7}}, {"10:20+4", 3, {10, 14, 18}}, {"2:30*3", 3, {2, 6, 18}},
+        {"3,1,3,2:3", 3, {3, 1, 2}}, {"9000,1e3", 2, {9000, 1000}},
+    };
+    static const char *const wrong[] = {"", ",", "1,", ",1", "0", "9001", "1:", ":1", "2:1", "1:9:2", "1+2", "1*2",
+                                        "1:9*1", "1:9*0", "1:9+0", "1:9*", "1:9+", "1:9*1.5", "1:9-1", "1:9001",
+                                        "1:65", "1 2", "1;2", "-1", "1:9*2*2", "1:9+1+1", "x"};
+    options o;
+    char rule[PROGRAM_RULE_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_true(takes("--counts", rows[i].value, &o, rule));
+        assert_int_equal(o.counts.count, rows[i].count);
+        assert_memory_equal(o.counts.values, rows[i].values, rows[i].count * sizeof(uint32_t));
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        if (takes("--counts", wrong[i], &o, rule))
+            fail_msg("--counts takes \"%s\"", wrong[i]);
+        assert_true(strncmp(rule, "must be ", 8) == 0);
+    }
+    assert_true(takes("--counts", "1:64", &o, rule) && o.counts.count == PROGRAM_MAX_VALUES);
+}
+
+static void test_other_lists(void **state)
+{
+    static const float bands[] = {0.5f, 0.25f, 1, 2, 4};
+    options o;
+    program_line line;
+    char rule[PROGRAM_RULE_SIZE];
+    (void)state;
+    assert_true(takes("--temperature", "0.5,0.25,1:4*2", &o, rule) && o.bands.count == 5);
+    assert_memory_equal(o.bands.values, bands, sizeof bands);
+    assert_true(takes("--temperature", "0.1:0.5+0.1", &o, rule) && o.bands.count == 5);
+    assert_false(takes("--temperature", "0.1:0.5", &o, rule)); /* of numbers that are not whole there is no next one */
+    assert_false(takes("--temperature", "0", &o, rule));
+    assert_false(takes("--temperature", "1:2*nan", &o, rule));
+    assert_true(READ(&o, &line, "--counts", "5", "--counts=4,5", "--texts", "a,b", "--texts=c", "--set", "blue,red"));
+    assert_true(o.counts.count == 2 && o.counts.values[0] == 5 && o.counts.values[1] == 4);
+    assert_true(o.texts.count == 2 && strcmp(o.texts.values[0], "a,b") == 0 && strcmp(o.texts.values[1], "c") == 0);
+    assert_true(o.set[0] && !o.set[1] && o.set[2]);
+    assert_true(READ(&o, &line, NULL) && o.counts.count == 0 && o.bands.count == 0 && o.texts.count == 0);
+    assert_false(READ(&o, &line, "--texts="));
 }
 
 /* A number of a forward is legal on a command line exactly where the library takes it. */
@@ -363,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_given), cmocka_unit_test(test_every_kind), cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_refused_lines), cmocka_unit_test(test_numbers_of_arguments), cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_lists), cmocka_unit_test(test_other_lists),
         cmocka_unit_test(test_forward_numbers), cmocka_unit_test(test_lists_of_names), cmocka_unit_test(test_short_set),
         cmocka_unit_test(test_random_values), cmocka_unit_test(test_random_lines),
     };

@@ -41,7 +41,7 @@ static bool prepare(simulation *s)
                       compute_create_pool(gpu, &s->layout, 1, &s->pool) &&
                       compute_create_set(gpu, &s->layout, s->pool, &s->set) &&
                       compute_create_pipeline(gpu, &s->layout, s->desc.spirv, s->desc.spirv_size, s->desc.constants,
-                                              s->desc.constant_count, &s->pipeline);
+                                              s->desc.constant_count, 0, &s->pipeline);
     if (made)
         compute_write_set(gpu, &s->layout, s->set, s->buffers);
     return made;

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ref_weight.h"
+
 /* gpt-oss: what its clamped SwiGLU holds its two arguments to, and its factor in the sigmoid. */
 #define SWIGLU_LIMIT 7
 #define SWIGLU_ALPHA 1.702
@@ -39,14 +41,14 @@ double ref_gated(smoe_activation activation, double x, double linear)
 }
 
 /* out[rows] = matrix[rows,columns] x + bias[rows] */
-static void affine(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const double *x,
-                   double *out)
+static void affine(smoe_type type, uint32_t rows, uint32_t columns, const float *matrix, const float *bias,
+                   const double *x, double *out)
 {
     for (uint32_t r = 0; r < rows; r++) {
         const float *m = matrix + (size_t)r * columns;
         double sum = bias ? (double)bias[r] : 0.0;
         for (uint32_t c = 0; c < columns; c++)
-            sum += (double)m[c] * x[c];
+            sum += ref_weight(type, m[c]) * x[c];
         out[r] = sum;
     }
 }
@@ -62,6 +64,8 @@ ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert)
 
     return (ref_expert){
         .d_hidden = layer->d_hidden,
+        .up = layer->types.up,
+        .down = layer->types.down,
         .w1 = part_of(layer->w1, expert, H * D),
         .b1 = part_of(layer->b1, expert, H),
         .w3 = part_of(layer->w3, expert, H * D),
@@ -75,6 +79,8 @@ ref_expert ref_shared_expert(const ref_layer *layer)
 {
     return (ref_expert){
         .d_hidden = layer->shared_hidden,
+        .up = layer->types.shared_up,
+        .down = layer->types.shared_down,
         .w1 = layer->shared_w1,
         .b1 = layer->shared_b1,
         .w3 = layer->shared_w3,
@@ -88,11 +94,11 @@ void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, d
 {
     const uint32_t D = layer->d_model, H = expert->d_hidden;
 
-    affine(H, D, expert->w1, expert->b1, x, hidden);
+    affine(expert->up, H, D, expert->w1, expert->b1, x, hidden);
     for (uint32_t h = 0; h < H; h++) {
         double linear;
         if (layer->gated) {
-            affine(1, D, expert->w3 + (size_t)h * D, part_of(expert->b3, h, 1), x, &linear);
+            affine(expert->up, 1, D, expert->w3 + (size_t)h * D, part_of(expert->b3, h, 1), x, &linear);
             hidden[h] = ref_gated(layer->activation, hidden[h], linear);
         } else {
             hidden[h] = ref_activation(layer->activation, hidden[h]);
@@ -102,7 +108,7 @@ void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, d
 
 void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row)
 {
-    affine(layer->d_model, expert->d_hidden, expert->w2, expert->b2, hidden, row);
+    affine(expert->down, layer->d_model, expert->d_hidden, expert->w2, expert->b2, hidden, row);
 }
 
 double ref_shared_weight(const ref_layer *layer, const double *x)
@@ -111,7 +117,7 @@ double ref_shared_weight(const ref_layer *layer, const double *x)
 
     if (!layer->shared_gate)
         return 1;
-    affine(1, layer->d_model, layer->shared_gate, NULL, x, &z);
+    affine(SMOE_TYPE_FLOAT32, 1, layer->d_model, layer->shared_gate, NULL, x, &z);
     return ref_sigmoid(z);
 }
 
@@ -129,8 +135,7 @@ static void add_expert(const ref_layer *layer, const ref_expert *expert, double 
     ref_combine(layer->d_model, weight, row, y);
 }
 
-bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token,
-                 double *y)
+bool ref_run_experts(const ref_layer *layer, const ref_token *token, const float *x, double *y)
 {
     const uint32_t D = layer->d_model,
                    H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
@@ -142,8 +147,6 @@ bool ref_forward(const ref_layer *layer, const ref_params *params, const float *
         wide[i] = (double)x[i];
         y[i] = 0;
     }
-    ref_logits(layer, x, logits);
-    ref_select(layer, params, logits, token);
     for (uint32_t r = 0; r < token->active; r++) {
         const ref_expert expert = ref_expert_at(layer, token->ids[r]);
         add_expert(layer, &expert, token->weights[r], wide, hidden, row, y);
@@ -157,4 +160,12 @@ bool ref_forward(const ref_layer *layer, const ref_params *params, const float *
             y[i] = NAN;
     free(wide);
     return true;
+}
+
+bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token,
+                 double *y)
+{
+    ref_logits(layer, x, logits);
+    ref_select(layer, params, logits, token);
+    return ref_run_experts(layer, token, x, y);
 }

@@ -1,8 +1,9 @@
 /* The mathematics of docs/routing.md in plain C and double precision: what every stage and the whole layer must give.
  *
  * Symbols, as on that page: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine
- * router's projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays; a
- * float16 or bfloat16 layer is one whose floats were rounded to that type beforehand. */
+ * router's projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays.
+ * Experts' matrices whose type (ref_layer.types) has 16 bits are rounded to it as they are read:
+ * smoe_device_layer_create rounds them so. */
 #ifndef REF_H
 #define REF_H
 
@@ -16,6 +17,8 @@ typedef struct ref_layer {
     smoe_gate gate;
     smoe_activation activation;
     bool gated, renormalize;
+    smoe_matrix_types types;          /* 0: float32, which nothing is rounded to */
+    bool random_weights;              /* experts' matrices are independent random numbers: errors seldom add up */
     uint32_t projection_width;        /* p, of the cosine router; at most REF_MAX_PROJECTION */
     uint32_t group_count, top_groups; /* group_count 0 or 1: no groups */
     uint32_t shared_hidden;           /* S, 0: no shared expert */
@@ -35,6 +38,10 @@ typedef struct ref_params {
     uint32_t max_active; /* A, k .. E */
     double eps, a, b, temperature, tie_tolerance, scale, group_eps;
 } ref_params;
+
+/* A plan's layer. weights: its matrices are float32, whatever the plan's types; NULL for a layer without arrays. */
+ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weights);
+ref_params ref_params_of(const smoe_plan_desc *plan, const smoe_forward_params *params);
 
 /* One token's groups (docs/routing.md, 2.2). */
 typedef struct ref_groups {
@@ -122,9 +129,28 @@ void ref_score_errors(const ref_layer *layer, const ref_params *params, const do
 
 ref_bounds ref_bound(const ref_layer *layer, const ref_params *params, const double *logits, double change);
 
+/* What float32 may add to a sum of terms whose absolute values add up to absolute_sum: the roundings, half a unit in
+ * the last place each, are taken as independent, so they grow with the square root of their number. */
+double ref_sum_error(uint32_t term_count, double absolute_sum);
+
+/* What float32 may add to the logits of a token. The other two: to the elements of its projection v[p], and on the way
+ * from v to the cosine router's logits, where an element of v is off by v_error at most. */
+double ref_logit_error(const ref_layer *layer, const float *x);
+double ref_projection_error(const ref_layer *layer, const float *x);
+double ref_cosine_error(const ref_layer *layer, const double *v, double v_error);
+
+/* One weight's tolerance (docs/layer-file.md, "What --check compares"), for a token with this band; mask_slope:
+ * ref_mask_slope(a, b), 0 without a band. */
+double ref_weight_error(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps);
+
+/* What float32 may add to y, where weights are off by weight_error and `largest` is the largest |y|. unit: what weights
+ * add up to. Below a tenth of it y's own cancellation dominates. */
+double ref_output_error(double weight_error, double largest, double unit);
+
 /* One expert's matrices; the shared one's are found alike. */
 typedef struct ref_expert {
     uint32_t d_hidden;
+    smoe_type up, down; /* what w1 and w3, and w2, are rounded to */
     const float *w1, *b1, *w3, *b3, *w2, *b2;
 } ref_expert;
 
@@ -154,6 +180,9 @@ void ref_combine(uint32_t d_model, double weight, const double *row, double *y);
 
 /* What mixed precision may change in y[D] of one token that was routed so. Returns false when out of memory. */
 bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type type, const float *x, double *errors);
+
+/* The experts of a token that was routed so, the shared one too: y[D]. Returns false when out of memory. */
+bool ref_run_experts(const ref_layer *layer, const ref_token *token, const float *x, double *y);
 
 /* The whole layer, one token. logits[E] and y[D] receive the results. Returns false when out of memory. */
 bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token,

@@ -1,0 +1,66 @@
+/* Layers and numbers of a forward as the library has them, for the reference. */
+#include "ref.h"
+
+static void set_arrays(ref_layer *layer, const smoe_host_weights *weights)
+{
+    layer->router_weight = weights->router_weight;
+    layer->router_bias = weights->router_bias;
+    layer->router_projection = weights->router_projection;
+    layer->router_projection_bias = weights->router_projection_bias;
+    layer->router_similarity = weights->router_similarity;
+    layer->router_log_scale = weights->router_log_scale;
+    layer->selection_bias = weights->selection_bias;
+    layer->w1 = weights->w1.data;
+    layer->b1 = weights->b1;
+    layer->w3 = weights->w3.data;
+    layer->b3 = weights->b3;
+    layer->w2 = weights->w2.data;
+    layer->b2 = weights->b2;
+    layer->shared_w1 = weights->shared_w1.data;
+    layer->shared_b1 = weights->shared_b1;
+    layer->shared_w3 = weights->shared_w3.data;
+    layer->shared_b3 = weights->shared_b3;
+    layer->shared_w2 = weights->shared_w2.data;
+    layer->shared_b2 = weights->shared_b2;
+    layer->shared_gate = weights->shared_gate;
+}
+
+ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weights)
+{
+    ref_layer layer = {
+        .d_model = plan->d_model,
+        .d_hidden = plan->d_hidden,
+        .expert_count = plan->expert_count,
+        .top_k = plan->top_k,
+        .router = plan->router,
+        .gate = plan->gate,
+        .activation = plan->activation,
+        .gated = plan->gated,
+        .renormalize = plan->renormalize,
+        .types = plan->types,
+        .projection_width = plan->projection_width,
+        .group_count = plan->group_count,
+        .top_groups = plan->top_groups,
+        .shared_hidden = plan->shared_hidden,
+    };
+
+    if (weights)
+        set_arrays(&layer, weights);
+    return layer;
+}
+
+ref_params ref_params_of(const smoe_plan_desc *plan, const smoe_forward_params *params)
+{
+    const uint32_t plan_active = plan->max_active ? plan->max_active : plan->expert_count;
+
+    return (ref_params){
+        .max_active = params->max_active ? params->max_active : plan_active,
+        .eps = (double)params->eps,
+        .a = (double)params->a,
+        .b = (double)params->b,
+        .temperature = (double)params->temperature,
+        .tie_tolerance = (double)params->tie_tolerance,
+        .scale = (double)params->scale,
+        .group_eps = (double)params->group_eps,
+    };
+}
