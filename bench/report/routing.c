@@ -8,7 +8,7 @@ static void write_run(report_page *p, const results_row *data, int routing)
     const results_run *run = &data->runs[routing];
     char text[REPORT_TEXT_SIZE];
     if (!run->there || run->unsupported[0]) {
-        report_put(p, "<td colspan=2>");
+        report_put(p, "<td colspan=2>%s", run->there ? "unsupported: " : "");
         report_text(p, run->unsupported);
         return;
     }

@@ -105,9 +105,10 @@ def row_of(one, index, name, tokens, weights, draw, mixed=False):
 
 def route_row(one, index, experts, top_k, tokens, draw):
     time = peak_of(one, 'empty_dispatch') / tokens * 2 + experts * top_k * 4e9 / peak_of(one, 'copy_command') * draw.uniform(1.2, 2)
+    smooth = {'ns_per_token': 1.2 * time, 'share_of_bytes': 0.26, 'samples_ns': [round(1.2 * time * tokens)] * 3}
     return {'device': index, 'kind': 'route', 'experts': experts, 'top_k': top_k, 'tokens': tokens,
             'hard': {'ns_per_token': time, 'share_of_bytes': 0.3, 'samples_ns': [round(time * tokens)] * 3},
-            'smooth': {'ns_per_token': 1.2 * time, 'share_of_bytes': 0.26, 'samples_ns': [round(1.2 * time * tokens)] * 3}}
+            'smooth': smooth if experts > top_k else {'unsupported': 'max_active is k: no extra expert may run'}}
 
 
 def document(devices, names, tokens, weights=('f32', 'f16', 'bf16'), seed=1, mixed=False, route=False, **program):
