@@ -22,12 +22,14 @@ BOUND = 0.02
 
 def measure(program, options):
     """(layer, tokens, weights, routing, stage) -> median nanoseconds."""
-    with tempfile.NamedTemporaryFile(suffix='.json') as file:
-        run = subprocess.run([program, '--json', file.name, '--no-peak'] + options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + '/results.json'
+        run = subprocess.run([program, '--json', path, '--no-peak'] + options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              encoding='utf-8', errors='replace')
         if run.returncode != 0:
             sys.exit('%s: exit status %d: %s' % (program, run.returncode, run.stdout.strip()[-300:]))
-        result = json.load(file)
+        with open(path, encoding='utf-8') as file:
+            result = json.load(file)
     times = {}
     for row in result['rows']:
         for routing in ('hard', 'smooth'):
