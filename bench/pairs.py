@@ -64,13 +64,14 @@ def main():
     parser.add_argument('new')
     parser.add_argument('--pairs', type=int, default=20, help='how often each program runs [20]')
     parser.add_argument('--seed', type=int, default=1, help='of the order within pairs [1]')
-    parser.add_argument('options', nargs='*', help='after --: for both programs')
-    arguments = parser.parse_args()
+    parser.epilog = 'Behind --: options of smoe-bench, for both programs.'
+    at = sys.argv.index('--') if '--' in sys.argv else len(sys.argv)
+    arguments, options = parser.parse_args(sys.argv[1:at]), sys.argv[at + 1:]
     draw, ratios, old_times = random.Random(arguments.seed), {}, {}
     for pair in range(arguments.pairs):
         programs, seen = (arguments.old, arguments.new), {}
         for which in draw.sample((0, 1), 2):
-            seen[which] = measure(programs[which], arguments.options)
+            seen[which] = measure(programs[which], options)
         for key, time in seen[0].items():
             if time > 0 and key in seen[1]:
                 ratios.setdefault(key, []).append(seen[1][key] / time)
