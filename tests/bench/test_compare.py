@@ -376,7 +376,8 @@ def names_stay_on_their_line():
     assert messages.count('\n') == 1 and '\x1b' not in messages, messages
 
 
-tap.run([shifted_times_have_their_ratio, rows_of_a_sweep_match_by_what_was_given, equal_documents_are_the_same, noise_is_not_taken_for_a_difference, what_counts_as_the_same,
+tap.run([shifted_times_have_their_ratio, rows_of_a_sweep_match_by_what_was_given, equal_documents_are_the_same,
+         noise_is_not_taken_for_a_difference, what_counts_as_the_same,
          samples_that_depend_on_one_another_tell_less, few_samples_have_no_interval, every_times_its_own_clock,
          rows_match_by_all_that_makes_a_layer, what_only_one_has, what_is_not_counted, other_work_is_said, routing_alone_is_compared,
          a_row_that_stands_twice_counts_once, the_means_rows_are_those_that_all_have, what_differs_is_named, devices_of_one_document,
