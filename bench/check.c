@@ -171,6 +171,7 @@ void bench_check_run(const bench_row *row, const bench_data *data, const smoe_fo
                        .errors = numbers + SMOE_MAX_EXPERTS + D,
                        .check = check,
                        .share = -1};
+        c->layer.random_weights = true; /* data.c */
         c->mask_slope = params->eps > 0 && count > 0 ? ref_mask_slope(c->params.a, c->params.b) : 0;
     }
     for (uint32_t i = 0; good && i < count; i++) { /* the last token is always one, and the first if there are two */

@@ -91,7 +91,7 @@ first_line() { # PATTERN FILE: what follows the colon in the first line that mat
 
 # ---- steps
 
-pass=count weights=0 child='' late='' late_count=0 step_status=1 good=0 failed=0 stopped=0
+pass=count ends_by=TERM weights=0 child='' late='' late_count=0 step_status=1 good=0 failed=0 stopped=0
 # A step's share of the time grows with what the steps before it have left. It is from 3 to 10 s at the least, so that the first steps of a
 # short run come to their ends.
 least=$((limit / 12))
@@ -115,10 +115,10 @@ judge() {
     esac
 }
 
-# What a step printed, for the summary: the lines that PATTERN matches, 4 at most; without any, where it did not go well, the last one.
+# What a step printed, for the summary: the lines that PATTERN matches, 12 at most; without any, where it did not go well, the last one.
 show() { # PATTERN FILE
     lines=''
-    [ -z "$1" ] || lines=$(grep -E -e "$1" "$2" | head -n 4)
+    [ -z "$1" ] || lines=$(grep -E -e "$1" "$2" | head -n 12)
     [ -n "$lines" ] || [ "$verdict" = ok ] || lines=$(grep -v '^[[:space:]]*$' "$2" | tail -n 1)
     [ -z "$lines" ] || say "$(printf '%s\n' "$lines" | tr -d '\033' | sed 's/^[[:space:]]*/      /')"
 }
@@ -142,8 +142,9 @@ step() {
         late=${late:-$step_name} late_count=$((late_count + 1))
         return
     fi
-    # In the background, so that a signal to this script is answered at once.
-    timeout -k 2 $most "$@" >"$parts/$step_name.txt" 2>&1 &
+    # In the background, so that a signal to this script is answered at once. The first timeout is for a program that a driver keeps from
+    # ending even when it is killed: the second one would wait for it.
+    timeout -s KILL $((most + 4)) timeout -s $ends_by -k 2 $most "$@" >"$parts/$step_name.txt" 2>&1 &
     child=$!
     wait $child 2>/dev/null
     step_status=$?
@@ -181,42 +182,41 @@ check() {
 # A row's time: 0.3 s of the whole 480.
 row=$(printf '%d.%03d' $((limit * 300 / 480 / 1000)) $((limit * 300 / 480 % 1000)))
 
-# bench NAME WEIGHT PATTERN ARGUMENT...: the rows, whose JSON is whole after each
+# bench NAME WEIGHT PATTERN ARGUMENT...: the rows, whose JSON is whole after each. SIGINT has smoe-bench sum up those that it has.
 bench() {
     bench_name=$1 bench_weight=$2 bench_pattern=$3
     shift 3
+    ends_by=INT
     # shellcheck disable=SC2086 # $on is none or two words
     step "$bench_name" "$bench_weight" "$bench_pattern" bin/smoe-bench $on --seconds "$row" --json "$parts/$bench_name.json" "$@"
+    ends_by=TERM
 }
 
-# presets SUFFIX WEIGHT 'NAME...' [ARGUMENT...]: hard and smooth at every number of tokens, and the device's peak once for each
+# presets SUFFIX WEIGHT 'NAME...' [ARGUMENT...]: at every number of tokens, hard and smooth
 presets() {
     presets_suffix=$1 presets_weight=$2 presets_names=$3
     shift 3
     for preset in $presets_names; do
-        bench "$preset$presets_suffix-512" $((2 * presets_weight)) ' f16 +hard ' --preset "$preset" --tokens 512 "$@"
-        for tokens in 1 64 4096 8; do
-            bench "$preset$presets_suffix-$tokens" "$presets_weight" ' (1|4096) +f16 +hard ' \
-                --preset "$preset" --tokens $tokens --no-peak "$@"
-        done
+        bench "$preset$presets_suffix" "$presets_weight" ' (1|4096) +f16 +hard |WRONG: ' \
+            --preset "$preset" --tokens 1,8,64,512,4096 "$@"
     done
 }
 
 # tiles PRESET MOST: those of a smooth run for as many experts as may run, MOST; those of a device without subgroup shuffle. No option of
 # smoe-bench names a tile.
 tiles() {
-    bench "$1-for-$2-active" 4 ' f16 +smooth ' --preset "$1" --tokens 64 --weights f16 --expected-active "$2"
-    bench "$1-without-shuffle" 4 ' f16 +hard ' --preset "$1" --tokens 64 --weights f16 --mask 4
+    bench "$1-for-$2-active" 4 ' f16 +smooth ' --preset "$1" --tokens 64 --weights f16 --no-peak --expected-active "$2"
+    bench "$1-without-shuffle" 4 ' f16 +hard ' --preset "$1" --tokens 64 --weights f16 --no-peak --mask 4
 }
 
 # peer E,k,D,H T: moe_peer and smoe-bench with the same numbers in the same layer
 peer() {
     peer_shape=$1 peer_tokens=$2
     for alternation in 1 2; do
-        name=peer-$peer_shape-$peer_tokens-$alternation
+        peer_name=peer-$(echo "$peer_shape,$peer_tokens,$alternation" | tr , -)
         # shellcheck disable=SC2046 # one word for each number
-        step "$name-other" 2 'median' ./moe_peer Vulkan0 $(echo "$peer_shape,$peer_tokens" | tr , ' ') f16 late "$row" /dev/null
-        bench "$name-smoe" 2 ' f16 +hard ' --shape "$peer_shape,$peer_tokens,gated" --weights f16 --hard --no-peak --peer-data
+        step "$peer_name-other" 2 median ./moe_peer Vulkan0 $(echo "$peer_shape,$peer_tokens" | tr , ' ') f16 late "$row" /dev/null
+        bench "$peer_name-smoe" 2 ' f16 +hard ' --shape "$peer_shape,$peer_tokens,gated" --weights f16 --hard --no-peak --peer-data
     done
 }
 
@@ -236,21 +236,22 @@ all_steps() {
     check masked 12
     check tiers 12
 
-    bench peaks 8 '^peak' --preset tiny --weights f32
+    bench peaks 8 '^  [a-z][a-z0-9_]+ .*(/s|ns) |^  (matrix|dot|fma).*not measured' --preset tiny --weights f32
 
-    presets -mixed 5 olmoe --mixed-precision
-    presets '' 5 'olmoe gmoe-s16 qwen3-30b-a3b'
-    presets -mixed 4 'gmoe-s16 qwen3-30b-a3b gpt-oss-20b' --mixed-precision
-    presets '' 4 'gpt-oss-20b moonlight-16b ling-mini-2.0 switch-base-16'
+    presets -mixed 20 olmoe --mixed-precision
+    presets '' 25 'olmoe gmoe-s16 qwen3-30b-a3b'
+    presets -mixed 20 'gmoe-s16 qwen3-30b-a3b gpt-oss-20b' --mixed-precision
+    presets '' 20 'gpt-oss-20b moonlight-16b ling-mini-2.0 switch-base-16'
     tiles olmoe 12
     tiles gmoe-s16 6
+    bench route 8 ' hard ' --route --experts 64,256 --top-k 8 --tokens 1,512,8192
 
     step digits 4 '^accuracy' bin/smoe-digits $on --all --model models/digits.safetensors --data models/digits-images.safetensors
     step classifiers 8 'largest error' bin/smoe-classify $on --repeat 20 \
         --check models/check_smooth.safetensors --check models/check_cosine.safetensors \
         --check models/gmoe_smooth_top2.safetensors --check models/gmoe_cosine_top1.safetensors
-    # VK_KHR_pipeline_executable_properties of the driver that is here, for tests/drivers/page.py.
-    step statistics 12 '"unusable"' check/compile shaders/*.spv
+    # VK_KHR_pipeline_executable_properties of the driver that is here, as tests/drivers/collect.py reads them.
+    step statistics 15 '"unusable"' check/compile shaders/*.spv
 
     if [ -x moe_peer ]; then
         for tokens in 1 32 512; do
@@ -262,8 +263,8 @@ all_steps() {
     for name in properties stages continuity nonfinite cooperative_properties route calibrate totals denormals; do check $name 6; done
     step embed 2 '' bin/smoe-embed
     step analyze 4 '' bin/smoe-analyze volume $on
-    presets -mixed 3 'moonlight-16b ling-mini-2.0 switch-base-16' --mixed-precision
-    presets '' 4 deepseek-v3
+    presets -mixed 15 'moonlight-16b ling-mini-2.0 switch-base-16' --mixed-precision
+    presets '' 20 deepseek-v3
 }
 
 say "$(cat about.txt)"

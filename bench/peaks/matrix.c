@@ -14,25 +14,27 @@
 #define SUBGROUPS 4u /* of a workgroup, where as many fit */
 #define A_COUNT 2u   /* a subgroup's factors on either side, where as many of their sums fit */
 #define B_COUNT 4u
-#define ELEMENTS 64u /* of sums that a lane holds, at most */
+#define NARROW_LANES 32u
+#define ELEMENTS_NARROW 32u /* of sums that a lane holds, at most; narrow subgroups have fewer registers a lane */
+#define ELEMENTS 64u
 
 static const struct {
     VkComponentTypeKHR type;
     const char *name;
-    bool whole; /* numbers */
+    bool whole, negative; /* numbers it has, or may have */
 } types[] = {
-    {VK_COMPONENT_TYPE_FLOAT16_KHR, "float16", false},
-    {VK_COMPONENT_TYPE_FLOAT32_KHR, "float32", false},
-    {VK_COMPONENT_TYPE_FLOAT64_KHR, "float64", false},
-    {VK_COMPONENT_TYPE_BFLOAT16_KHR, "bfloat16", false},
-    {VK_COMPONENT_TYPE_FLOAT8_E4M3_EXT, "float8_e4m3", false},
-    {VK_COMPONENT_TYPE_FLOAT8_E5M2_EXT, "float8_e5m2", false},
-    {VK_COMPONENT_TYPE_SINT8_KHR, "int8", true},
-    {VK_COMPONENT_TYPE_SINT16_KHR, "int16", true},
-    {VK_COMPONENT_TYPE_SINT32_KHR, "int32", true},
-    {VK_COMPONENT_TYPE_UINT8_KHR, "uint8", true},
-    {VK_COMPONENT_TYPE_UINT16_KHR, "uint16", true},
-    {VK_COMPONENT_TYPE_UINT32_KHR, "uint32", true},
+    {VK_COMPONENT_TYPE_FLOAT16_KHR, "float16", false, true},
+    {VK_COMPONENT_TYPE_FLOAT32_KHR, "float32", false, true},
+    {VK_COMPONENT_TYPE_FLOAT64_KHR, "float64", false, true},
+    {VK_COMPONENT_TYPE_BFLOAT16_KHR, "bfloat16", false, true},
+    {VK_COMPONENT_TYPE_FLOAT8_E4M3_EXT, "float8_e4m3", false, true},
+    {VK_COMPONENT_TYPE_FLOAT8_E5M2_EXT, "float8_e5m2", false, true},
+    {VK_COMPONENT_TYPE_SINT8_KHR, "int8", true, true},
+    {VK_COMPONENT_TYPE_SINT16_KHR, "int16", true, true},
+    {VK_COMPONENT_TYPE_SINT32_KHR, "int32", true, true},
+    {VK_COMPONENT_TYPE_UINT8_KHR, "uint8", true, false},
+    {VK_COMPONENT_TYPE_UINT16_KHR, "uint16", true, false},
+    {VK_COMPONENT_TYPE_UINT32_KHR, "uint32", true, false},
 };
 
 static const struct {
@@ -54,6 +56,22 @@ static const struct {
      sizeof bench_matrix_uint8_uint32_spirv},
 };
 
+static bool is_whole(VkComponentTypeKHR type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].type == type)
+            return types[i].whole;
+    return false;
+}
+
+static bool has_sign(VkComponentTypeKHR type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].type == type)
+            return types[i].negative;
+    return true;
+}
+
 /* ---- which there are --------------------------------------------------------------------------------------------- */
 
 /* Signs that differ, saturation and larger scopes are the same units once more. */
@@ -61,7 +79,7 @@ static bool is_measured(const VkCooperativeMatrixPropertiesKHR *matrix)
 {
     return matrix->scope == VK_SCOPE_SUBGROUP_KHR && matrix->AType == matrix->BType &&
            matrix->CType == matrix->ResultType && !matrix->saturatingAccumulation &&
-           !(matrix->AType == VK_COMPONENT_TYPE_UINT8_KHR && matrix->CType == VK_COMPONENT_TYPE_SINT32_KHR);
+           has_sign(matrix->AType) == has_sign(matrix->CType);
 }
 
 bool peak_list_matrices(peak_bench *b, uint32_t most, peak_matrices *out)
@@ -104,14 +122,6 @@ static const char *type_name(VkComponentTypeKHR type, char other[16])
             return types[i].name;
     snprintf(other, 16, "type%d", (int)type);
     return other;
-}
-
-static bool is_whole(VkComponentTypeKHR type)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].type == type)
-            return types[i].whole;
-    return false;
 }
 
 void peak_name_matrix(const VkCooperativeMatrixPropertiesKHR *matrix, bench_peak *out)
@@ -157,7 +167,8 @@ static void choose_constants(const peak_bench *b, const VkCooperativeMatrixPrope
     const uint32_t most = least(b->info->max_workgroup_invocations, b->info->max_workgroup_size_x);
     const uint32_t subgroups = least(SUBGROUPS, most / lanes > 0 ? most / lanes : 1);
     const bool software = b->info->type == VK_PHYSICAL_DEVICE_TYPE_CPU;
-    const uint32_t fit = software ? 1 : ELEMENTS * lanes / (matrix->MSize * matrix->NSize);
+    const uint32_t elements = lanes < NARROW_LANES ? ELEMENTS_NARROW : ELEMENTS;
+    const uint32_t fit = software ? 1 : elements * lanes / (matrix->MSize * matrix->NSize);
     const uint32_t a_count = fit >= 2 * A_COUNT ? A_COUNT : 1;
     const uint32_t b_count = least(B_COUNT, fit / a_count > 0 ? fit / a_count : 1);
     const uint32_t constants[] = {subgroups * lanes, matrix->MSize, matrix->NSize, matrix->KSize, a_count, b_count};

@@ -10,7 +10,7 @@
 #include "program/output.h"
 
 enum {
-    RESULTS_FORMAT = 1,
+    RESULTS_FORMAT = 1, /* counts up where a member gets another meaning or goes */
     RESULTS_MAX_BYTES = 32 << 20, /* cJSON takes up to 32 bytes of memory for each */
     RESULTS_MAX_TEXT = 1024,      /* bytes of a text */
     RESULTS_MAX_DEVICES = 64,
@@ -117,6 +117,7 @@ typedef struct results_shape {
     uint32_t d_model, d_hidden, experts, top_k, max_active, projection_width, groups, top_groups, shared_hidden;
     const char *router, *gate, *activation;
     bool router_bias, selection_bias, shared_gate, gated, renormalize, biases;
+    double given_eps, given_group_eps, given_expected_active; /* of a sweep's smooth runs */
 } results_shape;
 
 typedef struct results_row {

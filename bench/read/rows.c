@@ -173,6 +173,9 @@ static bool read_common(results_reader *reader, const cJSON *object, results_row
         {FLAG(results_shape, gated)},
         {FLAG(results_shape, renormalize)},
         {FLAG(results_shape, biases)},
+        {NUMBER(results_shape, given_eps)},
+        {NUMBER(results_shape, given_group_eps)},
+        {NUMBER(results_shape, given_expected_active)},
     };
     if (!FIELDS_READ(reader, object, fields, row) || !FIELDS_READ(reader, object, shape, &row->shape))
         return false;

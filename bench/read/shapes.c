@@ -1,6 +1,7 @@
 /* Shapes of layers in an order. */
 #include "results.h"
 
+#include <math.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -8,6 +9,13 @@
 static int compare_numbers(uint32_t a, uint32_t b)
 {
     return (a > b) - (a < b);
+}
+
+/* What was not given comes first. */
+static int compare_given(double a, double b)
+{
+    const double left = isnan(a) ? -1 : a, right = isnan(b) ? -1 : b;
+    return (left > right) - (left < right);
 }
 
 int results_compare_shapes(const results_shape *a, const results_shape *b)
@@ -28,10 +36,15 @@ int results_compare_shapes(const results_shape *a, const results_shape *b)
                                    {a->renormalize, b->renormalize},
                                    {a->biases, b->biases}};
     const char *const texts[][2] = {{a->router, b->router}, {a->gate, b->gate}, {a->activation, b->activation}};
+    const double given[][2] = {{a->given_eps, b->given_eps},
+                               {a->given_group_eps, b->given_group_eps},
+                               {a->given_expected_active, b->given_expected_active}};
     int order = 0;
     for (size_t i = 0; order == 0 && i < COUNT(numbers); i++)
         order = compare_numbers(numbers[i][0], numbers[i][1]);
     for (size_t i = 0; order == 0 && i < COUNT(texts); i++)
         order = strcmp(texts[i][0], texts[i][1]);
+    for (size_t i = 0; order == 0 && i < COUNT(given); i++)
+        order = compare_given(given[i][0], given[i][1]);
     return order;
 }

@@ -53,7 +53,7 @@ static void draw_leader(report_page *p, double x, double y, report_box box)
 {
     const double left = box.x, right = box.x + box.width, top = box.y, bottom = box.y + box.height;
     const double to_x = x < left ? left : x > right ? right : x, to_y = y < top ? top : y > bottom ? bottom : y;
-    if (hypot(to_x - x, to_y - y) > BESIDE)
+    if ((to_x - x) * (to_x - x) + (to_y - y) * (to_y - y) > BESIDE * BESIDE)
         report_put(p, "<path class=a d=\"M%.1f %.1fL%.1f %.1f\"/>", x, y, to_x, to_y);
 }
 

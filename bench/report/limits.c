@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 400, LEFT = 98, BARS = 252, RIGHT = 396, TOP = 6, ROW = 18, BELOW = 36 };
+enum { WIDTH = 400, LEFT = 98, BARS = 248, RIGHT = 396, TOP = 6, ROW = 18, BELOW = 39 };
 
 static bool is_shown(const report_row *row)
 {
@@ -83,7 +83,7 @@ static void write_layer(report_page *p, const report_view *view, const report_ro
             draw_row(p, &axis, &rows[i], y);
             y += ROW;
         }
-    report_put(p, "<text class=m x=%d y=%d>%% of the time of a forward</text>", (LEFT + BARS) / 2, height + 30);
+    report_put(p, "<text class=m x=%d y=%d>%% of the time of a forward</text>", (LEFT + BARS) / 2, height + 33);
     report_end_picture(p, NULL);
 }
 

@@ -24,7 +24,7 @@ void report_end_picture(report_page *p, const char *note)
 
 static const char *label_of(char text[REPORT_TEXT_SIZE], double value, const char *unit)
 {
-    return unit ? report_tick(text, value, unit) : report_number(text, value, 4);
+    return unit ? report_tick(text, value, unit) : report_number(text, value, 6);
 }
 
 void report_draw_ticks(report_page *p, const report_axis *x, double y0, double y1, const char *unit)
@@ -35,7 +35,7 @@ void report_draw_ticks(report_page *p, const report_axis *x, double y0, double y
     for (int i = 0; i < count; i++) {
         const double at = report_place(x, ticks[i]);
         report_put(p, "<path class=g d=\"M%.1f %.1fV%.1f\"/>", at, y0, y1);
-        report_put(p, "<text class=\"t m\" x=%.1f y=%.1f>%s</text>", at, y1 + 14, label_of(text, ticks[i], unit));
+        report_put(p, "<text class=\"t m\" x=%.1f y=%.1f>%s</text>", at, y1 + 16, label_of(text, ticks[i], unit));
     }
 }
 
@@ -58,7 +58,7 @@ void report_draw_axes(const report_plot *plot, const char *x_unit, const char *x
     report_draw_ticks(p, &plot->x, plot->y.to, plot->y.from, x_unit);
     draw_y_ticks(p, &plot->y, plot->x.from, plot->x.to, y_unit);
     report_put(p, "<path class=a d=\"M%.1f %.1fV%.1fH%.1f\"/>", plot->x.from, plot->y.to, plot->y.from, plot->x.to);
-    report_put(p, "<text class=m x=%.1f y=%.1f>%s</text>", (plot->x.from + plot->x.to) / 2, plot->y.from + 30, x_title);
+    report_put(p, "<text class=m x=%.1f y=%.1f>%s</text>", (plot->x.from + plot->x.to) / 2, plot->y.from + 33, x_title);
     report_put(p, "<text x=2 y=12>%s</text>", y_title);
 }
 

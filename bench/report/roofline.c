@@ -115,7 +115,7 @@ static void draw_slope(const report_plot *plot, report_labels *labels, const rep
                y0, angle, series->byte_name, report_amount(text, bytes, "B/s"));
     for (int i = 0; i < SLOPE_BOXES; i++) { /* the slope itself is to stay free of labels, and so is its name */
         const double part = (double)i / SLOPE_BOXES, x = x0 + (x1 - x0) * part, y = y0 + (y1 - y0) * part;
-        const bool named = hypot(x - x0, y - y0) < NAME_LENGTH;
+        const bool named = (x - x0) * (x - x0) + (y - y0) * (y - y0) < NAME_LENGTH * NAME_LENGTH;
         report_take_box(labels,
                         (report_box){x - (named ? 8 : 2), y - (named ? 16 : 4), named ? 14 : 6, named ? 18 : 8});
     }

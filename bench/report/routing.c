@@ -46,8 +46,9 @@ void report_write_routing(report_page *p, const report_view *view)
         return;
     report_put(p, "<section id=routing><h2>Routing alone</h2><p>The choice of the experts without the experts "
                   "themselves, in time for each token, and the "
-                  "share of the time that its bytes would take.</p>"
-                  "<div class=scroll tabindex=0 role=region aria-label=\"Routing alone\"><table><caption>Routing "
+                  "share of the time that its bytes would take.</p><div class=cards>\n");
+    report_write_routing_pictures(p, view);
+    report_put(p, "</div><div class=scroll tabindex=0 role=region aria-label=\"Routing alone\"><table><caption>Routing "
                   "alone</caption><thead><tr><th scope=col class=e>row"
                   "<th scope=col>device<th scope=col class=e>experts<th scope=col class=e>k<th scope=col "
                   "class=e>tokens<th scope=col class=e>hard"

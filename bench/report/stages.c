@@ -14,7 +14,7 @@ enum {
     TOP = 6,
     BAR = 20,
     THICK = 15,
-    BELOW = 36,
+    BELOW = 39,
     LETTER_ROOM = 14,
     TEXT_ROOM = 52
 };
@@ -90,7 +90,7 @@ static void write_layer(report_page *p, const report_view *view, const report_ro
             y += BAR;
         }
     report_draw_ticks(p, &axis, height - 4, height, NULL);
-    report_put(p, "<text class=m x=%d y=%d>%% of the time of a forward</text>", (LEFT + BARS) / 2, height + 30);
+    report_put(p, "<text class=m x=%d y=%d>%% of the time of a forward</text>", (LEFT + BARS) / 2, height + 33);
     report_end_picture(p, NULL);
 }
 

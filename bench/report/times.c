@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { WIDTH = 400, LEFT = 26, BARS = 326, RIGHT = 396, TOP = 8, GROUP = 20, BAR = 19, BELOW = 38 };
+enum { WIDTH = 400, LEFT = 26, BARS = 326, RIGHT = 396, TOP = 8, GROUP = 20, BAR = 19, BELOW = 40 };
 
 /* Rows of one layer, those of the same work one after another. */
 typedef struct group {
@@ -102,7 +102,7 @@ static void write_layer(report_page *p, const report_view *view, int layer, cons
         draw_bars(p, &axis, g->rows[i], y);
         y += BAR;
     }
-    report_put(p, "<text class=m x=%d y=%.1f>time of a forward (logarithmic)</text>", (LEFT + BARS) / 2, height + 30);
+    report_put(p, "<text class=m x=%d y=%.1f>time of a forward (logarithmic)</text>", (LEFT + BARS) / 2, height + 33);
     report_end_picture(p, NULL);
 }
 

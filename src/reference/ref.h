@@ -18,6 +18,7 @@ typedef struct ref_layer {
     smoe_activation activation;
     bool gated, renormalize;
     smoe_matrix_types types;          /* 0: float32, which nothing is rounded to */
+    bool random_weights;              /* experts' matrices are independent random numbers: errors seldom add up */
     uint32_t projection_width;        /* p, of the cosine router; at most REF_MAX_PROJECTION */
     uint32_t group_count, top_groups; /* group_count 0 or 1: no groups */
     uint32_t shared_hidden;           /* S, 0: no shared expert */

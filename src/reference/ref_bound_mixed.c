@@ -1,11 +1,14 @@
 /* How far mixed precision may be from the reference, beyond what float32 is: the inputs of both matrix multiplications
- * of an expert are rounded to 16 bits. an input's   float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or
- * all of it below 2^-14, as denormal numbers may become 0. bfloat16: half a unit in the last of 8 places, 2^-8 |v| a
- * sum's      sum_k |w_k| e_k at the most. The roundings of different inputs are independent, and each is spread evenly
- * over -e .. e or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum a hidden's   through the
- * activation, whose slope is at most 1.13 (gelu), or twice its argument if squared; a gate's other factor multiplies
- * it, and the other way round a row's      as a sum's; the errors of hidden, which come from the same x, may all add
- * up */
+ * of an expert are rounded to 16 bits.
+ *
+ * - An input's error. Float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or all of it below 2^-14, as
+ *   denormal numbers may become 0. Bfloat16: half a unit in the last of 8 places, 2^-8 |v|.
+ * - A sum's: sum_k |w_k| e_k at the most. The roundings of different inputs are independent, and each is spread evenly
+ *   over -e .. e or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum.
+ * - A hidden's: through the activation, whose slope is at most 1.13 (gelu), or twice its argument if squared. A gate's
+ *   other factor multiplies it, and the other way round.
+ * - A row's: as a sum's. The errors of hidden come from the same x, and may all add up. With weights that are random
+ *   numbers they do not: each is 6.9 standard deviations, and so is the root of the sum of their squares. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -21,7 +24,8 @@ double ref_narrow_error(smoe_type type, double v)
     return type == SMOE_TYPE_BFLOAT16 ? 0x1p-8 * fabs(v) : 0;
 }
 
-static double sum_error(smoe_type type, smoe_type weight_type, uint32_t count, const float *weights,
+/* few: a sum of few terms, or of one that is larger than the rest, has no more standard deviations than that. */
+static double sum_error(bool few, smoe_type type, smoe_type weight_type, uint32_t count, const float *weights,
                         const double *inputs)
 {
     double most = 0, squares = 0;
@@ -31,7 +35,7 @@ static double sum_error(smoe_type type, smoe_type weight_type, uint32_t count, c
         most += error;
         squares += error * error;
     }
-    return fmin(most, 4 * sqrt(squares));
+    return few ? fmin(most, 4 * sqrt(squares)) : 4 * sqrt(squares);
 }
 
 static double dot(smoe_type type, uint32_t count, const float *weights, const float *bias, const double *inputs)
@@ -47,17 +51,18 @@ void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type ty
 {
     const uint32_t D = layer->d_model;
     const smoe_type up = expert->up;
+    const bool few = !layer->random_weights;
 
     for (uint32_t h = 0; h < expert->d_hidden; h++) {
         const float *w1 = expert->w1 + (size_t)h * D, *w3 = layer->gated ? expert->w3 + (size_t)h * D : NULL;
         const double sum = dot(up, D, w1, expert->b1 ? expert->b1 + h : NULL, x);
-        const double error = sum_error(type, up, D, w1, x);
+        const double error = sum_error(few, type, up, D, w1, x);
         const double slope = layer->activation == SMOE_ACTIVATION_RELU_SQUARED ? 2 * (fabs(sum) + error) : STEEPEST;
         errors[h] = slope * error;
         if (!layer->gated)
             continue;
         const double gate = dot(up, D, w3, expert->b3 ? expert->b3 + h : NULL, x);
-        const double gate_error = sum_error(type, up, D, w3, x);
+        const double gate_error = sum_error(few, type, up, D, w3, x);
         const double one = layer->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED ? 1 : 0;
         errors[h] =
             errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
@@ -71,10 +76,14 @@ void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type 
 
     for (uint32_t i = 0; i < layer->d_model; i++) {
         const float *w2 = expert->w2 + (size_t)i * H;
-        errors[i] = sum_error(type, expert->down, H, w2, hidden);
-        for (uint32_t h = 0; hidden_errors && h < H; h++) /* moves hidden, and so what is rounded off it */
-            errors[i] +=
+        double most = 0, squares = 0;
+        for (uint32_t h = 0; hidden_errors && h < H; h++) { /* moves hidden, and so what is rounded off it */
+            const double error =
                 fabs(ref_weight(expert->down, w2[h])) * (hidden_errors[h] + ref_narrow_error(type, hidden_errors[h]));
+            most += error;
+            squares += error * error;
+        }
+        errors[i] = sum_error(true, type, expert->down, H, w2, hidden) + (layer->random_weights ? sqrt(squares) : most);
     }
 }
 

@@ -243,6 +243,19 @@ def routing_alone_has_its_table():
             assert near(amount(said[name], 's'), row[routing]['ns_per_token'] / 1e9), said
 
 
+def routing_alone_has_its_lines():
+    documents, page = three()
+    for picture in page.pictures('routing'):
+        letter, top_k = re.fullmatch(r'Routing on (.), k = (\d+)', picture.title).groups()
+        x, y = picture.x_axis(), picture.y_axis('s')
+        document, index = next((document, document['devices'].index(device)) for one, document, device, _ in devices_of(documents) if one == letter)
+        rows = [row for row in document['rows'] if row['kind'] == 'route' and row['device'] == index and row['top_k'] == int(top_k)]
+        rows.sort(key=lambda row: (row['experts'], row['tokens']))
+        for (at_x, at_y, _), row in zip(picture.marks(), rows, strict=True):
+            assert abs(at_x - x.place(row['tokens'])) < 0.3 and abs(at_y - y.place(row['hard']['ns_per_token'] / 1e9)) < 0.3, (letter, row)
+    assert len(page.pictures('routing')) == 4, 'two devices, each with two k'
+
+
 def how_it_was_measured_is_there():
     documents, page = three()
     text = page.sections['measured'].text()
@@ -353,7 +366,7 @@ def what_is_refused():
     path, out = write('good.json', good), path_of('page.html')
     for arguments, part in (([], 'RESULTS.json'), ([path], '--html'), ([path, '--html'], '--html'), ([path, '--html', out, '--nothing'], '--nothing'),
                             ([path_of('none.json'), '--html', out], path_of('none.json')), (['--html', out], 'RESULTS.json'),
-                            ([path, '--html', path], path), ([path, '--html', scratch.name], scratch.name),
+                            ([path, '--html', path], 'one of the documents'), ([path, '--html', scratch.name], scratch.name),
                             ([path, '--html', write('text.html', 'a text of my own')], 'text.html'),
                             ([path, '--html', path_of('no folder/page.html')], 'no folder')):
         _, messages = tap.outputs(PROGRAM, 'report', *arguments, status=2)
@@ -376,5 +389,6 @@ def pages_go_where_they_are_told():
 
 
 tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, marks_lie_at_their_numbers, bars_end_at_their_times,
-         stages_and_limits_have_their_shares, routing_alone_has_its_table, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
+         stages_and_limits_have_their_shares, routing_alone_has_its_table,
+         routing_alone_has_its_lines, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
          doubts_are_said, little_is_enough, what_is_refused, pages_go_where_they_are_told])

@@ -23,7 +23,7 @@ TEXTS = '''[...document.querySelectorAll('.card')].map(card => {
     const over = [];
     boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
         // A line of text has room above and below its letters.
-        const room = 0.2 * (a[3] - a[1]) + 0.2 * (b[3] - b[1]);
+        const room = 0.15 * (a[3] - a[1]) + 0.15 * (b[3] - b[1]);
         if (Math.min(a[2], b[2]) - Math.max(a[0], b[0]) > 1 && Math.min(a[3], b[3]) - Math.max(a[1], b[1]) > room) over.push([a[4], b[4]]) }));
     return {name: card.querySelector('figcaption').textContent, outside, over, height: Math.min(...boxes.map(r => r[3] - r[1]))} })'''
 

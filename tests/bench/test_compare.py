@@ -105,6 +105,12 @@ def shifted_times_have_their_ratio():
     assert low <= expected <= high and low <= value <= high and high / low < 1.006, (mean.group(), expected)
 
 
+def rows_of_a_sweep_match_by_what_was_given():
+    rows = [a_row('a', 32, noisy(i, 1e6 * i), given_eps=0.1 * i) for i in (1, 2, 3)] + [a_row('a', 32, noisy(9, 9e6))]
+    text, _ = run(write('a.json', document(rows)), write('b.json', document(rows[::-1])))
+    assert 'B over A: 0 FASTER, 0 SLOWER, 4 SAME, 0 UNCLEAR, 0 not counted; geometric mean of the 4 that all have: 1.000' in text, text
+
+
 def equal_documents_are_the_same():
     made = document([a_row('a', 32, noisy(1, 1e6), noisy(2, 2e6)), a_row('b', 1, [5000] * 40)])
     table, text, _ = compared(made, made, options=['--fail-above', '0%'])
@@ -372,7 +378,8 @@ def names_stay_on_their_line():
     assert messages.count('\n') == 1 and '\x1b' not in messages, messages
 
 
-tap.run([shifted_times_have_their_ratio, equal_documents_are_the_same, noise_is_not_taken_for_a_difference, what_counts_as_the_same,
+tap.run([shifted_times_have_their_ratio, rows_of_a_sweep_match_by_what_was_given, equal_documents_are_the_same,
+         noise_is_not_taken_for_a_difference, what_counts_as_the_same,
          samples_that_depend_on_one_another_tell_less, few_samples_have_no_interval, every_times_its_own_clock,
          rows_match_by_all_that_makes_a_layer, what_only_one_has, what_is_not_counted, other_work_is_said, routing_alone_is_compared,
          a_row_that_stands_twice_counts_once, the_means_rows_are_those_that_all_have, what_differs_is_named, devices_of_one_document,

@@ -106,6 +106,7 @@ def kernel_for_a_newer_compiler_is_left_out():
 def compiler_that_knows_but_the_name_is_found_out():
     """Cooperative matrices are tried, not asked for: here a compiler takes the extensions' names and knows nothing behind them."""
     with Copy() as copy:
+        shutil.copytree('bench', copy.path('bench'))
         tool = copy.path('tools/glslangValidator')
         os.mkdir(copy.path('tools'))
         with open(tool, 'w', encoding='utf-8') as file:

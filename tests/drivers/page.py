@@ -177,7 +177,8 @@ all; on Mali those marked alone, as the device is and with all capabilities mask
 kernel; `no ...`: the kernel table asks for what the device has not. On lavapipe-26 the cooperative kernels are chosen only where a
 capability is masked that the broadcast ones need. Shared memory is bytes per workgroup, the most: AMD's and Intel's as the driver tells
 it, the others' as selection counts it, in steps of 16. Last the shaders of the tools, the samples and the benchmark, with their
-constants' defaults; vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers.
+constants' defaults; vision_matmul_broadcast.spv is compiled on no device, since nothing here binds texel buffers, nor are the benchmark's
+products of matrices, whose shapes the device lists.
 m4: four instructions that multiply matrices (v_wmma, dpas, HMMA) in the code of a cooperative kernel, the fewest of any.
 A cell with a spill would say SPILL: `scons drivers` fails on one.
 '''

@@ -43,24 +43,25 @@ static size_t next(const shader_file *shader, size_t at)
 }
 
 /* What the shader asks for and does not get; NULL if nothing. */
-static const char *missing_operation(const shader_file *shader, VkSubgroupFeatureFlags supported)
+static const char *missing_operation(const shader_file *shader, VkSubgroupFeatureFlags supported, bool float16)
 {
-    static const struct {
+    const struct {
         uint32_t capability; /* SPIR-V's number */
-        VkSubgroupFeatureFlags flag;
+        bool there;
         const char *name;
     } operations[] = {
-        {46, 0, "texel buffers are not bound here"},
-        {61, VK_SUBGROUP_FEATURE_BASIC_BIT, "no basic subgroup operations"},
-        {62, VK_SUBGROUP_FEATURE_VOTE_BIT, "no subgroup votes"},
-        {63, VK_SUBGROUP_FEATURE_ARITHMETIC_BIT, "no subgroup arithmetic"},
-        {64, VK_SUBGROUP_FEATURE_BALLOT_BIT, "no subgroup ballot"},
-        {65, VK_SUBGROUP_FEATURE_SHUFFLE_BIT, "no subgroup shuffle"},
+        {9, float16, "no float16 arithmetic"},
+        {46, false, "texel buffers are not bound here"},
+        {61, supported & VK_SUBGROUP_FEATURE_BASIC_BIT, "no basic subgroup operations"},
+        {62, supported & VK_SUBGROUP_FEATURE_VOTE_BIT, "no subgroup votes"},
+        {63, supported & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT, "no subgroup arithmetic"},
+        {64, supported & VK_SUBGROUP_FEATURE_BALLOT_BIT, "no subgroup ballot"},
+        {65, supported & VK_SUBGROUP_FEATURE_SHUFFLE_BIT, "no subgroup shuffle"},
     };
     for (size_t at = HEADER_WORDS; at < shader->size / 4; at = next(shader, at))
         for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
             if ((shader->words[at] & 0xffff) == OP_CAPABILITY && shader->words[at + 1] == operations[i].capability &&
-                !(supported & operations[i].flag))
+                !operations[i].there)
                 return operations[i].name;
     return NULL;
 }
@@ -152,6 +153,9 @@ bool shader_file_compile(const smoe_device *device, const char *path)
     VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
     VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
                                               .pNext = &subgroup};
+    VkPhysicalDeviceShaderFloat16Int8Features float16 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &float16};
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     smoe_device_handles handles;
     shader_file shader;
@@ -161,7 +165,9 @@ bool shader_file_compile(const smoe_device *device, const char *path)
     smoe_device_get_handles(device, &handles);
     ((PFN_vkGetPhysicalDeviceProperties2)handles.get_instance_proc_addr(
         handles.instance, "vkGetPhysicalDeviceProperties2"))(handles.physical_device, &properties);
-    const char *missing = missing_operation(&shader, subgroup.supportedOperations);
+    ((PFN_vkGetPhysicalDeviceFeatures2)handles.get_instance_proc_addr(
+        handles.instance, "vkGetPhysicalDeviceFeatures2"))(handles.physical_device, &features);
+    const char *missing = missing_operation(&shader, subgroup.supportedOperations, float16.shaderFloat16);
     pipelines_name_shape(name);
     if (missing)
         printf("{\"refused\": \"%s\", \"reason\": \"%s\"}\n", name, missing);

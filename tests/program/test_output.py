@@ -50,7 +50,8 @@ def write(path, text):
 
 
 def command(program, *arguments):
-    takes_device = 'SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed') and arguments[:1] not in (('compare',), ('report',))
+    takes_device = ('SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed') and
+                    arguments[:1] not in (('compare',), ('report',)))
     return [BIN + program, *arguments, *(['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else [])]
 
 

@@ -1,0 +1,125 @@
+/* What mixed precision may change, beside what it does change: layers of random weights whose inputs are rounded to 16
+ * bits before both multiplications, to nearest and, as Vulkan lets a device convert to float16, towards zero. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/cmocka_all.h"
+#include "common/half.h"
+#include "common/random.h"
+#include "reference/ref.h"
+
+enum { D = 96, H = 256, LAYERS = 24 };
+
+typedef struct rounding {
+    smoe_type type;
+    bool to_zero;
+} rounding;
+
+static float w1[H * D], w3[H * D], w2[D * H], b1[H], b3[H], b2[D];
+
+static void fill(test_random *random, float *values, size_t count, float limit)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = test_random_uniform(random, -limit, limit);
+}
+
+static double narrow(rounding how, double v)
+{
+    const uint16_t bits = test_narrow_from_float(how.type, (float)v);
+    const double nearest = (double)test_narrow_to_float(how.type, bits);
+
+    return how.to_zero && fabs(nearest) > fabs(v) ? (double)test_narrow_to_float(how.type, (uint16_t)(bits - 1))
+                                                  : nearest;
+}
+
+/* The row of the expert, with its inputs rounded where that is asked for. */
+static void run_expert(const ref_layer *layer, rounding how, bool round_x, bool round_hidden, const double *x,
+                       double *row)
+{
+    const ref_expert expert = ref_expert_at(layer, 0);
+    double inputs[D], hidden[H];
+
+    for (int i = 0; i < D; i++)
+        inputs[i] = round_x ? narrow(how, x[i]) : x[i];
+    ref_up(layer, &expert, inputs, hidden);
+    for (int h = 0; round_hidden && h < H; h++)
+        hidden[h] = narrow(how, hidden[h]);
+    ref_down(layer, &expert, hidden, row);
+}
+
+/* The largest share of what is allowed: of both roundings, and of x's alone. */
+static double share_of(ref_layer *layer, rounding how, const double *x, bool random_weights)
+{
+    const ref_expert expert = ref_expert_at(layer, 0);
+    double row[D], both[D], first[D], hidden[H], hidden_errors[H], errors[D], second_errors[D], share = 0;
+
+    layer->random_weights = random_weights;
+    run_expert(layer, how, false, false, x, row);
+    run_expert(layer, how, true, false, x, first);
+    run_expert(layer, how, true, true, x, both);
+    ref_up(layer, &expert, x, hidden);
+    ref_up_error(layer, &expert, how.type, x, hidden_errors);
+    ref_down_error(layer, &expert, how.type, hidden, hidden_errors, errors);
+    ref_down_error(layer, &expert, how.type, hidden, NULL, second_errors);
+    for (int i = 0; i < D; i++) {
+        share = fmax(share, fabs(both[i] - row[i]) / errors[i]);
+        share = fmax(share, fabs(first[i] - row[i]) / (errors[i] - second_errors[i]));
+    }
+    return share;
+}
+
+/* Random weights stay within their bound, at a part of it that shows it is near; the bound for any weights is wider. */
+static void check_rounding(rounding how)
+{
+    test_random random = test_random_make(test_seed(), (uint64_t)how.type * 2 + how.to_zero);
+    double largest = 0;
+
+    for (int i = 0; i < LAYERS; i++) {
+        const smoe_activation activation = (smoe_activation)(i % (SMOE_ACTIVATION_SWIGLU_CLAMPED + 1));
+        ref_layer layer = {.d_model = D,
+                           .d_hidden = H,
+                           .expert_count = 1,
+                           .top_k = 1,
+                           .activation = activation,
+                           .gated = activation == SMOE_ACTIVATION_SWIGLU_CLAMPED || i % 2,
+                           .w1 = w1,
+                           .b1 = b1,
+                           .w3 = w3,
+                           .b3 = b3,
+                           .w2 = w2,
+                           .b2 = b2};
+        double x[D];
+        fill(&random, w1, H * D, 1 / sqrtf(D));
+        fill(&random, w3, H * D, 1 / sqrtf(D));
+        fill(&random, w2, D * H, 1 / sqrtf(H));
+        fill(&random, b1, H, 1 / sqrtf(D));
+        fill(&random, b3, H, 1 / sqrtf(D));
+        fill(&random, b2, D, 1 / sqrtf(H));
+        for (int d = 0; d < D; d++)
+            x[d] = (double)test_random_uniform(&random, -1, 1);
+        const double share = share_of(&layer, how, x, true), of_any = share_of(&layer, how, x, false);
+        if (share > 1)
+            print_error("type %d, activation %d, gated %d: %g of what is allowed\n", (int)how.type, (int)activation,
+                        layer.gated, share);
+        assert_true(share <= 1 && of_any < share);
+        largest = fmax(largest, share);
+    }
+    print_message("    type %d: %.3g of what is allowed\n", (int)how.type, largest);
+    assert_true(largest > 0.04);
+}
+
+static void test_random_weights(void **state)
+{
+    const rounding ways[] = {{SMOE_TYPE_FLOAT16, false}, {SMOE_TYPE_FLOAT16, true}, {SMOE_TYPE_BFLOAT16, false}};
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        check_rounding(ways[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_weights)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
