@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 400, LEFT = 98, BARS = 248, RIGHT = 396, TOP = 6, ROW = 18, BELOW = 39 };
+enum { WIDTH = 400, LEFT = 98, BARS = 236, RIGHT = 396, TOP = 6, ROW = 18, BELOW = 39 };
 
 static bool is_shown(const report_row *row)
 {

@@ -72,6 +72,7 @@ static void name_run(doubts *d, const report_row *row, int routing)
     report_text(d->page, row->data->layer);
     report_put(d->page, ", ");
     report_text(d->page, report_row_text(row, text));
+    report_put(d->page, "%s%s", report_row_details(row, text)[0] ? ", " : "", text);
     report_put(d->page, ", %s: ", results_routing_names[routing]);
 }
 

@@ -12,7 +12,7 @@ static void write_device(report_page *p, const report_view *view, const report_s
                series->letter);
     report_text(p, series->device->name);
     report_put(p, "</bdi></h2>\n");
-    report_write_key(p, view);
+    report_write_key(p, view, series);
     report_put(p, "<div class=\"cards big\">\n");
     report_write_roofline(p, series);
     report_write_smooth(p, series);
@@ -33,12 +33,15 @@ void report_write_page(report_page *p, const report_view *view)
                view->row_count, view->row_count == 1 ? "" : "s", view->series_count,
                view->series_count == 1 ? "" : "s");
     for (size_t i = 0; i < view->series_count; i++)
-        report_put(p, "<a href=#device-%s>%s</a> ", view->series[i].letter, view->series[i].letter);
+        if (report_any_ran(view->series[i].rows, view->series[i].row_count))
+            report_put(p, "<a href=#device-%s>%s</a> ", view->series[i].letter, view->series[i].letter);
     report_put(p, "<a href=#table>Every row</a> <a href=#measured>How it was measured</a></nav></header><main>\n");
     report_write_overview(p, view);
     report_write_times(p, view);
     for (size_t i = 0; i < view->series_count; i++)
-        write_device(p, view, &view->series[i]);
+        if (report_any_ran(view->series[i].rows,
+                           view->series[i].row_count)) /* one that only routed has no part of its own */
+            write_device(p, view, &view->series[i]);
     report_write_routing(p, view);
     report_write_table(p, view);
     report_write_measured(p, view);

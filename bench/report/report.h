@@ -24,7 +24,7 @@ __attribute__((format(printf, 2, 3)))
 void report_put(report_page *p, const char *format, ...);
 void report_text(report_page *p, const char *text); /* of a document: harmless, and not too long */
 
-enum { REPORT_TEXT_SIZE = 64 };
+enum { REPORT_TEXT_SIZE = 160 };
 
 bool report_known(double value); /* finite and above 0 */
 /* Each gives `text`; "–" for what is not known. */
@@ -116,8 +116,9 @@ typedef struct report_series {
 typedef struct report_row {
     const results_row *data;
     const report_series *series;
-    uint32_t number;                                    /* from 1 on */
-    int layer;                                          /* of view->layers, and its mark; -1: a row of routing */
+    uint32_t number;   /* from 1 on */
+    int layer;         /* of view->layers, and its mark; -1: a row of routing */
+    bool shapes, caps; /* the layer's rows have several shapes, or several values of max_active */
     double share[RESULTS_ROUTING_COUNT][REPORT_LIMITS]; /* of a run's time */
 } report_row;
 
@@ -148,8 +149,10 @@ int report_largest_limit(const report_row *row, int routing);
 #define REPORT_BOUND 0.5
 /* By layer, tokens, weights and shape; 0: what two devices can be compared by. */
 int report_compare_work(const report_row *a, const report_row *b);
-/* "512 tokens, f16, mixed precision", and "512 f16 mixed" */
+/* "512 tokens, f16, mixed precision"; what else tells it from rows of the same layer, "at most 6, eps 0.2", or ""; and
+ * "512 f16 mix" or, where that does not tell it, "row 12". Each gives `text`. */
 const char *report_row_text(const report_row *row, char text[REPORT_TEXT_SIZE]);
+const char *report_row_details(const report_row *row, char text[REPORT_TEXT_SIZE]);
 const char *report_row_short(const report_row *row, char text[REPORT_TEXT_SIZE]);
 /* "bytes 88 %", or "none (bytes 31 %)": gives `text`, or "" where no limit is known. limits.c */
 const char *report_bound_text(const report_row *row, int routing, char text[REPORT_TEXT_SIZE]);
@@ -157,13 +160,15 @@ const char *report_bound_text(const report_row *row, int routing, char text[REPO
 size_t report_layer_end(const report_series *series, size_t i);
 /* The run that stands for a row: hard, or smooth where there is no other; -1: none ran. */
 int report_main_run(const report_row *row);
+bool report_any_ran(const report_row *rows, size_t count); /* of layers */
 
 /* ---- the parts of the page, in their order ----------------------------------------------------------------------- */
 
 void report_write_style(report_page *p);                             /* style.c */
 void report_write_overview(report_page *p, const report_view *view); /* overview.c: the devices, and what to doubt */
 void report_write_times(report_page *p, const report_view *view);    /* times.c: bars by layer */
-void report_write_key(report_page *p, const report_view *view);      /* roofline.c: the layers' marks */
+/* roofline.c: the marks of a device's layers */
+void report_write_key(report_page *p, const report_view *view, const report_series *series);
 void report_write_roofline(report_page *p, const report_series *series);                        /* roofline.c */
 void report_write_smooth(report_page *p, const report_series *series);                          /* smooth.c */
 void report_write_stages(report_page *p, const report_view *view, const report_series *series); /* stages.c */

@@ -170,14 +170,17 @@ void report_write_roofline(report_page *p, const report_series *series)
            "is room for them.");
 }
 
-void report_write_key(report_page *p, const report_view *view)
+void report_write_key(report_page *p, const report_view *view, const report_series *series)
 {
     report_put(p, "<ul class=key>");
-    for (int i = 0; i < view->layer_count; i++) {
+    for (size_t i = 0; i < series->row_count; i = report_layer_end(series, i)) {
+        const int layer = series->rows[i].layer;
+        if (!report_any_ran(&series->rows[i], report_layer_end(series, i) - i))
+            continue;
         report_put(p, "<li><svg class=i viewBox=\"-7 -7 14 14\" aria-hidden=true>");
-        report_draw_mark(p, 0, 0, i, true);
+        report_draw_mark(p, 0, 0, layer, true);
         report_put(p, "</svg>");
-        report_text(p, view->layers[i]);
+        report_text(p, view->layers[layer]);
         report_put(p, "</li>");
     }
     report_put(p, "</ul>\n");

@@ -77,7 +77,7 @@ static void write_picture(report_page *p, const group *g)
     const report_row *first = g->rows[0];
     double above = BOTTOM;
     int mark = 0;
-    char title[96];
+    char title[64];
     snprintf(title, sizeof title, "Routing on %s, k = %u", first->series->letter, first->data->shape.top_k);
     report_begin_picture(
         p, WIDTH, HEIGHT, title,
@@ -104,6 +104,12 @@ static size_t collect(const report_view *view, const report_row **rows)
     return count;
 }
 
+/* Whether two rows are of one picture. */
+static bool is_together(const report_row *a, const report_row *b)
+{
+    return a->series == b->series && a->data->shape.top_k == b->data->shape.top_k;
+}
+
 void report_write_routing_pictures(report_page *p, const report_view *view)
 {
     const report_row **rows = calloc(view->row_count + 1, sizeof *rows);
@@ -111,9 +117,7 @@ void report_write_routing_pictures(report_page *p, const report_view *view)
     p->no_memory = p->no_memory || !rows;
     for (size_t i = 0; i < count;) {
         group g = {&rows[i], 0};
-        for (; i < count && rows[i]->series == g.rows[0]->series &&
-               rows[i]->data->shape.top_k == g.rows[0]->data->shape.top_k;
-             i++)
+        for (; i < count && is_together(rows[i], g.rows[0]); i++)
             g.count++;
         write_picture(p, &g);
     }

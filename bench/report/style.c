@@ -46,6 +46,7 @@ static const char picture_rules[] =
     ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:14px;"
     "align-items:start}"
     ".big{grid-template-columns:repeat(auto-fit,minmax(min(360px,100%),1fr))}\n"
+    ".big .card{max-width:580px}\n"
     ".columns{columns:340px 3;column-gap:14px}.columns .card{break-inside:avoid;margin-bottom:14px}\n"
     ".card{margin:0;padding:10px 12px 8px;background:var(--card);border:1px solid var(--line);border-radius:8px;"
     "min-width:0;max-width:720px}figcaption{font-weight:600;margin-bottom:4px;overflow-wrap:anywhere}\n"

@@ -83,12 +83,14 @@ static void put_run(report_page *p, const report_row *row, int routing)
 
 static void begin_row(report_page *p, const report_row *row, const char *routing)
 {
+    char text[REPORT_TEXT_SIZE];
     report_put(p, "<tr><th scope=row class=e>%u<td><b class=\"tag c%d\">%s</b><td>", row->number, row->series->colour,
                row->series->letter);
     report_text(p, row->data->layer);
     report_put(p, "<td class=e>%u<td>", row->data->tokens);
     report_text(p, row->data->weights);
-    report_put(p, "%s<td>%s", row->data->mixed_precision ? ", mixed" : "", routing);
+    report_put(p, "%s", row->data->mixed_precision ? ", mixed" : "");
+    report_put(p, "%s%s<td>%s", report_row_details(row, text)[0] ? ", " : "", text, routing);
 }
 
 static void write_run(report_page *p, const report_row *row, int routing)

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { WIDTH = 400, LEFT = 26, BARS = 326, RIGHT = 396, TOP = 8, GROUP = 20, BAR = 19, BELOW = 40 };
+enum { WIDTH = 400, LEFT = 26, BARS = 326, RIGHT = 396, TOP = 8, GROUP = 20, DETAILS = 15, BAR = 19, BELOW = 40 };
 
 /* Rows of one layer, those of the same work one after another. */
 typedef struct group {
     const report_row *const *rows;
-    size_t count, works;
+    size_t count, works, details; /* details: of the works, those whose heading has a second line */
 } group;
 
 static bool is_shown(const report_row *row)
@@ -79,11 +79,23 @@ static void draw_bars(report_page *p, const report_axis *axis, const report_row 
                report_time(text, results_run_time(&row->data->runs[report_main_run(row)])));
 }
 
+/* Gives its height. */
+static double draw_heading(report_page *p, const report_row *row, double y)
+{
+    char text[REPORT_TEXT_SIZE];
+    report_put(p, "<text class=q x=%d y=%.1f>", LEFT, y + 15);
+    report_text(p, report_row_text(row, text));
+    report_put(p, "</text>");
+    if (!report_row_details(row, text)[0])
+        return GROUP;
+    report_put(p, "<text x=%d y=%.1f>%s</text>", LEFT, y + 15 + DETAILS, text);
+    return GROUP + DETAILS;
+}
+
 static void write_layer(report_page *p, const report_view *view, int layer, const group *g)
 {
-    const double height = TOP + (double)g->works * GROUP + (double)g->count * BAR;
+    const double height = TOP + (double)g->works * GROUP + (double)g->details * DETAILS + (double)g->count * BAR;
     const report_axis axis = make_axis(g);
-    char text[REPORT_TEXT_SIZE];
     double y = TOP;
     report_begin_picture(
         p, WIDTH, (int)height + BELOW, view->layers[layer],
@@ -94,10 +106,7 @@ static void write_layer(report_page *p, const report_view *view, int layer, cons
     report_draw_ticks(p, &axis, TOP, height, "s");
     for (size_t i = 0; i < g->count; i++) {
         if (is_new_work(g, i)) {
-            report_put(p, "<text class=q x=%d y=%.1f>", LEFT, y + 15);
-            report_text(p, report_row_text(g->rows[i], text));
-            report_put(p, "</text>");
-            y += GROUP;
+            y += draw_heading(p, g->rows[i], y);
         }
         draw_bars(p, &axis, g->rows[i], y);
         y += BAR;
@@ -117,10 +126,13 @@ static size_t keep_shown(const report_view *view, const report_row **rows)
 
 static void write_layers(report_page *p, const report_view *view, const report_row **rows, size_t count)
 {
+    char text[REPORT_TEXT_SIZE];
     for (size_t i = 0; i < count;) {
-        group g = {&rows[i], 0, 0};
+        group g = {.rows = &rows[i]};
         for (; i < count && rows[i]->layer == g.rows[0]->layer; i++) {
-            g.works += is_new_work(&g, g.count);
+            const bool is_new = is_new_work(&g, g.count);
+            g.works += is_new;
+            g.details += is_new && report_row_details(rows[i], text)[0];
             g.count++;
         }
         write_layer(p, view, g.rows[0]->layer, &g);

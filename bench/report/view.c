@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,26 @@ static int compare_work_of(const void *left, const void *right)
     return work ? work : a->number < b->number ? -1 : a->number > b->number;
 }
 
+/* What the rows of a layer differ in besides tokens and weights; by_work has them one after another. */
+static void find_differences(report_view *view)
+{
+    for (size_t i = 0, next; i < view->row_count; i = next) {
+        const results_shape *first = &view->by_work[i]->data->shape;
+        bool shapes = false, caps = false;
+        for (next = i; next < view->row_count && view->by_work[next]->layer == view->by_work[i]->layer; next++) {
+            const results_shape *shape = &view->by_work[next]->data->shape;
+            shapes = shapes || shape->d_model != first->d_model || shape->d_hidden != first->d_hidden ||
+                     shape->experts != first->experts || shape->top_k != first->top_k;
+            caps = caps || shape->max_active != first->max_active;
+        }
+        for (size_t j = i; j < next; j++) {
+            report_row *row = &view->rows[view->by_work[j] - view->rows];
+            row->shapes = shapes;
+            row->caps = caps;
+        }
+    }
+}
+
 static void order_rows(report_view *view)
 {
     qsort(view->rows, view->row_count, sizeof *view->rows, compare_rows);
@@ -169,6 +190,7 @@ static void order_rows(report_view *view)
         view->by_work[i] = row;
     }
     qsort(view->by_work, view->row_count, sizeof *view->by_work, compare_work_of);
+    find_differences(view);
 }
 
 bool report_view_create(const results_document *documents, size_t count, report_view *out)
@@ -235,10 +257,48 @@ const char *report_row_text(const report_row *row, char text[REPORT_TEXT_SIZE])
     return text;
 }
 
+/* Appends to a list, as much as there is room for. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static void
+append(char text[REPORT_TEXT_SIZE], const char *format, ...)
+{
+    const size_t size = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    snprintf(text + size, REPORT_TEXT_SIZE - size, "%s", size ? ", " : "");
+    vsnprintf(text + strlen(text), REPORT_TEXT_SIZE - strlen(text), format, arguments);
+    va_end(arguments);
+}
+
+static void append_given(char text[REPORT_TEXT_SIZE], const char *name, double value)
+{
+    if (isfinite(value))
+        append(text, "%s %.4g", name, value);
+}
+
+const char *report_row_details(const report_row *row, char text[REPORT_TEXT_SIZE])
+{
+    const results_shape *shape = &row->data->shape;
+    text[0] = '\0';
+    if (row->shapes)
+        append(text, "D %u, H %u, E %u, k %u", shape->d_model, shape->d_hidden, shape->experts, shape->top_k);
+    if (row->caps)
+        append(text, "at most %u", shape->max_active);
+    append_given(text, "eps", shape->given_eps);
+    append_given(text, "group eps", shape->given_group_eps);
+    append_given(text, "expected", shape->given_expected_active);
+    return text;
+}
+
 const char *report_row_short(const report_row *row, char text[REPORT_TEXT_SIZE])
 {
-    snprintf(text, REPORT_TEXT_SIZE, "%u %.6s%s", row->data->tokens, row->data->weights,
-             row->data->mixed_precision ? " mix" : "");
+    if (report_row_details(row, text)[0])
+        snprintf(text, REPORT_TEXT_SIZE, "row %u", row->number);
+    else
+        snprintf(text, REPORT_TEXT_SIZE, "%u %.6s%s", row->data->tokens, row->data->weights,
+                 row->data->mixed_precision ? " mix" : "");
     return text;
 }
 
@@ -248,6 +308,14 @@ size_t report_layer_end(const report_series *series, size_t i)
     while (i < series->row_count && series->rows[i].layer == layer)
         i++;
     return i;
+}
+
+bool report_any_ran(const report_row *rows, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any = any || report_main_run(&rows[i]) >= 0;
+    return any;
 }
 
 int report_main_run(const report_row *row)

@@ -339,6 +339,25 @@ def doubts_are_said():
     assert len(doubts) == 41 and doubts[-1].startswith('and '), doubts[-1]
 
 
+def rows_of_a_sweep_are_told_apart():
+    """By what they differ in: pictures name it, and give such rows' numbers where there is no room."""
+    document = results.document([results.large()], ['olmoe', 'tiny-grouped'], (1,), ('f16',), route=True)
+    row, other = document['rows'][:2]
+    document['rows'] += [{**row, 'given_eps': 0.25}, {**row, 'max_active': 10}, {**other, 'd_hidden': 96, 'experts': 32}]
+    page, _ = report(document)
+    headings = {picture.title: [text for _, _, text, kind in picture.texts if kind == ['q'] or not kind] for picture in page.pictures('times')}
+    assert headings == {'olmoe': ['1 token, f16', 'at most 10', '1 token, f16', 'at most 12', '1 token, f16', 'at most 12, eps 0.25'],
+                        'tiny-grouped': ['1 token, f16', 'D 64, H 48, E 16, k 4', '1 token, f16', 'D 64, H 96, E 32, k 4']}, headings
+    weights = [said['weights'] for said in page.tables['Every row of the results'].rows]
+    assert weights[::2] == ['f16, at most 12', 'f16, at most 12, eps 0.25', 'f16, at most 10', 'f16, D 64, H 48, E 16, k 4',
+                            'f16, D 64, H 96, E 32, k 4'], weights
+    stages = [picture for picture in page.pictures('device-A') if any(kind[-1:] == ['z'] for kind, _, _ in picture.paths)]
+    assert [text for picture in stages for _, _, text, _ in picture.texts if text.startswith('row')] == ['row %d' % i for i in range(1, 6)]
+    document['rows'] = [one for one in document['rows'] if one['kind'] == 'route']
+    page, _ = report(document)
+    assert 'device-A' not in page.sections and len(page.pictures('routing')) == 2, 'a device that only routed has no part of its own'
+
+
 def little_is_enough():
     """Documents without rows, without devices, of unsupported rows alone, and with no more than readers ask for."""
     document = results.document([results.software()], ['olmoe'], (1,))
@@ -391,4 +410,5 @@ def pages_go_where_they_are_told():
 tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, marks_lie_at_their_numbers, bars_end_at_their_times,
          stages_and_limits_have_their_shares, routing_alone_has_its_table,
          routing_alone_has_its_lines, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
-         doubts_are_said, little_is_enough, what_is_refused, pages_go_where_they_are_told])
+         doubts_are_said, rows_of_a_sweep_are_told_apart,
+         little_is_enough, what_is_refused, pages_go_where_they_are_told])
