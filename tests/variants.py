@@ -62,6 +62,7 @@ SANITIZED = (
     Sanitized('tests/headers', NO, NO, 'compiles'),
     Sanitized('tests/style', NO, NO, 'reads'),
     Sanitized('tests/symbols/test_symbols.py', NO, NO, 'reads'),
+    Sanitized('tests/bench/test_bench_report_browser.py', NO, NO, 'how a page looks; test_bench_report has the tool make it'),
     Sanitized('tests/vision/test_report_browser.py', NO, NO, 'how a page looks; test_report has the tool make it'),
     Sanitized('tests/stress', NO, YES, 'host code of tests/check'),
     Sanitized('tests/check/test_barriers.c', NO, YES, 'host code of test_recording'),

@@ -69,7 +69,7 @@ class Picture:
 
 
 class Table:
-    """rows: a dictionary of column -> text for each; a column that is there twice gets a number. Cells that span the rest are under 'rest'."""
+    """rows: a dictionary of column -> text for each. A column that is there twice gets a number; a cell that spans the rest is 'rest'."""
 
     def __init__(self, table):
         self.caption = table.one('caption').text()

@@ -1,5 +1,5 @@
-"""Results documents of devices that are not there (format 1 of smoe-bench --json), for tests of what reads them. Times follow from a device's
-peaks and a little noise, always the same."""
+"""Results documents of devices that are not there (format 1 of smoe-bench --json), for tests of what reads them. Times follow from a
+device's peaks and a little noise, always the same."""
 import copy
 import random
 
@@ -62,8 +62,8 @@ def run_of(one, row, draw, smooth):
     mixed = row['mixed_precision'] and peak_of(one, 'matrix_float16_float32_16x16x16')
     kind = 'matrix_float16_float32_16x16x16' if mixed else 'fma_float32'
     flop_peak, bandwidth, dispatch = peak_of(one, kind), peak_of(one, 'copy_command'), peak_of(one, 'empty_dispatch')
-    flop = {'route_logits': 2 * tokens * d * row['experts'], 'expert_up': 2 * active * d * h * (matrices - 1), 'expert_down': 2 * active * d * h,
-            'combine': 2 * active * d}
+    flop = {'route_logits': 2 * tokens * d * row['experts'], 'expert_up': 2 * active * d * h * (matrices - 1),
+            'expert_down': 2 * active * d * h, 'combine': 2 * active * d}
     stages = {}
     for name in row['kernels']:
         share = {'expert_up': (matrices - 1) / matrices, 'expert_down': 1 / matrices}.get(name, 0.002)
@@ -88,7 +88,8 @@ def row_of(one, index, name, tokens, weights, draw, mixed=False):
     row = {'device': index, 'kind': 'layer', **layer_of(name), 'tokens': tokens, 'weights': weights, 'mixed_precision': mixed}
     total = row['experts'] * 3 * row['d_model'] * row['d_hidden'] * BYTES[weights]
     if total > one['memory_size'] * 0.6:
-        row['unsupported'] = 'needs %.2f GB of device memory, more than 60 %% of its %.2f GB (--memory)' % (total / 1e9, one['memory_size'] / 1e9)
+        row['unsupported'] = 'needs %.2f GB of device memory, more than 60 %% of its %.2f GB (--memory)' % (
+            total / 1e9, one['memory_size'] / 1e9)
         return row
     absent = {'route_project'} if row['router'] != 'cosine' else set()
     absent |= {'route_group'} if 'groups' not in row else set()

@@ -24,11 +24,13 @@ TEXTS = '''[...document.querySelectorAll('.card')].map(card => {
     boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
         // A line of text has room above and below its letters.
         const room = 0.15 * (a[3] - a[1]) + 0.15 * (b[3] - b[1]);
-        if (Math.min(a[2], b[2]) - Math.max(a[0], b[0]) > 1 && Math.min(a[3], b[3]) - Math.max(a[1], b[1]) > room) over.push([a[4], b[4]]) }));
+        const across = Math.min(a[2], b[2]) - Math.max(a[0], b[0]), down = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+        if (across > 1 && down > room) over.push([a[4], b[4]]) }));
     return {name: card.querySelector('figcaption').textContent, outside, over, height: Math.min(...boxes.map(r => r[3] - r[1]))} })'''
 
 # Each kind of text against what it lies on; SVG's texts have a fill.
-CONTRASTS = '''['h1', 'h2', 'p', 'nav a', 'caption', 'th', 'td', 'figcaption', '.note', '.tag', '.key li', 'dt', 'dd', 'svg .t', 'svg .e', 'svg .q', '.bad',
+CONTRASTS = '''['h1', 'h2', 'p', 'nav a', 'caption', 'th', 'td', 'figcaption', '.note', '.tag', '.key li', 'dt', 'dd', 'svg .t', 'svg .e',
+        'svg .q', '.bad',
         ...[0, 1, 2, 3, 4, 5, 6, 7, 8].map(i => '.key .x' + i), ...[0, 1, 2, 3].map(i => '.tag.c' + i)].map(name => {
     const e = document.querySelector(name);
     let under = e;
@@ -53,7 +55,8 @@ def contrast(ink, paper):
 
 def make_page(folder):
     documents = [results.document([results.software()], list(results.SHAPES), (1, 32, 512)),
-                 results.document([results.large(), results.small()], list(results.SHAPES), (1, 8, 64, 512, 4096), seed=2, mixed=True, route=True),
+                 results.document([results.large(), results.small()], list(results.SHAPES), (1, 8, 64, 512, 4096), seed=2, mixed=True,
+                                  route=True),
                  results.peer(results.large())]
     documents[0]['rows'][0]['hard']['check']['good'] = False
     paths = ['%s/%d.json' % (folder, i) for i in range(len(documents))]

@@ -50,8 +50,8 @@ def write(path, text):
 
 
 def command(program, *arguments):
-    takes_device = ('SMOE_TEST_DEVICE' in os.environ and program not in ('devices', 'embed') and
-                    arguments[:1] not in (('compare',), ('report',)))
+    runs_on_none = program in ('devices', 'embed') or arguments[:1] in (('compare',), ('report',))
+    takes_device = 'SMOE_TEST_DEVICE' in os.environ and not runs_on_none
     return [BIN + program, *arguments, *(['--device', os.environ['SMOE_TEST_DEVICE']] if takes_device else [])]
 
 
