@@ -91,7 +91,7 @@ double bench_device_clock(const smoe_device_info *info);
 
 /* ---- interrupt.c ------------------------------------------------------------------------------------------------- */
 
-/* From now on Ctrl-C ends the measuring, not the program; a second one ends that too. */
+/* From now on Ctrl-C or a plain kill ends the measuring, not the program; a second one ends that too. */
 void bench_watch_interrupt(void);
 bool bench_is_interrupted(void);
 

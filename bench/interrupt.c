@@ -1,4 +1,4 @@
-/* Ctrl-C. */
+/* Ctrl-C, and a plain kill. */
 #include "bench.h"
 
 #include <signal.h>
@@ -14,6 +14,7 @@ static void note(int number)
 void bench_watch_interrupt(void)
 {
     signal(SIGINT, note);
+    signal(SIGTERM, note);
 }
 
 bool bench_is_interrupted(void)

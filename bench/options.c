@@ -183,5 +183,6 @@ bool bench_parse_options(int count, char **arguments, bench_options *options, in
     if (!options->list && !bench_complete_options(&description, options))
         return false;
     *status = PROGRAM_FAILED;
-    return keep_words(options, count, arguments) || program_refuse(&description, "the command line", NULL, "no memory for it");
+    return keep_words(options, count, arguments) ||
+           program_refuse(&description, "the command line", NULL, "no memory for it");
 }

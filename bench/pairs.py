@@ -22,12 +22,14 @@ BOUND = 0.02
 
 def measure(program, options):
     """(layer, tokens, weights, routing, stage) -> median nanoseconds."""
-    with tempfile.NamedTemporaryFile(suffix='.json') as file:
-        run = subprocess.run([program, '--json', file.name, '--no-peak'] + options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + '/results.json'
+        run = subprocess.run([program, '--json', path, '--no-peak'] + options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              encoding='utf-8', errors='replace')
         if run.returncode != 0:
             sys.exit('%s: exit status %d: %s' % (program, run.returncode, run.stdout.strip()[-300:]))
-        result = json.load(file)
+        with open(path, encoding='utf-8') as file:
+            result = json.load(file)
     times = {}
     for row in result['rows']:
         for routing in ('hard', 'smooth'):
@@ -62,13 +64,14 @@ def main():
     parser.add_argument('new')
     parser.add_argument('--pairs', type=int, default=20, help='how often each program runs [20]')
     parser.add_argument('--seed', type=int, default=1, help='of the order within pairs [1]')
-    parser.add_argument('options', nargs='*', help='after --: for both programs')
-    arguments = parser.parse_args()
+    parser.epilog = 'Behind --: options of smoe-bench, for both programs.'
+    at = sys.argv.index('--') if '--' in sys.argv else len(sys.argv)
+    arguments, options = parser.parse_args(sys.argv[1:at]), sys.argv[at + 1:]
     draw, ratios, old_times = random.Random(arguments.seed), {}, {}
     for pair in range(arguments.pairs):
         programs, seen = (arguments.old, arguments.new), {}
         for which in draw.sample((0, 1), 2):
-            seen[which] = measure(programs[which], arguments.options)
+            seen[which] = measure(programs[which], options)
         for key, time in seen[0].items():
             if time > 0 and key in seen[1]:
                 ratios.setdefault(key, []).append(seen[1][key] / time)

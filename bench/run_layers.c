@@ -37,7 +37,8 @@ uint32_t bench_count_rows(const bench_options *options, const bench_preset *pres
 /* The index-th call: the smooth run's numbers. */
 static void choose_call(const bench_options *options, uint32_t index, bench_row *row)
 {
-    const uint32_t widths = bench_at_least_one(options->eps.count), expected = bench_at_least_one(options->expected_active.count);
+    const uint32_t widths = bench_at_least_one(options->eps.count),
+                   expected = bench_at_least_one(options->expected_active.count);
     const uint32_t group = index / widths / expected;
     row->eps = options->eps.count > 0 ? options->eps.values[index % widths] : NAN;
     row->expected_active =

@@ -10,7 +10,7 @@
 #include "program/output.h"
 
 enum {
-    RESULTS_FORMAT = 1,
+    RESULTS_FORMAT = 1, /* counts up where a member gets another meaning or goes */
     RESULTS_MAX_BYTES = 32 << 20, /* cJSON takes up to 32 bytes of memory for each */
     RESULTS_MAX_TEXT = 1024,      /* bytes of a text */
     RESULTS_MAX_DEVICES = 64,

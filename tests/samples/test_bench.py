@@ -397,7 +397,7 @@ def interrupted(after, number):
 
 def what_was_measured_outlives_the_run():
     for after in range(6):
-        status, result, messages = interrupted(after, signal.SIGINT)
+        status, result, messages = interrupted(after, signal.SIGTERM if after % 2 else signal.SIGINT)
         rows = len(result['rows'])
         assert after <= rows <= after + 1 and result['run']['finished'] is (rows == 6), (after, rows, result['run'])
         if rows < 6:
