@@ -122,7 +122,7 @@ static const program_option option_rows[] = {
 static const program_desc description = {
     .name = "smoe-bench",
     .about = "Times smooth mixture-of-experts layers on a Vulkan device, stage by stage, hard against smooth routing.",
-    .usage = {"[options]", "compare [options] RESULTS.json...", "compare --help"},
+    .usage = {"[options]", "compare [options] RESULTS.json...", "report RESULTS.json... --html PAGE.html"},
     .tables = {PROGRAM_TABLE(option_rows)},
     .details = "Lists are of values and ranges, 1,8,64:8192*2 or 1:16+5, and rows are timed for each combination.\n"
                "Ctrl-C ends the measuring: what is measured is kept.\n\n"

@@ -134,7 +134,10 @@ typedef void write_cell(const compare_result *result, const compare_line *line, 
 static void write_layer(const compare_result *result, const compare_line *line, char cell[CELL_SIZE])
 {
     (void)result;
-    snprintf(cell, CELL_SIZE, "%s", line->first->row->kind == RESULTS_ROUTE ? "route" : line->first->row->layer);
+    const results_row *row = line->first->row;
+    const bool named = row->kind == RESULTS_LAYER || (row->layer[0] && strcmp(row->layer, "route") != 0);
+    snprintf(cell, CELL_SIZE, "%s%s", row->kind == RESULTS_ROUTE ? named ? "route " : "route" : "",
+             named ? row->layer : "");
 }
 
 static void write_shape(const compare_result *result, const compare_line *line, char cell[CELL_SIZE])

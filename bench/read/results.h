@@ -123,10 +123,10 @@ typedef struct results_shape {
 typedef struct results_row {
     uint32_t device; /* its place in the document's */
     results_kind kind;
-    const char *layer; /* "" for routing alone */
+    const char *layer;   /* may be "" for routing alone */
     results_shape shape;
     uint32_t tokens;
-    const char *weights; /* "" for routing alone */
+    const char *weights; /* likewise */
     bool mixed_precision;
     const char *unsupported; /* "": the rest holds, and it has one run at least */
     double plan_first_ns, plan_again_ns;

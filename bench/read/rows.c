@@ -183,7 +183,7 @@ static bool read_common(results_reader *reader, const cJSON *object, results_row
            fields_fail(reader, "device", "must be the place of one of the devices");
 }
 
-/* What a layer has besides; of routing alone it is not looked at. */
+/* What a layer has besides; of routing alone as far as it is there. */
 static bool read_layer(results_reader *reader, const cJSON *object, results_row *row)
 {
     static const field fields[] = {{TEXT(results_row, layer), NEEDED}, {TEXT(results_row, weights), NEEDED}};
@@ -191,9 +191,12 @@ static bool read_layer(results_reader *reader, const cJSON *object, results_row 
         {COUNT(results_shape, d_model), NEEDED, POSITIVE},
         {COUNT(results_shape, d_hidden), NEEDED, POSITIVE},
     };
-    row->layer = row->weights = "";
-    return row->kind == RESULTS_ROUTE ||
-           (FIELDS_READ(reader, object, fields, row) && FIELDS_READ(reader, object, shape, &row->shape));
+    static const field of_routing[] = {{TEXT(results_row, layer)}, {TEXT(results_row, weights)}};
+    static const field shape_of_routing[] = {{COUNT(results_shape, d_model)}, {COUNT(results_shape, d_hidden)}};
+    if (row->kind == RESULTS_ROUTE)
+        return FIELDS_READ(reader, object, of_routing, row) &&
+               FIELDS_READ(reader, object, shape_of_routing, &row->shape);
+    return FIELDS_READ(reader, object, fields, row) && FIELDS_READ(reader, object, shape, &row->shape);
 }
 
 static bool read_row(results_reader *reader, const cJSON *object, results_row *row)
