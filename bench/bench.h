@@ -130,7 +130,7 @@ double bench_drift(double *values, uint32_t count);
 
 /* Half the distance of the ranks a standard deviation of a binomial around the middle, over the median: the standard
  * error of the median of independent samples, whatever their distribution (H. A. David, H. N. Nagaraja, Order
- * Statistics, section 7.1). Sorts values. 0: too few to tell. */
+ * Statistics, section 7.1). Sorts values. NaN: too few to tell. */
 double bench_median_error(double *values, uint32_t count);
 
 /* ---- measure.c --------------------------------------------------------------------------------------------------- */
@@ -159,8 +159,8 @@ typedef struct bench_run {
     /* Of the times that bench_run_time is the median of: some of them in the order taken, evenly spaced */
     uint32_t sample_count;
     double samples[BENCH_MAX_SAMPLES];
-    double median_error; /* standard error of the median, over it; 0: too few samples to tell */
-    double drift;        /* the median of the last nine tenths over that of the first tenth; 0: likewise */
+    double median_error; /* standard error of the median, over it; NaN: too few samples to tell */
+    double drift;        /* the median of the last nine tenths over that of the first tenth; 0: too few to tell */
     double clock;        /* the device's, in Hz, behind the last of them; 0: the system does not tell */
     double flop, bytes;       /* of the whole layer: README.md says what is counted */
     double stage_flop[SMOE_STAGE_COUNT];

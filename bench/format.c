@@ -1,8 +1,10 @@
 /* What is shown while rows are measured: a table for people, or a line for each for other programs. */
 #include "bench.h"
+#include "program/output.h"
 
 #include <cjson/cJSON.h>
 
+#include <math.h>
 #include <string.h>
 
 static const char *const routing_names[BENCH_ROUTING_COUNT] = {"hard", "smooth"};
@@ -66,11 +68,22 @@ MEASURED(cell_p10, from->run->device.median > 0 ? from->run->device.p10 : from->
 MEASURED(cell_p90, from->run->device.median > 0 ? from->run->device.p90 : from->run->host.p90)
 MEASURED(cell_host, from->run->host.median)
 MEASURED(cell_token, bench_run_time(from->run) / from->row->tokens)
-MEASURED(cell_error, from->run->median_error)
 MEASURED(cell_drift, from->run->drift)
 MEASURED(cell_forwards, from->run->repeat_count)
 MEASURED(cell_flop, from->run->flop / bench_run_time(from->run) * 1e9)
 MEASURED(cell_bytes, from->run->bytes / bench_run_time(from->run) * 1e9)
+
+static void cell_error(const cell_source *from, char text[CELL_SIZE])
+{
+    text[0] = '\0';
+    if (from->run && !isnan(from->run->median_error))
+        fill_number(text, from->run->median_error);
+}
+
+static void cell_wrong(const cell_source *from, char text[CELL_SIZE])
+{
+    snprintf(text, CELL_SIZE, "%.*s", CELL_SIZE - 1, from->run ? from->run->check.wrong : "");
+}
 
 static void cell_unsupported(const cell_source *from, char text[CELL_SIZE])
 {
@@ -89,7 +102,7 @@ static const struct {
     {"routing", cell_routing}, {"eps", cell_eps}, {"active_mean", cell_active}, {"median_ns", cell_median},
     {"p10_ns", cell_p10}, {"p90_ns", cell_p90}, {"host_median_ns", cell_host}, {"ns_per_token", cell_token},
     {"median_error", cell_error}, {"drift", cell_drift}, {"forwards", cell_forwards}, {"flop_per_second", cell_flop},
-    {"bytes_per_second", cell_bytes}, {"unsupported", cell_unsupported},
+    {"bytes_per_second", cell_bytes}, {"wrong", cell_wrong}, {"unsupported", cell_unsupported},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
@@ -163,6 +176,8 @@ static void print_json(FILE *out, char *text)
 {
     if (text)
         fprintf(out, "%s\n", text);
+    else
+        program_say("smoe-bench", "no host memory for a line of JSON");
     cJSON_free(text);
 }
 

@@ -1,5 +1,6 @@
 /* A row of the document of results. README.md lists the members. */
 #include "json_add.h"
+#include "read/results.h"
 
 #include <math.h>
 
@@ -37,7 +38,8 @@ static void add_samples(json *j, cJSON *to, const bench_run *run)
     cJSON *samples = json_add(j, to, "samples_ns", cJSON_CreateArray());
     for (uint32_t i = 0; i < run->sample_count; i++)
         json_add_number(j, samples, NULL, floor(run->samples[i] + 0.5));
-    json_add_measured(j, to, "median_error", run->median_error);
+    json_add(j, to, "median_error",
+             isnan(run->median_error) ? cJSON_CreateNull() : cJSON_CreateNumber(run->median_error));
     json_add_measured(j, to, "drift", run->drift);
     json_add_measured(j, to, "clock_hz", run->clock);
 }
@@ -63,7 +65,8 @@ static void add_check(json *j, cJSON *to, const bench_check *check)
     cJSON *object = json_add(j, to, "check", cJSON_CreateObject());
     json_add_number(j, object, "tokens", check->tokens);
     json_add_number(j, object, "excused", check->excused);
-    json_add_number(j, object, "largest_difference", check->difference);
+    json_add(j, object, "largest_difference",
+             check->difference <= RESULTS_LARGEST ? cJSON_CreateNumber(check->difference) : cJSON_CreateNull());
     json_add_number(j, object, "allowed", check->allowed);
     json_add_bool(j, object, "good", !check->wrong[0]);
     if (check->wrong[0])

@@ -111,7 +111,7 @@ static bool is_certain(const timing *t, uint32_t *next)
             continue;
         gather_times(t->samples + kind * t->most, t->count, t->values);
         const double error = bench_median_error(t->values, t->count);
-        if (!(error > 0 && error < t->m->options->error))
+        if (!(error < t->m->options->error))
             return false;
     }
     return true;

@@ -126,8 +126,8 @@ static const program_desc description = {
     .tables = {PROGRAM_TABLE(option_rows)},
     .details = "Lists are of values and ranges, 1,8,64:8192*2 or 1:16+5, and rows are timed for each combination.\n"
                "Ctrl-C ends the measuring: what is measured is kept.\n\n"
-               "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed, or it was "
-               "interrupted;\n2 for a wrong command line, or an output that may not be written.",
+               "Exit status: 0, with unsupported rows too; 1 if the device, validation or writing failed, an answer is "
+               "wrong, or it was\ninterrupted; 2 for a wrong command line, or an output that may not be written.",
 };
 
 /* A file's name says where its user keeps files. */

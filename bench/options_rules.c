@@ -78,6 +78,29 @@ static bool add_route_shapes(const program_desc *program, bench_options *options
     return options->shape_count > 0 || refuse(program, "--top-k", "must have a k up to one of --experts");
 }
 
+/* Routing alone needs no room for experts: those of a layer are as narrow as they can be. */
+static void narrow_experts(bench_preset *layer)
+{
+    layer->plan.d_hidden = 1;
+    layer->plan.shared_hidden = 0;
+    layer->plan.shared_gate = false;
+}
+
+/* The layers that were named, for --route. */
+static bool take_routers(const program_desc *program, bench_options *options)
+{
+    for (uint32_t i = 0; i < options->shape_count; i++)
+        narrow_experts(&options->shapes[i]);
+    for (size_t i = 0; i < bench_preset_count; i++) {
+        if (!options->presets[i])
+            continue;
+        options->presets[i] = false;
+        options->shapes[options->shape_count] = bench_presets[i];
+        narrow_experts(&options->shapes[options->shape_count++]);
+    }
+    return options->shape_count > 0 || add_route_shapes(program, options);
+}
+
 /* Which layers. */
 static bool complete_layers(const program_desc *program, bench_options *options)
 {
@@ -92,7 +115,7 @@ static bool complete_layers(const program_desc *program, bench_options *options)
                       "is for --route without --preset and --shape");
     for (size_t i = 0; i < bench_preset_count && options->shape_count == 0 && !options->route; i++)
         options->presets[i] = options->presets[i] || !any_preset;
-    return any_preset || options->shape_count > 0 || !options->route || add_route_shapes(program, options);
+    return !options->route || take_routers(program, options);
 }
 
 static bool complete_types(const program_desc *program, bench_options *options)

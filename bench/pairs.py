@@ -37,6 +37,8 @@ def measure(program, options):
             if not found or 'stages' not in found:
                 continue
             key = (row['layer'], row['tokens'], row['weights'], routing)
+            if key + ('layer',) in times:
+                sys.exit('two rows of %s, T = %d, %s, %s: options may sweep tokens, weights and presets only' % key)
             for stage, spread in found['stages'].items():
                 times[key + (stage,)] = spread['ns']['median']
             times[key + ('layer',)] = found['device_ns']['median']

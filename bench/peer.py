@@ -127,6 +127,15 @@ def run_of(runs, like):
 NOT_SHAPE = ('kernels', 'plan_first_ns', 'plan_again_ns', 'hard', 'smooth', 'smooth_over_hard_time', 'smooth_over_hard_experts')
 
 
+def hide_files(words):
+    """The command line, with FILE for a file's name."""
+    options, hidden = ('--peer', '--smoe', '--json', '--peer-json'), []
+    for i, word in enumerate(words):
+        name = word.split('=')[0]
+        hidden.append('FILE' if i > 0 and words[i - 1] in options else name + '=FILE' if name in options and name != word else word)
+    return hidden
+
+
 class Documents:
     """The results of both, for --json and --peer-json; the files are whole after each case."""
 
@@ -138,7 +147,7 @@ class Documents:
         head = ours[0][2]
         shape = {name: value for name, value in head['rows'][0].items() if name not in NOT_SHAPE}
         if not self.documents:
-            line = ['FILE' if os.sep in word else word for word in sys.argv[1:]]
+            line = hide_files(sys.argv[1:])
             both = {**head, 'run': {**head['run'], 'command_line': line, 'finished': False}}
             self.documents = [{**both, 'program': program, 'rows': []} for program in (head['program'], self.peer)]
         for document, runs in zip(self.documents, (ours, theirs)):
@@ -170,7 +179,8 @@ def main():
                         help='softmax over the k chosen, or over all and then renormalised: the same result [late]')
     parser.add_argument('--full-precision', action='store_true', help='GGML_VK_DISABLE_F16=1: the peer computes in float32, as smoe does')
     parser.add_argument('--case', type=parse_case, action='append', metavar='E,k,D,H,T,TYPE', help='only this; may stand several times')
-    parser.add_argument('--alternations', type=int, default=3, help='runs of each program per case [3]')
+    parser.add_argument('--alternations', type=int, default=6,
+                        help='runs of each program per case; smoe-bench compare tells nothing of fewer than 6 [6]')
     parser.add_argument('--seconds', type=float, default=2.0, help='of each run [2]')
     parser.add_argument('--timeout', type=int, default=600, help='seconds for one run, its start included [600]')
     parser.add_argument('--json', metavar='FILE', help="smoe's results in the form of smoe-bench, with the host's times")

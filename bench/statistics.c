@@ -39,8 +39,8 @@ double bench_drift(double *values, uint32_t count)
 double bench_median_error(double *values, uint32_t count)
 {
     if (count < FEWEST_FOR_ERROR)
-        return 0;
+        return NAN;
     const double median = bench_spread_of(values, count).median, half = sqrt(count) / 2, middle = (count - 1) / 2.0;
     const double low = floor(middle - half), high = ceil(middle + half);
-    return median > 0 ? (values[(uint32_t)high] - values[(uint32_t)low]) / 2 / median : 0;
+    return median > 0 ? (values[(uint32_t)high] - values[(uint32_t)low]) / 2 / median : NAN;
 }

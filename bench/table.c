@@ -3,7 +3,7 @@
 
 #include <smoe/capability_file.h>
 
-
+#include <math.h>
 #include <string.h>
 
 #define MILLI 1e-6 /* of a nanosecond */
@@ -135,7 +135,7 @@ static void print_total(FILE *out, const bench_result *result, const bench_row *
 /* How far the times may be trusted. */
 static void print_noise(FILE *out, const bench_run *run)
 {
-    if (run->median_error > 0)
+    if (!isnan(run->median_error))
         fprintf(out, ", median within %.2g %%", 100 * run->median_error);
     if (run->drift > 1 + DRIFT || (run->drift > 0 && run->drift < 1 - DRIFT))
         fprintf(out, "; NOT STEADY: %.3g times its first tenth", run->drift);

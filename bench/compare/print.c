@@ -144,10 +144,15 @@ static void write_shape(const compare_result *result, const compare_line *line, 
 {
     const results_shape *s = &line->first->row->shape;
     (void)result;
-    if (line->first->row->kind == RESULTS_ROUTE)
-        snprintf(cell, CELL_SIZE, "-,-,%u,%u,-", s->experts, s->top_k);
-    else
-        snprintf(cell, CELL_SIZE, "%u,%u,%u,%u,%u", s->d_model, s->d_hidden, s->experts, s->top_k, s->max_active);
+    int used = s->d_model > 0 ? snprintf(cell, CELL_SIZE, "%u,%u,%u,%u,%u", s->d_model, s->d_hidden, s->experts,
+                                         s->top_k, s->max_active)
+                              : snprintf(cell, CELL_SIZE, "-,-,%u,%u,-", s->experts, s->top_k);
+    if (!isnan(s->given_eps))
+        used += snprintf(cell + used, CELL_SIZE - (size_t)used, " eps %.4g", s->given_eps);
+    if (!isnan(s->given_group_eps))
+        used += snprintf(cell + used, CELL_SIZE - (size_t)used, " group eps %.4g", s->given_group_eps);
+    if (!isnan(s->given_expected_active))
+        snprintf(cell + used, CELL_SIZE - (size_t)used, " expected %.4g", s->given_expected_active);
 }
 
 static void write_tokens(const compare_result *result, const compare_line *line, char cell[CELL_SIZE])

@@ -32,6 +32,8 @@ static bool counts(const compare_column *column, const compare_entry *entry, com
     line->reason = entry->row->unsupported[0] ? entry->row->unsupported : entry->run->unsupported;
     if (line->reason[0])
         snprintf(line->note, sizeof line->note, "unsupported in %c: ", letter);
+    else if (entry->run->has_check && !check->good && check->wrong[0])
+        snprintf(line->note, sizeof line->note, "check failed in %c: %.120s", letter, check->wrong);
     else if (entry->run->has_check && !check->good && isnan(check->largest_difference))
         snprintf(line->note, sizeof line->note, "check failed in %c", letter);
     else if (entry->run->has_check && !check->good)

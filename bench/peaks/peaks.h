@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define BENCH_MAX_PEAKS 96 /* the kinds of kinds.c, and each product of matrices that the device lists */
+#define BENCH_MAX_PEAKS 96 /* the kinds of peaks.c, and each product of matrices that the device lists */
 #define BENCH_PEAK_NAME_SIZE 64
 #define BENCH_PEAK_REASON_SIZE 256
 

@@ -8,7 +8,6 @@
 
 #include "program/text.h"
 
-static const double largest_number = 1e30;
 
 struct results_memory {
     struct results_memory *next;
@@ -137,7 +136,7 @@ bool fields_key(results_reader *reader, const cJSON *item, const char **out)
 bool fields_number(results_reader *reader, const char *name, const cJSON *item, double *out)
 {
     *out = cJSON_IsNumber(item) ? item->valuedouble : NAN;
-    return (*out >= 0 && *out <= largest_number) || fields_fail(reader, name, "must be a number from 0 to 1e30");
+    return (*out >= 0 && *out <= RESULTS_LARGEST) || fields_fail(reader, name, "must be a number from 0 to 1e30");
 }
 
 static bool read_count(results_reader *reader, const field *f, const cJSON *item, uint32_t *out)

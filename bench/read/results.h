@@ -9,6 +9,8 @@
 
 #include "program/output.h"
 
+#define RESULTS_LARGEST 1e30 /* of numbers */
+
 enum {
     RESULTS_FORMAT = 1, /* counts up where a member gets another meaning or goes */
     RESULTS_MAX_BYTES = 32 << 20, /* cJSON takes up to 32 bytes of memory for each */
@@ -81,6 +83,7 @@ typedef struct results_stage {
 /* y against the reference, on some of the row's tokens. */
 typedef struct results_check {
     uint32_t tokens;
+    const char *wrong; /* what differed first */
     double largest_difference, allowed;
     bool good;
 } results_check;

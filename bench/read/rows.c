@@ -30,6 +30,7 @@ static bool read_check(results_reader *reader, const cJSON *object, results_run 
 {
     static const field fields[] = {
         {COUNT(results_check, tokens)},
+        {TEXT(results_check, wrong)},
         {NUMBER(results_check, largest_difference)}, /* null where y was not finite: JSON has no NaN */
         {NUMBER(results_check, allowed)},
         {FLAG(results_check, good), NEEDED},

@@ -80,9 +80,14 @@ static void doubt_run(doubts *d, const report_row *row, int routing)
 {
     const results_run *run = &row->data->runs[routing];
     char first[REPORT_TEXT_SIZE], second[REPORT_TEXT_SIZE];
-    if (!report_ran(row, routing))
+    if (!report_measured(row, routing))
         return;
-    if (run->has_check && !run->check.good && begin_doubt(d)) {
+    if (run->has_check && !run->check.good && run->check.wrong[0] && begin_doubt(d)) {
+        name_run(d, row, routing);
+        report_put(d->page, "<b>its answers are wrong</b>: ");
+        report_text(d->page, run->check.wrong);
+        report_put(d->page, ".</li>\n");
+    } else if (run->has_check && !run->check.good && begin_doubt(d)) {
         name_run(d, row, routing);
         report_put(d->page, "<b>its answers are wrong</b>: they differ by up to %s, and %s is allowed.</li>\n",
                    report_number(first, run->check.largest_difference, 3),

@@ -141,6 +141,7 @@ bool report_view_create(const results_document *documents, size_t count, report_
 void report_view_destroy(report_view *view);
 
 /* Whether a run has times, and its times: the device's where it has timestamps, else the host's. */
+bool report_measured(const report_row *row, int routing); /* routing alone too */
 bool report_ran(const report_row *row, int routing);
 const results_spread *report_spread(const results_run *run);
 /* The limit that takes the largest share of a run's time; -1: none is known. */

@@ -115,7 +115,7 @@ void report_write_stages(report_page *p, const report_view *view, const report_s
     if (count_shown(series->rows, series->row_count) == 0)
         return;
     report_put(p,
-               "<h3>Where the time goes on %s</h3><p>The stages of the median forward with hard routing, in their "
+               "<h3>Where the time goes on %s</h3><p>The medians of the stages with hard routing, in their "
                "order. On the left "
                "tokens and type of the weights, on the right the time.</p>",
                series->letter);

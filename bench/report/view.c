@@ -60,11 +60,15 @@ static void set_peaks(report_series *series)
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
 
-bool report_ran(const report_row *row, int routing)
+bool report_measured(const report_row *row, int routing)
 {
     const results_run *run = &row->data->runs[routing];
-    return !row->data->unsupported[0] && run->there && !run->unsupported[0] && row->layer >= 0 &&
-           report_known(results_run_time(run));
+    return !row->data->unsupported[0] && run->there && !run->unsupported[0] && report_known(results_run_time(run));
+}
+
+bool report_ran(const report_row *row, int routing)
+{
+    return row->layer >= 0 && report_measured(row, routing);
 }
 
 const results_spread *report_spread(const results_run *run)

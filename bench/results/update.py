@@ -31,8 +31,8 @@ takes some minutes. Please let nothing else run meanwhile, and have a laptop plu
 `scons bundle` packs ([../README.md](../README.md)).
 
 The document has the times, and what they depend on: the device and its driver, the processor, the memory's size, the system's name
-and version, the date, the command line and the build. It has no path, user or host name in it, which a test holds it to
-(`tests/bench/test_kept_results.py`).
+and version, the date, the command line and the build. It has no path, user or host name in it. Tests
+hold the program and what is kept here to that (`tests/samples/test_bench.py`, `tests/bench/test_kept_results.py`).
 
 ## What there is
 

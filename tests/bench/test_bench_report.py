@@ -340,6 +340,12 @@ def doubts_are_said():
     assert len(doubts) == len(parts) and all(part in doubt for part, doubt in zip(parts, doubts)), doubts
     said = page.tables['Every row of the results'].rows[0]
     assert said['check'] == 'wrong, 0.25', said
+    document = results.document([results.large()], ['olmoe'], (1,), ('f16',), route=True)
+    place, routing = next((i, row) for i, row in enumerate(document['rows']) if row['kind'] == 'route')
+    routing['hard']['check'] = {'tokens': 1, 'largest_difference': 0, 'allowed': 0, 'good': False, 'wrong': 'token 0 has <2> experts'}
+    routing['hard']['drift'] = 1.5
+    doubts = [item.text().strip() for lists in report(document)[0].root.all('ul', 'doubts') for item in lists.all('li')]
+    assert len(doubts) == 2 and 'its answers are wrong: token 0 has <2> experts.' in doubts[0] and '1.5 times' in doubts[1], (place, doubts)
     for row in document['rows']:
         row['hard']['median_error'] = row['smooth']['median_error'] = 0.5
     document['rows'] *= 30

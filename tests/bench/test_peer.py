@@ -51,6 +51,8 @@ def both_documents_have_the_same_rows():
             with open(path, encoding='utf-8') as file:
                 documents.append(json.load(file))
             assert folder not in json.dumps(documents[-1]), 'a path is in the document'
+            line = documents[-1]['run']['command_line']
+            assert line[:4] == ['--peer', 'FILE', '--smoe', 'FILE'] and line[8:11] == ['--json', 'FILE', '--peer-json=FILE'], line
         assert [document['program']['name'] for document in documents] == ['smoe-bench', 'ggml-vulkan'], documents
         assert documents[1]['program']['version'] == 'd99724f' and all(document['run']['finished'] for document in documents), documents
         for one, other in zip(*(document['rows'] for document in documents)):
