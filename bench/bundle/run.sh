@@ -267,7 +267,7 @@ all_steps() {
     presets '' 20 deepseek-v3
 }
 
-say "$(cat about.txt)"
+tee -a "$out/summary.txt" <about.txt
 say "$(date -u +%Y-%m-%dT%H:%M:%SZ), $(uname -srm)"
 say "$(first_line '^model name' /proc/cpuinfo), $(first_line '^MemTotal' /proc/meminfo) of memory"
 all_steps
