@@ -156,7 +156,7 @@ typedef struct bench_run {
     uint32_t active_experts;  /* distinct ones */
     uint32_t repeat_count;
     bench_spread stage[SMOE_STAGE_COUNT], device, host; /* device and stage: 0 where the device has no timestamps */
-    /* Of the times that bench_run_time is the median of: some of them in the order taken, evenly spaced */
+    /* Some of the times that bench_run_time is the median of, in the order taken, evenly spaced */
     uint32_t sample_count;
     double samples[BENCH_MAX_SAMPLES];
     double median_error; /* standard error of the median, over it; NaN: too few samples to tell */
@@ -196,8 +196,8 @@ double bench_run_time(const bench_run *run);
 
 smoe_result bench_measure_plan(const smoe_device *device, const smoe_plan_desc *desc, bench_plan_times *out);
 
-/* Measures a row that its layer can run; an interrupted one is not to be used. plain: with --totals or
- * --mixed-precision the same layer without, to compare with; else NULL. */
+/* What a row is measured with. plain: with --totals or --mixed-precision the same layer without, to compare with; else
+ * NULL. */
 typedef struct bench_measuring {
     const bench_options *options;
     const bench_data *data;
@@ -206,6 +206,7 @@ typedef struct bench_measuring {
     uint32_t row_done, row_total; /* for the progress bar */
 } bench_measuring;
 
+/* Measures a row that its layer can run; an interrupted one is not to be used. */
 smoe_result bench_measure_row(const bench_measuring *m, bench_row *row);
 
 /* ---- work.c ------------------------------------------------------------------------------------------------------ */

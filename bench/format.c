@@ -1,13 +1,12 @@
 /* What is shown while rows are measured: a table for people, or a line for each for other programs. */
 #include "bench.h"
 #include "program/output.h"
+#include "read/results.h"
 
 #include <cjson/cJSON.h>
 
 #include <math.h>
 #include <string.h>
-
-static const char *const routing_names[BENCH_ROUTING_COUNT] = {"hard", "smooth"};
 
 /* ---- columns ----------------------------------------------------------------------------------------------------- */
 
@@ -60,7 +59,7 @@ CELL(cell_d_hidden, fill_number(text, from->row->plan.d_hidden))
 CELL(cell_tokens, fill_number(text, from->row->tokens))
 CELL(cell_weights, fill_text(text, smoe_type_short_name(from->row->plan.types.up)))
 CELL(cell_precision, fill_text(text, from->row->plan.precision != SMOE_PRECISION_FLOAT32 ? "mixed" : "float32"))
-CELL(cell_routing, fill_text(text, routing_names[from->routing]))
+CELL(cell_routing, fill_text(text, results_routing_names[from->routing]))
 MEASURED(cell_eps, (double)from->run->eps)
 MEASURED(cell_active, (double)from->run->active_total / from->row->tokens)
 MEASURED(cell_median, bench_run_time(from->run))

@@ -87,7 +87,7 @@ static void add_program(json *j, cJSON *to)
     snprintf(version, sizeof version, "%d.%d.%d", SMOE_VERSION_MAJOR, SMOE_VERSION_MINOR, SMOE_VERSION_PATCH);
     json_add_text(j, program, "name", "smoe-bench");
     json_add_text(j, program, "version", version);
-    json_add(j, program, "commit", *bench_commit() ? cJSON_CreateString(bench_commit()) : cJSON_CreateNull());
+    json_add_known(j, program, "commit", bench_commit());
     json_add_text(j, program, "compiler", COMPILER);
     json_add_text(j, program, "mode", BENCH_MODE);
     json_add_text(j, program, "shader_tools", BENCH_SHADER_TOOLS);

@@ -21,7 +21,7 @@ static uint32_t count_types(const bench_options *options)
     return types;
 }
 
-/* Of one plan at one number of tokens. */
+/* The calls of one plan at one number of tokens. */
 static uint32_t count_calls(const bench_options *options, const bench_preset *preset)
 {
     const uint32_t bands = preset->plan.group_count > 1 ? bench_at_least_one(options->group_eps.count) : 1;

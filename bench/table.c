@@ -1,5 +1,6 @@
 /* The results as text. */
 #include "bench.h"
+#include "read/results.h"
 
 #include <smoe/capability_file.h>
 
@@ -7,9 +8,6 @@
 #include <string.h>
 
 #define MILLI 1e-6 /* of a nanosecond */
-#define DRIFT 0.05 /* as much is said aloud */
-
-static const char *const routing_names[BENCH_ROUTING_COUNT] = {"hard", "smooth"};
 
 /* A share as "12.3 %", "-" for 0: its peak is not known. Gives `text`. */
 static const char *share(char text[16], double value)
@@ -137,7 +135,7 @@ static void print_noise(FILE *out, const bench_run *run)
 {
     if (!isnan(run->median_error))
         fprintf(out, ", median within %.2g %%", 100 * run->median_error);
-    if (run->drift > 1 + DRIFT || (run->drift > 0 && run->drift < 1 - DRIFT))
+    if (run->drift > 1 + RESULTS_DRIFT || (run->drift > 0 && run->drift < 1 - RESULTS_DRIFT))
         fprintf(out, "; NOT STEADY: %.3g times its first tenth", run->drift);
     if (run->clock > 0)
         fprintf(out, "; %.4g MHz", run->clock / 1e6);
@@ -198,10 +196,10 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
         const bench_run *run = &row->runs[i];
         char text[16];
         if (run->unsupported[0]) {
-            fprintf(out, "  %s: unsupported: %s\n", routing_names[i], run->unsupported);
+            fprintf(out, "  %s: unsupported: %s\n", results_routing_names[i], run->unsupported);
             continue;
         }
-        fprintf(out, "  %s: %.4g experts per token, %u of %u run; ", routing_names[i],
+        fprintf(out, "  %s: %.4g experts per token, %u of %u run; ", results_routing_names[i],
                 (double)run->active_total / row->tokens, run->active_experts, row->plan.expert_count);
         if (run->group_eps > 0)
             fprintf(out, "group eps %.4g; ", (double)run->group_eps);
@@ -231,7 +229,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     char text[16], spread[40];
 
     fprintf(out, "%-15s %5u %-4s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.types.up),
-            routing_names[routing]);
+            results_routing_names[routing]);
     if (row->unsupported[0] || run->unsupported[0]) {
         fprintf(out, "  unsupported: %s\n", row->unsupported[0] ? row->unsupported : run->unsupported);
         return;

@@ -66,7 +66,7 @@ static void add_experts(const bench_row *row, bench_run *run)
     run->stage_flop[SMOE_STAGE_COMBINE] = 2 * d * ((double)run->active_total + shared_rows);
 }
 
-/* Of routing alone the report is written, and the router's weights are all that are read. */
+/* Routing by itself writes the report, and reads no weights but the router's. */
 static void count_bytes(const bench_row *row, bench_run *run)
 {
     const smoe_plan_desc *plan = &row->plan;

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define WORKGROUP_BYTES 16384u /* what a workgroup of either covers */
 
 static bool time_bytes(peak_bench *b, const peak_work *work, double bytes, bench_peak *out)
 {
@@ -27,7 +26,7 @@ bool peak_copy_command(peak_bench *b, bench_peak *out)
 static bool measure_kernel(peak_bench *b, const uint32_t *spirv, size_t size, double times, bench_peak *out)
 {
     const VkDeviceSize bytes = b->buffers[0].size;
-    peak_work work = {.workgroups = (uint32_t)(bytes / WORKGROUP_BYTES), .repeats = 1};
+    peak_work work = {.workgroups = (uint32_t)(bytes / PEAK_WORKGROUP_BYTES), .repeats = 1};
     const bool done = compute_create_pipeline(&b->gpu, &b->layout, spirv, size, NULL, 0, 0, &work.pipeline) &&
                       time_bytes(b, &work, times * (double)bytes, out);
     b->gpu.vk.vkDestroyPipeline(b->gpu.device, work.pipeline, NULL);

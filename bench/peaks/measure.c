@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define COPY_BYTES 16384u /* what a workgroup of copy.comp and read.comp covers */
 #define REPEATS 24u       /* at most, and as long as there is time */
 
 /* Large enough that caches do not hold it, small enough for the device. */
@@ -14,11 +13,11 @@ static VkDeviceSize choose_size(const smoe_device_info *info)
     VkDeviceSize size = (VkDeviceSize)(info->type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 128 : 512) << 20;
     const VkDeviceSize limits[] = {info->max_storage_buffer_range, info->max_allocation_size,
                                    info->device_memory_size / 8,
-                                   (VkDeviceSize)info->max_workgroup_count[0] * COPY_BYTES};
+                                   (VkDeviceSize)info->max_workgroup_count[0] * PEAK_WORKGROUP_BYTES};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (limits[i] > 0 && limits[i] < size) /* 0: unknown */
             size = limits[i];
-    return size / COPY_BYTES * COPY_BYTES;
+    return size / PEAK_WORKGROUP_BYTES * PEAK_WORKGROUP_BYTES;
 }
 
 /* Memory that was never written may not even exist: some systems let all of it read from one page of zeros. */

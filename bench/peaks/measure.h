@@ -22,6 +22,8 @@ void peak_device_destroy(peak_device *device);
 
 /* ---- measure.c --------------------------------------------------------------------------------------------------- */
 
+#define PEAK_WORKGROUP_BYTES 16384u /* what a workgroup of copy.comp and read.comp covers */
+
 /* As in the shaders' block of push constants. */
 typedef struct peak_push {
     uint32_t count; /* rounds */

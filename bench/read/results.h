@@ -10,6 +10,7 @@
 #include "program/output.h"
 
 #define RESULTS_LARGEST 1e30 /* of numbers */
+#define RESULTS_DRIFT 0.05   /* a run that drifts by more is said aloud */
 
 enum {
     RESULTS_FORMAT = 1, /* counts up where a member gets another meaning or goes */

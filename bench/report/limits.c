@@ -12,14 +12,6 @@ static bool is_shown(const report_row *row)
     return routing >= 0 && report_largest_limit(row, routing) >= 0;
 }
 
-static size_t count_shown(const report_row *rows, size_t count)
-{
-    size_t shown = 0;
-    for (size_t i = 0; i < count; i++)
-        shown += is_shown(&rows[i]);
-    return shown;
-}
-
 const char *report_bound_text(const report_row *row, int routing, char text[REPORT_TEXT_SIZE])
 {
     const int largest = report_largest_limit(row, routing);
@@ -127,16 +119,10 @@ static void write_key(report_page *p)
 
 void report_write_limits(report_page *p, const report_view *view, const report_series *series)
 {
-    if (count_shown(series->rows, series->row_count) == 0)
+    if (report_count_rows(series->rows, series->row_count, is_shown) == 0)
         return;
     report_put(p, "<h3>What bounds %s</h3>", series->letter);
     write_summary(p, series);
     write_key(p);
-    report_put(p, "<div class=cards>\n");
-    for (size_t i = 0; i < series->row_count; i = report_layer_end(series, i)) {
-        const size_t count = report_layer_end(series, i) - i, shown = count_shown(&series->rows[i], count);
-        if (shown > 0)
-            write_layer(p, view, &series->rows[i], count, shown);
-    }
-    report_put(p, "</div>\n");
+    report_write_cards(p, view, series, is_shown, write_layer);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* From here on a time is not to be relied on. */
-static const double error_limit = 0.01, drift_limit = 0.05;
+static const double error_limit = 0.01;
 
 static void write_device(report_page *p, const report_series *series)
 {
@@ -93,7 +93,7 @@ static void doubt_run(doubts *d, const report_row *row, int routing)
                    report_number(first, run->check.largest_difference, 3),
                    report_number(second, run->check.allowed, 3));
     }
-    if (fabs(run->drift - 1) > drift_limit && begin_doubt(d)) {
+    if (fabs(run->drift - 1) > RESULTS_DRIFT && begin_doubt(d)) {
         name_run(d, row, routing);
         report_put(d->page, "its later forwards took %s times as long as its first tenth.</li>\n",
                    report_number(first, run->drift, 3));

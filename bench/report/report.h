@@ -183,4 +183,15 @@ void report_write_measured(report_page *p, const report_view *view); /* measured
 
 void report_write_page(report_page *p, const report_view *view);
 
+/* ---- cards.c: what pictures of one layer each have in common ----------------------------------------------------- */
+
+typedef bool report_shows(const report_row *row); /* whether a card shows the row */
+size_t report_count_rows(const report_row *rows, size_t count, report_shows *shows);
+
+/* Draws a layer's card. count: of its rows, `shown` of which it shows. */
+typedef void report_card(report_page *p, const report_view *view, const report_row *rows, size_t count, size_t shown);
+/* A card for each layer of the series that has rows to show. */
+void report_write_cards(report_page *p, const report_view *view, const report_series *series, report_shows *shows,
+                        report_card *card);
+
 #endif

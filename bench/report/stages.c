@@ -94,14 +94,6 @@ static void write_layer(report_page *p, const report_view *view, const report_ro
     report_end_picture(p, NULL);
 }
 
-static size_t count_shown(const report_row *rows, size_t count)
-{
-    size_t shown = 0;
-    for (size_t i = 0; i < count; i++)
-        shown += has_stages(&rows[i]);
-    return shown;
-}
-
 static void write_key(report_page *p)
 {
     report_put(p, "<ul class=key>");
@@ -112,7 +104,7 @@ static void write_key(report_page *p)
 
 void report_write_stages(report_page *p, const report_view *view, const report_series *series)
 {
-    if (count_shown(series->rows, series->row_count) == 0)
+    if (report_count_rows(series->rows, series->row_count, has_stages) == 0)
         return;
     report_put(p,
                "<h3>Where the time goes on %s</h3><p>The medians of the stages with hard routing, in their "
@@ -120,11 +112,5 @@ void report_write_stages(report_page *p, const report_view *view, const report_s
                "tokens and type of the weights, on the right the time.</p>",
                series->letter);
     write_key(p);
-    report_put(p, "<div class=cards>\n");
-    for (size_t i = 0; i < series->row_count; i = report_layer_end(series, i)) {
-        const size_t count = report_layer_end(series, i) - i, shown = count_shown(&series->rows[i], count);
-        if (shown > 0)
-            write_layer(p, view, &series->rows[i], count, shown);
-    }
-    report_put(p, "</div>\n");
+    report_write_cards(p, view, series, has_stages, write_layer);
 }

@@ -44,6 +44,7 @@ static void record_pass(smoe_recording *r, uint32_t pass)
 {
     r->io = &r->binding->passes[pass];
     r->token_count = smoe_shape_pass_token_count(&r->plan->shape, r->params->token_count, pass);
+    r->range_pieces = smoe_record_range_pieces(r);
     smoe_record_begin(r);
     for (smoe_stage stage = 0; stage < SMOE_STAGE_COUNT; stage++)
         smoe_record_stage(r, stage);

@@ -20,7 +20,7 @@ void smoe_record_sort(const smoe_recording *r, const smoe_piece *piece)
         .range_experts = shape->range_experts,
         .up_column_tiles = column_tiles(r, SMOE_STEP_EXPERT_UP),
         .down_column_tiles = column_tiles(r, SMOE_STEP_EXPERT_DOWN),
-        .range_pieces = smoe_record_range_pieces(r),
+        .range_pieces = r->range_pieces,
         .up_piece_tiles = smoe_record_pieces(r, SMOE_STEP_EXPERT_UP).tile_count,
         .down_piece_tiles = smoe_record_pieces(r, SMOE_STEP_EXPERT_DOWN).tile_count,
         .active_at = (uint32_t)control->active,
@@ -50,7 +50,7 @@ static void record_piece(const smoe_recording *r, smoe_step step, const smoe_pie
 {
     const smoe_shape *shape = &r->plan->shape;
     const smoe_buffer *workspace = &r->binding->workspace;
-    const uint32_t arguments_at = SMOE_ARGUMENTS_AT(piece->range * smoe_record_range_pieces(r) + piece->index, stage);
+    const uint32_t arguments_at = SMOE_ARGUMENTS_AT(piece->range * r->range_pieces + piece->index, stage);
     smoe_push_matmul push = smoe_matmul_push(r, step, weights);
     push.first_expert = piece->range * shape->range_experts;
     push.arguments_at = arguments_at;

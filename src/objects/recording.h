@@ -25,6 +25,7 @@ typedef struct smoe_recording {
     uint32_t regimes[SMOE_STEP_COUNT]; /* those for all tokens, in every pass */
     const smoe_binding_pass *io;       /* of this pass */
     uint32_t token_count;              /* of this pass */
+    uint32_t range_pieces;             /* of this pass: smoe_record_range_pieces */
     smoe_slices slices;                /* what lies outside the wanted ones is not recorded */
 } smoe_recording;
 

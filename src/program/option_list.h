@@ -13,7 +13,7 @@ bool program_next_item(const char **list, char item[PROGRAM_ITEM_SIZE]);
 /* What one number of a list must be. */
 typedef bool program_read_one(const program_option *option, const char *text, double *out, char *rule);
 
-/* Of PROGRAM_KIND_COUNTS and _FORWARDS. to: the option's program_counts or program_floats. */
+/* Sets an option of PROGRAM_KIND_COUNTS or _FORWARDS. to: the option's program_counts or program_floats. */
 bool program_set_list(const program_option *option, const char *value, program_read_one *read, void *to,
                       char rule[PROGRAM_RULE_SIZE]);
 

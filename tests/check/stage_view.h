@@ -21,7 +21,8 @@ static inline uint64_t stage_cap(const stage_run *run)
     return run->shape.desc.max_active;
 }
 
-/* Of ARGUMENTS, by the last forward: stage_run_record fills their room with STAGE_UNWRITTEN before. */
+/* How many records of ARGUMENTS the last forward wrote: stage_run_record fills their room with STAGE_UNWRITTEN
+ * before. */
 static inline uint32_t stage_record_count(const stage_run *run)
 {
     const uint32_t room = run->shape.range_count * run->shape.range_pieces;
