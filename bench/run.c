@@ -103,6 +103,11 @@ static int list_devices(bench_runner *b, const smoe_log *log, device_list *list)
     return PROGRAM_OK;
 }
 
+static bool is_ended(const bench_runner *b)
+{
+    return bench_is_interrupted() || b->unwritten;
+}
+
 int bench_run_all(bench_runner *b, const smoe_log *log)
 {
     const program_counts *masks = &b->options->masks;
@@ -111,9 +116,12 @@ int bench_run_all(bench_runner *b, const smoe_log *log)
 
     count_all_rows(b, list.count);
     program_progress_begin(false);
-    for (uint32_t i = 0; status == PROGRAM_OK && i < list.count; i++)
-        for (uint32_t k = 0; status == PROGRAM_OK && k < bench_at_least_one(masks->count); k++)
-            status = run_device(b, list.selectors[i], masks->count > 0 ? masks->values[k] : 0, log);
+    /* A device that fails leaves the others to be measured. */
+    for (uint32_t i = 0; i < list.count * bench_at_least_one(masks->count) && !is_ended(b); i++) {
+        const uint32_t device = i / bench_at_least_one(masks->count), mask = i % bench_at_least_one(masks->count);
+        if (run_device(b, list.selectors[device], masks->count > 0 ? masks->values[mask] : 0, log) != PROGRAM_OK)
+            status = PROGRAM_FAILED;
+    }
     program_progress_clear();
     b->results->finished = status == PROGRAM_OK;
     if (bench_is_interrupted())

@@ -333,6 +333,10 @@ def several_devices_and_masks():
     listed = re.split(r'^\d+: ', tap.outputs(tap.BUILD + '/bin/smoe-devices')[0], flags=re.MULTILINE)[1:]
     usable = [part.split('\n')[0] for part in listed if 'NOT USABLE' not in part]
     assert [device['name'] for device in result['devices']] == usable and len(result['rows']) == len(usable), (result['devices'], listed)
+    text, messages = run('--device', 'nobody', '--device', '0', '--preset', 'tiny', '--weights', 'f32', '--tokens', '2', '--hard',
+                         '--no-peak', '--repeat', '1', '--json', '-', status=1)
+    result = json.loads(text)
+    assert 'nobody' in messages and len(result['devices']) == len(result['rows']) == 1 and not result['run']['finished'], (text, messages)
 
 
 def routing_alone():
