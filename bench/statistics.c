@@ -2,22 +2,17 @@
 #include "bench.h"
 
 #include <math.h>
-#include <stdlib.h>
+
+#include "program/order.h"
 
 #define FEWEST_FOR_ERROR 16
 #define FEWEST_FOR_DRIFT 4 /* in a tenth of the samples */
-
-static int compare_rising(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
 
 bench_spread bench_spread_of(double *values, uint32_t count)
 {
     const double places[] = {0, 0.1, 0.5, 0.9, 1};
     double found[5];
-    qsort(values, count, sizeof *values, compare_rising);
+    program_sort_numbers(values, count);
     for (int i = 0; i < 5; i++) {
         const double place = places[i] * (count - 1);
         const uint32_t low = (uint32_t)place;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../read/results.h"
+#include "program/order.h"
 
 /* ---- the length of blocks ---------------------------------------------------------------------------------------- */
 
@@ -159,15 +160,9 @@ void bootstrap_ratios(const bootstrap_series *first, const bootstrap_series *oth
         logs[i] = ratio + factor * (other->logs[i] - first->logs[i] - ratio);
 }
 
-static int compare_rising(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 bootstrap_interval bootstrap_enclose(double value, double values[BOOTSTRAP_RESAMPLES])
 {
     enum { OUTSIDE = BOOTSTRAP_RESAMPLES / 40 };
-    qsort(values, BOOTSTRAP_RESAMPLES, sizeof *values, compare_rising);
+    program_sort_numbers(values, BOOTSTRAP_RESAMPLES);
     return (bootstrap_interval){fmin(value, values[OUTSIDE - 1]), fmax(value, values[BOOTSTRAP_RESAMPLES - OUTSIDE])};
 }

@@ -4,26 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/order.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* ---- matching ---------------------------------------------------------------------------------------------------- */
-
-static int compare_numbers(uint32_t a, uint32_t b)
-{
-    return (a > b) - (a < b);
-}
 
 /* 0 for entries that match. */
 static int compare_keys(const compare_entry *left, const compare_entry *right)
 {
     const results_row *a = left->row, *b = right->row;
     const int orders[] = {
-        compare_numbers(a->kind, b->kind),
+        program_compare_numbers(a->kind, b->kind),
         strcmp(a->layer, b->layer),
         results_compare_shapes(&a->shape, &b->shape),
-        compare_numbers(a->tokens, b->tokens),
+        program_compare_numbers(a->tokens, b->tokens),
         strcmp(a->weights, b->weights),
-        compare_numbers(a->mixed_precision, b->mixed_precision),
+        program_compare_numbers(a->mixed_precision, b->mixed_precision),
         left->routing - right->routing,
     };
     for (size_t i = 0; i < COUNT(orders); i++)

@@ -7,6 +7,7 @@
 
 #include "base/system.h"
 #include "fields.h"
+#include "program/order.h"
 #include "rows.h"
 
 /* ---- what is not rows -------------------------------------------------------------------------------------------- */
@@ -193,15 +194,9 @@ void results_release(results_document *document)
 
 /* ---- times ------------------------------------------------------------------------------------------------------- */
 
-static int compare_rising(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 double results_median(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare_rising);
+    program_sort_numbers(values, count);
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 

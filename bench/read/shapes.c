@@ -4,12 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "program/order.h"
 
-static int compare_numbers(uint32_t a, uint32_t b)
-{
-    return (a > b) - (a < b);
-}
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* What was not given comes first. */
 static int compare_given(double a, double b)
@@ -41,7 +38,7 @@ int results_compare_shapes(const results_shape *a, const results_shape *b)
                                {a->given_expected_active, b->given_expected_active}};
     int order = 0;
     for (size_t i = 0; order == 0 && i < COUNT(numbers); i++)
-        order = compare_numbers(numbers[i][0], numbers[i][1]);
+        order = program_compare_numbers(numbers[i][0], numbers[i][1]);
     for (size_t i = 0; order == 0 && i < COUNT(texts); i++)
         order = strcmp(texts[i][0], texts[i][1]);
     for (size_t i = 0; order == 0 && i < COUNT(given); i++)

@@ -19,9 +19,11 @@ static void write_run(report_page *p, const results_row *data, int routing)
 static void write_row(report_page *p, const report_row *row)
 {
     const results_row *data = row->data;
-    report_put(
-        p, "<tr><th scope=row class=e>%u<td><b class=\"tag c%d\">%s</b><td class=e>%u<td class=e>%u<td class=e>%u",
-        row->number, row->series->colour, row->series->letter, data->shape.experts, data->shape.top_k, data->tokens);
+    report_put(p, "<tr><th scope=row class=e>%u<td><b class=\"tag c%d\">%s</b><td>", row->number, row->series->colour,
+               row->series->letter);
+    report_text(p, data->layer);
+    report_put(p, "<td class=e>%u<td class=e>%u<td class=e>%u<td class=e>%u<td class=e>%u", data->shape.d_model,
+               data->shape.experts, data->shape.top_k, data->shape.max_active, data->tokens);
     if (data->unsupported[0]) {
         report_put(p, "<td colspan=4>unsupported: ");
         report_text(p, data->unsupported);
@@ -50,8 +52,8 @@ void report_write_routing(report_page *p, const report_view *view)
     report_write_routing_pictures(p, view);
     report_put(p, "</div><div class=scroll tabindex=0 role=region aria-label=\"Routing alone\"><table><caption>Routing "
                   "alone</caption><thead><tr><th scope=col class=e>row"
-                  "<th scope=col>device<th scope=col class=e>experts<th scope=col class=e>k<th scope=col "
-                  "class=e>tokens<th scope=col class=e>hard"
+                  "<th scope=col>device<th scope=col>layer<th scope=col class=e>D<th scope=col class=e>experts"
+                  "<th scope=col class=e>k<th scope=col class=e>most<th scope=col class=e>tokens<th scope=col class=e>hard"
                   "<th scope=col class=e>of bytes<th scope=col class=e>smooth<th scope=col class=e>of "
                   "bytes</tr></thead><tbody>\n");
     for (size_t i = 0; i < view->row_count; i++)

@@ -8,6 +8,8 @@
 
 #include <smoe/smoe.h>
 
+#include "program/order.h"
+
 const char *const report_limit_names[REPORT_LIMITS] = {"bytes", "operations", "dispatches"};
 
 /* ---- devices ----------------------------------------------------------------------------------------------------- */
@@ -229,11 +231,6 @@ void report_view_destroy(report_view *view)
     *view = (report_view){0};
 }
 
-static int compare_numbers(int64_t a, int64_t b)
-{
-    return (a > b) - (a < b);
-}
-
 /* Types in smoe's order, then others. */
 static int type_index(const char *name)
 {
@@ -246,11 +243,11 @@ static int type_index(const char *name)
 
 int report_compare_work(const report_row *a, const report_row *b)
 {
-    int order = compare_numbers(a->layer, b->layer);
-    order = order ? order : compare_numbers(a->data->tokens, b->data->tokens);
-    order = order ? order : compare_numbers(type_index(a->data->weights), type_index(b->data->weights));
+    int order = program_compare_numbers(a->layer, b->layer);
+    order = order ? order : program_compare_numbers(a->data->tokens, b->data->tokens);
+    order = order ? order : program_compare_numbers(type_index(a->data->weights), type_index(b->data->weights));
     order = order ? order : strcmp(a->data->weights, b->data->weights);
-    order = order ? order : compare_numbers(a->data->mixed_precision, b->data->mixed_precision);
+    order = order ? order : program_compare_numbers(a->data->mixed_precision, b->data->mixed_precision);
     return order ? order : results_compare_shapes(&a->data->shape, &b->data->shape);
 }
 

@@ -103,10 +103,11 @@ def row_of(one, index, name, tokens, weights, draw, mixed=False):
     return row
 
 
-def route_row(one, index, experts, top_k, tokens, draw):
+def route_row(one, index, experts, top_k, tokens, draw, layer='route', d_model=256, extra=4):
     time = peak_of(one, 'empty_dispatch') / tokens * 2 + experts * top_k * 4e9 / peak_of(one, 'copy_command') * draw.uniform(1.2, 2)
     smooth = {'ns_per_token': 1.2 * time, 'share_of_bytes': 0.26, 'samples_ns': [round(1.2 * time * tokens)] * 3}
-    return {'device': index, 'kind': 'route', 'experts': experts, 'top_k': top_k, 'tokens': tokens,
+    return {'device': index, 'kind': 'route', 'layer': layer, 'd_model': d_model, 'experts': experts, 'top_k': top_k,
+            'max_active': min(experts, top_k + extra), 'tokens': tokens,
             'hard': {'ns_per_token': time, 'share_of_bytes': 0.3, 'samples_ns': [round(time * tokens)] * 3},
             'smooth': smooth if experts > top_k else {'unsupported': 'max_active is k: no extra expert may run'}}
 

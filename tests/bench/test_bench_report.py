@@ -3,6 +3,7 @@ elsewhere, texts that do no harm, and what is refused."""
 import json
 import math
 import os
+import random
 import re
 import sys
 import tempfile
@@ -241,7 +242,8 @@ def routing_alone_has_its_table():
     documents, page = three()
     rows = [row for document in documents for row in document['rows'] if row['kind'] == 'route']
     for said, row in zip(page.tables['Routing alone'].rows, rows, strict=True):
-        assert [said[name] for name in ('experts', 'k', 'tokens')] == [str(row[name]) for name in ('experts', 'top_k', 'tokens')], said
+        names = {'layer': 'layer', 'D': 'd_model', 'experts': 'experts', 'k': 'top_k', 'most': 'max_active', 'tokens': 'tokens'}
+        assert [said[name] for name in names] == [str(row[key]) for key in names.values()], said
         assert near(amount(said['hard'], 's'), row['hard']['ns_per_token'] / 1e9), said
         if 'unsupported' in row['smooth']:
             assert said['rest'] == 'unsupported: ' + row['smooth']['unsupported'], said
@@ -252,7 +254,7 @@ def routing_alone_has_its_table():
 def routing_alone_has_its_lines():
     documents, page = three()
     for picture in page.pictures('routing'):
-        letter, top_k = re.fullmatch(r'Routing on (.), k = (\d+)', picture.title).groups()
+        letter, top_k = re.fullmatch(r'Routing on (.): route, D = 256, k = (\d+)', picture.title).groups()
         x, y = picture.x_axis(), picture.y_axis('s')
         document, device = next((document, device) for one, document, device, _ in devices_of(documents) if one == letter)
         rows = [row for row in document['rows'] if row['kind'] == 'route' and row['device'] == document['devices'].index(device)
@@ -261,6 +263,27 @@ def routing_alone_has_its_lines():
         for (at_x, at_y, _), row in zip(picture.marks(), rows, strict=True):
             assert abs(at_x - x.place(row['tokens'])) < 0.3 and abs(at_y - y.place(row['hard']['ns_per_token'] / 1e9)) < 0.3, (letter, row)
     assert len(page.pictures('routing')) == 4, 'two devices, each with two k'
+
+
+def routing_of_other_layers_has_lines_of_its_own():
+    """Layers, widths and caps of a sweep are not joined to one line; what hard routing does not see makes no line."""
+    draw, device = random.Random(5), results.large()
+    document = results.document([device], [], ())
+    layers = (('wide', 2048, 4), ('narrow', 64, 4), ('narrow', 128, 4), ('narrow', 64, 2))
+    for layer, width, extra in layers:
+        document['rows'] += [results.route_row(device, 0, 16, 2, tokens, draw, layer, width, extra) for tokens in (1, 64)]
+    document['rows'] += [{**row, 'given_eps': 0.5} for row in document['rows'][:2]]
+    page, _ = report(document)
+    pictures = page.pictures('routing')
+
+    def names(picture):
+        return [text for _, _, text, kind in picture.texts if not kind and text.startswith('16')]
+    assert [picture.title for picture in pictures] == ['Routing on A: narrow, D = 64, k = 2', 'Routing on A: narrow, D = 128, k = 2',
+                                                       'Routing on A: wide, D = 2048, k = 2'], [picture.title for picture in pictures]
+    assert [len(picture.marks()) for picture in pictures] == [4, 2, 2]
+    assert names(pictures[0]) == ['16, most 4', '16, most 6']
+    assert names(pictures[1]) == ['16 experts']
+    assert len(page.tables['Routing alone'].rows) == 10
 
 
 def how_it_was_measured_is_there():
@@ -427,6 +450,6 @@ def pages_go_where_they_are_told():
 
 tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, marks_lie_at_their_numbers, bars_end_at_their_times,
          stages_and_limits_have_their_shares, routing_alone_has_its_table,
-         routing_alone_has_its_lines, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
+         routing_alone_has_its_lines, routing_of_other_layers_has_lines_of_its_own, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
          doubts_are_said, rows_of_a_sweep_are_told_apart,
          little_is_enough, what_is_refused, pages_go_where_they_are_told])

@@ -8,6 +8,7 @@
  * after as many as the budget allows (README.md). Where every band keeps to the budget, the eps go up to the first with
  * which all run. */
 #include "layers.h"
+#include "program/order.h"
 #include "program/progress.h"
 
 #include <float.h>
@@ -183,12 +184,6 @@ static int measure_active(study *s, double slope)
     return PROGRAM_OK;
 }
 
-static int compare_doubles(const void *p, const void *q)
-{
-    const double left = *(const double *)p, right = *(const double *)q;
-    return (left > right) - (left < right);
-}
-
 /* Ratios to hard of the same round, their median: what else the machine does weighs on both. */
 static int measure_times(study *s, uint32_t repeats)
 {
@@ -213,7 +208,7 @@ static int measure_times(study *s, uint32_t repeats)
             program_progress((double)round * ROWS + i + 1, (double)repeats * ROWS, NULL);
         }
     for (uint32_t i = 0; i < ROWS; i++) {
-        qsort(ratios + (size_t)i * repeats, repeats, sizeof *ratios, compare_doubles);
+        program_sort_numbers(ratios + (size_t)i * repeats, repeats);
         s->ratio[i] = repeats ? ratios[(size_t)i * repeats + repeats / 2] : NAN;
     }
     free(ratios);

@@ -1,21 +1,16 @@
 /* --repeat: how long the stages take. */
 #include "run.h"
 
+#include "program/order.h"
 #include "program/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double left = *(const double *)a, right = *(const double *)b;
-    return left < right ? -1 : left > right;
-}
-
 /* Sorts the values of one row of the table, in nanoseconds. */
 static void print_times(const char *name, double *values, uint32_t count)
 {
-    qsort(values, count, sizeof *values, compare_doubles);
+    program_sort_numbers(values, count);
     const double median = count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
     program_printf("  %-14s %12.3f us median %12.3f us least\n", name, median / 1000.0, values[0] / 1000.0);
 }
