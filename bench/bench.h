@@ -272,9 +272,9 @@ void bench_print_summary(FILE *out, const bench_result *result, bool titled);
 enum { BENCH_FORMAT_TABLE, BENCH_FORMAT_CSV, BENCH_FORMAT_MD, BENCH_FORMAT_JSONL };
 extern const program_names bench_formats;
 
-/* Before the first row of a device, of each row, and at the end; those of the chosen format. */
-void bench_show_device(FILE *out, const bench_results *results, size_t device);
-void bench_show_row(FILE *out, const bench_results *results, size_t device, const bench_row *row);
+/* Before the first row of a device, of each row, and at the end; those of the chosen format. False: no host memory. */
+bool bench_show_device(FILE *out, const bench_results *results, size_t device);
+bool bench_show_row(FILE *out, const bench_results *results, size_t device, const bench_row *row);
 void bench_show_end(FILE *out, const bench_results *results);
 
 /* ---- json.c, write.c --------------------------------------------------------------------------------------------- */

@@ -170,40 +170,43 @@ static void print_lines(FILE *out, const bench_results *results, size_t device, 
 
 /* ---- JSON lines -------------------------------------------------------------------------------------------------- */
 
-/* text: is freed. */
-static void print_json(FILE *out, char *text)
+/* text: is freed; NULL: there was no memory for it. */
+static bool print_json(FILE *out, char *text)
 {
     if (text)
         fprintf(out, "%s\n", text);
-    else
-        program_say("smoe-bench", "no host memory for a line of JSON");
     cJSON_free(text);
+    return text != NULL;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
-void bench_show_device(FILE *out, const bench_results *results, size_t device)
+bool bench_show_device(FILE *out, const bench_results *results, size_t device)
 {
     const int format = results->options->format;
+    bool good = true;
     if (format == BENCH_FORMAT_TABLE)
         bench_print_device(out, &results->devices[device]);
     else if (format != BENCH_FORMAT_JSONL && device == 0)
         print_head(out, format);
     if (format == BENCH_FORMAT_JSONL && device == 0)
-        print_json(out, bench_json_head(results));
+        good = print_json(out, bench_json_head(results));
     if (format == BENCH_FORMAT_JSONL)
-        print_json(out, bench_json_device(results, device));
+        good = print_json(out, bench_json_device(results, device)) && good;
     fflush(out);
+    return good;
 }
 
-void bench_show_row(FILE *out, const bench_results *results, size_t device, const bench_row *row)
+bool bench_show_row(FILE *out, const bench_results *results, size_t device, const bench_row *row)
 {
+    bool good = true;
     switch (results->options->format) {
     case BENCH_FORMAT_TABLE: bench_print_row(out, &results->devices[device], row); break;
-    case BENCH_FORMAT_JSONL: print_json(out, bench_json_row(results, device, row)); break;
+    case BENCH_FORMAT_JSONL: good = print_json(out, bench_json_row(results, device, row)); break;
     default: print_lines(out, results, device, row); break;
     }
     fflush(out);
+    return good;
 }
 
 void bench_show_end(FILE *out, const bench_results *results)

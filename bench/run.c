@@ -56,8 +56,8 @@ static int run_device(bench_runner *b, const char *selector, uint32_t mask, cons
     else
         bench_measure_peaks(b->device, b->options->repeat, &to->peaks);
     program_progress_clear();
-    bench_show_device(b->out, all, all->device_count - 1);
-    return close_device(b, run_presets(b));
+    const bool shown = bench_show_device(b->out, all, all->device_count - 1);
+    return close_device(b, shown ? run_presets(b) : bench_fail(b, SMOE_ERROR_OUT_OF_HOST_MEMORY));
 }
 
 static void count_all_rows(bench_runner *b, uint32_t device_count)

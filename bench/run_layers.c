@@ -139,9 +139,11 @@ static int run_row(bench_runner *b, const bench_layer *layer, uint32_t tokens, u
     if (!row)
         return bench_fail(b, result == SMOE_SUCCESS ? SMOE_ERROR_OUT_OF_HOST_MEMORY : result);
     program_progress_clear();
-    bench_show_row(b->out, b->results, b->results->device_count - 1, row);
+    const bool shown = bench_show_row(b->out, b->results, b->results->device_count - 1, row);
     b->row_done++;
-    return keep_rows(b) ? PROGRAM_OK : PROGRAM_FAILED;
+    if (!keep_rows(b))
+        return PROGRAM_FAILED;
+    return shown ? PROGRAM_OK : bench_fail(b, SMOE_ERROR_OUT_OF_HOST_MEMORY);
 }
 
 static int run_layer(bench_runner *b, bench_layer *layer)

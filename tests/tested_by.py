@@ -38,6 +38,7 @@ TESTED_BY = (
     TestedBy('src/objects/forward.c', 'tests/check/test_arguments_forward.c', 'arguments; test_recording has the commands'),
     TestedBy('src/objects/record_*.c', 'tests/check/test_barriers.c', 'which dispatches a forward has; test_stages what they compute'),
     TestedBy('src/program/html.c', 'tests/vision/test_report_files.py', 'markup, control characters, bytes that are no UTF-8, long names'),
+    TestedBy('src/program/order.c', 'tests/bench/test_compare.py', 'medians and intervals of samples in no order; test_bench_report: rows'),
     TestedBy('src/program/option_*.c', 'tests/unit/test_options.c', 'values of every kind; tests/samples has every program\'s help'),
     TestedBy('src/program/text.c', 'tests/program/test_output.py', 'names of any bytes; tests/vision/test_names.py has directions'),
     TestedBy('src/reference/ref_*.c', 'tests/check/test_stages.c', 'beside devices; tests/golden has numbers of another origin'),

@@ -50,12 +50,13 @@ void report_write_routing(report_page *p, const report_view *view)
                   "themselves, in time for each token, and the "
                   "share of the time that its bytes would take.</p><div class=cards>\n");
     report_write_routing_pictures(p, view);
-    report_put(p, "</div><div class=scroll tabindex=0 role=region aria-label=\"Routing alone\"><table><caption>Routing "
-                  "alone</caption><thead><tr><th scope=col class=e>row"
-                  "<th scope=col>device<th scope=col>layer<th scope=col class=e>D<th scope=col class=e>experts"
-                  "<th scope=col class=e>k<th scope=col class=e>most<th scope=col class=e>tokens<th scope=col class=e>hard"
-                  "<th scope=col class=e>of bytes<th scope=col class=e>smooth<th scope=col class=e>of "
-                  "bytes</tr></thead><tbody>\n");
+    report_put(p,
+               "</div><div class=scroll tabindex=0 role=region aria-label=\"Routing alone\"><table><caption>Routing "
+               "alone</caption><thead><tr><th scope=col class=e>row"
+               "<th scope=col>device<th scope=col>layer<th scope=col class=e>D<th scope=col class=e>experts"
+               "<th scope=col class=e>k<th scope=col class=e>most<th scope=col class=e>tokens<th scope=col class=e>hard"
+               "<th scope=col class=e>of bytes<th scope=col class=e>smooth<th scope=col class=e>of "
+               "bytes</tr></thead><tbody>\n");
     for (size_t i = 0; i < view->row_count; i++)
         if (view->rows[i].layer < 0)
             write_row(p, &view->rows[i]);

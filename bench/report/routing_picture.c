@@ -1,4 +1,5 @@
-/* Routing alone: the time for a token over the tokens. A picture for each layer and k, a line for each number of experts. */
+/* Routing alone: the time for a token over the tokens. A picture for each layer and k, a line for each number of
+ * experts. */
 #include "report.h"
 
 #include <math.h>

@@ -450,6 +450,7 @@ def pages_go_where_they_are_told():
 
 tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, marks_lie_at_their_numbers, bars_end_at_their_times,
          stages_and_limits_have_their_shares, routing_alone_has_its_table,
-         routing_alone_has_its_lines, routing_of_other_layers_has_lines_of_its_own, how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
+         routing_alone_has_its_lines, routing_of_other_layers_has_lines_of_its_own,
+         how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
          doubts_are_said, rows_of_a_sweep_are_told_apart,
          little_is_enough, what_is_refused, pages_go_where_they_are_told])
