@@ -95,7 +95,7 @@ typedef struct results_run {
     const char *unsupported; /* "": the rest holds */
     double eps, group_eps, expected_active, active_total, active_mean, active_experts, forwards;
     double flop, bytes, flop_per_second, bytes_per_second, share_of_operations, share_of_bytes, ns_per_token;
-    double median_error, drift;
+    double median_error, drift, clock_hz;
     results_spread device_ns, host_ns;
     double *samples_ns; /* [sample_count], one at least, in the order taken; of device_ns where that is there */
     size_t sample_count;

@@ -88,6 +88,7 @@ static bool read_measured(results_reader *reader, const cJSON *object, results_r
         {NUMBER(results_run, ns_per_token)},
         {NUMBER(results_run, median_error)},
         {NUMBER(results_run, drift)},
+        {NUMBER(results_run, clock_hz)},
         {SPREAD(results_run, device_ns)},
         {SPREAD(results_run, host_ns)},
     };

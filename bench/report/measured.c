@@ -172,7 +172,11 @@ static const char meaning[] =
     "dispatches is that of as "
     "many empty dispatches as the row has stages, and of the barriers between them.</li>\n"
     "<li>A row is bound by the largest of the three shares where that is half of its time or more.</li>\n"
-    "<li>Smooth over hard is the median of the ratios of forwards that alternate.</li>\n"
+    "<li>Smooth over hard is the median of the ratios of forwards that alternate; so are a layer with totals over "
+    "one without, and mixed precision over float32.</li>\n"
+    "<li>Plan is the time of creating the layer’s plan, which compiles the kernels; plan again that of one whose "
+    "kernels are there. Run is the number of experts that any token went to. The clock is the device’s behind the "
+    "row, where the system tells it.</li>\n"
     "<li>The error is the standard error of the median over the median. The check is the largest difference of the "
     "row’s outputs from those "
     "of a reference, on some of its tokens.</li></ul>\n";

@@ -4,9 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const columns[] = {"experts",  "of hard",       "time",    "of hard", "10th",    "90th",
-                                      "host",     "op/s",          "of peak", "byte/s",  "of peak", "dispatches",
-                                      "bound by", "longest stage", "check",   "error",   "forwards"};
+static const char *const columns[] = {"experts",  "of hard",       "time",       "of hard", "10th",     "90th",
+                                      "host",     "op/s",          "of peak",    "byte/s",  "of peak",  "dispatches",
+                                      "bound by", "longest stage", "check",      "error",   "forwards", "run",
+                                      "clock",    "plan",          "plan again", "totals",  "mixed"};
 enum { COLUMN_COUNT = sizeof columns / sizeof *columns };
 
 static void put_number(report_page *p, double value, int digits)
@@ -56,6 +57,16 @@ static void put_check(report_page *p, const results_run *run)
                    report_number(text, run->check.largest_difference, 2));
 }
 
+/* What is of the row, beside its hard run: that is the one whose times are compared. */
+static void put_row(report_page *p, const results_row *row, int routing)
+{
+    const bool hard = routing == RESULTS_HARD;
+    put_amount(p, hard ? row->plan_first_ns / 1e9 : NAN, "s");
+    put_amount(p, hard ? row->plan_again_ns / 1e9 : NAN, "s");
+    put_number(p, hard ? row->totals_over_none_time : NAN, 4);
+    put_number(p, hard ? row->mixed_over_float32_time : NAN, 4);
+}
+
 static void put_run(report_page *p, const report_row *row, int routing)
 {
     const results_run *run = &row->data->runs[routing];
@@ -79,6 +90,9 @@ static void put_run(report_page *p, const report_row *row, int routing)
     put_check(p, run);
     put_share(p, run->median_error);
     put_number(p, run->forwards, 6);
+    put_number(p, run->active_experts, 4);
+    put_amount(p, run->clock_hz, "Hz");
+    put_row(p, row->data, routing);
 }
 
 static void begin_row(report_page *p, const report_row *row, const char *routing)

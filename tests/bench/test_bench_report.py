@@ -134,6 +134,11 @@ def every_row_is_in_the_table():
         assert near(amount(said['experts']), run.get('active_mean')), said
         assert near(amount(said['of hard 2']), row['smooth_over_hard_time'] if routing == 'smooth' else None), said
         assert (said['check'] == 'good, 1.2e-06') == ('check' in run), said
+        assert near(amount(said['run']), run.get('active_experts')) and near(amount(said['clock'], 'Hz'), run.get('clock_hz')), said
+        for name, key, unit, scale in (('plan', 'plan_first_ns', 's', 1e9), ('plan again', 'plan_again_ns', 's', 1e9),
+                                       ('totals', 'totals_over_none_time', '', 1), ('mixed', 'mixed_over_float32_time', '', 1)):
+            value = row.get(key) if routing == 'hard' else None
+            assert near(amount(said[name], unit), value and value / scale), (said, name)
     unsupported = [(said['row'], said['rest']) for said in rows if 'rest' in said]
     assert unsupported == [(str(number), 'unsupported: ' + row['unsupported']) for number, _, _, row in numbered(documents)
                            if 'unsupported' in row] != [], unsupported
