@@ -115,6 +115,10 @@ def cmake_files(env, system, folder, version):
             for name in ('smoeConfig.cmake', 'smoeConfigVersion.cmake')]
 
 
+# What programs read, by their folders in share/smoe (src/program/data.h): the samples' models, and digits to classify.
+DATA = 'samples/*/*.safetensors'
+
+
 def destination(env):
     prefix = os.path.abspath(env['prefix'])
     return env['destdir'] + prefix if env['destdir'] else prefix
@@ -137,4 +141,6 @@ def install(env, root, system, version, libraries, tools, pkg_config_files, pack
             files += shared + add_links(env, system, root + '/lib', library.name, version, shared)
     files += env.Install(root + '/lib/pkgconfig', pkg_config_files)
     files += env.Install(root + '/lib/cmake/smoe', package_files)
+    for path in sorted(glob.glob(DATA)):
+        files += env.Install('%s/share/smoe/%s' % (root, os.path.basename(os.path.dirname(path))), path)
     return files + env.Install(root + '/bin', tools)

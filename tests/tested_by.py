@@ -37,6 +37,7 @@ TESTED_BY = (
     TestedBy('src/objects/descriptors.c', 'tests/embed/test_failures.c', 'each call of Vulkan fails once'),
     TestedBy('src/objects/forward.c', 'tests/check/test_arguments_forward.c', 'arguments; test_recording has the commands'),
     TestedBy('src/objects/record_*.c', 'tests/check/test_barriers.c', 'which dispatches a forward has; test_stages what they compute'),
+    TestedBy('src/program/data.c', 'tests/install/test_install.py', 'models of installed programs; tests/vision/test_out.py: of others'),
     TestedBy('src/program/html.c', 'tests/vision/test_report_files.py', 'markup, control characters, bytes that are no UTF-8, long names'),
     TestedBy('src/program/order.c', 'tests/bench/test_compare.py', 'medians and intervals of samples in no order; test_bench_report: rows'),
     TestedBy('src/program/option_*.c', 'tests/unit/test_options.c', 'values of every kind; tests/samples has every program\'s help'),

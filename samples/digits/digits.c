@@ -14,6 +14,7 @@
 #include "smoe/layer_file.h"
 
 #include "digits.h"
+#include "program/data.h"
 #include "program/options.h"
 #include "program/output.h"
 
@@ -31,8 +32,8 @@ static const program_option option_rows[] = {
      PROGRAM_COUNT(digits_options, index, 0, UINT32_MAX)},
     {"--all", NULL, "a line for each held-out digit, not only for the first and the wrong ones",
      PROGRAM_FLAG(digits_options, all)},
-    {"--model", "FILE", "the model [samples/digits/model.safetensors]", PROGRAM_TEXT(digits_options, model)},
-    {"--data", "FILE", "the digits [samples/digits/digits.safetensors]", PROGRAM_TEXT(digits_options, data)},
+    {"--model", "FILE", "the model [the one that comes with the program]", PROGRAM_TEXT(digits_options, model)},
+    {"--data", "FILE", "the digits [those that come with the program]", PROGRAM_TEXT(digits_options, data)},
     {"--validate", NULL, "run under the Vulkan validation layers; any message is a failure",
      PROGRAM_FLAG(digits_options, validate)},
 };
@@ -66,27 +67,17 @@ static void print_message(void *user, smoe_log_level level, const char *text)
         program_say("smoe-digits", "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
 }
 
-/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current
- * directory. */
-static const char *find_file(char *path, size_t size, const char *program, const char *name)
+/* The options' files, or those that come with the program. */
+static bool find_files(digits_options *options, const char *started, char data[SMOE_SYSTEM_NAME_SIZE],
+                       char model[SMOE_SYSTEM_NAME_SIZE])
 {
-    static const char *const up[] = {"../..", "../../.."};
-    const char *slash = strrchr(program, '/');
-#ifdef _WIN32
-    const char *backslash = strrchr(program, '\\'); /* the last of either kind */
-    if (!slash || (backslash && backslash > slash))
-        slash = backslash;
-#endif
-    for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
-        snprintf(path, size, "%.*s/%s/samples/digits/%s", (int)(slash - program), program, up[i], name);
-        FILE *file = fopen(path, "rb");
-        if (file) {
-            fclose(file);
-            return path;
-        }
-    }
-    snprintf(path, size, "samples/digits/%s", name);
-    return path;
+    if (!options->data && !program_find_data("smoe-digits", started, "--data", "digits/digits.safetensors", data))
+        return false;
+    if (!options->model && !program_find_data("smoe-digits", started, "--model", "digits/model.safetensors", model))
+        return false;
+    options->data = options->data ? options->data : data;
+    options->model = options->model ? options->model : model;
+    return true;
 }
 
 /* The data of a tensor of exactly this type and shape (columns 0: of rank 1), or NULL after a message. */
@@ -224,7 +215,7 @@ done:
 int main(int argc, char **argv)
 {
     int status;
-    char model_path[4096], data_path[4096];
+    char model_path[SMOE_SYSTEM_NAME_SIZE], data_path[SMOE_SYSTEM_NAME_SIZE];
     digits_options options;
     smoe_log log = {print_message, NULL};
     digits_data data = {0};
@@ -236,13 +227,8 @@ int main(int argc, char **argv)
     if (!parse_options(&options, argc, argv, &status))
         return status;
     status = PROGRAM_REFUSED;
-    if (!open_data(&data, &data_file,
-                   options.data ? options.data : find_file(data_path, sizeof data_path, argv[0], "digits.safetensors"),
-                   &log) ||
-        !open_model(&model, &run,
-                    options.model ? options.model
-                                  : find_file(model_path, sizeof model_path, argv[0], "model.safetensors"),
-                    &log))
+    if (!find_files(&options, argv[0], data_path, model_path) || !open_data(&data, &data_file, options.data, &log) ||
+        !open_model(&model, &run, options.model, &log))
         goto done;
     if (options.one && options.index >= data.count) {
         program_say("smoe-digits", "--index: must be below %u, the number of digits in the data", data.count);

@@ -15,7 +15,7 @@ static const program_option option_rows[] = {
     {"--batch", "FOLDER", "FOLDER/CLASS/PICTURE: confusion matrix and accuracy", PROGRAM_TEXT(classify_options, batch)},
     {"--check", "FILE", "a model with images and expected.logits: the largest error; may stand several times",
      PROGRAM_ARGUMENT(classify_options, check_count)},
-    {"--model", "FILE", "safetensors [samples/vision/model.safetensors]", PROGRAM_TEXT(classify_options, model)},
+    {"--model", "FILE", "safetensors [the model that comes with the program]", PROGRAM_TEXT(classify_options, model)},
     {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]", PROGRAM_TEXT(classify_options, device)},
     {"--weights", "TYPE", "what the matrices are converted to; without it f16 where the file has f16",
      PROGRAM_NAME(classify_options, weights, &matrix_types)},

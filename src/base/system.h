@@ -63,6 +63,9 @@ void smoe_system_file_remove(const char *name);
 /* Makes an empty file where the system keeps temporary ones, for its user only. False, with errno. */
 bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE]);
 
+/* The running program's own file, links followed; false where the system does not tell. */
+bool smoe_system_program(char name[SMOE_SYSTEM_NAME_SIZE]);
+
 /* Where stdin, stdout or stderr is closed, something takes its place that fails as before, so that no file becomes it.
  * False, with errno, where that cannot be. */
 bool smoe_system_fill_streams(void);

@@ -12,6 +12,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
 _Static_assert(sizeof(off_t) == sizeof(int64_t), "offsets have 64 bits everywhere");
 
 static smoe_system_identity identity_of(const struct stat *status)
@@ -57,6 +61,33 @@ bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
     remove(name);
     return false;
 }
+
+#ifdef __APPLE__
+
+bool smoe_system_program(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    char started[SMOE_SYSTEM_NAME_SIZE];
+    uint32_t size = sizeof started;
+    char *file = _NSGetExecutablePath(started, &size) == 0 ? realpath(started, NULL) : NULL;
+    const bool fits = file && strlen(file) < SMOE_SYSTEM_NAME_SIZE;
+    if (fits)
+        strcpy(name, file);
+    free(file);
+    return fits;
+}
+
+#else
+
+bool smoe_system_program(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    const ssize_t length = readlink("/proc/self/exe", name, SMOE_SYSTEM_NAME_SIZE); /* Linux */
+    if (length <= 0 || length >= SMOE_SYSTEM_NAME_SIZE)
+        return false;
+    name[length] = '\0';
+    return true;
+}
+
+#endif
 
 void smoe_system_binary(FILE *stream)
 {

@@ -96,6 +96,14 @@ bool smoe_system_temporary(char name[SMOE_SYSTEM_NAME_SIZE])
     return WideCharToMultiByte(CP_UTF8, 0, file, -1, name, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0 || set_errno();
 }
 
+bool smoe_system_program(char name[SMOE_SYSTEM_NAME_SIZE])
+{
+    wide_name file;
+    const DWORD length = GetModuleFileNameW(NULL, file.text, NAME_SIZE); /* NAME_SIZE: it was cut */
+    return length > 0 && length < NAME_SIZE &&
+           WideCharToMultiByte(CP_UTF8, 0, file.text, -1, name, SMOE_SYSTEM_NAME_SIZE, NULL, NULL) > 0;
+}
+
 void smoe_system_binary(FILE *stream)
 {
     fflush(stream);

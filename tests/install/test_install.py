@@ -1,6 +1,7 @@
 """The installed package, moved to another place, serves programs by pkg-config and by CMake, static and shared.
 
 build/stage is what `scons install` makes, with another prefix; the test's copy stands where it was not installed to."""
+import filecmp
 import glob
 import os
 import shlex
@@ -11,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..'))
 import tap
 
-TOOLS = ['smoe-bench'] + ['smoe-' + name for name in sorted(os.listdir('src/tools'))]
+TOOLS = ['smoe-bench', 'smoe-classify', 'smoe-digits'] + ['smoe-' + name for name in sorted(os.listdir('src/tools'))]
 SANITIZE = tap.SANITIZE_FLAGS
 
 
@@ -111,8 +112,29 @@ def every_file_is_there(folder, prefix):
     assert sorted(os.listdir(prefix + '/include/smoe')) == headers
     for tool in TOOLS:
         assert os.access('%s/bin/%s' % (prefix, tool), os.X_OK), 'bin/%s is missing' % tool
+    assert not os.path.exists(prefix + '/bin/smoe-embed'), 'an example is installed'
+    for path in glob.glob('samples/*/*.safetensors'):
+        assert filecmp.cmp(path, prefix + '/share/smoe/' + path[len('samples/'):], shallow=False), path
     for library in ('smoe', 'smoe-device', 'smoe-file'):
         assert os.path.isfile('%s/lib/lib%s.a' % (prefix, library)), 'lib%s.a is missing' % library
 
 
-tap.run([every_file_is_there, pkg_config_shared, pkg_config_static, cmake_shared, cmake_static, cmake_refuses_another_interface])
+@tap.with_prefix
+def programs_find_their_models(folder, prefix):
+    """From any folder, by PATH and by a link; where the files are not, the places are named."""
+    os.symlink(prefix + '/bin/smoe-digits', folder + '/digits')
+    for command, path in ((prefix + '/bin/smoe-digits', ''), ('smoe-digits', prefix + '/bin'), ('digits', folder)):
+        output, _ = tap.outputs(command, '--index', '3', cwd=folder, env={'PATH': path})
+        assert 'digit' in output, output
+    picture = os.path.abspath(sorted(glob.glob('tests/vision/seeds/*.png'))[0])
+    output, _ = tap.outputs(prefix + '/bin/smoe-classify', picture, cwd=folder)
+    assert picture in output, output
+    shutil.rmtree(prefix + '/share')
+    for program, option, file in (('smoe-digits', '--data', 'digits/digits'), ('smoe-classify', '--model', 'vision/model')):
+        _, messages = tap.outputs(prefix + '/bin/' + program, *[picture] * (program == 'smoe-classify'), cwd=folder, status=2)
+        assert messages.startswith('%s: there is no %s, ' % (program, option)), messages
+        assert '/share/smoe/%s.safetensors, ' % file in messages and messages.count('\n') == 1, messages
+
+
+tap.run([every_file_is_there, programs_find_their_models,
+         pkg_config_shared, pkg_config_static, cmake_shared, cmake_static, cmake_refuses_another_interface])
