@@ -1,6 +1,8 @@
 /* The orientation in EXIF data (CIPA DC-008, 4.6.2 and 4.6.4; TIFF 6.0, section 2). */
 #include "image_file.h"
 
+#include <string.h>
+
 #define ORIENTATION 0x112u
 #define SHORT 3u
 #define LONG 4u
@@ -14,7 +16,7 @@ static uint32_t number(const uint8_t *bytes, uint32_t count, bool big_endian)
     return value;
 }
 
-uint32_t image_orientation(const uint8_t *tiff, size_t size)
+static uint32_t orientation_of(const uint8_t *tiff, size_t size)
 {
     if (size < 8 || tiff[0] != tiff[1] || (tiff[0] != 'I' && tiff[0] != 'M'))
         return 1;
@@ -32,4 +34,11 @@ uint32_t image_orientation(const uint8_t *tiff, size_t size)
         return value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
+}
+
+/* PNG has the structure itself; JPEG has a name before it, and WebP both. */
+uint32_t image_orientation(const uint8_t *exif, size_t size)
+{
+    const size_t name = size >= 6 && memcmp(exif, "Exif\0", 6) == 0 ? 6 : 0;
+    return orientation_of(exif + name, size - name);
 }

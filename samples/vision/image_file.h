@@ -1,20 +1,19 @@
-/* The steps of image_read: a file's bytes, checked and rewritten before stb_image sees them. */
+/* The steps of image_read: which kind a file is of, the decoders of the kinds, and what all decoders begin with. */
 #ifndef VISION_IMAGE_FILE_H
 #define VISION_IMAGE_FILE_H
 
 #include "image.h"
 
-#define IMAGE_INSERTED 1024u /* bytes that rewriting may add */
-
 typedef struct image_file {
-    /* IMAGE_INSERTED + size bytes, by image_allocate, the file's own from IMAGE_INSERTED on. Rewriting leaves new_size
-     * bytes at the front. */
-    uint8_t *memory;
-    size_t size, new_size;
-    uint32_t width, height, channels; /* channels: as decoded, alpha being one */
-    uint32_t orientation;             /* EXIF's, 1 .. 8 */
-    uint64_t need;                    /* bytes that decoding takes, about */
-    char *reason;                     /* [IMAGE_REASON_SIZE] */
+    const uint8_t *bytes;
+    size_t size;
+    uint64_t max_memory; /* bytes for all of it, these ones included */
+    char *reason;        /* [IMAGE_REASON_SIZE] */
+
+    /* What a decoder leaves; the pixels are the caller's, after a failure too. */
+    uint32_t width, height, channels; /* channels: 3, or 4 with alpha */
+    uint32_t orientation;             /* EXIF's, 1 .. 8; others mean 1 */
+    uint8_t *pixels;                  /* [height, width, channels] */
 } image_file;
 
 /* Sets the reason. Returns false. */
@@ -23,25 +22,23 @@ __attribute__((format(printf, 2, 3)))
 #endif
 bool image_refuse(image_file *file, const char *format, ...);
 
-/* Check the whole structure of a file, and leave of it what stb_image needs, so that nothing else of it can be
- * misunderstood. They set width, height, channels, orientation and need. False: the reason is set. */
-bool image_rewrite_jpeg(image_file *file);
-bool image_rewrite_png(image_file *file);
+/* Zeroed pixels, for a decoder that knows width, height and channels and has decoded nothing yet. `decoding`: bytes
+ * that it will take besides. `coded`: bytes that such a picture takes in a file at the least. False: it is too large,
+ * or claims to be. */
+bool image_begin(image_file *file, uint64_t decoding, uint64_t coded);
 
-/* The orientation that a TIFF structure, as EXIF has it, gives its picture; 1 if it gives none. */
-uint32_t image_orientation(const uint8_t *tiff, size_t size);
+/* One for each kind of file. False: the reason is set. */
+bool image_decode_jpeg(image_file *file);
+bool image_decode_png(image_file *file);
+bool image_decode_webp(image_file *file);
 
-/* A picture from a file's bytes, which it may change: everything that image_read does after reading. `memory` remains
- * the caller's. */
-bool image_decode(image_file *file, image *out);
+/* Finds the kind of a file by its first bytes, and decodes it. */
+bool image_decode_kind(image_file *file);
 
-/* stb_image, on what was rewritten: [height, width, channels], by image_allocate. NULL: the reason is set. */
-uint8_t *image_decode_stb(image_file *file);
+/* The orientation that EXIF data gives its picture; 1 if it gives none. */
+uint32_t image_orientation(const uint8_t *exif, size_t size);
 
-/* All memory of a picture, zeroed; NULL where all pictures together would take more than IMAGE_MAX_MEMORY. One thread
- * at a time. */
-void *image_allocate(size_t size);
-void image_free(void *memory);
-size_t image_memory(void); /* bytes in use */
+/* image_read of bytes in memory, with another limit of memory. */
+bool image_decode(image *out, const uint8_t *bytes, size_t size, uint64_t max_memory, char reason[IMAGE_REASON_SIZE]);
 
 #endif

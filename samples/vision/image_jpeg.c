@@ -1,248 +1,181 @@
-/* JPEG (ITU-T T.81), as marker segments. stb_image (2.27 at least) trusts the lengths of Huffman tables and uses tables
- * that were never there: here they are checked, and what has no say in the pixels goes. */
+/* JPEG by libjpeg-turbo. It goes on after damage, with a warning and made-up pixels; here that is an error. */
 #include "image_file.h"
 
+#include <setjmp.h>
+#include <stdio.h>
 #include <string.h>
 
-#define MAX_SCANS                                                                                                      \
-    200u /* each costs a pass over all pixels, however little of the file it takes; encoders write about ten */
-#define ADOBE 12u      /* bytes of Adobe's segment, after its length */
+#include <jpeglib.h>
 
-enum {
-    SOF0 = 0xc0, SOF2 = 0xc2, SOF3 = 0xc3, DHT = 0xc4, JPG = 0xc8, SOF9 = 0xc9, DAC = 0xcc, SOF15 = 0xcf,
-    SOI = 0xd8, EOI = 0xd9, SOS = 0xda, DQT = 0xdb, DRI = 0xdd, APP0 = 0xe0, APP1 = 0xe1, APP14 = 0xee
-};
+#include <jerror.h>
 
-typedef struct jpeg {
+#define MAX_SCANS 200u               /* encoders write about ten; each costs a pass over all coefficients */
+#define MAX_WORK (UINT64_C(1) << 32) /* scans times pixels: 24 scans of the largest picture */
+#define EXIF (JPEG_APP0 + 1)         /* its marker */
+#define BITS 8
+
+typedef struct reader {
+    struct jpeg_decompress_struct decoder;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf failed; /* of read_all */
     image_file *file;
-    uint8_t *out;
-    const uint8_t *in, *end;
-    uint32_t quantisation, dc, ac; /* bit n: table n is there */
-    uint32_t components, seen;     /* seen: bit i: component i was in a scan */
-    uint8_t id[4], table[4];       /* by component; table: of quantisation */
-    uint32_t scans;
-    uint64_t coded; /* bytes of all scans */
-    int adobe;      /* its transform, -1 without */
-    bool progressive, has_exif;
-} jpeg;
+} reader;
 
-static uint32_t big_endian(const uint8_t *bytes)
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+static _Noreturn void refuse(j_common_ptr decoder, const char *what)
 {
-    return (uint32_t)bytes[0] << 8 | bytes[1];
+    reader *r = decoder->client_data;
+    char text[JMSG_LENGTH_MAX];
+    decoder->err->format_message(decoder, text);
+    image_refuse(r->file, "%s (%s)", what, text);
+    longjmp(r->failed, 1);
 }
 
-static bool damaged(jpeg *j, const char *how)
+static void on_error(j_common_ptr decoder)
 {
-    return image_refuse(j->file, "is damaged (%s)", how);
+    refuse(decoder, "cannot be decoded");
 }
 
-/* data: after the length. */
-static void emit(jpeg *j, uint8_t marker, const uint8_t *data, uint32_t size)
+/* A level below 0 is a warning. Those that are not here leave every pixel as it was meant. */
+static void on_message(j_common_ptr decoder, int level)
 {
-    j->out[0] = 0xff;
-    j->out[1] = marker;
-    j->out[2] = (uint8_t)((size + 2) >> 8);
-    j->out[3] = (uint8_t)(size + 2);
-    memmove(j->out + 4, data, size);
-    j->out += 4 + size;
-}
-
-/* The next marker, whatever lies before it. 0: none. */
-static uint8_t next_marker(jpeg *j)
-{
-    while (j->end - j->in >= 2) {
-        if (j->in[0] == 0xff && j->in[1] != 0 && j->in[1] != 0xff) {
-            j->in += 2;
-            return j->in[-1];
-        }
-        j->in++;
+    static const int damage[] = {JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_ARITH_BAD_CODE, JWRN_MUST_RESYNC};
+    reader *r = decoder->client_data;
+    if (level < 0 && r->errors.msg_code == JWRN_JPEG_EOF) {
+        image_refuse(r->file, "is damaged (it ends early)");
+        longjmp(r->failed, 1);
     }
-    return 0;
+    for (size_t i = 0; level < 0 && i < sizeof damage / sizeof *damage; i++)
+        if (r->errors.msg_code == damage[i])
+            refuse(decoder, "is damaged");
 }
 
-static bool read_quantisation(jpeg *j, const uint8_t *data, uint32_t size)
+/* Called before each piece of a file with several scans. */
+static void on_progress(j_common_ptr decoder)
 {
-    for (uint32_t at = 0; at < size;) {
-        const uint32_t number = data[at] & 15u, precision = data[at] >> 4, length = 1 + 64 * (precision + 1);
-        if (number > 3 || precision > 1 || size - at < length)
-            return damaged(j, "a wrong quantisation table");
-        j->quantisation |= 1u << number;
-        at += length;
-    }
-    return emit(j, DQT, data, size), true;
+    reader *r = decoder->client_data;
+    const uint64_t scans = (uint64_t)r->decoder.input_scan_number;
+    if (scans <= MAX_SCANS && scans * r->file->width * r->file->height <= MAX_WORK)
+        return;
+    image_refuse(r->file, "is a JPEG of %llu scans and more, which is too much work", (unsigned long long)scans);
+    longjmp(r->failed, 1);
 }
 
-static bool read_huffman(jpeg *j, const uint8_t *data, uint32_t size)
+/* ---- pixels ------------------------------------------------------------------------------------------------------ */
+
+/* Bytes of coefficients, which are kept where there are several scans, and of EXIF data. */
+static uint64_t memory_of_decoder(reader *r)
 {
-    for (uint32_t at = 0; at < size;) {
-        uint32_t count = 0;
-        for (uint32_t i = 1; i <= 16 && size - at >= 17; i++)
-            count += data[at + i];
-        const uint32_t number = data[at] & 15u;
-        if (number > 3 || data[at] >> 4 > 1 || count == 0 || count > 256 || size - at < 17 + count)
-            return damaged(j, "a wrong Huffman table");
-        *(data[at] >> 4 ? &j->ac : &j->dc) |= 1u << number;
-        at += 17 + count;
+    struct jpeg_decompress_struct *d = &r->decoder;
+    uint64_t coefficients = 0;
+    for (int i = 0; jpeg_has_multiple_scans(d) && i < d->num_components; i++) {
+        const jpeg_component_info *one = &d->comp_info[i];
+        coefficients += (uint64_t)(one->width_in_blocks + (JDIMENSION)one->h_samp_factor) *
+                        (one->height_in_blocks + (JDIMENSION)one->v_samp_factor) * DCTSIZE2;
     }
-    return emit(j, DHT, data, size), true;
+    return coefficients * sizeof(JCOEF) + r->file->size;
 }
 
-static bool read_application(jpeg *j, uint8_t marker, const uint8_t *data, uint32_t size)
+/* Huffman codes have at least a bit for each block; arithmetic coding has no least size. */
+static uint64_t least_coded(const reader *r)
 {
-    if (marker == APP0 && size >= 5 && memcmp(data, "JFIF", 5) == 0) {
-        emit(j, marker, data, size);
-    } else if (marker == APP1 && !j->has_exif && size >= 6 && memcmp(data, "Exif\0", 6) == 0) {
-        j->file->orientation = image_orientation(data + 6, size - 6);
-        j->has_exif = true;
-    } else if (marker == APP14 && size >= ADOBE && memcmp(data, "Adobe", 5) == 0) {
-        j->adobe = data[11];
-    }
+    const uint64_t blocks = (uint64_t)((r->file->width + 7) / 8) * ((r->file->height + 7) / 8);
+    return r->decoder.arith_code ? 0 : blocks / 8;
+}
+
+/* Of the first segment that has EXIF data; others of the same marker have XMP. */
+static uint32_t orientation(const struct jpeg_decompress_struct *d)
+{
+    for (jpeg_saved_marker_ptr one = d->marker_list; one; one = one->next)
+        if (one->data_length >= 6 && memcmp(one->data, "Exif\0", 6) == 0)
+            return image_orientation(one->data, one->data_length);
+    return 1;
+}
+
+static bool begin(reader *r)
+{
+    struct jpeg_decompress_struct *d = &r->decoder;
+    image_file *f = r->file;
+    jpeg_create_decompress(d);
+    jpeg_mem_src(d, f->bytes, (unsigned long)f->size);
+    jpeg_save_markers(d, EXIF, 0xffff);
+    jpeg_read_header(d, TRUE);
+    f->width = d->image_width;
+    f->height = d->image_height;
+    f->channels = 3;
+    f->orientation = orientation(d);
+    if (d->data_precision != BITS)
+        return image_refuse(f, "is a JPEG of %d bits per colour; %d are read", d->data_precision, BITS);
+    if (!image_begin(f, memory_of_decoder(r), least_coded(r)))
+        return false;
+    d->mem->max_memory_to_use = (long)f->max_memory;
+    d->progress = &r->progress;
+    d->out_color_space = d->num_components == 4 ? JCS_CMYK : JCS_RGB;
     return true;
 }
 
-static bool read_frame(jpeg *j, uint8_t marker, const uint8_t *data, uint32_t size)
+/* Whether each component was in a scan, and its mean values in one of a progressive file. */
+static bool is_complete(const struct jpeg_decompress_struct *d)
 {
-    image_file *f = j->file;
-    if (j->components)
-        return damaged(j, "two frames");
-    if (size < 6 || size != 6 + 3 * (uint32_t)data[5])
-        return damaged(j, "a wrong frame header");
-    if (marker > SOF2 || data[0] != 8)
-        return image_refuse(f, "is a JPEG with %s, which is not read", marker >= SOF9  ? "arithmetic coding"
-                                                                       : marker == SOF3 ? "lossless coding"
-                                                                       : marker > SOF3  ? "hierarchical coding"
-                                                                                        : "other than 8 bits");
-    f->height = big_endian(data + 1);
-    f->width = big_endian(data + 3);
-    j->components = data[5];
-    if (f->height == 0 || f->width == 0)
-        return image_refuse(f, "is a JPEG that does not say its %s at its start", f->width ? "height" : "width");
-    if (j->components != 1 && j->components != 3 && j->components != 4)
-        return image_refuse(f, "is a JPEG with %u components; 1, 3 and 4 are read", j->components);
-    uint32_t most_h = 1, most_v = 1, blocks = 0;
-    for (uint32_t i = 0; i < j->components; i++) {
-        const uint8_t *component = data + 6 + (size_t)3 * i;
-        const uint32_t h = component[1] >> 4, v = component[1] & 15u;
-        if (h < 1 || h > 4 || v < 1 || v > 4 || component[2] > 3)
-            return damaged(j, "a wrong frame header");
-        j->id[i] = component[0];
-        j->table[i] = component[2];
-        most_h = h > most_h ? h : most_h;
-        most_v = v > most_v ? v : most_v;
-        blocks += h * v;
-    }
-    j->progressive = marker == SOF2;
-    f->channels = j->components == 1 ? 1 : 3;
-    /* The planes, for progressive coding as 16-bit coefficients too, and the pixels. */
-    const uint64_t units =
-        ((f->width + 8 * most_h - 1) / (8 * most_h)) * (uint64_t)((f->height + 8 * most_v - 1) / (8 * most_v));
-    f->need = units * blocks * 64 * (j->progressive ? 3 : 1) + (uint64_t)f->width * f->height * f->channels;
-    emit(j, marker, data, size);
-    return true;
-}
-
-/* Before the first scan: until then Adobe's segment may come, behind the frame header too. */
-static void emit_adobe(jpeg *j)
-{
-    /* Four components without Adobe's segment are what Adobe writes all the same (so Pillow and browsers); with it, a
-     * transform of 1 or more is the only other one there is (so libjpeg). */
-    uint8_t adobe[ADOBE] = {'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
-    adobe[11] = (uint8_t)(j->adobe < 1 ? 0 : j->components == 4 ? 2 : 1);
-    if (j->components == 4 || j->adobe >= 0)
-        emit(j, APP14, adobe, ADOBE);
-}
-
-/* The header of a scan, whose tables must be there, and its coded data. */
-static bool read_scan(jpeg *j, const uint8_t *data, uint32_t size)
-{
-    const uint32_t count = size > 0 ? data[0] : 0;
-    if (j->components == 0 || count < 1 || count > j->components || size != 4 + 2 * count)
-        return damaged(j, "a wrong scan header");
-    if (++j->scans > MAX_SCANS)
-        return image_refuse(j->file, "is a JPEG of more than %u scans, which is not read", MAX_SCANS);
-    const uint32_t first = data[1 + 2 * count], refines = data[3 + 2 * count] >> 4;
-    const bool dc = first == 0 && !refines, ac = !j->progressive || first > 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t tables = data[2 + 2 * i];
-        uint32_t which = 0;
-        while (which < j->components && j->id[which] != data[1 + 2 * i])
-            which++;
-        if (which == j->components)
-            return damaged(j, "a scan of no component");
-        if (tables >> 4 > 3 || (tables & 15) > 3 || (dc && !(j->dc >> (tables >> 4) & 1)) ||
-            (ac && !(j->ac >> (tables & 15) & 1)) || !(j->quantisation >> j->table[which] & 1))
-            return damaged(j, "a table is missing");
-        j->seen |= 1u << which;
-    }
-    if (j->scans == 1)
-        emit_adobe(j);
-    emit(j, SOS, data, size);
-    const uint8_t *begin = j->in, *at = begin;
-    while ((at = memchr(at, 0xff, (size_t)(j->end - at))) != NULL && j->end - at >= 2 &&
-           (at[1] == 0 || (at[1] >= 0xd0 && at[1] <= 0xd7)))
-        at += 2;
-    if (!at || j->end - at < 2)
-        return damaged(j, "it ends early");
-    memmove(j->out, begin, (size_t)(at - begin));
-    j->out += at - begin;
-    j->coded += (uint64_t)(at - begin);
-    j->in = at;
-    return true;
-}
-
-static bool finish(jpeg *j)
-{
-    image_file *f = j->file;
-    if (j->scans == 0 || j->seen != (1u << j->components) - 1)
-        return damaged(j, "some of its pixels are missing");
-    /* No block takes less than a bit. */
-    if ((uint64_t)((f->width + 7) / 8) * ((f->height + 7) / 8) > 8 * j->coded)
-        return image_refuse(f, "is damaged (it claims %u x %u pixels, but is too small for them)", f->width, f->height);
-    *j->out++ = 0xff;
-    *j->out++ = EOI;
-    f->new_size = (size_t)(j->out - f->memory);
-    return true;
-}
-
-static bool read_segment(jpeg *j, uint8_t marker)
-{
-    const uint32_t length = j->end - j->in >= 2 ? big_endian(j->in) : 0;
-    if (length < 2 || (size_t)(j->end - j->in) < length)
-        return damaged(j, "it ends early");
-    const uint8_t *data = j->in + 2;
-    const uint32_t size = length - 2;
-    j->in += length;
-    if (marker == DHT)
-        return read_huffman(j, data, size);
-    if (marker == DQT)
-        return read_quantisation(j, data, size);
-    if (marker == SOS)
-        return read_scan(j, data, size);
-    if (marker >= SOF0 && marker <= SOF15 && marker != JPG && marker != DAC)
-        return read_frame(j, marker, data, size);
-    if (marker == DRI && size != 2)
-        return damaged(j, "a wrong restart interval");
-    if (marker == DRI)
-        emit(j, marker, data, size);
-    return read_application(j, marker, data, size);
-}
-
-bool image_rewrite_jpeg(image_file *file)
-{
-    jpeg j = {.file = file, .out = file->memory, .in = file->memory + IMAGE_INSERTED, .adobe = -1};
-    j.end = j.in + file->size;
-    *j.out++ = 0xff;
-    *j.out++ = SOI;
-    j.in += 2;
-    for (;;) {
-        const uint8_t marker = next_marker(&j);
-        if (marker == 0)
-            return damaged(&j, "it ends early");
-        if (marker == EOI)
-            return finish(&j);
-        if (marker == SOI)
-            return damaged(&j, "a second start");
-        if ((marker < 0xd0 || marker > 0xd7) && marker != 1 && !read_segment(&j, marker)) /* those have no length */
+    for (int i = 0; i < d->num_components; i++)
+        if (!d->comp_info[i].quant_table || (d->coef_bits && d->coef_bits[i][0] < 0))
             return false;
+    return true;
+}
+
+/* a b / 255, rounded. */
+static uint8_t times(uint32_t a, uint32_t b)
+{
+    const uint32_t product = a * b + 128;
+    return (uint8_t)((product + (product >> 8)) >> 8);
+}
+
+/* Inks are inverted as Adobe writes them, with Adobe's segment or without it, as Pillow and browsers take them. */
+static void inks_to_rgb(const uint8_t *inks, uint8_t *to, uint32_t width)
+{
+    for (uint32_t x = 0; x < width; x++, inks += 4)
+        for (uint32_t c = 0; c < 3; c++)
+            *to++ = (uint8_t)(inks[3] - times(255u - inks[c], inks[3]));
+}
+
+static void read_lines(reader *r)
+{
+    struct jpeg_decompress_struct *d = &r->decoder;
+    const JDIMENSION width = d->output_width;
+    const bool inks = d->out_color_space == JCS_CMYK;
+    JSAMPROW line = inks ? d->mem->alloc_large((j_common_ptr)d, JPOOL_IMAGE, 4 * (size_t)width) : NULL;
+    while (d->output_scanline < d->output_height) {
+        uint8_t *to = r->file->pixels + 3 * (size_t)width * d->output_scanline;
+        jpeg_read_scanlines(d, inks ? &line : &to, 1);
+        if (inks)
+            inks_to_rgb(line, to, width);
     }
+}
+
+/* The library's errors end in here. What it takes is freed with the decoder, and the pixels with the file. */
+static bool read_all(reader *r)
+{
+    if (setjmp(r->failed))
+        return false;
+    if (!begin(r))
+        return false;
+    jpeg_start_decompress(&r->decoder);
+    if (!is_complete(&r->decoder))
+        return image_refuse(r->file, "is damaged (some of its pixels are missing)");
+    read_lines(r);
+    return jpeg_finish_decompress(&r->decoder);
+}
+
+bool image_decode_jpeg(image_file *file)
+{
+    reader r = {.file = file, .progress = {.progress_monitor = on_progress}};
+    r.decoder.err = jpeg_std_error(&r.errors);
+    r.decoder.client_data = &r;
+    r.errors.error_exit = on_error;
+    r.errors.emit_message = on_message;
+    const bool done = read_all(&r);
+    jpeg_destroy_decompress(&r.decoder);
+    return done;
 }

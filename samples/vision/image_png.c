@@ -1,191 +1,102 @@
-/* PNG (ISO/IEC 15948:2004), as chunks. stb_image looks at no checksum and takes colours beyond the end of a palette
- * from memory that was never written: here the checksums are compared, the palette is filled up, and what has no say in
- * the pixels goes. */
+/* PNG by libpng. It unpacks the chunks that pixels depend on; the others come here as they are. */
 #include "image_file.h"
 
+#include <setjmp.h>
 #include <string.h>
 
-#define SIGNATURE 8u
-#define CHUNK 12u /* bytes around a chunk's data: its length, type and checksum */
-#define PALETTE (3 * 256u)
+#include <png.h>
+
 #define DEFLATE 1032u /* no deflated byte stands for more */
+#define LINES 32u     /* bytes per pixel of a line that libpng takes at most: two lines of four channels, and room */
 
-typedef struct chunk {
-    const uint8_t *type, *data;
-    uint32_t length;
-} chunk;
-
-typedef struct png {
+typedef struct source {
     image_file *file;
-    uint8_t *out;
-    const uint8_t *in, *end;
-    uint32_t depth, colour, palette;  /* palette: colours that the file has */
-    uint8_t *idat;                    /* the chunk that all IDAT chunks become, once there is one */
-    uint64_t packed;                  /* bytes in it */
-    bool interlaced, transparent;     /* transparent: tRNS was there */
-} png;
+    size_t at;
+} source;
 
-static uint32_t big_endian(const uint8_t *bytes)
+static void on_error(png_structp png, png_const_charp text)
 {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    const source *from = png_get_error_ptr(png);
+    image_refuse(from->file, "cannot be decoded (%s)", text);
+    png_longjmp(png, 1);
 }
 
-static void put_big_endian(uint8_t *bytes, uint32_t value)
+/* Of what has no say in the pixels, or of more bytes than they need. */
+static void on_warning(png_structp png, png_const_charp text)
 {
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(value >> (24 - 8 * i));
+    (void)png, (void)text;
 }
 
-static uint32_t crc32(const uint8_t *bytes, size_t size)
+static void read_bytes(png_structp png, png_bytep to, size_t count)
 {
-    static uint32_t table[256];
-    for (uint32_t i = 0; table[255] == 0 && i < 256; i++) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++)
-            value = value & 1 ? 0xedb88320u ^ value >> 1 : value >> 1;
-        table[i] = value;
+    source *from = png_get_io_ptr(png);
+    if (count > from->file->size - from->at) {
+        image_refuse(from->file, "is damaged (it ends early)");
+        png_longjmp(png, 1);
     }
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < size; i++)
-        crc = table[(crc ^ bytes[i]) & 255] ^ crc >> 8;
-    return ~crc;
+    memcpy(to, from->file->bytes + from->at, count);
+    from->at += count;
 }
 
-static bool is(const chunk *c, const char *type)
+/* Chunks that no pixel depends on, one by one, so that libpng keeps none. Positive: it need not know them. */
+static int read_ancillary(png_structp png, png_unknown_chunkp chunk)
 {
-    return memcmp(c->type, type, 4) == 0;
+    const source *from = png_get_user_chunk_ptr(png);
+    if (memcmp(chunk->name, "eXIf", 4) == 0 && chunk->size > 0)
+        from->file->orientation = image_orientation(chunk->data, chunk->size);
+    return (chunk->name[0] & 0x20) != 0;
 }
 
-/* A chunk's frame and data, padded with zeros to `length`; its checksum stays 0, for nobody looks. */
-static void emit(png *p, const chunk *c, uint32_t length)
+static void configure(png_structp png, source *from)
 {
-    put_big_endian(p->out, length);
-    memmove(p->out + 4, c->type, 4);
-    memmove(p->out + 8, c->data, c->length < length ? c->length : length);
-    if (c->length < length)
-        memset(p->out + 8 + c->length, 0, length - c->length);
-    memset(p->out + 8 + length, 0, 4);
-    p->out += CHUNK + length;
+    png_set_read_fn(png, from, read_bytes);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* image_begin has the limits */
+    png_set_chunk_malloc_max(png, from->file->size); /* before it is known whether the file has what a chunk claims */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_read_user_chunk_fn(png, from, read_ancillary);
 }
 
-static bool next(png *p, chunk *c)
+/* 16 bits are cut to 8, fewer are spread, and palettes and transparent colours become pixels. */
+static bool begin(png_structp png, png_infop info, image_file *file)
 {
-    const size_t left = (size_t)(p->end - p->in);
-    c->length = left >= CHUNK ? big_endian(p->in) : 0;
-    if (left < CHUNK || left - CHUNK < c->length)
-        return image_refuse(p->file, "is damaged (it ends early)");
-    c->type = p->in + 4;
-    c->data = p->in + 8;
-    p->in += CHUNK + c->length;
-    return true;
+    const uint32_t bits = (uint32_t)png_get_bit_depth(png, info) * png_get_channels(png, info);
+    file->width = png_get_image_width(png, info);
+    file->height = png_get_image_height(png, info);
+    file->channels =
+        png_get_valid(png, info, PNG_INFO_tRNS) || (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) ? 4 : 3;
+    png_set_expand(png);
+    png_set_strip_16(png);
+    png_set_gray_to_rgb(png);
+    const uint64_t unpacked = file->height * (1 + ((uint64_t)file->width * bits + 7) / 8);
+    return image_begin(file, (uint64_t)file->width * LINES, unpacked / DEFLATE);
 }
 
-static bool read_header(png *p, const chunk *c)
+/* The library's errors end in here. What it takes is freed with its structs, and the pixels with the file. */
+static bool read_all(png_structp png, png_infop info, source *from)
 {
-    static const uint32_t channels[7] = {1, 0, 3, 1, 2, 0, 4};
-    static const uint32_t depths[7] = {1 | 2 | 4 | 8 | 16, 0, 8 | 16, 1 | 2 | 4 | 8, 8 | 16, 0, 8 | 16};
-    image_file *f = p->file;
-    f->width = big_endian(c->data);
-    f->height = big_endian(c->data + 4);
-    p->depth = c->data[8];
-    p->colour = c->data[9];
-    p->interlaced = c->data[12] == 1;
-    if (f->width == 0 || f->height == 0 || f->width > INT32_MAX || f->height > INT32_MAX || p->colour > 6 ||
-        p->depth == 0 || (p->depth & (p->depth - 1)) != 0 || (depths[p->colour] & p->depth) == 0 || c->data[10] != 0 ||
-        c->data[11] != 0 || c->data[12] > 1)
-        return image_refuse(f, "is damaged (a header of no meaning)");
-    f->channels = channels[p->colour];
-    emit(p, c, c->length);
-    return true;
-}
-
-/* stb_image refuses a transparency that does not suit the pixels; other readers, and this one, do without it. */
-static bool suits(const png *p, const chunk *c)
-{
-    return p->colour == 3 ? p->palette > 0 && c->length <= p->palette
-                          : (p->colour & 4) == 0 && c->length == 2 * p->file->channels;
-}
-
-static bool read_chunk(png *p, const chunk *c)
-{
-    const bool palette = is(c, "PLTE") && p->colour == 3, idat = is(c, "IDAT");
-    const bool transparency = is(c, "tRNS") && suits(p, c) && !p->transparent;
-    if (is(c, "eXIf")) {
-        p->file->orientation = image_orientation(c->data, c->length);
-    } else if (idat) {
-        if (!p->idat) {
-            p->idat = p->out;
-            emit(p, c, c->length);
-        } else {
-            memmove(p->out - 4, c->data, c->length); /* where the checksum would be */
-            p->out += c->length;
-        }
-        p->packed += c->length;
-    } else if (palette && (p->idat || p->palette || c->length == 0 || c->length % 3 != 0 || c->length > PALETTE)) {
-        return image_refuse(p->file, "is damaged (a wrong palette)");
-    } else if (palette) {
-        p->palette = c->length / 3;
-        emit(p, c, PALETTE);
-    } else if (transparency && !p->idat) {
-        p->transparent = true;
-        emit(p, c, c->length);
-    } else if ((c->type[0] & 0x20) == 0 && !is(c, "PLTE") && !is(c, "IEND")) {
-        return image_refuse(p->file, "is a PNG with parts that are not known");
-    }
-    return true;
-}
-
-/* What the decoder will have in memory at once: the file's bytes, unpacked, and the pixels, with the copies it makes of
- * them. */
-static uint64_t memory_needed(const png *p, uint64_t unpacked)
-{
-    const image_file *f = p->file;
-    const uint64_t pixels = (uint64_t)f->width * f->height;
-    const uint64_t copies = p->colour == 3 ? 1 + f->channels : f->channels * (p->depth == 16 ? 2 : 1);
-    return p->interlaced ? 2 * unpacked + pixels * copies * 3 / 2 : unpacked + pixels * copies;
-}
-
-static bool finish(png *p, const chunk *iend)
-{
-    image_file *f = p->file;
-    if (!p->idat)
-        return image_refuse(f, "is damaged (it has no pixels)");
-    if (p->colour == 3 && p->palette == 0)
-        return image_refuse(f, "is damaged (it has no palette)");
-    put_big_endian(p->idat, (uint32_t)p->packed);
-    memset(p->out - 4, 0, 4);
-    emit(p, iend, 0);
-    const uint64_t unpacked = f->height * (1 + ((uint64_t)f->width * p->depth * f->channels + 7) / 8);
-    if (unpacked / DEFLATE > p->packed)
-        return image_refuse(f, "is damaged (it claims %u x %u pixels, but is too small for them)", f->width, f->height);
-    f->channels = (p->colour == 3 ? 3 : f->channels) + p->transparent;
-    f->need = memory_needed(p, unpacked);
-    f->new_size = (size_t)(p->out - f->memory);
-    return true;
-}
-
-bool image_rewrite_png(image_file *file)
-{
-    png p = {.file = file, .out = file->memory, .in = file->memory + IMAGE_INSERTED};
-    chunk c;
-    p.end = p.in + file->size;
-    memmove(p.out, p.in, SIGNATURE);
-    p.out += SIGNATURE;
-    p.in += SIGNATURE;
-    if (!next(&p, &c))
+    if (setjmp(png_jmpbuf(png)))
         return false;
-    if (is(&c, "CgBI"))
-        return image_refuse(file, "is a PNG of Apple's own kind, which is not read");
-    if (!is(&c, "IHDR") || c.length != 13)
-        return image_refuse(file, "is damaged (it does not begin with a header)");
-    for (bool first = true;; first = false) {
-        if (crc32(c.type, 4 + (size_t)c.length) != big_endian(c.data + c.length))
-            return image_refuse(file, "is damaged (a wrong checksum)");
-        if (is(&c, "IEND"))
-            return finish(&p, &c);
-        if (first ? !read_header(&p, &c) : !read_chunk(&p, &c))
-            return false;
-        if (!next(&p, &c))
-            return false;
-    }
+    image_file *file = from->file;
+    configure(png, from);
+    png_read_info(png, info);
+    if (!begin(png, info, file))
+        return false;
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    for (int pass = 0; pass < passes; pass++)
+        for (size_t y = 0; y < file->height; y++)
+            png_read_row(png, file->pixels + y * file->width * file->channels, NULL);
+    png_read_end(png, info);
+    return true;
+}
+
+bool image_decode_png(image_file *file)
+{
+    source from = {.file = file};
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &from, on_error, on_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    const bool done = info ? read_all(png, info, &from) : image_refuse(file, "cannot be read: out of memory");
+    png_destroy_read_struct(&png, &info, NULL);
+    return done;
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,30 +78,17 @@ bool path_list_add_folder(path_list *list, const char *folder, bool folders)
     return added;
 }
 
-/* Formats that cannot be read are pictures too: who has some in the folder must learn that they are missing. */
-static bool is_named_picture(const char *path)
-{
-    static const char *const ends[] = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".gif",  ".bmp",
-                                       ".webp", ".tif",  ".tiff", ".heic", ".heif", ".avif", ".jxl"};
-    const char *end = strrchr(path_name(path), '.');
-    for (size_t i = 0; end && i < sizeof ends / sizeof *ends; i++)
-        if (strcasecmp(end, ends[i]) == 0)
-            return true;
-    return false;
-}
-
 /* By its first bytes. What cannot be read counts as a picture, so that image_read says why. */
 static bool has_signature(const char *path)
 {
-    static const uint8_t jpeg[] = {0xff, 0xd8, 0xff}, png[] = {0x89, 'P', 'N', 'G'};
-    uint8_t begin[4] = {0};
+    uint8_t begin[IMAGE_SIGNATURE] = {0};
     struct stat status;
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file < 0)
         return true;
     const bool readable = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && read(file, begin, sizeof begin) >= 0;
     close(file);
-    return readable && (memcmp(begin, jpeg, sizeof jpeg) == 0 || memcmp(begin, png, sizeof png) == 0);
+    return readable && image_has_signature(begin, sizeof begin);
 }
 
 bool path_list_add_pictures(path_list *list, const char *folder, const classify_options *options)
@@ -114,7 +100,7 @@ bool path_list_add_pictures(path_list *list, const char *folder, const classify_
     for (uint32_t i = before; i < list->count; i++) {
         char *path = list->paths[i];
         const bool ours = program_is_same_file(path, options->out) || program_is_same_file(path, options->report);
-        const bool picture = !ours && (is_named_picture(path) || has_signature(path));
+        const bool picture = !ours && (image_has_name(path_name(path)) || has_signature(path));
         if (!ours && !picture)
             vision_fail("note: %s is passed over: it is no picture by its name or its first bytes", path);
         if (picture)

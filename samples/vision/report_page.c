@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define STBI_WRITE_NO_STDIO
-#include <stb/stb_image_write.h>
 
 #include "program/html.h"
 
@@ -87,11 +85,9 @@ static void base64_put(base64 *b)
     b->bits = b->count = 0;
 }
 
-static void base64_add(void *user, void *data, int size)
+static void base64_add(base64 *b, const uint8_t *bytes, size_t size)
 {
-    base64 *b = user;
-    const uint8_t *bytes = data;
-    for (int i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++) {
         b->bits = b->bits << 8 | bytes[i];
         if (++b->count == 3)
             base64_put(b);
@@ -100,13 +96,15 @@ static void base64_add(void *user, void *data, int size)
 
 void page_picture(page *p, const uint8_t *pixels, uint32_t size)
 {
-    const int side = (int)size;
     const bool crisp = size <= REPORT_CRISP;
     base64 b = {p, 0, 0};
+    size_t bytes = 0;
+    uint8_t *file = crisp ? image_write_png(pixels, size, size, &bytes)
+                          : image_write_jpeg(pixels, size, size, JPEG_QUALITY, &bytes);
     page_put(p, "data:image/%s;base64,", crisp ? "png" : "jpeg");
-    const int done = crisp ? stbi_write_png_to_func(base64_add, &b, side, side, 3, pixels, 3 * side)
-                                      : stbi_write_jpg_to_func(base64_add, &b, side, side, 3, pixels, JPEG_QUALITY);
+    base64_add(&b, file, file ? bytes : 0);
     base64_put(&b);
     errno = ENOMEM; /* all that can be wrong */
-    check(p, done != 0);
+    check(p, file != NULL);
+    free(file);
 }

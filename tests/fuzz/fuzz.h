@@ -12,7 +12,8 @@
 /* Whether the library took the input for a good one. The name is fuzz_NAME of the file, and NAME of the target. */
 typedef bool fuzz_target(const uint8_t *data, size_t size);
 
-fuzz_target fuzz_layer_file, fuzz_checkpoint, fuzz_capability_file, fuzz_selection, fuzz_pipeline_cache, fuzz_results;
+fuzz_target fuzz_layer_file, fuzz_checkpoint, fuzz_capability_file, fuzz_selection, fuzz_pipeline_cache, fuzz_results,
+    fuzz_picture;
 
 /* Ends the program, with a line, unless the condition holds. */
 #define FUZZ_EXPECT(condition)                                                                                         \

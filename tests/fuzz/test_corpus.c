@@ -26,7 +26,8 @@ static const struct {
                {"capability_file", fuzz_capability_file},
                {"selection", fuzz_selection},
                {"pipeline_cache", fuzz_pipeline_cache},
-               {"results", fuzz_results}};
+               {"results", fuzz_results},
+               {"picture", fuzz_picture}}; /* its seeds are those of tests/vision */
 
 typedef struct seed {
     unsigned char bytes[1 << 14];

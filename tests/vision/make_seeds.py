@@ -1,8 +1,11 @@
-"""Writes the seeds of test_image_fuzz.c: python3 make_seeds.py seeds"""
+"""Writes the seeds of pictures that the tests and the fuzzer begin with: python3 make_seeds.py seeds
+Pillow codes the lossy WebP. arithmetic.jpg is made by hand: jpegtran -copy all -arithmetic seeds/baseline.jpg > seeds/arithmetic.jpg"""
+import io
 import random
 import struct
 import sys
 
+import odd_webp
 from odd_files import AC_SYMBOLS, DC_SYMBOLS, Bits, Codes, exif, jpeg, planes_of, png, segment, ycc
 
 
@@ -15,6 +18,13 @@ def overflowing():
         ac.put(bits, 0)
     return b'\xff\xd8' + segment(0xdb, b'\x10' + b'\xff' * 128) + segment(0xc4, dc.table) + segment(0xc4, ac.table) + \
         segment(0xc1, struct.pack('>BHHB', 8, 64, 64, 1) + b'\1\x11\0') + segment(0xda, b'\1\1\0\0\x3f\0') + bits.bytes() + b'\xff\xd9'
+
+
+def lossy_webp(width, height):
+    from PIL import Image
+    file = io.BytesIO()
+    Image.new('RGB', (width, height), (200, 30, 90)).save(file, 'WEBP', quality=80)
+    return file.getvalue()
 
 
 def write_seeds(folder):
@@ -43,6 +53,11 @@ def write_seeds(folder):
              'grey_1_interlaced.png': png(24, 17, [(pixel[0] >> 7,) for pixel in grid], colour=0, depth=1, interlaced=True),
              'palette_4.png': png(9, 10, [((pixel[0] >> 4) + 1,) for pixel in small], colour=3, depth=4, palette=small[:15],
                                   transparency=b'\0\x80')}
+    files['lossy.webp'], opaque = lossy_webp(24, 17), [pixel + (255 - i % 256,) for i, pixel in enumerate(small)]
+    files['lossy_alpha.webp'] = odd_webp.extended(24, 17, odd_webp.ALPHA, (b'ALPH', bytes([0]) + bytes(i % 256 for i in range(24 * 17))),
+                                                  odd_webp.chunks_of(files['lossy.webp'])[0])
+    files['lossless.webp'] = odd_webp.webp(9, 10, opaque, exif(3))
+    files['animated.webp'] = odd_webp.animation(11, 12, odd_webp.frame(2, 2, 9, 10, opaque), odd_webp.frame(0, 0, 9, 10, opaque))
     for name, content in files.items():
         with open('%s/%s' % (folder, name), 'wb') as file:
             file.write(content)

@@ -102,7 +102,7 @@ def what_is_not_counted():
     assert [row.split()[0] for row in rows] == list(names) and [row.split()[-1] for row in rows[1:]] == ['-', '-'], rows
     bad = write('counted/bee/bad.png', b'no picture')
     again, messages = run(model, 'counted', 1)
-    assert messages == 'smoe-classify: %s is neither JPEG nor PNG\n' % bad
+    assert messages == 'smoe-classify: %s is no JPEG, PNG or WebP\n' % bad
     assert again.splitlines()[-1] == output.splitlines()[-1] and '1 picture could not be classified' in again, again
     for name in os.listdir(path_of('counted/ant')):
         if name.endswith('.png'):
@@ -181,7 +181,7 @@ def messages_and_progress():
     child.communicate()
     os.close(terminal)
     lines = screen(shown)
-    assert child.returncode == 1 and lines == ['smoe-classify: %s is neither JPEG nor PNG' % path for path in bad] + \
+    assert child.returncode == 1 and lines == ['smoe-classify: %s is no JPEG, PNG or WebP' % path for path in bad] + \
         [''], lines
     bars = re.findall(r'\[[#.]{40}\] (\d+) of (\d+) ([a-z ]+)', shown)
     assert [bar for bar in bars if bar[1:] == ('11', 'pictures')], shown

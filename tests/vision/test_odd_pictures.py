@@ -5,12 +5,13 @@ import struct
 
 import odd_run  # first: it says where the others are
 import odd_files
+import odd_webp
 import pictures
 import tap
 from odd_files import exif, jpeg, planes_of, png, ycc
 from odd_run import SEED, SIDE, classify, path_of, smooth, write
 try:
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, features
 except ImportError:
     Image = None
 
@@ -170,6 +171,50 @@ def sampled_jpeg():
         assert off <= (16 if 'None' in name else CLOSE), '%s: off by %d' % (name, off)
 
 
+def arithmetic_jpeg():
+    """seeds/arithmetic.jpg has the coefficients of seeds/baseline.jpg."""
+    images, messages = classify([odd_run.FOLDER + '/seeds/%s.jpg' % name for name in ('arithmetic', 'baseline')])
+    assert not messages and images[0] == images[1], messages
+
+
+# ---- WebP
+
+
+def webp_cases():
+    cases = {}
+    for width, height in ((SIDE, SIDE), (13, 7), (1, 1), (3, 21)):
+        samples = noisy(width * height, 4, 8)
+        content = odd_webp.webp(width, height, samples)
+        cases['lossless %dx%d' % (width, height)] = content, width, height, [shown(pixel) for pixel in samples]
+        cases['without alpha %dx%d' % (width, height)] = (odd_webp.webp(width, height, samples, alpha=False), width, height,
+                                                          [pixel[:3] for pixel in samples])
+        cases['more behind it %dx%d' % (width, height)] = content + b'more', width, height, [shown(pixel) for pixel in samples]
+    back, front = noisy(SIDE * SIDE, 4, 8), noisy(6 * 5, 4, 8)
+    cases['animated'] = (odd_webp.animation(SIDE, SIDE, odd_webp.frame(0, 0, SIDE, SIDE, back), odd_webp.frame(2, 4, 6, 5, front)),
+                         SIDE, SIDE, [shown(pixel) for pixel in back])
+    inside = [shown(front[(y - 4) * 6 + x - 2]) if 2 <= x < 8 and 4 <= y < 9 else (255, 255, 255) for y in range(SIDE) for x in range(SIDE)]
+    cases['a small first frame'] = (odd_webp.animation(SIDE, SIDE, odd_webp.frame(2, 4, 6, 5, front)), SIDE, SIDE, inside)
+    return cases
+
+
+def kinds_of_webp():
+    for name, off in exact(webp_cases()):
+        assert off == 0, '%s: off by %d, seed %d' % (name, off, SEED)
+
+
+def lossy_webp():
+    """Of one colour. Alpha, which is not coded here, is that of its own pixels."""
+    with open(odd_run.FOLDER + '/seeds/lossy.webp', 'rb') as file:
+        coded = odd_webp.chunks_of(file.read())[0]
+    alphas = [value for value, in noisy(24 * 17, 1, 8)]
+    clear = odd_webp.extended(24, 17, odd_webp.ALPHA, (b'ALPH', bytes([0] + alphas)), coded)
+    colour = (200, 30, 90)
+    cases = {'lossy': (odd_webp.riff(coded), 24, 17, [colour] * (24 * 17)),
+             'lossy with alpha': (clear, 24, 17, [shown(colour + (alpha,)) for alpha in alphas])}
+    for name, off in exact(cases):
+        assert off <= CLOSE, '%s: off by %d' % (name, off)
+
+
 # ---- EXIF
 
 
@@ -202,6 +247,9 @@ def orientations():
                 lossless['PNG %d, %s, %s' % (o, big_endian, long)] = png(width, height, pixels, before=[(b'eXIf', data)]), *upright
                 segments = [(0xe1, b'http://ns.adobe.com/xap/1.0/\0'), (0xe1, b'Exif\0\0' + data), (0xe1, b'Exif\0\0' + exif(o % 8 + 1))]
                 lossy['JPEG %d, %s, %s' % (o, big_endian, long)] = jpeg(width, height, planes, before=segments), *upright
+                for begin in (b'', b'Exif\0\0'):
+                    lossless['WebP %d, %s, %s, %s' % (o, big_endian, long, begin)] = (
+                        odd_webp.webp(width, height, [pixel + (255,) for pixel in pixels], begin + data), *upright)
         lossless['grey and alpha %d' % o] = (png(width, height, grey, colour=4, before=[(b'eXIf', exif(o))]),
                                              *turned(width, height, [shown(pixel) for pixel in grey], o))
         lossless['RGBA %d' % o] = (png(width, height, [p + a[1:] for p, a in zip(pixels, grey)], colour=6, before=[(b'eXIf', exif(o))]),
@@ -241,4 +289,53 @@ def pillow_agrees():
         assert picture.size == (width, height) and off <= (CLOSE if content[:1] == b'\xff' else 0), '%s: off by %d' % (name, off)
 
 
-tap.run([kinds_of_png, long_and_thin, kinds_of_jpeg, sampled_jpeg, orientations, pillow_agrees])
+def saved(width, height):
+    """What Pillow's own writers make, at every setting that a decoder sees."""
+    picture = Image.new('RGB', (width, height))
+    picture.putdata(smooth(width, height))
+    noise = Image.new('RGBA', (width, height))
+    noise.putdata(noisy(width * height, 4, 8))
+    for quality in (1, 50, 90, 100):
+        for subsampling in (0, 1, 2):
+            for progressive in (False, True):
+                for one, mode in ((picture, 'RGB'), (noise, 'RGB'), (noise, 'L'), (noise, 'CMYK')):
+                    yield one.convert(mode), 'JPEG', {'quality': quality, 'subsampling': subsampling, 'progressive': progressive}
+    for one in (picture, noise):
+        for quality in (1, 50, 100):
+            for lossless in (False, True):
+                for method in (0, 6):
+                    yield one, 'WEBP', {'quality': quality, 'lossless': lossless, 'method': method, 'exact': True}
+        yield one, 'WEBP', {'save_all': True, 'append_images': [noise], 'lossless': True, 'duration': 20}
+        yield one.convert('P'), 'PNG', {}
+        yield one.convert('LA'), 'PNG', {}
+        yield one.convert('1'), 'PNG', {}
+
+
+def before_white_by_pillow(picture):
+    """As the sample does it: Pillow's own paste rounds as well."""
+    if 'A' not in picture.mode and 'transparency' not in picture.info:
+        return list(picture.convert('RGB').getdata())
+    return [shown(pixel) for pixel in picture.convert('RGBA').getdata()]
+
+
+def pillow_to_the_bit():
+    """Where Pillow has the same libraries, the same pixels as its, of what the tests' own writers and Pillow's make."""
+    if not Image or not features.check_feature('libjpeg_turbo') or not features.check('webp_anim'):
+        raise tap.Skip('Pillow is not installed, or without libjpeg-turbo or libwebp')
+    contents = {name: content for name, (content, *_) in {**jpeg_cases(), **webp_cases()}.items()}
+    for size in ((SIDE, SIDE), (37, 29), (1, 1), (130, 66)):
+        for picture, kind, settings in saved(*size):
+            file = io.BytesIO()
+            picture.save(file, kind, **settings)
+            settings.pop('append_images', None)
+            contents['%s %s %s %s' % (kind, size, picture.mode, settings)] = file.getvalue()
+    cases = {}
+    for name, content in contents.items():
+        picture = Image.open(io.BytesIO(content))
+        cases[name] = content, *picture.size, before_white_by_pillow(picture)
+    for name, off in exact(cases):
+        assert off == 0, '%s: off by %d, seed %d' % (name, off, SEED)
+
+
+tap.run([kinds_of_png, long_and_thin, kinds_of_jpeg, sampled_jpeg, arithmetic_jpeg, kinds_of_webp, lossy_webp, orientations, pillow_agrees,
+         pillow_to_the_bit])

@@ -114,7 +114,7 @@ def what_lies_beside_pictures():
     assert picture in output and len(lines) == 2 and all('note: ' in line for line in lines) and notes in lines[0], messages
     bad = write('folder/b.JPG', b'milk')
     _, messages = run('--model', MODEL, '--report', page, '--out', out, folder, status=1)
-    assert bad + ' is neither' in messages, messages
+    assert bad + ' is no JPEG' in messages, messages
     run('--model', MODEL, notes, status=1)  # named on the command line: it was meant
 
 

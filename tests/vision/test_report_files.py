@@ -82,7 +82,7 @@ def pictures_that_cannot_be_read():
     page, images, _ = make_report(model, [path_of('text.png'), good[0], missing, good[1], good[2]], '--batch-size', '4', status=1)
     assert [picture.read for picture in page.pictures] == [False, True, False, True, True] and page.whole and len(images) == 3
     check_page(page, images, model)  # their records are those of their places among the read
-    assert 'is neither JPEG nor PNG' in page.pictures[0].notes[1] and 'cannot be opened' in page.pictures[2].notes[1]
+    assert 'is no JPEG, PNG or WebP' in page.pictures[0].notes[1] and 'cannot be opened' in page.pictures[2].notes[1]
     assert page.pictures[2].name == 'missing <b>.png' and '2 could not be read' in page.root.text()
     out = path_of('none.html')
     run('--model', model, '--report', out, missing, status=1)
