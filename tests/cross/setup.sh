@@ -109,6 +109,8 @@ setup_arm64() {
     copy_headers
     cp -r "$new"/system/usr/include/{cjson,cmocka*,j*.h,aarch64-linux-gnu/jconfig.h,libpng16/*.h,webp} "$new/include"
     ln -s system/usr/lib/aarch64-linux-gnu "$new/lib"
+    # libpng needs it, and the linker looks nowhere else.
+    [ -e "$new/lib/libz.so.1" ] || ln -s ../../../lib/aarch64-linux-gnu/libz.so.1 "$new/lib/libz.so.1"
 }
 
 [ $# -eq 1 ] || usage

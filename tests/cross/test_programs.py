@@ -133,7 +133,7 @@ def validation_is_watched():
 def pictures():
     """Bytes that are line ends in text, in files of pictures; the model, seen from another folder; what is written, and what is not written
     over, by whatever name."""
-    for name in ('rgb.png', 'baseline.jpg'):
+    for name in ('rgb.png', 'baseline.jpg', 'lossless.webp'):
         assert ' %  ' in tap.command(BIN + 'smoe-classify', 'tests/vision/seeds/' + name)
     tap.command(BIN + 'smoe-classify', '--check', 'tests/vision/check_smooth.safetensors')
     with tempfile.TemporaryDirectory() as folder:
