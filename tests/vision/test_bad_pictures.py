@@ -191,6 +191,13 @@ def one_colour(width, height, depth=1, colour=0):
         odd_files.chunk(b'IDAT', data) + odd_files.chunk(b'IEND', b'')
 
 
+def claiming(width, height, **options):
+    """A JPEG of a few pixels that claims more, and has bytes enough behind it to be believed."""
+    content = jpeg(SIDE, SIDE, planes_of(SIDE, SIDE, [ycc(*p) for p in smooth(SIDE, SIDE)]), **options)
+    frame = content.index(b'\xff\xc2' if options else b'\xff\xc0')
+    return changed(content, frame + 5, struct.pack('>HH', height, width)) + bytes(width * height // 512)
+
+
 def with_comment(deflated):
     """A good PNG with a text that unpacks to more than a picture may take, which nobody asks for."""
     return png(SIDE, SIDE, smooth(SIDE, SIDE), before=[(b'zTXt', b'Comment\0\0' + deflated)])
@@ -213,8 +220,13 @@ def memory_is_bounded():
     assert black == [bytes(3 * SIDE * SIDE)]
     most, _ = peak(path_of('large.png'), 0)
     assert 3 * 9000 * 9000 >> 20 < most < least + LIMIT, (least, most)
-    for width, height, depth, colour in ((20000, 20000, 1, 0), (20000, 20000, 8, 2), (16000, 16000, 8, 6), (12000, 14000, 16, 6)):
-        path = write('huge.png', one_colour(width, height, depth, colour))
+    huge = {(width, height): one_colour(width, height, depth, colour)
+            for width, height, depth, colour in ((20000, 20000, 1, 0), (20001, 20000, 8, 2), (16000, 16000, 8, 6), (12000, 14000, 16, 6))}
+    huge[14000, 14000] = claiming(14000, 14000)
+    huge[11000, 11000] = claiming(11000, 11000, progressive=True)
+    huge[16383, 16383] = odd_webp.riff((b'VP8L', odd_webp.lossless(16383, 16383, []) + bytes(99)))
+    for (width, height), content in huge.items():
+        path = write('huge.png', content)
         most, message = peak(path, 1)
         assert '%s is %d x %d pixels; decoding them takes ' % (path, width, height) in message and len(message.splitlines()) == 1, message
         assert most - least < 64, 'decoded all the same: %d MiB and %d' % (least, most)

@@ -103,10 +103,12 @@ def what_lies_beside_pictures():
     os.mkdir(folder)
     picture = make_picture('folder/a.png')
     os.link(picture, folder + '/unnamed')
+    for number, name in enumerate(('baseline.jpg', 'lossless.webp')):
+        shutil.copy(odd_run.FOLDER + '/seeds/' + name, '%s/unnamed too %d' % (folder, number))
     page, out = folder + '/page.html', folder + '/z.safetensors'
     for _ in range(2):
         _, messages = run('--model', MODEL, '--report', page, '--out', out, folder)
-        assert not messages and tensor_file.read(out)[0]['logits'].shape[0] == 2, messages
+        assert not messages and tensor_file.read(out)[0]['logits'].shape[0] == 4, messages
     notes = write('folder/notes.txt', b'milk')
     os.mkfifo(folder + '/pipe')
     output, messages = run('--model', MODEL, '--report', page, '--out', out, folder)
