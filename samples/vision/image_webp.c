@@ -5,7 +5,8 @@
 #include <webp/decode.h>
 #include <webp/demux.h>
 
-/* Bytes per pixel that libwebp takes besides: its own pixels, of lossless coding and perhaps of alpha, and alpha. */
+/* Bytes per pixel that libwebp takes besides: its own pixels, of lossless coding and perhaps of alpha, and alpha. Its
+ * tables of lossless codes come on top. No header says how many there are: 65,536 of 20 KiB at the most. */
 #define LOSSLESS 5u
 #define LINES 64u /* bytes per pixel of a line: of lossy coding, and what lossless coding keeps for its predictions */
 

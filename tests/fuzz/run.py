@@ -21,8 +21,7 @@ import closing_line  # noqa: E402
 TAIL = 40  # lines shown of a target that failed
 # For one input: seconds, megabytes in all, megabytes at once. Readers need a few times an input's bytes, fuzz_picture.c lets 32 MB be used.
 LIMITS = ['-timeout=10', '-rss_limit_mb=2048', '-malloc_limit_mb=64']
-LENGTHS = {'layer_file': 65536, 'checkpoint': 16384, 'capability_file': 8192, 'selection': 2048, 'pipeline_cache': 4096,
-           'picture': 8192}
+LENGTHS = {'layer_file': 65536, 'checkpoint': 16384, 'capability_file': 8192, 'selection': 2048, 'pipeline_cache': 4096}
 
 
 class Fuzzer:
