@@ -7,7 +7,7 @@ set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev
-    libjpeg62-turbo-dev libpng-dev libwebp-dev debian-archive-keyring)
+    libjpeg-dev libpng-dev libwebp-dev debian-archive-keyring)
 debian_ci=(clang cmake make python3-matplotlib python3-pil)
 # Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped. libFuzzer is in a package of
 # its own since Debian 12.

@@ -94,7 +94,7 @@ static uint32_t orientation(const struct jpeg_decompress_struct *d)
     return 1;
 }
 
-static bool begin(reader *r)
+static void read_header(reader *r)
 {
     struct jpeg_decompress_struct *d = &r->decoder;
     image_file *f = r->file;
@@ -106,11 +106,16 @@ static bool begin(reader *r)
     f->height = d->image_height;
     f->channels = 3;
     f->orientation = orientation(d);
+}
+
+static bool begin(reader *r)
+{
+    struct jpeg_decompress_struct *d = &r->decoder;
     if (d->data_precision != BITS)
-        return image_refuse(f, "is a JPEG of %d bits per colour; %d are read", d->data_precision, BITS);
-    if (!image_begin(f, memory_of_decoder(r), least_coded(r)))
+        return image_refuse(r->file, "is a JPEG of %d bits per colour; %d are read", d->data_precision, BITS);
+    if (!image_begin(r->file, memory_of_decoder(r), least_coded(r)))
         return false;
-    d->mem->max_memory_to_use = (long)f->max_memory;
+    d->mem->max_memory_to_use = (long)r->file->max_memory;
     d->progress = &r->progress;
     d->out_color_space = d->num_components == 4 ? JCS_CMYK : JCS_RGB;
     return true;
@@ -159,6 +164,7 @@ static bool read_all(reader *r)
 {
     if (setjmp(r->failed))
         return false;
+    read_header(r);
     if (!begin(r))
         return false;
     jpeg_start_decompress(&r->decoder);

@@ -26,7 +26,7 @@ static const struct {
     {"JPEG XL", 0, MAGIC("\xff\x0a"), ".jxl ", NULL},
     {"JPEG XL", 4, MAGIC("JXL "), "", NULL},
     {"JPEG 2000", 4, MAGIC("jP  "), ".jp2 ", NULL},
-    {"Photoshop file", 0, MAGIC("8BPS"), ".psd ", NULL},
+    {"Photoshop file", 0, MAGIC("8BPS"), "", NULL},
     {"PDF", 0, MAGIC("%PDF"), "", NULL},
 };
 
