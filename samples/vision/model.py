@@ -22,6 +22,7 @@ FULL = {'image_size': 32, 'patch_size': 1, 'embed_dim': 128, 'depth': 4, 'num_he
         'residuals': (0, 0, 0, 2, 0, 0, 2)}
 SMALL = {**FULL, 'embed_dim': 64, 'num_heads': 2, 'hidden': 48, 'stem': (16, 32, 32, 32, 64, 64, 64)}
 MASK_A, MASK_B = 1.0, 50.0
+HELD_OUT, HELD_OUT_SEED = 500, 0  # pictures of each class of train/ that only calibrate.py sees
 ETA = -1.5  # eps begins at 0.2
 
 
