@@ -16,6 +16,7 @@ typedef struct classify_options {
     uint32_t batch_size, repeat;
     float eps; /* NaN: the model's own */
     int weights; /* smoe_type; -1: as the file has them */
+    int fit;     /* vision_fit; -1: the model's own */
     bool validate, no_subgroups;
 } classify_options;
 

@@ -258,7 +258,9 @@ def wrong_options():
                       ('--eps', '-1', picture), ('--eps', 'nan', picture), ('--eps', '1x', picture), ('--eps', '', picture),
                       ('--batch-size', '0', picture), ('--batch-size', '-1', picture), ('--batch-size', '70000', picture),
                       ('--check', GOLDEN, picture), ('--check', GOLDEN, '--batch', 'x'), ('--check', GOLDEN, '--model', GOLDEN),
-                      ('--check', GOLDEN, '--eps', '0'), ('--repeat', '2', picture), ('--batch', 'x', '--out', 'y'),
+                      ('--check', GOLDEN, '--eps', '0'),
+                      ('--check', GOLDEN, '--fit', 'pad'), ('--fit', 'cut', picture), ('--repeat', '2', picture),
+                      ('--batch', 'x', '--out', 'y'),
                       ('--batch', 'x', picture)):
         output, messages = run(*arguments, status=2)
         assert len(messages.splitlines()) == 1 and messages.startswith('smoe-classify: ') and not output, (arguments, messages)
