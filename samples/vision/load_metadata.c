@@ -127,6 +127,27 @@ static bool load_classes(load *l)
     return true;
 }
 
+/* A number above 0 and at most `most`; untouched where the key is absent. */
+static bool load_positive(const load *l, const char *key, double most, bool *found, double *out)
+{
+    const char *text = text_of(l, key), *end;
+    *found = text != NULL;
+    if (!text || (parse_number(text, &end, out) && !*end && *out > 0 && *out <= most))
+        return true;
+    return most < INFINITY
+               ? load_fail(l, "metadata %s is '%.40s', but must be a number above 0 and at most %g", key, text, most)
+               : load_fail(l, "metadata %s is '%.40s', but must be a number above 0", key, text);
+}
+
+bool load_calibration(load *l)
+{
+    vision_model *model = l->model;
+    bool bounded;
+    model->temperature = 1;
+    return load_positive(l, "temperature", INFINITY, &model->calibrated, &model->temperature) &&
+           load_positive(l, "unsure_below", 1, &bounded, &model->unsure_below);
+}
+
 const char *vision_fit_name(int fit)
 {
     static const char *const names[] = {"crop", "pad", "squash"};

@@ -65,6 +65,10 @@ typedef struct vision_model {
     double crop_pct; /* of VISION_CROP: what of the shorter side is seen */
     vision_interpolation interpolation;
     char *class_text, **classes; /* [class_count] names, or NULL */
+    /* what its answers are worth: probabilities are the softmax of logits / temperature; 1 where the file has none,
+     * and then they are not calibrated */
+    bool calibrated;
+    double temperature, unsure_below; /* unsure where no probability reaches unsure_below; 0: never */
     const smoe_log *log;
 } vision_model;
 

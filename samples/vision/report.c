@@ -116,7 +116,7 @@ static void write_answer(report *r, const float *logits, entry *e)
     const uint32_t count = model->class_count < CLASSIFY_BEST ? model->class_count : CLASSIFY_BEST;
     uint32_t best[CLASSIFY_BEST];
     double probability[CLASSIFY_BEST];
-    classify_rank(logits, model->class_count, count, best, probability);
+    classify_rank(model, logits, count, best, probability);
     e->answered = isfinite(probability[0]);
     e->answer = best[0];
     e->probability = probability[0];
