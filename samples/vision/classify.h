@@ -7,7 +7,9 @@
 #include "image.h"
 #include "program/options.h"
 
-#define CLASSIFY_BEST 5u /* classes shown of each picture */
+#define CLASSIFY_BEST 5u         /* classes shown of each picture */
+#define CLASSIFY_LISTED 20u      /* of those that the model knows */
+#define CLASSIFY_SHOWN_SIDE 320u /* pixels of the longer side of a picture in the report, at most */
 
 typedef struct classify_options {
     const char *model, *batch, *device, *out, *report;
@@ -81,6 +83,7 @@ typedef struct classify_result {
     /* why it could not be read, as what follows its path in a sentence; else empty */
     char reason[IMAGE_REASON_SIZE];
     uint32_t width, height;            /* as it lies in its file; 0 if it could not be read */
+    image original;                    /* what lies in its file, shrunk; for --report, else without pixels */
     const float *input, *logits;       /* the model's; NULL if it could not be read */
     /* in the engine's last run: its records in vision_engine_report begin at place * tokens */
     uint32_t place;

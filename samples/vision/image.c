@@ -189,6 +189,20 @@ bool image_fit(const image *picture, const vision_model *model, uint8_t *out, ch
     return resize(picture, &p, model->interpolation, out, size, reason);
 }
 
+bool image_shrink(const image *picture, uint32_t most, image *out, char reason[IMAGE_REASON_SIZE])
+{
+    const uint32_t longer = picture->width > picture->height ? picture->width : picture->height;
+    const placement p = place_whole(picture, longer < most ? longer : most);
+    *out = (image){.width = p.width, .height = p.height, .pixels = malloc(3 * (size_t)p.width * p.height)};
+    if (!out->pixels)
+        snprintf(reason, IMAGE_REASON_SIZE, "needs more memory than there is");
+    else if (resize(picture, &p, VISION_BILINEAR, out->pixels, p.width, reason))
+        return true;
+    free(out->pixels);
+    out->pixels = NULL;
+    return false;
+}
+
 bool image_prepare(const image *picture, const vision_model *model, float *out, char reason[IMAGE_REASON_SIZE])
 {
     const size_t pixels = (size_t)model->image_size * model->image_size;

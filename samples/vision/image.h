@@ -30,4 +30,8 @@ bool image_fit(const image *picture, const vision_model *model, uint8_t *out, ch
 /* The same, normalised: (x / 255 - mean) / std, [3, image_size, image_size]. False: `reason` says why. */
 bool image_prepare(const image *picture, const vision_model *model, float *out, char reason[IMAGE_REASON_SIZE]);
 
+/* A copy whose longer side has at most `most` pixels, to be looked at; its pixels are to be freed. False: `reason` says
+ * why. */
+bool image_shrink(const image *picture, uint32_t most, image *out, char reason[IMAGE_REASON_SIZE]);
+
 #endif

@@ -27,7 +27,9 @@ static bool read_picture(classify_session *session, const char *path, float *out
     image picture;
     if (!image_read(&picture, path, result->reason))
         return vision_fail("%s %s", path, result->reason);
-    const bool done = image_prepare(&picture, session->model, out, result->reason);
+    const bool done =
+        image_prepare(&picture, session->model, out, result->reason) &&
+        (!session->options->report || image_shrink(&picture, CLASSIFY_SHOWN_SIDE, &result->original, result->reason));
     result->width = picture.width;
     result->height = picture.height;
     image_release(&picture);
@@ -63,8 +65,10 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
         done = read == 0 || vision_engine_run(session->engine, images, read, logits, &times);
         if (done && read > 0)
             add_times(&session->times, &times);
-        for (uint32_t i = begin; done && i < end; i++)
-            done = seen(user, &results[i - begin]);
+        for (uint32_t i = begin; i < end; i++) {
+            done = done && seen(user, &results[i - begin]);
+            free(results[i - begin].original.pixels);
+        }
     }
     free(results);
     free(logits);

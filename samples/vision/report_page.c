@@ -98,14 +98,13 @@ static void base64_add(void *user, void *data, int size)
     }
 }
 
-void page_picture(page *p, const uint8_t *pixels, uint32_t size)
+void page_picture(page *p, const image *picture, bool crisp)
 {
-    const int side = (int)size;
-    const bool crisp = size <= REPORT_CRISP;
+    const int width = (int)picture->width, height = (int)picture->height;
     base64 b = {p, 0, 0};
     page_put(p, "data:image/%s;base64,", crisp ? "png" : "jpeg");
-    const int done = crisp ? stbi_write_png_to_func(base64_add, &b, side, side, 3, pixels, 3 * side)
-                                      : stbi_write_jpg_to_func(base64_add, &b, side, side, 3, pixels, JPEG_QUALITY);
+    const int done = crisp ? stbi_write_png_to_func(base64_add, &b, width, height, 3, picture->pixels, 3 * width)
+                           : stbi_write_jpg_to_func(base64_add, &b, width, height, 3, picture->pixels, JPEG_QUALITY);
     base64_put(&b);
     errno = ENOMEM; /* all that can be wrong */
     check(p, done != 0);

@@ -8,7 +8,6 @@
 
 #include "program/text.h"
 
-#define LISTED_CLASSES 20u
 #define NAME_COLUMNS 40u
 
 int classify_open_device(classify_session *session)
@@ -33,12 +32,12 @@ static void print_classes(const vision_model *model)
 {
     char number[16];
     program_printf("%u class%s", model->class_count, model->class_count == 1 ? "" : "es");
-    for (uint32_t c = 0; model->classes && c < model->class_count && c < LISTED_CLASSES; c++) {
+    for (uint32_t c = 0; model->classes && c < model->class_count && c < CLASSIFY_LISTED; c++) {
         program_printf(c ? ", " : ": ");
         program_print_name(program_text(), vision_class_name(model, c, number), 0, NAME_COLUMNS, false);
     }
-    if (model->classes && model->class_count > LISTED_CLASSES)
-        program_printf(" and %u more", model->class_count - LISTED_CLASSES);
+    if (model->classes && model->class_count > CLASSIFY_LISTED)
+        program_printf(" and %u more", model->class_count - CLASSIFY_LISTED);
 }
 
 void classify_introduce(const classify_session *session)
