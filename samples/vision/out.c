@@ -56,7 +56,7 @@ static uint32_t add_settings(const vision_model *model, char numbers[2][32], con
 {
     uint32_t count = 0;
     metadata[count++] = "fit";
-    metadata[count++] = vision_fit_name(model->fit);
+    metadata[count++] = vision_fit_name((int)model->fit);
     snprintf(numbers[0], sizeof numbers[0], "%.9g", model->temperature);
     snprintf(numbers[1], sizeof numbers[1], "%.9g", model->unsure_below);
     if (model->calibrated) {
