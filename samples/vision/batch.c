@@ -24,7 +24,7 @@ typedef struct batch {
     uint32_t *labels;   /* [pictures.count] */
     /* [pictures.count]: one for each classified picture; by merge_cells: one for each pair, sorted */
     cell *cells;
-    uint32_t cell_count, seen, classified, right, failed;
+    uint32_t cell_count, seen, classified, right, unsure, unsure_right, failed;
 } batch;
 
 /* The class that a folder stands for: by the model's names, else, as torchvision's ImageFolder has it, by its place
@@ -75,7 +75,6 @@ static bool list_pictures(batch *b, const char *folder)
 static bool count_answer(void *user, const classify_result *result)
 {
     batch *b = user;
-    const uint32_t classes = b->session->model->class_count;
     uint32_t answer;
     double probability;
     b->seen++;
@@ -84,15 +83,18 @@ static bool count_answer(void *user, const classify_result *result)
         b->failed++;
         return true;
     }
-    classify_rank(result->logits, classes, 1, &answer, &probability);
+    classify_rank(b->session->model, result->logits, 1, &answer, &probability);
     if (!(probability > 0)) {
         vision_fail("%s: the model gave no finite answer", b->pictures.paths[result->index]);
         b->failed++;
         return true;
     }
     b->cells[b->cell_count++] = (cell){b->labels[result->index], answer, 1};
+    const bool right = answer == b->labels[result->index], unsure = classify_is_unsure(b->session->model, probability);
     b->classified++;
-    b->right += answer == b->labels[result->index];
+    b->right += right;
+    b->unsure += unsure;
+    b->unsure_right += unsure && right;
     return true;
 }
 
@@ -248,6 +250,18 @@ static void print_confusions(batch *b)
     }
 }
 
+static void print_unsure(const batch *b)
+{
+    const vision_model *model = b->session->model;
+    const uint32_t sure = b->classified - b->unsure, right = b->right - b->unsure_right;
+    if (!(model->unsure_below > 0))
+        return;
+    printf("unsure of %u of %u pictures, %u of them right", b->unsure, b->classified, b->unsure_right);
+    if (sure > 0)
+        printf("; accuracy of the others %.4f (%u of %u)", (double)right / sure, right, sure);
+    printf("\n");
+}
+
 int classify_run_batch(classify_session *session)
 {
     const uint32_t classes = session->model->class_count;
@@ -255,10 +269,12 @@ int classify_run_batch(classify_session *session)
     const bool listed = list_pictures(&b, session->options->batch);
     const int opened = listed ? classify_open_device(session) : PROGRAM_REFUSED;
     bool done = opened == PROGRAM_OK;
+    if (done)
+        classify_introduce(session);
     b.cells = done ? malloc(b.pictures.count * sizeof *b.cells) : NULL;
     if (done && !b.cells)
         done = vision_fail("out of memory");
-    done = done && classify_start(session, b.pictures.count, false) &&
+    done = done && classify_start(session, b.pictures.count, false) && classify_warm_up(session) &&
            classify_pictures(session, b.pictures.paths, b.pictures.count, count_answer, &b);
     program_progress_clear();
     if (done && b.classified == 0)
@@ -274,6 +290,7 @@ int classify_run_batch(classify_session *session)
         classify_print_times(session);
         if (b.failed > 0)
             printf("%u picture%s could not be classified\n", b.failed, b.failed == 1 ? "" : "s");
+        print_unsure(&b);
         printf("accuracy %.4f (%u of %u)\n", (double)b.right / b.classified, b.right, b.classified);
     }
     path_list_release(&b.pictures);

@@ -7,7 +7,9 @@
 #include "image.h"
 #include "program/options.h"
 
-#define CLASSIFY_BEST 5u /* classes shown of each picture */
+#define CLASSIFY_BEST 5u         /* classes shown of each picture */
+#define CLASSIFY_LISTED 20u      /* of those that the model knows */
+#define CLASSIFY_SHOWN_SIDE 320u /* pixels of the longer side of a picture in the report, at most */
 
 typedef struct classify_options {
     const char *model, *batch, *device, *out, *report;
@@ -16,6 +18,7 @@ typedef struct classify_options {
     uint32_t batch_size, repeat;
     float eps; /* NaN: the model's own */
     int weights; /* smoe_type; -1: as the file has them */
+    int fit;     /* vision_fit; -1: the model's own */
     bool validate, no_subgroups;
 } classify_options;
 
@@ -41,6 +44,7 @@ const char *path_name(const char *path); /* after the last slash */
 
 /* The times of many runs. */
 typedef struct classify_times {
+    double preparing, first_run; /* of classify_start and classify_warm_up; nanoseconds on the host */
     double reading; /* of pictures: decoding, resizing, normalising; nanoseconds on the host */
     vision_times runs;
     uint32_t pictures, run_count;
@@ -69,12 +73,17 @@ smoe_type classify_weight_type(const classify_session *session);
 /* Makes the session's engine for batches of at most `count` images. False after printing why not. */
 bool classify_start(classify_session *session, uint32_t count, bool report);
 
+/* After it, a run of a blank image, in which drivers compile what they have put off, and which counts to no picture's
+ * time. */
+bool classify_warm_up(classify_session *session);
+
 /* What became of one picture. */
 typedef struct classify_result {
     uint32_t index;                    /* among the paths */
     /* why it could not be read, as what follows its path in a sentence; else empty */
     char reason[IMAGE_REASON_SIZE];
     uint32_t width, height;            /* as it lies in its file; 0 if it could not be read */
+    image original;                    /* what lies in its file, shrunk; for --report, else without pixels */
     const float *input, *logits;       /* the model's; NULL if it could not be read */
     /* in the engine's last run: its records in vision_engine_report begin at place * tokens */
     uint32_t place;
@@ -90,10 +99,17 @@ int classify_run_check(classify_session *session);
 int classify_run_pictures(classify_session *session);
 int classify_run_batch(classify_session *session);
 
-/* probability: softmax of logits. best: the `count` most probable classes, most probable first, the lower class first
- * where equal. */
-void classify_rank(const float *logits, uint32_t class_count, uint32_t count, uint32_t *best, double *probability);
+/* probability: softmax of logits / the model's temperature. best: the `count` most probable classes, most probable
+ * first, the lower class first where equal. */
+void classify_rank(const vision_model *model, const float *logits, uint32_t count, uint32_t *best, double *probability);
 
+/* Whether the largest probability is too small to be an answer; and that it is, in words. */
+#define CLASSIFY_UNSURE_SIZE 80
+bool classify_is_unsure(const vision_model *model, double probability);
+void classify_say_unsure(const vision_model *model, char text[CLASSIFY_UNSURE_SIZE]);
+
+/* Two lines that say which model runs on which device, and what it knows. */
+void classify_introduce(const classify_session *session);
 void classify_print_times(const classify_session *session);
 
 /* --out: logits [count, classes] and, if not NULL, images [count, 3, image_size, image_size] and the rows' paths, as

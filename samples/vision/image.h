@@ -32,13 +32,16 @@ bool image_has_name(const char *name);
 uint8_t *image_write_png(const uint8_t *pixels, uint32_t width, uint32_t height, size_t *size);
 uint8_t *image_write_jpeg(const uint8_t *pixels, uint32_t width, uint32_t height, int quality, size_t *size);
 
-/* The square of side `size` in the middle of the picture, after it was resized so that its shorter side has `shorter`
- * >= size pixels; out: [size, size, 3]. Antialiased, in 8 bits, with the results of Pillow's resize, and cut as
- * torchvision cuts: what models are trained with. False: `reason` says why. */
-bool image_resize_and_crop(const image *picture, uint32_t shorter, uint32_t size, vision_interpolation interpolation,
-                           uint8_t *out, char reason[IMAGE_REASON_SIZE]);
+/* The square that the model sees of the picture, by its `fit`; out: [image_size, image_size, 3]. Antialiased, in 8
+ * bits, with the results of Pillow's resize, cut as torchvision cuts and padded as Pillow pads: what models are trained
+ * with. False: `reason` says why. */
+bool image_fit(const image *picture, const vision_model *model, uint8_t *out, char reason[IMAGE_REASON_SIZE]);
 
-/* Resizes, crops and normalises: (x / 255 - mean) / std, [3, image_size, image_size]. False: `reason` says why. */
+/* The same, normalised: (x / 255 - mean) / std, [3, image_size, image_size]. False: `reason` says why. */
 bool image_prepare(const image *picture, const vision_model *model, float *out, char reason[IMAGE_REASON_SIZE]);
+
+/* A copy whose longer side has at most `most` pixels, to be looked at; its pixels are to be freed. False: `reason` says
+ * why. */
+bool image_shrink(const image *picture, uint32_t most, image *out, char reason[IMAGE_REASON_SIZE]);
 
 #endif

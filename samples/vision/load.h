@@ -55,6 +55,8 @@ bool load_agrees(const load *l, const char *key, uint32_t value);
 bool load_numbers(const load *l, const char *key, uint32_t most, double *out, uint32_t *count);
 /* How images become inputs, and the names of classes. */
 bool load_preprocessing(load *l);
+/* How logits become probabilities, and which of those are unsure. */
+bool load_calibration(load *l);
 
 /* ---- experts (load_experts.c) ------------------------------------------------------------------------------------ */
 

@@ -127,6 +127,44 @@ static bool load_classes(load *l)
     return true;
 }
 
+/* A number above 0 and at most `most`; untouched where the key is absent. */
+static bool load_positive(const load *l, const char *key, double most, bool *found, double *out)
+{
+    const char *text = text_of(l, key), *end;
+    *found = text != NULL;
+    if (!text || (parse_number(text, &end, out) && !*end && *out > 0 && *out <= most))
+        return true;
+    return most < INFINITY
+               ? load_fail(l, "metadata %s is '%.40s', but must be a number above 0 and at most %g", key, text, most)
+               : load_fail(l, "metadata %s is '%.40s', but must be a number above 0", key, text);
+}
+
+bool load_calibration(load *l)
+{
+    vision_model *model = l->model;
+    bool bounded;
+    model->temperature = 1;
+    return load_positive(l, "temperature", INFINITY, &model->calibrated, &model->temperature) &&
+           load_positive(l, "unsure_below", 1, &bounded, &model->unsure_below);
+}
+
+const char *vision_fit_name(int fit)
+{
+    static const char *const names[] = {"crop", "pad", "squash"};
+    return fit >= 0 && fit < 3 ? names[fit] : NULL;
+}
+
+static bool load_fit(load *l)
+{
+    const char *text = text_of(l, "fit"), *name;
+    for (int fit = VISION_CROP; text && (name = vision_fit_name(fit)) != NULL; fit++)
+        if (strcmp(text, name) == 0) {
+            l->model->fit = (vision_fit)fit;
+            return true;
+        }
+    return !text || load_fail(l, "metadata fit is '%.40s', but must be crop, pad or squash", text);
+}
+
 bool load_preprocessing(load *l)
 {
     vision_model *model = l->model;
@@ -141,5 +179,6 @@ bool load_preprocessing(load *l)
     if (interpolation && strcmp(interpolation, "bilinear") != 0 && strcmp(interpolation, "bicubic") != 0)
         return load_fail(l, "metadata interpolation is '%.40s', but must be bilinear or bicubic", interpolation);
     model->interpolation = interpolation && strcmp(interpolation, "bilinear") == 0 ? VISION_BILINEAR : VISION_BICUBIC;
-    return load_three(l, "mean", false, model->mean) && load_three(l, "std", true, model->std) && load_classes(l);
+    return load_fit(l) && load_three(l, "mean", false, model->mean) && load_three(l, "std", true, model->std) &&
+           load_classes(l);
 }

@@ -21,6 +21,8 @@ static int run(classify_session *session, const char *started)
         return PROGRAM_REFUSED;
     if (!vision_model_open(session->model, options->model ? options->model : path, session->log))
         return PROGRAM_REFUSED;
+    if (options->fit >= 0)
+        session->model->fit = (vision_fit)options->fit;
     return options->batch ? classify_run_batch(session) : classify_run_pictures(session);
 }
 

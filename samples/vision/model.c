@@ -162,7 +162,8 @@ static bool load_model(load *l)
         !load_linear(l, "head", 0, model->width, &model->head))
         return false;
     model->class_count = model->head.rows;
-    return load_end(l) && load_agrees(l, "num_classes", model->class_count) && load_preprocessing(l);
+    return load_end(l) && load_agrees(l, "num_classes", model->class_count) && load_preprocessing(l) &&
+           load_calibration(l);
 }
 
 bool vision_model_open(vision_model *model, const char *path, const smoe_log *log)

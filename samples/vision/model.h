@@ -39,6 +39,10 @@ typedef struct vision_block {
 
 typedef enum vision_interpolation { VISION_BILINEAR, VISION_BICUBIC } vision_interpolation;
 
+/* How a picture becomes a square: its middle is cut out; or all of it, with borders, or distorted. */
+typedef enum vision_fit { VISION_CROP, VISION_PAD, VISION_SQUASH } vision_fit;
+const char *vision_fit_name(int fit); /* NULL past the last one */
+
 typedef struct vision_model {
     const char *path;
     smoe_layer_file *file;
@@ -57,9 +61,14 @@ typedef struct vision_model {
     smoe_type weight_type; /* of the matrices in the file; float32 where they differ */
     /* how images become inputs */
     float mean[3], std[3];
-    double crop_pct;
+    vision_fit fit;
+    double crop_pct; /* of VISION_CROP: what of the shorter side is seen */
     vision_interpolation interpolation;
     char *class_text, **classes; /* [class_count] names, or NULL */
+    /* what its answers are worth: probabilities are the softmax of logits / temperature; 1 where the file has none,
+     * and then they are not calibrated */
+    bool calibrated;
+    double temperature, unsure_below; /* unsure where no probability reaches unsure_below; 0: never */
     const smoe_log *log;
 } vision_model;
 

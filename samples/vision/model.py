@@ -22,6 +22,8 @@ FULL = {'image_size': 32, 'patch_size': 1, 'embed_dim': 128, 'depth': 4, 'num_he
         'residuals': (0, 0, 0, 2, 0, 0, 2)}
 SMALL = {**FULL, 'embed_dim': 64, 'num_heads': 2, 'hidden': 48, 'stem': (16, 32, 32, 32, 64, 64, 64)}
 MASK_A, MASK_B = 1.0, 50.0
+HELD_OUT, HELD_OUT_SEED = 500, 0  # pictures of each class of train/ that only calibrate.py sees
+FIT = 'squash'  # the best of smoe-classify's ways to make a square of a photograph (TRAINING.md); CIFAR's are squares
 ETA = -1.5  # eps begins at 0.2
 
 
@@ -196,8 +198,8 @@ def metadata(model, name):
     c = model.config
     result = {key: c[key] for key in ('image_size', 'patch_size', 'embed_dim', 'depth', 'num_heads', 'num_classes', 'num_experts', 'k')}
     result.update(name=name, router=model.router, mean=','.join(map(str, MEAN)), std=','.join(map(str, STD)), crop_pct='1.0',
-                  interpolation='bicubic', classes=','.join(CLASSES[:c['num_classes']]), stem_strides=','.join(map(str, c['strides'])),
-                  stem_residuals=','.join(map(str, c['residuals'])))
+                  interpolation='bicubic', fit=FIT, classes=','.join(CLASSES[:c['num_classes']]),
+                  stem_strides=','.join(map(str, c['strides'])), stem_residuals=','.join(map(str, c['residuals'])))
     if model.router == 'smooth_top':
         result.update(a=MASK_A, b=MASK_B)
     return {key: str(value) for key, value in result.items()}

@@ -9,7 +9,7 @@ static const char *matrix_type(int index)
     return index <= SMOE_TYPE_FLOAT16 ? smoe_type_short_name((smoe_type)index) : NULL;
 }
 
-static const program_names matrix_types = {.name = matrix_type};
+static const program_names matrix_types = {.name = matrix_type}, fits = {.name = vision_fit_name};
 
 static const program_option option_rows[] = {
     {"--batch", "FOLDER", "FOLDER/CLASS/PICTURE: confusion matrix and accuracy", PROGRAM_TEXT(classify_options, batch)},
@@ -21,6 +21,10 @@ static const program_option option_rows[] = {
      PROGRAM_NAME(classify_options, weights, &matrix_types)},
     {"--eps", "X", "band width of the routing in place of the model's own; 0 = hard routing",
      PROGRAM_FORWARD(classify_options, eps)},
+    {"--fit", "HOW",
+     "how a picture becomes a square: its middle, all of it with borders, or all of it distorted; without it as the "
+     "model says",
+     PROGRAM_NAME(classify_options, fit, &fits)},
     {"--batch-size", "N", "pictures per submission", PROGRAM_COUNT(classify_options, batch_size, 1, 65536),
      .fallback = "16"},
     {"--out", "FILE",
@@ -76,6 +80,8 @@ static bool check_together(const classify_options *options)
         return refuse("--repeat", "only goes with --check");
     if (check && options->model)
         return refuse("--check", "FILE is a model itself; --model does not go with it");
+    if (check && options->fit >= 0)
+        return refuse("--fit", "is for pictures; the images of --check are squares");
     if (check && !isnan(options->eps))
         return refuse("--check", "compares with what the file expects; --eps would change the result");
     return true;

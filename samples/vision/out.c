@@ -51,6 +51,25 @@ static char *list_paths(const char *const *paths, uint32_t count)
     return text;
 }
 
+/* What makes of the logits the answers that were shown. Gives how many pairs there are. */
+static uint32_t add_settings(const vision_model *model, char numbers[2][32], const char **metadata)
+{
+    uint32_t count = 0;
+    metadata[count++] = "fit";
+    metadata[count++] = vision_fit_name((int)model->fit);
+    snprintf(numbers[0], sizeof numbers[0], "%.9g", model->temperature);
+    snprintf(numbers[1], sizeof numbers[1], "%.9g", model->unsure_below);
+    if (model->calibrated) {
+        metadata[count++] = "temperature";
+        metadata[count++] = numbers[0];
+    }
+    if (model->unsure_below > 0) {
+        metadata[count++] = "unsure_below";
+        metadata[count++] = numbers[1];
+    }
+    return count / 2;
+}
+
 bool classify_write(const classify_session *session, uint32_t count, const char *const *paths, const float *images,
                     const float *logits)
 {
@@ -60,16 +79,18 @@ bool classify_write(const classify_session *session, uint32_t count, const char 
         {.name = "images", .rank = 4, .shape = {count, 3, size, size}, .data = images,
          .size = 12 * count * size * size}};
     char *list = paths ? list_paths(paths, count) : NULL;
-    const char *const metadata[] = {"paths", list};
+    const char *metadata[8] = {"paths", list};
+    char numbers[2][32];
     if (paths && !list)
         return vision_fail("out of memory");
+    const uint32_t pairs = list ? 1 + add_settings(session->model, numbers, metadata + 2) : 0;
     program_output output;
     const char *name;
     smoe_result result = SMOE_ERROR_FILE;
     bool good = program_output_name(&output, session->out, &name);
     if (good) {
-        result = smoe_layer_file_write(name, tensors, images ? 2 : 1, list ? metadata : NULL, list ? 1 : 0, NULL,
-                                       session->log);
+        result =
+            smoe_layer_file_write(name, tensors, images ? 2 : 1, list ? metadata : NULL, pairs, NULL, session->log);
         good = program_output_close(&output, result == SMOE_SUCCESS);
     }
     free(list);

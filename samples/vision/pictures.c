@@ -27,7 +27,9 @@ static bool read_picture(classify_session *session, const char *path, float *out
     image picture;
     if (!image_read(&picture, path, result->reason))
         return vision_fail("%s %s", path, result->reason);
-    const bool done = image_prepare(&picture, session->model, out, result->reason);
+    const bool done =
+        image_prepare(&picture, session->model, out, result->reason) &&
+        (!session->options->report || image_shrink(&picture, CLASSIFY_SHOWN_SIDE, &result->original, result->reason));
     result->width = picture.width;
     result->height = picture.height;
     image_release(&picture);
@@ -63,8 +65,10 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
         done = read == 0 || vision_engine_run(session->engine, images, read, logits, &times);
         if (done && read > 0)
             add_times(&session->times, &times);
-        for (uint32_t i = begin; done && i < end; i++)
-            done = seen(user, &results[i - begin]);
+        for (uint32_t i = begin; i < end; i++) {
+            done = done && seen(user, &results[i - begin]);
+            free(results[i - begin].original.pixels);
+        }
     }
     free(results);
     free(logits);
@@ -77,7 +81,7 @@ bool classify_pictures(classify_session *session, char *const *paths, uint32_t c
 typedef struct shown {
     const classify_session *session;
     char *const *paths;
-    uint32_t failed, kept;  /* kept: for --out */
+    uint32_t count, failed, unsure, kept; /* kept: for --out */
     float *images, *logits; /* NULL without it */
     const char **names;     /* of the kept pictures; NULL without it */
     report *page;           /* NULL without --report */
@@ -103,9 +107,8 @@ static void keep(shown *s, const char *path, const float *input, const float *lo
     s->names[s->kept++] = path;
 }
 
-static bool show(void *user, const classify_result *result)
+static bool show_picture(shown *s, const classify_result *result)
 {
-    shown *s = user;
     const vision_model *model = s->session->model;
     const uint32_t count = model->class_count < CLASSIFY_BEST ? model->class_count : CLASSIFY_BEST;
     uint32_t best[CLASSIFY_BEST];
@@ -118,13 +121,20 @@ static bool show(void *user, const classify_result *result)
         return written;
     }
     keep(s, s->paths[result->index], result->input, result->logits);
+    program_progress_clear();
     program_print(program_text(), s->paths[result->index]);
     program_printf("\n");
-    classify_rank(result->logits, model->class_count, count, best, probability);
+    classify_rank(model, result->logits, count, best, probability);
     if (!isfinite(probability[0])) {
         program_printf("  the model gave no finite answer\n\n");
         s->failed++;
         return written;
+    }
+    if (classify_is_unsure(model, probability[0])) {
+        char text[CLASSIFY_UNSURE_SIZE];
+        classify_say_unsure(model, text);
+        program_printf("  %s\n", text);
+        s->unsure++;
     }
     for (uint32_t i = 0; i < count; i++) {
         program_printf("  ");
@@ -137,10 +147,22 @@ static bool show(void *user, const classify_result *result)
     return written;
 }
 
+static bool show(void *user, const classify_result *result)
+{
+    shown *s = user;
+    const bool written = show_picture(s, result);
+    fflush(program_text());
+    if (s->count > 1)
+        program_progress(result->index + 1, s->count, "pictures");
+    return written;
+}
+
 void classify_print_times(const classify_session *session)
 {
     const classify_times *times = &session->times;
     const double runs = times->pictures ? 1e-6 / times->pictures : 0;
+    program_printf("compiling, s: %.2f (weights and pipelines %.2f, a first run that counts to no picture %.2f)\n",
+                   1e-9 * (times->preparing + times->first_run), 1e-9 * times->preparing, 1e-9 * times->first_run);
     program_printf("time per picture, ms, %u picture%s in %u submission%s: read %.2f, host %.2f", times->pictures,
                    times->pictures == 1 ? "" : "s",
            times->run_count, times->run_count == 1 ? "" : "s", times->reading * runs, times->runs.host * runs);
@@ -191,7 +213,7 @@ int classify_run_pictures(classify_session *session)
                                                        : path_list_add(&list, NULL, options->pictures[i]);
     if (done && list.count == 0)
         done = vision_fail("%s has no pictures in it", options->pictures[0]);
-    shown s = {.session = session, .paths = list.paths};
+    shown s = {.session = session, .paths = list.paths, .count = list.count};
     int opened = PROGRAM_REFUSED;
     if (done && check_files(session, &list))
         opened = classify_open_device(session);
@@ -201,8 +223,13 @@ int classify_run_pictures(classify_session *session)
         path_list_release(&list);
         return opened;
     }
-    done = done && classify_start(session, list.count, options->report != NULL) && prepare_out(&s, list.count) &&
-           classify_pictures(session, list.paths, list.count, show, &s);
+    if (done)
+        classify_introduce(session);
+    done = done && classify_start(session, list.count, options->report != NULL) && classify_warm_up(session) &&
+           prepare_out(&s, list.count) && classify_pictures(session, list.paths, list.count, show, &s);
+    program_progress_clear();
+    if (done && s.unsure > 0 && list.count > 1)
+        program_printf("unsure of %u of %u pictures\n", s.unsure, list.count - s.failed);
     if (done && list.count > s.failed)
         classify_print_times(session);
     done = report_end(s.page, done) && done;

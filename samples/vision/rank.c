@@ -1,14 +1,17 @@
+/* What logits say of the classes. */
 #include "classify.h"
 
 #include <math.h>
+#include <stdio.h>
 
-void classify_rank(const float *logits, uint32_t class_count, uint32_t count, uint32_t *best, double *probability)
+void classify_rank(const vision_model *model, const float *logits, uint32_t count, uint32_t *best, double *probability)
 {
+    const uint32_t class_count = model->class_count;
     double largest = (double)logits[0], sum = 0;
     for (uint32_t c = 1; c < class_count; c++)
         largest = fmax(largest, (double)logits[c]);
     for (uint32_t c = 0; c < class_count; c++)
-        sum += exp((double)logits[c] - largest);
+        sum += exp(((double)logits[c] - largest) / model->temperature);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t next = class_count;
         for (uint32_t c = 0; c < class_count; c++) {
@@ -19,6 +22,17 @@ void classify_rank(const float *logits, uint32_t class_count, uint32_t count, ui
                 next = c;
         }
         best[i] = next;
-        probability[i] = exp((double)logits[next] - largest) / sum;
+        probability[i] = exp(((double)logits[next] - largest) / model->temperature) / sum;
     }
+}
+
+bool classify_is_unsure(const vision_model *model, double probability)
+{
+    return probability < model->unsure_below;
+}
+
+void classify_say_unsure(const vision_model *model, char text[CLASSIFY_UNSURE_SIZE])
+{
+    snprintf(text, CLASSIFY_UNSURE_SIZE, "unsure: none of its %u classes reaches %.4g %%", model->class_count,
+             100 * model->unsure_below);
 }

@@ -32,8 +32,8 @@ void page_text(page *p, const char *text, uint32_t most);
 
 #define REPORT_CRISP 96u /* pictures up to this side are shown pixel by pixel */
 
-/* Pixels [size, size, 3] as a data URI: PNG, which loses nothing, up to a side of REPORT_CRISP, JPEG beyond. */
-void page_picture(page *p, const uint8_t *pixels, uint32_t size);
+/* A picture as a data URI: crisp, as PNG, which loses nothing; else JPEG. */
+void page_picture(page *p, const image *picture, bool crisp);
 
 /* ---- what one block did with one picture (report_routing.c) ------------------------------------------------------ */
 
@@ -59,6 +59,36 @@ typedef struct routing {
 } routing;
 
 void routing_write(const routing *r, routing_totals *totals);
+
+/* ---- the page as a whole (report_summary.c) ---------------------------------------------------------------------- */
+
+#define REPORT_NAME_LENGTH 200u /* characters that are shown of a name */
+
+/* A line of the index. */
+typedef struct entry {
+    const char *path;
+    uint32_t answer;
+    double probability;
+    bool read, answered, unsure;
+} entry;
+
+/* The page while it is written. */
+struct report {
+    const classify_session *session;
+    page page;
+    image seen; /* by the model: [image_size, image_size, 3] */
+    uint32_t *cells, *patches;
+    float *gaps;
+    entry *entries;
+    uint32_t count, capacity, read, unsure;
+    uint64_t smallest, largest; /* bytes of a picture that was read */
+    routing_totals totals[VISION_MAX_DEPTH];
+};
+
+/* The band width that a block with experts runs with. */
+float report_eps(const report *r, uint32_t block);
+void report_write_class(report *r, uint32_t index, uint32_t most);
+void report_write_summary(report *r, bool complete);
 
 /* ---- what never changes (report_style.c) ------------------------------------------------------------------------- */
 

@@ -94,13 +94,12 @@ static void base64_add(base64 *b, const uint8_t *bytes, size_t size)
     }
 }
 
-void page_picture(page *p, const uint8_t *pixels, uint32_t size)
+void page_picture(page *p, const image *picture, bool crisp)
 {
-    const bool crisp = size <= REPORT_CRISP;
     base64 b = {p, 0, 0};
     size_t bytes = 0;
-    uint8_t *file = crisp ? image_write_png(pixels, size, size, &bytes)
-                          : image_write_jpeg(pixels, size, size, JPEG_QUALITY, &bytes);
+    uint8_t *file = crisp ? image_write_png(picture->pixels, picture->width, picture->height, &bytes)
+                          : image_write_jpeg(picture->pixels, picture->width, picture->height, JPEG_QUALITY, &bytes);
     page_put(p, "data:image/%s;base64,", crisp ? "png" : "jpeg");
     base64_add(&b, file, file ? bytes : 0);
     base64_put(&b);

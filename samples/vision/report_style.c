@@ -18,21 +18,25 @@ static const uint8_t expert_hues[10][3] = {{62, 126, 224}, {240, 141, 28}, {38, 
 
 static const char style[] =
     ":root{color-scheme:light dark;--o:.72;--page:#f4f4f1;--card:#fff;--ink:#1d1f24;--dim:#62666f;--line:#deded9;"
-    "--bar:#3e7ee0;--bad:#b3261e}\n"
+    "--bar:#3e7ee0;--bad:#b3261e;--unsure:#8a5300}\n"
     "@media(prefers-color-scheme:dark){\n"
-    ":root{--page:#131519;--card:#1c1f25;--ink:#e7e7e4;--dim:#9a9fa9;--line:#343840;--bar:#5b93ea;--bad:#ff8a80}}\n"
+    ":root{--page:#131519;--card:#1c1f25;--ink:#e7e7e4;--dim:#9a9fa9;--line:#343840;--bar:#5b93ea;"
+    "--bad:#ff8a80;--unsure:#ffbe5c}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0 auto;max-width:1240px;padding:20px;display:flex;flex-direction:column;gap:16px;\n"
     "background:var(--page);color:var(--ink);font:15px/1.45 system-ui,sans-serif;overflow-wrap:anywhere}\n"
     "h1,h2,h3,p,ol,figure{margin:0;padding:0}h1{font-size:24px}h2{font-size:18px}h3{font-size:15px;display:inline;"
     "margin-right:10px}\n"
-    "h3+p{display:inline}.d,.l,small,figcaption,output,.key{color:var(--dim);font-size:13px}.w{color:var(--bad)}\n"
+    "h3+p{display:inline}.d,.l,small,figcaption,output,.key{color:var(--dim);font-size:13px}.w{color:var(--bad)}"
+    ".u{color:var(--unsure)}\n"
     "h1{order:-4}#partial{order:-3}.top{order:-2}.key{order:-1}\n"
-    "article,.top,.key{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px}\n"
-    "article{display:grid;grid-template-columns:240px minmax(0,1fr);gap:4px 28px;align-items:start;\n"
+    "article,.top,.key,.t{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px}\n"
+    "article{display:grid;grid-template-columns:310px minmax(0,1fr);gap:4px 28px;align-items:start;\n"
     "content-visibility:auto;contain-intrinsic-size:auto 620px}\n"
     "article>h2,article>p{grid-column:1/-1}article>p{margin-bottom:8px}\n"
-    ".a svg{border-radius:6px;margin-bottom:12px}.r{display:grid;gap:22px}\n"
+    ".a{display:grid;gap:12px}.seen{display:grid;grid-template-columns:1fr 1fr;gap:12px;align-items:start}\n"
+    ".seen figure{max-width:none}.seen svg,.seen img{display:block;border-radius:6px}"
+    ".seen img{width:100%;height:auto}.r{display:grid;gap:22px}\n"
     "ol{list-style:none}ol b{font-weight:400}ol li:first-child,ol li:first-child b{font-weight:600}\n"
     "ol li{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 8px;margin-bottom:7px;font-size:14px;"
     "font-variant-numeric:tabular-nums}\n"
@@ -53,7 +57,7 @@ static const char style[] =
     ".js output:empty:before{content:'Point at a patch, or tap it, to read its numbers.'}\n"
     ".key ul{margin:6px 0 0;padding-left:18px}\n"
     ".slider{display:flex;gap:8px;align-items:center;margin-top:8px}.slider input{flex:0 1 200px;min-width:0}\n"
-    ".t{overflow-x:auto;margin-top:12px}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-"
+    ".t{overflow-x:auto}table{margin:8px 0;border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-"
     "nums}\n"
     "th,td{text-align:right;padding:3px 14px 3px 0;white-space:nowrap}"
     "th{color:var(--dim);font-weight:400;border-bottom:1px solid var(--line)}\n"
@@ -62,9 +66,14 @@ static const char style[] =
     "a{display:flex;gap:9px;align-items:center;color:inherit;text-decoration:none;font-size:14px;border-radius:6px;"
     "padding:4px}\n"
     "nav a:hover{background:var(--page)}nav svg{width:44px;flex:none;border-radius:4px}nav span{min-width:0}\n"
-    "nav small{display:block;line-height:1.25}\n"
+    "nav small{display:block;line-height:1.25}\n";
+
+/* On a phone, and on paper. */
+static const char style_elsewhere[] =
     "@media(max-width:700px){body{padding:10px}article{grid-template-columns:minmax(0,1fr)}\n"
-    ".a{display:grid;grid-template-columns:minmax(0,2fr) 3fr;gap:14px}\n"
+    ".t tr:first-child{display:none}.t td{display:flex;justify-content:space-between;padding:1px 0}\n"
+    "table,tbody{display:block}.t tr{display:block;padding:6px 0;border-bottom:1px solid var(--line)}\n"
+    ".t td:before{content:attr(data-n);color:var(--dim)}\n"
     "figure{flex-basis:130px;max-width:calc(50% - "
     "7px)}nav{grid-template-columns:repeat(auto-fill,minmax(140px,1fr))}}\n"
     "@media print{article{content-visibility:visible;break-inside:avoid}}\n";
@@ -140,7 +149,7 @@ void report_write_head(page *p)
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none';img-src data:;style-src 'unsafe-inline';"
         "script-src '%s'\">\n",
         SCRIPT_HASH);
-    page_put(p, "<style>%s", style);
+    page_put(p, "<style>%s%s", style, style_elsewhere);
     write_colours(p);
     page_put(p, "</style>\n<body><h1>What the experts saw</h1>\n"
              "<p id=partial class=w>This report is not whole: the program ended before it was.</p>\n");
@@ -173,7 +182,8 @@ void report_write_legend(page *p, bool smooth)
 {
     write_scales(p);
     page_put(p,
-             "<div class=key>Every block with experts has its maps, one square for each patch.<ul>"
+             "<details class=key><summary>What the maps show</summary>Every block with experts has its maps, one "
+             "square for each patch.<ul>"
              "<li>best, second, third expert: a colour and a number for each expert, by rank of its score.</li>"
              "<li>gap: the k-th score less the next. The smaller, the nearer to a boundary, where another expert takes "
              "over; "
@@ -184,7 +194,7 @@ void report_write_legend(page *p, bool smooth)
         page_put(
             p, "<li>extra experts: those within eps below the k-th score, which run too, with a weight that grows from "
                "nothing.</li>");
-    page_put(p, "</ul></div>\n");
+    page_put(p, "</ul></details>\n");
 }
 
 void report_write_script(page *p)

@@ -15,7 +15,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
-from model import CLASSES, FULL, SMALL, Classifier, export, folded, normalise
+from model import CLASSES, FULL, HELD_OUT, HELD_OUT_SEED, SMALL, Classifier, export, folded, normalise
 
 ALPHA, BALANCE, LABEL_SMOOTHING = 0.1, 0.02, 0.1
 BATCH, RATE, DECAY, WARMUP = 256, 3e-3, 0.05, 100  # WARMUP in steps
@@ -33,6 +33,16 @@ def load(folder, part):
             images.append(numpy.asarray(Image.open(os.path.join(place, file)).convert('RGB')))
             labels.append(label)
     return torch.from_numpy(numpy.stack(images)).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
+
+
+def held_out(labels, count, seed):
+    """Which pictures are kept out of training: `count` of each class. NumPy keeps RandomState's numbers the same for ever, so that
+    calibrate.py finds the same pictures."""
+    random, kept = numpy.random.RandomState(seed), torch.zeros(len(labels), dtype=torch.bool)
+    for label in range(len(CLASSES)):
+        of_class = torch.nonzero(labels == label).flatten()
+        kept[of_class[torch.from_numpy(random.permutation(len(of_class))[:count])]] = True
+    return kept
 
 
 def distort(padded):
@@ -171,6 +181,7 @@ def main():
     parser.add_argument('--constant', action='store_true', help='a rate that does not fall: for a start that several runs branch from')
     parser.add_argument('--start', help='a checkpoint whose weights to begin with')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--held-out', type=int, default=HELD_OUT, metavar='N', help='pictures of each class that are not trained with')
     parser.add_argument('--small', action='store_true', help='a quarter of the size, for comparing seeds')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--pause', help='wait while this file exists')
@@ -179,8 +190,9 @@ def main():
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)
     images, labels = load(o.data, 'train')
-    tested, tested_labels = load(o.data, 'test')
-    tested, config = normalise(tested), SMALL if o.small else FULL
+    kept = held_out(labels, o.held_out, HELD_OUT_SEED)
+    last_looks = {'held out': (images[kept], labels[kept]), 'test': load(o.data, 'test')}
+    images, labels, config = images[~kept], labels[~kept], SMALL if o.small else FULL
     model = Classifier(config, o.router)
     log(o, 'command: ' + ' '.join(sys.argv))
     log(o, 'torch %s  router %s  seed %d  epochs %g  images %d  parameters %d  threads %d' % (
@@ -189,12 +201,12 @@ def main():
     def save(state, last, spent):
         final = folded(config, o.router, state)
         export(o.out, final, 'cifar10-' + o.router)
-        right = 0
-        if last:
+        for name, (pixels, answers) in last_looks.items() if last and not o.constant else ():
+            right = 0
             with torch.no_grad():
-                for x, y in zip(tested.split(500), tested_labels.split(500)):
-                    right += int((final(x).argmax(dim=1) == y).sum())
-            log(o, 'right %d of %d (%.4f), trained for %.0f s' % (right, len(tested), right / len(tested), spent))
+                for x, y in zip(pixels.split(500), answers.split(500)):
+                    right += int((final(normalise(x)).argmax(dim=1) == y).sum())
+            log(o, '%s: right %d of %d (%.4f), trained for %.0f s' % (name, right, len(answers), right / len(answers), spent))
 
     model.to(memory_format=torch.channels_last)
     train(o, model, images, labels, save)

@@ -37,11 +37,30 @@ void program_progress_clear(void)
     bar.last = -INFINITY;
 }
 
-static int print_time_left(char *text, size_t size, double seconds)
+/* A line in place of the one that stands there. */
+static void draw(const char *line)
+{
+    fprintf(stderr, "\r%-*s", bar.shown, line);
+    fflush(stderr);
+    bar.shown = (int)strlen(line);
+    bar.last = program_now();
+}
+
+void program_progress_wait(const char *what)
+{
+    bar.done = INFINITY;
+    program_progress_clear();
+    if (bar.enabled)
+        draw(what);
+}
+
+static void print_time_left(char *text, size_t size, double seconds)
 {
     const unsigned long left = seconds < 1e9 ? (unsigned long)ceil(seconds) : 1000000000;
-    return left < 3600 ? snprintf(text, size, ", %lu:%02lu left", left / 60, left % 60)
-                       : snprintf(text, size, ", %lu:%02lu:%02lu left", left / 3600, left / 60 % 60, left % 60);
+    if (left < 3600)
+        snprintf(text, size, ", %lu:%02lu left", left / 60, left % 60);
+    else
+        snprintf(text, size, ", %lu:%02lu:%02lu left", left / 3600, left / 60 % 60, left % 60);
 }
 
 void program_progress(double done, double total, const char *things)
@@ -63,10 +82,7 @@ void program_progress(double done, double total, const char *things)
     else
         used += snprintf(line + used, sizeof line - (size_t)used, "] %.0f %%", floor(100 * share));
     if (done > bar.first && now - bar.begin > FIRST_TIME)
-        used += print_time_left(line + used, sizeof line - (size_t)used,
-                                fmax(total - done, 0) / (done - bar.first) * (now - bar.begin) * 1e-9);
-    fprintf(stderr, "\r%-*s", bar.shown, line);
-    fflush(stderr);
-    bar.shown = used;
-    bar.last = now;
+        print_time_left(line + used, sizeof line - (size_t)used,
+                        fmax(total - done, 0) / (done - bar.first) * (now - bar.begin) * 1e-9);
+    draw(line);
 }

@@ -12,7 +12,11 @@ void program_progress_begin(bool always);
  * has begun. */
 void program_progress(double done, double total, const char *things);
 
-/* Takes the bar away, before something else is printed on the terminal. The next program_progress draws it again. */
+/* In place of the bar what is being done, where nothing can be counted: at once, for it may take long. */
+void program_progress_wait(const char *what);
+
+/* Takes the bar, or that line, away, before something else is printed on the terminal. The next program_progress draws
+ * it again. */
 void program_progress_clear(void);
 
 /* A clock, never set back: nanoseconds. */

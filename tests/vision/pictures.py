@@ -80,22 +80,42 @@ def to_byte(value):
     return min(255, max(0, math.floor(value + 0.5)))
 
 
-def new_sizes(width, height, shorter):
+def whole_sizes(width, height, longer):
+    """Pillow's ImageOps.contain: the longer side becomes `longer`; but a side does not vanish."""
+    if width > height:
+        return longer, max(1, round(height / width * longer))
+    return (max(1, round(width / height * longer)), longer) if height > width else (longer, longer)
+
+
+def crop_sizes(width, height, shorter):
     """torchvision's: the shorter side becomes `shorter`."""
     return (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
 
 
-def resize_and_crop(pixels, width, height, shorter, size, interpolation):
+def sizes_and_place(width, height, size, fit, crop_pct):
+    """The sizes that the picture is given, and where the square's corner lies in it: negative where there is a border."""
+    if fit == 'squash':
+        return (size, size), (0, 0)
+    new = whole_sizes(width, height, size) if fit == 'pad' else crop_sizes(width, height, int(size / crop_pct))
+    sign = -1 if fit == 'pad' else 1
+    return new, tuple(sign * round(abs(length - size) / 2) for length in new)
+
+
+def fitted(pixels, width, height, size, interpolation, fit='crop', crop_pct=1.0, border=(0, 0, 0)):
     """Bytes [size, size, 3], each at most 1 off where a double sum lies near a half."""
     curve, reach = (cubic, 2) if interpolation == 'bicubic' else (triangle, 1)
-    new_width, new_height = new_sizes(width, height, shorter)
-    left, top = round((new_width - size) / 2), round((new_height - size) / 2)
+    (new_width, new_height), (left, top) = sizes_and_place(width, height, size, fit, crop_pct)
+
+    def cut(line, begin, outside):
+        return [line[i] if 0 <= i < len(line) else outside for i in range(begin, begin + size)]
     planes = []
     for channel in range(3):
         rows = []
         for y in range(height):
             line = resized_line(pixels[3 * width * y + channel:3 * width * (y + 1):3], new_width, curve, reach)
-            rows.append([to_byte(value) for value in line[left:left + size]])
-        columns = [resized_line(column, new_height, curve, reach)[top:top + size] for column in zip(*rows)]
-        planes.append([[to_byte(value) for value in row] for row in zip(*columns)])
+            rows.append(cut([to_byte(value) for value in line], left, None))
+        columns = [[border[channel]] * size if None in column else
+                   cut([to_byte(value) for value in resized_line(column, new_height, curve, reach)], top, border[channel])
+                   for column in zip(*rows)]
+        planes.append([list(row) for row in zip(*columns)])
     return bytes(planes[c][y][x] for y in range(size) for x in range(size) for c in range(3))

@@ -3,7 +3,7 @@ import base64
 import html.parser
 import re
 
-VOID = ('meta', 'br', 'input')
+VOID = ('meta', 'br', 'input', 'img')
 CELLS = ('td', 'th')
 
 
@@ -62,8 +62,12 @@ def parse(text):
 
 
 def image_data(picture):
-    """(kind, bytes) of an article's picture."""
-    head, _, body = picture.one('image').attributes['href'].partition(',')
+    """(kind, bytes) of what the model saw of an article's picture."""
+    return data_of(picture.one('image').attributes['href'])
+
+
+def data_of(uri):
+    head, _, body = uri.partition(',')
     return re.fullmatch('data:image/(png|jpeg);base64', head).group(1), base64.b64decode(body, validate=True)
 
 
@@ -136,6 +140,9 @@ class Picture:
         self.notes = [paragraph.text() for paragraph in article.children if isinstance(paragraph, Element) and paragraph.tag == 'p']
         self.read = bool(list(article.all('image')))
         self.id = article.one('image').attributes['id'] if self.read else None
+        originals = list(article.all('img'))
+        self.original = originals[0] if originals else None
+        self.unsure = [paragraph.text() for paragraph in article.all('p', 'u')]
         self.answers = [(item.one('bdi').text(), item.one('b').text(), item.one('i').attributes['style']) for item in article.all('li')]
         self.blocks = [Block(section) for section in article.all('section', 'b')]
 

@@ -23,9 +23,10 @@ static void test_long_pictures(void **state)
     for (uint32_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         const uint32_t length = cases[i / 2].length, size = cases[i / 2].size;
         const image picture = {.width = i % 2 ? length : 1, .height = i % 2 ? 1 : length, .pixels = pixels};
+        const vision_model model = {
+            .image_size = size, .crop_pct = size / (cases[i / 2].shorter + 0.5), .interpolation = VISION_BICUBIC};
         char reason[IMAGE_REASON_SIZE] = "";
-        assert_int_equal(image_resize_and_crop(&picture, cases[i / 2].shorter, size, VISION_BICUBIC, out, reason),
-                         cases[i / 2].fits);
+        assert_int_equal(image_fit(&picture, &model, out, reason), cases[i / 2].fits);
         if (cases[i / 2].fits)
             for (size_t j = 0; j < (size_t)3 * size * size; j++)
                 assert_int_equal(out[j], 77);

@@ -179,6 +179,8 @@ def contradicting_metadata():
              'k': ('0', '7', 'two'), 'router': ('top', 'cosine_top', 'sigmoid'), 'max_active': ('1', '7', '0'),
              'a': ('0', '-1', 'nan', 'inf', '2000'), 'b': ('0', '1,2'), 'mean': ('0.5', '0.5,0.5', '1,2,x', '1,2,3,4'),
              'std': ('0,1,1', '1,1', '-1,1,1'), 'crop_pct': ('0', '1.1', 'nan'), 'interpolation': ('nearest', ''),
+             'fit': ('cut', '', 'Crop', 'crop,pad'), 'temperature': ('0', '-1', 'nan', 'inf', '', '1,2', 'warm', '1e999'),
+             'unsure_below': ('0', '-0.5', 'nan', '1.0001', '62 %', '', '0.5x'),
              'classes': ('a,b', 'a,b,c,d,e,f,g,h,i,', 'a,b,c,d,e,f,g,h,i,j,k'), 'stem_strides': ('1', '1,2'), 'stem_residuals': ('0',)}
     rule = {('image_size', '24'): 'tensor pos_embed has 17 positions, but images of 24 make 9', ('num_heads', '5'): 'multiple of 4',
             ('image_size', '33'): 'the patches of 8 do not divide the 33 pixels', ('num_heads', '24'): 'multiple of 4'}  # no key's name

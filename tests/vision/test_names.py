@@ -37,7 +37,7 @@ def classes():
     for first in range(0, len(NAMES) - 4):
         model = named_model(NAMES[first:first + 5])
         status, output, messages = run('--model', model, picture('a.png'))
-        lines = output.splitlines()[1:6]
+        lines = output.splitlines()[4:9]
         assert status == 0 and not messages and not HARM.search(output), (status, output, messages)
         for name in SHOWN[first:first + 5]:
             start = '  %-20s ' % name
@@ -51,7 +51,7 @@ def folders():
     for name in ('ant', 'löwe'):
         picture('folders/%s/1.png' % name)
     status, output, messages = run('--model', model, '--batch', path_of('folders'))
-    rows = output.splitlines()[1:5]
+    rows = output.splitlines()[4:8]
     assert status == 0 and not messages and not HARM.search(output) and len({len(row) for row in rows[1::2]}) == 1, output + messages
     assert [row.split()[0] for row in rows[1:]] == ['ant', 'b?e', 'löwe'], rows
 

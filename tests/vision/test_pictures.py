@@ -1,76 +1,17 @@
 """smoe-classify over pictures and over folders of classes, end to end."""
-import functools
-import glob
-import math
 import os
-import random
 import re
 import subprocess
-import sys
-import tempfile
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
-import pictures
+from answers import CLASSIFY, DEVICE, GOLDEN, NAMES, blocks_of, classify, make_picture, named_model, path_of, run, scratch, softmax  # first
 import tap
 import tensor_file
 import terminal
 import tiny_model
 from tensor_file import Tensor
 
-CLASSIFY = os.path.join(tap.BUILD, 'bin', 'smoe-classify')
-GOLDEN = sorted(glob.glob(FOLDER + '/gmoe_smooth*.safetensors'))[0]
-DEVICE = ['--device', os.environ['SMOE_TEST_DEVICE']] if 'SMOE_TEST_DEVICE' in os.environ else []
-run = functools.partial(tap.outputs, CLASSIFY, *DEVICE)
-NAMES = ('airship', 'bee', 'canoe', 'deer', 'elm', 'fig', 'goat', 'house', 'iris', 'jay')
 # The validation layer leaks, and is unloaded when the leaks are listed: no suppression can name it. Runs without it look.
 QUIET = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
-scratch = tempfile.TemporaryDirectory()
-
-
-def path_of(*names):
-    return os.path.join(scratch.name, *names)
-
-
-def named_model():
-    tensors, metadata = tensor_file.read(GOLDEN)
-    path = path_of('named.safetensors')
-    tensor_file.write(path, tensors, {**metadata, 'classes': ', '.join(NAMES), 'crop_pct': '1'})
-    return path
-
-
-def make_picture(path, seed):
-    """Noise over a colour, so that different pictures get different answers."""
-    pick = random.Random(seed)
-    width, height, colour = pick.randint(20, 60), pick.randint(20, 60), [pick.randint(0, 255) for _ in range(3)]
-    noise = pictures.noise(seed, width, height)
-    pictures.write_png(path, width, height, bytes((colour[i % 3] + value // 2) // 2 for i, value in enumerate(noise)))
-    return path
-
-
-def blocks_of(output):
-    """{path: [(class, percent, bar)]} of the output's pictures."""
-    result, current = {}, None
-    for line in output.splitlines():
-        match = re.match(r'^  (\S.*?) +([\d.]+) %  ([█▏▎▍▌▋▊▉]*)$', line)
-        if match:
-            result[current].append((match.group(1), float(match.group(2)), match.group(3)))
-        elif line and not line.startswith('time per picture'):
-            current = line
-            result[current] = []
-    return result
-
-
-def softmax(z):
-    exponentials = [math.exp(value - max(z)) for value in z]
-    return [value / sum(exponentials) for value in exponentials]
-
-
-def classify(paths, *arguments):
-    """Logits per picture."""
-    out = path_of('out.safetensors')
-    run('--out', out, *arguments, *paths)
-    return [list(row) for row in tensor_file.read(out)[0]['logits'].rows()]
 
 
 def best_five():
@@ -86,6 +27,8 @@ def best_five():
             assert [name for name, _, _ in blocks[path]] == [names[c] for c in order], (path, blocks[path], probabilities)
             for (_, percent, bar), c in zip(blocks[path], order):
                 assert abs(percent - 100 * probabilities[c]) < 0.006 and abs(len(bar) - 40 * probabilities[c]) <= 1, (percent, bar)
+        assert re.search(r'^compiling, s: [\d.]+ \(weights and pipelines [\d.]+, a first run that counts to no picture [\d.]+\)$', output,
+                         re.MULTILINE), output
         assert re.search(r'^time per picture, ms, 7 pictures in 3 submissions: read [\d.]+, host [\d.]+', output, re.MULTILINE), output
     assert len({tuple(row) for row in rows}) == 7
 
@@ -140,7 +83,7 @@ def bad_pictures():
     lines = messages.splitlines()
     assert [line.split(': ')[1].split(' ')[0] for line in lines] == [*bad, missing], messages
     output, messages = run('--model', GOLDEN, missing, status=1)
-    assert not output and len(messages.splitlines()) == 1, output
+    assert not blocks_of(output) and len(messages.splitlines()) == 1, output
     clean = blocks_of(run('--model', GOLDEN, *good)[0])
     assert clean == blocks_of(run('--model', GOLDEN, good[0], missing, good[1], status=1)[0])
 
@@ -239,14 +182,20 @@ def wrong_folders():
 
 
 def progress_bar():
-    """On a terminal only; gone at the end."""
+    """On a terminal only; gone at the end. Before it, that shaders are compiled."""
     top, model = path_of('progress'), named_model()
     make_classes(top, [NAMES[1], NAMES[2]], 3, 3000)
-    status, shown = terminal.run([CLASSIFY, *DEVICE, '--model', model, '--batch', top, '--batch-size', '2'], stdout=subprocess.DEVNULL)
-    steps = re.findall(r'\r\[(#*)(\.*)\] (\d+) of 6 pictures', shown)
-    counts = [int(n) for _, _, n in steps]
-    assert status == 0 and counts and counts == sorted(counts) and set(counts) <= set(range(1, 7)), shown
-    assert all(len(full) == 40 * int(n) // 6 and len(full + rest) == 40 for full, rest, n in steps) and shown.endswith(' \r'), shown
+    for pictures, count in ((('--batch', top), 6), ((os.path.join(top, NAMES[1]),), 3)):
+        status, shown = terminal.run([CLASSIFY, *DEVICE, '--model', model, '--batch-size', '2', *pictures], stdout=subprocess.DEVNULL)
+        steps = re.findall(r'\r\[(#*)(\.*)\] (\d+) of %d pictures' % count, shown)
+        counts = [int(n) for _, _, n in steps]
+        assert status == 0 and counts and counts == sorted(counts) and set(counts) <= set(range(1, count + 1)), shown
+        assert all(len(full) == 40 * int(n) // count and len(full + rest) == 40 for full, rest, n in steps) and shown.endswith(' \r'), shown
+        assert shown.index('kernels compiled') < shown.index('\rcompiling shaders') < shown.index(' pictures'), shown
+    status, shown = terminal.run([CLASSIFY, *DEVICE, '--model', model, os.path.join(top, NAMES[1])])  # both on one terminal
+    left = [line for line in shown.replace('\r\n', '\n').split('\n') if line.split('\r')[-1].strip()]
+    assert status == 0 and sum(line.split('\r')[-1].endswith('.png') for line in left) == 3, shown
+    assert not any('[#' in line.split('\r')[-1] for line in left), shown
 
 
 # ---- the rest
@@ -258,7 +207,9 @@ def wrong_options():
                       ('--eps', '-1', picture), ('--eps', 'nan', picture), ('--eps', '1x', picture), ('--eps', '', picture),
                       ('--batch-size', '0', picture), ('--batch-size', '-1', picture), ('--batch-size', '70000', picture),
                       ('--check', GOLDEN, picture), ('--check', GOLDEN, '--batch', 'x'), ('--check', GOLDEN, '--model', GOLDEN),
-                      ('--check', GOLDEN, '--eps', '0'), ('--repeat', '2', picture), ('--batch', 'x', '--out', 'y'),
+                      ('--check', GOLDEN, '--eps', '0'),
+                      ('--check', GOLDEN, '--fit', 'pad'), ('--fit', 'cut', picture), ('--repeat', '2', picture),
+                      ('--batch', 'x', '--out', 'y'),
                       ('--batch', 'x', picture)):
         output, messages = run(*arguments, status=2)
         assert len(messages.splitlines()) == 1 and messages.startswith('smoe-classify: ') and not output, (arguments, messages)

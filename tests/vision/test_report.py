@@ -107,12 +107,64 @@ def what_the_model_saw():
         expected = [round((image[c * 256 + i] * 0.5 + 0.5) * 255) for i in range(256) for c in range(3)]
         assert kind == 'png' and (width, height) == (16, 16) and list(pixels) == expected
         assert picture.name == os.path.basename(path)
-        assert picture.notes[0] == '%s: %d × 31 pixels; the model sees 16 × 16' % (path, 20 + 13 * i)
+        assert picture.notes[0] == '%s: %d × 31 pixels; the model sees 16 × 16, its middle' % (path, 20 + 13 * i)
     model = make_model('large.safetensors', 46, image_size=112, patch=28, experts=[0])
     page, _, _ = make_report(model, paths[:1])
     kind, data = report_page.image_data(page.pictures[0].article)
     assert kind == 'jpeg' and data[:3] == b'\xff\xd8\xff' and data[-2:] == b'\xff\xd9'
     assert struct.pack('>HH', 112, 112) in data and len(page.pictures[0].blocks[0].patches) == 16
+
+
+def what_lies_in_the_file():
+    """The picture is beside what the model saw of it, shrunk where it is large; not where the model sees it as it is."""
+    def whole(tensors, metadata):
+        metadata.update(crop_pct='1', fit='squash')
+    model = make_model('whole.safetensors', 46, whole, image_size=16, patch=4, experts=[0])
+    sizes = {(640, 400): (320, 200), (100, 321): (100, 320), (320, 3): (320, 3), (1, 2000): (1, 320), (16, 16): None, (16, 17): (16, 17)}
+    paths = []
+    for width, height in sizes:
+        paths.append(path_of('slope%dx%d.png' % (width, height)))
+        slopes = ((x * 255 // width, y * 255 // height, 90) for y in range(height) for x in range(width))
+        pictures.write_png(paths[-1], width, height, bytes(value for pixel in slopes for value in pixel))
+    page, images, _ = make_report(model, paths)
+    for picture, path, image, size in zip(page.pictures, paths, images, sizes.values()):
+        assert (picture.original is None) == (size is None), path
+        if size is None:
+            continue
+        kind, data = report_page.data_of(picture.original.attributes['src'])
+        assert kind == 'jpeg' and tuple(int(picture.original.attributes[key]) for key in ('width', 'height')) == size
+        with open(path_of('again.jpg'), 'wb') as file:
+            file.write(data)
+        run('--model', model, '--out', path_of('again.safetensors'), path_of('again.jpg'))
+        again = tensor_file.read(path_of('again.safetensors'))[0]['images'].values
+        assert max(abs(a - b) for a, b in zip(again, image)) < 0.25, (path, max(abs(a - b) for a, b in zip(again, image)))
+    for fit, said in (('crop', 'its middle'), ('pad', 'with borders'), ('squash', 'squashed')):
+        page, _, _ = make_report(model, paths[:1], '--fit', fit)
+        assert page.pictures[0].notes[0].endswith('640 × 400 pixels; the model sees 16 × 16, ' + said), page.pictures[0].notes
+
+
+def unsure_ones_are_marked():
+    def change(tensors, metadata):
+        metadata.update(classes='ant,bee,cow', temperature='1.5')
+    paths = [make_picture(path_of('%d.png' % seed), seed) for seed in range(6)]
+    model = make_model('calibrated.safetensors', 47, change, experts=[0])
+    page, _, logits = make_report(model, paths)
+    assert 'It knows 3 classes: ant, bee, cow.' in page.root.text() and 'unsure' not in page.root.one('nav').text()
+    largest = [max(tiny_model.softmax([value / 1.5 for value in row])) for row in logits]
+    assert [round(100 * number, 2) for number in largest] == [float(picture.answers[0][1][:-2]) for picture in page.pictures]
+    ranked = sorted(largest)
+    bound = round((ranked[2] + ranked[3]) / 2, 4)
+
+    def bounded(tensors, metadata):
+        change(tensors, metadata)
+        metadata['unsure_below'] = str(bound)
+    page, _, _ = make_report(make_model('bounded.safetensors', 47, bounded, experts=[0]), paths)
+    said = ['unsure: none of its 3 classes reaches %g %%' % (100 * bound)]
+    assert [picture.unsure for picture in page.pictures] == [said if number < bound else [] for number in largest]
+    assert [link.text().count('unsure') for link in page.root.one('nav').all('a')] == [int(number < bound) for number in largest]
+    assert '6 pictures, 3 unsure. Model bounded.safetensors' in page.root.text()
+    page, _, _ = make_report(make_model('plain.safetensors', 47, experts=[0]), paths)
+    assert 'It knows 3 classes; its probabilities are not calibrated.' in page.root.text()
 
 
 def answers_and_order():
@@ -136,4 +188,4 @@ def answers_and_order():
 
 
 tap.run([numbers_of_patches, band_of_the_command_line, band_that_the_cap_shortens, ties, numbers_that_are_not_finite,
-         model_without_experts, what_the_model_saw, answers_and_order])
+         model_without_experts, what_the_model_saw, what_lies_in_the_file, unsure_ones_are_marked, answers_and_order])

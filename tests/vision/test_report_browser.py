@@ -1,4 +1,5 @@
 """smoe-classify --report in headless Chromium, where it is installed."""
+import itertools
 import os
 import random
 import re
@@ -20,7 +21,7 @@ def luminance(colour):
 
 def contrast(browser, selector):
     """An element's text against the card that it lies on."""
-    colours = browser.evaluate('''(() => { const e = document.querySelector('%s'), card = e.closest('article, .top, .key');
+    colours = browser.evaluate('''(() => { const e = document.querySelector('%s'), card = e.closest('article, .top, .key, .t');
         return [getComputedStyle(e).color, getComputedStyle(card).backgroundColor] })()''' % selector)
     light, dark = sorted((luminance([int(c) for c in re.findall(r'\d+', colour)[:3]]) for colour in colours), reverse=True)
     return (light + 0.05) / (dark + 0.05)
@@ -49,12 +50,22 @@ def maps_look_right(browser, page, picture_index, grid, side, strength):
             assert max(abs(a - b) for a, b in zip(got, expected)) < 6, 'cell %d: %s, expected %s' % (cell, list(got), expected)
 
 
+def answers_come_first(browser):
+    """The answers of all pictures, then each picture with its own above or beside its maps, then the statistics."""
+    places = browser.evaluate('''['nav', 'article', '.t'].map(name => document.querySelector(name).getBoundingClientRect().top)''')
+    assert places == sorted(places), places
+    for answer, blocks in browser.evaluate('''[...document.querySelectorAll('article')].filter(e => e.querySelector('ol')).map(e =>
+            [e.querySelector('ol'), e.querySelector('.r')].map(part => part.getBoundingClientRect()).map(r => [r.left, r.top]))'''):
+        assert answer[1] < blocks[1] or answer[0] < blocks[0], (answer, blocks)
+
+
 def in_chromium():
     if not chromium.find():
         raise tap.Skip('Chromium is not installed')
     grid, side = 8, 32
-    model = make_model('browser.safetensors', 54, image_size=side, patch=4, depth=2, experts=[0, 1], router='smooth_top', k=2, classes=6)
-    paths = [make_picture(path_of('<i>%d & more.png' % seed), seed, 32, 32) for seed in range(2)]
+    model = make_model('browser.safetensors', 54, lambda _, metadata: metadata.update(unsure_below='1'), image_size=side, patch=4, depth=2,
+                       experts=[0, 1], router='smooth_top', k=2, classes=6)
+    paths = [make_picture(path_of('<i>%d & more.png' % seed), seed, 32 + 60 * seed, 32) for seed in range(2)]
     with open(path_of('none.png'), 'w', encoding='utf-8') as file:
         file.write('nothing')
     out = path_of('browser.html')
@@ -65,18 +76,23 @@ def in_chromium():
     with chromium.Chromium() as browser:
         browser.open(control)
         assert browser.requests() == ['http://127.0.0.1:9/x.png'] and any('complaint' in one for one in browser.complaints())
-        for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
+        for width, dark in itertools.product((390, 800, 1400), (False, True)):
             browser.open(out, width, dark=dark)
             assert not browser.requests() and not browser.complaints(), (browser.requests(), browser.complaints())
             wide, window = browser.evaluate('[document.documentElement.scrollWidth, document.documentElement.clientWidth]')
             assert wide == window, 'the page is wider than its window'
-            for selector in ('article h2', 'figcaption', '.key li', '.top p', 'article .w', 'ol li', '.c', 'output'):
+            cut = browser.evaluate('''[...document.querySelectorAll('article, .top, .key, .t')].filter(e => e.scrollWidth > e.clientWidth)
+                .length''')
+            assert cut == 0, '%d cards are cut at %d pixels' % (cut, width)
+            answers_come_first(browser)
+            for selector in ('article h2', 'figcaption', '.key li', '.top p', 'article .w', 'ol li', '.c', 'output', 'article .u', 'nav .u',
+                             '.t td', '.t h2', 'summary'):
                 assert contrast(browser, selector) > 4.5, (selector, dark)
             background = browser.evaluate('getComputedStyle(document.body).backgroundColor')
             assert (luminance([int(c) for c in re.findall(r'\d+', background)]) < 0.1) == dark, background
             for picture_index in (0, 2):
                 maps_look_right(browser, page, picture_index, grid, side, 0.72)
-            names = browser.evaluate('[...document.querySelectorAll("h2")].map(e => e.textContent)')
+            names = browser.evaluate('[...document.querySelectorAll("article h2")].map(e => e.textContent)')
             assert names == [os.path.basename(path) for path in (paths[0], path_of('none.png'), paths[1])]
             assert browser.evaluate('document.querySelector("#partial").offsetHeight') == 0
         read_a_patch(browser, out, page, grid)

@@ -69,7 +69,9 @@ def names_do_no_harm():
     expected = sorted(name if len(name) <= 200 else name[:200] + '…' for name in classes)
     assert all(sorted(name for name, _, _ in picture.answers) == expected for picture in page.pictures)
     assert 'Model <i>names & more.safetensors,' in page.root.text()
-    assert len(list(page.root.all('script'))) == 1 and not list(page.root.all('img'))
+    assert len(list(page.root.all('script'))) == 1
+    assert list(page.root.all('img')) == [picture.original for picture in page.pictures]
+    assert all(one.attributes['src'].startswith('data:image/jpeg;base64,') for one in page.root.all('img'))
     assert not [name for element in page.root.all() for name in element.attributes if name.startswith('on')]
 
 
