@@ -2,38 +2,14 @@
 #include "model.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "program/data.h"
 #include "program/output.h"
 
 static void print_message(void *user, smoe_log_level level, const char *text)
 {
     if (level != SMOE_LOG_INFO)
         program_say(user, "%s%s", level == SMOE_LOG_WARNING ? "warning: " : "", text);
-}
-
-/* The file beside this sample's sources, seen from build/bin or build/CONFIGURATION/bin; else from the current
- * directory. */
-static const char *find_file(char path[DIGITS_PATH_SIZE], const char *program, const char *name)
-{
-    static const char *const up[] = {"../..", "../../.."};
-    const char *slash = strrchr(program, '/');
-#ifdef _WIN32
-    const char *backslash = strrchr(program, '\\'); /* the last of either kind */
-    if (!slash || (backslash && backslash > slash))
-        slash = backslash;
-#endif
-    for (uint32_t i = 0; slash && i < sizeof up / sizeof *up; i++) {
-        snprintf(path, DIGITS_PATH_SIZE, "%.*s/%s/samples/digits/%s", (int)(slash - program), program, up[i], name);
-        FILE *file = fopen(path, "rb");
-        if (file) {
-            fclose(file);
-            return path;
-        }
-    }
-    snprintf(path, DIGITS_PATH_SIZE, "samples/digits/%s", name);
-    return path;
 }
 
 /* The data of a tensor of exactly this type and shape (columns 0: of rank 1), or NULL after a message. */
@@ -67,10 +43,12 @@ static bool check_digits(const digits_data *data, const char *name, const char *
 
 bool digits_open_data(digits_data *data, const char *name, const char *program, const char *path)
 {
-    char found[DIGITS_PATH_SIZE];
+    char found[SMOE_SYSTEM_NAME_SIZE];
     const smoe_log log = {print_message, (void *)name};
     *data = (digits_data){.count = 0};
-    path = path ? path : find_file(found, program, "digits.safetensors");
+    if (!path && !program_find_data(name, program, "--data", "digits/digits.safetensors", found))
+        return false;
+    path = path ? path : found;
     if (smoe_layer_file_open(path, NULL, &log, &data->file) != SMOE_SUCCESS)
         return false;
     const smoe_tensor *images = smoe_layer_file_tensor(data->file, "images");
@@ -94,10 +72,12 @@ void digits_close_data(digits_data *data)
 
 bool digits_open_model(digits_model *model, const char *name, const char *program, const char *path)
 {
-    char found[DIGITS_PATH_SIZE];
+    char found[SMOE_SYSTEM_NAME_SIZE];
     const smoe_log log = {print_message, (void *)name};
     *model = (digits_model){.file = NULL};
-    path = path ? path : find_file(found, program, "model.safetensors");
+    if (!path && !program_find_data(name, program, "--model", "digits/model.safetensors", found))
+        return false;
+    path = path ? path : found;
     if (smoe_layer_file_open(path, NULL, &log, &model->file) != SMOE_SUCCESS ||
         smoe_layer_file_layer(model->file, &model->plan, &model->params, &model->weights) != SMOE_SUCCESS)
         return false;

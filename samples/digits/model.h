@@ -10,8 +10,6 @@
 #define DIGITS_CLASSES 10u
 #define DIGITS_NO_ANSWER DIGITS_CLASSES /* the model gave NaN */
 
-enum { DIGITS_PATH_SIZE = 4096 };
-
 typedef struct digits_data {
     smoe_layer_file *file;
     uint32_t count;
@@ -30,8 +28,8 @@ typedef struct digits_model {
     const float *head_weight, *head_bias;   /* [10,D], [10] */
 } digits_model;
 
-/* Both give false after a line on stderr that begins with the program's name. path: NULL for the sample's own file.
- * program: argv[0], from where that is found. Close either way. */
+/* Both give false after a line on stderr that begins with the program's name. path: NULL for the file that
+ * comes with the program. program: argv[0]. Close either way. */
 bool digits_open_data(digits_data *data, const char *name, const char *program, const char *path);
 void digits_close_data(digits_data *data);
 bool digits_open_model(digits_model *model, const char *name, const char *program, const char *path);

@@ -122,6 +122,10 @@ bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, c
 {
     const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                      .size = size,
+                                     .sharingMode = c->sharing_count > 1 ? VK_SHARING_MODE_CONCURRENT
+                                                                         : VK_SHARING_MODE_EXCLUSIVE,
+                                     .queueFamilyIndexCount = c->sharing_count,
+                                     .pQueueFamilyIndices = c->sharing,
                                      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
                                               VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
                                               VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |

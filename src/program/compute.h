@@ -18,6 +18,9 @@ typedef struct compute {
     struct VolkDeviceTable vk;
     VkPhysicalDeviceMemoryProperties memory;
     VkPhysicalDeviceLimits limits;
+    /* Queue families that use the buffers; none: only the queue's, to which they belong. To be set before there are
+     * any */
+    uint32_t sharing[2], sharing_count;
     VkCommandPool command_pool;
     VkCommandBuffer commands;
     VkFence fence;

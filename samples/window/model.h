@@ -1,0 +1,63 @@
+/* What the window shows: a model that answers for items (digits; later pictures), hard and smooth at once. The rest of
+ * the window knows models by these structs alone. */
+#ifndef WINDOW_MODEL_H
+#define WINDOW_MODEL_H
+
+#include "device.h"
+#include "interface.h"
+
+enum {
+    MODEL_SLOTS = 2,                /* results: one is shown while the next is computed */
+    MODEL_POINTS = 512,             /* items of a path */
+    MODEL_ITEMS = 1 + MODEL_POINTS, /* item 0 is the one that is looked at */
+    MODEL_MAX_INPUT = 64,           /* numbers that make an item */
+    MODEL_MAX_CLASSES = WINDOW_CLASS_COLOUR_COUNT,
+    MODEL_STAMPS = SMOE_STAGE_COUNT + 1 /* timestamps of one side */
+};
+
+typedef enum model_side { MODEL_HARD, MODEL_SMOOTH, MODEL_SIDES } model_side;
+
+/* What is asked: plain values, so that nothing is rebuilt when one of them moves. */
+typedef struct model_request {
+    float item[MODEL_MAX_INPUT], from[MODEL_MAX_INPUT], to[MODEL_MAX_INPUT];
+    double low, high;           /* the part of the path from (0) to (1) that the points divide */
+    smoe_forward_params params; /* of the smooth side; the hard one has eps 0 */
+} model_request;
+
+/* One side's results in device buffers, for shaders, and what the host has of them once the fence has passed. */
+typedef struct model_results {
+    compute_buffer answers;      /* float32 [2,items,classes]: logits, then probabilities */
+    compute_buffer report;       /* smoe/report.h */
+    compute_buffer answers_copy; /* both mapped */
+    compute_buffer report_copy;
+} model_results;
+
+typedef struct window_model window_model;
+
+/* What a model does. load runs on a thread of its own and may take its time; record records all of a request, up to the
+ * copies, and never waits. stamps: MODEL_STAMPS timestamps for each side, or VK_NULL_HANDLE. */
+typedef struct model_functions {
+    bool (*load)(window_model *model);
+    bool (*record)(window_model *model, uint32_t slot, const model_request *request, VkCommandBuffer commands,
+                   VkQueryPool stamps);
+    void (*destroy)(window_model *model);
+} model_functions;
+
+struct window_model {
+    const model_functions *functions;
+    window_device *device;
+    char error[WINDOW_ERROR_SIZE]; /* why load or record gave false */
+    uint32_t input_size, classes;
+    smoe_plan_desc plan; /* max_active: the most that the cap may be set to */
+    smoe_forward_params defaults;
+    model_results results[MODEL_SLOTS][MODEL_SIDES];
+    void *own; /* the model's */
+};
+
+/* For models: the buffers of results. */
+bool model_create_results(window_model *model);
+void model_destroy_results(window_model *model);
+/* Copies the slot's results to where the host reads them. */
+void model_record_copies(window_model *model, uint32_t slot, VkCommandBuffer commands);
+
+#endif

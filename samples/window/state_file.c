@@ -1,0 +1,130 @@
+/* The state and the results shown, as JSON. */
+#include "state_file.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "program/output.h"
+
+static cJSON *rectangle(struct nk_rect rect, float scale)
+{
+    const float numbers[] = {rect.x * scale, rect.y * scale, rect.w * scale, rect.h * scale};
+    return cJSON_CreateFloatArray(numbers, 4);
+}
+
+static cJSON *areas(const window_app *app)
+{
+    cJSON *object = cJSON_CreateObject();
+    for (uint32_t i = 0; i < app->ui.area_count; i++)
+        cJSON_AddItemToObject(object, app->ui.areas[i].name, rectangle(app->ui.areas[i].rect, app->scale));
+    return object;
+}
+
+/* The curves' values at the edges of their rectangle. */
+static void add_axis(const window_app *app, cJSON *object)
+{
+    for (uint32_t i = 0; i < app->ui.list.plot_count; i++)
+        if (app->ui.list.plots[i].kind == PLOT_CURVES) {
+            cJSON_AddItemToObject(object, "axis", cJSON_CreateFloatArray(&app->ui.list.plots[i].push.low, 2));
+            return;
+        }
+}
+
+static cJSON *rows(const float *values, uint32_t count, uint32_t columns)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (uint32_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(array, cJSON_CreateFloatArray(values + i * columns, (int)columns));
+    return array;
+}
+
+/* An item's record: gap, band, order, experts with their weights. */
+static cJSON *record(const window_numbers *numbers, model_side side, uint32_t item)
+{
+    cJSON *object = cJSON_CreateObject(), *weights = cJSON_AddObjectToObject(object, "weights");
+    const uint32_t active = numbers_word(numbers, side, item, SMOE_REPORT_ACTIVE);
+    cJSON_AddNumberToObject(object, "gap", (double)numbers_gap(numbers, side, item));
+    cJSON_AddNumberToObject(object, "order", numbers_word(numbers, side, item, SMOE_REPORT_ORDER));
+    for (uint32_t rank = 0; rank < active; rank++) {
+        char name[16];
+        const uint32_t expert = numbers_word(numbers, side, item, SMOE_REPORT_IDS + rank);
+        snprintf(name, sizeof name, "%u", expert);
+        cJSON_AddNumberToObject(weights, name, (double)numbers_weight(numbers, side, item, expert));
+    }
+    return object;
+}
+
+static cJSON *results(const window_numbers *numbers, model_side side)
+{
+    const side_numbers *from = &numbers->sides[side];
+    cJSON *object = cJSON_CreateObject(), *records = cJSON_AddArrayToObject(object, "records");
+    cJSON_AddItemToObject(object, "logits", rows(from->logits, MODEL_ITEMS, numbers->classes));
+    cJSON_AddItemToObject(object, "probabilities", rows(from->probabilities, MODEL_ITEMS, numbers->classes));
+    for (uint32_t i = 0; i < MODEL_ITEMS; i++)
+        cJSON_AddItemToArray(records, record(numbers, side, i));
+    cJSON_AddNumberToObject(object, "answer", from->answer);
+    cJSON_AddNumberToObject(object, "jumps", from->jumps);
+    cJSON_AddNumberToObject(object, "largest_step", (double)from->largest_step);
+    cJSON_AddNumberToObject(object, "milliseconds", from->milliseconds);
+    return object;
+}
+
+static void add_choices(const window_state *state, cJSON *object)
+{
+    float seen[DIGITS_PIXELS];
+    state_digit(state, seen);
+    cJSON_AddItemToObject(object, "seen", cJSON_CreateFloatArray(seen, DIGITS_PIXELS));
+    cJSON_AddItemToObject(object, "canvas", cJSON_CreateFloatArray(state->canvas, CANVAS_SIDE * CANVAS_SIDE));
+    cJSON_AddItemToObject(object, "from", cJSON_CreateFloatArray(state->from.pixels, DIGITS_PIXELS));
+    cJSON_AddItemToObject(object, "to", cJSON_CreateFloatArray(state->to.pixels, DIGITS_PIXELS));
+    cJSON_AddNumberToObject(object, "sample", state->sample);
+    cJSON_AddNumberToObject(object, "low", state->low);
+    cJSON_AddNumberToObject(object, "high", state->high);
+    cJSON_AddBoolToObject(object, "logits", state->logits);
+    cJSON_AddBoolToObject(object, "vsync", state->vsync);
+    cJSON_AddNumberToObject(object, "max_active", state->params.max_active);
+    const smoe_forward_number *number;
+    for (uint32_t i = 0; (number = smoe_forward_number_get(i)); i++)
+        cJSON_AddNumberToObject(object, number->name, (double)smoe_forward_number_value(number, &state->params));
+}
+
+static cJSON *everything(const window_app *app)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "width", app->swapchain.size.width);
+    cJSON_AddNumberToObject(object, "height", app->swapchain.size.height);
+    cJSON_AddNumberToObject(object, "scale", (double)app->scale);
+    cJSON_AddNumberToObject(object, "frames", (double)app->swapchain.frame);
+    cJSON_AddBoolToObject(object, "loading", app->numbers.version == 0);
+    cJSON_AddBoolToObject(object, "own_queue", app->device.graphics_family != app->device.compute_family);
+    cJSON_AddNumberToObject(object, "first_frame_milliseconds", (app->first_frame - app->began) * 1e-6);
+    cJSON_AddNumberToObject(object, "frame_milliseconds", app->frame_milliseconds);
+    add_choices(&app->state, object);
+    add_axis(app, object);
+    cJSON_AddItemToObject(object, "areas", areas(app));
+    if (app->numbers.version > 0) {
+        cJSON_AddItemToObject(object, "hard", results(&app->numbers, MODEL_HARD));
+        cJSON_AddItemToObject(object, "smooth", results(&app->numbers, MODEL_SMOOTH));
+    }
+    return object;
+}
+
+bool state_file_write(window_app *app, const char *path)
+{
+    program_output output;
+    cJSON *object = everything(app);
+    char *text = cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    if (!text || !program_output_open(&output, path)) {
+        snprintf(app->error, sizeof app->error, "%s", text ? output.reason : "out of memory");
+        free(text);
+        return false;
+    }
+    fputs(text, output.stream);
+    free(text);
+    if (program_output_close(&output, true))
+        return true;
+    snprintf(app->error, sizeof app->error, "%s", output.reason);
+    return false;
+}
