@@ -58,10 +58,11 @@ bool digits_open_data(digits_data *data, const char *name, const char *program, 
         return false;
     }
     data->count = (uint32_t)count;
-    data->images = require_tensor(data->file, name, path, "images", SMOE_TENSOR_UINT8, count, DIGITS_PIXELS);
-    data->labels = require_tensor(data->file, name, path, "labels", SMOE_TENSOR_UINT8, count, 0);
-    data->held_out = require_tensor(data->file, name, path, "held_out", SMOE_TENSOR_UINT8, count, 0);
-    return data->images && data->labels && data->held_out && check_digits(data, name, path);
+    const smoe_tensor_type type = SMOE_TENSOR_UINT8;
+    return (data->images = require_tensor(data->file, name, path, "images", type, count, DIGITS_PIXELS)) &&
+           (data->labels = require_tensor(data->file, name, path, "labels", type, count, 0)) &&
+           (data->held_out = require_tensor(data->file, name, path, "held_out", type, count, 0)) &&
+           check_digits(data, name, path);
 }
 
 void digits_close_data(digits_data *data)
@@ -85,11 +86,11 @@ bool digits_open_model(digits_model *model, const char *name, const char *progra
     const uint32_t width = plan->d_model;
     plan->max_active = plan->max_active ? plan->max_active : plan->expert_count;
     const smoe_tensor_type type = SMOE_TENSOR_FLOAT32;
-    model->embed_weight = require_tensor(model->file, name, path, "embed.weight", type, width, DIGITS_PIXELS);
-    model->embed_bias = require_tensor(model->file, name, path, "embed.bias", type, width, 0);
-    model->head_weight = require_tensor(model->file, name, path, "head.weight", type, DIGITS_CLASSES, width);
-    model->head_bias = require_tensor(model->file, name, path, "head.bias", type, DIGITS_CLASSES, 0);
-    return model->embed_weight && model->embed_bias && model->head_weight && model->head_bias;
+    return (model->embed_weight =
+                require_tensor(model->file, name, path, "embed.weight", type, width, DIGITS_PIXELS)) &&
+           (model->embed_bias = require_tensor(model->file, name, path, "embed.bias", type, width, 0)) &&
+           (model->head_weight = require_tensor(model->file, name, path, "head.weight", type, DIGITS_CLASSES, width)) &&
+           (model->head_bias = require_tensor(model->file, name, path, "head.bias", type, DIGITS_CLASSES, 0));
 }
 
 void digits_close_model(digits_model *model)

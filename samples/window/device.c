@@ -13,6 +13,8 @@
 #define ENUMERATE_PORTABILITY_BIT 0x1u
 #define PORTABILITY_SUBSET "VK_KHR_portability_subset" /* must be enabled where it is listed */
 
+#define NO_DRIVER "no Vulkan driver of this system can show a window"
+
 enum { MAX_DEVICES = 16, MAX_FAMILIES = 16 };
 
 #if defined(__GNUC__)
@@ -99,7 +101,7 @@ static bool create_instance(window_device *device, bool validate)
     uint32_t count = 0;
     const char **required = glfwGetRequiredInstanceExtensions(&count);
     if (!required || count > 4)
-        return fail(device, "GLFW knows no way to show what Vulkan draws here");
+        return fail(device, NO_DRIVER);
     memcpy(extensions, required, count * sizeof *extensions);
     if (validate && !has_layer(VALIDATION_LAYER))
         return fail(device, "--validate: the layer " VALIDATION_LAYER " is not installed");
@@ -123,7 +125,7 @@ static bool create_instance(window_device *device, bool validate)
                                        .ppEnabledExtensionNames = extensions};
     const VkResult result = vkCreateInstance(&info, NULL, &device->instance);
     if (result == VK_ERROR_EXTENSION_NOT_PRESENT || result == VK_ERROR_INCOMPATIBLE_DRIVER)
-        return fail(device, "no Vulkan driver of this system can show a window");
+        return fail(device, NO_DRIVER);
     if (!window_check(device, result, "vkCreateInstance"))
         return false;
     volkLoadInstanceOnly(device->instance);

@@ -47,7 +47,7 @@
 
 /* Colours, 0xRRGGBB. Of the classes: Tableau's ten, which people who confuse red and green tell apart by lightness. */
 #define WINDOW_CLASS_COLOURS                                                                                           \
-    0x4e79a7u, 0xf28e2bu, 0xe15759u, 0x56a3a6u, 0x59a14fu, 0xc9a227u, 0x9467a8u, 0xe377a2u, 0x8c6248u, 0x7f7f7fu
+    0x4e79a7u, 0xf28e2bu, 0xe15759u, 0x56a3a6u, 0x59a14fu, 0xc9a227u, 0x9467a8u, 0xe377a2u, 0x8c6248u, 0x3f444bu
 #define WINDOW_CLASS_COLOUR_COUNT 10
 #define WINDOW_PAPER 0xffffffu
 #define WINDOW_TRACK 0xeceef1u  /* of bars and maps, where nothing is */

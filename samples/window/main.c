@@ -269,6 +269,16 @@ static int run(window_app *app, window_script *script)
     return running && app->device.messages == 0 ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
+/* The left side has rows for so many. */
+static bool has_few_experts(const smoe_plan_desc *plan)
+{
+    enum { MOST_EXPERTS = 16 };
+    if (plan->expert_count <= MOST_EXPERTS)
+        return true;
+    program_say("smoe-window", "the model has %u experts: at most %d are shown", plan->expert_count, MOST_EXPERTS);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static window_app app; /* too large for a stack */
@@ -281,7 +291,7 @@ int main(int argc, char **argv)
     status = PROGRAM_REFUSED;
     if (digits_open_data(&app.data, "smoe-window", argv[0], app.options.data) &&
         digits_open_model(&app.digits, "smoe-window", argv[0], app.options.model) &&
-        (!app.options.script || script_open(&script, app.options.script)))
+        has_few_experts(&app.digits.plan) && (!app.options.script || script_open(&script, app.options.script)))
         status = run(&app, &script);
     script_close(&script);
     digits_close_data(&app.data);

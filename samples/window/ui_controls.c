@@ -32,6 +32,24 @@ static void build_label(const ui_frame *frame, struct nk_rect rect, const char *
     nk_style_pop_font(frame->nk);
 }
 
+/* Nuklear's slider moves by its knob alone; here a click anywhere on it does, too. False where nobody holds it. */
+static bool build_bar(const ui_frame *frame, struct nk_rect rect, const char *name, float least, float most, float step,
+                      float *place)
+{
+    const struct nk_input *in = &frame->nk->input;
+    const float knob = frame->nk->style.slider.cursor_size.x;
+    const struct nk_rect where = ui_place(frame, rect);
+    const bool held = nk_input_has_mouse_click_down_in_rect(in, NK_BUTTON_LEFT, where, nk_true);
+    ui_name(frame, name, where);
+    if (held) {
+        const float part = (in->mouse.pos.x - where.x - knob / 2) / (where.w - knob);
+        *place = least + fminf(fmaxf(roundf(part * (most - least) / step) * step, 0), most - least);
+    }
+    float shown = *place;
+    nk_slider_float(frame->nk, least, &shown, most, step);
+    return held;
+}
+
 static void build_slider(const ui_frame *frame, struct nk_rect rect, const slider *row)
 {
     window_state *state = frame->state;
@@ -41,8 +59,8 @@ static void build_slider(const ui_frame *frame, struct nk_rect rect, const slide
     const float most = row->logarithmic ? logf(row->most) : row->most;
     float place = row->logarithmic ? logf(value) : value;
     build_label(frame, rect, row->label, row->format, (double)value);
-    ui_name(frame, row->name, ui_place(frame, nk_rect(rect.x, rect.y + 20, rect.w, 16)));
-    if (!nk_slider_float(frame->nk, least, &place, most, (most - least) / 400))
+    const struct nk_rect bar = nk_rect(rect.x, rect.y + 20, rect.w, 16);
+    if (!build_bar(frame, bar, row->name, least, most, (most - least) / 400, &place))
         return;
     const float moved = row->logarithmic ? expf(place) : place;
     if (moved != value && smoe_forward_number_allows(number, moved)) {
@@ -55,11 +73,11 @@ static void build_cap(const ui_frame *frame, struct nk_rect rect)
 {
     window_state *state = frame->state;
     const smoe_plan_desc *plan = frame->facts->plan;
-    int cap = (int)state->params.max_active;
-    build_label(frame, rect, "experts at most", "%.0f", cap);
-    ui_name(frame, "max_active", ui_place(frame, nk_rect(rect.x, rect.y + 20, rect.w, 16)));
-    if (nk_slider_int(frame->nk, (int)plan->top_k, &cap, (int)plan->expert_count, 1) &&
-        cap != (int)state->params.max_active) {
+    float cap = (float)state->params.max_active;
+    const struct nk_rect bar = nk_rect(rect.x, rect.y + 20, rect.w, 16);
+    build_label(frame, rect, "experts at most", "%.0f", (double)cap);
+    if (build_bar(frame, bar, "max_active", (float)plan->top_k, (float)plan->expert_count, 1, &cap) &&
+        (uint32_t)cap != state->params.max_active) {
         state->params.max_active = (uint32_t)cap;
         state->version++;
     }
