@@ -39,6 +39,8 @@ typedef struct window_app {
     float scale;    /* pixels of a unit of the interface */
     bool rescale;   /* it has changed */
     bool minimised;
+    bool paints;                                   /* the button went down on the canvas */
+    float brush_x, brush_y;                        /* where the brush was, in pixels of the canvas */
     uint32_t redraws;                              /* frames to draw before waiting for events */
     double began, first_frame, frame_milliseconds; /* moments in nanoseconds */
     char device_line[WINDOW_ERROR_SIZE];

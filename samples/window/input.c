@@ -3,16 +3,34 @@
 
 enum { REDRAWS = 3 }; /* after an event: what a widget shows follows a frame or two later */
 
+/* To a place from where the brush was. Every event paints, however many come between two frames. */
+static void paint(window_app *app, const ui_area *canvas, float x, float y, bool begins)
+{
+    const float to_x = (x - canvas->rect.x) / canvas->rect.w * CANVAS_SIDE;
+    const float to_y = (y - canvas->rect.y) / canvas->rect.h * CANVAS_SIDE;
+    state_paint(&app->state, begins ? to_x : app->brush_x, begins ? to_y : app->brush_y, to_x, to_y);
+    app->brush_x = to_x;
+    app->brush_y = to_y;
+}
+
 void input_move(window_app *app, float x, float y)
 {
+    const ui_area *canvas = ui_find_area(&app->ui, "canvas");
     nk_input_motion(&app->ui.nk, (int)x, (int)y);
+    if (app->paints && canvas)
+        paint(app, canvas, x, y, false);
     app->redraws = REDRAWS;
 }
 
 void input_button(window_app *app, bool down)
 {
     const struct nk_vec2 at = app->ui.nk.input.mouse.pos;
+    const ui_area *canvas = ui_find_area(&app->ui, "canvas");
     nk_input_button(&app->ui.nk, NK_BUTTON_LEFT, (int)at.x, (int)at.y, down);
+    app->paints =
+        down && canvas && NK_INBOX(at.x, at.y, canvas->rect.x, canvas->rect.y, canvas->rect.w, canvas->rect.h);
+    if (app->paints)
+        paint(app, canvas, at.x, at.y, true);
     app->redraws = REDRAWS;
 }
 

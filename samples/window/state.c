@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BRUSH 1.8f     /* radius in pixels of the canvas: strokes as thick as the data's */
+#define BRUSH 2.8f     /* radius in pixels of the canvas: strokes as thick as the data has them on average */
 #define NARROWEST 1e-4 /* of the path: 512 points within still differ in float32 */
 /* A 4 and an 8 that were not trained on: between them hard routing jumps by 72 %. */
 #define FROM_SAMPLE 1033

@@ -94,7 +94,7 @@ static cJSON *everything(const window_app *app)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "width", app->swapchain.size.width);
     cJSON_AddNumberToObject(object, "height", app->swapchain.size.height);
-    cJSON_AddNumberToObject(object, "scale", (double)app->scale);
+    cJSON_AddNumberToObject(object, "pixels_per_unit", (double)app->scale);
     cJSON_AddNumberToObject(object, "frames", (double)app->swapchain.frame);
     cJSON_AddBoolToObject(object, "loading", app->numbers.version == 0);
     cJSON_AddBoolToObject(object, "own_queue", app->device.graphics_family != app->device.compute_family);

@@ -36,8 +36,6 @@ typedef struct window_ui {
     draw_list list;
     ui_area areas[UI_MAX_AREAS];
     uint32_t area_count;
-    struct nk_vec2 painted; /* where the brush was in the last frame, in pixels of the canvas */
-    bool paints;
     double pointed; /* the place on the path that the pointer is at; the state has it from the next frame on */
     int selects;    /* the side whose curves a rectangle is drawn on, -1 none */
     struct nk_vec2 selected_from;

@@ -6,24 +6,6 @@
 
 enum { CANVAS = 200, ROW = 15, LABEL = 18, GAP = 8 };
 
-static void paint(const ui_frame *frame, struct nk_rect canvas)
-{
-    window_ui *ui = frame->ui;
-    const struct nk_input *in = &frame->nk->input;
-    const struct nk_vec2 at = nk_vec2((in->mouse.pos.x - canvas.x) / canvas.w * CANVAS_SIDE,
-                                      (in->mouse.pos.y - canvas.y) / canvas.h * CANVAS_SIDE);
-    if (!nk_input_has_mouse_click_down_in_rect(in, NK_BUTTON_LEFT, canvas, nk_true)) {
-        ui->paints = false;
-        return;
-    }
-    if (!ui->paints)
-        ui->painted = at;
-    if (!ui->paints || at.x != ui->painted.x || at.y != ui->painted.y)
-        state_paint(frame->state, ui->painted.x, ui->painted.y, at.x, at.y);
-    ui->paints = true;
-    ui->painted = at;
-}
-
 static void build_canvas(const ui_frame *frame, float x, float y)
 {
     window_state *state = frame->state;
@@ -41,7 +23,6 @@ static void build_canvas(const ui_frame *frame, float x, float y)
     const struct nk_rect where = ui_plot(frame, nk_rect(x, y, CANVAS, CANVAS), "canvas", &canvas);
     struct nk_command_buffer *out = nk_window_get_canvas(frame->nk);
     nk_stroke_rect(out, nk_rect(where.x - 1, where.y - 1, where.w + 2, where.h + 2), 0, 1, ui_colour(0xaab1bcu));
-    paint(frame, where);
     if (ui_button(frame, nk_rect(side, y, 68, 26), "clear", "Clear"))
         state_clear(state);
     if (ui_button(frame, nk_rect(side, y + 34, 68, 26), "next", "Next"))
