@@ -6,21 +6,21 @@
 set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
-    vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev
+    vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev libstb-dev libglfw3-dev xvfb xdotool
     debian-archive-keyring)
 debian_ci=(clang cmake make python3-matplotlib python3-pil)
 # Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped. libFuzzer is in a package of
 # its own since Debian 12.
 if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium libclang-rt-dev); fi
-debian_cross=(gcc-mingw-w64-x86-64 wine wine64 xvfb xauth dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
+debian_cross=(gcc-mingw-w64-x86-64 wine wine64 xauth dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
     vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel stb_image-devel
-    stb_image_write-devel)
+    stb_image_write-devel glfw-devel xorg-x11-server-Xvfb xdotool)
 arch=(gcc scons python pkgconf vulkan-headers vulkan-icd-loader volk vulkan-swrast vulkan-validation-layers spirv-tools glslang
-    cjson cmocka stb)
+    cjson cmocka stb glfw xorg-server-xvfb xdotool)
 homebrew=(scons python3 pkgconf vulkan-headers vulkan-loader vulkan-volk molten-vk vulkan-validationlayers spirv-tools glslang
-    cjson cmocka stb)
-msys2=(gcc scons python pkgconf vulkan-headers vulkan-loader vulkan-volk vulkan-validation-layers spirv-tools glslang cjson cmocka stb)
+    cjson cmocka stb glfw)
+msys2=(gcc scons python pkgconf vulkan-headers vulkan-loader vulkan-volk vulkan-validation-layers spirv-tools glslang cjson cmocka stb glfw)
 
 cross=
 case "${1-}" in
@@ -70,8 +70,8 @@ for program in scons python3 pkg-config glslangValidator spirv-opt spirv-val; do
 done
 compiler=$(command -v gcc || command -v clang || true)
 [ -n "$compiler" ] || missing+=(gcc)
-for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h stb/stb_image.h stb/stb_image_write.h; do
-    if [ -n "$compiler" ] && ! echo "#include <$header>" | "$compiler" -E -x c - >/dev/null 2>&1; then
+for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h stb/stb_image.h stb/stb_image_write.h GLFW/glfw3.h; do
+    if [ -n "$compiler" ] && ! echo "#include <$header>" | "$compiler" -DGLFW_INCLUDE_NONE -E -x c - >/dev/null 2>&1; then
         missing+=("$header")
     fi
 done

@@ -54,11 +54,23 @@ static void zoom_into_jump(const ui_frame *frame)
     state_look_at(state, at - width / 20, at + width / 20);
 }
 
+/* What the two columns are, where there is room to say it. */
+static void build_caption(const ui_frame *frame, struct nk_rect rect)
+{
+    if (rect.w < 360)
+        return;
+    const struct nk_rect line = nk_rect(rect.x, rect.y, rect.w, 18);
+    ui_text(frame, line, UI_SMALL, NK_TEXT_LEFT, UI_TEXT, "One digit turns into the other in %d steps.", MODEL_POINTS);
+    ui_text(frame, nk_rect(line.x, line.y + 18, line.w, 18), UI_SMALL, NK_TEXT_LEFT, UI_FAINT,
+            "The curves: how sure the model is of each answer.");
+}
+
 static void build_header(const ui_frame *frame, struct nk_rect rect)
 {
     window_state *state = frame->state;
     const bool answered = frame->facts->numbers->version > 0;
     const float right = rect.x + rect.w;
+    build_caption(frame, nk_rect(rect.x + 468, rect.y + 12, rect.w - 468 - 124, 40));
     build_end(frame, rect.x + 1, rect.y + 8, "from", "From", &state->from);
     build_between(frame, rect.x + 168, rect.y + 8);
     build_end(frame, rect.x + 304, rect.y + 8, "to", "To", &state->to);

@@ -1,4 +1,4 @@
-"""smoe-window by a script: what its pixels show is what its state says. Every run is under the validation layers, where any message fails."""
+"""smoe-window by a script: its pixels show what its state says. Every run is under the validation layers, where any message fails."""
 import os
 import re
 import sys

@@ -10,7 +10,7 @@ from window_run import tap
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(FOLDER, '..', 'golden', 'one_expert.safetensors')
-WITHOUT_DISPLAY = {'DISPLAY': ':no', 'WAYLAND_DISPLAY': ''}
+WITHOUT_DISPLAY = {'DISPLAY': ':no'}
 
 
 def says(text, script, *arguments, status, env=None):

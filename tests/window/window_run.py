@@ -55,8 +55,9 @@ def start(script, *arguments, env=None):
     path = tempfile.NamedTemporaryFile('w', dir=scratch.name, suffix='.script', delete=False, encoding='utf-8')
     with path as file:
         file.write(script)
+    ours = {name: value for name, value in os.environ.items() if name != 'WAYLAND_DISPLAY'}
     return subprocess.Popen([WINDOW, '--validate', '--script', path.name, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            encoding='utf-8', cwd=scratch.name, env={**os.environ, 'DISPLAY': display, **(env or {})})
+                            encoding='utf-8', cwd=scratch.name, env={**ours, 'DISPLAY': display, **(env or {})})
 
 
 def finish(program, status=0):
