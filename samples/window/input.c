@@ -64,7 +64,7 @@ void input_key(window_app *app, int key)
     case GLFW_KEY_DELETE: state_clear(state); break;
     case GLFW_KEY_F: state_choose(state, &state->from); break;
     case GLFW_KEY_T: state_choose(state, &state->to); break;
-    case GLFW_KEY_L: state->logits = !state->logits; break;
+    case GLFW_KEY_L: state_show_logits(state, !state->logits); break;
     case GLFW_KEY_V: state->vsync = !state->vsync; break;
     case GLFW_KEY_UP: state_look_at(state, middle - width / 4, middle + width / 4); break;
     case GLFW_KEY_DOWN: state_look_at(state, middle - width, middle + width); break;

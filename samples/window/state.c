@@ -111,6 +111,13 @@ void state_whole_path(window_state *state)
     state_look_at(state, 0, 1);
 }
 
+void state_show_logits(window_state *state, bool logits)
+{
+    state->logits = logits;
+    state->bottom = 0;
+    state->top = 1;
+}
+
 void state_fill_request(const window_state *state, model_request *request)
 {
     state_digit(state, request->item);

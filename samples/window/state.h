@@ -42,6 +42,7 @@ void state_choose(window_state *state, digit_choice *end); /* the digit on the c
 /* Both keep the part within the whole, and no narrower than where float32 ends. */
 void state_look_at(window_state *state, double low, double high);
 void state_whole_path(window_state *state);
+void state_show_logits(window_state *state, bool logits); /* or probabilities, on all of their axis */
 
 void state_fill_request(const window_state *state, model_request *request);
 

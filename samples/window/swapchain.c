@@ -149,6 +149,15 @@ static bool create_images(window_swapchain *chain)
     return true;
 }
 
+/* Opaque where it can be, else whatever there is: every pixel is painted opaque. */
+static VkCompositeAlphaFlagBitsKHR choose_alpha(VkCompositeAlphaFlagsKHR supported)
+{
+    VkCompositeAlphaFlagsKHR bit = VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR; /* the lowest */
+    while (!(supported & bit) && bit < VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR)
+        bit <<= 1;
+    return (VkCompositeAlphaFlagBitsKHR)bit;
+}
+
 /* The images in the framebuffer's size, or in what the surface says. None, and no error, where it has no area. */
 static bool create_swapchain(window_swapchain *chain, uint32_t width, uint32_t height)
 {
@@ -175,9 +184,7 @@ static bool create_swapchain(window_swapchain *chain, uint32_t width, uint32_t h
         .imageArrayLayers = 1,
         .imageUsage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | (chain->readable ? VK_IMAGE_USAGE_TRANSFER_SRC_BIT : 0),
         .preTransform = can.currentTransform,
-        .compositeAlpha = can.supportedCompositeAlpha & VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR
-                              ? VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR
-                              : VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR,
+        .compositeAlpha = choose_alpha(can.supportedCompositeAlpha),
         .presentMode = choose_mode(chain),
         .clipped = VK_TRUE};
     return window_check(device, vkCreateSwapchainKHR(device->device, &info, NULL, &chain->swapchain),

@@ -209,7 +209,7 @@ void ui_build_curves(const ui_frame *frame, struct nk_rect rect, model_side side
     }
     build_legend(frame, nk_rect(left, curves.y + curves.h + 2, wide, LEGEND));
     ui_text(frame, nk_rect(left, map.y - 20, wide, 18), UI_SMALL, NK_TEXT_LEFT, UI_TEXT,
-            "Which experts ran, and how near a tie is");
+            "Which experts ran (%.2f on average), and how near a tie is", facts->numbers->sides[side].mean_active);
     build_map_labels(frame, map);
     build_ends(frame, nk_rect(left, map.y + map.h + NEAR + 6, wide, 18));
     build_plots(frame, curves, map, side);

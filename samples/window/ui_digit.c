@@ -120,10 +120,13 @@ static void build_boundary(const ui_frame *frame, struct nk_rect rect)
     const uint32_t order = numbers_word(numbers, MODEL_SMOOTH, 0, SMOE_REPORT_ORDER);
     const float gap = numbers_gap(numbers, MODEL_SMOOTH, 0);
     const bool near = gap < (float)WINDOW_NEAR_GAP / 5;
-    ui_text(frame, rect, UI_SMALL, NK_TEXT_LEFT, near ? WINDOW_NEAR : UI_TEXT, "Gap to the next expert: %.4f%s",
-            (double)gap,
+    char behind[24] = "the next";
+    if (active > k) /* the report names the experts that ran, in the order of their scores */
+        snprintf(behind, sizeof behind, "%u", numbers_word(numbers, MODEL_SMOOTH, 0, SMOE_REPORT_IDS + k));
+    ui_text(frame, rect, UI_SMALL, NK_TEXT_LEFT, near ? WINDOW_NEAR : UI_TEXT, "Gap from expert %u to %s: %.4f%s",
+            numbers_word(numbers, MODEL_SMOOTH, 0, SMOE_REPORT_IDS + k - 1), behind, (double)gap,
             order > 0 ? " (a tie)"
-            : near    ? " (near a boundary)"
+            : near    ? " (a near tie)"
                       : "");
     rect.y += rect.h;
     ui_text(frame, rect, UI_SMALL, NK_TEXT_LEFT, UI_TEXT, "Smooth: %u experts ran, %u beyond the best %u%s", active,

@@ -78,11 +78,8 @@ static void build_header(const ui_frame *frame, struct nk_rect rect)
         zoom_into_jump(frame);
     if (ui_button(frame, nk_rect(right - 116, rect.y + 34, 56, 26), "whole", "Whole"))
         state_whole_path(state);
-    if (ui_button(frame, nk_rect(right - 56, rect.y + 34, 56, 26), "values", state->logits ? "%" : "Logits")) {
-        state->logits = !state->logits;
-        state->bottom = 0;
-        state->top = 1;
-    }
+    if (ui_button(frame, nk_rect(right - 56, rect.y + 34, 56, 26), "values", state->logits ? "%" : "Logits"))
+        state_show_logits(state, !state->logits);
 }
 
 void ui_build_path(const ui_frame *frame, struct nk_rect rect)

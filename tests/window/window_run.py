@@ -49,15 +49,15 @@ def screen():
     return ':' + number, folder + '/Xvfb_screen0'
 
 
-def start(script, *arguments, env=None):
-    """The program, following a script under the validation layers."""
+def start(script, *arguments, env=None, validate=True):
+    """The program, following a script, under the validation layers unless it is to be refused."""
     display, _ = screen()
     path = tempfile.NamedTemporaryFile('w', dir=scratch.name, suffix='.script', delete=False, encoding='utf-8')
     with path as file:
         file.write(script)
     ours = {name: value for name, value in os.environ.items() if name != 'WAYLAND_DISPLAY'}
-    return subprocess.Popen([WINDOW, '--validate', '--script', path.name, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            encoding='utf-8', cwd=scratch.name, env={**ours, 'DISPLAY': display, **(env or {})})
+    return subprocess.Popen([WINDOW, *['--validate'] * validate, '--script', path.name, *arguments], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, encoding='utf-8', cwd=scratch.name, env={**ours, 'DISPLAY': display, **(env or {})})
 
 
 def finish(program, status=0):
@@ -72,8 +72,8 @@ def finish(program, status=0):
     return output
 
 
-def run(script, *arguments, status=0, env=None):
-    return finish(start(script, *arguments, env=env), status)
+def run(script, *arguments, status=0, **options):
+    return finish(start(script, *arguments, **options), status)
 
 
 def state(name):
