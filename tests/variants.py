@@ -26,6 +26,8 @@ LANES = (
     Lanes('tests/stress', (8,), ALL, 'whether the program of scons stress finds what it looks for; that runs at every size'),
     Lanes('tests/vision', AS_IS, ALL, 'pictures, files and pages'),
     Lanes('tests/vision/test_check.py', AS_IS, ALL, 'a sample; its one kernel with shuffles has the same loops at every size'),
+    Lanes('tests/vision/test_engine.c', AS_IS, ALL, 'a sample; its one kernel with shuffles has the same loops at every size'),
+    Lanes('tests/vision/test_engine_failures.c', AS_IS, AS_IS, 'what fails before and after kernels'),
     Lanes('tests/vision/test_image_fuzz.c', AS_IS, AS_IS, 'opens no device'),
     Lanes('tests/vision/test_report_browser.py', AS_IS, AS_IS, 'how a page looks; test_report has the device make it'),
     Lanes('tests/check', ALL, ALL, 'kernels against the reference: teams, ranks and broadcasts depend on lanes'),
@@ -113,6 +115,8 @@ DRIVEN = (
     Driven('tests/samples', NONE, EVERY, 'kernels of tests/check'),
     Driven('tests/stress', NONE, EVERY, 'whether a program finds what it looks for; scons stress driver=NAME runs it on one'),
     Driven('tests/vision', NONE, EVERY, 'kernels of tests/check, and few of its own'),
+    Driven('tests/vision/test_engine.c', (LAVAPIPE_26,), EVERY, 'hazards between runs: under the layer that looks into shaders'),
+    Driven('tests/vision/test_engine_failures.c', NONE, EVERY, 'failures that no driver has made'),
     Driven('tests/vision/test_image_fuzz.c', NONE, NONE, 'opens no device'),
     Driven('tests/vision/test_report_browser.py', NONE, NONE, 'how a page looks; test_report has the device make it'),
 )
