@@ -6,6 +6,7 @@
 #include "draw.h"
 #include "loader.h"
 #include "model_digits.h"
+#include "model_pictures.h"
 #include "numbers.h"
 #include "state.h"
 #include "swapchain.h"
@@ -15,7 +16,9 @@
 typedef struct window_options {
     const char *device, *model, *data, *script;
     double scale; /* NaN: the system's */
-    bool validate, no_vsync;
+    bool validate, no_vsync, pictures; /* pictures: rather than digits */
+    char **picture_paths;
+    uint32_t picture_count;
 } window_options;
 
 /* False where the program is to exit with *status. */
@@ -25,6 +28,7 @@ typedef struct window_app {
     window_options options;
     digits_data data;
     digits_model digits;
+    window_pictures pictures;
     GLFWwindow *window;
     window_device device;
     window_swapchain swapchain;

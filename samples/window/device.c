@@ -30,9 +30,27 @@ fail(window_device *device, const char *format, ...)
     return false;
 }
 
+void window_lock_queue(void *user)
+{
+    pthread_mutex_lock(&((window_device *)user)->queue_lock);
+}
+
+void window_unlock_queue(void *user)
+{
+    pthread_mutex_unlock(&((window_device *)user)->queue_lock);
+}
+
 bool window_check(window_device *device, VkResult result, const char *call)
 {
     return result == VK_SUCCESS || fail(device, "%s: VkResult %d", call, (int)result);
+}
+
+bool window_submit(window_device *device, VkQueue queue, const VkSubmitInfo *info, VkFence fence)
+{
+    window_lock_queue(device);
+    const VkResult result = vkQueueSubmit(queue, 1, info, fence);
+    window_unlock_queue(device);
+    return window_check(device, result, "vkQueueSubmit");
 }
 
 /* ---- instance ---------------------------------------------------------------------------------------------------- */
@@ -253,6 +271,7 @@ static bool create_device(window_device *device)
 bool window_device_create(window_device *device, GLFWwindow *window, const char *selector, bool validate)
 {
     *device = (window_device){.instance = VK_NULL_HANDLE};
+    pthread_mutex_init(&device->queue_lock, NULL);
     if (volkInitialize() != VK_SUCCESS || !glfwVulkanSupported())
         return fail(device, "no Vulkan loader on this system");
     return create_instance(device, validate) &&

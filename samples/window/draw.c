@@ -87,10 +87,14 @@ bool window_draw_set_results(window_draw *draw, const window_model *model)
     for (uint32_t slot = 0; slot < MODEL_SLOTS; slot++)
         for (int side = 0; side < MODEL_SIDES; side++) {
             VkDescriptorSet *set = &draw->results[slot][side];
+            const model_results *results = &model->results[slot][side];
             if (!draw_create_set(draw, draw->results_layout, set))
                 return false;
-            draw_write_set(draw, *set, WINDOW_BINDING_ANSWERS, model->results[slot][side].answers.buffer);
-            draw_write_set(draw, *set, WINDOW_BINDING_REPORT, model->results[slot][side].report.buffer);
+            draw_write_set(draw, *set, WINDOW_BINDING_ANSWERS, results->answers.buffer);
+            draw_write_set(draw, *set, WINDOW_BINDING_REPORT, results->report.buffer);
+            /* No plot reads patches where there are none. */
+            draw_write_set(draw, *set, WINDOW_BINDING_PATCHES,
+                           results->patches.buffer ? results->patches.buffer : results->report.buffer);
         }
     return true;
 }

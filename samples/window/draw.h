@@ -7,7 +7,7 @@
 #include "nk.h"
 #include "swapchain.h"
 
-enum { DRAW_MAX_PLOTS = 32, DRAW_PICTURE_NUMBERS = 4096 };
+enum { DRAW_MAX_PLOTS = 32, DRAW_PICTURE_NUMBERS = 4 * 3 * 64 * 64 /* the pictures that are seen at once */ };
 
 typedef enum plot_kind {
     PLOT_TRIANGLES, /* Nuklear's own */
@@ -16,6 +16,7 @@ typedef enum plot_kind {
     PLOT_NEAR,
     PLOT_BARS,
     PLOT_PICTURE,
+    PLOT_PATCHES,
     PLOT_KINDS
 } plot_kind;
 

@@ -6,6 +6,7 @@
 #include "window_curves_vert.h"
 #include "window_map_frag.h"
 #include "window_near_frag.h"
+#include "window_patches_frag.h"
 #include "window_picture_frag.h"
 #include "window_quad_vert.h"
 #include "window_ui_frag.h"
@@ -31,6 +32,7 @@ static const struct {
     [PLOT_NEAR] = {SPIRV(quad_vert), SPIRV(near_frag), VK_PRIMITIVE_TOPOLOGY_TRIANGLE_STRIP},
     [PLOT_BARS] = {SPIRV(quad_vert), SPIRV(bars_frag), VK_PRIMITIVE_TOPOLOGY_TRIANGLE_STRIP},
     [PLOT_PICTURE] = {SPIRV(quad_vert), SPIRV(picture_frag), VK_PRIMITIVE_TOPOLOGY_TRIANGLE_STRIP},
+    [PLOT_PATCHES] = {SPIRV(quad_vert), SPIRV(patches_frag), VK_PRIMITIVE_TOPOLOGY_TRIANGLE_STRIP},
 };
 
 /* ---- layouts ----------------------------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ void input_move(window_app *app, float x, float y)
 void input_button(window_app *app, bool down)
 {
     const struct nk_vec2 at = app->ui.nk.input.mouse.pos;
-    const ui_area *canvas = ui_find_area(&app->ui, "canvas");
+    const ui_area *canvas = app->state.pictures ? NULL : ui_find_area(&app->ui, "canvas"); /* nobody paints pictures */
     nk_input_button(&app->ui.nk, NK_BUTTON_LEFT, (int)at.x, (int)at.y, down);
     app->paints =
         down && canvas && NK_INBOX(at.x, at.y, canvas->rect.x, canvas->rect.y, canvas->rect.w, canvas->rect.h);
@@ -53,6 +53,20 @@ void input_scale(window_app *app, float scale)
     app->redraws = REDRAWS;
 }
 
+static void clear(window_state *state)
+{
+    if (!state->pictures)
+        state_clear(state);
+}
+
+static void choose(window_state *state, digit_choice *digit, uint32_t *picture)
+{
+    if (state->pictures)
+        state_choose_picture(state, picture);
+    else
+        state_choose(state, digit);
+}
+
 void input_key(window_app *app, int key)
 {
     window_state *state = &app->state;
@@ -61,9 +75,9 @@ void input_key(window_app *app, int key)
     switch (key) {
     case GLFW_KEY_LEFT: state_step(state, -1); break;
     case GLFW_KEY_RIGHT: state_step(state, 1); break;
-    case GLFW_KEY_DELETE: state_clear(state); break;
-    case GLFW_KEY_F: state_choose(state, &state->from); break;
-    case GLFW_KEY_T: state_choose(state, &state->to); break;
+    case GLFW_KEY_DELETE: clear(state); break;
+    case GLFW_KEY_F: choose(state, &state->from, &state->from_picture); break;
+    case GLFW_KEY_T: choose(state, &state->to, &state->to_picture); break;
     case GLFW_KEY_L: state_show_logits(state, !state->logits); break;
     case GLFW_KEY_V: state->vsync = !state->vsync; break;
     case GLFW_KEY_UP: state_look_at(state, middle - width / 4, middle + width / 4); break;
@@ -72,6 +86,18 @@ void input_key(window_app *app, int key)
     case GLFW_KEY_ESCAPE: glfwSetWindowShouldClose(app->window, GLFW_TRUE); break;
     default: break;
     }
+}
+
+void input_drop(window_app *app, const char *path)
+{
+    window_pictures *pictures = &app->pictures;
+    app->redraws = REDRAWS;
+    if (!app->state.pictures)
+        return;
+    pictures->reason[0] = '\0';
+    if (!pictures_add(pictures, path))
+        return;
+    state_show_picture(&app->state, pictures->count - 1);
 }
 
 /* ---- GLFW's callbacks -------------------------------------------------------------------------------------------- */
@@ -108,6 +134,12 @@ static void on_key(GLFWwindow *window, int key, int code, int action, int mods)
         input_key(glfwGetWindowUserPointer(window), key);
 }
 
+static void on_drop(GLFWwindow *window, int count, const char **paths)
+{
+    for (int i = 0; i < count; i++)
+        input_drop(glfwGetWindowUserPointer(window), paths[i]);
+}
+
 static void on_minimise(GLFWwindow *window, int minimised)
 {
     input_minimise(glfwGetWindowUserPointer(window), minimised == GLFW_TRUE);
@@ -142,6 +174,7 @@ void input_connect(window_app *app)
     glfwSetMouseButtonCallback(window, on_button);
     glfwSetScrollCallback(window, on_wheel);
     glfwSetKeyCallback(window, on_key);
+    glfwSetDropCallback(window, on_drop);
     glfwSetWindowIconifyCallback(window, on_minimise);
     glfwSetWindowContentScaleCallback(window, on_scale);
     glfwSetWindowRefreshCallback(window, on_refresh);

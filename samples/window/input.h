@@ -13,4 +13,7 @@ void input_key(window_app *app, int key); /* GLFW_KEY_*, as it is pressed */
 void input_minimise(window_app *app, bool minimised);
 void input_scale(window_app *app, float scale);
 
+/* A file that was dropped on the window: pictures are shown; what cannot be read is said in the window. */
+void input_drop(window_app *app, const char *path);
+
 #endif

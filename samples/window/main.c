@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "input.h"
+#include "program/data.h"
 #include "program/options.h"
 #include "program/output.h"
 #include "program/progress.h"
@@ -71,10 +72,18 @@ static bool begin(window_app *app)
         !window_swapchain_create(&app->swapchain, &app->device, vsync) ||
         !window_draw_create(&app->draw, &app->device, app->swapchain.render_pass))
         return fail(app, app->device.error, "");
-    if (!ui_create(&app->ui) || !model_digits_create(&app->model, &app->device, &app->digits))
+    if (!ui_create(&app->ui))
         return fail(app, "out of memory", "");
+    if (app->options.pictures) {
+        if (!model_pictures_create(&app->model, &app->device, &app->pictures))
+            return fail(app, app->model.error, "");
+        state_begin_pictures(&app->state, &app->pictures, &app->model.defaults);
+    } else {
+        if (!model_digits_create(&app->model, &app->device, &app->digits))
+            return fail(app, "out of memory", "");
+        state_begin(&app->state, &app->data, &app->model.defaults);
+    }
     describe_device(app);
-    state_begin(&app->state, &app->data, &app->model.defaults);
     app->state.vsync = vsync;
     return true;
 }
@@ -170,6 +179,7 @@ static void build(window_app *app, int width, int height)
 {
     const ui_facts facts = {.numbers = &app->numbers,
                             .plan = &app->model.plan,
+                            .model = &app->model,
                             .device = app->device_line,
                             .loading = app->numbers.version == 0 ? "compiling shaders ..." : NULL,
                             .frame_milliseconds = app->frame_milliseconds};
@@ -269,6 +279,32 @@ static int run(window_app *app, window_script *script)
     return running && app->device.messages == 0 ? PROGRAM_OK : PROGRAM_FAILED;
 }
 
+static void print_log(void *user, smoe_log_level level, const char *text)
+{
+    (void)user;
+    if (level == SMOE_LOG_ERROR)
+        program_say("smoe-window", "%s", text);
+}
+
+/* The pictures' model, and those of the command line. */
+static bool open_pictures(window_app *app, const char *program)
+{
+    static const smoe_log log = {print_log, NULL}; /* as long as the model */
+    window_pictures *pictures = &app->pictures;
+    const window_options *options = &app->options;
+    static char found[SMOE_SYSTEM_NAME_SIZE]; /* as long as the model */
+    if (!options->model && !program_find_data("smoe-window", program, "--model", "vision/model.safetensors", found))
+        return false;
+    if (!pictures_open(pictures, options->model ? options->model : found, &log))
+        return false;
+    bool added = options->picture_count > 0 || pictures_add_grey(pictures);
+    for (uint32_t i = 0; added && i < options->picture_count; i++)
+        added = pictures_add(pictures, options->picture_paths[i]);
+    if (!added)
+        program_say("smoe-window", "%s", pictures->reason);
+    return added;
+}
+
 /* The left side has rows for so many. */
 static bool has_few_experts(const smoe_plan_desc *plan)
 {
@@ -277,6 +313,13 @@ static bool has_few_experts(const smoe_plan_desc *plan)
         return true;
     program_say("smoe-window", "the model has %u experts: at most %d are shown", plan->expert_count, MOST_EXPERTS);
     return false;
+}
+
+static bool open_digits(window_app *app, const char *program)
+{
+    return digits_open_data(&app->data, "smoe-window", program, app->options.data) &&
+           digits_open_model(&app->digits, "smoe-window", program, app->options.model) &&
+           has_few_experts(&app->digits.plan);
 }
 
 int main(int argc, char **argv)
@@ -289,11 +332,11 @@ int main(int argc, char **argv)
     if (!window_read_options(&app.options, argc, argv, &status))
         return status;
     status = PROGRAM_REFUSED;
-    if (digits_open_data(&app.data, "smoe-window", argv[0], app.options.data) &&
-        digits_open_model(&app.digits, "smoe-window", argv[0], app.options.model) &&
-        has_few_experts(&app.digits.plan) && (!app.options.script || script_open(&script, app.options.script)))
+    const bool opened = app.options.pictures ? open_pictures(&app, argv[0]) : open_digits(&app, argv[0]);
+    if (opened && (!app.options.script || script_open(&script, app.options.script)))
         status = run(&app, &script);
     script_close(&script);
+    pictures_close(&app.pictures);
     digits_close_data(&app.data);
     digits_close_model(&app.digits);
     return program_end("smoe-window", status);

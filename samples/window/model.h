@@ -1,5 +1,5 @@
-/* What the window shows: a model that answers for items (digits; later pictures), hard and smooth at once. The rest of
- * the window knows models by these structs alone. */
+/* What the window shows: a model that answers for items (digits or pictures), hard and smooth at once. The rest of the
+ * window knows models by these structs alone. */
 #ifndef WINDOW_MODEL_H
 #define WINDOW_MODEL_H
 
@@ -8,9 +8,9 @@
 
 enum {
     MODEL_SLOTS = 2,                /* results: one is shown while the next is computed */
-    MODEL_POINTS = 512,             /* items of a path */
+    MODEL_POINTS = 512,             /* items of a path, at most */
     MODEL_ITEMS = 1 + MODEL_POINTS, /* item 0 is the one that is looked at */
-    MODEL_MAX_INPUT = 64,           /* numbers that make an item */
+    MODEL_MAX_BLOCKS = 2,           /* with experts, whose patches are shown: the last ones */
     MODEL_MAX_CLASSES = WINDOW_CLASS_COLOUR_COUNT,
     MODEL_STAMPS = SMOE_STAGE_COUNT + 1 /* timestamps of one side */
 };
@@ -19,7 +19,7 @@ typedef enum model_side { MODEL_HARD, MODEL_SMOOTH, MODEL_SIDES } model_side;
 
 /* What is asked: plain values, so that nothing is rebuilt when one of them moves. */
 typedef struct model_request {
-    float item[MODEL_MAX_INPUT], from[MODEL_MAX_INPUT], to[MODEL_MAX_INPUT];
+    const float *item, *from, *to; /* [input_size]: the state's, which may change while the request runs */
     double low, high;           /* the part of the path from (0) to (1) that the points divide */
     smoe_forward_params params; /* of the smooth side; the hard one has eps 0 */
 } model_request;
@@ -28,18 +28,31 @@ typedef struct model_request {
 typedef struct model_results {
     compute_buffer answers;      /* float32 [2,items,classes]: logits, then probabilities */
     compute_buffer report;       /* smoe/report.h */
-    compute_buffer answers_copy; /* both mapped */
+    compute_buffer patches;      /* pictures: of item 0 the reports of its blocks, one behind the other */
+    compute_buffer answers_copy; /* all mapped */
     compute_buffer report_copy;
+    compute_buffer patches_copy;
 } model_results;
+
+/* A block with experts of a model of pictures, whose items have a token for each patch. */
+typedef struct model_block {
+    uint32_t number; /* in the model */
+    smoe_plan_desc plan;
+    uint32_t word, words; /* of patches: where its report begins, and how long it is */
+} model_block;
 
 typedef struct window_model window_model;
 
-/* What a model does. load runs on a thread of its own and may take its time; record records all of a request, up to the
- * copies, and never waits. stamps: MODEL_STAMPS timestamps for each side, or VK_NULL_HANDLE. */
+/* What a model does. load runs on a thread of its own and may take its time. record never waits: it records one slice
+ * of a request, of the model's slice_count, each of which is a submission of its own; the first one takes the request's
+ * items, the last one ends with the copies. stamps: MODEL_STAMPS timestamps for each side, or VK_NULL_HANDLE; a model
+ * with times of its own leaves them alone. */
 typedef struct model_functions {
     bool (*load)(window_model *model);
-    bool (*record)(window_model *model, uint32_t slot, const model_request *request, VkCommandBuffer commands,
-                   VkQueryPool stamps);
+    bool (*record)(window_model *model, uint32_t slot, uint32_t slice, const model_request *request,
+                   VkCommandBuffer commands, VkQueryPool stamps);
+    /* Nanoseconds of each side of a request that has ended; NULL: by the stamps. */
+    void (*times)(const window_model *model, uint32_t slot, double nanoseconds[MODEL_SIDES]);
     void (*destroy)(window_model *model);
 } model_functions;
 
@@ -48,6 +61,12 @@ struct window_model {
     window_device *device;
     char error[WINDOW_ERROR_SIZE]; /* why load or record gave false */
     uint32_t input_size, classes;
+    uint32_t items;             /* of a request: 1 and the points of the path */
+    uint32_t slice_count;       /* of a request */
+    uint32_t block_count, grid; /* of pictures: blocks, and patches along a side; 0: items are one token */
+    model_block blocks[MODEL_MAX_BLOCKS];
+    double megabytes;               /* that a model of pictures takes, once it is loaded */
+    const char *const *class_names; /* [classes]; NULL: numbers */
     smoe_plan_desc plan; /* max_active: the most that the cap may be set to */
     smoe_forward_params defaults;
     model_results results[MODEL_SLOTS][MODEL_SIDES];

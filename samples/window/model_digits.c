@@ -191,9 +191,10 @@ static bool record_side(window_model *model, const digits_slot *slot, int side, 
     return true;
 }
 
-static bool record(window_model *model, uint32_t index, const model_request *request, VkCommandBuffer commands,
-                   VkQueryPool stamps)
+static bool record(window_model *model, uint32_t index, uint32_t slice, const model_request *request,
+                   VkCommandBuffer commands, VkQueryPool stamps)
 {
+    (void)slice; /* there is one */
     own_digits *own = model->own;
     const digits_slot *slot = &own->slots[index];
     smoe_forward_params smooth = request->params;
@@ -244,7 +245,7 @@ static void destroy(window_model *model)
     model->own = NULL;
 }
 
-static const model_functions functions = {load, record, destroy};
+static const model_functions functions = {.load = load, .record = record, .destroy = destroy};
 
 bool model_digits_create(window_model *model, window_device *device, const digits_model *digits)
 {
@@ -256,6 +257,8 @@ bool model_digits_create(window_model *model, window_device *device, const digit
                             .device = device,
                             .input_size = DIGITS_PIXELS,
                             .classes = DIGITS_CLASSES,
+                            .items = MODEL_ITEMS,
+                            .slice_count = 1,
                             .plan = digits->plan,
                             .defaults = digits->params,
                             .own = own};

@@ -61,15 +61,15 @@ static uint32_t best_of(const float *values, uint32_t count)
 static void count_path(window_numbers *numbers, model_side which)
 {
     side_numbers *side = &numbers->sides[which];
-    const uint32_t classes = numbers->classes;
+    const uint32_t classes = numbers->classes, points = numbers->items - 1;
     side->least_logit = INFINITY;
     side->most_logit = -INFINITY;
-    for (uint32_t i = 0; i < MODEL_POINTS; i++) {
-        side->mean_active += numbers_word(numbers, which, 1 + i, SMOE_REPORT_ACTIVE) / (double)MODEL_POINTS;
-        side->jumps += i + 1 < MODEL_POINTS && numbers_jumps(numbers, which, i);
+    for (uint32_t i = 0; i < points; i++) {
+        side->mean_active += numbers_word(numbers, which, 1 + i, SMOE_REPORT_ACTIVE) / (double)points;
+        side->jumps += i + 1 < points && numbers_jumps(numbers, which, i);
         for (uint32_t c = 0; c < classes; c++) {
             const float *here = side->probabilities + (1 + i) * classes + c;
-            const float step = i + 1 < MODEL_POINTS ? fabsf(here[classes] - here[0]) : 0;
+            const float step = i + 1 < points ? fabsf(here[classes] - here[0]) : 0;
             side->least_logit = fminf(side->least_logit, side->logits[(1 + i) * classes + c]);
             side->most_logit = fmaxf(side->most_logit, side->logits[(1 + i) * classes + c]);
             if (step > side->largest_step) {
@@ -85,14 +85,16 @@ void numbers_update(window_numbers *numbers, const window_work *work)
     const work_slot *slot = &work->slots[work->shown];
     const window_model *model = work->model;
     numbers->version = slot->version;
+    numbers->items = model->items;
     numbers->classes = model->classes;
     numbers->max_active = model->plan.max_active;
     for (int i = 0; i < MODEL_SIDES; i++) {
         const model_results *results = &model->results[work->shown][i];
         const float *logits = results->answers_copy.mapped;
         numbers->sides[i] = (side_numbers){.logits = logits,
-                                           .probabilities = logits + MODEL_ITEMS * model->classes,
+                                           .probabilities = logits + model->items * model->classes,
                                            .report = results->report_copy.mapped,
+                                           .patches = results->patches_copy.mapped,
                                            .milliseconds = slot->nanoseconds[i] * 1e-6};
         numbers->sides[i].answer = best_of(numbers->sides[i].probabilities, model->classes);
         count_path(numbers, (model_side)i);

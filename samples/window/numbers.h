@@ -5,8 +5,9 @@
 #include "work.h"
 
 typedef struct side_numbers {
-    const float *logits, *probabilities; /* [MODEL_ITEMS,classes] */
+    const float *logits, *probabilities; /* [items,classes] */
     const uint32_t *report;
+    const uint32_t *patches;       /* of model_results; NULL: items are one token */
     uint32_t answer;               /* the class of item 0 with the largest probability */
     uint32_t jumps;                /* along the path: neighbours that were routed hard and to different experts */
     float largest_step;            /* between neighbours, of any probability */
@@ -18,7 +19,7 @@ typedef struct side_numbers {
 
 typedef struct window_numbers {
     uint64_t version; /* of the request that they answer; 0 none yet */
-    uint32_t classes, max_active;
+    uint32_t items, classes, max_active;
     side_numbers sides[MODEL_SIDES];
 } window_numbers;
 

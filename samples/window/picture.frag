@@ -1,4 +1,4 @@
-// A picture of ink on paper.
+// A picture of ink on paper, or in colours.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -12,6 +12,7 @@ layout(location = 0) out vec4 result;
 void main()
 {
     const uvec2 pixel = min(uvec2(place * vec2(columns, rows)), uvec2(columns, rows) - 1);
-    const float ink = pictures[start + pixel.y * columns + pixel.x];
-    result = vec4(mix(colour_of(WINDOW_PAPER), colour_of(WINDOW_INK), ink), 1);
+    const uint at = start + pixel.y * columns + pixel.x, plane = rows * columns;
+    const vec3 ink = mix(colour_of(WINDOW_PAPER), colour_of(WINDOW_INK), pictures[at]);
+    result = vec4(classes == 3 ? vec3(pictures[at], pictures[at + plane], pictures[at + 2 * plane]) : ink, 1);
 }

@@ -15,6 +15,7 @@ typedef enum command_kind {
     COMMAND_RELEASE,
     COMMAND_WHEEL,
     COMMAND_KEY,
+    COMMAND_DROP,
     COMMAND_RESIZE,
     COMMAND_SCALE,
     COMMAND_MINIMISE,
@@ -38,6 +39,7 @@ static const struct {
     [COMMAND_RELEASE] = {"release", 0, 0, "release"},
     [COMMAND_WHEEL] = {"wheel", 1, 1, "wheel TURNS"},
     [COMMAND_KEY] = {"key", 1, 1, "key NAME"},
+    [COMMAND_DROP] = {"drop", 1, 1, "drop FILE"},
     [COMMAND_RESIZE] = {"resize", 2, 2, "resize WIDTH HEIGHT"},
     [COMMAND_SCALE] = {"scale", 1, 1, "scale X"},
     [COMMAND_MINIMISE] = {"minimise", 0, 0, "minimise"},
@@ -231,6 +233,7 @@ static bool follow(window_script *script, window_app *app, const script_command 
     case COMMAND_SCALE: input_scale(app, strtof(arguments[0], NULL)); break;
     case COMMAND_MINIMISE: input_minimise(app, true); break;
     case COMMAND_RESTORE: input_minimise(app, false); break;
+    case COMMAND_DROP: input_drop(app, arguments[0]); break;
     case COMMAND_FRAMES: script->pause = (uint32_t)atoi(arguments[0]); break;
     case COMMAND_SCREENSHOT: shot->path = arguments[0]; break;
     case COMMAND_STATE: script->state_path = arguments[0]; break;

@@ -26,6 +26,25 @@ void state_begin(window_state *state, const digits_data *data, const smoe_forwar
     state_show_sample(state, FROM_SAMPLE % (int)data->count);
 }
 
+void state_begin_pictures(window_state *state, const window_pictures *pictures, const smoe_forward_params *params)
+{
+    *state = (window_state){.pictures = pictures, .params = *params, .defaults = *params, .vsync = true, .pointed = -1};
+    state->to_picture = pictures->count - 1;
+    state_whole_path(state);
+}
+
+void state_show_picture(window_state *state, uint32_t index)
+{
+    state->shown = index;
+    state->version++;
+}
+
+void state_choose_picture(window_state *state, uint32_t *end)
+{
+    *end = state->shown;
+    state_whole_path(state);
+}
+
 void state_digit(const window_state *state, float pixels[DIGITS_PIXELS])
 {
     memset(pixels, 0, sizeof *pixels * DIGITS_PIXELS);
@@ -78,6 +97,11 @@ void state_show_sample(window_state *state, int sample)
 
 void state_step(window_state *state, int step)
 {
+    if (state->pictures) {
+        const uint32_t all = state->pictures->count;
+        state_show_picture(state, (state->shown + (step > 0 ? 1 : all - 1)) % all);
+        return;
+    }
     const int count = (int)state->data->count;
     int sample = state->sample == STATE_PAINTED ? (step > 0 ? -1 : count) : state->sample;
     for (int i = 0; i < count; i++) {
@@ -118,11 +142,19 @@ void state_show_logits(window_state *state, bool logits)
     state->top = 1;
 }
 
-void state_fill_request(const window_state *state, model_request *request)
+void state_fill_request(window_state *state, model_request *request)
 {
-    state_digit(state, request->item);
-    memcpy(request->from, state->from.pixels, sizeof request->from);
-    memcpy(request->to, state->to.pixels, sizeof request->to);
+    if (state->pictures) {
+        const window_picture *list = state->pictures->list;
+        request->item = list[state->shown].input;
+        request->from = list[state->from_picture].input;
+        request->to = list[state->to_picture].input;
+    } else {
+        state_digit(state, state->seen);
+        request->item = state->seen;
+        request->from = state->from.pixels;
+        request->to = state->to.pixels;
+    }
     request->low = state->low;
     request->high = state->high;
     request->params = state->params;

@@ -4,6 +4,7 @@
 
 #include "digits/model.h"
 #include "model.h"
+#include "pictures.h"
 
 enum { CANVAS_CELL = 4, CANVAS_SIDE = 8 * CANVAS_CELL, STATE_PAINTED = -1 };
 
@@ -13,7 +14,10 @@ typedef struct digit_choice {
 } digit_choice;
 
 typedef struct window_state {
+    const window_pictures *pictures;          /* NULL: digits */
+    uint32_t shown, from_picture, to_picture; /* of the pictures: which is looked at; the ends of the path */
     const digits_data *data;
+    float seen[DIGITS_PIXELS];               /* of the last request */
     float canvas[CANVAS_SIDE * CANVAS_SIDE]; /* ink; a pixel of the model is the mean of 4x4 of these, as in the data */
     int sample;                              /* that is on the canvas, as it is; STATE_PAINTED */
     digit_choice from, to;                   /* the ends of the path */
@@ -26,6 +30,11 @@ typedef struct window_state {
 } window_state;
 
 void state_begin(window_state *state, const digits_data *data, const smoe_forward_params *params);
+/* The first picture is shown, and the path goes from it to the last. There is one at least. */
+void state_begin_pictures(window_state *state, const window_pictures *pictures, const smoe_forward_params *params);
+
+void state_show_picture(window_state *state, uint32_t index);
+void state_choose_picture(window_state *state, uint32_t *end); /* the picture shown as an end of the path */
 
 /* What the canvas is to the model. */
 void state_digit(const window_state *state, float pixels[DIGITS_PIXELS]);
@@ -44,6 +53,7 @@ void state_look_at(window_state *state, double low, double high);
 void state_whole_path(window_state *state);
 void state_show_logits(window_state *state, bool logits); /* or probabilities, on all of their axis */
 
-void state_fill_request(const window_state *state, model_request *request);
+/* What it points to is the state's, and of pictures for good. */
+void state_fill_request(window_state *state, model_request *request);
 
 #endif

@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "program/output.h"
 
@@ -55,14 +56,41 @@ static cJSON *record(const window_numbers *numbers, model_side side, uint32_t it
     return object;
 }
 
-static cJSON *results(const window_numbers *numbers, model_side side)
+/* Of the picture that is looked at: for each block the patches' experts, by rank, their gaps and how many ran. */
+static cJSON *blocks(const window_model *model, const uint32_t *patches)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (uint32_t b = 0; b < model->block_count; b++) {
+        const model_block *block = &model->blocks[b];
+        const uint32_t stride = SMOE_REPORT_STRIDE(block->plan.max_active);
+        cJSON *object = cJSON_CreateObject(), *experts = cJSON_AddArrayToObject(object, "experts");
+        cJSON *gaps = cJSON_AddArrayToObject(object, "gaps"), *active = cJSON_AddArrayToObject(object, "active");
+        cJSON_AddNumberToObject(object, "number", block->number);
+        cJSON_AddNumberToObject(object, "max_active", block->plan.max_active);
+        cJSON_AddNumberToObject(object, "top_k", block->plan.top_k);
+        for (uint32_t p = 0; p < model->grid * model->grid; p++) {
+            const uint32_t *words = patches + block->word + (size_t)(1 + p) * stride;
+            float gap;
+            memcpy(&gap, words + SMOE_REPORT_GAP, sizeof gap);
+            cJSON_AddItemToArray(experts, cJSON_CreateNumber(words[SMOE_REPORT_IDS]));
+            cJSON_AddItemToArray(gaps, cJSON_CreateNumber((double)gap));
+            cJSON_AddItemToArray(active, cJSON_CreateNumber(words[SMOE_REPORT_ACTIVE]));
+        }
+        cJSON_AddItemToArray(array, object);
+    }
+    return array;
+}
+
+static cJSON *results(const window_model *model, const window_numbers *numbers, model_side side)
 {
     const side_numbers *from = &numbers->sides[side];
     cJSON *object = cJSON_CreateObject(), *records = cJSON_AddArrayToObject(object, "records");
-    cJSON_AddItemToObject(object, "logits", rows(from->logits, MODEL_ITEMS, numbers->classes));
-    cJSON_AddItemToObject(object, "probabilities", rows(from->probabilities, MODEL_ITEMS, numbers->classes));
-    for (uint32_t i = 0; i < MODEL_ITEMS; i++)
+    cJSON_AddItemToObject(object, "logits", rows(from->logits, numbers->items, numbers->classes));
+    cJSON_AddItemToObject(object, "probabilities", rows(from->probabilities, numbers->items, numbers->classes));
+    for (uint32_t i = 0; i < numbers->items; i++)
         cJSON_AddItemToArray(records, record(numbers, side, i));
+    if (from->patches)
+        cJSON_AddItemToObject(object, "blocks", blocks(model, from->patches));
     cJSON_AddNumberToObject(object, "answer", from->answer);
     cJSON_AddNumberToObject(object, "jumps", from->jumps);
     cJSON_AddNumberToObject(object, "largest_step", (double)from->largest_step);
@@ -70,7 +98,7 @@ static cJSON *results(const window_numbers *numbers, model_side side)
     return object;
 }
 
-static void add_choices(const window_state *state, cJSON *object)
+static void add_digits(const window_state *state, cJSON *object)
 {
     float seen[DIGITS_PIXELS];
     state_digit(state, seen);
@@ -79,6 +107,29 @@ static void add_choices(const window_state *state, cJSON *object)
     cJSON_AddItemToObject(object, "from", cJSON_CreateFloatArray(state->from.pixels, DIGITS_PIXELS));
     cJSON_AddItemToObject(object, "to", cJSON_CreateFloatArray(state->to.pixels, DIGITS_PIXELS));
     cJSON_AddNumberToObject(object, "sample", state->sample);
+}
+
+static void add_pictures(const window_state *state, cJSON *object)
+{
+    const window_pictures *pictures = state->pictures;
+    const int numbers = (int)(3 * pictures->side * pictures->side);
+    cJSON *names = cJSON_AddArrayToObject(object, "pictures");
+    for (uint32_t i = 0; i < pictures->count; i++)
+        cJSON_AddItemToArray(names, cJSON_CreateString(pictures->list[i].name));
+    cJSON_AddItemToObject(object, "canvas", cJSON_CreateFloatArray(pictures->list[state->shown].shown, numbers));
+    cJSON_AddNumberToObject(object, "side", pictures->side);
+    cJSON_AddStringToObject(object, "reason", pictures->reason);
+    cJSON_AddNumberToObject(object, "shown", state->shown);
+    cJSON_AddNumberToObject(object, "from", state->from_picture);
+    cJSON_AddNumberToObject(object, "to", state->to_picture);
+}
+
+static void add_choices(const window_state *state, cJSON *object)
+{
+    if (state->pictures)
+        add_pictures(state, object);
+    else
+        add_digits(state, object);
     cJSON_AddNumberToObject(object, "low", state->low);
     cJSON_AddNumberToObject(object, "high", state->high);
     cJSON_AddBoolToObject(object, "logits", state->logits);
@@ -104,8 +155,8 @@ static cJSON *everything(const window_app *app)
     add_axis(app, object);
     cJSON_AddItemToObject(object, "areas", areas(app));
     if (app->numbers.version > 0) {
-        cJSON_AddItemToObject(object, "hard", results(&app->numbers, MODEL_HARD));
-        cJSON_AddItemToObject(object, "smooth", results(&app->numbers, MODEL_SMOOTH));
+        cJSON_AddItemToObject(object, "hard", results(&app->model, &app->numbers, MODEL_HARD));
+        cJSON_AddItemToObject(object, "smooth", results(&app->model, &app->numbers, MODEL_SMOOTH));
     }
     return object;
 }

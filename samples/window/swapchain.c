@@ -201,7 +201,9 @@ bool window_swapchain_create(window_swapchain *chain, window_device *device, boo
 /* Waiting for the queue ends the presentations too, as far as Vulkan tells. */
 static void drop_swapchain(window_swapchain *chain)
 {
+    window_lock_queue(chain->device);
     vkQueueWaitIdle(chain->device->graphics);
+    window_unlock_queue(chain->device);
     destroy_images(chain);
     vkDestroySwapchainKHR(chain->device->device, chain->swapchain, NULL);
     chain->swapchain = VK_NULL_HANDLE;
@@ -283,7 +285,9 @@ static bool present(window_swapchain *chain)
                                    .swapchainCount = 1,
                                    .pSwapchains = &chain->swapchain,
                                    .pImageIndices = &chain->image};
+    window_lock_queue(chain->device);
     const VkResult result = vkQueuePresentKHR(chain->device->graphics, &info);
+    window_unlock_queue(chain->device);
     if (result == VK_ERROR_OUT_OF_DATE_KHR || result == VK_SUBOPTIMAL_KHR) {
         window_swapchain_outdate(chain);
         return true;
@@ -312,8 +316,7 @@ bool window_frame_end(window_swapchain *chain, const VkSemaphore *waits, uint32_
                                  .pSignalSemaphores = &chain->images[chain->image].drawn};
     if (!window_check(device, vkEndCommandBuffer(frame->commands), "vkEndCommandBuffer") ||
         !window_check(device, vkResetFences(device->device, 1, &frame->done), "vkResetFences") ||
-        !window_check(device, vkQueueSubmit(device->graphics, 1, &submit, frame->done), "vkQueueSubmit") ||
-        !present(chain))
+        !window_submit(device, device->graphics, &submit, frame->done) || !present(chain))
         return false;
     chain->frame++;
     return true;
@@ -328,5 +331,8 @@ bool window_frame_is_done(const window_swapchain *chain, uint64_t frame)
 
 bool window_swapchain_wait(window_swapchain *chain)
 {
-    return window_check(chain->device, vkQueueWaitIdle(chain->device->graphics), "vkQueueWaitIdle");
+    window_lock_queue(chain->device);
+    const VkResult result = vkQueueWaitIdle(chain->device->graphics);
+    window_unlock_queue(chain->device);
+    return window_check(chain->device, result, "vkQueueWaitIdle");
 }

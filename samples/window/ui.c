@@ -95,7 +95,11 @@ static void build_parts(const ui_frame *frame, float width, float height)
 {
     const float right = LEFT_WIDTH + 2 * MARGIN, wide = width - right - MARGIN;
     const float bottom = height - STATUS_HEIGHT;
-    ui_build_digit(frame, nk_rect(MARGIN, MARGIN, LEFT_WIDTH, bottom - MARGIN));
+    const struct nk_rect left = nk_rect(MARGIN, MARGIN, LEFT_WIDTH, bottom - MARGIN);
+    if (frame->state->pictures)
+        ui_build_pictures(frame, left);
+    else
+        ui_build_digit(frame, left);
     ui_build_controls(frame, nk_rect(right, MARGIN, wide, CONTROLS_HEIGHT));
     ui_build_path(frame, nk_rect(right, MARGIN + CONTROLS_HEIGHT, wide, bottom - MARGIN - CONTROLS_HEIGHT));
     ui_build_status(frame, nk_rect(MARGIN, bottom, width - 2 * MARGIN, STATUS_HEIGHT));

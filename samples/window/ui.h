@@ -22,6 +22,7 @@ typedef struct ui_area {
 typedef struct ui_facts {
     const window_numbers *numbers; /* version 0: nothing yet */
     const smoe_plan_desc *plan;
+    const window_model *model;
     const char *device;  /* its name, and where it computes */
     const char *loading; /* what is being done before there are results; NULL: nothing */
     double frame_milliseconds;

@@ -112,9 +112,9 @@ void ui_build_status(const ui_frame *frame, struct nk_rect rect)
     ui_text(frame, nk_rect(rect.x, y, rect.w * 0.45f, row), UI_SMALL, NK_TEXT_LEFT, UI_FAINT, "%s", facts->device);
     if (numbers->version > 0)
         ui_text(frame, nk_rect(rect.x + rect.w * 0.4f, y, rect.w * 0.6f - 80, row), UI_SMALL, NK_TEXT_RIGHT, UI_FAINT,
-                "layer, %d digits at once: hard %.2f ms, smooth %.2f ms     frame %.1f ms", MODEL_ITEMS,
-                numbers->sides[MODEL_HARD].milliseconds, numbers->sides[MODEL_SMOOTH].milliseconds,
-                facts->frame_milliseconds);
+                "%s, %u %s: hard %.2f ms, smooth %.2f ms     frame %.1f ms", frame->state->pictures ? "model" : "layer",
+                numbers->items, frame->state->pictures ? "pictures" : "digits", numbers->sides[MODEL_HARD].milliseconds,
+                numbers->sides[MODEL_SMOOTH].milliseconds, facts->frame_milliseconds);
     ui_name(frame, "vsync", ui_place(frame, nk_rect(rect.x + rect.w - 66, y, 66, row)));
     nk_style_push_font(frame->nk, &frame->ui->fonts[UI_SMALL]->handle);
     nk_checkbox_label(frame->nk, "vsync", &vsync);

@@ -38,7 +38,12 @@ static void build_title(const ui_frame *frame, struct nk_rect rect, model_side s
     if (numbers->version == 0)
         return;
     const double step = 100 * (double)shown->largest_step;
-    if (shown->jumps > 0)
+    if (frame->state->pictures) /* other tokens jump too */
+        ui_text(frame, nk_rect(rect.x, rect.y + 44, rect.w, 18), UI_SMALL, NK_TEXT_LEFT,
+                shown->jumps > 0 ? WINDOW_NEAR : UI_ACCENT,
+                "The class token's experts flip %u time%s; neighbours differ by up to %.1f %%.", shown->jumps,
+                shown->jumps == 1 ? "" : "s", step);
+    else if (shown->jumps > 0)
         ui_text(frame, nk_rect(rect.x, rect.y + 44, rect.w, 18), UI_SMALL, NK_TEXT_LEFT, WINDOW_NEAR,
                 "The answer jumps %u time%s here, by up to %.1f %%.", shown->jumps, shown->jumps == 1 ? "" : "s", step);
     else
@@ -147,9 +152,9 @@ static void build_plots(const ui_frame *frame, struct nk_rect curves, struct nk_
                   .side = side,
                   .push = {.line = 1,
                            .first = 1,
-                           .count = MODEL_POINTS,
+                           .count = numbers->items - 1,
                            .classes = numbers->classes,
-                           .values = frame->state->logits ? 0 : MODEL_ITEMS * numbers->classes}};
+                           .values = frame->state->logits ? 0 : numbers->items * numbers->classes}};
     find_range(frame, &shown.push.low, &shown.push.high);
     build_axis(frame, curves, shown.push.low, shown.push.high);
     snprintf(name, sizeof name, "curves_%s", texts[side].name);
@@ -169,7 +174,7 @@ static void build_legend(const ui_frame *frame, struct nk_rect rect)
 {
     static const uint32_t colours[] = {WINDOW_CLASS_COLOURS};
     ui_text(frame, nk_rect(rect.x, rect.y, 90, rect.h), UI_SMALL, NK_TEXT_LEFT, UI_FAINT, "Answers:");
-    for (uint32_t c = 0; c < DIGITS_CLASSES; c++) {
+    for (uint32_t c = 0; c < frame->facts->model->classes; c++) {
         const struct nk_rect at = nk_rect(rect.x + 62 + (float)c * 26, rect.y, 12, rect.h);
         const struct nk_rect dot = nk_layout_space_rect_to_screen(frame->nk, nk_rect(at.x - 10, at.y + 6, 7, 7));
         nk_fill_circle(nk_window_get_canvas(frame->nk), dot, ui_colour(colours[c]));

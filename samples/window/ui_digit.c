@@ -55,7 +55,7 @@ static void build_bars(const ui_frame *frame, struct nk_rect rect, const char *n
         char area[UI_NAME_SIZE];
         const plot bars = {.kind = PLOT_BARS,
                            .side = (model_side)side,
-                           .push = {.line = 3, .values = MODEL_ITEMS * classes, .classes = classes}};
+                           .push = {.line = 3, .values = frame->facts->numbers->items * classes, .classes = classes}};
         snprintf(area, sizeof area, "%s_%s", name, sides[side]);
         ui_plot(frame, nk_rect(rect.x + LABEL + (float)side * (wide + GAP), rect.y, wide - 46, rect.h), area, &bars);
     }

@@ -36,8 +36,12 @@ struct nk_rect ui_plot(const ui_frame *frame, struct nk_rect rect, const char *n
 #define UI_LINE 0xd8dce2u
 #define UI_ACCENT 0x1f5fa8u
 
+/* A picture in a square of the list. */
+void ui_picture(const ui_frame *frame, float x, float y, float side, const char *name, const float *shown);
+
 /* The parts. */
 void ui_build_digit(const ui_frame *frame, struct nk_rect rect);
+void ui_build_pictures(const ui_frame *frame, struct nk_rect rect);
 void ui_build_controls(const ui_frame *frame, struct nk_rect rect);
 void ui_build_path(const ui_frame *frame, struct nk_rect rect);
 void ui_build_curves(const ui_frame *frame, struct nk_rect rect, model_side side);

@@ -65,8 +65,10 @@ struct nk_rect ui_plot(const ui_frame *frame, struct nk_rect rect, const char *n
     added.push.y = where.y;
     added.push.width = where.w;
     added.push.height = where.h;
-    added.push.max_active = frame->facts->plan->max_active;
-    added.push.experts = frame->facts->plan->expert_count;
+    if (added.kind != PLOT_PATCHES) { /* of a block of its own */
+        added.push.max_active = frame->facts->plan->max_active;
+        added.push.experts = frame->facts->plan->expert_count;
+    }
     nk_image(frame->nk, nk_image_id(draw_add_plot(&frame->ui->list, &added)));
     ui_name(frame, name, where);
     return where;

@@ -70,32 +70,42 @@ static int find_free_slot(const window_work *work, const window_swapchain *chain
 static bool submit(window_work *work, work_slot *slot)
 {
     window_device *device = work->model->device;
+    const bool last = slot->slice + 1 == work->model->slice_count;
     const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                                .commandBufferCount = 1,
                                .pCommandBuffers = &slot->commands,
-                               .signalSemaphoreCount = 1,
+                               .signalSemaphoreCount = last,
                                .pSignalSemaphores = &slot->finished};
     return window_check(device, vkEndCommandBuffer(slot->commands), "vkEndCommandBuffer") &&
            window_check(device, vkResetFences(device->device, 1, &slot->done), "vkResetFences") &&
-           window_check(device, vkQueueSubmit(device->compute_queue, 1, &info, slot->done), "vkQueueSubmit");
+           window_submit(device, device->compute_queue, &info, slot->done);
+}
+
+static bool start_slice(window_work *work, work_slot *slot)
+{
+    window_model *model = work->model;
+    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                            .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+    if (!window_check(model->device, vkBeginCommandBuffer(slot->commands, &begin), "vkBeginCommandBuffer"))
+        return false;
+    if (slot->stamps && slot->slice == 0)
+        vkCmdResetQueryPool(slot->commands, slot->stamps, 0, MODEL_SIDES * MODEL_STAMPS);
+    return model->functions->record(model, (uint32_t)(slot - work->slots), slot->slice, &slot->request, slot->commands,
+                                    slot->stamps) &&
+           submit(work, slot);
 }
 
 bool window_work_start(window_work *work, const window_swapchain *chain, const model_request *request, uint64_t version,
                        bool *started)
 {
-    window_model *model = work->model;
     const int index = window_work_runs(work) ? -1 : find_free_slot(work, chain);
-    const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
-                                            .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
     *started = index >= 0;
     if (index < 0)
         return true;
     work_slot *slot = &work->slots[index];
-    if (!window_check(model->device, vkBeginCommandBuffer(slot->commands, &begin), "vkBeginCommandBuffer"))
-        return false;
-    if (slot->stamps)
-        vkCmdResetQueryPool(slot->commands, slot->stamps, 0, MODEL_SIDES * MODEL_STAMPS);
-    if (!model->functions->record(model, (uint32_t)index, request, slot->commands, slot->stamps) || !submit(work, slot))
+    slot->request = *request;
+    slot->slice = 0;
+    if (!start_slice(work, slot))
         return false;
     slot->runs = true;
     slot->waited_for = false;
@@ -109,6 +119,10 @@ static bool read_stamps(const window_work *work, work_slot *slot)
     window_device *device = work->model->device;
     const compute *c = &device->compute;
     uint64_t ticks[MODEL_SIDES][MODEL_STAMPS];
+    if (work->model->functions->times) {
+        work->model->functions->times(work->model, (uint32_t)(slot - work->slots), slot->nanoseconds);
+        return true;
+    }
     if (!slot->stamps)
         return true;
     if (!window_check(device,
@@ -130,7 +144,14 @@ bool window_work_poll(window_work *work)
         const VkResult result = slot->runs ? vkGetFenceStatus(device->device, slot->done) : VK_NOT_READY;
         if (result == VK_NOT_READY)
             continue;
-        if (!window_check(device, result, "vkGetFenceStatus") || !read_stamps(work, slot))
+        if (!window_check(device, result, "vkGetFenceStatus"))
+            return false;
+        if (++slot->slice < work->model->slice_count) {
+            if (!start_slice(work, slot))
+                return false;
+            continue;
+        }
+        if (!read_stamps(work, slot))
             return false;
         slot->runs = false;
         slot->last_frame = 0;

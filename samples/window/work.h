@@ -1,5 +1,5 @@
-/* The model's work on the compute queue: one request at a time, its results shown by the frames after it. No call
- * waits for the device. */
+/* The model's work on the compute queue: one request at a time, slice after slice, its results shown by the frames
+ * after it. No call waits for the device. */
 #ifndef WINDOW_WORK_H
 #define WINDOW_WORK_H
 
@@ -12,6 +12,8 @@ typedef struct work_slot {
     VkSemaphore finished; /* the first frame that shows the results waits for it */
     VkQueryPool stamps;
     bool runs, waited_for;           /* waited_for: by a frame, or nothing has run yet */
+    model_request request;           /* that runs */
+    uint32_t slice;                  /* of it, that is on the device */
     uint64_t version;                /* of the request */
     uint64_t last_frame;             /* that shows it, and one more: 0 none */
     double nanoseconds[MODEL_SIDES]; /* of the layer; 0 where the device has no timestamps */

@@ -1,6 +1,5 @@
 """smoe-window where it cannot run, or is told what it cannot do: one line and an exit status. And on a device with a queue family that only
 computes, which this machine's may not have."""
-import ctypes
 import os
 import sys
 
@@ -18,21 +17,6 @@ def says(text, script, *arguments, status, env=None):
     assert output.count('\n') == 1 and output.startswith('smoe-window: ') and text in output, output
 
 
-@tap.once
-def shim(device):
-    """The environment with tests/window/other_device.c as what programs take for the loader."""
-    tap.needs_its_own_place(window.WINDOW)
-    ctypes.CDLL('libvulkan.so.1')
-    with open('/proc/self/maps', encoding='utf-8') as maps:
-        loader = next(line.split()[-1] for line in maps if '/libvulkan.so' in line)
-    library = window.path_of('libvulkan.so.1')
-    if not os.path.exists(library):
-        tap.outputs(tap.CC, '-shared', '-fPIC', FOLDER + '/other_device.c', '-Wl,-soname,libvulkan.so.1', '-Wl,-z,nodelete', '-ldl',
-                    '-o', library)
-    folders = [window.scratch.name, *filter(None, [os.environ.get('LD_LIBRARY_PATH')])]
-    return {'LD_LIBRARY_PATH': ':'.join(folders), 'SHIM_LOADER': loader, 'SHIM_DEVICE': device}
-
-
 def no_display_no_driver_no_device():
     says('there is no display to open a window on: ', 'quit', status=1, env=WITHOUT_DISPLAY)
     nothing = {'VK_DRIVER_FILES': '/dev/null', 'VK_ICD_FILENAMES': '/dev/null'}
@@ -41,12 +25,13 @@ def no_display_no_driver_no_device():
 
 
 def a_device_that_does_not_draw():
-    says(' cannot be used: it has no graphics queue that can show what it draws in a window', 'quit', status=1, env=shim('no-graphics'))
+    says(' cannot be used: it has no graphics queue that can show what it draws in a window', 'quit', status=1,
+         env=window.shim('no-graphics'))
 
 
 def a_queue_of_its_own():
     """Buffers are for both families, which the shim looks at, and the results are the same."""
-    window.run('wait\nstate own.json\nquit\n', env=shim('own-queue'))
+    window.run('wait\nstate own.json\nquit\n', env=window.shim('own-queue'))
     window.run('wait\nstate same.json\nquit\n')
     own, same = window.state('own.json'), window.state('same.json')
     assert own['own_queue'] and not same['own_queue'], (own['own_queue'], same['own_queue'])

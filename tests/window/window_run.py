@@ -1,5 +1,6 @@
 """Runs smoe-window on a screen of its own, and reads what it leaves: pictures, states, and the screen itself."""
 import atexit
+import ctypes
 import json
 import os
 import shutil
@@ -8,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(FOLDER, '..'))
 import tap
 
 WINDOW = tap.BUILD + '/bin/smoe-window'
@@ -74,6 +76,21 @@ def finish(program, status=0):
 
 def run(script, *arguments, status=0, **options):
     return finish(start(script, *arguments, **options), status)
+
+
+@tap.once
+def shim(device):
+    """The environment with tests/window/other_device.c as what programs take for the loader."""
+    tap.needs_its_own_place(WINDOW)
+    ctypes.CDLL('libvulkan.so.1')
+    with open('/proc/self/maps', encoding='utf-8') as maps:
+        loader = next(line.split()[-1] for line in maps if '/libvulkan.so' in line)
+    library = path_of('libvulkan.so.1')
+    if not os.path.exists(library):
+        tap.outputs(tap.CC, '-shared', '-fPIC', FOLDER + '/other_device.c', '-Wl,-soname,libvulkan.so.1', '-Wl,-z,nodelete', '-ldl',
+                    '-o', library)
+    folders = [scratch.name, *filter(None, [os.environ.get('LD_LIBRARY_PATH')])]
+    return {'LD_LIBRARY_PATH': ':'.join(folders), 'SHIM_LOADER': loader, 'SHIM_DEVICE': device}
 
 
 def state(name):
