@@ -7,22 +7,22 @@ set -euo pipefail
 
 debian=(gcc g++ libc6-dev scons python3 pkg-config libvulkan-dev libvulkan-volk-dev mesa-vulkan-drivers
     vulkan-validationlayers spirv-tools glslang-tools libcjson-dev libcmocka-dev
-    libjpeg-dev libpng-dev libwebp-dev debian-archive-keyring)
+    libjpeg-dev libpng-dev libwebp-dev libglfw3-dev xvfb xdotool debian-archive-keyring)
 debian_ci=(clang cmake make python3-matplotlib python3-pil)
 # Ubuntu has Chromium as a snap alone; without it the test of smoe-classify's report in a browser is skipped. libFuzzer is in a package of
 # its own since Debian 12.
 if grep -qs '^ID=debian' /etc/os-release; then debian_ci+=(chromium libclang-rt-dev); fi
-debian_cross=(gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine wine64 xvfb xauth dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+debian_cross=(gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine wine64 xauth dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     qemu-user-static)
 fedora=(gcc gcc-c++ libasan libubsan python3-scons python3 pkgconf-pkg-config vulkan-headers vulkan-loader-devel
     vulkan-volk-devel mesa-vulkan-drivers vulkan-validation-layers spirv-tools glslang cjson-devel libcmocka-devel libjpeg-turbo-devel
-    libpng-devel libwebp-devel)
+    libpng-devel libwebp-devel glfw-devel xorg-x11-server-Xvfb xdotool)
 arch=(gcc scons python pkgconf vulkan-headers vulkan-icd-loader volk vulkan-swrast vulkan-validation-layers spirv-tools glslang
-    cjson cmocka libjpeg-turbo libpng libwebp)
+    cjson cmocka libjpeg-turbo libpng libwebp glfw xorg-server-xvfb xdotool)
 homebrew=(scons python3 pkgconf vulkan-headers vulkan-loader vulkan-volk molten-vk vulkan-validationlayers spirv-tools glslang
-    cjson cmocka jpeg-turbo libpng webp)
+    cjson cmocka jpeg-turbo libpng webp glfw)
 msys2=(gcc scons python pkgconf vulkan-headers vulkan-loader vulkan-volk vulkan-validation-layers spirv-tools glslang cjson cmocka
-    libjpeg-turbo libpng libwebp)
+    libjpeg-turbo libpng libwebp glfw)
 
 cross=
 case "${1-}" in
@@ -72,8 +72,9 @@ for program in scons python3 pkg-config glslangValidator spirv-opt spirv-val; do
 done
 compiler=$(command -v gcc || command -v clang || true)
 [ -n "$compiler" ] || missing+=(gcc)
-for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h jpeglib.h png.h webp/decode.h webp/demux.h; do
-    if [ -n "$compiler" ] && ! printf '#include <stdio.h>\n#include <%s>\n' "$header" | "$compiler" -E -x c - >/dev/null 2>&1; then
+for header in vulkan/vulkan.h volk.h cjson/cJSON.h cmocka.h jpeglib.h png.h webp/decode.h webp/demux.h GLFW/glfw3.h; do
+    if [ -n "$compiler" ] &&
+        ! printf '#include <stdio.h>\n#include <%s>\n' "$header" | "$compiler" -DGLFW_INCLUDE_NONE -E -x c - >/dev/null 2>&1; then
         missing+=("$header")
     fi
 done

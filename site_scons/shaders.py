@@ -148,11 +148,13 @@ def write_nothing(target, source, env):
 
 def add_program_shaders(env, folder, gen):
     """For FOLDER/NAME/SHADER.comp of a sample, the benchmark or a test: NAME_SHADER.h, which holds
-    `static const uint32_t NAME_SHADER_spirv[]`, a single 0 where the shader tools are too old. Gives the folder to include it from."""
+    `static const uint32_t NAME_SHADER_spirv[]`, a single 0 where the shader tools are too old; for SHADER.vert and SHADER.frag
+    NAME_SHADER_vert.h and NAME_SHADER_frag.h. Gives the folder to include it from."""
     here = '%s/%s' % (gen, folder)
     missing = {}
-    for path in sorted(glob.glob(folder + '/*.comp')):
-        name = '%s_%s' % (os.path.basename(folder), os.path.basename(path)[:-len('.comp')])
+    for path in sorted(path for stage in ('comp', 'vert', 'frag') for path in glob.glob('%s/*.%s' % (folder, stage))):
+        shader, stage = os.path.basename(path).rsplit('.', 1)
+        name = '_'.join([os.path.basename(folder), shader] + [stage] * (stage != 'comp'))
         head = '#include <stdint.h>\n\nstatic const uint32_t %s_spirv[]' % name
         for feature in features_of(path):
             if feature not in missing:

@@ -29,6 +29,8 @@ LANES = (
     Lanes('tests/vision/test_image_damage.c', AS_IS, AS_IS, 'opens no device'),
     Lanes('tests/vision/test_image_resize.c', AS_IS, AS_IS, 'opens no device'),
     Lanes('tests/vision/test_image_threads.c', AS_IS, AS_IS, 'opens no device'),
+    Lanes('tests/vision/test_engine.c', AS_IS, ALL, 'a sample; its one kernel with shuffles has the same loops at every size'),
+    Lanes('tests/vision/test_engine_failures.c', AS_IS, AS_IS, 'what fails before and after kernels'),
     Lanes('tests/vision/test_report_browser.py', AS_IS, AS_IS, 'how a page looks; test_report has the device make it'),
     Lanes('tests/check', ALL, ALL, 'kernels against the reference: teams, ranks and broadcasts depend on lanes'),
     Lanes('tests/check/test_arguments.c', (8,), (8,), 'refused before a kernel runs'),
@@ -118,6 +120,8 @@ DRIVEN = (
     Driven('tests/vision/test_image_damage.c', NONE, NONE, 'opens no device'),
     Driven('tests/vision/test_image_resize.c', NONE, NONE, 'opens no device'),
     Driven('tests/vision/test_image_threads.c', NONE, NONE, 'opens no device'),
+    Driven('tests/vision/test_engine.c', (LAVAPIPE_26,), EVERY, 'hazards between runs: under the layer that looks into shaders'),
+    Driven('tests/vision/test_engine_failures.c', NONE, EVERY, 'failures that no driver has made'),
     Driven('tests/vision/test_report_browser.py', NONE, NONE, 'how a page looks; test_report has the device make it'),
 )
 

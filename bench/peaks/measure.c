@@ -90,7 +90,7 @@ static void record(peak_bench *b, const peak_work *work)
         else
             gpu->vk.vkCmdCopyBuffer(gpu->commands, work->from, work->to, 1, &whole);
         if (work->barriers)
-            compute_barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+            compute_barrier(gpu, gpu->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                             VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                             VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
     }
@@ -103,16 +103,16 @@ bool peak_time_once(peak_bench *b, const peak_work *work, double *nanoseconds)
 
     if (!compute_begin(gpu))
         return false;
-    compute_first_stamp(gpu, b->stamps, 2);
+    compute_first_stamp(gpu, gpu->commands, b->stamps, 0, 2);
     record(b, work);
-    compute_stamp(gpu, b->stamps, 1);
+    compute_stamp(gpu, gpu->commands, b->stamps, 1);
     const double begin = program_now();
     if (!compute_submit(gpu))
         return false;
     *nanoseconds = program_now() - begin;
     if (!b->stamps)
         return true;
-    if (!compute_read_stamps(gpu, b->stamps, 2, stamps))
+    if (!compute_check(gpu, compute_read_stamps(gpu, b->stamps, 0, 2, stamps), "vkGetQueryPoolResults"))
         return false;
     *nanoseconds = stamps[1];
     return true;

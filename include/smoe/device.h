@@ -39,6 +39,10 @@ typedef struct smoe_device smoe_device;
 SMOE_API smoe_result smoe_device_list(PFN_vkGetInstanceProcAddr get_instance_proc_addr, const smoe_log *log, uint32_t *count,
                                       smoe_device_info *infos);
 
+/* Which of `count` devices a selector names, as in smoe_device_desc; count where none. For apps that own a VkDevice and choose as the other
+ * programs do: those that do not suit them they leave out, or mark unusable, before. infos NULL: count. Thread safe. */
+SMOE_API uint32_t smoe_device_find(const smoe_device_info *infos, uint32_t count, const char *selector);
+
 /* desc may be NULL: the best device. Errors: INVALID_ARGUMENT, NO_DEVICE (nothing matches, or the match is not usable: the log
  * line has the reason), UNSUPPORTED (validation), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out);

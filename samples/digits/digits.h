@@ -4,18 +4,7 @@
 
 #include "smoe/device.h"
 
-#define DIGITS_SIDE 8u
-#define DIGITS_PIXELS 64u
-#define DIGITS_INK 16u /* a pixel is 0 (paper) to 16 (ink) */
-#define DIGITS_CLASSES 10u
-#define DIGITS_NO_ANSWER DIGITS_CLASSES /* the model gave NaN */
-
-typedef struct digits_data {
-    uint32_t count;
-    const uint8_t *images;   /* [count,64] */
-    const uint8_t *labels;   /* [count], 0..9 */
-    const uint8_t *held_out; /* [count], 1 = not trained on */
-} digits_data;
+#include "model.h"
 
 typedef struct digits_result {
     uint32_t answer;

@@ -67,7 +67,7 @@ static void print_active(const classify_session *session, uint32_t count, double
     *operations = count * vision_image_operations(model);
     for (uint32_t b = 0; b < model->depth; b++) {
         uint32_t stride;
-        const uint32_t *report = vision_engine_report(session->engine, b, &stride);
+        const uint32_t *report = vision_engine_report(session->engine, 0, b, &stride).mapped;
         uint64_t active = 0;
         for (uint32_t t = 0; report && t < tokens; t++)
             active += report[(size_t)t * stride + SMOE_REPORT_ACTIVE];

@@ -51,8 +51,7 @@ bool engine_plan_experts(vision_engine *engine)
         const smoe_plan_desc desc = describe(engine, i, engine->desc.max_batch);
         engine_show_compiling(engine, i);
         block->plan = find_plan(engine, i, &desc);
-        if (!block->plan &&
-            smoe_plan_create(smoe_device_context(engine->gpu->compute.owner), &desc, &block->own_plan) != SMOE_SUCCESS)
+        if (!block->plan && smoe_plan_create(engine->gpu->context, &desc, &block->own_plan) != SMOE_SUCCESS)
             return false;
         block->plan = block->plan ? block->plan : block->own_plan;
         block->params = model->blocks[i].params;
@@ -71,19 +70,29 @@ static smoe_layer_desc describe_layer(const engine_block *block)
     return layer;
 }
 
-bool engine_create_experts(vision_engine *engine)
+static bool create_bindings(vision_engine *engine, uint32_t index)
 {
     const engine_activations *a = &engine->activations;
+    for (uint32_t s = 0; s < engine->desc.slots; s++) {
+        engine_slot *slot = &engine->slots[s];
+        const smoe_binding_desc desc = {.x = gpu_buffer(&a->normed),
+                                        .y = gpu_buffer(&a->expert_output),
+                                        .workspace = gpu_buffer(&a->workspace),
+                                        .report = gpu_buffer(&slot->reports[index])};
+        if (smoe_binding_create(engine->blocks[index].plan, &desc, &slot->bindings[index]) != SMOE_SUCCESS)
+            return false;
+    }
+    return true;
+}
+
+bool engine_create_experts(vision_engine *engine)
+{
     for (uint32_t i = 0; i < engine->model->depth; i++) {
         engine_block *block = &engine->blocks[i];
         if (!block->plan)
             continue;
         const smoe_layer_desc layer = describe_layer(block);
-        const smoe_binding_desc binding = {.x = gpu_buffer(&a->normed), .y = gpu_buffer(&a->expert_output),
-                                           .workspace = gpu_buffer(&a->workspace),
-                                           .report = gpu_buffer(&block->report)};
-        if (smoe_layer_create(block->plan, &layer, &block->layer) != SMOE_SUCCESS ||
-            smoe_binding_create(block->plan, &binding, &block->binding) != SMOE_SUCCESS)
+        if (smoe_layer_create(block->plan, &layer, &block->layer) != SMOE_SUCCESS || !create_bindings(engine, i))
             return false;
     }
     return true;
@@ -101,7 +110,8 @@ void engine_destroy_plans(vision_engine *engine)
 void engine_destroy_experts(vision_engine *engine)
 {
     for (uint32_t i = 0; i < engine->model->depth; i++) {
-        smoe_binding_destroy(engine->blocks[i].binding);
+        for (uint32_t s = 0; engine->slots && s < engine->desc.slots; s++)
+            smoe_binding_destroy(engine->slots[s].bindings[i]);
         smoe_layer_destroy(engine->blocks[i].layer);
     }
     engine_destroy_plans(engine);

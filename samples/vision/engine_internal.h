@@ -5,7 +5,6 @@
 #include "gpu.h" /* first: it brings volk */
 
 #include "engine.h"
-#include "program/progress.h"
 
 #define DECLARE_UINT uint32_t
 #define DECLARE_FLOAT float
@@ -32,10 +31,16 @@ typedef struct engine_block {
     const smoe_plan *plan; /* of this shape; NULL: a dense block */
     smoe_plan *own_plan;   /* NULL where an earlier block has made it */
     smoe_layer *layer;
-    smoe_binding *binding;
-    smoe_forward_params params;
-    gpu_part report;
+    smoe_forward_params params; /* where a run does not say */
 } engine_block;
+
+/* What a slot has of its own. */
+typedef struct engine_slot {
+    gpu_part images, logits;
+    VkDescriptorSet images_set, logits_set;   /* of the dispatches that read and write them */
+    gpu_part reports[VISION_MAX_DEPTH];       /* by block; size 0: none */
+    smoe_binding *bindings[VISION_MAX_DEPTH]; /* of the blocks with experts */
+} engine_slot;
 
 typedef struct engine_weights {
     gpu_arena arena;
@@ -70,7 +75,7 @@ typedef struct engine_op {
     uint32_t block;         /* PIPELINE_EXPERTS */
     gpu_part parts[VISION_BINDING_BUFFERS];
     VkBufferView texels[2]; /* of input and weights; VK_NULL_HANDLE where the shader does not use them */
-    VkDescriptorSet set;
+    VkDescriptorSet set;    /* VK_NULL_HANDLE: the slot's */
     union {
         uint32_t rows_now;
         matmul_push matmul;
@@ -94,34 +99,46 @@ typedef struct engine_activations {
 struct vision_engine {
     gpu *gpu;
     const vision_model *model;
-    vision_engine_desc desc; /* max_batch: as it is */
+    vision_engine_desc desc; /* max_batch and slots: as they are */
     engine_weights weights;
     engine_block blocks[VISION_MAX_DEPTH];
     engine_activations activations;
     gpu_arena host;          /* images in; logits and reports out */
-    gpu_part images, logits;
+    engine_slot *slots;
     gpu_arena staging;       /* while weights are uploaded */
     bool cpu, broadcast;     /* matmul_broadcast rather than matmul_tiled */
     uint32_t tile_rows, tile_columns; /* its tile */
     VkPipeline pipelines[PIPELINE_COUNT];
     VkDescriptorPool descriptor_pool;
-    VkQueryPool stamps;      /* VK_NULL_HANDLE without timestamps */
-    engine_op ops[ENGINE_MAX_OPS];
+    VkQueryPool stamps;            /* of each slot one more than there are ops; VK_NULL_HANDLE without timestamps */
+    engine_op ops[ENGINE_MAX_OPS]; /* the first reads the images, the last writes the logits */
     uint32_t op_count;
 };
+
+static inline uint32_t engine_divide_up(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Rows of activations begin at multiples of 4 floats. */
+static inline uint32_t engine_round_up(uint32_t a)
+{
+    return engine_divide_up(a, 4) * 4;
+}
 
 /* The driver takes its time over the blocks' pipelines and then this folder's. */
 static inline void engine_show_compiling(const vision_engine *engine, uint32_t done)
 {
-    program_progress(done, engine->model->depth + PIPELINE_COUNT, "kernels compiled");
+    if (engine->desc.progress)
+        engine->desc.progress(engine->desc.user, done, engine->model->depth + PIPELINE_COUNT);
 }
 
-/* All return false after printing why. */
+/* All return false after a line of the log that says why. */
 bool engine_plan_weights(vision_engine *engine);   /* parts of the arena, before it is allocated */
 bool engine_upload_weights(vision_engine *engine);
-/* Parts of the activations' and the host's arenas for `batch` images; false, silently, if that is more than one
- * dispatch can do. */
-bool engine_plan_activations(vision_engine *engine, uint32_t batch);
+/* smoe's plans too: the largest batch, of those asked for, that fits. */
+bool engine_plan_memory(vision_engine *engine);
+bool engine_allocate_memory(vision_engine *engine); /* and uploads the weights */
 void engine_choose_kernels(vision_engine *engine); /* before anything is planned */
 bool engine_create_pipelines(vision_engine *engine);
 /* The list of dispatches, and their descriptor sets. */

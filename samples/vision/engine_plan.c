@@ -21,81 +21,6 @@
 #define LANE_COLUMNS 4u
 #define LANES_MOST 32u /* so that every lane loads a whole number of inputs */
 
-static uint32_t divide_up(uint32_t a, uint32_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static uint32_t round_up(uint32_t a)
-{
-    return (a + 3) / 4 * 4;
-}
-
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
-
-typedef struct taking {
-    gpu_arena *arena;
-    uint64_t largest; /* bytes of a part that our shaders see as one */
-} taking;
-
-static gpu_part take_floats(taking *t, uint64_t count)
-{
-    const gpu_part part = gpu_arena_take(t->arena, sizeof(float) * count);
-    t->largest = part.size > t->largest ? part.size : t->largest;
-    return part;
-}
-
-/* Workspace and report of the blocks with experts. */
-static void plan_expert_memory(vision_engine *engine, uint32_t token_count)
-{
-    VkDeviceSize workspace = 0;
-    for (uint32_t i = 0; i < engine->model->depth; i++) {
-        const VkDeviceSize size = smoe_plan_workspace_size(engine->blocks[i].plan);
-        workspace = size > workspace ? size : workspace;
-        if (engine->blocks[i].plan && engine->desc.report)
-            engine->blocks[i].report =
-                gpu_arena_take(&engine->host, smoe_plan_report_size(engine->blocks[i].plan, token_count));
-    }
-    engine->activations.workspace = gpu_arena_take(&engine->activations.arena, workspace);
-}
-
-bool engine_plan_activations(vision_engine *engine, uint32_t batch)
-{
-    const vision_model *model = engine->model;
-    engine_activations *a = &engine->activations;
-    const uint64_t n = batch, tokens = n * model->tokens, width = model->width, patches = n * (model->tokens - 1);
-    uint64_t unfolded = patches * round_up(model->patch_embed.columns), rows = tokens;
-    taking device = {&a->arena, 0}, host = {&engine->host, 0};
-
-    memset(a, 0, sizeof *a);
-    gpu_arena_begin(&a->arena, engine->gpu);
-    gpu_arena_begin(&engine->host, engine->gpu);
-    for (uint32_t i = 0; i < model->stem_count; i++) {
-        const uint64_t pixels = n * model->stem[i].out_width * model->stem[i].out_width;
-        const uint64_t count = pixels * round_up(model->stem[i].convolution.columns);
-        unfolded = count > unfolded ? count : unfolded;
-        rows = pixels > rows ? pixels : rows;
-        a->stem[i] = take_floats(&device, pixels * model->stem[i].convolution.rows);
-    }
-    a->unfolded = take_floats(&device, unfolded);
-    a->patches = take_floats(&device, patches * width);
-    a->x = take_floats(&device, tokens * width);
-    a->x_attended = take_floats(&device, tokens * width);
-    a->normed = take_floats(&device, tokens * width);
-    a->qkv = take_floats(&device, tokens * 3 * width);
-    a->scores = take_floats(&device, tokens * model->heads * round_up(model->tokens));
-    a->attended = take_floats(&device, tokens * width);
-    a->hidden = take_floats(&device, tokens * model->hidden);
-    a->expert_output = take_floats(&device, model->expert_block_count ? tokens * width : 0);
-    a->class_rows = take_floats(&device, n * width);
-    engine->images = take_floats(&host, n * 3 * model->image_size * model->image_size);
-    engine->logits = take_floats(&host, n * model->class_count);
-    plan_expert_memory(engine, (uint32_t)tokens);
-    const uint64_t largest = device.largest > host.largest ? device.largest : host.largest;
-    return rows <= (uint64_t)engine->tile_rows * ENGINE_MAX_GROUPS && n * model->heads <= ENGINE_MAX_GROUPS &&
-           largest <= engine->gpu->compute.info->max_storage_buffer_range && largest / sizeof(float) <= UINT32_MAX;
-}
-
 /* ---- pipelines --------------------------------------------------------------------------------------------------- */
 
 void engine_choose_kernels(vision_engine *engine)
@@ -168,7 +93,7 @@ static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_p
                              const matmul_push *push)
 {
     engine_op *op = add_op(engine, stage, pipeline, rows, z);
-    op->column_groups = divide_up(push->columns, engine->tile_columns);
+    op->column_groups = engine_divide_up(push->columns, engine->tile_columns);
     op->parts[VISION_BINDING_INPUT] = *input;
     op->parts[VISION_BINDING_WEIGHTS] = *weights;
     op->parts[VISION_BINDING_OUTPUT] = *output;
@@ -180,10 +105,13 @@ static engine_op *add_matmul(vision_engine *engine, vision_stage stage, engine_p
 static void add_linear(vision_engine *engine, vision_stage stage, uint32_t rows, const gpu_part *input,
                        const engine_linear *linear, uint32_t flags, const gpu_part *residual, const gpu_part *output)
 {
-    const matmul_push push = {.columns = linear->rows, .depth = linear->columns, .scale = 1, .heads = 1,
+    const matmul_push push = {.columns = linear->rows,
+                              .depth = linear->columns,
+                              .scale = 1,
+                              .heads = 1,
                               .flags = flags | (linear->bias.size ? VISION_MATMUL_BIAS : 0u) |
                                        (residual ? VISION_MATMUL_RESIDUAL : 0u),
-                              .input_stride = round_up(linear->columns),
+                              .input_stride = engine_round_up(linear->columns),
                               .weights_stride = linear->stride,
                               .output_stride = linear->rows};
     engine_op *op = add_matmul(engine, stage, PIPELINE_MATMUL, rows, 0, input, &linear->weight, output, &push);
@@ -212,11 +140,15 @@ static void add_unfold(vision_engine *engine, const gpu_part *input, bool images
     engine_op *op = add_op(engine, VISION_STAGE_EMBED, PIPELINE_UNFOLD, out_width * out_width, 0);
     op->parts[VISION_BINDING_INPUT] = *input;
     op->parts[VISION_BINDING_OUTPUT] = engine->activations.unfolded;
-    op->push.unfold = (unfold_push){.channels = channels, .size = size, .stride = stride, .padding = padding,
-                                    .in_width = in_width, .out_width = out_width,
+    op->push.unfold = (unfold_push){.channels = channels,
+                                    .size = size,
+                                    .stride = stride,
+                                    .padding = padding,
+                                    .in_width = in_width,
+                                    .out_width = out_width,
                                     .channel_stride = images ? in_width * in_width : 1,
                                     .pixel_stride = images ? 1 : channels,
-                                    .output_stride = round_up(channels * size * size)};
+                                    .output_stride = engine_round_up(channels * size * size)};
 }
 
 static void add_embedding(vision_engine *engine)
@@ -224,7 +156,7 @@ static void add_embedding(vision_engine *engine)
     const vision_model *model = engine->model;
     const engine_weights *weights = &engine->weights;
     const engine_activations *a = &engine->activations;
-    const gpu_part *from = &engine->images;
+    const gpu_part *from = &engine->slots[0].images;
     uint32_t in_width = model->image_size;
 
     for (uint32_t i = 0; i < model->stem_count; i++) {
@@ -256,7 +188,7 @@ static void add_attention(vision_engine *engine, const engine_block *block)
     const engine_activations *a = &engine->activations;
     const uint32_t width = model->width, tokens = model->tokens, heads = model->heads, head = width / heads;
     /* elements of an image's qkv; of a row of scores */
-    const uint32_t image = tokens * 3 * width, row = round_up(tokens);
+    const uint32_t image = tokens * 3 * width, row = engine_round_up(tokens);
 
     add_norm(engine, stage, tokens, width, &a->x, &block->norm1, &a->normed);
     add_linear(engine, stage, tokens, &a->normed, &block->qkv, 0, NULL, &a->qkv);
@@ -307,22 +239,51 @@ static bool create_views(vision_engine *engine, engine_op *op)
            gpu_view(engine->gpu, &op->parts[VISION_BINDING_WEIGHTS], format, &op->texels[1]);
 }
 
+static bool create_set(vision_engine *engine, const engine_op *op, const gpu_part parts[VISION_BINDING_BUFFERS],
+                       VkDescriptorSet *out)
+{
+    gpu *g = engine->gpu;
+    if (!gpu_good(g, compute_create_set(&g->compute, &g->layout, engine->descriptor_pool, out)))
+        return false;
+    gpu_write_set(g, *out, parts, op->texels[0] ? op->texels : NULL);
+    return true;
+}
+
+/* The first dispatch and the last have sets for each slot. */
+static bool create_slot_sets(vision_engine *engine)
+{
+    const engine_op *first = &engine->ops[0], *last = &engine->ops[engine->op_count - 1];
+    for (uint32_t s = 0; s < engine->desc.slots; s++) {
+        engine_slot *slot = &engine->slots[s];
+        gpu_part reads[VISION_BINDING_BUFFERS], writes[VISION_BINDING_BUFFERS];
+        memcpy(reads, first->parts, sizeof reads);
+        memcpy(writes, last->parts, sizeof writes);
+        reads[VISION_BINDING_INPUT] = slot->images;
+        writes[VISION_BINDING_OUTPUT] = slot->logits;
+        if (!create_set(engine, first, reads, &slot->images_set) ||
+            !create_set(engine, last, writes, &slot->logits_set))
+            return false;
+    }
+    return true;
+}
+
 static bool create_sets(vision_engine *engine)
 {
     gpu *g = engine->gpu;
-    if (!gpu_good(g, compute_create_pool(&g->compute, &g->layout, engine->op_count, &engine->descriptor_pool)))
+    const uint32_t count = engine->op_count + 2 * engine->desc.slots;
+    if (!gpu_good(g, compute_create_pool(&g->compute, &g->layout, count, &engine->descriptor_pool)))
         return false;
     for (uint32_t i = 0; i < engine->op_count; i++) {
         engine_op *op = &engine->ops[i];
-        const bool texels = engine->broadcast && op->pipeline <= PIPELINE_MATMUL_TRANSPOSED;
+        const bool of_slots = i == 0 || i == engine->op_count - 1;
         if (op->pipeline == PIPELINE_EXPERTS)
             continue;
-        if (!gpu_good(g, compute_create_set(&g->compute, &g->layout, engine->descriptor_pool, &op->set)) ||
-            (texels && !create_views(engine, op)))
+        if (engine->broadcast && op->pipeline <= PIPELINE_MATMUL_TRANSPOSED && !create_views(engine, op))
             return false;
-        gpu_write_set(g, op->set, op->parts, texels ? op->texels : NULL);
+        if (!of_slots && !create_set(engine, op, op->parts, &op->set))
+            return false;
     }
-    return true;
+    return create_slot_sets(engine);
 }
 
 bool engine_plan_work(vision_engine *engine)
@@ -336,6 +297,6 @@ bool engine_plan_work(vision_engine *engine)
     }
     /* The head sees only the class tokens, one row of each image. */
     add_norm(engine, VISION_STAGE_HEAD, 1, model->tokens * model->width, &a->x, &engine->weights.norm, &a->class_rows);
-    add_linear(engine, VISION_STAGE_HEAD, 1, &a->class_rows, &engine->weights.head, 0, NULL, &engine->logits);
+    add_linear(engine, VISION_STAGE_HEAD, 1, &a->class_rows, &engine->weights.head, 0, NULL, &engine->slots[0].logits);
     return create_sets(engine);
 }

@@ -22,7 +22,8 @@ static bool plan_linear(vision_engine *engine, const vision_linear *linear, engi
     if (linear->bias)
         out->bias = take_floats(engine, linear->rows);
     return out->weight.size <= engine->gpu->compute.info->max_storage_buffer_range ||
-           vision_fail("tensor %.200s is larger than the device's shaders can see at once", linear->weight->name);
+           vision_error(engine->gpu->log, "tensor %.200s is larger than the device's shaders can see at once",
+                        linear->weight->name);
 }
 
 static void plan_norm(vision_engine *engine, engine_norm *out)
@@ -81,7 +82,7 @@ static bool upload_tensor(vision_engine *engine, const smoe_tensor *tensor, cons
     const size_t size = smoe_type_size(type, rows * stride);
     void *memory = malloc(size);
     if (!memory)
-        return vision_fail("out of memory");
+        return vision_error(engine->gpu->log, "out of memory");
     convert_tensor(memory, type, stride, tensor, rows, columns);
     const bool done = gpu_upload(engine->gpu, &engine->staging, part, memory, size);
     free(memory);
@@ -115,7 +116,7 @@ static bool upload_experts(vision_engine *engine, const vision_block *block, con
             continue;
         void *memory = calloc(1, (size_t)to->expert_parts[i].size);
         if (!memory)
-            return vision_fail("out of memory");
+            return vision_error(engine->gpu->log, "out of memory");
         smoe_type_convert(memory, tensor.type, from.data, from.type, (size_t)tensor.element_count);
         const bool done =
             gpu_upload(engine->gpu, &engine->staging, &to->expert_parts[i], memory, (size_t)to->expert_parts[i].size);

@@ -7,30 +7,48 @@
 bool gpu_good(gpu *g, bool good)
 {
     if (!good)
-        vision_fail("%s", g->compute.error);
+        vision_error(g->log, "%s", g->compute.error);
     g->compute.error[0] = '\0'; /* the next one is another: several files share the device */
     return good;
 }
 
-static bool fill(gpu *g, smoe_device *device)
+static bool fill(gpu *g, const gpu_desc *desc)
 {
     VkDescriptorType types[VISION_BINDING_COUNT];
     for (uint32_t i = 0; i < VISION_BINDING_COUNT; i++)
         types[i] =
             i < VISION_BINDING_BUFFERS ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
-    return gpu_good(g, compute_create(&g->compute, device) &&
-                           compute_create_layout(&g->compute, types, VISION_BINDING_COUNT, &g->layout));
+    if (!gpu_good(g, compute_create_on(&g->compute, &desc->handles, smoe_context_device_info(desc->context))))
+        return false;
+    g->compute.lock = desc->lock;
+    g->compute.sharing_count = desc->sharing_count;
+    memcpy(g->compute.sharing, desc->sharing, sizeof desc->sharing);
+    return gpu_good(g, compute_create_layout(&g->compute, types, VISION_BINDING_COUNT, &g->layout));
 }
 
-bool gpu_create(smoe_device *device, gpu **out)
+const VkPhysicalDeviceFeatures2 *vision_recommended_features(void)
 {
-    gpu *g = *out = calloc(1, sizeof *g);
-    if (!g)
-        return vision_fail("out of memory");
-    if (fill(g, device))
-        return true;
-    gpu_destroy(g);
+    return smoe_recommended_features();
+}
+
+const char *const *vision_recommended_extensions(uint32_t *count)
+{
+    return smoe_recommended_extensions(count);
+}
+
+bool gpu_create(const gpu_desc *desc, gpu **out)
+{
+    gpu *g = calloc(1, sizeof *g);
     *out = NULL;
+    if (!g)
+        return vision_error(desc->log, "out of memory");
+    g->context = desc->context;
+    g->log = desc->log;
+    if (fill(g, desc)) {
+        *out = g;
+        return true;
+    }
+    gpu_destroy(g);
     return false;
 }
 
@@ -132,7 +150,7 @@ bool gpu_pipeline(gpu *g, const uint32_t *spirv, size_t size, const gpu_constant
     if (!kernel) {
         kernel = calloc(1, sizeof *kernel);
         if (!kernel)
-            return vision_fail("out of memory");
+            return vision_error(g->log, "out of memory");
         *kernel = (gpu_kernel){.next = g->kernels, .spirv = spirv, .constants = *constants};
         if (!gpu_good(g, compute_create_pipeline(&g->compute, &g->layout, spirv, size, (const uint32_t *)constants,
                                                  sizeof *constants / sizeof(uint32_t), 0, &kernel->pipeline))) {
@@ -150,7 +168,9 @@ bool gpu_view(gpu *g, const gpu_part *part, VkFormat format, VkBufferView *out)
     const VkBufferViewCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
                                          .buffer = part->arena->buffer.buffer, .format = format, .offset = part->offset,
                                          .range = part->size};
-    return gpu_check(g, g->compute.vk.vkCreateBufferView(g->compute.device, &info, NULL, out), "vkCreateBufferView");
+    const VkResult result = g->compute.vk.vkCreateBufferView(g->compute.device, &info, NULL, out);
+    *out = result == VK_SUCCESS ? *out : VK_NULL_HANDLE; /* Vulkan leaves it undefined */
+    return gpu_check(g, result, "vkCreateBufferView");
 }
 
 void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BINDING_BUFFERS],

@@ -1,22 +1,24 @@
-/* The Vulkan that the engine needs, on the device of a smoe_device: memory, pipelines, and one command buffer. */
+/* The Vulkan that the engine needs, on anybody's device: memory, pipelines, and one command buffer of its own. */
 #ifndef VISION_GPU_H
 #define VISION_GPU_H
 
 #include "program/compute.h"
 
 #include "engine.h"
-#include "fail.h"
+#include "error.h"
 #include "interface.h"
 
 typedef struct gpu_kernel gpu_kernel;
 
 struct gpu {
+    const smoe_context *context;
+    const smoe_log *log;
     compute compute;
     compute_layout layout;
     gpu_kernel *kernels; /* all that gpu_pipeline has made */
 };
 
-/* Each function below that returns bool returns false after printing what failed. */
+/* Each function below that returns bool returns false after a line of the log that says what failed. */
 
 /* ---- memory: planned first, then allocated once ------------------------------------------------------------------ */
 
@@ -70,7 +72,7 @@ void gpu_write_set(gpu *g, VkDescriptorSet set, const gpu_part parts[VISION_BIND
 bool gpu_begin(gpu *g);
 bool gpu_submit(gpu *g);
 
-/* Gives what it is given; false is printed, as what the gpu's compute says. */
+/* Gives what it is given; false is logged, as what the gpu's compute says. */
 bool gpu_good(gpu *g, bool good);
 bool gpu_check(gpu *g, VkResult result, const char *call);
 

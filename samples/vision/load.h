@@ -16,7 +16,7 @@ typedef struct load {
     uint32_t expert_layer_count;
 } load;
 
-/* Each function that returns bool returns false after printing why not; others NULL. */
+/* Each function that returns bool returns false after a line of the model's log that says why not; others NULL. */
 
 /* PATH: and a line. */
 #if defined(__GNUC__)

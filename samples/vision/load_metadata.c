@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
 #include "program/text.h"
 
 static const char *text_of(const load *l, const char *key)

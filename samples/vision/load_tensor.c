@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "error.h"
 
 bool load_fail(const load *l, const char *format, ...)
 {
@@ -14,7 +14,7 @@ bool load_fail(const load *l, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return vision_fail("%s: %s", l->model->path, text);
+    return vision_error(l->model->log, "%s: %s", l->model->path, text);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "error.h"
 
 static bool load_stem(load *l)
 {
@@ -175,7 +175,7 @@ bool vision_model_open(vision_model *model, const char *path, const smoe_log *lo
         return false;
     load *l = calloc(1, sizeof *l);
     if (!l)
-        return vision_fail("out of memory");
+        return vision_error(log, "out of memory");
     l->model = model;
     const bool loaded = load_model(l);
     free(l);

@@ -72,8 +72,8 @@ typedef struct vision_model {
     const smoe_log *log;
 } vision_model;
 
-/* Reads a model. False after one line that names the tensor or the metadata key and the rule it broke; the model must
- * still be closed. The log lives as long as the model. */
+/* Reads a model. False after one line of the log that names the tensor or the metadata key and the rule it broke;
+ * the model must still be closed. The log may be NULL, and lives as long as the model. */
 bool vision_model_open(vision_model *model, const char *path, const smoe_log *log);
 void vision_model_close(vision_model *model);
 

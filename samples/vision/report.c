@@ -142,7 +142,7 @@ static void write_picture(report *r, const classify_result *result, entry *e)
     page_put(p, "</div><div class=r>");
     for (uint32_t b = 0; b < model->depth; b++) {
         uint32_t stride;
-        const uint32_t *records = vision_engine_report(r->session->engine, b, &stride);
+        const uint32_t *records = vision_engine_report(r->session->engine, 0, b, &stride).mapped;
         if (!records)
             continue;
         const smoe_plan_desc *plan = &model->blocks[b].plan;

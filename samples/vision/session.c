@@ -10,6 +10,18 @@
 
 #define NAME_COLUMNS 40u
 
+static bool open_gpu(classify_session *session)
+{
+    gpu_desc desc = {.context = smoe_device_context(session->device), .log = session->log};
+    return smoe_device_get_handles(session->device, &desc.handles) == SMOE_SUCCESS && gpu_create(&desc, &session->gpu);
+}
+
+static void show_compiling(void *user, uint32_t done, uint32_t total)
+{
+    (void)user;
+    program_progress(done, total, "kernels compiled");
+}
+
 int classify_open_device(classify_session *session)
 {
     const classify_options *options = session->options;
@@ -17,7 +29,7 @@ int classify_open_device(classify_session *session)
                                    /* smoe's kernels too */
                                    .masked_capabilities = options->no_subgroups ? SMOE_CAPABILITY_ALL : 0};
     const smoe_result result = session->device ? SMOE_SUCCESS : smoe_device_create(&desc, &session->device);
-    session->lost = result != SMOE_SUCCESS || !(session->gpu || gpu_create(session->device, &session->gpu));
+    session->lost = result != SMOE_SUCCESS || !(session->gpu || open_gpu(session));
     return session->lost ? PROGRAM_FAILED : PROGRAM_OK;
 }
 
@@ -63,7 +75,8 @@ bool classify_start(classify_session *session, uint32_t count, bool report)
                                      .eps = options->eps,
                                      .weight_type = classify_weight_type(session),
                                      .report = report,
-                                     .no_subgroups = options->no_subgroups};
+                                     .no_subgroups = options->no_subgroups,
+                                     .progress = show_compiling};
     const double begin = program_now();
     program_progress_begin(false);
     const bool created = vision_engine_create(session->gpu, session->model, &desc, &session->engine);

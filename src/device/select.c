@@ -148,11 +148,13 @@ static int rank_of_type(VkPhysicalDeviceType type)
     }
 }
 
-static uint32_t find(const smoe_device_info *infos, uint32_t count, const char *selector)
+uint32_t smoe_device_find(const smoe_device_info *infos, uint32_t count, const char *selector)
 {
     uint8_t uuid[VK_UUID_SIZE];
     uint32_t found = count, index;
 
+    if (!infos)
+        return count;
     if (!selector || !strcmp(selector, "best")) {
         for (uint32_t i = 0; i < count; i++)
             if (infos[i].usable && (found == count || rank_of_type(infos[i].type) > rank_of_type(infos[found].type)))
@@ -192,7 +194,7 @@ smoe_result smoe_helper_select(const smoe_helper_instance *instance, const char 
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)
         result = describe(instance, devices[i], masked_capabilities, &infos[i]);
     if (result == SMOE_SUCCESS) {
-        const uint32_t found = find(infos, count, selector);
+        const uint32_t found = smoe_device_find(infos, count, selector);
         if (found == count)
             result = smoe_fail(&instance->host, SMOE_ERROR_NO_DEVICE, "selector: \"%s\" matches no device of %u%s",
                                selector ? selector : "best", count,

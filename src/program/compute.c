@@ -25,19 +25,23 @@ bool compute_check(compute *c, VkResult result, const char *call)
     return result == VK_SUCCESS || fail(c, "%s: VkResult %d", call, (int)result);
 }
 
+/* What could not be made is nothing that may be destroyed: Vulkan leaves the handle undefined. */
+#define MADE(c, result, call, handle) (compute_check(c, result, call) || ((handle) = VK_NULL_HANDLE, false))
+
 static bool create_commands(compute *c, uint32_t queue_family)
 {
     const VkCommandPoolCreateInfo pool = {VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, NULL,
                                           VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT, queue_family};
     const VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
 
-    if (!compute_check(c, c->vk.vkCreateCommandPool(c->device, &pool, NULL, &c->command_pool), "vkCreateCommandPool"))
+    if (!MADE(c, c->vk.vkCreateCommandPool(c->device, &pool, NULL, &c->command_pool), "vkCreateCommandPool",
+              c->command_pool))
         return false;
     const VkCommandBufferAllocateInfo allocate = {VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, NULL, c->command_pool,
                                                   VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
     return compute_check(c, c->vk.vkAllocateCommandBuffers(c->device, &allocate, &c->commands),
                          "vkAllocateCommandBuffers") &&
-           compute_check(c, c->vk.vkCreateFence(c->device, &fence, NULL, &c->fence), "vkCreateFence");
+           MADE(c, c->vk.vkCreateFence(c->device, &fence, NULL, &c->fence), "vkCreateFence", c->fence);
 }
 
 bool compute_create_on(compute *c, const smoe_device_handles *handles, const smoe_device_info *info)
@@ -47,8 +51,10 @@ bool compute_create_on(compute *c, const smoe_device_handles *handles, const smo
     uint32_t family_count = 32;
 
     memset(c, 0, sizeof *c);
-    volkInitializeCustom(handles->get_instance_proc_addr);
-    volkLoadInstanceOnly(handles->instance);
+    if (volkGetLoadedInstance() != handles->instance) {
+        volkInitializeCustom(handles->get_instance_proc_addr);
+        volkLoadInstanceOnly(handles->instance);
+    }
     volkLoadDeviceTable(&c->vk, handles->device);
     c->info = info;
     c->device = handles->device;
@@ -69,9 +75,7 @@ bool compute_create(compute *c, smoe_device *device)
     memset(c, 0, sizeof *c);
     if (smoe_device_get_handles(device, &handles) != SMOE_SUCCESS)
         return fail(c, "smoe_device_get_handles failed");
-    const bool created = compute_create_on(c, &handles, smoe_context_device_info(smoe_device_context(device)));
-    c->owner = device;
-    return created;
+    return compute_create_on(c, &handles, smoe_context_device_info(smoe_device_context(device)));
 }
 
 void compute_destroy(compute *c)
@@ -122,6 +126,10 @@ bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, c
 {
     const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                      .size = size,
+                                     .sharingMode = c->sharing_count > 1 ? VK_SHARING_MODE_CONCURRENT
+                                                                         : VK_SHARING_MODE_EXCLUSIVE,
+                                     .queueFamilyIndexCount = c->sharing_count,
+                                     .pQueueFamilyIndices = c->sharing,
                                      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
                                               VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
                                               VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
@@ -132,7 +140,7 @@ bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, c
     if (c->info->max_allocation_size > 0 && size > c->info->max_allocation_size)
         return fail(c, "%s needs %.2f GB at once, more than the device's largest allocation of %.2f", what,
                     (double)size * 1e-9, (double)c->info->max_allocation_size * 1e-9);
-    if (!compute_check(c, c->vk.vkCreateBuffer(c->device, &info, NULL, &out->buffer), "vkCreateBuffer"))
+    if (!MADE(c, c->vk.vkCreateBuffer(c->device, &info, NULL, &out->buffer), "vkCreateBuffer", out->buffer))
         return false;
     c->vk.vkGetBufferMemoryRequirements(c->device, out->buffer, &needs);
     const uint32_t type = choose_type(c, needs.memoryTypeBits, kind);
@@ -140,8 +148,10 @@ bool compute_create_buffer(compute *c, VkDeviceSize size, compute_memory kind, c
         return fail(c, "no memory type of the device suits the %s", what);
     const VkMemoryAllocateInfo allocate = {VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, NULL, needs.size, type};
     const VkResult result = c->vk.vkAllocateMemory(c->device, &allocate, NULL, &out->memory);
-    if (result != VK_SUCCESS)
+    if (result != VK_SUCCESS) {
+        out->memory = VK_NULL_HANDLE;
         return fail(c, "%s: vkAllocateMemory of %.2f GB: VkResult %d", what, (double)needs.size * 1e-9, (int)result);
+    }
     if (!compute_check(c, c->vk.vkBindBufferMemory(c->device, out->buffer, out->memory, 0), "vkBindBufferMemory"))
         return false;
     return kind == COMPUTE_LOCAL || (c->memory.memoryTypes[type].propertyFlags & VISIBLE) != VISIBLE ||
@@ -172,13 +182,13 @@ bool compute_create_layout(compute *c, const VkDescriptorType *types, uint32_t c
         out->types[i] = types[i];
         bindings[i] = (VkDescriptorSetLayoutBinding){i, types[i], 1, VK_SHADER_STAGE_COMPUTE_BIT, NULL};
     }
-    if (!compute_check(c, c->vk.vkCreateDescriptorSetLayout(c->device, &set_info, NULL, &out->set_layout),
-                       "vkCreateDescriptorSetLayout"))
+    if (!MADE(c, c->vk.vkCreateDescriptorSetLayout(c->device, &set_info, NULL, &out->set_layout),
+              "vkCreateDescriptorSetLayout", out->set_layout))
         return false;
     const VkPipelineLayoutCreateInfo info = {
         VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, NULL, 0, 1, &out->set_layout, 1, &push};
-    return compute_check(c, c->vk.vkCreatePipelineLayout(c->device, &info, NULL, &out->layout),
-                         "vkCreatePipelineLayout");
+    return MADE(c, c->vk.vkCreatePipelineLayout(c->device, &info, NULL, &out->layout), "vkCreatePipelineLayout",
+                out->layout);
 }
 
 void compute_destroy_layout(compute *c, compute_layout *layout)
@@ -196,7 +206,7 @@ bool compute_create_pool(compute *c, const compute_layout *layout, uint32_t coun
         sizes[i] = (VkDescriptorPoolSize){layout->types[i], count};
     const VkDescriptorPoolCreateInfo info = {
         VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, NULL, 0, count, layout->count, sizes};
-    return compute_check(c, c->vk.vkCreateDescriptorPool(c->device, &info, NULL, out), "vkCreateDescriptorPool");
+    return MADE(c, c->vk.vkCreateDescriptorPool(c->device, &info, NULL, out), "vkCreateDescriptorPool", *out);
 }
 
 bool compute_create_set(compute *c, const compute_layout *layout, VkDescriptorPool pool, VkDescriptorSet *out)
@@ -257,34 +267,65 @@ bool compute_begin(compute *c)
            compute_check(c, c->vk.vkBeginCommandBuffer(c->commands, &begin), "vkBeginCommandBuffer");
 }
 
-void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set,
-                      const void *push, uint32_t push_size, uint32_t x, uint32_t y, uint32_t z)
+void compute_dispatch(const compute *c, VkCommandBuffer commands, const compute_layout *layout, VkPipeline pipeline,
+                      VkDescriptorSet set, const void *push, uint32_t push_size, uint32_t x, uint32_t y, uint32_t z)
 {
-    c->vk.vkCmdBindPipeline(c->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
-    c->vk.vkCmdBindDescriptorSets(c->commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout->layout, 0, 1, &set, 0, NULL);
-    c->vk.vkCmdPushConstants(c->commands, layout->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size, push);
-    c->vk.vkCmdDispatch(c->commands, x, y, z);
+    c->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+    c->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout->layout, 0, 1, &set, 0, NULL);
+    c->vk.vkCmdPushConstants(commands, layout->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size, push);
+    c->vk.vkCmdDispatch(commands, x, y, z);
 }
 
-void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to,
-                     VkAccessFlags used)
+void compute_barrier(const compute *c, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags written,
+                     VkPipelineStageFlags to, VkAccessFlags used)
 {
     const VkMemoryBarrier memory = {VK_STRUCTURE_TYPE_MEMORY_BARRIER, NULL, written, used};
-    c->vk.vkCmdPipelineBarrier(c->commands, from, to, 0, 1, &memory, 0, NULL, 0, NULL);
+    c->vk.vkCmdPipelineBarrier(commands, from, to, 0, 1, &memory, 0, NULL, 0, NULL);
+}
+
+static void lock_queue(const compute *c)
+{
+    if (c->lock.lock)
+        c->lock.lock(c->lock.user);
+}
+
+static void unlock_queue(const compute *c)
+{
+    if (c->lock.unlock)
+        c->lock.unlock(c->lock.user);
+}
+
+static bool submit_to_queue(compute *c, const VkSubmitInfo *submit)
+{
+    lock_queue(c);
+    const VkResult result = c->vk.vkQueueSubmit(c->queue, 1, submit, c->fence);
+    unlock_queue(c);
+    return compute_check(c, result, "vkQueueSubmit");
+}
+
+/* Where it fails, what runs may use what the program resets or destroys next. */
+static bool wait_for_fence(compute *c)
+{
+    if (compute_check(c, c->vk.vkWaitForFences(c->device, 1, &c->fence, VK_TRUE, UINT64_MAX), "vkWaitForFences"))
+        return true;
+    lock_queue(c);
+    const VkResult idle = c->vk.vkQueueWaitIdle(c->queue);
+    unlock_queue(c);
+    compute_check(c, idle, "vkQueueWaitIdle");
+    return false;
 }
 
 bool compute_submit(compute *c)
 {
     const VkSubmitInfo submit = {
         .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &c->commands};
-    compute_barrier(c, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+    compute_barrier(c, c->commands, VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                     VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT,
                     VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                     VK_ACCESS_HOST_READ_BIT | VK_ACCESS_SHADER_READ_BIT);
     return compute_check(c, c->vk.vkEndCommandBuffer(c->commands), "vkEndCommandBuffer") &&
            compute_check(c, c->vk.vkResetFences(c->device, 1, &c->fence), "vkResetFences") &&
-           compute_check(c, c->vk.vkQueueSubmit(c->queue, 1, &submit, c->fence), "vkQueueSubmit") &&
-           compute_check(c, c->vk.vkWaitForFences(c->device, 1, &c->fence, VK_TRUE, UINT64_MAX), "vkWaitForFences");
+           submit_to_queue(c, &submit) && wait_for_fence(c);
 }
 
 bool compute_create_stamps(compute *c, uint32_t count, VkQueryPool *out)
@@ -293,36 +334,33 @@ bool compute_create_stamps(compute *c, uint32_t count, VkQueryPool *out)
         .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = count};
     *out = VK_NULL_HANDLE;
     return c->timestamp_mask == 0 ||
-           compute_check(c, c->vk.vkCreateQueryPool(c->device, &info, NULL, out), "vkCreateQueryPool");
+           MADE(c, c->vk.vkCreateQueryPool(c->device, &info, NULL, out), "vkCreateQueryPool", *out);
 }
 
-void compute_first_stamp(compute *c, VkQueryPool pool, uint32_t count)
+void compute_first_stamp(const compute *c, VkCommandBuffer commands, VkQueryPool pool, uint32_t first, uint32_t count)
 {
     if (!pool)
         return;
-    c->vk.vkCmdResetQueryPool(c->commands, pool, 0, count);
-    c->vk.vkCmdWriteTimestamp(c->commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, pool, 0);
+    c->vk.vkCmdResetQueryPool(commands, pool, first, count);
+    c->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, pool, first);
 }
 
-void compute_stamp(compute *c, VkQueryPool pool, uint32_t index)
+void compute_stamp(const compute *c, VkCommandBuffer commands, VkQueryPool pool, uint32_t index)
 {
     if (pool)
-        c->vk.vkCmdWriteTimestamp(c->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, pool, index);
+        c->vk.vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, pool, index);
 }
 
-bool compute_read_stamps(compute *c, VkQueryPool pool, uint32_t count, double *nanoseconds)
+VkResult compute_read_stamps(const compute *c, VkQueryPool pool, uint32_t first, uint32_t count, double *nanoseconds)
 {
-    uint64_t first = 0, ticks;
+    uint64_t start = 0, ticks;
     _Static_assert(sizeof ticks == sizeof *nanoseconds, "ticks come where nanoseconds go");
-    if (!compute_check(c,
-                       c->vk.vkGetQueryPoolResults(c->device, pool, 0, count, count * sizeof ticks, nanoseconds,
-                                                   sizeof ticks, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
-                       "vkGetQueryPoolResults"))
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
+    const VkResult result = c->vk.vkGetQueryPoolResults(c->device, pool, first, count, count * sizeof ticks,
+                                                        nanoseconds, sizeof ticks, VK_QUERY_RESULT_64_BIT);
+    for (uint32_t i = 0; result == VK_SUCCESS && i < count; i++) {
         memcpy(&ticks, &nanoseconds[i], sizeof ticks);
-        first = i == 0 ? ticks : first;
-        nanoseconds[i] = (double)((ticks - first) & c->timestamp_mask) * (double)c->info->timestamp_period;
+        start = i == 0 ? ticks : start;
+        nanoseconds[i] = (double)((ticks - start) & c->timestamp_mask) * (double)c->info->timestamp_period;
     }
-    return true;
+    return result;
 }

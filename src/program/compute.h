@@ -10,23 +10,34 @@
 
 #include <smoe/device.h>
 
+/* For a program whose other threads use the queue meanwhile: called around each use of it. */
+typedef struct compute_lock {
+    void (*lock)(void *user); /* NULL: no other thread does */
+    void (*unlock)(void *user);
+    void *user;
+} compute_lock;
+
 typedef struct compute {
-    smoe_device *owner; /* NULL: the device is the program's */
     const smoe_device_info *info;
     VkDevice device;
     VkQueue queue;
+    compute_lock lock; /* to be set once the compute is created, as the program likes */
     struct VolkDeviceTable vk;
     VkPhysicalDeviceMemoryProperties memory;
     VkPhysicalDeviceLimits limits;
+    /* Queue families that use the buffers; none: only the queue's, to which they belong. To be set before there are
+     * any */
+    uint32_t sharing[2], sharing_count;
     VkCommandPool command_pool;
-    VkCommandBuffer commands;
+    VkCommandBuffer commands; /* of compute_begin and compute_submit */
     VkFence fence;
     uint64_t timestamp_mask; /* 0: no timestamps */
     char error[256];         /* one line, of the first failure; may be emptied once it is printed */
 } compute;
 
-/* Where these fail, compute_destroy all the same. compute_create_on is for a VkDevice of the program's own, with
- * features that smoe's has not, and there is no owner; info describes the physical device and must live as long. */
+/* Where these fail, compute_destroy all the same. compute_create_on is for a VkDevice of the program's own; info
+ * describes the physical device and must live as long. It makes volk's functions of instances those of the instance,
+ * where they are not yet: then no other thread may use volk meanwhile. */
 bool compute_create(compute *c, smoe_device *device);
 bool compute_create_on(compute *c, const smoe_device_handles *handles, const smoe_device_info *info);
 void compute_destroy(compute *c);
@@ -82,19 +93,24 @@ bool compute_create_pipeline(compute *c, const compute_layout *layout, const uin
 /* ---- work -------------------------------------------------------------------------------------------------------- */
 
 bool compute_begin(compute *c);
-void compute_dispatch(compute *c, const compute_layout *layout, VkPipeline pipeline, VkDescriptorSet set,
-                      const void *push, uint32_t push_size, uint32_t x, uint32_t y, uint32_t z);
-void compute_barrier(compute *c, VkPipelineStageFlags from, VkAccessFlags written, VkPipelineStageFlags to,
-                     VkAccessFlags used);
 /* Makes what was written visible to the host and to later work, submits, and waits. */
 bool compute_submit(compute *c);
+
+/* Into any command buffer of the queue's family that is recording. */
+void compute_dispatch(const compute *c, VkCommandBuffer commands, const compute_layout *layout, VkPipeline pipeline,
+                      VkDescriptorSet set, const void *push, uint32_t push_size, uint32_t x, uint32_t y, uint32_t z);
+void compute_barrier(const compute *c, VkCommandBuffer commands, VkPipelineStageFlags from, VkAccessFlags written,
+                     VkPipelineStageFlags to, VkAccessFlags used);
 
 /* Timestamps. A pool for `count` of them; VK_NULL_HANDLE, with which the calls do nothing, where the device has
  * none. */
 bool compute_create_stamps(compute *c, uint32_t count, VkQueryPool *out);
-void compute_first_stamp(compute *c, VkQueryPool pool, uint32_t count);
-void compute_stamp(compute *c, VkQueryPool pool, uint32_t index); /* from 1 on: what was recorded so far has ended */
-/* Nanoseconds from the first stamp to each; of a pool. */
-bool compute_read_stamps(compute *c, VkQueryPool pool, uint32_t count, double *nanoseconds);
+/* The `count` stamps from `first` on begin anew, and `first` is taken. */
+void compute_first_stamp(const compute *c, VkCommandBuffer commands, VkQueryPool pool, uint32_t first, uint32_t count);
+/* What was recorded so far has ended. */
+void compute_stamp(const compute *c, VkCommandBuffer commands, VkQueryPool pool, uint32_t index);
+/* Nanoseconds from the first of those stamps to each, itself too. Waits for nothing: VK_NOT_READY where the work has
+ * not ended. No error is noted. */
+VkResult compute_read_stamps(const compute *c, VkQueryPool pool, uint32_t first, uint32_t count, double *nanoseconds);
 
 #endif

@@ -158,6 +158,16 @@ def fuzz_without_clang_says_what_to_install():
         assert 'fuzz: clang not found: ./setup.sh --ci installs' in output, output
 
 
+def a_window_without_glfw_is_left_out():
+    with Copy() as copy:
+        nowhere = {'PKG_CONFIG_LIBDIR': copy.path('nowhere'), 'PKG_CONFIG_PATH': ''}
+        why = 'GLFW (pkg-config glfw3) not found: ./setup.sh names its package'
+        output = tap.command('scons', '-C', copy.folder.name, SHADERS, env=nowhere)
+        assert output.count('smoe-window is left out: %s\n' % why) == 1, output
+        assert 'window: %s\n' % why in tap.command('scons', '-C', copy.folder.name, 'window', status=2, env=nowhere)
+
+
 tap.run([touched_include_compiles_its_users_alone, touched_shader_compiles_alone, kernel_for_a_newer_compiler_is_left_out,
          compiler_that_knows_but_the_name_is_found_out, broken_shader_fails, unknown_options_and_targets_are_errors,
-         help_names_every_option, fuzz_without_clang_says_what_to_install])
+         help_names_every_option, fuzz_without_clang_says_what_to_install,
+         a_window_without_glfw_is_left_out])

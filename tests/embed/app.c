@@ -1,4 +1,3 @@
-#define VOLK_IMPLEMENTATION
 #include "app.h"
 
 #include <stdio.h>

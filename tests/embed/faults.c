@@ -72,6 +72,7 @@ bool faults_dies(const char *kind, const void *handle)
       (device, info, out))                                                                                             \
     X(AllocateDescriptorSets, (VkDevice device, const VkDescriptorSetAllocateInfo *info, VkDescriptorSet *out),        \
       (device, info, out))                                                                                             \
+    X(ResetCommandBuffer, (VkCommandBuffer commands, VkCommandBufferResetFlags flags), (commands, flags))              \
     X(ResetCommandPool, (VkDevice device, VkCommandPool pool, VkCommandPoolResetFlags flags), (device, pool, flags))   \
     X(BeginCommandBuffer, (VkCommandBuffer commands, const VkCommandBufferBeginInfo *info), (commands, info))          \
     X(EndCommandBuffer, (VkCommandBuffer commands), (commands))                                                        \

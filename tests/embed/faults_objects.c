@@ -20,6 +20,7 @@
 
 #define OBJECTS(X)                                                                                                     \
     X(Buffer)                                                                                                          \
+    X(BufferView)                                                                                                      \
     X(CommandPool) X(DescriptorPool) X(DescriptorSetLayout) X(Fence) X(PipelineCache) X(PipelineLayout) X(QueryPool)
 OBJECTS(OBJECT)
 

@@ -306,6 +306,24 @@ static void test_others(void **state)
     check(none, NULL, SMOE_ERROR_NO_DEVICE, NOTHING, "no Vulkan driver of this system finds a device; a GPU needs");
 }
 
+/* As an app asks that has marked what does not suit it: the best one is the best that is left, a name is found all the
+ * same, and the app sees that it does not suit. */
+static void test_find(void **state)
+{
+    smoe_device_info infos[3] = {{.name = "Soft", .type = CPU, .usable = true},
+                                 {.name = "Chip", .type = INTEGRATED, .usable = true},
+                                 {.name = "Board", .type = DISCRETE, .usable = false}};
+
+    (void)state;
+    assert_int_equal(smoe_device_find(infos, 3, NULL), 1);
+    assert_int_equal(smoe_device_find(infos, 3, "board"), 2);
+    assert_int_equal(smoe_device_find(infos, 3, "none"), 3);
+    infos[0].usable = infos[1].usable = false;
+    assert_int_equal(smoe_device_find(infos, 3, "best"), 3);
+    assert_int_equal(smoe_device_find(infos, 0, NULL), 0);
+    assert_int_equal(smoe_device_find(NULL, 3, "0"), 3);
+}
+
 /* Recommended where listed, core or not; and what a device demands where listed. smoe requires nothing. */
 static void test_enabled(void **state)
 {
@@ -456,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_best),
         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_find),
         cmocka_unit_test(test_enabled),
         cmocka_unit_test(test_too_old),
         cmocka_unit_test(test_no_lanes),

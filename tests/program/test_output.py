@@ -25,6 +25,7 @@ CAPABILITIES = os.path.join(FOLDER, '..', 'drivers', 'devices', 'radv_navi21.jso
 BENCH = ('bench', '--shape', '4,2,8,6,4', '--repeat', '1', '--no-peak', '--weights', 'f32')
 RESULTS = os.path.join(FOLDER, '..', 'bench', 'sample.json')
 COMPARE, REPORT = ('bench', 'compare', RESULTS, RESULTS), ('bench', 'report', RESULTS, '--html', '-')
+WINDOW = [('window',)] if os.path.exists(BIN + 'window') else []  # it is built where GLFW is found
 ANALYZE = ('analyze', 'volume', '--samples', '1e4')
 scratch = tempfile.TemporaryDirectory()
 
@@ -249,12 +250,12 @@ def without_a_device_a_run_fails():
     pictures.write_png(picture, 8, 8, pictures.noise(1, 8, 8))
     nothing = {**os.environ, 'VK_DRIVER_FILES': '/dev/null', 'VK_ICD_FILENAMES': '/dev/null'}
     for program in (('run', LAYER), ANALYZE, BENCH, ('classify', '--model', MODEL, picture), ('classify', '--check', MODEL), ('digits',),
-                    ('embed',), ('devices', '--json', path_of('none.json'))):
+                    ('embed',), ('devices', '--json', path_of('none.json')), *WINDOW):
         output, messages = run(*program, status=1, env=nothing)
         assert not output and messages.startswith('smoe-' + program[0]), (program, output, messages)
     for program in (('run', 'no such'), ('analyze', 'cost', 'no such'), ('classify', '--model', 'no such', picture),
                     ('classify', '--check', 'no such'), ('digits', '--model', 'no such'), ('digits', '--data', 'no such'),
-                    ('devices', '--as', 'no such')):
+                    ('devices', '--as', 'no such'), *[(*program, '--model', 'no such') for program in WINDOW]):
         _, messages = run(*program, status=2)
         assert 'no such' in messages and messages.count('\n') == 1, (program, messages)
 

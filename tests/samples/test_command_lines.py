@@ -15,6 +15,8 @@ FILES = ('boundary-mass', 'soft-to-hard', 'continuity', 'cost')
 # The words that begin a command, and what its arguments are called: '' where it takes none.
 COMMANDS = [(['smoe-run'], 'FILE.safetensors'), (['smoe-devices'], ''), (['smoe-analyze'], 'SUBCOMMAND'), (['smoe-bench'], ''),
             (['smoe-classify'], 'PICTURE'), (['smoe-digits'], ''), (['smoe-embed'], '')]
+if os.path.exists(tap.BUILD + '/bin/smoe-window'):  # it is built where GLFW is found
+    COMMANDS.append((['smoe-window'], 'PICTURE'))
 COMMANDS += [(['smoe-analyze', name], 'FILE' if name in FILES else '') for name in SUBCOMMANDS]
 COMMANDS += [(['smoe-bench', 'compare'], 'RESULTS.json'), (['smoe-bench', 'report'], 'RESULTS.json')]
 

@@ -87,11 +87,11 @@ static bool run_on_device(simulation *s, const push *constants)
     if (!compute_begin(gpu))
         return false;
     gpu->vk.vkCmdFillBuffer(gpu->commands, s->buffers[COUNTERS].buffer, 0, VK_WHOLE_SIZE, 0);
-    compute_barrier(gpu, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+    compute_barrier(gpu, gpu->commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
                     VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
-    compute_dispatch(gpu, &s->layout, s->pipeline, s->set, constants, sizeof *constants,
+    compute_dispatch(gpu, gpu->commands, &s->layout, s->pipeline, s->set, constants, sizeof *constants,
                      wanted < MAX_GROUPS ? wanted : MAX_GROUPS, 1, 1);
-    compute_barrier(gpu, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+    compute_barrier(gpu, gpu->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                     VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
     gpu->vk.vkCmdCopyBuffer(gpu->commands, s->buffers[COUNTERS].buffer, s->buffers[READBACK].buffer, 1, &whole);
     return compute_submit(gpu);
