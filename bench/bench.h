@@ -13,7 +13,7 @@
 #include "program/options.h"
 
 #define BENCH_MAX_TOKEN_COUNTS 4
-#define BENCH_TYPE_COUNT 3 /* smoe_type */
+#define BENCH_TYPE_COUNT 7 /* smoe_type */
 #define BENCH_REASON_SIZE 256
 
 /* ---- presets.c --------------------------------------------------------------------------------------------------- */

@@ -26,6 +26,9 @@ typedef struct checker {
     double share; /* the largest, of what was allowed */
 } checker;
 
+/* What rounding an expert's weights to a type with scales takes, in multiplications for each of them. */
+#define ROUNDING_PRODUCTS 40
+
 /* Of one token with so many active experts; 0: of its routing alone. */
 static double products(const smoe_plan_desc *plan, double active)
 {
@@ -40,7 +43,11 @@ static uint32_t choose_count(const bench_row *row, const bench_run *run, bench_c
 {
     const smoe_plan_desc *plan = &row->plan;
     const double one = products(plan, row->route ? 0 : (double)run->active_total / row->tokens);
-    const double all = one * (plan->precision == SMOE_PRECISION_FLOAT32 ? 1 : NARROW_READS);
+    const bool scaled =
+        !row->route && (smoe_type_size(plan->types.up, 1) == 0 || smoe_type_size(plan->types.down, 1) == 0);
+    const double all = one * (scaled                                      ? ROUNDING_PRODUCTS
+                              : plan->precision == SMOE_PRECISION_FLOAT32 ? 1
+                                                                          : NARROW_READS);
     const double most = fmin(MOST_TOKENS, fmin(row->tokens, fmax(1, floor(MOST_PRODUCTS / all))));
 
     if (plan->projection_width > REF_MAX_PROJECTION)

@@ -76,7 +76,7 @@ static const program_option option_rows[] = {
     {"--route", NULL, "only the routing, with its report; without --preset and --shape over --experts and --top-k",
      PROGRAM_FLAG(bench_options, route)},
     {"--tokens", "T,T", "in place of the preset's own", PROGRAM_COUNTS(bench_options, tokens, 1, SMOE_MAX_TOKENS)},
-    {"--weights", "TYPE,TYPE", "only these", PROGRAM_SET(bench_options, weights, &program_types)},
+    {"--weights", "TYPE,TYPE", "only these [all without scales]", PROGRAM_SET(bench_options, weights, &program_types)},
     {"--hard", NULL, "hard routing only", PROGRAM_FLAG(bench_options, hard_only)},
     {"--max-active", "A,A", "most experts that may run for a token [k + 4]",
      PROGRAM_COUNTS(bench_options, max_active, 1, SMOE_MAX_EXPERTS)},

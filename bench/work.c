@@ -10,7 +10,7 @@ static double tensor_bytes(const bench_preset *preset, const smoe_plan_desc *pla
     double bytes = 0;
     for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
         if (strncmp(tensor.file_name, prefix, strlen(prefix)) == 0 && bench_has_tensor(preset, &tensor))
-            bytes += (double)smoe_type_size(tensor.type, tensor.element_count);
+            bytes += (double)smoe_layer_tensor_size(&tensor, tensor.type, tensor.shape[0]);
     return bytes;
 }
 

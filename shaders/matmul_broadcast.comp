@@ -19,7 +19,7 @@ const uint INPUT_LOADS = TILE_ROWS * TILE_DEPTH / 4 / SUBGROUP_SIZE;
 const bool HALVES = TILE_ROWS >= 16 && TILE_ROWS / 2 * TILE_DEPTH / 4 % SUBGROUP_SIZE == 0;
 
 float sum[TILE_ROWS * LANE_ROWS];
-uint weight_base[LANE_ROWS];
+WeightRow weight_base[LANE_ROWS];
 
 #define ROWS TILE_ROWS
 #define MULTIPLY multiply_tile
@@ -36,8 +36,7 @@ void main() {
         gl_WorkGroupID.x * TILE_COLUMNS + gl_SubgroupID * SUBGROUP_SIZE * THREAD_COLUMNS + gl_SubgroupInvocationID;
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS * SUBGROUP_SIZE, push.columns - 1);
-        weight_base[i] =
-            (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] = weight_row(i / THREAD_COLUMNS, tile.expert, column);
     }
     [[unroll]] for (uint i = 0; i < TILE_ROWS * LANE_ROWS; i++)
         sum[i] = 0;

@@ -43,7 +43,8 @@ shared uvec4 tiles[SHARED_MEMORY_SIZE / 16];
 #define Weights coopmat<NARROW, gl_ScopeSubgroup, MATRIX_DEPTH, MATRIX_COLUMNS, gl_MatrixUseB>
 #define Sums coopmat<float, gl_ScopeSubgroup, MATRIX_ROWS, MATRIX_COLUMNS, gl_MatrixUseAccumulator>
 
-uint input_base[INPUT_LOADS], weight_base[WEIGHT_LOADS];
+uint input_base[INPUT_LOADS];
+WeightRow weight_base[WEIGHT_LOADS];
 vec4 input_next[2 * INPUT_LOADS];
 uvec4 weight_next[WEIGHT_LOADS];
 
@@ -76,7 +77,7 @@ void load(uint index, uint k0) {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint e = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1);
         const uint matrix = MATRICES == 2 && e >= TILE_COLUMNS * STEPS ? 1 : 0;
-        weight_next[j] = read_weights(matrix, weight_base[j], k0 + e % STEPS * 8);
+        weight_next[j] = read_weights(matrix, weight_base[j], k0 + e % STEPS * 8).bits;
     }
 }
 
@@ -93,8 +94,7 @@ void main() {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / STEPS;
         const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
-        weight_base[j] =
-            (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[j] = weight_row(row / TILE_COLUMNS, tile.expert, column);
     }
     Sums sums[ROW_BLOCKS * BLOCKS];
     [[unroll]] for (uint i = 0; i < ROW_BLOCKS * BLOCKS; i++)

@@ -19,9 +19,10 @@ const uint WEIGHT_LOADS = (WEIGHT_TOTAL + WORKGROUP_SIZE - 1) / WORKGROUP_SIZE;
 shared vec4 input_tile[TILE_ROWS * STRIDE];
 shared vec4 weight_tile[WEIGHT_ROWS * STRIDE];
 
-uint input_base[INPUT_LOADS], weight_base[WEIGHT_LOADS];
+uint input_base[INPUT_LOADS];
+WeightRow weight_base[WEIGHT_LOADS];
 vec4 input_next[INPUT_LOADS];
-uvec4 weight_next[WEIGHT_LOADS];
+Weights weight_next[WEIGHT_LOADS];
 
 // Load e of a depth: row e / STEPS, step e % STEPS; past the last, the last one again.
 void load(uint index, uint k0) {
@@ -48,8 +49,7 @@ void main() {
     [[unroll]] for (uint j = 0; j < WEIGHT_LOADS; j++) {
         const uint row = min(index + j * WORKGROUP_SIZE, WEIGHT_TOTAL - 1) / WEIGHT_STEPS;
         const uint column = min(tile_column + row % TILE_COLUMNS, push.columns - 1);
-        weight_base[j] =
-            (row < TILE_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[j] = weight_row(row / TILE_COLUMNS, tile.expert, column);
     }
     float sum[THREAD_ROWS * LANE_ROWS];
     [[unroll]] for (uint i = 0; i < THREAD_ROWS * LANE_ROWS; i++)

@@ -30,13 +30,13 @@ void main() {
 #endif
     const uint lane = index % TEAM;
     const uint column0 = gl_WorkGroupID.x * TILE_COLUMNS + index / TEAM * THREAD_COLUMNS;
-    uint input_base[TILE_ROWS], weight_base[LANE_ROWS];
+    uint input_base[TILE_ROWS];
+    WeightRow weight_base[LANE_ROWS];
     [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
         input_base[r] = input_row(tile.first_row + min(r, tile.rows - 1));
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         const uint column = min(column0 + i % THREAD_COLUMNS, push.columns - 1);
-        weight_base[i] =
-            (i < THREAD_COLUMNS ? push.w_offset : push.w3_offset) + (tile.expert * push.columns + column) * push.depth;
+        weight_base[i] = weight_row(i / THREAD_COLUMNS, tile.expert, column);
     }
     float sum[SUMS];
     [[unroll]] for (uint i = 0; i < SUMS; i++)
@@ -45,17 +45,24 @@ void main() {
     // Unrolled, all loads of a row would come first: Adreno's compiler spills hundreds of registers for them.
     [[dont_unroll]] for (uint k0 = 0; k0 < push.depth; k0 += TILE_DEPTH) {
         const uint k = k0 + lane * LOAD;
-        uvec4 loaded[LANE_ROWS];
+        Weights loaded[LANE_ROWS];
         [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
             loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k);
-        [[unroll]] for (uint p = 0; p < LOAD / 4; p++) {
-            // A row of inputs at a time: with all of them at hand before the first multiply-add, Volta holds a fourth
-            // fewer subgroups.
-            [[unroll]] for (uint r = 0; r < TILE_ROWS; r++) {
-                const vec4 a = read_input(input_base[r], k + 4 * p);
-                [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
-                    sum[r * LANE_ROWS + i] = multiply_add(a, weights_part(loaded[i], p), sum[r * LANE_ROWS + i]);
+        // With scales a load has 16 or 32 weights: word by word, or Adreno 6xx spills hundreds of registers for inputs.
+        const uint ROUNDS = SCALED ? 4 : 1, PARTS = SCALED ? LOAD / 16 : LOAD / 4;
+        [[dont_unroll]] for (uint word = 0; word < ROUNDS; word++) {
+            [[unroll]] for (uint p = 0; p < PARTS; p++) {
+                // A row of inputs at a time: with all of them at hand before the first multiply-add, Volta holds a
+                // fourth fewer subgroups.
+                [[unroll]] for (uint r = 0; r < TILE_ROWS; r++) {
+                    const vec4 a = read_input(input_base[r], k + 4 * (word * PARTS + p));
+                    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+                        sum[r * LANE_ROWS + i] = multiply_add(a, weights_part(loaded[i], p), sum[r * LANE_ROWS + i]);
+                }
             }
+            if (SCALED)
+                [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+                    loaded[i].bits = loaded[i].bits.yzwx;
         }
     }
 

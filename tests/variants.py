@@ -49,6 +49,7 @@ LANES = (
     Lanes('tests/check/test_masked.c', (4,), ALL, 'most of its kernels have no lanes; those that only this test chooses run at 4 lanes'),
     Lanes('tests/check/test_nonfinite.c', (8,), ALL, 'test_stages has non-finite tokens at every size; these tests vary where they are'),
     Lanes('tests/check/test_recording.c', (8,), (8,), 'the order of forwards in a command buffer'),
+    Lanes('tests/check/test_scales.c', (8,), ALL, 'a weight is decoded alike at every size; test_stages has each type at every one'),
     Lanes('tests/check/test_threads.c', (8,), (8,), 'what threads share has no lanes'),
     Lanes('tests/check/test_tiers.c', (16,), (4, 16), 'tiles of GPUs, whose subgroups are larger still; test_tuning has 8'),
     Lanes('tests/check/test_totals.c', (8,), ALL, 'adds up integers of reports, in a kernel without subgroups'),

@@ -58,8 +58,8 @@ SMOE_API const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *fil
 SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key);
 
 /* Interprets the file as a layer: shapes come from the tensors, the rest from the metadata; contradictions are errors.
- * plan: filled, with max_tokens = the tokens of x (1 without x) and types = the file's. params: filled, token_count
- * likewise. weights: pointers into the file. Any of the three may be NULL.
+ * Matrices with scales are bytes whose type the metadata names (docs/layer-file.md). plan: filled, with max_tokens = the tokens of x (1
+ * without x) and types = the file's. params: filled, token_count likewise. weights: pointers into the file. Any of the three may be NULL.
  * Errors: INVALID_ARGUMENT, FILE (missing or contradictory), UNSUPPORTED (an activation, type or size smoe does not have). */
 SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
                                            smoe_host_weights *weights);
@@ -75,7 +75,7 @@ SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *
 
 /* Writes a layer, and x [params->token_count,D] unless it is NULL, as a layer file that smoe_layer_file_layer reads back: plan, params
  * and weights as smoe_layer_file_layer or smoe_checkpoint_layer_get gave them; with x, token_count is 1 .. SMOE_MAX_TOKENS.
- * Errors: as smoe_layer_file_write; UNSUPPORTED (a type of weights that files do not have). */
+ * Errors: as smoe_layer_file_write; INVALID_ARGUMENT also for weights whose rows their type's blocks do not divide. */
 SMOE_API smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
                                                  const smoe_host_weights *weights, const float *x, const smoe_allocator *allocator,
                                                  const smoe_log *log);

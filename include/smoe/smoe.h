@@ -37,6 +37,7 @@
 #include "report.h"
 #include "totals.h"
 #include "types.h"
+#include "weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -367,7 +368,7 @@ typedef struct smoe_layer_desc {
     smoe_buffer shared_gate;   /* float32 [D]; given exactly when the plan has shared_gate */
 } smoe_layer_desc;
 
-/* A matrix as a host array. NULL: absent; then its type is not looked at. */
+/* A matrix as a host array, laid out as weights.h says. NULL: absent; then its type is not looked at. */
 typedef struct smoe_host_weight {
     const void *data;
     smoe_type type;
@@ -425,6 +426,10 @@ typedef struct smoe_layer_tensor {
 /* The index-th tensor of a plan's layers, in the order of smoe_layer_desc's fields. False past the last one, and for NULL. The plan's
  * numbers are taken as they are: a width that is not known yet may be 0. Thread safe. */
 SMOE_API bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_layer_tensor *out);
+
+/* Bytes of a tensor in a type: of its first `count` experts where its axes begin with E, else of all of it. 0 for NULL, for a number that
+ * is not a type, and where the type's blocks do not divide its rows. Thread safe. */
+SMOE_API uint64_t smoe_layer_tensor_size(const smoe_layer_tensor *tensor, smoe_type type, uint64_t count);
 
 /* Whether the arrays are those that a plan's layers have, each of a type that there is; w1 and w3 may differ in type. Errors:
  * INVALID_ARGUMENT, with `reason`, if not NULL, "weights.w3 must not be NULL where the experts are gated" or the like. Thread safe. */

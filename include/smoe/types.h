@@ -64,7 +64,16 @@ typedef struct smoe_allocator {
 
 /* ---- enumerations of a layer ------------------------------------------------------------------------------------------- */
 
-typedef enum smoe_type { SMOE_TYPE_FLOAT32 = 0, SMOE_TYPE_FLOAT16 = 1, SMOE_TYPE_BFLOAT16 = 2 } smoe_type;
+/* Types of weights. From MXFP4 on they have scales for blocks of elements: weights.h has their layouts. */
+typedef enum smoe_type {
+    SMOE_TYPE_FLOAT32 = 0,
+    SMOE_TYPE_FLOAT16 = 1,
+    SMOE_TYPE_BFLOAT16 = 2,
+    SMOE_TYPE_MXFP4 = 3, /* 4 bits, a table of 16 values; a scale that is a power of two for 32 */
+    SMOE_TYPE_Q4 = 4,    /* 4 bits, whole numbers; a float16 scale for 32 */
+    SMOE_TYPE_Q8 = 5,    /* 8 bits, whole numbers; a float16 scale for 32 */
+    SMOE_TYPE_FP8 = 6    /* 8 bits, E4M3; a float32 scale for 128 x 128 */
+} smoe_type;
 
 typedef enum smoe_activation {
     SMOE_ACTIVATION_IDENTITY = 0,
@@ -100,7 +109,8 @@ typedef enum smoe_precision {
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
 /* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
- * Static text; NULL for a number that is not in the enumeration. The short name of a type is "f32", "f16" or "bf16". Thread safe. */
+ * Static text; NULL for a number that is not in the enumeration. The short names of types are "f32", "f16", "bf16", and those of
+ * types with scales their only ones: "mxfp4", "q4", "q8", "fp8". Thread safe. */
 SMOE_API const char *smoe_activation_name(smoe_activation activation);
 SMOE_API const char *smoe_router_name(smoe_router router);
 SMOE_API const char *smoe_gate_name(smoe_gate gate);
@@ -125,13 +135,13 @@ SMOE_API smoe_precision smoe_type_precision(smoe_type type);
 
 /* ---- types of weights -------------------------------------------------------------------------------------------------- */
 
-/* Bytes of `count` elements of a type: whole blocks, of one element each with these types. 0 for a number that is not a type. Thread
+/* Bytes of `count` elements of a type without scales. 0 for the others (smoe_weights_size), and for a number that is not a type. Thread
  * safe. */
 SMOE_API uint64_t smoe_type_size(smoe_type type, uint64_t count);
 
 /* Converts `count` elements, rounded to nearest even. NaN stays NaN, and what is too large becomes infinite. The arrays must not overlap.
- * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, or NULL for elements), with nothing written and no line
- * in a log. Thread safe. */
+ * They need no alignment. Errors: INVALID_ARGUMENT (a number that is not a type, a type with scales, or NULL for elements), with nothing
+ * written and no line in a log. Thread safe. */
 SMOE_API smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count);
 
 #ifdef __cplusplus

@@ -17,7 +17,7 @@ void MULTIPLY(Tile tile, uint end) {
         [[unroll]] for (uint j = 0; j < LOADS; j++)
             a[j] = read_input(input_base[j], k + input_k[j]);
         [[unroll]] for (uint s = 0; s < STEPS; s++) {
-            uvec4 loaded[LANE_ROWS];
+            Weights loaded[LANE_ROWS];
             [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
                 loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k + s * LOAD);
             [[unroll]] for (uint p = 0; p < PARTS; p++) {

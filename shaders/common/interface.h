@@ -65,9 +65,19 @@
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                            \
     C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels have one array of so many */
 
+/* Types of weights, smoe_type: T(name, number, bits of an element, columns and rows of a block, whose elements share a
+ * scale, bytes of that). Types without scales have blocks of one element. smoe/weights.h has the layout. */
+#define SMOE_WEIGHT_TYPES(T)   \
+    T(FLOAT32, 0, 32, 1, 1, 0) \
+    T(FLOAT16, 1, 16, 1, 1, 0) \
+    T(BFLOAT16, 2, 16, 1, 1, 0) \
+    T(MXFP4, 3, 4, 32, 1, 1)   \
+    T(Q4, 4, 4, 32, 1, 2)      \
+    T(Q8, 5, 8, 32, 1, 2)      \
+    T(FP8, 6, 8, 128, 128, 4)
+
 /* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree. */
 #define SMOE_ENUMERATORS(E)                                                                          \
-    E(TYPE_FLOAT32, 0) E(TYPE_FLOAT16, 1) E(TYPE_BFLOAT16, 2)                                        \
     E(ACTIVATION_IDENTITY, 0) E(ACTIVATION_RELU, 1) E(ACTIVATION_GELU, 2) E(ACTIVATION_GELU_TANH, 3) \
     E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5) E(ACTIVATION_SWIGLU_CLAMPED, 6)              \
     E(GATE_SOFTMAX, 0) E(GATE_SIGMOID, 1)
@@ -82,7 +92,7 @@
     UINT flags;           /* SMOE_FLAG_BIAS, SMOE_FLAG_BIAS3 */                                       \
     UINT depth;           /* K: elements of an input row */                                           \
     UINT columns;         /* N: outputs of a row */                                                   \
-    UINT w_offset;                                                                                    \
+    UINT w_offset;        /* of types with scales in units of 16 bytes; so is w3_offset */            \
     UINT b_offset;                                                                                    \
     UINT w3_offset;                                                                                   \
     UINT b3_offset;                                                                                   \

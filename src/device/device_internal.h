@@ -218,11 +218,11 @@ smoe_result smoe_helper_buffer_invalidate(smoe_device *device, const smoe_helper
 
 void smoe_helper_staging_destroy(smoe_device *device);
 
-/* Copies, through the staging buffer where the host cannot reach the buffer. An upload begins at the buffer's start and
- * is visible to shader reads of later submissions. `from` is not needed after the call, yet copies may still run:
- * smoe_helper_drain has their end and their errors. */
-smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
-                               smoe_type from_type, size_t count);
+/* Copies, through the staging buffer where the host cannot reach the buffer, to `offset` on. An upload is visible to
+ * shader reads of later submissions. `from` is not needed after the call, yet copies may still run: smoe_helper_drain
+ * has their end and their errors. */
+smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, const void *from,
+                               size_t size);
 
 /* Copies from `offset` on, blocking. */
 smoe_result smoe_helper_download(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, void *to,

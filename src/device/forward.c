@@ -123,7 +123,7 @@ smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_par
     smoe_result result = smoe_helper_binding(
         layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (with_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);
     if (result == SMOE_SUCCESS && tokens > 0)
-        result = smoe_helper_upload(layer->device, &layer->x, SMOE_TYPE_FLOAT32, x, SMOE_TYPE_FLOAT32, tokens * row);
+        result = smoe_helper_upload(layer->device, &layer->x, 0, x, tokens * row * sizeof *x);
     if (result == SMOE_SUCCESS)
         result = record(layer, binding, params, !y, timed);
     if (result == SMOE_SUCCESS)

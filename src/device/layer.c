@@ -22,17 +22,15 @@ static smoe_buffer whole_buffer(const smoe_helper_buffer *buffer)
     return (smoe_buffer){buffer->handle, 0, buffer->size};
 }
 
-/* Part of a tensor, from element `first` on, in a buffer of its own. */
+/* Part of a tensor in a buffer of its own: `count` experts from `first` on, or, where it has none, all of it. */
 static smoe_result upload_part(smoe_device_layer *layer, const smoe_layer_tensor *tensor, smoe_host_weight from,
-                               uint64_t first, uint64_t count, smoe_helper_buffer *buffer)
+                               uint32_t first, uint32_t count, smoe_helper_buffer *buffer)
 {
-    const unsigned char *data = from.data;
-    const VkDeviceSize size = smoe_type_size(tensor->type, count);
+    const VkDeviceSize size = smoe_layer_tensor_size(tensor, tensor->type, count);
     smoe_result result = smoe_helper_buffer_create(
         layer->device, tensor->name, size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_upload(layer->device, buffer, tensor->type, data + smoe_type_size(from.type, first),
-                                    from.type, (size_t)count);
+        result = smoe_helper_upload_weights(layer->device, tensor, from, first, count, buffer);
     return result;
 }
 
@@ -41,7 +39,6 @@ static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tens
                                  uint32_t index, smoe_buffer **out)
 {
     const smoe_host *host = &layer->device->instance.host;
-    const uint64_t expert = tensor->element_count / tensor->shape[0];
     uint32_t experts;
     const uint32_t count = smoe_plan_range_count(layer->plan, &experts);
     smoe_buffer *ranges = *out = smoe_host_alloc(host, count, sizeof *ranges);
@@ -53,7 +50,7 @@ static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tens
                          "smoe_device_layer_create: no memory for the ranges of %s", tensor->name);
     for (uint32_t r = 0; result == SMOE_SUCCESS && r < count; r++) {
         const uint32_t first = r * experts, rest = tensor->shape[0] - first;
-        result = upload_part(layer, tensor, from, first * expert, smoe_min_u32(rest, experts) * expert, &buffers[r]);
+        result = upload_part(layer, tensor, from, first, smoe_min_u32(rest, experts), &buffers[r]);
         ranges[r] = whole_buffer(&buffers[r]);
     }
     return result;
@@ -82,7 +79,7 @@ static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *
             result = upload_ranges(layer, &tensor, from, i, &ranges[i]);
             smoe_layer_desc_set_ranges(&desc, &tensor, ranges[i]);
         } else {
-            result = upload_part(layer, &tensor, from, 0, tensor.element_count, &layer->weights[i]);
+            result = upload_part(layer, &tensor, from, 0, tensor.shape[0], &layer->weights[i]);
             smoe_layer_desc_set(&desc, &tensor, whole_buffer(&layer->weights[i]));
         }
     }

@@ -22,11 +22,16 @@ struct smoe_device_layer {
     smoe_helper_buffer x, y, workspace;
     smoe_helper_buffer report, totals;                 /* made when first wanted, as the bindings with them are */
     smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */
-    bool has_totals;   /* they have been reset, and forwards add to them */
-    bool has_run;      /* the last forward succeeded */
-    bool routed;       /* it was only routing */
-    uint32_t x_tokens; /* its rows of x, which the device holds */
+    bool has_totals;                                   /* they have been reset, and forwards add to them */
+    bool has_run;                                      /* the last forward succeeded */
+    bool routed;                                       /* it was only routing */
+    uint32_t x_tokens;                                 /* its rows of x, which the device holds */
 };
+
+/* Weights to the start of a buffer, in the tensor's type: `count` experts from `first` on, or, where the tensor has
+ * none, all of it. Another type is converted rows at a time, so that there is no second copy of the weights. */
+smoe_result smoe_helper_upload_weights(smoe_device *device, const smoe_layer_tensor *tensor, smoe_host_weight from,
+                                       uint32_t first, uint32_t count, smoe_helper_buffer *buffer);
 
 /* Makes the totals' buffer, without contents, if it is not there yet. */
 smoe_result smoe_helper_ensure_totals(smoe_device_layer *layer);

@@ -77,34 +77,32 @@ static smoe_result start_copy(smoe_device *device, smoe_helper_half *half, VkBuf
     return result == SMOE_SUCCESS ? smoe_helper_start(device, &half->commands) : result;
 }
 
-static smoe_result upload_staged(smoe_device *device, const smoe_helper_buffer *buffer, smoe_type buffer_type,
-                                 const unsigned char *from, smoe_type from_type, size_t count)
+static smoe_result upload_staged(smoe_device *device, const smoe_helper_buffer *buffer, VkDeviceSize offset,
+                                 const unsigned char *from, size_t size)
 {
-    const size_t to_size = (size_t)smoe_type_size(buffer_type, 1);
-    const size_t from_size = (size_t)smoe_type_size(from_type, 1);
-    const size_t chunk = (size_t)HALF_SIZE / to_size;
+    const size_t chunk = (size_t)HALF_SIZE;
     smoe_helper_half *half;
     smoe_result result = ensure_staging(device);
 
-    for (size_t at = 0; result == SMOE_SUCCESS && at < count; at += chunk) {
-        const size_t now = count - at < chunk ? count - at : chunk;
+    for (size_t at = 0; result == SMOE_SUCCESS && at < size; at += chunk) {
+        const size_t now = size - at < chunk ? size - at : chunk;
         result = take_half(device, &half);
-        if (result == SMOE_SUCCESS)
-            result = smoe_type_convert(half->mapped, buffer_type, from + at * from_size, from_type, now);
-        if (result == SMOE_SUCCESS)
-            result = start_copy(device, half, device->staging.buffer.handle, buffer->handle,
-                                &(VkBufferCopy){half->offset, (VkDeviceSize)at * to_size, (VkDeviceSize)now * to_size});
+        if (result != SMOE_SUCCESS)
+            return result;
+        memcpy(half->mapped, from + at, now);
+        result = start_copy(device, half, device->staging.buffer.handle, buffer->handle,
+                            &(VkBufferCopy){half->offset, offset + at, now});
     }
     return result;
 }
 
-smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, smoe_type buffer_type, const void *from,
-                               smoe_type from_type, size_t count)
+smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, const void *from,
+                               size_t size)
 {
     if (!buffer->mapped)
-        return upload_staged(device, buffer, buffer_type, from, from_type, count);
-    const smoe_result result = smoe_type_convert(buffer->mapped, buffer_type, from, from_type, count);
-    return result == SMOE_SUCCESS ? smoe_helper_buffer_flush(device, buffer) : result;
+        return upload_staged(device, buffer, offset, from, size);
+    memcpy(buffer->mapped + offset, from, size);
+    return smoe_helper_buffer_flush(device, buffer);
 }
 
 static smoe_result download_staged(smoe_device *device, const smoe_helper_buffer *buffer, VkDeviceSize offset,

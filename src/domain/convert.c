@@ -76,7 +76,7 @@ static void store(unsigned char *to, smoe_type type, size_t i, float value)
 
 smoe_result smoe_type_convert(void *to, smoe_type to_type, const void *from, smoe_type from_type, size_t count)
 {
-    if (!smoe_type_name(to_type) || !smoe_type_name(from_type) || (count > 0 && (!to || !from)))
+    if (smoe_type_size(to_type, 1) == 0 || smoe_type_size(from_type, 1) == 0 || (count > 0 && (!to || !from)))
         return SMOE_ERROR_INVALID_ARGUMENT;
     if (count == 0)
         return SMOE_SUCCESS;

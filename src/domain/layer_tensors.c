@@ -123,8 +123,21 @@ bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_laye
         out->shape[out->axis_count++] = width;
         out->element_count *= width;
     }
-    out->size = smoe_align_up(smoe_type_size(out->type, out->element_count), 4);
+    out->size = smoe_align_up(smoe_layer_tensor_size(out, out->type, out->shape[0]), 4);
     return true;
+}
+
+uint64_t smoe_layer_tensor_size(const smoe_layer_tensor *tensor, smoe_type type, uint64_t count)
+{
+    if (!tensor)
+        return 0;
+    const uint32_t *shape = tensor->shape;
+    const bool by_expert = tensor->axes[0] == 'E';
+    if (tensor->matrix)
+        return by_expert ? smoe_weights_size(type, count, shape[1], shape[2])
+                         : smoe_weights_size(type, 1, shape[0], shape[1]);
+    return smoe_type_size(type,
+                          by_expert && shape[0] ? count * (tensor->element_count / shape[0]) : tensor->element_count);
 }
 
 static bool is_given_rightly(const smoe_layer_tensor *tensor, smoe_host_weight array, char reason[SMOE_REASON_SIZE])

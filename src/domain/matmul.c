@@ -74,20 +74,32 @@ static smoe_kernel_config vector_config(const smoe_device_info *info, const smoe
     };
 }
 
-static smoe_kernel_config tiled_config(const smoe_tile *tile, const smoe_matmul_stage *stage)
+/* Bytes of shared memory of matmul_tiled.comp. */
+static uint32_t tiles_size(const smoe_tile *tile, uint32_t depth, uint32_t columns)
 {
-    const uint32_t matrices = smoe_matmul_matrices(stage), columns = tile->columns / matrices;
+    const uint32_t stride = (depth / 4u) | 1u;
+    return 16 * stride * (tile->rows + columns);
+}
+
+static smoe_kernel_config tiled_config(const smoe_device_info *info, const smoe_tile *tile,
+                                       const smoe_matmul_stage *stage)
+{
+    const uint32_t matrices = smoe_matmul_matrices(stage);
+    const uint32_t depth = smoe_max_u32(tile->depth, smoe_matmul_load(stage));
     const uint32_t thread_columns = smoe_max_u32(tile->thread_columns / matrices, 1);
-    const uint32_t stride = (tile->depth / 4u) | 1u; /* as in matmul_tiled.comp */
+    uint32_t columns = tile->columns / matrices;
+    /* A load of 4-bit weights is deeper than the tiles of the table, which devices with little shared memory fill. */
+    while (tiles_size(tile, depth, matrices * columns) > info->max_shared_memory_size && columns > thread_columns)
+        columns /= 2;
     return (smoe_kernel_config){
         .kernel = stage->kernels->tiled,
         .workgroup_size = columns / thread_columns * (tile->rows / tile->thread_rows),
         .subgroup_size = 1,
         .tile_columns = columns,
-        .tile_depth = tile->depth,
+        .tile_depth = depth,
         .thread_rows = tile->thread_rows,
         .thread_columns = thread_columns,
-        .shared_memory_size = 16 * stride * (tile->rows + matrices * columns),
+        .shared_memory_size = tiles_size(tile, depth, matrices * columns),
     };
 }
 
@@ -116,7 +128,7 @@ static smoe_kernel_config tile_config(const smoe_device_info *info, const smoe_t
 {
     switch (tile->matmul) {
     case SMOE_MATMUL_VECTOR: return vector_config(info, tile, stage);
-    case SMOE_MATMUL_TILED: return tiled_config(tile, stage);
+    case SMOE_MATMUL_TILED: return tiled_config(info, tile, stage);
     case SMOE_MATMUL_BROADCAST: return broadcast_config(info, tile, stage);
     case SMOE_MATMUL_COOPERATIVE: break;
     }
@@ -134,7 +146,7 @@ smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_t
     config.gated = stage->gated;
     config.shared_expert = stage->shared_expert;
     config.inputs_aligned = stage->depth % 4 == 0;
-    config.weights_aligned = stage->depth % smoe_matmul_load(stage) == 0;
+    config.weights_aligned = smoe_type_has_scales(stage->type) || stage->depth % smoe_matmul_load(stage) == 0;
     config.depth_aligned = stage->depth % config.tile_depth == 0;
     return config;
 }

@@ -8,6 +8,10 @@
 #define SMOE_CHECK_ENUMERATOR(NAME, value) _Static_assert((int)SMOE_##NAME == (value), "interface.h and smoe.h agree");
 SMOE_ENUMERATORS(SMOE_CHECK_ENUMERATOR)
 #undef SMOE_CHECK_ENUMERATOR
+#define SMOE_CHECK_TYPE(NAME, number, bits, columns, rows, scale)                                                      \
+    _Static_assert((int)SMOE_TYPE_##NAME == (number), "interface.h and smoe.h agree");
+SMOE_WEIGHT_TYPES(SMOE_CHECK_TYPE)
+#undef SMOE_CHECK_TYPE
 
 typedef struct name_row {
     const char *name;
@@ -33,17 +37,20 @@ static const name_row activations[] = {
 static const name_row routers[] = {{"linear", SMOE_ROUTER_LINEAR}, {"cosine", SMOE_ROUTER_COSINE}};
 static const name_row gates[] = {{"softmax", SMOE_GATE_SOFTMAX}, {"sigmoid", SMOE_GATE_SIGMOID}};
 
-/* Elements lie in blocks. */
+/* interface.h has what their elements take. */
 typedef struct type_row {
     const char *name, *short_name;
-    uint32_t block_elements, block_size; /* bytes */
-    smoe_precision precision;            /* of matrix units that multiply it */
+    smoe_precision precision; /* of matrix units that multiply it */
 } type_row;
 
 static const type_row types[] = {
-    [SMOE_TYPE_FLOAT32] = {"float32", "f32", 1, 4, SMOE_PRECISION_FLOAT32},
-    [SMOE_TYPE_FLOAT16] = {"float16", "f16", 1, 2, SMOE_PRECISION_FLOAT16},
-    [SMOE_TYPE_BFLOAT16] = {"bfloat16", "bf16", 1, 2, SMOE_PRECISION_BFLOAT16},
+    [SMOE_TYPE_FLOAT32] = {"float32", "f32", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_FLOAT16] = {"float16", "f16", SMOE_PRECISION_FLOAT16},
+    [SMOE_TYPE_BFLOAT16] = {"bfloat16", "bf16", SMOE_PRECISION_BFLOAT16},
+    [SMOE_TYPE_MXFP4] = {"mxfp4", "mxfp4", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q4] = {"q4", "q4", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q8] = {"q8", "q8", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_FP8] = {"fp8", "fp8", SMOE_PRECISION_FLOAT32},
 };
 
 #define COUNT(rows) (sizeof (rows) / sizeof (rows)[0])
@@ -92,14 +99,6 @@ const char *smoe_type_name(smoe_type type)
 const char *smoe_type_short_name(smoe_type type)
 {
     return is_type(type) ? types[type].short_name : NULL;
-}
-
-uint64_t smoe_type_size(smoe_type type, uint64_t count)
-{
-    if (!is_type(type))
-        return 0;
-    const uint64_t elements = types[type].block_elements;
-    return (count / elements + (count % elements > 0)) * types[type].block_size;
 }
 
 smoe_precision smoe_type_precision(smoe_type type)

@@ -10,7 +10,9 @@ static uint64_t tile_work(const smoe_shape *shape, const smoe_kernel_config *con
 {
     const uint64_t elements =
         (uint64_t)smoe_step_depth(&shape->desc, step) * smoe_step_columns(&shape->desc, step) * (config->gated ? 2 : 1);
-    const uint64_t bytes = smoe_type_size((smoe_type)config->weight_type, elements);
+    const uint64_t bytes =
+        smoe_weights_size((smoe_type)config->weight_type, config->gated ? 2 : 1, smoe_step_columns(&shape->desc, step),
+                          smoe_step_depth(&shape->desc, step));
     return smoe_max_u64(2 * elements * config->tile_rows, OPERATIONS_PER_BYTE * bytes);
 }
 

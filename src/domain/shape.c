@@ -2,6 +2,7 @@
 
 #include "base/arithmetic.h"
 #include "vulkan/device_info.h"
+#include "weights.h"
 
 /* Regions of the workspace begin at multiples of this. */
 #define REGION_ALIGNMENT SMOE_MOST_OFFSET_ALIGNMENT
@@ -34,23 +35,28 @@ static smoe_result check_named(const smoe_host *host, const char *field, const c
 static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc)
 {
     const struct {
-        const char *field;
+        const char *field, *width;
         smoe_type type;
-        bool used;
+        uint32_t columns; /* 0: there is no such matrix */
     } types[] = {
-        {"types.up", desc->types.up, true},
-        {"types.down", desc->types.down, true},
-        {"types.shared_up", desc->types.shared_up, desc->shared_hidden > 0},
-        {"types.shared_down", desc->types.shared_down, desc->shared_hidden > 0},
+        {"types.up", "d_model", desc->types.up, desc->d_model},
+        {"types.down", "d_hidden", desc->types.down, desc->d_hidden},
+        {"types.shared_up", "d_model", desc->types.shared_up, desc->shared_hidden ? desc->d_model : 0},
+        {"types.shared_down", "shared_hidden", desc->types.shared_down, desc->shared_hidden},
     };
     const smoe_precision precision = desc->precision;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (!types[i].used)
+        if (types[i].columns == 0)
             continue;
         const char *const name = smoe_type_name(types[i].type);
         const smoe_result result = check_named(host, types[i].field, "smoe_type", (uint32_t)types[i].type, name);
         if (result != SMOE_SUCCESS)
             return result;
+        if (!smoe_weights_blocks_fit(types[i].type, types[i].columns))
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                             "plan desc.%s: %u, must be a multiple of %u, the elements of a block of %s (%s)",
+                             types[i].width, types[i].columns, smoe_weight_kind_of(types[i].type)->block_columns, name,
+                             types[i].field);
         if (precision != SMOE_PRECISION_FLOAT32 && precision != smoe_type_precision(types[i].type))
             return smoe_fail(
                 host, SMOE_ERROR_INVALID_ARGUMENT,
@@ -114,8 +120,9 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
     } rules[] = {
         {"router", 4 * desc->expert_count * (cosine ? p : model)},
         {"router's projection", 4 * p * model},
-        {"shared expert's up matrix", smoe_type_size(desc->types.shared_up, model * hidden)},
-        {"shared expert's down matrix", smoe_type_size(desc->types.shared_down, model * hidden)},
+        {"shared expert's up matrix", smoe_weights_size(desc->types.shared_up, 1, desc->shared_hidden, desc->d_model)},
+        {"shared expert's down matrix",
+         smoe_weights_size(desc->types.shared_down, 1, desc->d_model, desc->shared_hidden)},
         {"shared expert's bias", hidden ? 4 * (model > hidden ? model : hidden) : 0},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
@@ -141,8 +148,8 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     const smoe_plan_desc *desc = &shape->desc;
     const char *limit_name;
     const uint64_t limit = range_limit(info, &limit_name);
-    const uint64_t up_size = smoe_type_size(desc->types.up, (uint64_t)desc->d_model * desc->d_hidden);
-    const uint64_t down_size = smoe_type_size(desc->types.down, (uint64_t)desc->d_model * desc->d_hidden);
+    const uint64_t up_size = smoe_weights_size(desc->types.up, 1, desc->d_hidden, desc->d_model);
+    const uint64_t down_size = smoe_weights_size(desc->types.down, 1, desc->d_model, desc->d_hidden);
     /* A float32 bias is the larger one beside a float16 matrix with one column. */
     const uint64_t bias_size = 4ull * smoe_max_u32(desc->d_model, desc->d_hidden);
     const uint64_t matrix_size = up_size > down_size ? up_size : down_size;

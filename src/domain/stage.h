@@ -6,6 +6,7 @@
 #include "kernel_table.h"
 #include "shape.h"
 #include "tuning.h"
+#include "weights.h"
 
 #define SMOE_CONSTANT_ID(id, NAME, name, value) SMOE_ID_##NAME = (id),
 #define SMOE_CONSTANT_FIELD(id, NAME, name, value) uint32_t name;
@@ -81,7 +82,7 @@ static inline uint32_t smoe_matmul_matrices(const smoe_matmul_stage *stage)
 /* Weights in one load of 16 bytes. */
 static inline uint32_t smoe_matmul_load(const smoe_matmul_stage *stage)
 {
-    return 16 / (uint32_t)smoe_type_size(stage->type, 1);
+    return 128 / smoe_weight_kind_of(stage->type)->bits;
 }
 
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile,

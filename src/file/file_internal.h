@@ -129,6 +129,10 @@ const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t 
 smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name,
                                    uint32_t experts, uint32_t groups, uint32_t chosen, uint32_t top_k);
 
+/* The metadata's key for the type of a matrix with scales: "experts.w1.type". */
+enum { SMOE_FILE_TYPE_KEY_SIZE = 32 };
+void smoe_file_type_key(const smoe_layer_tensor *tensor, char key[SMOE_FILE_TYPE_KEY_SIZE]);
+
 /* "[8,24,n]", where "n" is `zero`, the text for a length of 0: "0", or in a shape that is asked for "n", any length
  * above 0. */
 #define SMOE_FILE_SHAPE_SIZE 104

@@ -39,6 +39,16 @@ const float *smoe_layer_reading_float32(smoe_layer_reading *r, const char *name,
 uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const smoe_tensor *tensor, uint32_t axis,
                                   const char *what, uint32_t largest);
 
+/* ---- weights with scales ----------------------------------------------------------------------------------------- */
+
+/* Whether the metadata names a matrix's type. */
+bool smoe_layer_reading_stored_type(smoe_layer_reading *r, const smoe_layer_tensor *row, smoe_type *out);
+/* A width that no shape tells. */
+uint32_t smoe_layer_reading_stored_width(smoe_layer_reading *r, const char *key);
+/* The bytes of such a matrix, of the layer's index-th tensor; NULL after a failure. Of the widths, all but the experts'
+ * hidden one are known by then. */
+const void *smoe_layer_reading_stored(smoe_layer_reading *r, uint32_t index, smoe_type type);
+
 /* ---- the layer's parts, in the order they are read: later ones need what earlier ones have found ----------------- */
 
 /* The tensors of the layer, by smoe_layer_tensor_get, and what they show of the plan: the router, whether the experts

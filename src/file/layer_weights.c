@@ -79,9 +79,13 @@ static void find_shared(smoe_layer_reading *r)
 {
     if (!has_shared(r))
         return;
+    r->plan.shared_gate = smoe_layer_reading_find(r, "shared.gate") != NULL;
+    if (smoe_layer_reading_metadata(r, "shared.w1.type")) {
+        r->plan.shared_hidden = smoe_layer_reading_stored_width(r, "shared_hidden");
+        return;
+    }
     const smoe_tensor *w1 = smoe_layer_reading_take(r, "shared.w1", 2, (const uint64_t[2]){0, 0});
     r->plan.shared_hidden = smoe_layer_reading_width(r, "shared.w1", w1, 0, "hidden width", SMOE_MAX_WIDTH);
-    r->plan.shared_gate = smoe_layer_reading_find(r, "shared.gate") != NULL;
 }
 
 /* ---- what they hold ---------------------------------------------------------------------------------------------- */
@@ -110,20 +114,26 @@ static void learn_widths(smoe_layer_reading *r, const smoe_layer_tensor *row, co
             }
 }
 
-/* An array's type: float32, or for matrices the one of the others that share its field of the plan. */
-static smoe_type learn_type(smoe_layer_reading *r, uint32_t index, const smoe_layer_tensor *row,
-                            const smoe_tensor *tensor)
+/* The type of an array without scales. */
+static smoe_type plain_type(smoe_layer_reading *r, const smoe_layer_tensor *row, const smoe_tensor *tensor)
 {
     const char *const name = smoe_file_type_of(tensor->type).name;
     smoe_type type = SMOE_TYPE_FLOAT32;
-    smoe_layer_tensor other;
     if (!smoe_tensor_type_weights(tensor->type, &type) || (!row->matrix && type != SMOE_TYPE_FLOAT32))
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "tensor %s is %s; smoe %s", row->file_name, name,
-             row->matrix ? "takes F32, F16 and BF16" : "reads it as F32 only");
+             row->matrix ? "takes F32, F16 and BF16, and U8 with metadata that names its type"
+                         : "reads it as F32 only");
+    return type;
+}
+
+/* An array's type: float32, or for matrices the one of the others that share its field of the plan. */
+static smoe_type learn_type(smoe_layer_reading *r, uint32_t index, const smoe_layer_tensor *row, smoe_type type)
+{
+    smoe_layer_tensor other;
     for (uint32_t i = 0; row->matrix && i < index && smoe_layer_tensor_get(&r->plan, i, &other); i++) {
         const smoe_host_weight array = smoe_host_weights_get(&r->weights, &other);
         if (other.matrix && other.type_offset == row->type_offset && array.data && array.type != type)
-            FAIL(r, SMOE_ERROR_FILE, "tensors %s and %s must have one dtype", other.file_name, row->file_name);
+            FAIL(r, SMOE_ERROR_FILE, "tensors %s and %s must have one type", other.file_name, row->file_name);
     }
     if (row->matrix) {
         void *field = (char *)&r->plan + row->type_offset;
@@ -142,11 +152,18 @@ static void read_tensor(smoe_layer_reading *r, uint32_t index, const smoe_layer_
         FAIL(r, SMOE_ERROR_FILE, "tensor %s must not be there unless %s", row->file_name, row->condition);
     if (r->result != SMOE_SUCCESS || (!there && row->presence != SMOE_PRESENCE_REQUIRED))
         return;
+    smoe_type type;
+    if (row->matrix && smoe_layer_reading_stored_type(r, row, &type)) {
+        const void *data = smoe_layer_reading_stored(r, index, type);
+        smoe_host_weights_set(&r->weights, row, (smoe_host_weight){data, learn_type(r, index, row, type)});
+        return;
+    }
     const smoe_tensor *tensor = smoe_layer_reading_take(r, row->file_name, row->axis_count, shape);
     if (!tensor)
         return;
     learn_widths(r, row, tensor);
-    smoe_host_weights_set(&r->weights, row, (smoe_host_weight){tensor->data, learn_type(r, index, row, tensor)});
+    type = plain_type(r, row, tensor);
+    smoe_host_weights_set(&r->weights, row, (smoe_host_weight){tensor->data, learn_type(r, index, row, type)});
 }
 
 void smoe_layer_reading_tensors(smoe_layer_reading *r)

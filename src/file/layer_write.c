@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 1) /* and x */
-#define MAX_PAIRS (16 + SMOE_MAX_FORWARD_NUMBERS) /* describe_metadata has fewer than 16 others */
+#define MAX_TYPES 8                              /* of matrices */
+#define MAX_PAIRS (16 + MAX_TYPES + SMOE_MAX_FORWARD_NUMBERS) /* describe_metadata has fewer than 16 others */
 
 typedef struct layer_text {
     smoe_tensor tensors[MAX_TENSORS];
@@ -12,6 +13,8 @@ typedef struct layer_text {
     const char *metadata[2 * MAX_PAIRS];
     char values[MAX_PAIRS][SMOE_NUMBER_SIZE];
     uint32_t pair_count;
+    char type_keys[MAX_TYPES][SMOE_FILE_TYPE_KEY_SIZE];
+    uint32_t type_count;
 } layer_text;
 
 static void add_tensor(layer_text *text, const char *name, smoe_tensor_type type, const void *data, uint32_t rank,
@@ -44,6 +47,18 @@ static void add_number(layer_text *text, const char *key, float value)
     add_text(text, key, smoe_number_text(room, 9, (double)value));
 }
 
+/* A matrix with scales is bytes, of each expert so many. */
+static void add_stored(layer_text *text, const smoe_layer_tensor *tensor, smoe_host_weight array)
+{
+    const bool by_expert = tensor->axis_count == SMOE_TENSOR_AXES;
+    const uint64_t size = smoe_layer_tensor_size(tensor, array.type, 1);
+    const uint64_t shape[2] = {by_expert ? tensor->shape[0] : size, size};
+    char *key = text->type_keys[text->type_count++];
+    smoe_file_type_key(tensor, key);
+    add_text(text, key, smoe_type_short_name(array.type));
+    add_tensor(text, tensor->file_name, SMOE_TENSOR_UINT8, array.data, by_expert ? 2 : 1, shape);
+}
+
 static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     smoe_layer_tensor tensor;
@@ -53,7 +68,9 @@ static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const
         smoe_tensor_type type;
         for (uint32_t axis = 0; axis < SMOE_TENSOR_AXES; axis++)
             shape[axis] = tensor.shape[axis];
-        if (array.data && smoe_file_tensor_type(array.type, &type))
+        if (array.data && !smoe_file_tensor_type(array.type, &type))
+            add_stored(text, &tensor, array);
+        else if (array.data)
             add_tensor(text, tensor.file_name, type, array.data, tensor.axis_count, shape);
     }
 }
@@ -67,6 +84,11 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
     add_text(text, "renormalize", plan->renormalize ? "True" : "False");
     add_count(text, "shared", plan->shared_hidden > 0);
     add_count(text, "k", plan->top_k);
+    if (text->type_count > 0) { /* their shapes do not tell */
+        add_count(text, "d_hidden", plan->d_hidden);
+        if (plan->shared_hidden > 0)
+            add_count(text, "shared_hidden", plan->shared_hidden);
+    }
     if (plan->max_active > 0)
         add_count(text, "max_active", plan->max_active);
     if (plan->group_count > 1) {
@@ -97,16 +119,18 @@ static smoe_result check_shared_types(const smoe_file_host *host, const smoe_pla
     return SMOE_SUCCESS;
 }
 
-/* A file has a dtype for every type. */
+/* A file has a dtype for every type without scales, and bytes for the others. */
 static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     smoe_layer_tensor tensor;
     smoe_tensor_type dtype;
     for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++) {
         const smoe_host_weight array = smoe_host_weights_get(weights, &tensor);
-        if (array.data && !smoe_file_tensor_type(array.type, &dtype))
-            return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "weights.%s: a file has no type for %s", tensor.name,
-                                  smoe_type_name(array.type));
+        if (array.data && !smoe_file_tensor_type(array.type, &dtype) &&
+            smoe_layer_tensor_size(&tensor, array.type, 1) == 0)
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                                  "weights.%s: blocks of %s do not divide its rows of %u", tensor.name,
+                                  smoe_type_name(array.type), tensor.shape[tensor.axis_count - 1]);
     }
     return check_shared_types(host, plan, weights);
 }

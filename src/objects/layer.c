@@ -5,6 +5,7 @@
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
 #include "descriptors.h"
+#include "domain/weights.h"
 #include "vulkan/device_info.h"
 
 #define WEIGHTS_BUFFERS 4u
@@ -46,7 +47,19 @@ static bool is_by_expert(const smoe_layer_tensor *tensor)
 /* Bytes of some experts of a tensor [E, ...]. */
 static uint64_t experts_size(const smoe_layer_tensor *tensor, uint64_t count)
 {
-    return smoe_type_size(tensor->type, count * (tensor->element_count / tensor->shape[0]));
+    return smoe_layer_tensor_size(tensor, tensor->type, count);
+}
+
+/* With scales, rows are read 16 bytes at a time from wherever the buffer begins. */
+static smoe_result check_buffer(const smoe_plan *plan, const char *name, const smoe_buffer *buffer,
+                                const smoe_layer_tensor *tensor, uint64_t size)
+{
+    if (buffer->buffer && smoe_type_has_scales(tensor->type) && buffer->offset % 16 != 0)
+        return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "%s.offset: %llu, must be a multiple of 16 for %s", name, (unsigned long long)buffer->offset,
+                         smoe_type_name(tensor->type));
+    return smoe_buffer_check(plan->context, name, buffer, tensor->presence == SMOE_PRESENCE_REQUIRED,
+                             smoe_align_up(size, 4));
 }
 
 static smoe_result check_ranges(const smoe_plan *plan, const char *name, const smoe_buffer *ranges,
@@ -57,7 +70,7 @@ static smoe_result check_ranges(const smoe_plan *plan, const char *name, const s
         char part[80];
         snprintf(part, sizeof part, "%s.ranges[%u]", name, r);
         const uint64_t size = experts_size(tensor, smoe_shape_range_expert_count(&plan->shape, r));
-        result = smoe_buffer_check(plan->context, part, &ranges[r], true, smoe_align_up(size, 4));
+        result = check_buffer(plan, part, &ranges[r], tensor, size);
     }
     return result;
 }
@@ -72,7 +85,7 @@ static smoe_result check_tensor(const smoe_plan *plan, const smoe_layer_desc *de
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s.%s unless %s", name,
                          ranges ? "ranges: must be NULL" : "buffer: must be VK_NULL_HANDLE", tensor->condition);
     if (!ranges)
-        return smoe_buffer_check(plan->context, name, buffer, tensor->presence == SMOE_PRESENCE_REQUIRED, tensor->size);
+        return check_buffer(plan, name, buffer, tensor, tensor->size);
     if (buffer->buffer || !is_by_expert(tensor))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s.ranges: must be NULL %s", name,
                          buffer->buffer ? "where buffer is given" : "for the shared expert");
@@ -92,7 +105,7 @@ static smoe_result check_desc(const smoe_plan *plan, const smoe_layer_desc *desc
 typedef struct part {
     VkBuffer buffer; /* VK_NULL_HANDLE: absent */
     uint64_t begin, size;
-    uint32_t element_size;
+    uint32_t unit; /* bytes that the kernels count its offset in */
 } part;
 
 #define WHOLE UINT32_MAX
@@ -111,7 +124,7 @@ static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t
             .buffer = buffer->buffer,
             .begin = buffer->offset + (split ? experts_size(&tensor, first) : 0),
             .size = split ? experts_size(&tensor, smoe_shape_range_expert_count(&plan->shape, range)) : tensor.size,
-            .element_size = (uint32_t)smoe_type_size(tensor.type, 1),
+            .unit = smoe_weights_offset_unit(tensor.type),
         };
     }
     return (part){.buffer = VK_NULL_HANDLE};
@@ -137,7 +150,7 @@ static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const 
             .offset = aligned,
             .range = smoe_align_up(bound.begin - aligned + bound.size, 4),
         };
-        out->offsets[i] = (uint32_t)((bound.begin - aligned) / bound.element_size);
+        out->offsets[i] = (uint32_t)((bound.begin - aligned) / bound.unit);
         out->flags |= flags[i];
     }
     smoe_descriptors_write(plan->context, out->set, infos, WEIGHTS_BUFFERS);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ref_scaled.h"
 #include "ref_weight.h"
 
 /* gpt-oss: what its clamped SwiGLU holds its two arguments to, and its factor in the sigmoid. */
@@ -127,12 +128,18 @@ void ref_combine(uint32_t d_model, double weight, const double *row, double *y)
         y[i] += weight * row[i];
 }
 
-static void add_expert(const ref_layer *layer, const ref_expert *expert, double weight, const double *x, double *hidden,
+static bool add_expert(const ref_layer *layer, ref_expert expert, double weight, const double *x, double *hidden,
                        double *row, double *y)
 {
-    ref_up(layer, expert, x, hidden);
-    ref_down(layer, expert, hidden, row);
-    ref_combine(layer->d_model, weight, row, y);
+    float *memory[REF_EXPERT_MATRICES];
+    const bool good = ref_round_expert(layer->d_model, &expert, memory);
+    if (good) {
+        ref_up(layer, &expert, x, hidden);
+        ref_down(layer, &expert, hidden, row);
+        ref_combine(layer->d_model, weight, row, y);
+    }
+    ref_free_expert(memory);
+    return good;
 }
 
 bool ref_run_experts(const ref_layer *layer, const ref_token *token, const float *x, double *y)
@@ -147,19 +154,16 @@ bool ref_run_experts(const ref_layer *layer, const ref_token *token, const float
         wide[i] = (double)x[i];
         y[i] = 0;
     }
-    for (uint32_t r = 0; r < token->active; r++) {
-        const ref_expert expert = ref_expert_at(layer, token->ids[r]);
-        add_expert(layer, &expert, token->weights[r], wide, hidden, row, y);
-    }
-    if (layer->shared_hidden) {
-        const ref_expert shared = ref_shared_expert(layer);
-        add_expert(layer, &shared, ref_shared_weight(layer, wide), wide, hidden, row, y);
-    }
+    bool good = true;
+    for (uint32_t r = 0; good && r < token->active; r++)
+        good = add_expert(layer, ref_expert_at(layer, token->ids[r]), token->weights[r], wide, hidden, row, y);
+    if (good && layer->shared_hidden)
+        good = add_expert(layer, ref_shared_expert(layer), ref_shared_weight(layer, wide), wide, hidden, row, y);
     if (token->flags & SMOE_REPORT_FLAG_NONFINITE)
         for (uint32_t i = 0; i < D; i++)
             y[i] = NAN;
     free(wide);
-    return true;
+    return good;
 }
 
 bool ref_forward(const ref_layer *layer, const ref_params *params, const float *x, double *logits, ref_token *token,

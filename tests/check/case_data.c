@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/blocks.h"
 #include "common/half.h"
 #include "common/random.h"
 
@@ -35,6 +36,21 @@ static float *bias_array(case_data *data, test_random *random, uint32_t bias, si
     return data->shape->biases & bias ? uniform_array(data, random, count, 0.5f) : NULL;
 }
 
+/* Matrices with scales: as they are stored for *device, and as floats. */
+static bool scaled_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
+                         float limit, smoe_host_weight *device, const float **ref)
+{
+    const smoe_type type = data->shape->weight_type;
+    unsigned char *stored = keep(data, (size_t)smoe_weights_size(type, experts, rows, columns), 1);
+    float *floats = keep(data, (size_t)experts * rows * columns, sizeof *floats);
+
+    if (stored && floats)
+        test_blocks_fill(type, experts, rows, columns, limit, random, stored, floats);
+    *device = (smoe_host_weight){stored, type};
+    *ref = floats;
+    return stored && floats;
+}
+
 /* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and
  * the floats are rounded. */
 static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
@@ -42,7 +58,11 @@ static bool matrix_array(case_data *data, test_random *random, uint32_t experts,
 {
     const smoe_type type = data->shape->weight_type;
     const size_t count = (size_t)experts * rows * columns;
-    float *values = uniform_array(data, random, count, (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns));
+    const float limit = (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns);
+
+    if (smoe_type_size(type, 1) == 0)
+        return scaled_array(data, random, experts, rows, columns, limit, device, ref);
+    float *values = uniform_array(data, random, count, limit);
 
     *ref = values;
     *device = (smoe_host_weight){values, type};

@@ -28,9 +28,17 @@ static bool ends_in_loads(uint32_t depth, uint32_t load)
     return depth % load == 0 && depth % 16 != 0;
 }
 
+/* Weights in 16 bytes. */
 static uint32_t load_of(const layer_case *c)
 {
-    return c->weight_type == SMOE_TYPE_FLOAT32 ? 4 : 8;
+    switch (c->weight_type) {
+    case SMOE_TYPE_FLOAT32: return 4;
+    case SMOE_TYPE_FLOAT16:
+    case SMOE_TYPE_BFLOAT16: return 8;
+    case SMOE_TYPE_Q8:
+    case SMOE_TYPE_FP8: return 16;
+    default: return 32;
+    }
 }
 
 static bool is_whole(float number)
@@ -96,6 +104,14 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->weight_type == SMOE_TYPE_BFLOAT16 && c->d_model % 4 == 0 && c->d_hidden % 4 == 0)                      \
     PROPERTY(bfloat_odd, "bfloat16, D or H not 0 mod 4", ANY_ROWS, TYPES,                                              \
              c->weight_type == SMOE_TYPE_BFLOAT16 && (c->d_model % 4 || c->d_hidden % 4))                              \
+    PROPERTY(mxfp4, "mxfp4", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_MXFP4)                                       \
+    PROPERTY(q4, "q4", LANES, TYPES, c->weight_type == SMOE_TYPE_Q4)                                                   \
+    PROPERTY(q8, "q8", LANES, TYPES, c->weight_type == SMOE_TYPE_Q8)                                                   \
+    PROPERTY(fp8, "fp8", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_FP8)                                             \
+    PROPERTY(fp8_partial_up, "fp8, D above 128, odd", ANY_ROWS, UPS,                                                   \
+             c->weight_type == SMOE_TYPE_FP8 && c->d_model > 128 && c->d_model % 2 == 1)                               \
+    PROPERTY(fp8_partial_down, "fp8, H above 128, odd", ANY_ROWS, DOWN,                                                \
+             c->weight_type == SMOE_TYPE_FP8 && c->d_hidden > 128 && c->d_hidden % 2 == 1)                             \
     PROPERTY(half_odd_up, "16 bits, D odd", ANY_ROWS, UPS, load_of(c) == 8 && c->d_model % 2 == 1)                     \
     PROPERTY(half_odd_down, "16 bits, H odd", ANY_ROWS, DOWN, load_of(c) == 8 && c->d_hidden % 2 == 1)                 \
     PROPERTY(half, "16 bits", LANES, TYPES, load_of(c) == 8)                                                           \

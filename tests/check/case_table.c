@@ -11,6 +11,10 @@
 #define BAND(eps_, A) .eps = eps_, .max_active = A
 #define HALF .weight_type = SMOE_TYPE_FLOAT16
 #define BFLOAT .weight_type = SMOE_TYPE_BFLOAT16
+#define MXFP4 .weight_type = SMOE_TYPE_MXFP4
+#define Q4 .weight_type = SMOE_TYPE_Q4
+#define Q8 .weight_type = SMOE_TYPE_Q8
+#define FP8 .weight_type = SMOE_TYPE_FP8
 #define GATED .gated = true
 #define COSINE(p) .router = SMOE_ROUTER_COSINE, .projection_width = p
 #define SIGMOID .gate = SMOE_GATE_SIGMOID
@@ -256,6 +260,20 @@ const layer_case layer_cases[] = {
     {SHAPE("bfloat16, 255 and 257", 2, 255, 257, 5, 2), ACT(GELU), BFLOAT, ALL_BIASES, LOGITS(EXACT)},
     {SHAPE("bfloat16, 129 and 127", 33, 129, 127, 3, 2), ACT(GELU_TANH), BFLOAT, ALL_BIASES},
     {SHAPE("bfloat16, 197 tokens", 197, 64, 128, 6, 2), ACT(SWIGLU_CLAMPED), GATED, BFLOAT, ALL_BIASES, .loud = 4},
+    /* weights with scales */
+    {SHAPE("mxfp4, one token", 1, 64, 96, 5, 2), MXFP4, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("mxfp4, three tokens", 3, 32, 160, 16, 2), MXFP4, ACT(GELU), LOGITS(EXACT)},
+    {SHAPE("mxfp4, shared", 66, 96, 32, 4, 2), MXFP4, SHARED(64), ACT(SWIGLU_CLAMPED), GATED, ALL_BIASES, .loud = 4},
+    {SHAPE("mxfp4, 257 tokens", 257, 160, 64, 3, 1), .max_tokens = 260, MXFP4, ACT(SILU), BAND(0.5f, 2)},
+    {SHAPE("q4, one token, shared", 1, 96, 32, 8, 2), Q4, SHARED_GATED(96), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q4, nine tokens", 9, 64, 224, 7, 2), Q4, ACT(GELU), ALL_BIASES},
+    {SHAPE("q4, 130 tokens", 130, 32, 288, 4, 2), Q4, ACT(SILU), GATED, LOGITS(EXACT)},
+    {SHAPE("q8, two tokens", 2, 96, 64, 6, 2), Q8, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q8, 41 tokens, shared", 41, 160, 32, 3, 2), Q8, SHARED(32), ACT(GELU_TANH), ALL_BIASES},
+    {SHAPE("q8, 197 tokens", 197, 64, 96, 6, 2), Q8, ACT(SILU), GATED, BAND(0.5f, 4), LOGITS(EXACT)},
+    {SHAPE("fp8, one token", 1, 144, 272, 5, 2), FP8, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("fp8, 37 and 131", 7, 37, 131, 3, 2), FP8, ACT(GELU), ALL_BIASES, LOGITS(EXACT)},
+    {SHAPE("fp8, shared", 70, 257, 129, 3, 1), FP8, SHARED_GATED(130), ACT(SILU), GATED, ALL_BIASES},
     /* bad tokens */
     {COMMON("non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.5f, .call_active = 4, ALL_BIASES},
     {COMMON("non-finite tokens, softmax kept", 4), LOGITS(NONFINITE), .keep_softmax = true},

@@ -20,9 +20,9 @@ static smoe_result keep_plan(plan_keeper *keeper, const smoe_plan_desc *desc)
 }
 
 /* A matrix of 16-bit weights counts rounded up to whole words. */
-static bool upload(test_gpu *gpu, const void *values, size_t count, size_t size, test_buffer *buffer)
+static bool upload(test_gpu *gpu, const void *values, size_t bytes, test_buffer *buffer)
 {
-    const size_t bytes = count * size, words = (bytes + 3) / 4;
+    const size_t words = (bytes + 3) / 4;
 
     if (!test_buffer_create(gpu, words * 4, NULL, buffer))
         return false;
@@ -40,7 +40,7 @@ static bool upload_ranges(stage_run *run, test_gpu *gpu, const smoe_layer_tensor
                           uint32_t index)
 {
     const smoe_shape *shape = &run->shape;
-    const uint64_t expert = smoe_type_size(tensor->type, tensor->element_count / tensor->shape[0]);
+    const uint64_t expert = smoe_layer_tensor_size(tensor, tensor->type, 1);
     const VkDeviceSize room = ((shape->range_experts * expert + 3) / gpu->alignment + 2) * gpu->alignment;
     smoe_buffer *ranges = calloc(shape->range_count, sizeof *ranges);
 
@@ -71,7 +71,7 @@ static bool make_weights(stage_run *run, test_gpu *gpu, smoe_layer_desc *desc)
             smoe_layer_desc_set_ranges(desc, &tensor, run->ranges[i]);
             continue;
         }
-        if (!upload(gpu, values, (size_t)tensor.element_count, (size_t)smoe_type_size(tensor.type, 1),
+        if (!upload(gpu, values, (size_t)smoe_layer_tensor_size(&tensor, tensor.type, tensor.shape[0]),
                     &run->weights[i]))
             return false;
         smoe_layer_desc_set(desc, &tensor, run->weights[i].part);
@@ -83,7 +83,7 @@ static bool make_buffers(stage_run *run, test_gpu *gpu)
 {
     const size_t T = run->data->shape->tokens, D = run->data->plan.d_model;
 
-    if (!upload(gpu, run->data->x, T * D, 4, &run->x) || !test_buffer_create(gpu, T * D * 4, NULL, &run->y) ||
+    if (!upload(gpu, run->data->x, T * D * 4, &run->x) || !test_buffer_create(gpu, T * D * 4, NULL, &run->y) ||
         !test_buffer_create(gpu, smoe_plan_workspace_size(run->plan), NULL, &run->workspace) ||
         !test_buffer_create(gpu, smoe_plan_report_size(run->plan, run->data->shape->tokens), NULL, &run->report) ||
         !test_buffer_create(gpu, smoe_plan_totals_size(run->plan), NULL, &run->totals))

@@ -122,6 +122,7 @@ typedef struct matmul_need {
     uint32_t matrices;
     uint32_t load;  /* weights in 16 bytes */
     uint32_t depth; /* K */
+    bool scales;    /* their rows are padded to whole loads */
 } matmul_need;
 
 /* The rules that the comments of the matmul_*.comp state. */
@@ -129,7 +130,8 @@ static const char *broken_matmul(const smoe_device_info *info, const smoe_kernel
 {
     RULES(broken_limit(info, c));
     RULE("inputs are read by fours where K allows", c->inputs_aligned == (need->depth % 4 == 0));
-    RULE("weights are read 16 bytes at a time where K allows", c->weights_aligned == (need->depth % need->load == 0));
+    RULE("weights are read 16 bytes at a time where K allows",
+         c->weights_aligned == (need->scales || need->depth % need->load == 0));
     RULE("depth: whole loads", c->tile_depth >= need->load && c->tile_depth % need->load == 0);
     RULE("the last tile is whole where K allows", c->depth_aligned == (need->depth % c->tile_depth == 0));
     RULE("a tile has outputs", c->tile_rows >= 1 && c->tile_columns >= 1);
@@ -223,17 +225,24 @@ static const char *broken_router(const smoe_device_info *info, const smoe_shape 
     RULE("router: no unused regime is led to",
          tile->rows > 0 || (!is_used(s, step, i) && !is_used(s, SMOE_STEP_SHARED_GATE, i)));
     RULE("router: inputs stay float32", tile->matmul != SMOE_MATMUL_COOPERATIVE);
-    const matmul_need need = {tile->matmul, 1, 4, shape->desc.d_model};
+    const matmul_need need = {tile->matmul, 1, 4, shape->desc.d_model, false};
     if (tile->rows == 0)
         return NULL;
     RULES(broken_matmul(info, &s->configs[step][i], &need));
     return shape->desc.shared_gate ? broken_matmul(info, &s->configs[SMOE_STEP_SHARED_GATE][i], &need) : NULL;
 }
 
+static bool has_scales(smoe_type type)
+{
+    return smoe_type_size(type, 1) == 0;
+}
+
 /* Weights in 16 bytes. */
 static uint32_t load_of(smoe_type type)
 {
-    return 16 / (uint32_t)smoe_type_size(type, 1);
+    if (smoe_type_size(type, 1) > 0)
+        return 16 / (uint32_t)smoe_type_size(type, 1);
+    return type == SMOE_TYPE_MXFP4 || type == SMOE_TYPE_Q4 ? 32 : 16;
 }
 
 /* Only where there is one: its types may be anything elsewhere. */
@@ -243,8 +252,10 @@ static const char *broken_shared_expert(const smoe_device_info *info, const smoe
     const smoe_plan_desc *desc = &shape->desc;
     const smoe_matmul matmul = s->expert_tuning->regimes[i].matmul;
     const smoe_kernel_config *up = &s->configs[SMOE_STEP_SHARED_UP][i], *down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
-    const matmul_need need_up = {matmul, desc->gated ? 2 : 1, load_of(desc->types.shared_up), desc->d_model};
-    const matmul_need need_down = {matmul, 1, load_of(desc->types.shared_down), desc->shared_hidden};
+    const matmul_need need_up = {matmul, desc->gated ? 2 : 1, load_of(desc->types.shared_up), desc->d_model,
+                                 has_scales(desc->types.shared_up)};
+    const matmul_need need_down = {matmul, 1, load_of(desc->types.shared_down), desc->shared_hidden,
+                                   has_scales(desc->types.shared_down)};
     RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert);
     RULES(broken_matmul(info, up, &need_up));
     RULES(broken_matmul(info, down, &need_down));
@@ -259,8 +270,10 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     const smoe_kernel_config *up = &s->configs[SMOE_STEP_EXPERT_UP][i], *down = &s->configs[SMOE_STEP_EXPERT_DOWN][i];
     const uint32_t most_workgroups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
     const smoe_matrix_types *types = &shape->desc.types;
-    const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model};
-    const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden};
+    const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model,
+                                 has_scales(types->up)};
+    const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden,
+                                   has_scales(types->down)};
     for (smoe_step step = SMOE_STEP_SORT; step <= SMOE_STEP_EXPERT_DOWN; step++)
         RULE("experts: no unused regime is led to", tile->rows > 0 || !is_used(s, step, i));
     RULE("experts: inputs stay float32 unless mixed precision is asked for",

@@ -57,8 +57,8 @@ static const char *broken_passes(const smoe_device_info *info, const smoe_plan_d
 
 static const char *broken_ranges(const smoe_device_info *info, const smoe_plan_desc *desc, const smoe_shape *s)
 {
-    const uint64_t elements = (uint64_t)desc->d_model * desc->d_hidden;
-    const uint64_t sizes[] = {smoe_type_size(desc->types.up, elements), smoe_type_size(desc->types.down, elements),
+    const uint64_t sizes[] = {smoe_weights_size(desc->types.up, 1, desc->d_hidden, desc->d_model),
+                              smoe_weights_size(desc->types.down, 1, desc->d_model, desc->d_hidden),
                               4ull * desc->d_model, 4ull * desc->d_hidden}; /* of one expert: matrices, biases */
     uint64_t covered = 0;
     RULE("ranges hold every expert",
@@ -83,8 +83,8 @@ const char *test_broken_shape(const smoe_device_info *info, const smoe_plan_desc
     const uint64_t range = info->max_storage_buffer_range, shared = desc->shared_hidden;
     RULE("max_active resolved", s->desc.max_active == (desc->max_active ? desc->max_active : desc->expert_count));
     RULE("the shared expert within a buffer",
-         smoe_type_size(desc->types.shared_up, desc->d_model * shared) <= range &&
-             smoe_type_size(desc->types.shared_down, desc->d_model * shared) <= range);
+         smoe_weights_size(desc->types.shared_up, 1, (uint32_t)shared, desc->d_model) <= range &&
+             smoe_weights_size(desc->types.shared_down, 1, desc->d_model, (uint32_t)shared) <= range);
     RULE("the projection within a buffer", 4ull * desc->projection_width * desc->d_model <= range);
     RULE("the similarities within a buffer", 4ull * desc->projection_width * desc->expert_count <= range);
     RULES(broken_workspace(info, desc, s));

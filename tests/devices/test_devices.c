@@ -140,6 +140,16 @@ static void test_rules(void **state)
                                                    .max_tokens = 700,
                                                    .gated = k % 2 != 0,
                                                    .types = SMOE_TYPES((smoe_type)(k % 3))});
+            for (uint32_t k = 0; smoe_type_name((smoe_type)k); k++) /* blocks divide these widths */
+                checked += check(&files[i], &info,
+                                 &(smoe_plan_desc){.d_model = 2880,
+                                                   .d_hidden = 96 + 32 * k,
+                                                   .expert_count = experts[k % 5],
+                                                   .top_k = 1,
+                                                   .max_active = 1,
+                                                   .max_tokens = 700,
+                                                   .gated = k % 2 != 0,
+                                                   .types = SMOE_TYPES((smoe_type)k)});
         }
         assert_true(!files[i].info.usable || checked >= 250); /* most of them fit every device */
     }

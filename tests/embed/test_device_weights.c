@@ -72,9 +72,9 @@ static void test_create_arguments(void **state)
     check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
                  "weights.b3 must be NULL unless the experts are gated");
     weights = problem->weights;
-    weights.w1.type = (smoe_type)3;
+    weights.w1.type = (smoe_type)99;
     check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
-                 "weights.w1.type must be a smoe_type, is 3");
+                 "weights.w1.type must be a smoe_type, is 99");
     weights = problem->weights;
     weights.w2.type = (smoe_type)-1;
     check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,

@@ -232,7 +232,7 @@ static const change changes[] = {
     TENSOR(false, "experts.w1", F32, 3, 3, 4, 5, BAD, "experts.w1 is [3,4,5], but the other tensors ask for [3,n,4]"),
     TENSOR(false, "experts.w2", F32, 3, 3, 5, 4, BAD, "experts.w2"),
     TENSOR(false, "experts.w2", SMOE_TENSOR_FLOAT16, 3, 3, 4, 5, OK, ""),
-    TENSOR(true, "experts.w3", SMOE_TENSOR_FLOAT16, 3, 3, 5, 4, BAD, "experts.w1 and experts.w3 must have one dtype"),
+    TENSOR(true, "experts.w3", SMOE_TENSOR_FLOAT16, 3, 3, 5, 4, BAD, "experts.w1 and experts.w3 must have one type"),
     TENSOR(false, "experts.b1", F32, 2, 3, 4, 1, BAD, "experts.b1"),
     TENSOR(false, "experts.b2", F32, 2, 3, 5, 1, BAD, "experts.b2"),
     TENSOR(false, "experts.b2", SMOE_TENSOR_FLOAT64, 2, 3, 4, 1, UNSUPPORTED, "experts.b2 is F64"),
@@ -303,7 +303,7 @@ static void test_types(void **state)
         smoe_layer_file_close(own);
         sample_tensor(&sample, "shared.w1", types[i], 2, 7, 4, 1);
         if (types[i] != F32)
-            assert_true(sample_gives(&sample, BAD, "shared.w1 and shared.w3 must have one dtype"));
+            assert_true(sample_gives(&sample, BAD, "shared.w1 and shared.w3 must have one type"));
         sample_tensor(&sample, "shared.w1", types[i], 2, 7, 4, 1);
         sample_tensor(&sample, "shared.w2", types[i], 2, 4, 7, 1);
         sample_tensor(&sample, "shared.w3", types[i], 2, 7, 4, 1);

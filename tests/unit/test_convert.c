@@ -113,14 +113,14 @@ static void test_bfloat_conversion(void **state)
     }
 }
 
-/* From any type to any, at odd places of memory; equal types keep their bits, NaN's too. */
+/* From any type without scales to any, at odd places of memory; equal types keep their bits, NaN's too. */
 static void test_types(void **state)
 {
     const float values[] = {1.0f, -2.5f, 65504.0f, 0x1p-20f};
     unsigned char from[32], to[32], back[32];
     (void)state;
-    for (int a = 0; smoe_type_name((smoe_type)a); a++)
-        for (int b = 0; smoe_type_name((smoe_type)b); b++) {
+    for (int a = 0; a <= SMOE_TYPE_BFLOAT16; a++)
+        for (int b = 0; b <= SMOE_TYPE_BFLOAT16; b++) {
             const size_t size = (size_t)smoe_type_size((smoe_type)a, 4);
             assert_int_equal(smoe_type_convert(from + 1, (smoe_type)a, values, SMOE_TYPE_FLOAT32, 4), SMOE_SUCCESS);
             assert_int_equal(smoe_type_convert(to + 3, (smoe_type)b, from + 1, (smoe_type)a, 4), SMOE_SUCCESS);

@@ -7,6 +7,7 @@
 #include "smoe/smoe.h"
 
 #define COUNT_ENUMERATOR(NAME, value) count_enumerator(#NAME, &counts);
+#define COUNT_TYPE(NAME, number, bits, columns, rows, scale) counts.types++;
 
 typedef struct enumerator_counts {
     int types, activations, gates;
@@ -14,7 +15,6 @@ typedef struct enumerator_counts {
 
 static void count_enumerator(const char *name, enumerator_counts *counts)
 {
-    counts->types += strncmp(name, "TYPE_", 5) == 0;
     counts->activations += strncmp(name, "ACTIVATION_", 11) == 0;
     counts->gates += strncmp(name, "GATE_", 5) == 0;
 }
@@ -42,6 +42,7 @@ static void test_names(void **state)
     enumerator_counts counts = {0};
     (void)state;
     SMOE_ENUMERATORS(COUNT_ENUMERATOR)
+    SMOE_WEIGHT_TYPES(COUNT_TYPE)
     CHECK_NAMES(activation, counts.activations);
     CHECK_NAMES(gate, counts.gates);
     CHECK_NAMES(type, counts.types);
@@ -74,7 +75,7 @@ static void test_other_names(void **state)
 
 static void test_type_sizes(void **state)
 {
-    static const uint64_t sizes[] = {4, 2, 2}; /* of an element, by smoe_type */
+    static const uint64_t sizes[] = {4, 2, 2, 0, 0, 0, 0}; /* of an element, by smoe_type; 0: with scales */
     (void)state;
     for (int type = 0; smoe_type_name((smoe_type)type); type++) {
         assert_in_range(type, 0, sizeof sizes / sizeof sizes[0] - 1);

@@ -332,7 +332,7 @@ static void test_lists_of_names(void **state)
     smoe_activation_list(library);
     assert_string_equal(text, library);
     program_list_names(&program_types, text, sizeof text);
-    assert_string_equal(text, "f32, f16 or bf16");
+    assert_string_equal(text, "f32, f16, bf16, mxfp4, q4, q8 or fp8");
     program_list_names(&colours, little, sizeof little);
     assert_string_equal(little, "red, gr");
 }

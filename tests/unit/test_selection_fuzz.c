@@ -99,6 +99,13 @@ static smoe_type any_type(test_random *random)
     return (smoe_type)test_random_below(random, types);
 }
 
+/* A width that blocks of the types divide. */
+static uint32_t whole_blocks(uint32_t width, smoe_type a, smoe_type b)
+{
+    const bool fits = smoe_weights_size(a, 1, 1, width) > 0 && smoe_weights_size(b, 1, 1, width) > 0;
+    return width == 0 || fits ? width : width < 32 ? 32 : width / 32 * 32;
+}
+
 static void any_types(test_random *random, smoe_plan_desc *desc)
 {
     const smoe_type all = any_type(random);
@@ -147,6 +154,9 @@ static smoe_plan_desc any_plan(test_random *random)
         desc.shared_hidden = any_size(random, SMOE_MAX_WIDTH);
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
+    desc.d_model = whole_blocks(desc.d_model, desc.types.up, desc.types.shared_up);
+    desc.d_hidden = whole_blocks(desc.d_hidden, desc.types.down, desc.types.down);
+    desc.shared_hidden = whole_blocks(desc.shared_hidden, desc.types.shared_down, desc.types.shared_down);
     return desc;
 }
 

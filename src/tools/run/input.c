@@ -169,20 +169,20 @@ static void override_file(run *r)
     r->plan.precision = options->mixed_precision ? smoe_type_precision(r->plan.types.up) : SMOE_PRECISION_FLOAT32;
 }
 
-/* Whether --weights rounds what the file has. */
-static bool narrows(const run *r, const smoe_matrix_types *own)
+static bool narrows(const run *r)
 {
+    const smoe_matrix_types *own = &r->own_types;
     const smoe_type type = (smoe_type)r->options->weights;
     const bool routed = own->up == type && own->down == type,
                shared = own->shared_up == type && own->shared_down == type;
     return r->options->weights >= 0 && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
 }
 
-static int check_overrides(const run *r, const smoe_matrix_types *own)
+static int check_overrides(const run *r)
 {
     const smoe_plan_desc *plan = &r->plan;
     const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
-    if (r->options->check && narrows(r, own))
+    if (r->options->check && r->narrowed)
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
     if (r->options->mixed_precision && plan->precision == SMOE_PRECISION_FLOAT32)
         return run_refuse(r, "--mixed-precision needs 16-bit weights: --weights f16 or bf16");
@@ -223,12 +223,13 @@ static int allocate(run *r)
 int run_load(run *r)
 {
     int status = r->options->checkpoint_count ? load_checkpoint(r) : load_file(r);
-    const smoe_matrix_types own = r->plan.types;
+    r->own_types = r->plan.types;
     if (status == PROGRAM_OK)
         status = load_inputs(r);
     if (status != PROGRAM_OK)
         return status;
     override_file(r);
-    status = check_overrides(r, &own);
+    r->narrowed = narrows(r);
+    status = check_overrides(r);
     return status == PROGRAM_OK ? allocate(r) : status;
 }

@@ -69,6 +69,8 @@ static int show(run *r, const run_expected *expected)
         keep_first(&status, run_write_results(r));
     if (r->options->write)
         keep_first(&status, run_write_layer(r));
+    if (r->narrowed) /* last: the layer goes for it */
+        keep_first(&status, run_show_rounding(r));
     return status;
 }
 

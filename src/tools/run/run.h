@@ -57,6 +57,8 @@ typedef struct run {
     smoe_checkpoint_layer *checkpoint_layer;
     const char *format;  /* of the checkpoint */
     smoe_plan_desc plan; /* max_active resolved */
+    smoe_matrix_types own_types; /* of the file; the plan's may be others */
+    bool narrowed;               /* --weights rounds what the file has */
     smoe_forward_params params;
     smoe_host_weights weights;
     const float *x;
@@ -105,6 +107,8 @@ void run_print_summary(const run *r);
 int run_write_results(const run *r); /* --out */
 int run_write_layer(const run *r);   /* --write */
 int run_time(const run *r);
+/* Where weights were narrowed: what that does to y, beside the file's own on the same device. A line. */
+int run_show_rounding(run *r);
 
 /* The exit status that a result means. What is not supported is so by the device or the system, except while the file
  * is read. */

@@ -1,0 +1,121 @@
+/* Weights on their way to the device, from the type that they have to the one that the plan wants. */
+#include "base/arithmetic.h"
+#include "layer_internal.h"
+
+/* Elements that are converted at a time, or a row of blocks where that is more: they stay in the processor's caches. */
+#define TILE_ELEMENTS (256u << 10)
+
+/* A tensor as matrices [count,rows,columns], and what holds some rows of one on their way. */
+typedef struct conversion {
+    smoe_device *device;
+    const smoe_layer_tensor *tensor;
+    smoe_helper_buffer *buffer;
+    smoe_type from, to;
+    smoe_weights_layout from_layout, to_layout;
+    uint32_t rows, columns;
+    uint32_t tile_rows; /* whole rows of blocks of both types */
+    float *floats;      /* [tile_rows,columns], where `from` has scales */
+    unsigned char *out; /* the same in `to`: rows, then scales */
+} conversion;
+
+static uint32_t block_row_count(const smoe_weights_layout *layout, uint32_t rows)
+{
+    return smoe_divide_up(rows, layout->block_rows);
+}
+
+static uint64_t scales_size(const smoe_weights_layout *layout, uint32_t rows)
+{
+    return layout->scale_row_size * block_row_count(layout, rows);
+}
+
+/* What is not a matrix of experts is one matrix; a vector has one row. */
+static bool set_shape(conversion *c)
+{
+    const smoe_layer_tensor *tensor = c->tensor;
+    const uint32_t last = tensor->axis_count - 1;
+    c->columns = tensor->shape[last];
+    c->rows = last > 0 ? tensor->shape[last - 1] : 1;
+    return smoe_weights_layout_get(c->from, c->rows, c->columns, &c->from_layout) &&
+           smoe_weights_layout_get(c->to, c->rows, c->columns, &c->to_layout);
+}
+
+static smoe_result begin(conversion *c)
+{
+    const smoe_host *host = &c->device->instance.host;
+    const uint32_t unit = smoe_max_u32(c->from_layout.block_rows, c->to_layout.block_rows);
+    const uint32_t wanted = smoe_max_u32(TILE_ELEMENTS / c->columns / unit, 1) * unit;
+    c->tile_rows = smoe_min_u32(wanted, c->rows);
+    const uint64_t floats = c->from_layout.scale_row_size > 0 ? (uint64_t)c->tile_rows * c->columns : 0;
+    const uint64_t out = c->tile_rows * c->to_layout.row_size + scales_size(&c->to_layout, c->tile_rows);
+    c->floats = floats ? smoe_host_alloc(host, (size_t)floats, sizeof *c->floats) : NULL;
+    c->out = smoe_host_alloc(host, (size_t)out, 1);
+    if (c->out && (c->floats || floats == 0))
+        return SMOE_SUCCESS;
+    return smoe_fail(host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_layer_create: no memory to convert %s",
+                     c->tensor->name);
+}
+
+static void end(conversion *c)
+{
+    const smoe_host *host = &c->device->instance.host;
+    smoe_host_free(host, c->floats);
+    smoe_host_free(host, c->out);
+}
+
+/* Rows of a matrix that lies at `from`, into c->out. */
+static smoe_result convert(conversion *c, const unsigned char *from, uint32_t row, uint32_t count)
+{
+    const smoe_weights_layout *layout = &c->from_layout;
+    const smoe_weights_rows to = {c->to, count, c->columns, c->out, c->out + count * c->to_layout.row_size};
+    const void *source = from + row * layout->row_size;
+    smoe_result result = SMOE_SUCCESS;
+    if (c->floats) {
+        /* They are only read. */
+        const smoe_weights_rows packed = {c->from, count, c->columns, (void *)(uintptr_t)source,
+                                          (void *)(uintptr_t)(from + layout->scales_offset + scales_size(layout, row))};
+        result = smoe_weights_unpack(c->floats, &packed);
+        source = c->floats;
+    }
+    return result == SMOE_SUCCESS ? smoe_weights_pack(&to, source, c->floats ? SMOE_TYPE_FLOAT32 : c->from) : result;
+}
+
+static smoe_result upload_rows(conversion *c, const unsigned char *from, uint64_t at, uint32_t row, uint32_t count)
+{
+    const smoe_weights_layout *to = &c->to_layout;
+    const uint64_t rows_size = count * to->row_size, scales = scales_size(to, count);
+    smoe_result result = convert(c, from, row, count);
+    if (result == SMOE_ERROR_UNSUPPORTED)
+        return smoe_fail(
+            &c->device->instance.host, result,
+            "weights.%s: has an element that %s does not hold, in rows %u .. %u of a matrix: infinite, NaN, or "
+            "too large for a float16 scale",
+            c->tensor->name, smoe_type_name(c->to), row, row + count - 1);
+    if (result == SMOE_SUCCESS)
+        result = smoe_helper_upload(c->device, c->buffer, at + row * to->row_size, c->out, (size_t)rows_size);
+    if (result == SMOE_SUCCESS && scales > 0)
+        result = smoe_helper_upload(c->device, c->buffer, at + to->scales_offset + scales_size(to, row),
+                                    c->out + rows_size, (size_t)scales);
+    return result;
+}
+
+smoe_result smoe_helper_upload_weights(smoe_device *device, const smoe_layer_tensor *tensor, smoe_host_weight from,
+                                       uint32_t first, uint32_t count, smoe_helper_buffer *buffer)
+{
+    const unsigned char *data =
+        (const unsigned char *)from.data + (first ? smoe_layer_tensor_size(tensor, from.type, first) : 0);
+    if (from.type == tensor->type)
+        return smoe_helper_upload(device, buffer, 0, data, (size_t)smoe_layer_tensor_size(tensor, from.type, count));
+    conversion c = {.device = device, .tensor = tensor, .buffer = buffer, .from = from.type, .to = tensor->type};
+    const uint32_t matrices = tensor->axis_count == SMOE_TENSOR_AXES ? count : 1;
+    if (!set_shape(&c))
+        return smoe_fail(&device->instance.host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "weights.%s.type: blocks of %s do not divide its rows of %u", tensor->name,
+                         smoe_type_name(from.type), c.columns);
+    smoe_result result = begin(&c);
+    for (uint32_t i = 0; i < matrices; i++)
+        for (uint32_t row = 0; result == SMOE_SUCCESS && row < c.rows; row += c.tile_rows)
+            result = upload_rows(&c, data + i * c.from_layout.size, i * c.to_layout.size, row,
+                                 smoe_min_u32(c.tile_rows, c.rows - row));
+    end(&c);
+    return result;
+}
