@@ -43,8 +43,7 @@ static uint32_t choose_count(const bench_row *row, const bench_run *run, bench_c
 {
     const smoe_plan_desc *plan = &row->plan;
     const double one = products(plan, row->route ? 0 : (double)run->active_total / row->tokens);
-    const bool scaled =
-        !row->route && (smoe_type_size(plan->types.up, 1) == 0 || smoe_type_size(plan->types.down, 1) == 0);
+    const bool scaled = !row->route && (smoe_type_has_scales(plan->types.up) || smoe_type_has_scales(plan->types.down));
     const double all = one * (scaled                                      ? ROUNDING_PRODUCTS
                               : plan->precision == SMOE_PRECISION_FLOAT32 ? 1
                                                                           : NARROW_READS);

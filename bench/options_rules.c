@@ -125,8 +125,8 @@ static bool complete_types(const program_desc *program, bench_options *options)
         any_type = any_type || options->weights[type];
     for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
         /* The router's own weights are float32 whatever the experts' are. */
-        const bool scaled = smoe_type_size((smoe_type)type, 1) == 0;
-        const bool chosen = options->route ? type == SMOE_TYPE_FLOAT32 : may_be_mixed(options, type) && !scaled;
+        const bool chosen = options->route ? type == SMOE_TYPE_FLOAT32
+                                           : may_be_mixed(options, type) && !smoe_type_has_scales((smoe_type)type);
         options->weights[type] = options->weights[type] || (!any_type && chosen);
         if (options->weights[type] && !may_be_mixed(options, type))
             return refuse(program, "--mixed-precision", "is for 16-bit weights: --weights f16 or bf16");

@@ -327,8 +327,9 @@ SMOE_API VkDeviceSize smoe_plan_totals_size(const smoe_plan *plan);
 
 /* ---- layer: weights ------------------------------------------------------------------------------------------------ */
 
-/* A part of a VkBuffer. offset: a multiple of 4 and of the device's minStorageBufferOffsetAlignment, whatever the type. size: bytes from
- * offset that smoe may touch, VK_WHOLE_SIZE not allowed (smoe cannot ask a buffer for its size). buffer VK_NULL_HANDLE: absent. */
+/* A part of a VkBuffer. offset: a multiple of 4 and of the device's minStorageBufferOffsetAlignment, whatever the type, and of 16 for
+ * weights with scales. size: bytes from offset that smoe may touch, VK_WHOLE_SIZE not allowed (smoe cannot ask a buffer for its size).
+ * buffer VK_NULL_HANDLE: absent. */
 typedef struct smoe_buffer {
     VkBuffer buffer;
     VkDeviceSize offset, size;

@@ -8,6 +8,8 @@
 #include <jpeglib.h>
 #include <png.h>
 
+#define FIRST_ROOM ((size_t)1 << 14)
+
 uint8_t *image_write_png(const uint8_t *pixels, uint32_t width, uint32_t height, size_t *size)
 {
     png_image picture = {.version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGB};
@@ -22,15 +24,43 @@ uint8_t *image_write_png(const uint8_t *pixels, uint32_t width, uint32_t height,
 typedef struct writer {
     struct jpeg_compress_struct encoder;
     struct jpeg_error_mgr errors;
+    struct jpeg_destination_mgr to;
     jmp_buf failed; /* of write_all */
-    unsigned char *file;
-    unsigned long size;
+    uint8_t *file;  /* [room], of which size are the file's at the end */
+    size_t room, size;
 } writer;
 
 static void on_error(j_common_ptr encoder)
 {
     writer *w = encoder->client_data;
     longjmp(w->failed, 1);
+}
+
+/* The library's own destination in memory loses what it holds where there is no more. */
+static void begin_file(j_compress_ptr encoder)
+{
+    (void)encoder; /* the first room is made by `grow` */
+}
+
+/* All the room is taken. */
+static boolean grow(j_compress_ptr encoder)
+{
+    writer *w = encoder->client_data;
+    const size_t room = w->room ? 2 * w->room : FIRST_ROOM;
+    uint8_t *file = realloc(w->file, room);
+    if (!file)
+        on_error((j_common_ptr)encoder);
+    w->to.next_output_byte = file + w->room;
+    w->to.free_in_buffer = room - w->room;
+    w->file = file;
+    w->room = room;
+    return TRUE;
+}
+
+static void end_file(j_compress_ptr encoder)
+{
+    writer *w = encoder->client_data;
+    w->size = w->room - w->to.free_in_buffer;
 }
 
 /* The library's errors end in here. */
@@ -40,7 +70,10 @@ static bool write_all(writer *w, const uint8_t *pixels, uint32_t width, uint32_t
     if (setjmp(w->failed))
         return false;
     jpeg_create_compress(e);
-    jpeg_mem_dest(e, &w->file, &w->size);
+    w->to = (struct jpeg_destination_mgr){
+        .init_destination = begin_file, .empty_output_buffer = grow, .term_destination = end_file};
+    e->dest = &w->to;
+    grow(e);
     e->image_width = width;
     e->image_height = height;
     e->input_components = 3;

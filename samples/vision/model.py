@@ -23,7 +23,7 @@ FULL = {'image_size': 32, 'patch_size': 1, 'embed_dim': 128, 'depth': 4, 'num_he
 SMALL = {**FULL, 'embed_dim': 64, 'num_heads': 2, 'hidden': 48, 'stem': (16, 32, 32, 32, 64, 64, 64)}
 MASK_A, MASK_B = 1.0, 50.0
 HELD_OUT, HELD_OUT_SEED = 500, 0  # pictures of each class of train/ that only calibrate.py sees
-FIT = 'squash'  # the best of smoe-classify's ways to make a square of a photograph (TRAINING.md); CIFAR's are squares
+FIT = 'squash'  # how smoe-classify makes a square of a photograph: TRAINING.md has what each way is worth; CIFAR's are squares
 ETA = -1.5  # eps begins at 0.2
 
 

@@ -110,7 +110,8 @@ static void write_pictures(report *r, const classify_result *result)
 {
     const image *original = &result->original, *seen = &r->seen;
     page *p = &r->page;
-    const bool same = result->width == seen->width && result->height == seen->height &&
+    const bool whole = result->width == original->width && result->height == original->height; /* not shrunk */
+    const bool same = whole && original->width == seen->width && original->height == seen->height &&
                       memcmp(original->pixels, seen->pixels, 3 * (size_t)seen->width * seen->height) == 0;
     if (!same) {
         page_put(p, "<figure><img alt=\"the whole picture\" width=%u height=%u src=\"", original->width,
@@ -131,10 +132,12 @@ static void write_picture(report *r, const classify_result *result, entry *e)
 {
     const vision_model *model = r->session->model;
     page *p = &r->page;
-    static const char *const fits[] = {"its middle", "with borders", "squashed"};
+    static const char *const fits[] = {
+        [VISION_CROP] = ", its middle", [VISION_PAD] = ", with borders", [VISION_SQUASH] = ", squashed"};
+    const bool square = result->width == result->height && model->fit != VISION_CROP;
     restore_pixels(r, result->input);
-    page_put(p, "%u × %u pixels; the model sees %u × %u, %s</p>", result->width, result->height, model->image_size,
-             model->image_size, fits[model->fit]);
+    page_put(p, "%u × %u pixels; the model sees %u × %u%s</p>", result->width, result->height, model->image_size,
+             model->image_size, square ? "" : fits[model->fit]);
     page_put(p, "<div class=a><div class=seen>");
     write_pictures(r, result);
     page_put(p, "</div>");

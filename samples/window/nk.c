@@ -1,3 +1,3 @@
-/* Nuklear's implementation. SConstruct turns warnings off for this file alone. */
+/* Nuklear's implementation, as it is: nk.h keeps compilers from warning of it. */
 #define NK_IMPLEMENTATION
 #include "nk.h"

@@ -109,7 +109,7 @@ Weights read_weights(uint matrix, WeightRow row, uint k) {
     return v;
 }
 
-// Four numbers of 4 bits, the lowest first; of 8 bits, with their signs.
+// Four numbers of 4 bits, the lowest first.
 uvec4 nibbles(uint word) {
     return uvec4(word, word >> 4, word >> 8, word >> 12) & 15u;
 }

@@ -219,8 +219,8 @@ smoe_result smoe_helper_buffer_invalidate(smoe_device *device, const smoe_helper
 void smoe_helper_staging_destroy(smoe_device *device);
 
 /* Copies, through the staging buffer where the host cannot reach the buffer, to `offset` on. An upload is visible to
- * shader reads of later submissions. `from` is not needed after the call, yet copies may still run: smoe_helper_drain
- * has their end and their errors. */
+ * shader reads of later submissions, once smoe_helper_buffer_flush has followed the last one of the buffer. `from` is
+ * not needed after the call, yet copies may still run: smoe_helper_drain has their end and their errors. */
 smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, VkDeviceSize offset, const void *from,
                                size_t size);
 

@@ -124,6 +124,8 @@ smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_par
         layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (with_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);
     if (result == SMOE_SUCCESS && tokens > 0)
         result = smoe_helper_upload(layer->device, &layer->x, 0, x, tokens * row * sizeof *x);
+    if (result == SMOE_SUCCESS && tokens > 0)
+        result = smoe_helper_buffer_flush(layer->device, &layer->x);
     if (result == SMOE_SUCCESS)
         result = record(layer, binding, params, !y, timed);
     if (result == SMOE_SUCCESS)

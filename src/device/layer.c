@@ -31,6 +31,8 @@ static smoe_result upload_part(smoe_device_layer *layer, const smoe_layer_tensor
         layer->device, tensor->name, size, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, SMOE_HELPER_ACCESS_WRITE, buffer);
     if (result == SMOE_SUCCESS)
         result = smoe_helper_upload_weights(layer->device, tensor, from, first, count, buffer);
+    if (result == SMOE_SUCCESS)
+        result = smoe_helper_buffer_flush(layer->device, buffer);
     return result;
 }
 

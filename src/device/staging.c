@@ -102,7 +102,7 @@ smoe_result smoe_helper_upload(smoe_device *device, smoe_helper_buffer *buffer, 
     if (!buffer->mapped)
         return upload_staged(device, buffer, offset, from, size);
     memcpy(buffer->mapped + offset, from, size);
-    return smoe_helper_buffer_flush(device, buffer);
+    return SMOE_SUCCESS;
 }
 
 static smoe_result download_staged(smoe_device *device, const smoe_helper_buffer *buffer, VkDeviceSize offset,

@@ -3,7 +3,7 @@
 #include "layer_internal.h"
 
 /* Elements that are converted at a time, or a row of blocks where that is more: they stay in the processor's caches. */
-#define TILE_ELEMENTS (256u << 10)
+#define TILE_ELEMENTS (1u << 20)
 
 /* A tensor as matrices [count,rows,columns], and what holds some rows of one on their way. */
 typedef struct conversion {
@@ -28,13 +28,13 @@ static uint64_t scales_size(const smoe_weights_layout *layout, uint32_t rows)
     return layout->scale_row_size * block_row_count(layout, rows);
 }
 
-/* What is not a matrix of experts is one matrix; a vector has one row. */
+/* Only matrices have other types than float32. */
 static bool set_shape(conversion *c)
 {
     const smoe_layer_tensor *tensor = c->tensor;
     const uint32_t last = tensor->axis_count - 1;
     c->columns = tensor->shape[last];
-    c->rows = last > 0 ? tensor->shape[last - 1] : 1;
+    c->rows = tensor->shape[last - 1];
     return smoe_weights_layout_get(c->from, c->rows, c->columns, &c->from_layout) &&
            smoe_weights_layout_get(c->to, c->rows, c->columns, &c->to_layout);
 }

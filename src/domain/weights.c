@@ -35,7 +35,8 @@ bool smoe_weights_blocks_fit(smoe_type type, uint32_t columns)
 bool smoe_weights_layout_get(smoe_type type, uint32_t rows, uint32_t columns, smoe_weights_layout *out)
 {
     const smoe_weight_kind *kind = smoe_weight_kind_of(type);
-    if (!kind || !out || rows == 0 || columns == 0 || !smoe_weights_blocks_fit(type, columns))
+    if (!kind || !out || rows == 0 || rows > SMOE_MAX_WIDTH || columns == 0 || columns > SMOE_MAX_WIDTH ||
+        !smoe_weights_blocks_fit(type, columns))
         return false;
     const bool scaled = kind->scale_size > 0;
     const uint64_t row = (uint64_t)columns * kind->bits / 8, padded = scaled ? smoe_align_up(row, 16) : row;
@@ -55,5 +56,6 @@ bool smoe_weights_layout_get(smoe_type type, uint32_t rows, uint32_t columns, sm
 uint64_t smoe_weights_size(smoe_type type, uint64_t count, uint32_t rows, uint32_t columns)
 {
     smoe_weights_layout layout;
-    return smoe_weights_layout_get(type, rows, columns, &layout) ? count * layout.size : 0;
+    const bool fits = smoe_weights_layout_get(type, rows, columns, &layout) && count <= UINT64_MAX / layout.size;
+    return fits ? count * layout.size : 0;
 }

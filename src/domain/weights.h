@@ -13,9 +13,6 @@ typedef struct smoe_weight_kind {
 
 const smoe_weight_kind *smoe_weight_kind_of(smoe_type type); /* NULL: no type */
 
-/* False for a number that is no type, too. */
-bool smoe_type_has_scales(smoe_type type);
-
 /* Whether rows of so many elements are blocks of a type. */
 bool smoe_weights_blocks_fit(smoe_type type, uint32_t columns);
 

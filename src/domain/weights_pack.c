@@ -60,6 +60,8 @@ static uint32_t e4m3_code(float value)
     const float size = fabsf(value);
     const uint32_t sign = signbit(value) ? 128u : 0u;
     int exponent;
+    if (size == 0) /* which frexp gives an exponent of 0 */
+        return sign;
     frexpf(size, &exponent); /* size in 2^(exponent - 1) .. 2^exponent */
     const int step = exponent - 1 < -6 ? -9 : exponent - 4;
     const float steps = nearbyintf(ldexpf(size, -step)); /* at most 16; the rounding mode is the caller's, as usual */
@@ -109,7 +111,7 @@ static bool choose_scale(smoe_type type, float most, unsigned char *scale)
         memcpy(scale, &value, sizeof value);
         return true;
     }
-    const uint16_t half = half_of(type == SMOE_TYPE_Q4 ? most / -8 : size / 127);
+    const uint16_t half = half_of(size == 0 ? 0 : type == SMOE_TYPE_Q4 ? most / -8 : size / 127);
     memcpy(scale, &half, sizeof half);
     return isfinite(float_of(half));
 }

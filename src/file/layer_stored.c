@@ -12,7 +12,7 @@ static void list_types(char text[SMOE_NAME_LIST_SIZE])
     size_t used = 0;
     text[0] = '\0';
     for (smoe_type type = 0; smoe_type_name(type) && used < SMOE_NAME_LIST_SIZE; type++)
-        if (smoe_type_size(type, 1) == 0)
+        if (smoe_type_has_scales(type))
             used += (size_t)snprintf(text + used, SMOE_NAME_LIST_SIZE - used, "%s%s", used ? ", " : "",
                                      smoe_type_short_name(type));
 }
@@ -30,7 +30,7 @@ bool smoe_layer_reading_stored_type(smoe_layer_reading *r, const smoe_layer_tens
     if (!name)
         return false;
     list_types(known);
-    if (smoe_type_find(name, out) && smoe_type_size(*out, 1) == 0)
+    if (smoe_type_find(name, out) && smoe_type_has_scales(*out))
         return true;
     FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata %s is \"%.40s\", but must be one of %s", key, name, known);
     return false;
@@ -47,6 +47,7 @@ const void *smoe_layer_reading_stored(smoe_layer_reading *r, uint32_t index, smo
     smoe_layer_tensor row;
     if (r->plan.d_hidden == 0)
         r->plan.d_hidden = smoe_layer_reading_stored_width(r, "d_hidden");
+    smoe_layer_reading_agree(r, "shared_hidden", r->plan.shared_hidden, "shared.w1");
     if (r->result != SMOE_SUCCESS || !smoe_layer_tensor_get(&r->plan, index, &row))
         return NULL;
     const bool by_expert = row.axis_count == SMOE_TENSOR_AXES;

@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-static bool has_scales(smoe_type type)
-{
-    return smoe_type_name(type) && smoe_type_size(type, 1) == 0;
-}
-
 /* NULL: no memory, or what the type does not hold. */
 static float *round_matrix(smoe_type type, uint32_t rows, uint32_t columns, const float *from)
 {
@@ -37,15 +32,15 @@ bool ref_round_expert(uint32_t d_model, ref_expert *expert, float *memory[REF_EX
         const bool down = matrices[i] == &expert->w2;
         const smoe_type type = down ? expert->down : expert->up;
         memory[i] = NULL;
-        if (!good || !*matrices[i] || !has_scales(type))
+        if (!good || !*matrices[i] || !smoe_type_has_scales(type))
             continue;
         memory[i] = down ? round_matrix(type, d_model, expert->d_hidden, *matrices[i])
                          : round_matrix(type, expert->d_hidden, d_model, *matrices[i]);
         *matrices[i] = memory[i];
         good = memory[i] != NULL;
     }
-    expert->up = has_scales(expert->up) ? SMOE_TYPE_FLOAT32 : expert->up;
-    expert->down = has_scales(expert->down) ? SMOE_TYPE_FLOAT32 : expert->down;
+    expert->up = smoe_type_has_scales(expert->up) ? SMOE_TYPE_FLOAT32 : expert->up;
+    expert->down = smoe_type_has_scales(expert->down) ? SMOE_TYPE_FLOAT32 : expert->down;
     return good;
 }
 

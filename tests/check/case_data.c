@@ -60,7 +60,7 @@ static bool matrix_array(case_data *data, test_random *random, uint32_t experts,
     const size_t count = (size_t)experts * rows * columns;
     const float limit = (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns);
 
-    if (smoe_type_size(type, 1) == 0)
+    if (smoe_type_has_scales(type))
         return scaled_array(data, random, experts, rows, columns, limit, device, ref);
     float *values = uniform_array(data, random, count, limit);
 

@@ -272,6 +272,48 @@ static void test_conversions(void **state)
     case_data_destroy(&data);
 }
 
+/* A matrix of more rows than are converted at a time, the last of which are no whole block. */
+static void test_long_conversion(void **state)
+{
+    enum { D = 513, H = 2199, T = 2 };
+    static float router[D], w1[D * H], w2[D * H], rounded[D * H], x[T * D], want[T * D], got[T * D];
+    static unsigned char stored[2 * D * H];
+    const smoe_plan_desc plan = {.d_model = D,
+                                 .d_hidden = H,
+                                 .expert_count = 1,
+                                 .top_k = 1,
+                                 .max_tokens = T,
+                                 .min_tokens = T,
+                                 .types = {.up = SMOE_TYPE_FP8}};
+    smoe_plan_desc wide = plan;
+    smoe_host_weights weights = {.router_weight = router, .w1 = {w1, SMOE_TYPE_FLOAT32}, .w2 = {w2, SMOE_TYPE_FLOAT32}};
+    smoe_device *device = ((const test_device *)*state)->device;
+    smoe_forward_params params = smoe_forward_defaults();
+    smoe_weights_layout layout;
+    test_random random = test_random_make(test_seed(), 7);
+
+    for (uint32_t i = 0; i < D * H; i++) {
+        w1[i] = test_random_uniform(&random, -1, 1);
+        w2[i] = test_random_uniform(&random, -1, 1);
+    }
+    for (uint32_t i = 0; i < T * D; i++)
+        x[i] = test_random_uniform(&random, -1, 1);
+    assert_true(smoe_weights_layout_get(SMOE_TYPE_FP8, H, D, &layout) && layout.size <= sizeof stored);
+    const smoe_weights_rows all = {SMOE_TYPE_FP8, H, D, stored, stored + layout.scales_offset};
+    assert_int_equal(smoe_weights_pack(&all, w1, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
+    assert_int_equal(smoe_weights_unpack(rounded, &all), SMOE_SUCCESS);
+    params.token_count = T;
+    run_layer(device, &plan, &weights, &params, x, got);
+    weights.w1 = (smoe_host_weight){stored, SMOE_TYPE_FP8};
+    run_layer(device, &plan, &weights, &params, x, want);
+    assert_int_equal(test_compare_bits("y of tiles rounded at the upload", T * D, got, want), 0);
+    wide.types.up = SMOE_TYPE_FLOAT32;
+    run_layer(device, &wide, &weights, &params, x, got);
+    weights.w1 = (smoe_host_weight){rounded, SMOE_TYPE_FLOAT32};
+    run_layer(device, &wide, &weights, &params, x, want);
+    assert_int_equal(test_compare_bits("y of tiles unpacked at the upload", T * D, got, want), 0);
+}
+
 /* What a type does not hold is refused by name. */
 static void test_refused(void **state)
 {
@@ -298,6 +340,7 @@ int main(void)
         cmocka_unit_test_teardown(test_scales, test_device_check),
         cmocka_unit_test_teardown(test_scales_without_end, test_device_check),
         cmocka_unit_test_teardown(test_conversions, test_device_check),
+        cmocka_unit_test_teardown(test_long_conversion, test_device_check),
         cmocka_unit_test_teardown(test_refused, test_device_check),
         cmocka_unit_test(test_device_closes),
     };

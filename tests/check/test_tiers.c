@@ -26,6 +26,8 @@ static const char *const rows[] = {
     "1024 experts, k 1",
     "cosine, groups, shared, gate",
     "cosine, one token, p 128",
+    "mxfp4, 257 tokens",
+    "fp8, shared",
 };
 
 /* Rows for tiles of the experts that none of those leads to. */

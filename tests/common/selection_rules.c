@@ -232,11 +232,6 @@ static const char *broken_router(const smoe_device_info *info, const smoe_shape 
     return shape->desc.shared_gate ? broken_matmul(info, &s->configs[SMOE_STEP_SHARED_GATE][i], &need) : NULL;
 }
 
-static bool has_scales(smoe_type type)
-{
-    return smoe_type_size(type, 1) == 0;
-}
-
 /* Weights in 16 bytes. */
 static uint32_t load_of(smoe_type type)
 {
@@ -253,9 +248,9 @@ static const char *broken_shared_expert(const smoe_device_info *info, const smoe
     const smoe_matmul matmul = s->expert_tuning->regimes[i].matmul;
     const smoe_kernel_config *up = &s->configs[SMOE_STEP_SHARED_UP][i], *down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
     const matmul_need need_up = {matmul, desc->gated ? 2 : 1, load_of(desc->types.shared_up), desc->d_model,
-                                 has_scales(desc->types.shared_up)};
+                                 smoe_type_has_scales(desc->types.shared_up)};
     const matmul_need need_down = {matmul, 1, load_of(desc->types.shared_down), desc->shared_hidden,
-                                   has_scales(desc->types.shared_down)};
+                                   smoe_type_has_scales(desc->types.shared_down)};
     RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert);
     RULES(broken_matmul(info, up, &need_up));
     RULES(broken_matmul(info, down, &need_down));
@@ -271,9 +266,9 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     const uint32_t most_workgroups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
     const smoe_matrix_types *types = &shape->desc.types;
     const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model,
-                                 has_scales(types->up)};
+                                 smoe_type_has_scales(types->up)};
     const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden,
-                                   has_scales(types->down)};
+                                   smoe_type_has_scales(types->down)};
     for (smoe_step step = SMOE_STEP_SORT; step <= SMOE_STEP_EXPERT_DOWN; step++)
         RULE("experts: no unused regime is led to", tile->rows > 0 || !is_used(s, step, i));
     RULE("experts: inputs stay float32 unless mixed precision is asked for",

@@ -77,7 +77,7 @@ void fuzz_expect_layer(const smoe_plan_desc *plan, const smoe_forward_params *pa
         const smoe_host_weight array = smoe_host_weights_get(weights, &tensor);
         FUZZ_EXPECT(array.data || tensor.presence != SMOE_PRESENCE_REQUIRED);
         if (array.data)
-            fuzz_read(array.data, smoe_type_size(array.type, tensor.element_count));
+            fuzz_read(array.data, smoe_layer_tensor_size(&tensor, array.type, tensor.shape[0]));
     }
     const smoe_forward_number *number;
     for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)

@@ -46,6 +46,9 @@ static void test_layouts(void **state)
     assert_int_equal(layout.size, 30);
     layout.size = 7;
     assert_false(smoe_weights_layout_get((smoe_type)99, 3, 32, &layout));
+    assert_false(smoe_weights_layout_get(SMOE_TYPE_FLOAT32, SMOE_MAX_WIDTH + 1, 1, &layout));
+    assert_false(smoe_weights_layout_get(SMOE_TYPE_FLOAT32, 1, SMOE_MAX_WIDTH + 1, &layout));
+    assert_int_equal(smoe_weights_size(SMOE_TYPE_MXFP4, UINT64_MAX / 500, 32, 32), 0);
     assert_false(smoe_weights_layout_get(SMOE_TYPE_Q4, 3, 48, &layout));
     assert_int_equal(layout.size, 7);
 }
@@ -116,7 +119,7 @@ static void check_rounding(smoe_type type, uint32_t rows, uint32_t columns, floa
     unsigned char *stored = test_malloc((size_t)smoe_weights_size(type, 1, rows, columns));
     const smoe_weights_rows all = rows_of(type, rows, columns, stored);
     for (size_t i = 0; i < count; i++)
-        from[i] = test_random_uniform(random, -limit, limit);
+        from[i] = i % 11 == 3 ? 0 : i % 13 == 5 ? -0.0f : test_random_uniform(random, -limit, limit);
     assert_int_equal(smoe_weights_pack(&all, from, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
     test_blocks_read(type, 1, rows, columns, stored, to);
     for (uint32_t r = 0; r < rows; r++)
@@ -126,7 +129,7 @@ static void check_rounding(smoe_type type, uint32_t rows, uint32_t columns, floa
                 for (uint32_t x = k / across * across; x < columns && x < k / across * across + across; x++)
                     most = fmax(most, fabs((double)from[(size_t)y * columns + x]));
             const double value = (double)from[(size_t)r * columns + k], got = (double)to[(size_t)r * columns + k];
-            if (!(fabs(got - value) <= allowed_error(type, value, most)))
+            if (!(fabs(got - value) <= (value == 0 ? 0 : allowed_error(type, value, most))))
                 fail_msg("%s: %g became %g where the largest is %g", smoe_type_name(type), value, got, most);
         }
     test_free(from);
@@ -186,6 +189,23 @@ static void test_what_fits_stays(void **state)
         assert_memory_equal(parts, stored, layout.scales_offset);
         assert_memory_equal(parts + layout.scales_offset, stored + layout.scales_offset,
                             layout.scale_row_size * ((ROWS + layout.block_rows - 1) / layout.block_rows));
+    }
+}
+
+/* Every value that fp8 has becomes its own code again beside the largest one. */
+static void test_own_codes(void **state)
+{
+    unsigned char stored[2 * 256 + 16];
+    float values[256], got[256];
+    const smoe_weights_rows rows = rows_of(SMOE_TYPE_FP8, 1, 256, stored);
+    (void)state;
+    for (uint32_t code = 0; code < 256; code++)
+        values[code] = (code & 127) == 127 ? 448 : test_block_element(SMOE_TYPE_FP8, code);
+    assert_int_equal(smoe_weights_pack(&rows, values, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
+    assert_int_equal(smoe_weights_unpack(got, &rows), SMOE_SUCCESS);
+    for (uint32_t code = 0; code < 256; code++) {
+        assert_true(got[code] == values[code]);
+        assert_int_equal(stored[code], (code & 127) == 127 ? 0x7e : code);
     }
 }
 
@@ -250,9 +270,10 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),  cmocka_unit_test(test_every_code_and_scale),
-        cmocka_unit_test(test_rounding), cmocka_unit_test(test_what_fits_stays),
-        cmocka_unit_test(test_extremes), cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_layouts),   cmocka_unit_test(test_every_code_and_scale),
+        cmocka_unit_test(test_rounding),  cmocka_unit_test(test_what_fits_stays),
+        cmocka_unit_test(test_own_codes), cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,9 +148,9 @@ static const float *row_of(const float *all, uint32_t row, size_t width)
     return all ? all + (size_t)row * width : NULL;
 }
 
-static smoe_host_weight matrix_of(const layers_source *source, smoe_host_weight all, uint32_t expert)
+static smoe_host_weight matrix_of(smoe_host_weight all, uint32_t expert, uint32_t rows, uint32_t columns)
 {
-    const size_t size = smoe_type_size(all.type, (uint64_t)source->plan.d_hidden * source->plan.d_model);
+    const size_t size = (size_t)smoe_weights_size(all.type, 1, rows, columns);
     return (smoe_host_weight){all.data ? (const char *)all.data + size * expert : NULL, all.type};
 }
 
@@ -176,11 +176,11 @@ int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++) {
         const smoe_host_weights *all = &source->weights;
         const smoe_host_weights one = {.router_weight = router,
-                                       .w1 = matrix_of(source, all->w1, ids[i]),
+                                       .w1 = matrix_of(all->w1, ids[i], hidden, width),
                                        .b1 = row_of(all->b1, ids[i], hidden),
-                                       .w3 = matrix_of(source, all->w3, ids[i]),
+                                       .w3 = matrix_of(all->w3, ids[i], hidden, width),
                                        .b3 = row_of(all->b3, ids[i], hidden),
-                                       .w2 = matrix_of(source, all->w2, ids[i]),
+                                       .w2 = matrix_of(all->w2, ids[i], width, hidden),
                                        .b2 = row_of(all->b2, ids[i], width)};
         smoe_device_layer *layer = NULL;
         smoe_forward_params params = smoe_forward_defaults();
