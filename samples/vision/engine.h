@@ -16,10 +16,8 @@
 
 /* ---- device ------------------------------------------------------------------------------------------------------ */
 
-/* What to enable in vkCreateDevice, as smoe_recommended_features and smoe_recommended_extensions have it: the engine's
- * own kernels want nothing further. All of it may be left out. Static memory. */
-const VkPhysicalDeviceFeatures2 *vision_recommended_features(void);
-const char *const *vision_recommended_extensions(uint32_t *count);
+/* What to enable in vkCreateDevice: smoe_recommended_features and smoe_recommended_extensions have it. The engine's own
+ * kernels want nothing further, and all of it may be left out. */
 
 /* A device, the app's own or a smoe_device's. */
 typedef struct gpu_desc {

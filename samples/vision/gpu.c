@@ -26,16 +26,6 @@ static bool fill(gpu *g, const gpu_desc *desc)
     return gpu_good(g, compute_create_layout(&g->compute, types, VISION_BINDING_COUNT, &g->layout));
 }
 
-const VkPhysicalDeviceFeatures2 *vision_recommended_features(void)
-{
-    return smoe_recommended_features();
-}
-
-const char *const *vision_recommended_extensions(uint32_t *count)
-{
-    return smoe_recommended_extensions(count);
-}
-
 bool gpu_create(const gpu_desc *desc, gpu **out)
 {
     gpu *g = calloc(1, sizeof *g);

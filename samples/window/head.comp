@@ -1,4 +1,4 @@
-// The digits' answers: logits = head(x + y) and their softmax at a temperature, one invocation per item.
+// A model's answers: logits = head(x + y) and their softmax at a temperature, one invocation per item.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

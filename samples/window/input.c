@@ -92,8 +92,10 @@ void input_drop(window_app *app, const char *path)
 {
     window_pictures *pictures = &app->pictures;
     app->redraws = REDRAWS;
-    if (!app->state.pictures)
+    if (!app->state.pictures) {
+        app->state.dropped = true;
         return;
+    }
     pictures->reason[0] = '\0';
     if (!pictures_add(pictures, path))
         return;

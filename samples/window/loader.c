@@ -1,4 +1,5 @@
-/* The loading thread. It touches no queue: creating objects is all that it does to the device. */
+/* The loading thread. It creates objects, and submits only what a model of pictures uploads where the host cannot see
+ * all of the device's memory, under the queue's lock. */
 #include "loader.h"
 
 static void *run(void *user)

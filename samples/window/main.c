@@ -90,13 +90,19 @@ static bool begin(window_app *app)
 
 /* ---- a turn ------------------------------------------------------------------------------------------------------ */
 
+/* Whether the work's objects are there: the loading thread has made them, and has ended. */
+static bool is_loaded(const window_app *app)
+{
+    return !app->loader.started && loader_look(&app->loader) == LOADER_DONE;
+}
+
 /* Waits for events where nothing else is to be done. */
 static void take_input(window_app *app, bool scripted)
 {
     const bool loading = app->numbers.version == 0;
     if (scripted || app->redraws > 0)
         glfwPollEvents();
-    else if (app->work.model && window_work_runs(&app->work))
+    else if (is_loaded(app) && window_work_runs(&app->work))
         glfwWaitEventsTimeout(WORKING_TURN);
     else if (loading)
         glfwWaitEventsTimeout(LOADING_TURN);
@@ -121,12 +127,6 @@ static bool look_after_loading(window_app *app, bool held)
         return window_draw_set_results(&app->draw, &app->model) || fail(app, app->device.error, "");
     default: return true;
     }
-}
-
-/* Whether the work's objects are there: the loading thread has made them, and has ended. */
-static bool is_loaded(const window_app *app)
-{
-    return !app->loader.started && loader_look(&app->loader) == LOADER_DONE;
 }
 
 static bool look_after_work(window_app *app)
@@ -286,6 +286,29 @@ static void print_log(void *user, smoe_log_level level, const char *text)
         program_say("smoe-window", "%s", text);
 }
 
+/* What there are rows, colours and curves for. */
+static bool has_room_for(const smoe_plan_desc *plan, uint32_t class_count)
+{
+    enum { MOST_EXPERTS = 16 };
+    if (plan->expert_count > MOST_EXPERTS)
+        program_say("smoe-window", "the model has %u experts: at most %d are shown", plan->expert_count, MOST_EXPERTS);
+    else if (class_count > MODEL_MAX_CLASSES)
+        program_say("smoe-window", "the model has %u classes: at most %u are shown", class_count, MODEL_MAX_CLASSES);
+    else
+        return true;
+    return false;
+}
+
+static bool can_show(const vision_model *model)
+{
+    bool good = model->expert_block_count > 0;
+    if (!good)
+        program_say("smoe-window", "the model has no block with experts");
+    for (uint32_t b = 0; good && b < model->depth; b++)
+        good = !model->blocks[b].experts || has_room_for(&model->blocks[b].plan, model->class_count);
+    return good;
+}
+
 /* The pictures' model, and those of the command line. */
 static bool open_pictures(window_app *app, const char *program)
 {
@@ -295,7 +318,7 @@ static bool open_pictures(window_app *app, const char *program)
     static char found[SMOE_SYSTEM_NAME_SIZE]; /* as long as the model */
     if (!options->model && !program_find_data("smoe-window", program, "--model", "vision/model.safetensors", found))
         return false;
-    if (!pictures_open(pictures, options->model ? options->model : found, &log))
+    if (!pictures_open(pictures, options->model ? options->model : found, &log) || !can_show(&pictures->model))
         return false;
     bool added = options->picture_count > 0 || pictures_add_grey(pictures);
     for (uint32_t i = 0; added && i < options->picture_count; i++)
@@ -305,21 +328,11 @@ static bool open_pictures(window_app *app, const char *program)
     return added;
 }
 
-/* The left side has rows for so many. */
-static bool has_few_experts(const smoe_plan_desc *plan)
-{
-    enum { MOST_EXPERTS = 16 };
-    if (plan->expert_count <= MOST_EXPERTS)
-        return true;
-    program_say("smoe-window", "the model has %u experts: at most %d are shown", plan->expert_count, MOST_EXPERTS);
-    return false;
-}
-
 static bool open_digits(window_app *app, const char *program)
 {
     return digits_open_data(&app->data, "smoe-window", program, app->options.data) &&
            digits_open_model(&app->digits, "smoe-window", program, app->options.model) &&
-           has_few_experts(&app->digits.plan);
+           has_room_for(&app->digits.plan, DIGITS_CLASSES);
 }
 
 int main(int argc, char **argv)

@@ -305,9 +305,6 @@ bool model_pictures_create(window_model *model, window_device *device, const win
     *model = (window_model){.functions = &functions, .device = device, .own = own};
     if (!own)
         return fail(model, "out of memory");
-    if (vision->expert_block_count == 0 || vision->class_count > MODEL_MAX_CLASSES)
-        return fail(model, vision->expert_block_count == 0 ? "the model has no block with experts"
-                                                           : "the model has more classes than the window shows");
     own->pictures = pictures;
     own->log = (smoe_log){receive_log, model};
     own->batch = processor ? BATCH_ON_PROCESSOR : BATCH;

@@ -33,20 +33,22 @@ static const struct {
     const char *name;
     uint32_t least, most; /* arguments */
     const char *usage;
+    uint32_t numbers; /* of them, the last ones */
+    double lowest, highest;
 } commands[COMMAND_KINDS] = {
-    [COMMAND_MOVE] = {"move", 2, 3, "move AREA X Y, parts of the area from 0 to 1; or move X Y"},
+    [COMMAND_MOVE] = {"move", 2, 3, "move AREA X Y, parts of the area from 0 to 1; or move X Y", 2, -1e5, 1e5},
     [COMMAND_PRESS] = {"press", 0, 0, "press"},
     [COMMAND_RELEASE] = {"release", 0, 0, "release"},
-    [COMMAND_WHEEL] = {"wheel", 1, 1, "wheel TURNS"},
+    [COMMAND_WHEEL] = {"wheel", 1, 1, "wheel TURNS, from -1000 to 1000", 1, -1000, 1000},
     [COMMAND_KEY] = {"key", 1, 1, "key NAME"},
     [COMMAND_DROP] = {"drop", 1, 1, "drop FILE"},
-    [COMMAND_RESIZE] = {"resize", 2, 2, "resize WIDTH HEIGHT"},
-    [COMMAND_SCALE] = {"scale", 1, 1, "scale X"},
+    [COMMAND_RESIZE] = {"resize", 2, 2, "resize WIDTH HEIGHT, from 1 to 16384", 2, 1, 16384},
+    [COMMAND_SCALE] = {"scale", 1, 1, "scale X, from 0.5 to 4", 1, 0.5, 4},
     [COMMAND_MINIMISE] = {"minimise", 0, 0, "minimise"},
     [COMMAND_RESTORE] = {"restore", 0, 0, "restore"},
     [COMMAND_HOLD] = {"hold", 0, 0, "hold"},
     [COMMAND_WAIT] = {"wait", 0, 0, "wait"},
-    [COMMAND_FRAMES] = {"frames", 1, 1, "frames COUNT"},
+    [COMMAND_FRAMES] = {"frames", 1, 1, "frames COUNT, from 1 to 10000", 1, 1, 10000},
     [COMMAND_SCREENSHOT] = {"screenshot", 1, 1, "screenshot FILE.ppm"},
     [COMMAND_STATE] = {"state", 1, 1, "state FILE.json"},
     [COMMAND_QUIT] = {"quit", 0, 0, "quit"},
@@ -96,6 +98,19 @@ static bool refuse(const window_script *script, uint32_t line, const char *what,
     return false;
 }
 
+static bool has_numbers(const script_command *command)
+{
+    for (uint32_t i = 0; i < commands[command->kind].numbers; i++) {
+        const char *text = command->arguments[command->argument_count - 1 - i];
+        char *end;
+        const double value = strtod(text, &end);
+        if (end == text || *end ||
+            !(value >= commands[command->kind].lowest && value <= commands[command->kind].highest))
+            return false;
+    }
+    return true;
+}
+
 /* Words between spaces; a word that begins with # ends the line. */
 static bool read_line(window_script *script, char *text, uint32_t line)
 {
@@ -121,7 +136,8 @@ static bool read_line(window_script *script, char *text, uint32_t line)
     command.kind = find_kind(name);
     if (command.kind == COMMAND_KINDS)
         return refuse(script, line, name, "no such command");
-    if (command.argument_count < commands[command.kind].least || command.argument_count > commands[command.kind].most)
+    if (command.argument_count < commands[command.kind].least || command.argument_count > commands[command.kind].most ||
+        !has_numbers(&command))
         return refuse(script, line, "must be", commands[command.kind].usage);
     if (script->count == SCRIPT_MAX_COMMANDS)
         return refuse(script, line, name, "the script is too long");

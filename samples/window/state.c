@@ -57,6 +57,7 @@ void state_digit(const window_state *state, float pixels[DIGITS_PIXELS])
 
 void state_clear(window_state *state)
 {
+    state->dropped = false;
     memset(state->canvas, 0, sizeof state->canvas);
     state->sample = STATE_PAINTED;
     state->version++;
@@ -86,6 +87,7 @@ void state_paint(window_state *state, float from_x, float from_y, float to_x, fl
 
 void state_show_sample(window_state *state, int sample)
 {
+    state->dropped = false;
     const uint8_t *image = state->data->images + (uint32_t)sample * DIGITS_PIXELS;
     for (uint32_t y = 0; y < CANVAS_SIDE; y++)
         for (uint32_t x = 0; x < CANVAS_SIDE; x++)

@@ -24,7 +24,7 @@ typedef struct window_state {
     smoe_forward_params params, defaults;
     double low, high;  /* the part of the path that is shown */
     float bottom, top; /* the part of the axis of probabilities, 0 .. 1, or of logits */
-    bool logits, vsync;
+    bool logits, vsync, dropped; /* dropped: a picture, which digits have no use for */
     double pointed;   /* the place on the path that is pointed at, low .. high; below 0: none */
     uint64_t version; /* rises with whatever the model's answer depends on */
 } window_state;

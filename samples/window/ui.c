@@ -3,6 +3,8 @@
 
 #include "window_font.h" /* nuklear/Karla-Regular.ttf, made by the build */
 
+#include <stdio.h>
+
 enum {
     LEAST_WIDTH = 1080,
     LEAST_HEIGHT = 720,
@@ -80,7 +82,11 @@ bool ui_set_scale(window_ui *ui, window_draw *draw, float scale)
                                                      font_sizes[i] * scale, &config);
     }
     const void *coverage = nk_font_atlas_bake(&ui->atlas, &width, &height, NK_FONT_ATLAS_ALPHA8);
-    if (!coverage || !window_draw_set_font(draw, coverage, (uint32_t)width, (uint32_t)height))
+    if (!coverage) {
+        snprintf(draw->device->error, sizeof draw->device->error, "out of memory");
+        return false;
+    }
+    if (!window_draw_set_font(draw, coverage, (uint32_t)width, (uint32_t)height))
         return false;
     nk_font_atlas_end(&ui->atlas, nk_handle_id(0), &ui->white);
     for (int i = 0; i < UI_FONTS; i++) /* baked in pixels, used in units */

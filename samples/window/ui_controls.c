@@ -76,7 +76,7 @@ static void build_cap(const ui_frame *frame, struct nk_rect rect)
     float cap = (float)state->params.max_active;
     const struct nk_rect bar = nk_rect(rect.x, rect.y + 20, rect.w, 16);
     build_label(frame, rect, "experts at most", "%.0f", (double)cap);
-    if (build_bar(frame, bar, "max_active", (float)plan->top_k, (float)plan->expert_count, 1, &cap) &&
+    if (build_bar(frame, bar, "max_active", (float)plan->top_k, (float)plan->max_active, 1, &cap) &&
         (uint32_t)cap != state->params.max_active) {
         state->params.max_active = (uint32_t)cap;
         state->version++;

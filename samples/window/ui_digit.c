@@ -38,7 +38,9 @@ static void build_canvas(const ui_frame *frame, float x, float y)
 static void build_origin(const ui_frame *frame, struct nk_rect rect)
 {
     const window_state *state = frame->state;
-    if (state->sample == STATE_PAINTED)
+    if (state->dropped)
+        ui_text(frame, rect, UI_SMALL, NK_TEXT_LEFT, WINDOW_NEAR, "For pictures: smoe-window --pictures");
+    else if (state->sample == STATE_PAINTED)
         ui_text(frame, rect, UI_SMALL, NK_TEXT_LEFT, UI_FAINT, "Painted. Fill the square for a good answer.");
     else
         ui_text(frame, rect, UI_SMALL, NK_TEXT_LEFT, UI_FAINT, "Sample %d: a %u, %s.", state->sample,

@@ -1,6 +1,16 @@
 /* Requests on the compute queue, and which results frames may read. */
 #include "work.h"
 
+#include <stdio.h>
+
+static bool create_stamps(window_device *device, work_slot *slot)
+{
+    const bool made = compute_create_stamps(&device->compute, MODEL_SIDES * MODEL_STAMPS, &slot->stamps);
+    if (!made)
+        snprintf(device->error, sizeof device->error, "%s", device->compute.error);
+    return made;
+}
+
 static bool create_slot(window_work *work, work_slot *slot)
 {
     window_device *device = work->model->device;
@@ -14,7 +24,7 @@ static bool create_slot(window_work *work, work_slot *slot)
            window_check(device, vkCreateFence(device->device, &fence, NULL, &slot->done), "vkCreateFence") &&
            window_check(device, vkCreateSemaphore(device->device, &semaphore, NULL, &slot->finished),
                         "vkCreateSemaphore") &&
-           compute_create_stamps(&device->compute, MODEL_SIDES * MODEL_STAMPS, &slot->stamps);
+           create_stamps(device, slot);
 }
 
 bool window_work_create(window_work *work, window_model *model)

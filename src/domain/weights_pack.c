@@ -71,7 +71,7 @@ static uint32_t e4m3_code(float value)
 
 static uint32_t nibble_at(const unsigned char *row, uint32_t k)
 {
-    return row[k / 2] >> k % 2 * 4 & 15u;
+    return (uint32_t)row[k / 2] >> k % 2 * 4 & 15u;
 }
 
 static void put_nibble(unsigned char *row, uint32_t k, uint32_t code)

@@ -1,5 +1,5 @@
-/* The Vulkan that programs need for compute shaders of their own, on the device of a smoe_device: buffers, pipelines,
- * one command buffer, timestamps. samples/embed does without, and shows all of it.
+/* The Vulkan that programs need for compute shaders of their own, on the device of a smoe_device or their own: buffers,
+ * pipelines, one command buffer, timestamps. samples/embed does without, and shows all of it.
  *
  * Functions that return bool give false once `error` says what failed. What is zeros, or was made in part, may be
  * destroyed too. */

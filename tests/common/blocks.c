@@ -79,7 +79,7 @@ static void read_matrix(smoe_type type, uint32_t rows, uint32_t columns, const u
     for (uint32_t r = 0; r < rows; r++)
         for (uint32_t k = 0; k < columns; k++) {
             const unsigned char *bytes = stored + r * row;
-            const uint32_t code = kind.element_bits == 8 ? bytes[k] : (bytes[k / 2] >> 4 * (k % 2)) & 15u;
+            const uint32_t code = kind.element_bits == 8 ? bytes[k] : (uint32_t)bytes[k / 2] >> 4 * (k % 2) & 15u;
             const size_t block = r / kind.block_rows * across + k / kind.block_columns;
             floats[(size_t)r * columns + k] =
                 test_block_element(type, code) * test_block_scale(type, scales + block * kind.scale_size);
