@@ -4,6 +4,7 @@ import os
 import random
 import re
 import sys
+import time
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(FOLDER, '..'), os.path.join(FOLDER, '..', 'golden')]
@@ -101,6 +102,17 @@ def in_chromium():
         maps_look_right(browser, page, 0, grid, side, 0.72)
 
 
+def point_at(browser, x, y):
+    """What the page then says. On a busy machine a page that is new may miss the first movement."""
+    for _ in range(50):
+        browser.point_at(x, y)
+        said = browser.evaluate('[...document.querySelectorAll("article")[0].querySelectorAll("output")].map(e => e.textContent)')
+        if any(said):
+            return said
+        time.sleep(0.1)
+    return said
+
+
 def read_a_patch(browser, out, page, grid):
     """Pointing at a patch of any map shows its numbers, in each block of its picture, and marks it in each map."""
     browser.open(out)
@@ -108,8 +120,7 @@ def read_a_patch(browser, out, page, grid):
         cell = (number * 29 + 11) % (grid * grid)
         x, y, width = browser.evaluate('''(() => { const r = document.querySelectorAll('article svg.m')[%d].getBoundingClientRect();
             return [r.x, r.y, r.width] })()''' % number)
-        browser.point_at(x + (cell % grid + 0.5) * width / grid, y + (cell // grid + 0.5) * width / grid)
-        said = browser.evaluate('[...document.querySelectorAll("article")[0].querySelectorAll("output")].map(e => e.textContent)')
+        said = point_at(browser, x + (cell % grid + 0.5) * width / grid, y + (cell // grid + 0.5) * width / grid)
         assert said == [block.patches[cell].text.replace('\n', '; ') for block in page.pictures[0].blocks], (number, cell, said)
         marks = browser.evaluate('[...document.querySelectorAll(".cursor")].map(e => e.getAttribute("x") + " " + e.getAttribute("y"))')
         maps = 1 + sum(len(block.experts) + 2 for block in page.pictures[0].blocks)

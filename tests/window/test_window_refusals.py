@@ -49,7 +49,8 @@ def files_that_do_not_suit():
 
 def lines_that_are_no_command():
     for line, text in (('fly', 'line 2: fly: no such command'), ('move 1', 'line 2: must be: move AREA X Y'),
-                       ('press 1', 'line 2: must be: press'), ('resize 1', 'line 2: must be: resize WIDTH HEIGHT'), ('scale 0', 'line 2: must be: scale X, from 0.5 to 4'),
+                       ('press 1', 'line 2: must be: press'), ('resize 1', 'line 2: must be: resize WIDTH HEIGHT'),
+                       ('scale 0', 'line 2: must be: scale X, from 0.5 to 4'),
                        ('frames -1', 'line 2: must be: frames COUNT'), ('move canvas nan 0', 'line 2: must be: move AREA X Y')):
         says(text, 'frames 1\n%s\n' % line, status=2, env=WITHOUT_DISPLAY)
     for line, text in (('move nowhere 0 0', 'line 2: no such area in this frame'), ('key nothing', 'line 2: no such key'),
