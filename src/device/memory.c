@@ -227,10 +227,11 @@ static VkMappedMemoryRange whole_range(const smoe_helper_buffer *buffer)
 smoe_result smoe_helper_buffer_flush(smoe_device *device, const smoe_helper_buffer *buffer)
 {
     const VkMappedMemoryRange range = whole_range(buffer);
-    return buffer->coherent ? SMOE_SUCCESS
-                            : smoe_vulkan_check(&device->instance.host,
-                                                device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
-                                                "vkFlushMappedMemoryRanges");
+    return buffer->coherent || !buffer->mapped
+               ? SMOE_SUCCESS
+               : smoe_vulkan_check(&device->instance.host,
+                                   device->table.vkFlushMappedMemoryRanges(device->handle, 1, &range),
+                                   "vkFlushMappedMemoryRanges");
 }
 
 smoe_result smoe_helper_buffer_invalidate(smoe_device *device, const smoe_helper_buffer *buffer)
