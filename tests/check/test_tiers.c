@@ -27,7 +27,6 @@ static const char *const rows[] = {
     "cosine, groups, shared, gate",
     "cosine, one token, p 128",
     "mxfp4, 257 tokens",
-    "fp8, shared",
 };
 
 /* Rows for tiles of the experts that none of those leads to. */
