@@ -37,21 +37,21 @@ static const struct {
     double lowest, highest;
 } commands[COMMAND_KINDS] = {
     [COMMAND_MOVE] = {"move", 2, 3, "move AREA X Y, parts of the area from 0 to 1; or move X Y", 2, -1e5, 1e5},
-    [COMMAND_PRESS] = {"press", 0, 0, "press"},
-    [COMMAND_RELEASE] = {"release", 0, 0, "release"},
+    [COMMAND_PRESS] = {"press", 0, 0, "press", 0, 0, 0},
+    [COMMAND_RELEASE] = {"release", 0, 0, "release", 0, 0, 0},
     [COMMAND_WHEEL] = {"wheel", 1, 1, "wheel TURNS, from -1000 to 1000", 1, -1000, 1000},
-    [COMMAND_KEY] = {"key", 1, 1, "key NAME"},
-    [COMMAND_DROP] = {"drop", 1, 1, "drop FILE"},
+    [COMMAND_KEY] = {"key", 1, 1, "key NAME", 0, 0, 0},
+    [COMMAND_DROP] = {"drop", 1, 1, "drop FILE", 0, 0, 0},
     [COMMAND_RESIZE] = {"resize", 2, 2, "resize WIDTH HEIGHT, from 1 to 16384", 2, 1, 16384},
     [COMMAND_SCALE] = {"scale", 1, 1, "scale X, from 0.5 to 4", 1, 0.5, 4},
-    [COMMAND_MINIMISE] = {"minimise", 0, 0, "minimise"},
-    [COMMAND_RESTORE] = {"restore", 0, 0, "restore"},
-    [COMMAND_HOLD] = {"hold", 0, 0, "hold"},
-    [COMMAND_WAIT] = {"wait", 0, 0, "wait"},
+    [COMMAND_MINIMISE] = {"minimise", 0, 0, "minimise", 0, 0, 0},
+    [COMMAND_RESTORE] = {"restore", 0, 0, "restore", 0, 0, 0},
+    [COMMAND_HOLD] = {"hold", 0, 0, "hold", 0, 0, 0},
+    [COMMAND_WAIT] = {"wait", 0, 0, "wait", 0, 0, 0},
     [COMMAND_FRAMES] = {"frames", 1, 1, "frames COUNT, from 1 to 10000", 1, 1, 10000},
-    [COMMAND_SCREENSHOT] = {"screenshot", 1, 1, "screenshot FILE.ppm"},
-    [COMMAND_STATE] = {"state", 1, 1, "state FILE.json"},
-    [COMMAND_QUIT] = {"quit", 0, 0, "quit"},
+    [COMMAND_SCREENSHOT] = {"screenshot", 1, 1, "screenshot FILE.ppm", 0, 0, 0},
+    [COMMAND_STATE] = {"state", 1, 1, "state FILE.json", 0, 0, 0},
+    [COMMAND_QUIT] = {"quit", 0, 0, "quit", 0, 0, 0},
 };
 
 static const struct {
