@@ -1,5 +1,40 @@
-/* What models have in common: the buffers of their results. */
+/* What models have in common: their errors, smoe's context, the buffers of their results. */
 #include "model.h"
+
+#include <stdio.h>
+
+#include "program/output.h"
+
+bool model_fail(window_model *model, const char *text)
+{
+    if (model->error[0] == '\0')
+        snprintf(model->error, sizeof model->error, "%s", text);
+    return false;
+}
+
+void model_receive_log(void *user, smoe_log_level level, const char *text)
+{
+    window_model *model = user;
+    if (level == SMOE_LOG_ERROR)
+        snprintf(model->error, sizeof model->error, "%s", text);
+    else if (level == SMOE_LOG_WARNING)
+        program_say("smoe-window", "warning: %s", text);
+}
+
+bool model_create_context(window_model *model, const smoe_log *log, smoe_context **out)
+{
+    const window_device *device = model->device;
+    const smoe_context_desc context = {.get_instance_proc_addr = vkGetInstanceProcAddr,
+                                       .instance = device->instance,
+                                       .physical_device = device->physical_device,
+                                       .device = device->device,
+                                       .api_version = device->api_version,
+                                       .enabled_features = smoe_capability_features(device->info.capabilities),
+                                       .enabled_extensions = device->extensions,
+                                       .enabled_extension_count = device->extension_count,
+                                       .log = log};
+    return smoe_context_create(&context, out) == SMOE_SUCCESS;
+}
 
 static bool create_side(window_model *model, model_results *side)
 {

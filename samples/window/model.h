@@ -80,7 +80,14 @@ struct window_model {
     void *own; /* the model's */
 };
 
-/* For models: the buffers of results. */
+/* For models. Keeps the first reason, as smoe's lines say more than what follows from them; false. */
+bool model_fail(window_model *model, const char *text);
+/* A smoe_log's, with the model as user. */
+void model_receive_log(void *user, smoe_log_level level, const char *text);
+/* smoe's context on the window's device. log: is copied. False after smoe's line. */
+bool model_create_context(window_model *model, const smoe_log *log, smoe_context **out);
+
+/* The buffers of results. */
 bool model_create_results(window_model *model);
 void model_destroy_results(window_model *model);
 /* Copies the slot's results to where the host reads them. */

@@ -31,38 +31,12 @@ typedef struct own_digits {
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
-static bool fail(window_model *model, const char *text)
-{
-    if (model->error[0] == '\0') /* smoe's line says more */
-        snprintf(model->error, sizeof model->error, "%s", text);
-    return false;
-}
-
-static void receive_log(void *user, smoe_log_level level, const char *text)
-{
-    window_model *model = user;
-    if (level == SMOE_LOG_ERROR)
-        snprintf(model->error, sizeof model->error, "%s", text);
-    else if (level == SMOE_LOG_WARNING)
-        program_say("smoe-window", "warning: %s", text);
-}
-
 static bool create_plan(window_model *model, own_digits *own)
 {
-    const window_device *device = model->device;
-    const smoe_log log = {receive_log, model};
-    const smoe_context_desc context = {.get_instance_proc_addr = vkGetInstanceProcAddr,
-                                       .instance = device->instance,
-                                       .physical_device = device->physical_device,
-                                       .device = device->device,
-                                       .api_version = device->api_version,
-                                       .enabled_features = smoe_capability_features(device->info.capabilities),
-                                       .enabled_extensions = device->extensions,
-                                       .enabled_extension_count = device->extension_count,
-                                       .log = &log};
-    return (smoe_context_create(&context, &own->context) == SMOE_SUCCESS &&
+    const smoe_log log = {model_receive_log, model};
+    return (model_create_context(model, &log, &own->context) &&
             smoe_plan_create(own->context, &model->plan, &own->plan) == SMOE_SUCCESS) ||
-           fail(model, "smoe's plan cannot be made");
+           model_fail(model, "smoe's plan cannot be made");
 }
 
 /* The digits' weights are small: the device reads them where the host writes them, and nothing is submitted. */
@@ -70,7 +44,7 @@ static bool upload(window_model *model, const void *data, VkDeviceSize size, con
 {
     compute *c = &model->device->compute;
     if (!compute_create_buffer(c, size, COMPUTE_UPLOAD, what, out))
-        return fail(model, c->error);
+        return model_fail(model, c->error);
     memcpy(out->mapped, data, size);
     return true;
 }
@@ -88,7 +62,7 @@ static bool create_layer(window_model *model, own_digits *own)
         smoe_layer_desc_set(&desc, &tensor, (smoe_buffer){own->tensors[i].buffer, 0, tensor.size});
     }
     return smoe_layer_create(own->plan, &desc, &own->layer) == SMOE_SUCCESS ||
-           fail(model, "smoe's layer cannot be made");
+           model_fail(model, "smoe's layer cannot be made");
 }
 
 static bool create_head(window_model *model, own_digits *own)
@@ -99,7 +73,7 @@ static bool create_head(window_model *model, own_digits *own)
     const size_t matrix = sizeof(float) * model->classes * model->plan.d_model, bias = sizeof(float) * model->classes;
     char *both = malloc(matrix + bias);
     if (!both)
-        return fail(model, "out of memory");
+        return model_fail(model, "out of memory");
     memcpy(both, own->digits->head_weight, matrix);
     memcpy(both + matrix, own->digits->head_bias, bias);
     const bool done = upload(model, both, matrix + bias, "head", &own->head);
@@ -108,7 +82,7 @@ static bool create_head(window_model *model, own_digits *own)
                      compute_create_pool(c, &own->head_layout, MODEL_SLOTS * MODEL_SIDES, &own->pool) &&
                      compute_create_pipeline(c, &own->head_layout, window_head_spirv, sizeof window_head_spirv, NULL, 0,
                                              0, &own->head_pipeline)) ||
-                    fail(model, c->error));
+                    model_fail(model, c->error));
 }
 
 static bool create_side(window_model *model, own_digits *own, uint32_t index, int side)
@@ -119,7 +93,7 @@ static bool create_side(window_model *model, own_digits *own, uint32_t index, in
     const VkDeviceSize rows = slot->x.size;
     if (!compute_create_buffer(c, rows, COMPUTE_LOCAL, "y", &slot->y[side]) ||
         !compute_create_set(c, &own->head_layout, own->pool, &slot->head_sets[side]))
-        return fail(model, c->error);
+        return model_fail(model, c->error);
     const compute_buffer buffers[] = {slot->x, slot->y[side], own->head, results->answers};
     compute_write_set(c, &own->head_layout, slot->head_sets[side], buffers);
     const smoe_binding_desc binding = {.x = {slot->x.buffer, 0, rows},
@@ -127,7 +101,7 @@ static bool create_side(window_model *model, own_digits *own, uint32_t index, in
                                        .workspace = {slot->workspace.buffer, 0, slot->workspace.size},
                                        .report = {results->report.buffer, 0, results->report.size}};
     return smoe_binding_create(own->plan, &binding, &slot->bindings[side]) == SMOE_SUCCESS ||
-           fail(model, "smoe's binding cannot be made");
+           model_fail(model, "smoe's binding cannot be made");
 }
 
 static bool create_slots(window_model *model, own_digits *own)
@@ -139,7 +113,7 @@ static bool create_slots(window_model *model, own_digits *own)
         if (!compute_create_buffer(c, rows, COMPUTE_UPLOAD, "x", &slot->x) ||
             !compute_create_buffer(c, smoe_plan_workspace_size(own->plan), COMPUTE_LOCAL, "workspace",
                                    &slot->workspace))
-            return fail(model, c->error);
+            return model_fail(model, c->error);
         for (int side = 0; side < MODEL_SIDES; side++)
             if (!create_side(model, own, i, side))
                 return false;
@@ -151,7 +125,7 @@ static bool load(window_model *model)
 {
     own_digits *own = model->own;
     return create_plan(model, own) && create_layer(model, own) && create_head(model, own) &&
-           (model_create_results(model) || fail(model, model->device->compute.error)) && create_slots(model, own);
+           (model_create_results(model) || model_fail(model, model->device->compute.error)) && create_slots(model, own);
 }
 
 /* ---- a request --------------------------------------------------------------------------------------------------- */
@@ -177,7 +151,7 @@ static bool record_side(window_model *model, const digits_slot *slot, int side, 
     const smoe_timestamps timestamps = {stamps, (uint32_t)side * MODEL_STAMPS};
     const head_push push = {MODEL_ITEMS, model->plan.d_model, model->classes, 1};
     if (smoe_forward(commands, own->layer, slot->bindings[side], params, stamps ? &timestamps : NULL) != SMOE_SUCCESS)
-        return fail(model, "smoe_forward failed");
+        return model_fail(model, "smoe_forward failed");
     /* smoe leaves y visible to compute shaders: no barrier. */
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, own->head_pipeline);
     vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, own->head_layout.layout, 0, 1,

@@ -33,22 +33,6 @@ typedef struct own_pictures {
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
-static bool fail(window_model *model, const char *text)
-{
-    if (model->error[0] == '\0') /* the log's line says more */
-        snprintf(model->error, sizeof model->error, "%s", text);
-    return false;
-}
-
-static void receive_log(void *user, smoe_log_level level, const char *text)
-{
-    window_model *model = user;
-    if (level == SMOE_LOG_ERROR)
-        snprintf(model->error, sizeof model->error, "%s", text);
-    else if (level == SMOE_LOG_WARNING)
-        program_say("smoe-window", "warning: %s", text);
-}
-
 /* Places of the engine for a slot of results: a slice each, for the hard side, whose images both read, and the smooth
  * one. */
 static uint32_t place_of(const window_model *model, uint32_t slot, uint32_t slice, int side)
@@ -59,17 +43,8 @@ static uint32_t place_of(const window_model *model, uint32_t slot, uint32_t slic
 static bool create_engine(window_model *model, own_pictures *own)
 {
     window_device *device = model->device;
-    const smoe_context_desc context = {.get_instance_proc_addr = vkGetInstanceProcAddr,
-                                       .instance = device->instance,
-                                       .physical_device = device->physical_device,
-                                       .device = device->device,
-                                       .api_version = device->api_version,
-                                       .enabled_features = smoe_capability_features(device->info.capabilities),
-                                       .enabled_extensions = device->extensions,
-                                       .enabled_extension_count = device->extension_count,
-                                       .log = &own->log};
-    if (smoe_context_create(&context, &own->context) != SMOE_SUCCESS)
-        return fail(model, "smoe's context cannot be made");
+    if (!model_create_context(model, &own->log, &own->context))
+        return model_fail(model, "smoe's context cannot be made");
     const gpu_desc desc = {.handles = {vkGetInstanceProcAddr, device->instance, device->physical_device, device->device,
                                        device->compute_queue, device->compute_family},
                            .context = own->context,
@@ -85,11 +60,11 @@ static bool create_engine(window_model *model, own_pictures *own)
                                        .eps = NAN,
                                        .report = true};
     if (!gpu_create(&desc, &own->gpu) || !vision_engine_create(own->gpu, vision, &engine, &own->engine))
-        return fail(model, "the vision engine cannot be made");
+        return model_fail(model, "the vision engine cannot be made");
     const vision_memory memory = vision_engine_memory(own->engine);
     model->megabytes = (double)(memory.weights + memory.activations + memory.slots) * 1e-6;
     return vision_engine_max_batch(own->engine) == own->batch ||
-           fail(model, "the device has no room for the pictures of a path");
+           model_fail(model, "the device has no room for the pictures of a path");
 }
 
 static bool create_side(window_model *model, own_pictures *own, uint32_t slot, int side)
@@ -133,14 +108,14 @@ static bool create_head(window_model *model, own_pictures *own)
                 create_identity(model, own);
     for (uint32_t i = 0; made && i < MODEL_SLOTS * MODEL_SIDES; i++)
         made = create_side(model, own, i / MODEL_SIDES, (int)(i % MODEL_SIDES));
-    return made || fail(model, c->error);
+    return made || model_fail(model, c->error);
 }
 
 static bool load(window_model *model)
 {
     own_pictures *own = model->own;
-    return create_engine(model, own) && (model_create_results(model) || fail(model, model->device->compute.error)) &&
-           create_head(model, own);
+    return create_engine(model, own) &&
+           (model_create_results(model) || model_fail(model, model->device->compute.error)) && create_head(model, own);
 }
 
 /* ---- a request --------------------------------------------------------------------------------------------------- */
@@ -227,7 +202,7 @@ static bool record(window_model *model, uint32_t slot, uint32_t slice, const mod
         vision_run run = {images, place_of(model, slot, slice, side), count, smooth_routing(model, &request->params)};
         run.routing.eps = side == MODEL_HARD ? 0 : run.routing.eps;
         if (!vision_engine_record(own->engine, commands, &run))
-            return fail(model, "a run of the vision engine cannot be recorded");
+            return model_fail(model, "a run of the vision engine cannot be recorded");
     }
     compute_barrier(&model->device->compute, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
                     VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_READ_BIT);
@@ -304,9 +279,9 @@ bool model_pictures_create(window_model *model, window_device *device, const win
     own_pictures *own = calloc(1, sizeof *own);
     *model = (window_model){.functions = &functions, .device = device, .own = own};
     if (!own)
-        return fail(model, "out of memory");
+        return model_fail(model, "out of memory");
     own->pictures = pictures;
-    own->log = (smoe_log){receive_log, model};
+    own->log = (smoe_log){model_receive_log, model};
     own->batch = processor ? BATCH_ON_PROCESSOR : BATCH;
     model->input_size = pictures->input_size;
     model->classes = vision->class_count;

@@ -9,7 +9,7 @@ static const uint32_t *record_of(const window_numbers *numbers, model_side side,
     return numbers->sides[side].report + (size_t)item * SMOE_REPORT_STRIDE(numbers->max_active);
 }
 
-static float float_at(const uint32_t *word)
+float numbers_float(const uint32_t *word)
 {
     float value;
     memcpy(&value, word, sizeof value);
@@ -18,7 +18,7 @@ static float float_at(const uint32_t *word)
 
 float numbers_gap(const window_numbers *numbers, model_side side, uint32_t item)
 {
-    return float_at(record_of(numbers, side, item) + SMOE_REPORT_GAP);
+    return numbers_float(record_of(numbers, side, item) + SMOE_REPORT_GAP);
 }
 
 uint32_t numbers_word(const window_numbers *numbers, model_side side, uint32_t item, uint32_t word)
@@ -31,7 +31,7 @@ float numbers_weight(const window_numbers *numbers, model_side side, uint32_t it
     const uint32_t *record = record_of(numbers, side, item);
     for (uint32_t rank = 0; rank < record[SMOE_REPORT_ACTIVE]; rank++)
         if (record[SMOE_REPORT_IDS + rank] == expert)
-            return float_at(record + SMOE_REPORT_WEIGHTS(numbers->max_active) + rank);
+            return numbers_float(record + SMOE_REPORT_WEIGHTS(numbers->max_active) + rank);
     return 0;
 }
 

@@ -25,6 +25,9 @@ typedef struct window_numbers {
 
 void numbers_update(window_numbers *numbers, const window_work *work); /* of the slot shown */
 
+/* A word of a record that holds a float. */
+float numbers_float(const uint32_t *word);
+
 /* Parts of an item's record, smoe/report.h. */
 float numbers_gap(const window_numbers *numbers, model_side side, uint32_t item);
 uint32_t numbers_word(const window_numbers *numbers, model_side side, uint32_t item, uint32_t word);

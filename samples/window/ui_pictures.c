@@ -96,13 +96,6 @@ static void build_answers(const ui_frame *frame, struct nk_rect rect)
 
 /* ---- maps of patches --------------------------------------------------------------------------------------------- */
 
-static float float_at(const uint32_t *word)
-{
-    float value;
-    memcpy(&value, word, sizeof value);
-    return value;
-}
-
 /* The patch that is pointed at, in words. */
 static void describe_patch(const ui_frame *frame, struct nk_rect line, struct nk_rect map, const model_block *block)
 {
@@ -117,10 +110,10 @@ static void describe_patch(const ui_frame *frame, struct nk_rect line, struct nk
                              (size_t)(1 + row * grid + column) * SMOE_REPORT_STRIDE(max_active);
     char text[128];
     int used = snprintf(text, sizeof text, "Patch %u, %u: gap %.3f; experts", column + 1, row + 1,
-                        (double)float_at(record + SMOE_REPORT_GAP));
+                        (double)numbers_float(record + SMOE_REPORT_GAP));
     for (uint32_t i = 0; i < record[SMOE_REPORT_ACTIVE] && used < (int)sizeof text - 16; i++)
         used += snprintf(text + used, sizeof text - (size_t)used, " %u (%.0f %%)", record[SMOE_REPORT_IDS + i],
-                         100 * (double)float_at(record + SMOE_REPORT_WEIGHTS(max_active) + i));
+                         100 * (double)numbers_float(record + SMOE_REPORT_WEIGHTS(max_active) + i));
     ui_text(frame, line, UI_SMALL, NK_TEXT_LEFT, UI_TEXT, "%s", text);
 }
 
