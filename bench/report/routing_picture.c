@@ -137,7 +137,7 @@ static void write_picture(report_page *p, const group *g)
     report_end_picture(p, NULL);
 }
 
-/* Of rows at the same point, the first. */
+/* The first of rows at the same point. */
 static size_t collect(const report_view *view, const report_row **rows)
 {
     size_t count = 0, kept = 0;

@@ -166,7 +166,7 @@ static bool record_experts(const vision_engine *engine, VkCommandBuffer commands
                         NULL) == SMOE_SUCCESS;
 }
 
-/* Of the run that leaves its results in a slot. */
+/* The first stamp of the run that leaves its results in a slot. */
 static uint32_t first_stamp(const vision_engine *engine, uint32_t slot)
 {
     return slot * (engine->op_count + 1);

@@ -76,7 +76,7 @@ static uint8_t apply(const taps *t, uint32_t i, const uint8_t *inputs, size_t st
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
-/* Of what is cut off or added, as Python rounds it: halves to even. */
+/* What is cut off or added, halved as Python rounds it: halves to even. */
 static uint32_t half(uint32_t length)
 {
     const uint32_t less = length / 2;

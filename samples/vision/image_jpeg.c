@@ -85,7 +85,7 @@ static uint64_t least_coded(const reader *r)
     return r->decoder.arith_code ? 0 : blocks / 8;
 }
 
-/* Of the first segment that has EXIF data; others of the same marker have XMP. */
+/* The first segment that has EXIF data; others of the same marker have XMP. */
 static uint32_t orientation(const struct jpeg_decompress_struct *d)
 {
     for (jpeg_saved_marker_ptr one = d->marker_list; one; one = one->next)

@@ -21,7 +21,7 @@ static void on_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-/* Of what has no say in the pixels, or of more bytes than they need. */
+/* Warnings of what has no say in the pixels, or of more bytes than they need. */
 static void on_warning(png_structp png, png_const_charp text)
 {
     (void)png, (void)text;

@@ -49,7 +49,7 @@ static void write_totals(report *r)
     page_put(p, "</table><p class=d>of all tokens, class tokens too</p></div>\n");
 }
 
-/* The name with its folder: names alone are often the same. */
+/* The name with its folder: names without are often the same. */
 static const char *last_two(const char *path)
 {
     const char *at = path_name(path);

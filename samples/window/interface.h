@@ -48,7 +48,7 @@
     UINT columns;    /* pixels of a picture, patches; of the font's, for Nuklear's triangles */                        \
     UINT rows;
 
-/* Colours, 0xRRGGBB. Of the classes: Tableau's ten, which people who confuse red and green tell apart by lightness. */
+/* Colours, 0xRRGGBB. The classes have Tableau's ten, which people who confuse red and green tell apart by lightness. */
 #define WINDOW_CLASS_COLOURS                                                                                           \
     0x4e79a7u, 0xf28e2bu, 0xe15759u, 0x56a3a6u, 0x59a14fu, 0xc9a227u, 0x9467a8u, 0xe377a2u, 0x8c6248u, 0x3f444bu
 #define WINDOW_CLASS_COLOUR_COUNT 10

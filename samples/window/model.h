@@ -1,5 +1,5 @@
 /* What the window shows: a model that answers for items (digits or pictures), hard and smooth at once. The rest of the
- * window knows models by these structs alone. */
+ * window knows models only by these structs. */
 #ifndef WINDOW_MODEL_H
 #define WINDOW_MODEL_H
 

@@ -56,7 +56,7 @@ static cJSON *record(const window_numbers *numbers, model_side side, uint32_t it
     return object;
 }
 
-/* Of the picture that is looked at: for each block the patches' experts, by rank, their gaps and how many ran. */
+/* For each block of the picture that is looked at: its patches' experts by rank, their gaps and how many ran. */
 static cJSON *blocks(const window_model *model, const uint32_t *patches)
 {
     cJSON *array = cJSON_CreateArray();

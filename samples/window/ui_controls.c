@@ -32,7 +32,7 @@ static void build_label(const ui_frame *frame, struct nk_rect rect, const char *
     nk_style_pop_font(frame->nk);
 }
 
-/* Nuklear's slider moves by its knob alone; here a click anywhere on it does, too. False where nobody holds it. */
+/* Nuklear's slider moves only by its knob; here a click anywhere on it does, too. False where nobody holds it. */
 static bool build_bar(const ui_frame *frame, struct nk_rect rect, const char *name, float least, float most, float step,
                       float *place)
 {

@@ -17,7 +17,7 @@ const uint TYPE = WEIGHT_TYPE;
 #define PICK_SCALE(NAME, number, bits, columns, rows, scale) TYPE == number ? scale:
 const uint BITS = SMOE_WEIGHT_TYPES(PICK_BITS) 32;
 const uint LOAD = 128 / BITS; // weights in one load of 16 bytes
-// Of a block, whose weights share a scale of SCALE_SIZE bytes; 0: no scale.
+// A block's columns and rows; its weights share a scale of SCALE_SIZE bytes, 0: no scale.
 const uint BLOCK_COLUMNS = SMOE_WEIGHT_TYPES(PICK_COLUMNS) 1;
 const uint BLOCK_ROWS = SMOE_WEIGHT_TYPES(PICK_ROWS) 1;
 const uint SCALE_SIZE = SMOE_WEIGHT_TYPES(PICK_SCALE) 0;

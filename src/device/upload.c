@@ -2,7 +2,7 @@
 #include "base/arithmetic.h"
 #include "layer_internal.h"
 
-/* Elements that are converted at a time, or a row of blocks where that is more: they stay in the processor's caches. */
+/* Elements that are converted at a time, or a row of blocks where that is more. */
 #define TILE_ELEMENTS (1u << 20)
 
 /* A tensor as matrices [count,rows,columns], and what holds some rows of one on their way. */
@@ -18,14 +18,9 @@ typedef struct conversion {
     unsigned char *out; /* the same in `to`: rows, then scales */
 } conversion;
 
-static uint32_t block_row_count(const smoe_weights_layout *layout, uint32_t rows)
-{
-    return smoe_divide_up(rows, layout->block_rows);
-}
-
 static uint64_t scales_size(const smoe_weights_layout *layout, uint32_t rows)
 {
-    return layout->scale_row_size * block_row_count(layout, rows);
+    return layout->scale_row_size * smoe_divide_up(rows, layout->block_rows);
 }
 
 /* Only matrices have other types than float32. */

@@ -45,7 +45,7 @@ uint32_t smoe_layer_reading_width(smoe_layer_reading *r, const char *name, const
 bool smoe_layer_reading_stored_type(smoe_layer_reading *r, const smoe_layer_tensor *row, smoe_type *out);
 /* A width that no shape tells. */
 uint32_t smoe_layer_reading_stored_width(smoe_layer_reading *r, const char *key);
-/* The bytes of such a matrix, of the layer's index-th tensor; NULL after a failure. Of the widths, all but the experts'
+/* The bytes of such a matrix, of the layer's index-th tensor; NULL after a failure. All widths but the experts'
  * hidden one are known by then. */
 const void *smoe_layer_reading_stored(smoe_layer_reading *r, uint32_t index, smoe_type type);
 

@@ -1,4 +1,4 @@
-/* Weights with scales in the reference, which has floats alone. */
+/* Weights with scales in the reference, which has only floats. */
 #ifndef REF_SCALED_H
 #define REF_SCALED_H
 

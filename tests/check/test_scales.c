@@ -13,9 +13,14 @@
 
 enum { WIDTH = 256, TOKENS = 32, EXPERTS = 96 };
 
+static uint32_t scale_size_of(smoe_type type)
+{
+    return type == SMOE_TYPE_MXFP4 ? 1 : type == SMOE_TYPE_FP8 ? 4 : 2;
+}
+
 static void put_scale(smoe_type type, uint32_t scale, unsigned char *to)
 {
-    const uint32_t size = type == SMOE_TYPE_MXFP4 ? 1 : type == SMOE_TYPE_FP8 ? 4 : 2;
+    const uint32_t size = scale_size_of(type);
     for (uint32_t i = 0; i < size; i++)
         to[i] = (unsigned char)(scale >> 8 * i);
 }
@@ -80,7 +85,7 @@ static void check_scales(smoe_device *device, smoe_type type, const uint32_t *sc
 {
     static unsigned char stored[WIDTH * WIDTH * 2];
     static float floats[WIDTH * WIDTH], y[TOKENS * WIDTH];
-    const uint32_t scale_size = type == SMOE_TYPE_MXFP4 ? 1 : type == SMOE_TYPE_FP8 ? 4 : 2;
+    const uint32_t scale_size = scale_size_of(type);
     smoe_weights_layout layout;
 
     assert_true(smoe_weights_layout_get(type, WIDTH, WIDTH, &layout) && layout.size <= sizeof stored);
@@ -127,7 +132,7 @@ static void test_scales(void **state)
 
 /* ---- scales that do not ------------------------------------------------------------------------------------------ */
 
-/* Token t goes to expert t alone, which has one hidden element: y[t] is the sum of its w1 with the token. So an expert
+/* Token t goes only to expert t, which has one hidden element: y[t] is the sum of its w1 with the token. So an expert
  * that is not finite spoils no other. */
 static void read_experts(smoe_device *device, smoe_type type, const unsigned char *stored, const float *x, float *y)
 {
@@ -153,7 +158,7 @@ static void check_ends(smoe_device *device, smoe_type type, const uint32_t *scal
 {
     static unsigned char stored[EXPERTS * 1024];
     static float floats[EXPERTS * EXPERTS], x[EXPERTS * EXPERTS], y[EXPERTS * EXPERTS];
-    const uint32_t scale_size = type == SMOE_TYPE_MXFP4 ? 1 : type == SMOE_TYPE_FP8 ? 4 : 2;
+    const uint32_t scale_size = scale_size_of(type);
     smoe_weights_layout layout;
 
     assert_true(smoe_weights_layout_get(type, 1, EXPERTS, &layout) && layout.size <= 1024);

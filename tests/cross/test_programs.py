@@ -77,7 +77,7 @@ def shared_by_cmake(folder, prefix):
 
 
 def needs_nothing_else():
-    """A program that is copied to another machine needs what every Windows has, and no library of a compiler. The benchmark alone reads the
+    """A program that is copied to another machine needs what every Windows has, and no library of a compiler. Only the benchmark reads the
     registry, by ADVAPI32, for the names of processor and system."""
     every_windows = {'KERNEL32.dll', 'msvcrt.dll'}
     files = glob.glob(BIN + '*.exe') + glob.glob(tap.BUILD + '/lib/*.dll')
