@@ -9,11 +9,13 @@
 
 #include <stdio.h>
 
+#include "../shaders/common/interface.h"
 #include "peaks/peaks.h"
 #include "program/options.h"
 
 #define BENCH_MAX_TOKEN_COUNTS 4
-#define BENCH_TYPE_COUNT 7 /* smoe_type */
+#define BENCH_COUNT_TYPE(...) +1
+enum { BENCH_TYPE_COUNT = 0 SMOE_WEIGHT_TYPES(BENCH_COUNT_TYPE) }; /* smoe_type */
 #define BENCH_REASON_SIZE 256
 
 /* ---- presets.c --------------------------------------------------------------------------------------------------- */

@@ -62,7 +62,7 @@ void main() {
             }
             if (SCALED)
                 [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
-                    loaded[i].bits = loaded[i].bits.yzwx;
+                    loaded[i] = next_word(loaded[i], word);
         }
     }
 

@@ -28,7 +28,7 @@ TESTED_BY = (
     TestedBy('src/domain/route_select.c', 'tests/check/test_route.c', 'as route_group'),
     TestedBy('src/domain/sort.c', 'tests/check/test_stages.c', 'as combine'),
     TestedBy('src/domain/stage_table.c', 'tests/unit/test_selection_fuzz.c', 'any shape on any device, by tests/common/selection_rules.c'),
-    TestedBy('src/domain/weights_pack.c', 'tests/unit/test_weights.c', 'with tests/common/blocks.c, written apart from it'),
+    TestedBy('src/domain/weights_*.c', 'tests/unit/test_weights.c', 'with tests/common/blocks.c, written apart from them'),
     TestedBy('src/file/capability_*.c', 'tests/fuzz/test_capability_file.c', 'every key in every wrong way'),
     TestedBy('src/file/checkpoint_*.c', 'tests/checkpoint/test_checkpoint.py', 'models of the Hub; tests/fuzz has damaged ones'),
     TestedBy('src/file/file_*.c', 'tests/fuzz/test_layer_file.c', 'files that were cut and changed; test_safetensors has numbers'),

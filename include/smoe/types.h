@@ -64,7 +64,7 @@ typedef struct smoe_allocator {
 
 /* ---- enumerations of a layer ------------------------------------------------------------------------------------------- */
 
-/* Types of weights. From MXFP4 on they have scales for blocks of elements: weights.h has their layouts. */
+/* Types of weights. From MXFP4 on they have scales for blocks of elements: weights.h has their layouts and values. */
 typedef enum smoe_type {
     SMOE_TYPE_FLOAT32 = 0,
     SMOE_TYPE_FLOAT16 = 1,
@@ -72,7 +72,20 @@ typedef enum smoe_type {
     SMOE_TYPE_MXFP4 = 3, /* 4 bits, a table of 16 values; a scale that is a power of two for 32 */
     SMOE_TYPE_Q4 = 4,    /* 4 bits, whole numbers; a float16 scale for 32 */
     SMOE_TYPE_Q8 = 5,    /* 8 bits, whole numbers; a float16 scale for 32 */
-    SMOE_TYPE_FP8 = 6    /* 8 bits, E4M3; a float32 scale for 128 x 128 */
+    SMOE_TYPE_FP8 = 6,   /* 8 bits, E4M3; a float32 scale for 128 x 128 */
+    SMOE_TYPE_NVFP4 = 7, /* 4 bits, MXFP4's values; an E4M3 scale for 16 */
+    /* what files have, which smoe does not round to */
+    SMOE_TYPE_IQ4 = 8,     /* 4 bits, GGUF's table; a float16 scale for 32 */
+    SMOE_TYPE_IQ4_XS = 9,  /* the same with scales of two levels */
+    SMOE_TYPE_Q4_MIN = 10, /* 4 bits, whole numbers; a scale and a minimum for 32 */
+    SMOE_TYPE_Q4_ZERO = 11, /* a scale and a zero point for 32 */
+    SMOE_TYPE_Q4_K = 12,    /* scale and minimum of two levels */
+    SMOE_TYPE_Q8_MIN = 13,  /* 8 bits, whole numbers, and so on as with 4 */
+    SMOE_TYPE_Q8_ZERO = 14,
+    SMOE_TYPE_Q8_K = 15,
+    SMOE_TYPE_Q6_K = 16,    /* a scale of two levels for 16 */
+    SMOE_TYPE_Q8_ROWS = 17, /* a float32 scale for 128 of a row */
+    SMOE_TYPE_FP8_ROWS = 18 /* 8 bits, E4M3; likewise */
 } smoe_type;
 
 typedef enum smoe_activation {
@@ -110,7 +123,7 @@ typedef enum smoe_precision {
 
 /* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
  * Static text; NULL for a number that is not in the enumeration. The short names of types are "f32", "f16", "bf16", and those of
- * types with scales their only ones: "mxfp4", "q4", "q8", "fp8". Thread safe. */
+ * types with scales their only ones: "mxfp4", "q4_k", "fp8_rows". Thread safe. */
 SMOE_API const char *smoe_activation_name(smoe_activation activation);
 SMOE_API const char *smoe_router_name(smoe_router router);
 SMOE_API const char *smoe_gate_name(smoe_gate gate);

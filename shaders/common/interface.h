@@ -65,16 +65,60 @@
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                            \
     C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels have one array of so many */
 
-/* Types of weights, smoe_type: T(name, number, bits of an element, columns and rows of a block, whose elements share a
- * scale, bytes of that). Types without scales have blocks of one element. smoe/weights.h has the layout. */
-#define SMOE_WEIGHT_TYPES(T)   \
-    T(FLOAT32, 0, 32, 1, 1, 0) \
-    T(FLOAT16, 1, 16, 1, 1, 0) \
-    T(BFLOAT16, 2, 16, 1, 1, 0) \
-    T(MXFP4, 3, 4, 32, 1, 1)   \
-    T(Q4, 4, 4, 32, 1, 2)      \
-    T(Q8, 5, 8, 32, 1, 2)      \
-    T(FP8, 6, 8, 128, 128, 4)
+/* What an element of a weight is: E(name, number, bits). E2M1 and E4M3 are OCP's, IQ4 is the table of 16 signed bytes
+ * of GGUF's IQ4, OFFSET4 is 0 .. 15 less 8. */
+#define SMOE_ELEMENTS(E) \
+    E(FLOAT32, 0, 32)    \
+    E(FLOAT16, 1, 16)    \
+    E(BFLOAT16, 2, 16)   \
+    E(E2M1, 3, 4)        \
+    E(IQ4, 4, 4)         \
+    E(OFFSET4, 5, 4)     \
+    E(UINT4, 6, 4)       \
+    E(INT8, 7, 8)        \
+    E(UINT8, 8, 8)       \
+    E(E4M3, 9, 8)
+
+/* How the scales of a type are stored: S(name, number, bytes of a block's, bytes of a second one). q is the element:
+ *   E8M0, E4M3, HALF, FLOAT  d q, of one number
+ *   HALF_MINIMUM             d q + m: float16 d, then float16 m
+ *   HALF_ZERO                d (q - z): float16 d; second: signed byte z
+ *   BYTE_HALF                d s q: signed byte s; second: float16 d
+ *   BYTES_HALVES             d s q - e m: unsigned bytes s, m; second: float16 d, then float16 e */
+#define SMOE_SCALE_FORMS(S)  \
+    S(NONE, 0, 0, 0)         \
+    S(E8M0, 1, 1, 0)         \
+    S(E4M3, 2, 1, 0)         \
+    S(HALF, 3, 2, 0)         \
+    S(FLOAT, 4, 4, 0)        \
+    S(HALF_MINIMUM, 5, 4, 0) \
+    S(HALF_ZERO, 6, 2, 1)    \
+    S(BYTE_HALF, 7, 1, 2)    \
+    S(BYTES_HALVES, 8, 2, 4)
+
+/* Types of weights, smoe_type: T(name, number, element, columns and rows of a block, whose elements share a scale, form
+ * of the scales, columns that share a second scale or 0, 1: a factor of each matrix). Types without scales have blocks
+ * of one element. smoe/weights.h has the layout. */
+#define SMOE_WEIGHT_TYPES(T)                       \
+    T(FLOAT32, 0, FLOAT32, 1, 1, NONE, 0, 0)       \
+    T(FLOAT16, 1, FLOAT16, 1, 1, NONE, 0, 0)       \
+    T(BFLOAT16, 2, BFLOAT16, 1, 1, NONE, 0, 0)     \
+    T(MXFP4, 3, E2M1, 32, 1, E8M0, 0, 0)           \
+    T(Q4, 4, OFFSET4, 32, 1, HALF, 0, 1)           \
+    T(Q8, 5, INT8, 32, 1, HALF, 0, 1)              \
+    T(FP8, 6, E4M3, 128, 128, FLOAT, 0, 0)         \
+    T(NVFP4, 7, E2M1, 16, 1, E4M3, 0, 1)           \
+    T(IQ4, 8, IQ4, 32, 1, HALF, 0, 0)              \
+    T(IQ4_XS, 9, IQ4, 32, 1, BYTE_HALF, 256, 0)    \
+    T(Q4_MIN, 10, UINT4, 32, 1, HALF_MINIMUM, 0, 0) \
+    T(Q4_ZERO, 11, UINT4, 32, 1, HALF_ZERO, 32, 1) \
+    T(Q4_K, 12, UINT4, 32, 1, BYTES_HALVES, 256, 0) \
+    T(Q8_MIN, 13, UINT8, 32, 1, HALF_MINIMUM, 0, 0) \
+    T(Q8_ZERO, 14, INT8, 32, 1, HALF_ZERO, 32, 1)  \
+    T(Q8_K, 15, UINT8, 32, 1, BYTES_HALVES, 256, 0) \
+    T(Q6_K, 16, INT8, 16, 1, BYTE_HALF, 256, 0)    \
+    T(Q8_ROWS, 17, INT8, 128, 1, FLOAT, 0, 0)      \
+    T(FP8_ROWS, 18, E4M3, 128, 1, FLOAT, 0, 0)
 
 /* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree. */
 #define SMOE_ENUMERATORS(E)                                                                          \

@@ -8,8 +8,6 @@ layout(local_size_x_id = SMOE_WORKGROUP_SIZE_ID) in;
 SMOE_CONSTANTS(DECLARE_CONSTANT)
 #define DECLARE_ENUMERATOR(NAME, value) const uint NAME = value;
 SMOE_ENUMERATORS(DECLARE_ENUMERATOR)
-#define DECLARE_TYPE(NAME, number, bits, columns, rows, scale) const uint TYPE_##NAME = number;
-SMOE_WEIGHT_TYPES(DECLARE_TYPE)
 
 layout(push_constant) uniform Push {
     PUSH_BLOCK(uint, float)

@@ -125,14 +125,20 @@ float gated_activation(float sum, float sum3) {
     return activation(sum) * sum3;
 }
 
-// A column of an expert's outputs: its element of row 0 and its biases. Where there is no bias it is -0, the neutral
-// element of addition.
-struct Column { uint first; float bias, bias3; };
+// A column of an expert's outputs: its element of row 0, its biases, and the factors of its sums. Where there is no
+// bias it is -0, the neutral element of addition.
+struct Column { uint first; float bias, bias3, factor, factor3; };
 
 // index: below push.columns. Callers with several rows call it once: lavapipe's compiler does not see that the loads
 // are the same in each row, and takes twice as long over a tile of 32 rows.
 Column column_of(uint index, uint expert) {
-    Column column = Column(index, -0.0, -0.0);
+    Column column = Column(index, -0.0, -0.0, 1, 1);
+    if (FACTOR) {
+        const MatrixParts parts = matrix_parts();
+        column.factor = read_factor(0, expert, parts);
+        if (MATRICES == 2)
+            column.factor3 = read_factor(1, expert, parts);
+    }
     if ((push.flags & SMOE_FLAG_BIAS) != 0)
         column.bias = bias[push.b_offset + expert * push.columns + index];
 #if STAGE == STAGE_UP
@@ -145,11 +151,16 @@ Column column_of(uint index, uint expert) {
     return column;
 }
 
-// Biases, activation, product with the sum of W3, and the store of one output.
+// fma, so that no compiler fuses what another does not.
+float add_bias(float sum, float factor, float bias) {
+    return FACTOR ? fma(sum, factor, bias) : sum + bias;
+}
+
+// Factors, biases, activation, product with the sum of W3, and the store of one output.
 void store(uint row, Column column, float sum, float sum3) {
-    sum += column.bias;
+    sum = add_bias(sum, column.factor, column.bias);
 #if STAGE == STAGE_UP
-    sum = MATRICES == 2 ? gated_activation(sum, sum3 + column.bias3) : activation(sum);
+    sum = MATRICES == 2 ? gated_activation(sum, add_bias(sum3, column.factor3, column.bias3)) : activation(sum);
 #endif
 #if STAGE == STAGE_LOGITS
     control[column.first + row * push.columns] = floatBitsToUint(sum);

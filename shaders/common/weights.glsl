@@ -1,48 +1,89 @@
 // All that depends on the type of the weights: how many lie in 16 bytes, how a row is read, and how they become
-// float32. The kernels and matmul.glsl ask nothing else. A type is a row of SMOE_WEIGHT_TYPES and of `types` in
-// src/domain/names.c, and a branch each in read_scale and weights_part here.
+// float32. The kernels and matmul.glsl ask nothing else. A type is a row of SMOE_WEIGHT_TYPES: an element, which
+// elements_part decodes, and a form of scales, which read_scale and weights_part know.
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WWords { uint w_words[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer WLoads { uvec4 w_loads[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Words { uint w3_words[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Loads { uvec4 w3_loads[]; };
+
+#define DECLARE_TYPE(NAME, number, element, columns, rows, form, second, factor) const uint TYPE_##NAME = number;
+SMOE_WEIGHT_TYPES(DECLARE_TYPE)
+#define DECLARE_ELEMENT(NAME, number, bits) const uint ELEMENT_##NAME = number;
+SMOE_ELEMENTS(DECLARE_ELEMENT)
+#define DECLARE_SCALES(NAME, number, size, second_size) const uint SCALES_##NAME = number;
+SMOE_SCALE_FORMS(DECLARE_SCALES)
 
 #if STAGE == STAGE_LOGITS
 const uint TYPE = TYPE_FLOAT32; // the router's, in every plan
 #else
 const uint TYPE = WEIGHT_TYPE;
 #endif
-#define PICK_BITS(NAME, number, bits, columns, rows, scale) TYPE == number ? bits:
-#define PICK_COLUMNS(NAME, number, bits, columns, rows, scale) TYPE == number ? columns:
-#define PICK_ROWS(NAME, number, bits, columns, rows, scale) TYPE == number ? rows:
-#define PICK_SCALE(NAME, number, bits, columns, rows, scale) TYPE == number ? scale:
-const uint BITS = SMOE_WEIGHT_TYPES(PICK_BITS) 32;
+// One choice of a row, whose columns it packs: a choice for each column would double the size of the kernels.
+#define PICK_ROW(NAME, number, element, columns, rows, form, second, factor) \
+    TYPE == number ? (ELEMENT_##element | SCALES_##form << 4 | factor << 8 | second / 32 << 9 | columns << 13 | \
+                      rows << 21):
+#define PICK_BITS(NAME, number, bits) ELEMENT == number ? bits:
+#define PICK_SIZE(NAME, number, size, second_size) SCALES == number ? size:
+#define PICK_SECOND_SIZE(NAME, number, size, second_size) SCALES == number ? second_size:
+const uint ROW = SMOE_WEIGHT_TYPES(PICK_ROW) 0;
+const uint ELEMENT = ROW & 15;
+const uint BITS = SMOE_ELEMENTS(PICK_BITS) 32;
 const uint LOAD = 128 / BITS; // weights in one load of 16 bytes
-// A block's columns and rows; its weights share a scale of SCALE_SIZE bytes, 0: no scale.
-const uint BLOCK_COLUMNS = SMOE_WEIGHT_TYPES(PICK_COLUMNS) 1;
-const uint BLOCK_ROWS = SMOE_WEIGHT_TYPES(PICK_ROWS) 1;
-const uint SCALE_SIZE = SMOE_WEIGHT_TYPES(PICK_SCALE) 0;
+// A block's columns and rows; its weights share a scale of SCALE_SIZE bytes, 0: no scale. Several blocks of a row,
+// SECOND_COLUMNS, share a second scale of SECOND_SIZE bytes, 0: there is none.
+const uint SCALES = ROW >> 4 & 15;
+const uint BLOCK_COLUMNS = ROW >> 13 & 255;
+const uint BLOCK_ROWS = ROW >> 21;
+const uint SCALE_SIZE = SMOE_SCALE_FORMS(PICK_SIZE) 0;
+const uint SECOND_SIZE = SMOE_SCALE_FORMS(PICK_SECOND_SIZE) 0;
+const uint SECOND_COLUMNS = (ROW >> 9 & 15) * 32;
 const bool SCALED = SCALE_SIZE > 0;
+const bool FACTOR = (ROW >> 8 & 1) == 1;                // 16 bytes behind each matrix: what multiplies its sums
+const bool TWO_BLOCKS = SCALED && BLOCK_COLUMNS < LOAD;      // in a load: nvfp4's
 
-// Where a row of weights lies: its first element, and with scales its first load and the first of its scales, counted
-// in bytes, halves or words as they are long.
-struct WeightRow { uint at, scales; };
+// Where a row of weights lies: its first element, and with scales its first load, and the bytes of its first scale and
+// second one.
+struct WeightRow { uint at, scales, second; };
 
-// matrix: 0 for w, 1 for w3.
-WeightRow weight_row(uint matrix, uint expert, uint column) {
-    const uint offset = matrix == 0 ? push.w_offset : push.w3_offset;
-    if (!SCALED)
-        return WeightRow(offset + (expert * push.columns + column) * push.depth, 0);
-    const uint row_loads = (push.depth + LOAD - 1) / LOAD,
-               row_scales = (push.depth + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
-    const uint scales = (push.columns + BLOCK_ROWS - 1) / BLOCK_ROWS * row_scales;
-    const uint payload = push.columns * row_loads, loads = payload + (scales * SCALE_SIZE + 15) / 16;
-    const uint first = offset + expert * loads;
-    return WeightRow(first + column * row_loads,
-                     (first + payload) * (16 / max(SCALE_SIZE, 1)) + column / BLOCK_ROWS * row_scales);
+uint divide_up(uint a, uint b) {
+    return (a + b - 1) / b;
 }
 
-// A load of weights as they are stored, and the factors of each; of one scale two factors where it is too small for
-// one.
+// The parts of a matrix with scales, in bytes from its beginning; the first three: loads, scales and second ones of a
+// row.
+struct MatrixParts { uint row_loads, row_scales, row_seconds, scales_at, second_at, factor_at; };
+
+MatrixParts matrix_parts() {
+    MatrixParts p;
+    p.row_loads = divide_up(push.depth, LOAD);
+    p.row_scales = divide_up(push.depth, BLOCK_COLUMNS);
+    p.row_seconds = push.depth / max(SECOND_COLUMNS, 1);
+    p.scales_at = push.columns * p.row_loads * 16;
+    const uint scales_end = p.scales_at + divide_up(push.columns, BLOCK_ROWS) * p.row_scales * SCALE_SIZE;
+    p.second_at = divide_up(scales_end, 4) * 4;
+    p.factor_at = divide_up(p.second_at + push.columns * p.row_seconds * SECOND_SIZE, 16) * 16;
+    return p;
+}
+
+// The first load of a matrix with scales. matrix: 0 for w, 1 for w3.
+uint matrix_at(uint matrix, uint expert, MatrixParts parts) {
+    return (matrix == 0 ? push.w_offset : push.w3_offset) + expert * (parts.factor_at / 16 + (FACTOR ? 1 : 0));
+}
+
+WeightRow weight_row(uint matrix, uint expert, uint column) {
+    if (!SCALED) {
+        const uint offset = matrix == 0 ? push.w_offset : push.w3_offset;
+        return WeightRow(offset + (expert * push.columns + column) * push.depth, 0, 0);
+    }
+    const MatrixParts parts = matrix_parts();
+    const uint first = matrix_at(matrix, expert, parts);
+    return WeightRow(first + column * parts.row_loads,
+                     first * 16 + parts.scales_at + column / BLOCK_ROWS * parts.row_scales * SCALE_SIZE,
+                     first * 16 + parts.second_at + column * parts.row_seconds * SECOND_SIZE);
+}
+
+// A load of weights as they are stored, and its scale as two numbers, which weights_part knows by the form of scales;
+// with TWO_BLOCKS a scale of each block.
 struct Weights { uvec4 bits; vec2 scale; };
 
 uint read_word(uint matrix, uint i) {
@@ -63,20 +104,73 @@ uint read_halves_of_row(uint matrix, uint i, uint end) {
     return 2 * i + 1 < end ? word : word & 0xffffu;
 }
 
-// The factors of a block's weights. E8M0 is 2^(code - 127), and the weights here are E2M1 doubled; below 2^-120 it is
-// the product of two, one of them 2^-64, for a device may take a denormal number for 0.
-vec2 read_scale(uint matrix, uint i) {
-    if (TYPE == TYPE_MXFP4) {
-        const uint code = read_word(matrix, i / 4) >> i % 4 * 8 & 0xffu;
-        const bool small = code < 8;
-        const float factor =
-            code == 255 ? uintBitsToFloat(0x7fc00000u) : uintBitsToFloat((small ? code + 63 : code - 1) << 23);
-        return vec2(factor, small ? 5.421010862427522e-20 : 1);
+// What a matrix's sums are multiplied by, where FACTOR.
+float read_factor(uint matrix, uint expert, MatrixParts parts) {
+    return uintBitsToFloat(read_word(matrix, matrix_at(matrix, expert, parts) * 4 + parts.factor_at / 4));
+}
+
+// A number of `size` bytes that lies at byte `at`, a multiple of that, and what comes behind it in a word.
+uint read_number(uint matrix, uint at, uint size) {
+    const uint word = read_word(matrix, at / 4);
+    return size == 4 ? word : word >> at % 4 * 8;
+}
+
+// Below 8 the exponent is 0, and the value (code) 2^-9; above, an exponent of bias 7. 127 is NaN.
+vec4 e4m3(uvec4 code) {
+    const uvec4 size = code & 127u;
+    const vec4 value =
+        mix(uintBitsToFloat((size << 20) + (120u << 23)), vec4(size) * 0.001953125, lessThan(size, uvec4(8)));
+    const uvec4 bits = mix(floatBitsToUint(value), uvec4(0x7fc00000u), equal(size, uvec4(127)));
+    return uintBitsToFloat(bits | (code & 128u) << 24);
+}
+
+// Two float16 of a word, exact on devices that take denormal numbers for 0 as well: second scales often are such.
+// Infinity and NaN are as unpackHalf2x16 has them.
+vec2 exact_halves(uint word) {
+    const uvec2 bits = uvec2(word, word >> 16) & 0xffffu, size = bits & 0x7fffu;
+    const vec2 small = vec2(size) * 5.9604644775390625e-8; // 2^-24
+    const uvec2 exact = floatBitsToUint(small) | (bits & 0x8000u) << 16;
+    return mix(unpackHalf2x16(word), uintBitsToFloat(exact), lessThan(size, uvec2(0x400u)));
+}
+
+float signed_byte(uint number) {
+    return float(bitfieldExtract(int(number), 0, 8));
+}
+
+// E8M0 is 2^(code - 127), and the weights here are E2M1 doubled; below 2^-120 it is the product of two, one of them
+// 2^-64, for a device may take a denormal number for 0.
+vec2 e8m0_scale(uint code) {
+    const bool small = code < 8;
+    const float factor =
+        code == 255 ? uintBitsToFloat(0x7fc00000u) : uintBitsToFloat((small ? code + 63 : code - 1) << 23);
+    return vec2(factor, small ? 5.421010862427522e-20 : 1);
+}
+
+// The scale of the block that has element k of a row, and with TWO_BLOCKS of the next one.
+vec2 read_scale(uint matrix, WeightRow row, uint k) {
+    const uint at = row.scales + k / BLOCK_COLUMNS * SCALE_SIZE;
+    uint number = read_number(matrix, at, SCALE_SIZE);
+    if (SCALES == SCALES_E8M0)
+        return e8m0_scale(number & 255u);
+    if (SCALES == SCALES_E4M3) { // of elements that are doubled
+        if (DEPTH_ALIGNED == 0) { // a row's scales may begin at an odd byte; behind the last one is another row's
+            const uint next = k + BLOCK_COLUMNS < push.depth ? read_number(matrix, at + 1, SCALE_SIZE) : 0;
+            number = number & 255u | next << 8;
+        }
+        return e4m3(uvec4(number, number >> 8, 0, 0)).xy * 0.5;
     }
-    if (TYPE == TYPE_FP8)
-        return vec2(uintBitsToFloat(read_word(matrix, i)), 1);
-    const uint word = read_word(matrix, i / 2);
-    return vec2(unpackHalf2x16(i % 2 == 0 ? word : word >> 16).x, 1);
+    if (SCALES == SCALES_FLOAT)
+        return vec2(uintBitsToFloat(number), 0);
+    const uint second =
+        SECOND_SIZE > 0 ? read_number(matrix, row.second + k / max(SECOND_COLUMNS, 1) * SECOND_SIZE, SECOND_SIZE) : 0;
+    if (SCALES == SCALES_BYTE_HALF)
+        return vec2(exact_halves(second).x * signed_byte(number), 0);
+    if (SCALES == SCALES_BYTES_HALVES)
+        return exact_halves(second) * vec2(number & 255u, number >> 8 & 255u);
+    const vec2 halves = unpackHalf2x16(number);
+    if (SCALES == SCALES_HALF_MINIMUM)
+        return halves;
+    return vec2(halves.x, SCALES == SCALES_HALF_ZERO ? signed_byte(second) : 0);
 }
 
 // LOAD weights from element k of a row; zero past the row.
@@ -88,7 +182,7 @@ Weights read_weights(uint matrix, WeightRow row, uint k) {
         const uint at = SCALED ? row.at + k / LOAD : (row.at + k) / LOAD;
         v.bits = matrix == 0 ? w_loads[at] : w3_loads[at];
         if (SCALED)
-            v.scale = read_scale(matrix, row.scales + k / BLOCK_COLUMNS);
+            v.scale = read_scale(matrix, row, k);
         return v;
     }
     if (BITS == 32) {
@@ -120,33 +214,63 @@ float e2m1(uint code) {
     return uintBitsToFloat(floatBitsToUint(size) | (code & 8u) << 28);
 }
 
-// Below 8 the exponent is 0, and the value (code) 2^-9; above, an exponent of bias 7. 127 is NaN.
-float e4m3(uint code) {
-    const uint size = code & 127u;
-    const float value = size < 8 ? float(size) * 0.001953125 : uintBitsToFloat((size << 20) + (120u << 23));
-    return uintBitsToFloat((size == 127 ? 0x7fc00000u : floatBitsToUint(value)) | (code & 128u) << 24);
+// IQ4's values, from a table of signed bytes: -127 -104 -83 -65, -49 -35 -22 -10, 1 13 25 38, 53 69 89 113.
+vec4 iq4(uvec4 code) {
+    const bvec4 odd = notEqual(code & 4u, uvec4(0));
+    const uvec4 low = mix(uvec4(0xbfad9881u), uvec4(0xf6eaddcfu), odd),
+                high = mix(uvec4(0x26190d01u), uvec4(0x71594535u), odd),
+                bytes = mix(low, high, greaterThan(code, uvec4(7))) >> (code & 3u) * 8;
+    return vec4(bitfieldExtract(ivec4(bytes), 0, 8));
 }
 
-// Four weights of what read_weights gave: those of part p, below LOAD / 4.
-vec4 weights_part(Weights v, uint p) {
-    if (TYPE == TYPE_FLOAT32)
+// Four elements of what read_weights gave, those of part p, below LOAD / 4; E2M1's doubled.
+vec4 elements_part(Weights v, uint p) {
+    if (ELEMENT == ELEMENT_FLOAT32)
         return uintBitsToFloat(v.bits);
     if (BITS == 16) {
         const uvec2 w = uvec2(v.bits[2 * p], v.bits[2 * p + 1]);
-        if (TYPE == TYPE_BFLOAT16) // the upper half of a float32
+        if (ELEMENT == ELEMENT_BFLOAT16) // the upper half of a float32
             return uintBitsToFloat(uvec4(w.x << 16, w.x & 0xffff0000u, w.y << 16, w.y & 0xffff0000u));
-        return vec4(unpackHalf2x16(w.x), unpackHalf2x16(w.y)); // TYPE_FLOAT16
+        return vec4(unpackHalf2x16(w.x), unpackHalf2x16(w.y)); // ELEMENT_FLOAT16
     }
     if (BITS == 8) {
         const uint word = v.bits[p];
-        if (TYPE == TYPE_FP8)
-            return vec4(e4m3(word & 255u), e4m3(word >> 8 & 255u), e4m3(word >> 16 & 255u), e4m3(word >> 24)) *
-                   v.scale.x;
-        const ivec4 q = ivec4(word << 24, word << 16, word << 8, word) >> 24; // TYPE_Q8
-        return vec4(q) * v.scale.x;
+        const uvec4 q = uvec4(word, word >> 8, word >> 16, word >> 24) & 255u;
+        if (ELEMENT == ELEMENT_E4M3)
+            return e4m3(q);
+        if (ELEMENT == ELEMENT_UINT8)
+            return vec4(q);
+        return vec4(ivec4(word << 24, word << 16, word << 8, word) >> 24); // ELEMENT_INT8
     }
     const uvec4 q = nibbles(v.bits[p / 2] >> p % 2 * 16);
-    if (TYPE == TYPE_MXFP4)
-        return vec4(e2m1(q.x), e2m1(q.y), e2m1(q.z), e2m1(q.w)) * v.scale.y * v.scale.x;
-    return (vec4(q) - 8.0) * v.scale.x; // TYPE_Q4
+    if (ELEMENT == ELEMENT_E2M1)
+        return vec4(e2m1(q.x), e2m1(q.y), e2m1(q.z), e2m1(q.w));
+    if (ELEMENT == ELEMENT_IQ4)
+        return iq4(q);
+    return ELEMENT == ELEMENT_OFFSET4 ? vec4(q) - 8.0 : vec4(q); // or ELEMENT_UINT4
+}
+
+// Four weights of what read_weights gave.
+vec4 weights_part(Weights v, uint p) {
+    const vec4 q = elements_part(v, p);
+    if (!SCALED)
+        return q;
+    if (SCALES == SCALES_E8M0)
+        return q * v.scale.y * v.scale.x;
+    if (SCALES == SCALES_HALF_ZERO)
+        return (q - v.scale.y) * v.scale.x;
+    if (SCALES == SCALES_HALF_MINIMUM)
+        return fma(q, vec4(v.scale.x), vec4(v.scale.y));
+    if (SCALES == SCALES_BYTES_HALVES)
+        return fma(q, vec4(v.scale.x), vec4(-v.scale.y));
+    return q * (TWO_BLOCKS && p >= BLOCK_COLUMNS / 4 ? v.scale.y : v.scale.x);
+}
+
+// v with its words turned by one, so that what was its part p + LOAD / 16 is part p; word: how often it was turned
+// before. With TWO_BLOCKS the second one begins at word 2.
+Weights next_word(Weights v, uint word) {
+    if (TWO_BLOCKS && word == 1)
+        v.scale = v.scale.yx;
+    v.bits = v.bits.yzwx;
+    return v;
 }

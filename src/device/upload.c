@@ -1,4 +1,6 @@
 /* Weights on their way to the device, from the type that they have to the one that the plan wants. */
+#include <string.h>
+
 #include "base/arithmetic.h"
 #include "layer_internal.h"
 
@@ -15,7 +17,7 @@ typedef struct conversion {
     uint32_t rows, columns;
     uint32_t tile_rows; /* whole rows of blocks of both types */
     float *floats;      /* [tile_rows,columns], where `from` has scales */
-    unsigned char *out; /* the same in `to`: rows, then scales */
+    unsigned char *out; /* a matrix [tile_rows,columns] of `to` */
 } conversion;
 
 static uint64_t scales_size(const smoe_weights_layout *layout, uint32_t rows)
@@ -24,14 +26,23 @@ static uint64_t scales_size(const smoe_weights_layout *layout, uint32_t rows)
 }
 
 /* Only matrices have other types than float32. */
-static bool set_shape(conversion *c)
+static smoe_result set_shape(conversion *c)
 {
+    const smoe_host *host = &c->device->instance.host;
     const smoe_layer_tensor *tensor = c->tensor;
     const uint32_t last = tensor->axis_count - 1;
     c->columns = tensor->shape[last];
     c->rows = tensor->shape[last - 1];
-    return smoe_weights_layout_get(c->from, c->rows, c->columns, &c->from_layout) &&
-           smoe_weights_layout_get(c->to, c->rows, c->columns, &c->to_layout);
+    if (!smoe_weights_layout_get(c->from, c->rows, c->columns, &c->from_layout) ||
+        !smoe_weights_layout_get(c->to, c->rows, c->columns, &c->to_layout))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "weights.%s.type: blocks of %s do not divide its rows of %u", tensor->name,
+                         smoe_type_name(c->from), c->columns);
+    if (!smoe_weights_can_pack(c->to))
+        return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
+                         "weights.%s.type: %s, must be %s like the plan's, which nothing is rounded to", tensor->name,
+                         smoe_type_name(c->from), smoe_type_name(c->to));
+    return SMOE_SUCCESS;
 }
 
 static smoe_result begin(conversion *c)
@@ -41,7 +52,7 @@ static smoe_result begin(conversion *c)
     const uint32_t wanted = smoe_max_u32(TILE_ELEMENTS / c->columns / unit, 1) * unit;
     c->tile_rows = smoe_min_u32(wanted, c->rows);
     const uint64_t floats = c->from_layout.scale_row_size > 0 ? (uint64_t)c->tile_rows * c->columns : 0;
-    const uint64_t out = c->tile_rows * c->to_layout.row_size + scales_size(&c->to_layout, c->tile_rows);
+    const uint64_t out = smoe_weights_size(c->to, 1, c->tile_rows, c->columns);
     c->floats = floats ? smoe_host_alloc(host, (size_t)floats, sizeof *c->floats) : NULL;
     c->out = smoe_host_alloc(host, (size_t)out, 1);
     if (c->out && (c->floats || floats == 0))
@@ -57,28 +68,52 @@ static void end(conversion *c)
     smoe_host_free(host, c->out);
 }
 
-/* Rows of a matrix that lies at `from`, into c->out. */
-static smoe_result convert(conversion *c, const unsigned char *from, uint32_t row, uint32_t count)
+/* Rows of a matrix that has scales and lies at `from`, into c->floats: the weights, times the factor. */
+static smoe_result unpack(conversion *c, const unsigned char *from, uint32_t row, uint32_t count)
 {
     const smoe_weights_layout *layout = &c->from_layout;
-    const smoe_weights_rows to = {c->to, count, c->columns, c->out, c->out + count * c->to_layout.row_size};
-    const void *source = from + row * layout->row_size;
-    smoe_result result = SMOE_SUCCESS;
-    if (c->floats) {
-        /* They are only read. */
-        const smoe_weights_rows packed = {c->from, count, c->columns, (void *)(uintptr_t)source,
-                                          (void *)(uintptr_t)(from + layout->scales_offset + scales_size(layout, row))};
-        result = smoe_weights_unpack(c->floats, &packed);
-        source = c->floats;
-    }
-    return result == SMOE_SUCCESS ? smoe_weights_pack(&to, source, c->floats ? SMOE_TYPE_FLOAT32 : c->from) : result;
+    unsigned char *const matrix = (unsigned char *)(uintptr_t)from; /* only read */
+    const smoe_weights_rows rows = {
+        .type = c->from,
+        .row_count = count,
+        .columns = c->columns,
+        .rows = matrix + row * layout->row_size,
+        .scales = matrix + layout->scales_offset + scales_size(layout, row),
+        .second_scales = matrix + layout->second_offset + row * layout->second_row_size,
+        .factor = 1,
+    };
+    float factor = 1;
+    if (layout->factor_offset)
+        memcpy(&factor, from + layout->factor_offset, sizeof factor);
+    const smoe_result result = smoe_weights_unpack(c->floats, &rows);
+    for (uint64_t i = 0; factor != 1 && i < (uint64_t)count * c->columns; i++)
+        c->floats[i] *= factor;
+    return result;
 }
 
-static smoe_result upload_rows(conversion *c, const unsigned char *from, uint64_t at, uint32_t row, uint32_t count)
+/* Rows of a matrix as numbers without scales, of *type. */
+static smoe_result read_rows(conversion *c, const unsigned char *from, uint32_t row, uint32_t count, const void **data,
+                             smoe_type *type)
+{
+    *data = c->floats ? (const void *)c->floats : from + row * c->from_layout.row_size;
+    *type = c->floats ? SMOE_TYPE_FLOAT32 : c->from;
+    return c->floats ? unpack(c, from, row, count) : SMOE_SUCCESS;
+}
+
+static smoe_result upload_rows(conversion *c, const unsigned char *from, float factor, uint64_t at, uint32_t row,
+                               uint32_t count)
 {
     const smoe_weights_layout *to = &c->to_layout;
-    const uint64_t rows_size = count * to->row_size, scales = scales_size(to, count);
-    smoe_result result = convert(c, from, row, count);
+    const uint64_t scales = scales_size(to, count);
+    smoe_weights_rows rows;
+    smoe_type type;
+    const void *data;
+    smoe_result result = read_rows(c, from, row, count, &data, &type);
+    if (!smoe_weights_rows_get(c->to, count, c->columns, c->out, &rows))
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    rows.factor = factor;
+    if (result == SMOE_SUCCESS)
+        result = smoe_weights_pack(&rows, data, type);
     if (result == SMOE_ERROR_UNSUPPORTED)
         return smoe_fail(
             &c->device->instance.host, result,
@@ -86,10 +121,48 @@ static smoe_result upload_rows(conversion *c, const unsigned char *from, uint64_
             "too large for a float16 scale",
             c->tensor->name, smoe_type_name(c->to), row, row + count - 1);
     if (result == SMOE_SUCCESS)
-        result = smoe_helper_upload(c->device, c->buffer, at + row * to->row_size, c->out, (size_t)rows_size);
+        result =
+            smoe_helper_upload(c->device, c->buffer, at + row * to->row_size, c->out, (size_t)(count * to->row_size));
     if (result == SMOE_SUCCESS && scales > 0)
-        result = smoe_helper_upload(c->device, c->buffer, at + to->scales_offset + scales_size(to, row),
-                                    c->out + rows_size, (size_t)scales);
+        result = smoe_helper_upload(c->device, c->buffer, at + to->scales_offset + scales_size(to, row), rows.scales,
+                                    (size_t)scales);
+    return result;
+}
+
+/* The factor of a matrix: of all its rows, before the first of them is rounded. */
+static smoe_result choose_factor(conversion *c, const unsigned char *from, float *factor)
+{
+    smoe_result result = SMOE_SUCCESS;
+    *factor = 0;
+    for (uint32_t row = 0; result == SMOE_SUCCESS && row < c->rows; row += c->tile_rows) {
+        const uint32_t count = smoe_min_u32(c->tile_rows, c->rows - row);
+        const void *data;
+        smoe_type type;
+        result = read_rows(c, from, row, count, &data, &type);
+        const float part =
+            result == SMOE_SUCCESS ? smoe_weights_factor(c->to, data, type, (uint64_t)count * c->columns) : 0;
+        *factor = part > *factor ? part : *factor;
+    }
+    return result;
+}
+
+static smoe_result upload_factor(conversion *c, float factor, uint64_t at)
+{
+    const float padded[4] = {factor};
+    return smoe_helper_upload(c->device, c->buffer, at + c->to_layout.factor_offset, padded, sizeof padded);
+}
+
+static smoe_result upload_matrix(conversion *c, const unsigned char *from, uint64_t at)
+{
+    float factor = 1;
+    smoe_result result = SMOE_SUCCESS;
+    if (c->to_layout.factor_offset) {
+        result = choose_factor(c, from, &factor);
+        if (result == SMOE_SUCCESS)
+            result = upload_factor(c, factor, at);
+    }
+    for (uint32_t row = 0; result == SMOE_SUCCESS && row < c->rows; row += c->tile_rows)
+        result = upload_rows(c, from, factor, at, row, smoe_min_u32(c->tile_rows, c->rows - row));
     return result;
 }
 
@@ -102,15 +175,12 @@ smoe_result smoe_helper_upload_weights(smoe_device *device, const smoe_layer_ten
         return smoe_helper_upload(device, buffer, 0, data, (size_t)smoe_layer_tensor_size(tensor, from.type, count));
     conversion c = {.device = device, .tensor = tensor, .buffer = buffer, .from = from.type, .to = tensor->type};
     const uint32_t matrices = tensor->axis_count == SMOE_TENSOR_AXES ? count : 1;
-    if (!set_shape(&c))
-        return smoe_fail(&device->instance.host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "weights.%s.type: blocks of %s do not divide its rows of %u", tensor->name,
-                         smoe_type_name(from.type), c.columns);
-    smoe_result result = begin(&c);
-    for (uint32_t i = 0; i < matrices; i++)
-        for (uint32_t row = 0; result == SMOE_SUCCESS && row < c.rows; row += c.tile_rows)
-            result = upload_rows(&c, data + i * c.from_layout.size, i * c.to_layout.size, row,
-                                 smoe_min_u32(c.tile_rows, c.rows - row));
+    smoe_result result = set_shape(&c);
+    if (result != SMOE_SUCCESS)
+        return result;
+    result = begin(&c);
+    for (uint32_t i = 0; result == SMOE_SUCCESS && i < matrices; i++)
+        result = upload_matrix(&c, data + i * c.from_layout.size, i * c.to_layout.size);
     end(&c);
     return result;
 }

@@ -8,7 +8,7 @@
 #define SMOE_CHECK_ENUMERATOR(NAME, value) _Static_assert((int)SMOE_##NAME == (value), "interface.h and smoe.h agree");
 SMOE_ENUMERATORS(SMOE_CHECK_ENUMERATOR)
 #undef SMOE_CHECK_ENUMERATOR
-#define SMOE_CHECK_TYPE(NAME, number, bits, columns, rows, scale)                                                      \
+#define SMOE_CHECK_TYPE(NAME, number, element, columns, rows, form, second, factor)                                    \
     _Static_assert((int)SMOE_TYPE_##NAME == (number), "interface.h and smoe.h agree");
 SMOE_WEIGHT_TYPES(SMOE_CHECK_TYPE)
 #undef SMOE_CHECK_TYPE
@@ -51,6 +51,18 @@ static const type_row types[] = {
     [SMOE_TYPE_Q4] = {"q4", "q4", SMOE_PRECISION_FLOAT32},
     [SMOE_TYPE_Q8] = {"q8", "q8", SMOE_PRECISION_FLOAT32},
     [SMOE_TYPE_FP8] = {"fp8", "fp8", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_NVFP4] = {"nvfp4", "nvfp4", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_IQ4] = {"iq4", "iq4", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_IQ4_XS] = {"iq4_xs", "iq4_xs", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q4_MIN] = {"q4_min", "q4_min", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q4_ZERO] = {"q4_zero", "q4_zero", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q4_K] = {"q4_k", "q4_k", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q8_MIN] = {"q8_min", "q8_min", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q8_ZERO] = {"q8_zero", "q8_zero", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q8_K] = {"q8_k", "q8_k", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q6_K] = {"q6_k", "q6_k", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_Q8_ROWS] = {"q8_rows", "q8_rows", SMOE_PRECISION_FLOAT32},
+    [SMOE_TYPE_FP8_ROWS] = {"fp8_rows", "fp8_rows", SMOE_PRECISION_FLOAT32},
 };
 
 #define COUNT(rows) (sizeof (rows) / sizeof (rows)[0])

@@ -52,10 +52,12 @@ static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc
         const smoe_result result = check_named(host, types[i].field, "smoe_type", (uint32_t)types[i].type, name);
         if (result != SMOE_SUCCESS)
             return result;
-        if (!smoe_weights_blocks_fit(types[i].type, types[i].columns))
+        const uint32_t unit = smoe_weights_unit(types[i].type);
+        if (types[i].columns % unit != 0)
             return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                             "plan desc.%s: %u, must be a multiple of %u, the elements of a block of %s (%s)",
-                             types[i].width, types[i].columns, smoe_weight_kind_of(types[i].type)->block_columns, name,
+                             "plan desc.%s: %u, must be a multiple of %u, the elements of a %s of %s (%s)",
+                             types[i].width, types[i].columns, unit,
+                             unit > smoe_weight_kind_of(types[i].type)->block_columns ? "second scale" : "block", name,
                              types[i].field);
         if (precision != SMOE_PRECISION_FLOAT32 && precision != smoe_type_precision(types[i].type))
             return smoe_fail(

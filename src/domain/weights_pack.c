@@ -1,35 +1,19 @@
-/* Weights rounded to the types with scales, and back. */
+/* Weights rounded to the types with scales. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/arithmetic.h"
-#include "weights.h"
+#include "weights_block.h"
 
 /* The most columns that are converted to float32 at a time. */
 enum { BLOCK_MOST = 128 };
 
-static float float_of(uint16_t half)
-{
-    float value;
-    smoe_type_convert(&value, SMOE_TYPE_FLOAT32, &half, SMOE_TYPE_FLOAT16, 1);
-    return value;
-}
+/* The largest sizes of elements; q4's is -8. */
+#define E2M1_MOST 6.0f
+#define E4M3_MOST 448.0f
 
-static uint16_t half_of(float value)
-{
-    uint16_t half;
-    smoe_type_convert(&half, SMOE_TYPE_FLOAT16, &value, SMOE_TYPE_FLOAT32, 1);
-    return half;
-}
-
-/* ---- elements ---------------------------------------------------------------------------------------------------- */
-
-static const float e2m1_values[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
-
-static float e2m1_value(uint32_t code)
-{
-    return code & 8 ? -e2m1_values[code & 7] : e2m1_values[code & 7];
-}
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* To nearest, ties to the even code; beyond 6 it is 6. */
 static uint32_t e2m1_code(float value)
@@ -37,21 +21,12 @@ static uint32_t e2m1_code(float value)
     const float size = fabsf(value);
     uint32_t code = 0;
     while (code < 7) {
-        const float middle = (e2m1_values[code] + e2m1_values[code + 1]) / 2;
+        const float middle = (smoe_e2m1_value(code) + smoe_e2m1_value(code + 1)) / 2;
         if (size < middle || (size == middle && code % 2 == 0))
             break;
         code++;
     }
     return code | (signbit(value) ? 8u : 0u);
-}
-
-static float e4m3_value(uint32_t code)
-{
-    const uint32_t exponent = code >> 3 & 15u, fraction = code & 7u;
-    float size = exponent ? ldexpf((float)(8 + fraction), (int)exponent - 10) : ldexpf((float)fraction, -9);
-    if ((code & 127u) == 127u)
-        size = NAN;
-    return code & 128u ? -size : size;
 }
 
 /* To nearest even; beyond 448 it is 448. */
@@ -62,6 +37,8 @@ static uint32_t e4m3_code(float value)
     int exponent;
     if (size == 0) /* which frexp gives an exponent of 0 */
         return sign;
+    if (size > E4M3_MOST)
+        return sign | 126u;
     frexpf(size, &exponent); /* size in 2^(exponent - 1) .. 2^exponent */
     const int step = exponent - 1 < -6 ? -9 : exponent - 4;
     const float steps = nearbyintf(ldexpf(size, -step)); /* at most 16; the rounding mode is the caller's, as usual */
@@ -69,9 +46,9 @@ static uint32_t e4m3_code(float value)
     return sign | smoe_min_u32(codes, 126);
 }
 
-static uint32_t nibble_at(const unsigned char *row, uint32_t k)
+static uint32_t int_code(float value, float least, float most)
 {
-    return (uint32_t)row[k / 2] >> k % 2 * 4 & 15u;
+    return (uint32_t)(int)fminf(fmaxf(nearbyintf(value), least), most);
 }
 
 static void put_nibble(unsigned char *row, uint32_t k, uint32_t code)
@@ -80,177 +57,159 @@ static void put_nibble(unsigned char *row, uint32_t k, uint32_t code)
     row[k / 2] = (unsigned char)(other | code << k % 2 * 4);
 }
 
-/* ---- scales ------------------------------------------------------------------------------------------------------ */
-
-static float scale_value(smoe_type type, const unsigned char *scale)
+static void put_element(smoe_element element, unsigned char *row, uint32_t k, float steps)
 {
-    uint16_t half;
-    float value;
-    switch (type) {
-    case SMOE_TYPE_MXFP4: return *scale == 255 ? NAN : ldexpf(1, (int)*scale - 127);
-    case SMOE_TYPE_FP8: memcpy(&value, scale, sizeof value); return value;
-    default: memcpy(&half, scale, sizeof half); return float_of(half);
+    switch (element) {
+    case SMOE_ELEMENT_E2M1: put_nibble(row, k, e2m1_code(steps)); break;
+    case SMOE_ELEMENT_OFFSET4: put_nibble(row, k, int_code(steps, -8, 7) + 8); break;
+    case SMOE_ELEMENT_E4M3: row[k] = (unsigned char)e4m3_code(steps); break;
+    default: row[k] = (unsigned char)int_code(steps, -127, 127); break;
     }
 }
 
-/* The scale of a block whose largest element is `most`; false where it does not hold it. */
-static bool choose_scale(smoe_type type, float most, unsigned char *scale)
+/* ---- scales ------------------------------------------------------------------------------------------------------ */
+
+/* Each chooses and stores the scale of a block whose largest element is `most`, which is finite; *value: what it is
+ * worth. False where the type does not hold it. */
+static bool choose_e8m0(float most, unsigned char *scale, float *value)
 {
-    const float size = fabsf(most);
+    int exponent;
+    frexpf(fabsf(most), &exponent); /* below 2^exponent */
+    const int code = exponent - 1 - 2 + 127;
+    *scale = (unsigned char)(most == 0 || code < 0 ? 0 : code);
+    *value = ldexpf(1, (int)*scale - 127);
+    return true;
+}
+
+static bool choose_e4m3(float most, unsigned char *scale, float *value)
+{
+    *scale = (unsigned char)e4m3_code(fabsf(most) / E2M1_MOST);
+    *value = smoe_e4m3_value(*scale);
+    return true;
+}
+
+static bool choose_float(float most, unsigned char *scale, float *value)
+{
+    *value = fabsf(most) / E4M3_MOST;
+    memcpy(scale, value, sizeof *value);
+    return true;
+}
+
+static bool choose_half(float wanted, unsigned char *scale, float *value)
+{
+    smoe_type_convert(scale, SMOE_TYPE_FLOAT16, &wanted, SMOE_TYPE_FLOAT32, 1);
+    *value = smoe_half_value(scale);
+    return isfinite(*value);
+}
+
+static bool choose_scale(const smoe_weight_kind *kind, float most, unsigned char *scale, float *value)
+{
     if (!isfinite(most))
         return false;
-    if (type == SMOE_TYPE_MXFP4) {
-        int exponent;
-        frexpf(size, &exponent); /* size below 2^exponent */
-        const int code = exponent - 1 - 2 + 127;
-        *scale = (unsigned char)(size == 0 || code < 0 ? 0 : code);
-        return true;
+    switch (kind->form) {
+    case SMOE_SCALE_E8M0: return choose_e8m0(most, scale, value);
+    case SMOE_SCALE_E4M3: return choose_e4m3(most, scale, value);
+    case SMOE_SCALE_FLOAT: return choose_float(most, scale, value);
+    default: break;
     }
-    if (type == SMOE_TYPE_FP8) {
-        const float value = size / 448;
-        memcpy(scale, &value, sizeof value);
-        return true;
-    }
-    const uint16_t half = half_of(size == 0 ? 0 : type == SMOE_TYPE_Q4 ? most / -8 : size / 127);
-    memcpy(scale, &half, sizeof half);
-    return isfinite(float_of(half));
+    const float wanted = kind->element == SMOE_ELEMENT_OFFSET4 ? most / -8 : fabsf(most) / 127;
+    return choose_half(most == 0 ? 0 : wanted, scale, value);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
-/* Columns k .. k + count of some rows. */
-typedef struct block {
-    const smoe_weights_rows *all;
-    uint64_t row_size;
-    unsigned char *scale;
-    uint32_t row, row_count, k, count;
-} block;
+/* What a matrix is rounded from. */
+typedef struct source {
+    const unsigned char *data;
+    smoe_type type;
+    float factor; /* that elements are divided by */
+} source;
 
-static unsigned char *row_of(const block *b, uint32_t row)
-{
-    return (unsigned char *)b->all->rows + row * b->row_size;
-}
-
-static void put_element(smoe_type type, unsigned char *row, uint32_t k, float value, float scale)
-{
-    const float steps = scale != 0 ? value / scale : 0;
-    switch (type) {
-    case SMOE_TYPE_MXFP4: put_nibble(row, k, e2m1_code(steps)); break;
-    case SMOE_TYPE_Q4: put_nibble(row, k, (uint32_t)fminf(fmaxf(nearbyintf(steps) + 8, 0), 15)); break;
-    case SMOE_TYPE_FP8: row[k] = (unsigned char)e4m3_code(steps); break;
-    default: row[k] = (unsigned char)(int)fminf(fmaxf(nearbyintf(steps), -127), 127); break;
-    }
-}
-
-static float element(smoe_type type, const unsigned char *row, uint32_t k)
-{
-    switch (type) {
-    case SMOE_TYPE_MXFP4: return e2m1_value(nibble_at(row, k));
-    case SMOE_TYPE_Q4: return (float)nibble_at(row, k) - 8;
-    case SMOE_TYPE_FP8: return e4m3_value(row[k]);
-    default: return (float)(signed char)row[k];
-    }
-}
-
-static const float *read_floats(const block *b, uint32_t row, const void *from, smoe_type type, float out[BLOCK_MOST])
+static void read_floats(const smoe_weight_block *b, uint32_t row, const source *from, float out[BLOCK_MOST])
 {
     const uint64_t first = (uint64_t)row * b->all->columns + b->k;
-    smoe_type_convert(out, SMOE_TYPE_FLOAT32, (const unsigned char *)from + smoe_type_size(type, first), type,
-                      b->count);
-    return out;
+    smoe_type_convert(out, SMOE_TYPE_FLOAT32, from->data + smoe_type_size(from->type, first), from->type, b->count);
+    for (uint32_t i = 0; from->factor != 1 && i < b->count; i++)
+        out[i] /= from->factor;
 }
 
-/* The element of the largest size, with its sign; NaN where one is. */
-static float largest(const block *b, const void *from, smoe_type type)
+/* The one of the larger size, with its sign; NaN where one is: nothing is above it. */
+static float larger(float most, float value)
+{
+    return isnan(value) || fabsf(value) > fabsf(most) ? value : most;
+}
+
+static float largest(const smoe_weight_block *b, const source *from)
 {
     float values[BLOCK_MOST], most = 0;
     for (uint32_t r = b->row; r < b->row + b->row_count; r++) {
-        read_floats(b, r, from, type, values);
+        read_floats(b, r, from, values);
         for (uint32_t i = 0; i < b->count; i++)
-            if (isnan(values[i]) || fabsf(values[i]) > fabsf(most)) /* nothing is above NaN: it stays */
-                most = values[i];
+            most = larger(most, values[i]);
     }
     return most;
 }
 
-static bool pack_block(const block *b, const void *from, smoe_type type)
+static bool pack_block(const smoe_weight_block *b, const source *from)
 {
-    float values[BLOCK_MOST];
-    if (!choose_scale(b->all->type, largest(b, from, type), b->scale))
+    float values[BLOCK_MOST], scale;
+    if (!choose_scale(b->kind, largest(b, from), b->scale, &scale))
         return false;
-    const float scale = scale_value(b->all->type, b->scale);
     for (uint32_t r = b->row; r < b->row + b->row_count; r++) {
-        read_floats(b, r, from, type, values);
+        read_floats(b, r, from, values);
         for (uint32_t i = 0; i < b->count; i++)
-            put_element(b->all->type, row_of(b, r), b->k + i, values[i], scale);
+            put_element(b->kind->element, smoe_weight_block_row(b, r), b->k + i, scale != 0 ? values[i] / scale : 0);
     }
     return true;
 }
 
-static void unpack_block(const block *b, float *to)
+static void clear_ends(const smoe_weight_block *b)
 {
-    const float scale = scale_value(b->all->type, b->scale);
-    for (uint32_t r = b->row; r < b->row + b->row_count; r++)
-        for (uint32_t k = b->k; k < b->k + b->count; k++)
-            to[(uint64_t)r * b->all->columns + k] = element(b->all->type, row_of(b, r), k) * scale;
+    const uint64_t used = (uint64_t)b->all->columns * b->kind->bits / 8;
+    for (uint32_t r = 0; used < b->layout.row_size && r < b->all->row_count; r++)
+        memset(smoe_weight_block_row(b, r) + used, 0, (size_t)(b->layout.row_size - used));
 }
 
-/* The next block, in the order of their scales; false behind the last one. *b: zeros at first. */
-static bool next_block(block *b, const smoe_weights_rows *all, const smoe_weights_layout *layout)
+bool smoe_weights_can_pack(smoe_type type)
 {
-    if (!b->all) {
-        *b = (block){.all = all, .row_size = layout->row_size, .scale = all->scales};
-    } else {
-        b->scale += smoe_weight_kind_of(all->type)->scale_size;
-        b->k += b->count;
-        b->row += b->k < all->columns ? 0 : b->row_count;
-        b->k = b->k < all->columns ? b->k : 0;
+    switch (type) {
+    case SMOE_TYPE_MXFP4:
+    case SMOE_TYPE_Q4:
+    case SMOE_TYPE_Q8:
+    case SMOE_TYPE_FP8:
+    case SMOE_TYPE_NVFP4: return true;
+    default: return smoe_type_size(type, 1) > 0;
     }
-    if (b->row == all->row_count)
-        return false;
-    b->row_count = smoe_min_u32(layout->block_rows, all->row_count - b->row);
-    b->count = smoe_min_u32(layout->block_columns, all->columns - b->k);
-    return true;
 }
 
-static bool are_rows(const smoe_weights_rows *rows, smoe_weights_layout *layout)
+float smoe_weights_factor(smoe_type type, const void *from, smoe_type from_type, uint64_t count)
 {
-    return rows && rows->rows && smoe_weights_layout_get(rows->type, rows->row_count, rows->columns, layout) &&
-           (rows->scales || layout->scale_row_size == 0);
-}
-
-static void clear_ends(const smoe_weights_rows *rows, const smoe_weights_layout *layout)
-{
-    const uint64_t used = (uint64_t)rows->columns * smoe_weight_kind_of(rows->type)->bits / 8;
-    for (uint32_t r = 0; used < layout->row_size && r < rows->row_count; r++)
-        memset((unsigned char *)rows->rows + r * layout->row_size + used, 0, (size_t)(layout->row_size - used));
+    const uint64_t size = smoe_type_size(from_type, 1);
+    float value, most = 0;
+    if (!from || size == 0 || !smoe_weight_kind_of(type))
+        return 0;
+    for (uint64_t i = 0; type == SMOE_TYPE_NVFP4 && i < count; i++) {
+        smoe_type_convert(&value, SMOE_TYPE_FLOAT32, (const unsigned char *)from + i * size, from_type, 1);
+        most = larger(most, value);
+    }
+    return type == SMOE_TYPE_NVFP4 && isfinite(most) ? fmaxf(fabsf(most) / (E2M1_MOST * E4M3_MOST), FLT_MIN) : 1;
 }
 
 smoe_result smoe_weights_pack(const smoe_weights_rows *to, const void *from, smoe_type from_type)
 {
-    smoe_weights_layout layout;
-    block b = {0};
-    if (!from || !are_rows(to, &layout) || smoe_type_size(from_type, 1) == 0)
+    smoe_weight_block b;
+    if (!from || !smoe_weight_block_begin(&b, to) || smoe_type_size(from_type, 1) == 0)
         return SMOE_ERROR_INVALID_ARGUMENT;
-    if (layout.scale_row_size == 0)
+    if (!smoe_weights_can_pack(to->type))
+        return SMOE_ERROR_UNSUPPORTED;
+    if (b.kind->scale_size == 0)
         return smoe_type_convert(to->rows, to->type, from, from_type, (size_t)to->row_count * to->columns);
-    clear_ends(to, &layout);
-    while (next_block(&b, to, &layout))
-        if (!pack_block(&b, from, from_type))
-            return SMOE_ERROR_UNSUPPORTED;
-    return SMOE_SUCCESS;
-}
-
-smoe_result smoe_weights_unpack(float *to, const smoe_weights_rows *from)
-{
-    smoe_weights_layout layout;
-    block b = {0};
-    if (!to || !are_rows(from, &layout))
+    const source floats = {from, from_type, b.kind->factor && to->factor != 0 ? to->factor : 1};
+    if (!(floats.factor > 0 && isfinite(floats.factor)))
         return SMOE_ERROR_INVALID_ARGUMENT;
-    if (layout.scale_row_size == 0)
-        return smoe_type_convert(to, SMOE_TYPE_FLOAT32, from->rows, from->type,
-                                 (size_t)from->row_count * from->columns);
-    while (next_block(&b, from, &layout))
-        unpack_block(&b, to);
+    clear_ends(&b);
+    while (smoe_weight_block_next(&b))
+        if (!pack_block(&b, &floats))
+            return SMOE_ERROR_UNSUPPORTED;
     return SMOE_SUCCESS;
 }

@@ -168,8 +168,20 @@ static bool find_type(const char *text, int *index)
     return true;
 }
 
+/* They come before the other types. */
+static const char *rounded_type_name(int index)
+{
+    return smoe_weights_can_pack((smoe_type)index) ? type_name(index) : NULL;
+}
+
+static bool find_rounded_type(const char *text, int *index)
+{
+    return find_type(text, index) && smoe_weights_can_pack((smoe_type)*index);
+}
+
 const program_names program_activations = {activation_name, find_activation};
 const program_names program_types = {type_name, find_type};
+const program_names program_rounded_types = {rounded_type_name, find_rounded_type};
 
 void program_list_names(const program_names *names, char *text, size_t size)
 {

@@ -66,7 +66,8 @@ typedef struct program_names {
     bool (*find)(const char *text, int *index); /* for other spellings than `name` has; NULL: none */
 } program_names;
 
-extern const program_names program_activations, program_types; /* smoe_activation, and smoe_type by its short name */
+/* smoe_activation, and smoe_type by its short name: every one, and those that weights are rounded to */
+extern const program_names program_activations, program_types, program_rounded_types;
 
 typedef struct program_option program_option;
 

@@ -1,15 +1,21 @@
 /* The mathematics of docs/routing.md in plain C and double precision: what every stage and the whole layer must give.
  *
  * Symbols, as on that page: T tokens, D model width, E experts, H hidden width, k chosen, A the cap, p the cosine
- * router's projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays.
- * Experts' matrices whose type (ref_layer.types) has 16 bits are rounded to it as they are read:
- * smoe_device_layer_create rounds them so. */
+ * router's projection width, S the shared expert's hidden width. Matrices are row-major. Weights are float arrays, but
+ * for experts' matrices that are given as they are stored. Experts' matrices whose type (ref_layer.types) has 16 bits
+ * are rounded to it as they are read: smoe_device_layer_create rounds them so. */
 #ifndef REF_H
 #define REF_H
 
 #include "smoe/smoe.h"
 
 #define REF_MAX_PROJECTION 2048
+
+/* Factors of the matrices of experts [E], which multiply whole sums (smoe/weights.h); NULL: 1. Of float arrays: what is
+ * stored has its own. */
+typedef struct ref_factors {
+    const float *w1, *w3, *w2, *shared_w1, *shared_w3, *shared_w2;
+} ref_factors;
 
 typedef struct ref_layer {
     uint32_t d_model, d_hidden, expert_count, top_k;
@@ -18,6 +24,8 @@ typedef struct ref_layer {
     smoe_activation activation;
     bool gated, renormalize;
     smoe_matrix_types types;          /* 0: float32, which nothing is rounded to */
+    smoe_matrix_types given;          /* of the arrays: one with scales is that of `types`, every other is float32 */
+    ref_factors factors;
     bool random_weights;              /* experts' matrices are independent random numbers: errors seldom add up */
     uint32_t projection_width;        /* p, of the cosine router; at most REF_MAX_PROJECTION */
     uint32_t group_count, top_groups; /* group_count 0 or 1: no groups */
@@ -39,7 +47,8 @@ typedef struct ref_params {
     double eps, a, b, temperature, tie_tolerance, scale, group_eps;
 } ref_params;
 
-/* A plan's layer. weights: its matrices are float32, whatever the plan's types; NULL for a layer without arrays. */
+/* A plan's layer. weights: its matrices are float32 or, with scales, of the plan's types; NULL for a layer without
+ * arrays. */
 ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weights);
 ref_params ref_params_of(const smoe_plan_desc *plan, const smoe_forward_params *params);
 
@@ -151,7 +160,9 @@ double ref_output_error(double weight_error, double largest, double unit);
 typedef struct ref_expert {
     uint32_t d_hidden;
     smoe_type up, down; /* what w1 and w3, and w2, are rounded to */
+    bool stored_up, stored_down; /* w1 and w3, and w2, are as they are stored, until ref_round_expert has seen them */
     const float *w1, *b1, *w3, *b3, *w2, *b2;
+    double w1_factor, w3_factor, w2_factor; /* of the sums */
 } ref_expert;
 
 ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert);

@@ -3,8 +3,8 @@
  *
  * - An input's error. Float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or all of it below 2^-14, as
  *   denormal numbers may become 0. Bfloat16: half a unit in the last of 8 places, 2^-8 |v|.
- * - A sum's: sum_k |w_k| e_k at the most. The roundings of different inputs are independent, and each is spread evenly
- *   over -e .. e or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum.
+ * - A sum's: sum_k |w_k| e_k at the most, times its factor. The roundings of different inputs are independent, and each
+ * is spread evenly over -e .. e or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum.
  * - A hidden's: through the activation, whose slope is at most 1.13 (gelu), or twice its argument if squared. A gate's
  *   other factor multiplies it, and the other way round.
  * - A row's: as a sum's. The errors of hidden come from the same x, and may all add up. With weights that are random
@@ -38,13 +38,14 @@ static double sum_error(bool few, smoe_type type, smoe_type weight_type, uint32_
     return few ? fmin(most, 4 * sqrt(squares)) : 4 * sqrt(squares);
 }
 
-static double dot(smoe_type type, uint32_t count, const float *weights, const float *bias, const double *inputs)
+static double dot(smoe_type type, uint32_t count, const float *weights, double factor, const float *bias,
+                  const double *inputs)
 {
-    double sum = bias ? (double)*bias : 0;
+    double sum = 0;
 
     for (uint32_t k = 0; k < count; k++)
         sum += ref_weight(type, weights[k]) * inputs[k];
-    return sum;
+    return factor * sum + (bias ? (double)*bias : 0);
 }
 
 void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *x, double *errors)
@@ -55,14 +56,14 @@ void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type ty
 
     for (uint32_t h = 0; h < expert->d_hidden; h++) {
         const float *w1 = expert->w1 + (size_t)h * D, *w3 = layer->gated ? expert->w3 + (size_t)h * D : NULL;
-        const double sum = dot(up, D, w1, expert->b1 ? expert->b1 + h : NULL, x);
-        const double error = sum_error(few, type, up, D, w1, x);
+        const double sum = dot(up, D, w1, expert->w1_factor, expert->b1 ? expert->b1 + h : NULL, x);
+        const double error = fabs(expert->w1_factor) * sum_error(few, type, up, D, w1, x);
         const double slope = layer->activation == SMOE_ACTIVATION_RELU_SQUARED ? 2 * (fabs(sum) + error) : STEEPEST;
         errors[h] = slope * error;
         if (!layer->gated)
             continue;
-        const double gate = dot(up, D, w3, expert->b3 ? expert->b3 + h : NULL, x);
-        const double gate_error = sum_error(few, type, up, D, w3, x);
+        const double gate = dot(up, D, w3, expert->w3_factor, expert->b3 ? expert->b3 + h : NULL, x);
+        const double gate_error = fabs(expert->w3_factor) * sum_error(few, type, up, D, w3, x);
         const double one = layer->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED ? 1 : 0;
         errors[h] =
             errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
@@ -83,7 +84,8 @@ void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type 
             most += error;
             squares += error * error;
         }
-        errors[i] = sum_error(true, type, expert->down, H, w2, hidden) + (layer->random_weights ? sqrt(squares) : most);
+        errors[i] = fabs(expert->w2_factor) * (sum_error(true, type, expert->down, H, w2, hidden) +
+                                               (layer->random_weights ? sqrt(squares) : most));
     }
 }
 

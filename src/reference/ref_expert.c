@@ -13,18 +13,12 @@
 double ref_activation(smoe_activation activation, double x)
 {
     switch (activation) {
-    case SMOE_ACTIVATION_IDENTITY:
-        return x;
-    case SMOE_ACTIVATION_RELU:
-        return x > 0 ? x : 0;
-    case SMOE_ACTIVATION_GELU:
-        return x / 2 * (1 + erf(x / sqrt(2.0)));
-    case SMOE_ACTIVATION_GELU_TANH:
-        return x / 2 * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
-    case SMOE_ACTIVATION_SILU:
-        return x / (1 + exp(-x));
-    case SMOE_ACTIVATION_RELU_SQUARED:
-        return x > 0 ? x * x : 0;
+    case SMOE_ACTIVATION_IDENTITY: return x;
+    case SMOE_ACTIVATION_RELU: return x > 0 ? x : 0;
+    case SMOE_ACTIVATION_GELU: return x / 2 * (1 + erf(x / sqrt(2.0)));
+    case SMOE_ACTIVATION_GELU_TANH: return x / 2 * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case SMOE_ACTIVATION_SILU: return x / (1 + exp(-x));
+    case SMOE_ACTIVATION_RELU_SQUARED: return x > 0 ? x * x : 0;
     case SMOE_ACTIVATION_SWIGLU_CLAMPED:
         x = x > SWIGLU_LIMIT ? SWIGLU_LIMIT : x;
         return x / (1 + exp(-SWIGLU_ALPHA * x));
@@ -41,16 +35,16 @@ double ref_gated(smoe_activation activation, double x, double linear)
     return ref_activation(activation, x) * linear;
 }
 
-/* out[rows] = matrix[rows,columns] x + bias[rows] */
-static void affine(smoe_type type, uint32_t rows, uint32_t columns, const float *matrix, const float *bias,
-                   const double *x, double *out)
+/* out[rows] = factor * matrix[rows,columns] x + bias[rows] */
+static void affine(smoe_type type, uint32_t rows, uint32_t columns, const float *matrix, double factor,
+                   const float *bias, const double *x, double *out)
 {
     for (uint32_t r = 0; r < rows; r++) {
         const float *m = matrix + (size_t)r * columns;
-        double sum = bias ? (double)bias[r] : 0.0;
+        double sum = 0;
         for (uint32_t c = 0; c < columns; c++)
             sum += ref_weight(type, m[c]) * x[c];
-        out[r] = sum;
+        out[r] = factor * sum + (bias ? (double)bias[r] : 0.0);
     }
 }
 
@@ -59,20 +53,42 @@ static const float *part_of(const float *values, uint32_t expert, size_t size)
     return values ? values + expert * size : NULL;
 }
 
+/* An expert's matrix [rows,columns] of those of `type`. */
+static const float *matrix_of(const float *all, bool stored, smoe_type type, uint32_t expert, uint32_t rows,
+                              uint32_t columns)
+{
+    if (!all || !stored)
+        return part_of(all, expert, (size_t)rows * columns);
+    const void *const one = (const char *)all + (size_t)smoe_weights_size(type, expert, rows, columns);
+    return one;
+}
+
+static double factor_of(const float *factors, uint32_t expert)
+{
+    return factors ? (double)factors[expert] : 1;
+}
+
 ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert)
 {
-    const size_t D = layer->d_model, H = layer->d_hidden;
+    const uint32_t D = layer->d_model, H = layer->d_hidden;
+    const smoe_type up = layer->types.up, down = layer->types.down;
+    const bool stored_up = smoe_type_has_scales(layer->given.up), stored_down = smoe_type_has_scales(layer->given.down);
 
     return (ref_expert){
-        .d_hidden = layer->d_hidden,
-        .up = layer->types.up,
-        .down = layer->types.down,
-        .w1 = part_of(layer->w1, expert, H * D),
+        .d_hidden = H,
+        .up = up,
+        .down = down,
+        .stored_up = stored_up,
+        .stored_down = stored_down,
+        .w1 = matrix_of(layer->w1, stored_up, up, expert, H, D),
         .b1 = part_of(layer->b1, expert, H),
-        .w3 = part_of(layer->w3, expert, H * D),
+        .w3 = matrix_of(layer->w3, stored_up, up, expert, H, D),
         .b3 = part_of(layer->b3, expert, H),
-        .w2 = part_of(layer->w2, expert, D * H),
+        .w2 = matrix_of(layer->w2, stored_down, down, expert, D, H),
         .b2 = part_of(layer->b2, expert, D),
+        .w1_factor = factor_of(layer->factors.w1, expert),
+        .w3_factor = factor_of(layer->factors.w3, expert),
+        .w2_factor = factor_of(layer->factors.w2, expert),
     };
 }
 
@@ -82,12 +98,17 @@ ref_expert ref_shared_expert(const ref_layer *layer)
         .d_hidden = layer->shared_hidden,
         .up = layer->types.shared_up,
         .down = layer->types.shared_down,
+        .stored_up = smoe_type_has_scales(layer->given.shared_up),
+        .stored_down = smoe_type_has_scales(layer->given.shared_down),
         .w1 = layer->shared_w1,
         .b1 = layer->shared_b1,
         .w3 = layer->shared_w3,
         .b3 = layer->shared_b3,
         .w2 = layer->shared_w2,
         .b2 = layer->shared_b2,
+        .w1_factor = factor_of(layer->factors.shared_w1, 0),
+        .w3_factor = factor_of(layer->factors.shared_w3, 0),
+        .w2_factor = factor_of(layer->factors.shared_w2, 0),
     };
 }
 
@@ -95,11 +116,12 @@ void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, d
 {
     const uint32_t D = layer->d_model, H = expert->d_hidden;
 
-    affine(expert->up, H, D, expert->w1, expert->b1, x, hidden);
+    affine(expert->up, H, D, expert->w1, expert->w1_factor, expert->b1, x, hidden);
     for (uint32_t h = 0; h < H; h++) {
         double linear;
         if (layer->gated) {
-            affine(expert->up, 1, D, expert->w3 + (size_t)h * D, part_of(expert->b3, h, 1), x, &linear);
+            affine(expert->up, 1, D, expert->w3 + (size_t)h * D, expert->w3_factor, part_of(expert->b3, h, 1), x,
+                   &linear);
             hidden[h] = ref_gated(layer->activation, hidden[h], linear);
         } else {
             hidden[h] = ref_activation(layer->activation, hidden[h]);
@@ -109,7 +131,7 @@ void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, d
 
 void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row)
 {
-    affine(expert->down, layer->d_model, expert->d_hidden, expert->w2, expert->b2, hidden, row);
+    affine(expert->down, layer->d_model, expert->d_hidden, expert->w2, expert->w2_factor, expert->b2, hidden, row);
 }
 
 double ref_shared_weight(const ref_layer *layer, const double *x)
@@ -118,7 +140,7 @@ double ref_shared_weight(const ref_layer *layer, const double *x)
 
     if (!layer->shared_gate)
         return 1;
-    affine(SMOE_TYPE_FLOAT32, 1, layer->d_model, layer->shared_gate, NULL, x, &z);
+    affine(SMOE_TYPE_FLOAT32, 1, layer->d_model, layer->shared_gate, 1, NULL, x, &z);
     return ref_sigmoid(z);
 }
 

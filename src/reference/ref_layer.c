@@ -10,6 +10,10 @@ static void set_arrays(ref_layer *layer, const smoe_host_weights *weights)
     layer->router_similarity = weights->router_similarity;
     layer->router_log_scale = weights->router_log_scale;
     layer->selection_bias = weights->selection_bias;
+    layer->given = (smoe_matrix_types){.up = weights->w1.type,
+                                       .down = weights->w2.type,
+                                       .shared_up = weights->shared_w1.type,
+                                       .shared_down = weights->shared_w2.type};
     layer->w1 = weights->w1.data;
     layer->b1 = weights->b1;
     layer->w3 = weights->w3.data;

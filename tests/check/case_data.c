@@ -36,36 +36,44 @@ static float *bias_array(case_data *data, test_random *random, uint32_t bias, si
     return data->shape->biases & bias ? uniform_array(data, random, count, 0.5f) : NULL;
 }
 
-/* Matrices with scales: as they are stored for *device, and as floats. */
+/* The matrices of experts as the device gets them, and as the reference does. */
+typedef struct matrix_places {
+    smoe_host_weight *device;
+    const float **ref, **factors;
+} matrix_places;
+
+/* Matrices with scales: as they are stored for the device, and as floats. */
 static bool scaled_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
-                         float limit, smoe_host_weight *device, const float **ref)
+                         float limit, matrix_places places)
 {
     const smoe_type type = data->shape->weight_type;
     unsigned char *stored = keep(data, (size_t)smoe_weights_size(type, experts, rows, columns), 1);
     float *floats = keep(data, (size_t)experts * rows * columns, sizeof *floats);
+    float *factors = keep(data, experts, sizeof *factors);
 
-    if (stored && floats)
-        test_blocks_fill(type, experts, rows, columns, limit, random, stored, floats);
-    *device = (smoe_host_weight){stored, type};
-    *ref = floats;
-    return stored && floats;
+    if (stored && floats && factors)
+        test_blocks_fill(type, experts, rows, columns, limit, random, stored, floats, factors);
+    *places.device = (smoe_host_weight){stored, type};
+    *places.ref = floats;
+    *places.factors = factors;
+    return stored && floats && factors;
 }
 
-/* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights *device gets those, and
- * the floats are rounded. */
+/* Matrices of `experts` experts with entries of variance loud^2 / columns. For 16-bit weights the device gets those,
+ * and the floats are rounded. */
 static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
-                         float loud, smoe_host_weight *device, const float **ref)
+                         float loud, matrix_places places)
 {
     const smoe_type type = data->shape->weight_type;
     const size_t count = (size_t)experts * rows * columns;
     const float limit = (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns);
 
     if (smoe_type_has_scales(type))
-        return scaled_array(data, random, experts, rows, columns, limit, device, ref);
+        return scaled_array(data, random, experts, rows, columns, limit, places);
     float *values = uniform_array(data, random, count, limit);
 
-    *ref = values;
-    *device = (smoe_host_weight){values, type};
+    *places.ref = values;
+    *places.device = (smoe_host_weight){values, type};
     if (!values || type == SMOE_TYPE_FLOAT32)
         return values != NULL;
     uint16_t *narrow = keep(data, count, sizeof *narrow);
@@ -73,7 +81,7 @@ static bool matrix_array(case_data *data, test_random *random, uint32_t experts,
         narrow[i] = i < PERIOD ? test_narrow_from_float(type, values[i]) : narrow[i - PERIOD];
         values[i] = test_narrow_to_float(type, narrow[i]);
     }
-    device->data = narrow;
+    places.device->data = narrow;
     return narrow != NULL;
 }
 
@@ -223,9 +231,12 @@ static bool make_experts(case_data *data, test_random *random)
     smoe_host_weights *weights = &data->weights;
     ref_layer *ref = &data->ref;
 
-    if (!matrix_array(data, random, E, H, D, shape->loud, &weights->w1, &ref->w1) ||
-        !matrix_array(data, random, E, D, H, 1, &weights->w2, &ref->w2) ||
-        (shape->gated && !matrix_array(data, random, E, H, D, shape->loud, &weights->w3, &ref->w3)))
+    const matrix_places w1 = {&weights->w1, &ref->w1, &ref->factors.w1},
+                        w2 = {&weights->w2, &ref->w2, &ref->factors.w2},
+                        w3 = {&weights->w3, &ref->w3, &ref->factors.w3};
+
+    if (!matrix_array(data, random, E, H, D, shape->loud, w1) || !matrix_array(data, random, E, D, H, 1, w2) ||
+        (shape->gated && !matrix_array(data, random, E, H, D, shape->loud, w3)))
         return false;
     ref->b1 = bias_array(data, random, BIAS_1, (size_t)E * H);
     ref->b2 = bias_array(data, random, BIAS_2, (size_t)E * D);
@@ -241,11 +252,14 @@ static bool make_shared_expert(case_data *data, test_random *random)
     smoe_host_weights *weights = &data->weights;
     ref_layer *ref = &data->ref;
 
+    const matrix_places w1 = {&weights->shared_w1, &ref->shared_w1, &ref->factors.shared_w1},
+                        w2 = {&weights->shared_w2, &ref->shared_w2, &ref->factors.shared_w2},
+                        w3 = {&weights->shared_w3, &ref->shared_w3, &ref->factors.shared_w3};
+
     if (!S)
         return true;
-    if (!matrix_array(data, random, 1, S, D, shape->loud, &weights->shared_w1, &ref->shared_w1) ||
-        !matrix_array(data, random, 1, D, S, 1, &weights->shared_w2, &ref->shared_w2) ||
-        (shape->gated && !matrix_array(data, random, 1, S, D, shape->loud, &weights->shared_w3, &ref->shared_w3)))
+    if (!matrix_array(data, random, 1, S, D, shape->loud, w1) || !matrix_array(data, random, 1, D, S, 1, w2) ||
+        (shape->gated && !matrix_array(data, random, 1, S, D, shape->loud, w3)))
         return false;
     ref->shared_b1 = bias_array(data, random, BIAS_SHARED_1, S);
     ref->shared_b2 = bias_array(data, random, BIAS_SHARED_2, D);

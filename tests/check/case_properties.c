@@ -1,5 +1,7 @@
 #include "case_properties.h"
 
+#include "common/blocks.h"
+
 /* The plan's: the class follows from it, not from the call's. */
 static uint32_t plan_cap_of(const layer_case *c)
 {
@@ -35,9 +37,7 @@ static uint32_t load_of(const layer_case *c)
     case SMOE_TYPE_FLOAT32: return 4;
     case SMOE_TYPE_FLOAT16:
     case SMOE_TYPE_BFLOAT16: return 8;
-    case SMOE_TYPE_Q8:
-    case SMOE_TYPE_FP8: return 16;
-    default: return 32;
+    default: return 128 / test_block_kind_of(c->weight_type).element_bits;
     }
 }
 
@@ -112,6 +112,22 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->weight_type == SMOE_TYPE_FP8 && c->d_model > 128 && c->d_model % 2 == 1)                               \
     PROPERTY(fp8_partial_down, "fp8, H above 128, odd", ANY_ROWS, DOWN,                                                \
              c->weight_type == SMOE_TYPE_FP8 && c->d_hidden > 128 && c->d_hidden % 2 == 1)                             \
+    PROPERTY(nvfp4, "nvfp4", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_NVFP4)                                       \
+    PROPERTY(iq4, "iq4", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_IQ4)                                             \
+    PROPERTY(iq4_xs, "iq4_xs", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_IQ4_XS)                                    \
+    PROPERTY(q4_min, "q4_min", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q4_MIN)                                    \
+    PROPERTY(q4_zero, "q4_zero", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q4_ZERO)                                 \
+    PROPERTY(q4_k, "q4_k", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q4_K)                                          \
+    PROPERTY(q8_min, "q8_min", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q8_MIN)                                    \
+    PROPERTY(q8_zero, "q8_zero", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q8_ZERO)                                 \
+    PROPERTY(q8_k, "q8_k", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q8_K)                                          \
+    PROPERTY(q6_k, "q6_k", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q6_K)                                          \
+    PROPERTY(q8_rows, "q8_rows", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_Q8_ROWS)                                 \
+    PROPERTY(fp8_rows, "fp8_rows", ANY_ROWS, TYPES, c->weight_type == SMOE_TYPE_FP8_ROWS)                              \
+    PROPERTY(nvfp4_partial_up, "nvfp4, D 16 mod 32", ANY_ROWS, UPS,                                                    \
+             c->weight_type == SMOE_TYPE_NVFP4 && c->d_model % 32 == 16)                                               \
+    PROPERTY(nvfp4_partial_down, "nvfp4, H 16 mod 32", ANY_ROWS, DOWN,                                                 \
+             c->weight_type == SMOE_TYPE_NVFP4 && c->d_hidden % 32 == 16)                                              \
     PROPERTY(half_odd_up, "16 bits, D odd", ANY_ROWS, UPS, load_of(c) == 8 && c->d_model % 2 == 1)                     \
     PROPERTY(half_odd_down, "16 bits, H odd", ANY_ROWS, DOWN, load_of(c) == 8 && c->d_hidden % 2 == 1)                 \
     PROPERTY(half, "16 bits", LANES, TYPES, load_of(c) == 8)                                                           \

@@ -15,6 +15,18 @@
 #define Q4 .weight_type = SMOE_TYPE_Q4
 #define Q8 .weight_type = SMOE_TYPE_Q8
 #define FP8 .weight_type = SMOE_TYPE_FP8
+#define NVFP4 .weight_type = SMOE_TYPE_NVFP4
+#define IQ4 .weight_type = SMOE_TYPE_IQ4
+#define IQ4_XS .weight_type = SMOE_TYPE_IQ4_XS
+#define Q4_MIN .weight_type = SMOE_TYPE_Q4_MIN
+#define Q4_ZERO .weight_type = SMOE_TYPE_Q4_ZERO
+#define Q4_K .weight_type = SMOE_TYPE_Q4_K
+#define Q8_MIN .weight_type = SMOE_TYPE_Q8_MIN
+#define Q8_ZERO .weight_type = SMOE_TYPE_Q8_ZERO
+#define Q8_K .weight_type = SMOE_TYPE_Q8_K
+#define Q6_K .weight_type = SMOE_TYPE_Q6_K
+#define Q8_ROWS .weight_type = SMOE_TYPE_Q8_ROWS
+#define FP8_ROWS .weight_type = SMOE_TYPE_FP8_ROWS
 #define GATED .gated = true
 #define COSINE(p) .router = SMOE_ROUTER_COSINE, .projection_width = p
 #define SIGMOID .gate = SMOE_GATE_SIGMOID
@@ -274,6 +286,32 @@ const layer_case layer_cases[] = {
     {SHAPE("fp8, one token", 1, 144, 272, 5, 2), FP8, ACT(SILU), GATED, ALL_BIASES},
     {SHAPE("fp8, 37 and 131", 7, 37, 131, 3, 2), FP8, ACT(GELU), ALL_BIASES, LOGITS(EXACT)},
     {SHAPE("fp8, shared", 70, 257, 129, 3, 1), FP8, SHARED_GATED(130), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("nvfp4, one token", 1, 64, 96, 5, 2), NVFP4, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("nvfp4, shared", 66, 96, 32, 4, 2), NVFP4, SHARED(64), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("nvfp4, 48 and 80", 9, 48, 80, 4, 2), NVFP4, SHARED_GATED(16), ACT(GELU), ALL_BIASES},
+    {SHAPE("iq4, three tokens", 3, 64, 96, 6, 2), IQ4, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("iq4, shared", 35, 32, 160, 3, 2), IQ4, SHARED(32), ACT(GELU), ALL_BIASES},
+    {SHAPE("iq4_xs, one token", 1, 256, 256, 3, 2), IQ4_XS, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("iq4_xs, shared", 34, 256, 512, 2, 1), IQ4_XS, SHARED(256), ACT(GELU), ALL_BIASES},
+    {SHAPE("q4_min, two tokens", 2, 64, 32, 6, 2), Q4_MIN, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q4_min, shared", 70, 96, 64, 3, 1), Q4_MIN, SHARED_GATED(32), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q4_zero, one token", 1, 96, 160, 5, 2), Q4_ZERO, ACT(GELU), ALL_BIASES},
+    {SHAPE("q4_zero, shared", 66, 32, 96, 4, 2), Q4_ZERO, SHARED(96), ACT(SWIGLU_CLAMPED), GATED, ALL_BIASES,
+     .loud = 4},
+    {SHAPE("q4_k, one token", 1, 512, 256, 3, 2), Q4_K, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q4_k, shared", 34, 256, 256, 2, 1), Q4_K, SHARED(512), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q8_min, three tokens", 3, 32, 96, 6, 2), Q8_MIN, ACT(GELU), ALL_BIASES},
+    {SHAPE("q8_min, shared", 35, 96, 64, 3, 2), Q8_MIN, SHARED(32), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q8_zero, two tokens", 2, 96, 32, 5, 2), Q8_ZERO, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q8_zero, shared", 66, 64, 160, 3, 1), Q8_ZERO, SHARED_GATED(64), ACT(GELU), ALL_BIASES},
+    {SHAPE("q8_k, one token", 1, 256, 512, 3, 1), Q8_K, ACT(GELU), ALL_BIASES},
+    {SHAPE("q8_k, shared", 34, 512, 256, 2, 1), Q8_K, SHARED(256), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q6_k, one token", 1, 256, 256, 4, 2), Q6_K, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q6_k, shared", 70, 256, 512, 2, 1), Q6_K, SHARED(256), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q8_rows, one token", 1, 144, 272, 5, 2), Q8_ROWS, ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("q8_rows, shared", 66, 131, 37, 3, 1), Q8_ROWS, SHARED(129), ACT(SILU), GATED, ALL_BIASES},
+    {SHAPE("fp8_rows, three tokens", 3, 257, 131, 3, 2), FP8_ROWS, ACT(GELU), ALL_BIASES},
+    {SHAPE("fp8_rows, shared", 35, 128, 160, 3, 2), FP8_ROWS, SHARED_GATED(130), ACT(SILU), GATED, ALL_BIASES},
     /* bad tokens */
     {COMMON("non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.5f, .call_active = 4, ALL_BIASES},
     {COMMON("non-finite tokens, softmax kept", 4), LOGITS(NONFINITE), .keep_softmax = true},

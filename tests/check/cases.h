@@ -74,7 +74,7 @@ typedef struct case_data {
     ref_layer ref;
     ref_params ref_params;
     float *x; /* [T,D] */
-    void *memory[32];
+    void *memory[64];
     uint32_t memory_count;
 } case_data;
 

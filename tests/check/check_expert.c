@@ -34,13 +34,14 @@ static void buffers_destroy(row_buffers *buffers)
 }
 
 /* sums[rows] = the sum of the absolute values of the terms that make up each output. */
-static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, const float *bias, const double *x,
-                          double *sums)
+static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, double factor, const float *bias,
+                          const double *x, double *sums)
 {
     for (uint32_t r = 0; r < rows; r++) {
-        sums[r] = bias ? fabs((double)bias[r]) : 0;
+        double sum = 0;
         for (uint32_t c = 0; c < columns; c++)
-            sums[r] += fabs((double)matrix[(size_t)r * columns + c] * x[c]);
+            sum += fabs((double)matrix[(size_t)r * columns + c] * x[c]);
+        sums[r] = fabs(factor) * sum + (bias ? fabs((double)bias[r]) : 0);
     }
 }
 
@@ -52,14 +53,14 @@ static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buf
     const uint32_t D = ref->d_model, H = expert->d_hidden;
     const bool squared = ref->activation == SMOE_ACTIVATION_RELU_SQUARED;
 
-    absolute_sums(H, D, expert->w1, expert->b1, buffers->input, buffers->tolerance);
+    absolute_sums(H, D, expert->w1, expert->w1_factor, expert->b1, buffers->input, buffers->tolerance);
     for (uint32_t h = 0; h < H; h++) {
         const double first = buffers->tolerance[h], slope = squared ? 3.2 * first : 2.2,
                      size = squared ? first * first : first;
         double linear = 1; /* the gate's absolute sum bounds its size */
         if (ref->gated)
-            absolute_sums(1, D, expert->w3 + (size_t)h * D, expert->b3 ? expert->b3 + h : NULL, buffers->input,
-                          &linear);
+            absolute_sums(1, D, expert->w3 + (size_t)h * D, expert->w3_factor, expert->b3 ? expert->b3 + h : NULL,
+                          buffers->input, &linear);
         if (ref->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED)
             linear += 1;
         buffers->tolerance[h] = (slope * ref_sum_error(D + 1, first) + 1e-6 * fmax(1, size)) * linear;
@@ -101,7 +102,7 @@ static size_t check_row(const case_data *data, const ref_expert *expert, const f
 
     widen(H, hidden, buffers->input);
     ref_down(ref, expert, buffers->input, buffers->want);
-    absolute_sums(D, H, expert->w2, expert->b2, buffers->input, buffers->tolerance);
+    absolute_sums(D, H, expert->w2, expert->w2_factor, expert->b2, buffers->input, buffers->tolerance);
     for (uint32_t i = 0; i < D; i++)
         buffers->tolerance[i] = ref_sum_error(H + 1, buffers->tolerance[i]);
     if (data->shape->mixed_precision) {

@@ -33,6 +33,11 @@ static const layer_case property_cases[] = {
     {.name = "many, sigmoid, groups", .tokens = 140, .d_model = 33, .d_hidden = 25, .expert_count = 10, .top_k = 3,
      .max_active = 5, .eps = 0.1f, .gate = SMOE_GATE_SIGMOID, .group_count = 5, .top_groups = 2, .group_eps = 0.2f,
      .activation = SMOE_ACTIVATION_RELU_SQUARED, .biases = BIAS_ALL},
+    {.name = "few, gated, nvfp4", .tokens = 6, .d_model = 64, .d_hidden = 96, .expert_count = 5, .top_k = 2,
+     .eps = 0.5f, .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_NVFP4},
+    {.name = "many, gated, q4_k", .tokens = 66, .d_model = 256, .d_hidden = 256, .expert_count = 2, .top_k = 1,
+     .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_Q4_K},
 };
 
 #define PROPERTY_CASES (sizeof property_cases / sizeof property_cases[0])
@@ -300,7 +305,8 @@ static void experts_permute(layer_session *session)
 {
     const layer_case *shape = session->data.shape;
     const uint32_t T = shape->tokens, D = shape->d_model, H = shape->d_hidden, E = shape->expert_count;
-    const size_t half = case_weight_size(shape) == 2 ? 2 : 1;
+    const size_t up = (size_t)smoe_weights_size(shape->weight_type, 1, H, D) / 4,
+                 down = (size_t)smoe_weights_size(shape->weight_type, 1, D, H) / 4;
     const uint32_t stride = session_stride(session);
     layer_output original = {session_rows(session, T), session_report(session, T), stride};
     layer_output permuted = {session_rows(session, T), session_report(session, T), stride};
@@ -309,16 +315,16 @@ static void experts_permute(layer_session *session)
     session_run(session, NULL, T, NULL, original.y, original.report);
     session_prepare(&other, session->device, shape);
     const smoe_host_weights *w = &other.data.weights;
-    /* case_data_create made these arrays; they are const only towards the library. Halves go in pairs: H D is even
-     * there. */
+    /* case_data_create made these arrays; they are const only towards the library. They go in words of 4 bytes,
+     * of which halves are a whole number here. */
     reverse_experts((float *)w->router_weight, E, D);
     reverse_experts((float *)w->router_bias, E, 1);
     reverse_experts((float *)w->selection_bias, E, 1);
     for (uint32_t i = 0; w->router_similarity && i < shape->projection_width; i++)
         reverse_experts((float *)w->router_similarity + (size_t)i * E, E, 1);
-    reverse_experts((float *)(uintptr_t)w->w1.data, E, (size_t)H * D / half);
-    reverse_experts((float *)(uintptr_t)w->w3.data, E, (size_t)H * D / half);
-    reverse_experts((float *)(uintptr_t)w->w2.data, E, (size_t)H * D / half);
+    reverse_experts((float *)(uintptr_t)w->w1.data, E, up);
+    reverse_experts((float *)(uintptr_t)w->w3.data, E, up);
+    reverse_experts((float *)(uintptr_t)w->w2.data, E, down);
     reverse_experts((float *)w->b1, E, H);
     reverse_experts((float *)w->b3, E, H);
     reverse_experts((float *)w->b2, E, D);

@@ -9,20 +9,27 @@
 #include "common/cmocka_all.h"
 #include "common/compare.h"
 #include "common/fixture.h"
+#include "floor_device.h"
 #include "refusal.h"
 
 enum { WIDTH = 256, TOKENS = 32, EXPERTS = 96 };
 
-static uint32_t scale_size_of(smoe_type type)
-{
-    return type == SMOE_TYPE_MXFP4 ? 1 : type == SMOE_TYPE_FP8 ? 4 : 2;
-}
+/* Block scales and second scales as they are stored, each a little-endian number. */
+typedef struct scale_list {
+    const uint32_t *scales;
+    uint32_t scale_count;
+    const uint32_t *seconds;
+    uint32_t second_count;
+} scale_list;
 
-static void put_scale(smoe_type type, uint32_t scale, unsigned char *to)
+#define LIST(...) (const uint32_t[]){__VA_ARGS__}, sizeof(uint32_t[]){__VA_ARGS__} / sizeof(uint32_t)
+#define NO_SECONDS NULL, 0
+#define HALVES(d, e) ((uint32_t)(d) | (uint32_t)(e) << 16)
+
+static void put_number(uint32_t number, uint32_t size, unsigned char *to)
 {
-    const uint32_t size = scale_size_of(type);
     for (uint32_t i = 0; i < size; i++)
-        to[i] = (unsigned char)(scale >> 8 * i);
+        to[i] = (unsigned char)(number >> 8 * i);
 }
 
 static uint32_t bits_of(float value)
@@ -30,6 +37,23 @@ static uint32_t bits_of(float value)
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
+}
+
+/* Scales one behind the other, in the order of the blocks. The lists' lengths do not divide a row's blocks, so that
+ * every place gets every kind. */
+static void put_scales(smoe_type type, uint32_t rows, uint32_t columns, scale_list list, uint32_t first,
+                       unsigned char *matrix)
+{
+    const test_block_kind kind = test_block_kind_of(type);
+    uint32_t block = first, second = first;
+    for (uint32_t r = 0; r < rows; r += kind.block_rows)
+        for (uint32_t k = 0; k < columns; k += kind.block_columns)
+            put_number(list.scales[block++ % list.scale_count], kind.scale_size,
+                       matrix + test_block_scale_at(type, rows, columns, r, k));
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t k = 0; kind.second_size && k < columns; k += kind.second_columns)
+            put_number(list.seconds[second++ % list.second_count], kind.second_size,
+                       matrix + test_block_second_at(type, rows, columns, r, k));
 }
 
 static void run_layer(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
@@ -49,18 +73,23 @@ static uint32_t element_of(uint32_t token)
     return 8 * token + token % 8;
 }
 
+static smoe_plan_desc plan_of_codes(smoe_type type, uint32_t tokens)
+{
+    return (smoe_plan_desc){.d_model = WIDTH,
+                            .d_hidden = WIDTH,
+                            .expert_count = 1,
+                            .top_k = 1,
+                            .max_tokens = tokens,
+                            .min_tokens = tokens,
+                            .types = {.up = type}};
+}
+
 /* y[t][i] is w1[i][element_of(t)]: one expert, no activation, tokens all 0 but for a 1, and w2 with ones in its
  * diagonal. */
 static void read_weights(smoe_device *device, smoe_type type, const unsigned char *stored, uint32_t tokens, float *y)
 {
     static float router[WIDTH], w2[WIDTH * WIDTH], x[TOKENS * WIDTH];
-    const smoe_plan_desc plan = {.d_model = WIDTH,
-                                 .d_hidden = WIDTH,
-                                 .expert_count = 1,
-                                 .top_k = 1,
-                                 .max_tokens = tokens,
-                                 .min_tokens = tokens,
-                                 .types = {.up = type}};
+    const smoe_plan_desc plan = plan_of_codes(type, tokens);
     const smoe_host_weights weights = {.router_weight = router, .w1 = {stored, type}, .w2 = {w2, SMOE_TYPE_FLOAT32}};
     smoe_forward_params params = smoe_forward_defaults();
 
@@ -72,72 +101,183 @@ static void read_weights(smoe_device *device, smoe_type type, const unsigned cha
     run_layer(device, &plan, &weights, &params, x, y);
 }
 
-/* Whether a device without denormal numbers may take it for 0: smoe.h, "Promises". E8M0 never is. */
-static bool may_vanish(smoe_type type, float scale, float weight)
+static bool is_small_half(const unsigned char *half)
 {
-    const float least = type == SMOE_TYPE_Q4 || type == SMOE_TYPE_Q8 ? 0x1p-14f : FLT_MIN;
-    return fabsf(weight) < FLT_MIN || (type != SMOE_TYPE_MXFP4 && fabsf(scale) < least);
+    return (half[1] & 0x7c) == 0;
 }
 
-/* A matrix of every code whose block b has the scale scales[b % scale_count], as it is stored. */
-static void check_scales(smoe_device *device, smoe_type type, const uint32_t *scales, uint32_t scale_count,
-                         uint32_t tokens)
+static bool is_small_float(const unsigned char *bits)
+{
+    return (bits[3] & 0x7f) == 0 && bits[2] < 0x80;
+}
+
+/* The float16 of a block's scale. */
+static uint32_t half_count(smoe_type type)
+{
+    switch (type) {
+    case SMOE_TYPE_Q4_MIN:
+    case SMOE_TYPE_Q8_MIN: return 2;
+    case SMOE_TYPE_Q4:
+    case SMOE_TYPE_Q8:
+    case SMOE_TYPE_IQ4:
+    case SMOE_TYPE_Q4_ZERO:
+    case SMOE_TYPE_Q8_ZERO: return 1;
+    default: return 0;
+    }
+}
+
+/* Whether a device may give `got` for a weight: weights.h lists what a device without denormal numbers may take for 0.
+ * Where both d and m may be, each of them or both. */
+static bool is_possible(smoe_type type, uint32_t code, const unsigned char *scale, const unsigned char *second,
+                        float factor, float got)
+{
+    const test_block_kind kind = test_block_kind_of(type);
+    for (uint32_t zeros = 0; zeros < 4; zeros++) {
+        unsigned char left[4] = {0};
+        memcpy(left, scale, kind.scale_size);
+        for (uint32_t i = 0; i < half_count(type); i++)
+            if (zeros >> i & 1 && is_small_half(left + 2 * i))
+                memset(left + 2 * i, 0, 2);
+        if (half_count(type) == 0 && kind.scale_size == 4 && zeros & 1 && is_small_float(left))
+            memset(left, 0, 4);
+        const float weight = test_block_weight(type, code, left, second), want = weight * factor;
+        if (got == want || (got == 0 && (fabsf(weight) < FLT_MIN || fabsf(want) < FLT_MIN)))
+            return true;
+    }
+    return false;
+}
+
+/* A matrix of every code with such scales. */
+static void check_scales(smoe_device *device, smoe_type type, scale_list list, uint32_t tokens)
 {
     static unsigned char stored[WIDTH * WIDTH * 2];
-    static float floats[WIDTH * WIDTH], y[TOKENS * WIDTH];
-    const uint32_t scale_size = scale_size_of(type);
-    smoe_weights_layout layout;
+    static float y[TOKENS * WIDTH];
+    const test_block_kind kind = test_block_kind_of(type);
+    const test_block_layout at = test_block_layout_of(type, WIDTH, WIDTH);
+    const bool is_e4m3 = type == SMOE_TYPE_FP8 || type == SMOE_TYPE_FP8_ROWS;
+    const float factor = kind.factor ? -0.3f : 1;
 
-    assert_true(smoe_weights_layout_get(type, WIDTH, WIDTH, &layout) && layout.size <= sizeof stored);
-    for (uint32_t i = 0; i < layout.scales_offset; i++) {
+    assert_true(at.size <= sizeof stored);
+    memset(stored, 0, at.size);
+    for (uint32_t i = 0; i < at.scales_at; i++) {
         const unsigned char byte = (unsigned char)(i * 37u + i / WIDTH * 5u);
-        stored[i] = type == SMOE_TYPE_FP8 && (byte & 127) == 127 ? 0x7e : byte;
+        stored[i] = is_e4m3 && (byte & 127) == 127 ? 0x7e : type == SMOE_TYPE_Q8_K ? byte & 31 : byte;
     }
-    for (uint32_t b = 0; layout.scales_offset + (b + 1) * scale_size <= layout.size; b++)
-        put_scale(type, scales[b % scale_count], stored + layout.scales_offset + b * scale_size);
-    test_blocks_read(type, 1, WIDTH, WIDTH, stored, floats);
+    put_scales(type, WIDTH, WIDTH, list, 0, stored);
+    if (kind.factor)
+        memcpy(stored + at.factor_at, &factor, sizeof factor);
     read_weights(device, type, stored, tokens, y);
     for (uint32_t t = 0; t < tokens; t++)
         for (uint32_t r = 0; r < WIDTH; r++) {
-            const uint32_t k = element_of(t);
-            const uint64_t block =
-                r / layout.block_rows * (layout.scale_row_size / scale_size) + k / layout.block_columns;
-            const float scale = test_block_scale(type, stored + layout.scales_offset + block * scale_size);
-            const float want = floats[r * WIDTH + k], got = y[t * WIDTH + r];
-            if (got != want && !(got == 0 && may_vanish(type, scale, want)))
-                fail_msg("%s, %u tokens, scale %.9g: %.9g, not %.9g", smoe_type_name(type), tokens, (double)scale,
-                         (double)got, (double)want);
+            const uint32_t k = element_of(t), code = test_block_code(type, WIDTH, WIDTH, stored, r, k);
+            const unsigned char *scale = stored + test_block_scale_at(type, WIDTH, WIDTH, r, k),
+                                *second = stored + test_block_second_at(type, WIDTH, WIDTH, r, k);
+            const float got = y[t * WIDTH + r];
+            if (!is_possible(type, code, scale, second, factor, got))
+                fail_msg("%s, %u tokens, row %u, element %u, code %u, scale %02x%02x..., second %02x%02x...: %.9g, not "
+                         "%.9g",
+                         smoe_type_name(type), tokens, r, k, code, scale[0], scale[1], second[0], second[1],
+                         (double)got, (double)(factor * test_block_weight(type, code, scale, second)));
         }
+}
+
+/* Halves of every kind but infinity and NaN, about half of them below 2^-14. */
+static uint32_t half_of(uint32_t i)
+{
+    return (i < 1100 ? i : i * 31u % 0x7c00u) | (i % 3 == 0 ? 0x8000u : 0);
+}
+
+static void check_types(smoe_device *device, uint32_t tokens)
+{
+    enum { BYTES = 251, HALF_COUNT = 2039 };
+    static const struct {
+        smoe_type type;
+        bool halves, two; /* scales of float16, two of them; else bytes */
+    } types[] = {
+        {SMOE_TYPE_MXFP4, false, false},  {SMOE_TYPE_NVFP4, false, false},  {SMOE_TYPE_IQ4_XS, false, false},
+        {SMOE_TYPE_Q6_K, false, false},   {SMOE_TYPE_Q4_K, false, true},    {SMOE_TYPE_Q8_K, false, true},
+        {SMOE_TYPE_Q4, true, false},      {SMOE_TYPE_Q8, true, false},      {SMOE_TYPE_IQ4, true, false},
+        {SMOE_TYPE_Q4_ZERO, true, false}, {SMOE_TYPE_Q8_ZERO, true, false}, {SMOE_TYPE_Q4_MIN, true, true},
+        {SMOE_TYPE_Q8_MIN, true, true},
+    };
+    static const smoe_type wide[] = {SMOE_TYPE_FP8, SMOE_TYPE_FP8_ROWS, SMOE_TYPE_Q8_ROWS};
+    uint32_t bytes[BYTES], halves[HALF_COUNT], pairs[HALF_COUNT], byte_pairs[BYTES];
+
+    for (uint32_t i = 0; i < BYTES; i++) {
+        bytes[i] = i; /* 12 * 2^(250 - 128) is below float32's largest */
+        byte_pairs[i] = i * 5 % 64 | i * 7 % 64 << 8;
+    }
+    for (uint32_t i = 0; i < HALF_COUNT; i++) {
+        halves[i] = half_of(i);
+        pairs[i] = HALVES(half_of(i), half_of(i * 7 % HALF_COUNT));
+    }
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        scale_list list = {bytes, BYTES, pairs, HALF_COUNT};
+        if (types[i].halves)
+            list = (scale_list){types[i].two ? pairs : halves, HALF_COUNT, bytes, BYTES};
+        else if (types[i].two)
+            list.scales = byte_pairs;
+        if (types[i].type == SMOE_TYPE_NVFP4)
+            list.scale_count = 127; /* without NaN */
+        check_scales(device, types[i].type, list, tokens);
+    }
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        check_scales(device, wide[i],
+                     (scale_list){LIST(bits_of(1), bits_of(-0x1.8p-3f), 0, bits_of(FLT_MIN), bits_of(FLT_MIN / 8),
+                                       bits_of(0x1p118f), 1),
+                                  NO_SECONDS},
+                     tokens);
 }
 
 static void test_scales(void **state)
 {
-    const uint32_t tokens[] = {1, TOKENS}; /* kernels for few rows and for many */
-    smoe_device *device = ((const test_device *)*state)->device;
-    uint32_t codes[251], halves[2039]; /* neither divides the blocks of a row: every place gets every kind */
+    check_types(((const test_device *)*state)->device, TOKENS);
+}
 
-    for (uint32_t i = 0; i < 251; i++)
-        codes[i] = i; /* 12 * 2^(250 - 128) is below float32's largest */
-    for (uint32_t i = 0; i < 2039; i++)
-        halves[i] = (i < 1100 ? i : i * 31u % 0x7c00u) | (i % 3 == 0 ? 0x8000u : 0);
-    for (int i = 0; i < 2; i++) {
-        check_scales(device, SMOE_TYPE_MXFP4, codes, 251, tokens[i]);
-        check_scales(device, SMOE_TYPE_Q4, halves, 2039, tokens[i]);
-        check_scales(device, SMOE_TYPE_Q8, halves, 2039, tokens[i]);
-        check_scales(device, SMOE_TYPE_FP8, (uint32_t[]){bits_of(1), bits_of(-0x1.8p-3f), 0, bits_of(FLT_MIN)}, 4,
-                     tokens[i]);
-        check_scales(device, SMOE_TYPE_FP8, (uint32_t[]){bits_of(FLT_MIN / 8), bits_of(0x1p118f), 1}, 3, tokens[i]);
+/* The kernels of other devices, each of which decodes every type. */
+static void test_scales_elsewhere(void **state)
+{
+    static const struct {
+        uint32_t capabilities, tokens;
+        const char *kernel; /* what expert_up takes there */
+    } devices[] = {
+        {SMOE_CAPABILITY_SUBGROUP_BALLOT | SMOE_CAPABILITY_SUBGROUP_SHUFFLE | SMOE_CAPABILITY_SUBGROUP_ARITHMETIC, 1,
+         "expert_up_vector"},
+        {0, 3, "expert_up_vector_basic"},
+        {0, TOKENS, "expert_up_tiled"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        const smoe_plan_desc plan = plan_of_codes(SMOE_TYPE_NVFP4, devices[i].tokens);
+        smoe_device_info as = floor_device("the floor");
+        smoe_kernel_choice choices[SMOE_STAGE_COUNT];
+        test_device device;
+        as.capabilities = devices[i].capabilities;
+        assert_true(test_device_open_as(&device, &as));
+        const smoe_device_info *info = smoe_context_device_info(smoe_device_context(device.device));
+        assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){info, &plan, devices[i].tokens, 0}, choices, NULL),
+                         SMOE_SUCCESS);
+        assert_string_equal(choices[SMOE_STAGE_EXPERT_UP].name, devices[i].kernel);
+        check_types(device.device, devices[i].tokens);
+        assert_true(test_device_is_quiet(&device));
+        assert_true(test_device_close(&device));
     }
 }
 
 /* ---- scales that do not ------------------------------------------------------------------------------------------ */
 
+/* Which element expert e is about. */
+static uint32_t place_of(uint32_t e)
+{
+    return (e * 37 + 5) % WIDTH;
+}
+
 /* Token t goes only to expert t, which has one hidden element: y[t] is the sum of its w1 with the token. So an expert
  * that is not finite spoils no other. */
 static void read_experts(smoe_device *device, smoe_type type, const unsigned char *stored, const float *x, float *y)
 {
-    static float w2[EXPERTS * EXPERTS];
-    const smoe_plan_desc plan = {.d_model = EXPERTS,
+    static float w2[EXPERTS * WIDTH];
+    const smoe_plan_desc plan = {.d_model = WIDTH,
                                  .d_hidden = 1,
                                  .expert_count = EXPERTS,
                                  .top_k = 1,
@@ -147,56 +287,82 @@ static void read_experts(smoe_device *device, smoe_type type, const unsigned cha
     const smoe_host_weights weights = {.router_weight = x, .w1 = {stored, type}, .w2 = {w2, SMOE_TYPE_FLOAT32}};
     smoe_forward_params params = smoe_forward_defaults();
 
-    for (uint32_t i = 0; i < EXPERTS * EXPERTS; i++)
+    for (uint32_t i = 0; i < EXPERTS * WIDTH; i++)
         w2[i] = 1;
     params.token_count = EXPERTS;
     run_layer(device, &plan, &weights, &params, x, y);
 }
 
-/* Expert e has 0 but in element e, and there some code; the scale of that block is scales[e % scale_count]. */
-static void check_ends(smoe_device *device, smoe_type type, const uint32_t *scales, uint32_t scale_count)
+/* The code of the element 0, or of the smallest one. */
+static uint32_t zero_code(smoe_type type)
+{
+    return type == SMOE_TYPE_Q4 ? 8 : type == SMOE_TYPE_IQ4 || type == SMOE_TYPE_IQ4_XS ? 7 : 0;
+}
+
+/* Expert e has 0 but in one element, and there some code; its scales begin with number e of the list. */
+static void check_ends(smoe_device *device, smoe_type type, scale_list list)
 {
     static unsigned char stored[EXPERTS * 1024];
-    static float floats[EXPERTS * EXPERTS], x[EXPERTS * EXPERTS], y[EXPERTS * EXPERTS];
-    const uint32_t scale_size = scale_size_of(type);
-    smoe_weights_layout layout;
+    static float floats[EXPERTS * WIDTH], x[EXPERTS * WIDTH], y[EXPERTS * WIDTH];
+    const test_block_kind kind = test_block_kind_of(type);
+    const test_block_layout at = test_block_layout_of(type, 1, WIDTH);
+    const float factor = 0.75f;
 
-    assert_true(smoe_weights_layout_get(type, 1, EXPERTS, &layout) && layout.size <= 1024);
+    assert_true(at.size <= 1024);
     memset(stored, 0, sizeof stored);
     for (uint32_t e = 0; e < EXPERTS; e++) {
-        unsigned char *matrix = stored + e * layout.size;
-        for (uint32_t k = 0; k < EXPERTS; k++) {
-            const uint32_t code = k == e ? e / scale_count + 1 : type == SMOE_TYPE_Q4 ? 8 : 0;
-            if (layout.row_size < EXPERTS)
+        unsigned char *matrix = stored + e * at.size;
+        for (uint32_t k = 0; k < WIDTH; k++) {
+            const uint32_t code = k == place_of(e) ? e / list.scale_count + 1 : zero_code(type);
+            if (kind.element_bits == 4)
                 matrix[k / 2] = (unsigned char)(matrix[k / 2] | (code & 15u) << 4 * (k % 2));
             else
                 matrix[k] = (unsigned char)code;
+            x[e * WIDTH + k] = k == place_of(e);
         }
-        put_scale(type, scales[e % scale_count], matrix + layout.scales_offset + e / layout.block_columns * scale_size);
-        for (uint32_t k = 0; k < EXPERTS; k++)
-            x[e * EXPERTS + k] = k == e;
+        put_scales(type, 1, WIDTH, list, e, matrix);
+        if (kind.factor)
+            memcpy(matrix + at.factor_at, &factor, sizeof factor);
     }
-    test_blocks_read(type, EXPERTS, 1, EXPERTS, stored, floats);
+    test_blocks_read(type, EXPERTS, 1, WIDTH, stored, floats);
     read_experts(device, type, stored, x, y);
     for (uint32_t t = 0; t < EXPERTS; t++) {
         float want = 0;
-        for (uint32_t k = 0; k < EXPERTS; k++)
-            want += floats[t * EXPERTS + k] * x[t * EXPERTS + k];
-        const float got = y[t * EXPERTS];
+        for (uint32_t k = 0; k < WIDTH; k++)
+            want += floats[t * WIDTH + k] * x[t * WIDTH + k];
+        want *= kind.factor ? factor : 1;
+        const float got = y[t * WIDTH];
         if (got != want && !(isnan(got) && isnan(want)))
-            fail_msg("%s, scale %x: %.9g, not %.9g", smoe_type_name(type), scales[t % scale_count], (double)got,
-                     (double)want);
+            fail_msg("%s, expert %u: %.9g, not %.9g", smoe_type_name(type), t, (double)got, (double)want);
     }
 }
 
 static void test_scales_without_end(void **state)
 {
+    static const smoe_type halves[] = {SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_IQ4, SMOE_TYPE_Q4_ZERO, SMOE_TYPE_Q8_ZERO};
+    static const smoe_type pairs[] = {SMOE_TYPE_Q4_MIN, SMOE_TYPE_Q8_MIN};
+    static const smoe_type bytes[] = {SMOE_TYPE_IQ4_XS, SMOE_TYPE_Q6_K, SMOE_TYPE_Q4_K, SMOE_TYPE_Q8_K};
+    static const smoe_type wide[] = {SMOE_TYPE_FP8, SMOE_TYPE_FP8_ROWS, SMOE_TYPE_Q8_ROWS};
     smoe_device *device = ((const test_device *)*state)->device;
-    check_ends(device, SMOE_TYPE_MXFP4, (uint32_t[]){251, 252, 253, 254, 255}, 5);
-    check_ends(device, SMOE_TYPE_Q4, (uint32_t[]){0x7c00, 0xfc00, 0x7e00, 0x7bff}, 4);
-    check_ends(device, SMOE_TYPE_Q8, (uint32_t[]){0x7c00, 0xfc00, 0x7e00, 0x7bff}, 4);
-    check_ends(device, SMOE_TYPE_FP8,
-               (uint32_t[]){bits_of(INFINITY), bits_of(-INFINITY), bits_of(NAN), bits_of(FLT_MAX), bits_of(1e37f)}, 5);
+    check_ends(device, SMOE_TYPE_MXFP4, (scale_list){LIST(251, 252, 253, 254, 255), NO_SECONDS});
+    check_ends(device, SMOE_TYPE_NVFP4, (scale_list){LIST(0x7d, 0x7e, 0x7f, 0xfe, 0xff), NO_SECONDS});
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++)
+        check_ends(device, halves[i], (scale_list){LIST(0x7c00, 0xfc00, 0x7e00, 0x7bff), LIST(0, 1, 0xff)});
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        check_ends(device, pairs[i],
+                   (scale_list){LIST(HALVES(0x7c00, 0x3c00), HALVES(0x3c00, 0xfc00), HALVES(0x7e00, 0),
+                                     HALVES(0x3c00, 0x7e00), HALVES(0x7bff, 0xfbff)),
+                                NO_SECONDS});
+    for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++)
+        check_ends(device, bytes[i],
+                   (scale_list){LIST(0x013f, 0x3f01, 0, 0x1021),
+                                LIST(HALVES(0x7c00, 0x3c00), HALVES(0x3c00, 0xfc00), HALVES(0x7e00, 0),
+                                     HALVES(0x3c00, 0x7e00), HALVES(0x7bff, 0x7bff))});
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        check_ends(
+            device, wide[i],
+            (scale_list){LIST(bits_of(INFINITY), bits_of(-INFINITY), bits_of(NAN), bits_of(FLT_MAX), bits_of(1e37f)),
+                         NO_SECONDS});
 }
 
 /* ---- conversions ------------------------------------------------------------------------------------------------- */
@@ -209,7 +375,7 @@ static void run_case(const test_device *device, const case_data *data, smoe_matr
     run_layer(device->device, &plan, weights, &data->params, data->x, y);
 }
 
-/* A tensor of floats as smoe_weights_pack rounds it, and back. */
+/* A tensor of floats as smoe_weights_pack rounds it, and back, with the factor. */
 static void round_tensor(const smoe_layer_tensor *tensor, smoe_type type, const float *from, unsigned char *stored,
                          float *floats)
 {
@@ -219,11 +385,17 @@ static void round_tensor(const smoe_layer_tensor *tensor, smoe_type type, const 
 
     assert_true(smoe_weights_layout_get(type, rows, columns, &layout));
     for (uint32_t i = 0; i < count; i++) {
-        const size_t first = (size_t)i * rows * columns;
-        const smoe_weights_rows all = {type, rows, columns, stored + i * layout.size,
-                                       stored + i * layout.size + layout.scales_offset};
+        const size_t size = (size_t)rows * columns, first = i * size;
+        unsigned char *const matrix = stored + i * layout.size;
+        smoe_weights_rows all;
+        assert_true(smoe_weights_rows_get(type, rows, columns, matrix, &all));
+        all.factor = smoe_weights_factor(type, from + first, SMOE_TYPE_FLOAT32, size);
         assert_int_equal(smoe_weights_pack(&all, from + first, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
         assert_int_equal(smoe_weights_unpack(floats + first, &all), SMOE_SUCCESS);
+        for (size_t k = 0; k < size; k++)
+            floats[first + k] *= all.factor;
+        if (layout.factor_offset)
+            memcpy(matrix + layout.factor_offset, &all.factor, sizeof all.factor);
     }
 }
 
@@ -236,7 +408,7 @@ static void test_conversions(void **state)
     static unsigned char stored[6][2 * MOST], again[6][2 * MOST];
     static const smoe_matrix_types wide = SMOE_TYPES(SMOE_TYPE_FLOAT32);
     static const smoe_matrix_types types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8};
-    static const smoe_matrix_types others = {SMOE_TYPE_Q8, SMOE_TYPE_FP8, SMOE_TYPE_Q4, SMOE_TYPE_MXFP4};
+    static const smoe_matrix_types others = {SMOE_TYPE_Q8, SMOE_TYPE_NVFP4, SMOE_TYPE_NVFP4, SMOE_TYPE_Q4};
     const layer_case shape = {.name = "conversion",
                               .tokens = T,
                               .d_model = D,
@@ -304,7 +476,8 @@ static void test_long_conversion(void **state)
     for (uint32_t i = 0; i < T * D; i++)
         x[i] = test_random_uniform(&random, -1, 1);
     assert_true(smoe_weights_layout_get(SMOE_TYPE_FP8, H, D, &layout) && layout.size <= sizeof stored);
-    const smoe_weights_rows all = {SMOE_TYPE_FP8, H, D, stored, stored + layout.scales_offset};
+    smoe_weights_rows all;
+    assert_true(smoe_weights_rows_get(SMOE_TYPE_FP8, H, D, stored, &all));
     assert_int_equal(smoe_weights_pack(&all, w1, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
     assert_int_equal(smoe_weights_unpack(rounded, &all), SMOE_SUCCESS);
     params.token_count = T;
@@ -317,6 +490,37 @@ static void test_long_conversion(void **state)
     weights.w1 = (smoe_host_weight){rounded, SMOE_TYPE_FLOAT32};
     run_layer(device, &wide, &weights, &params, x, want);
     assert_int_equal(test_compare_bits("y of tiles unpacked at the upload", T * D, got, want), 0);
+}
+
+/* Matrices of a type that nothing is rounded to, in a plan of float32: their values times their factors. */
+static void test_from_files(void **state)
+{
+    enum { T = 3, E = 2, COUNT = E * WIDTH * WIDTH };
+    static float floats[COUNT], router[E * WIDTH], w2[COUNT], x[T * WIDTH], want[T * WIDTH], got[T * WIDTH];
+    static unsigned char stored[2 * COUNT];
+    const smoe_plan_desc plan = {
+        .d_model = WIDTH, .d_hidden = WIDTH, .expert_count = E, .top_k = 2, .max_tokens = T, .min_tokens = T};
+    smoe_host_weights weights = {.router_weight = router, .w2 = {w2, SMOE_TYPE_FLOAT32}};
+    smoe_device *device = ((const test_device *)*state)->device;
+    smoe_forward_params params = smoe_forward_defaults();
+    test_random random = test_random_make(test_seed(), 8);
+
+    for (uint32_t i = 0; i < COUNT; i++)
+        w2[i] = test_random_uniform(&random, -1, 1);
+    for (uint32_t i = 0; i < T * WIDTH; i++)
+        x[i] = test_random_uniform(&random, -1, 1);
+    params.token_count = T;
+    for (smoe_type type = TEST_SCALED_FIRST; type <= TEST_SCALED_LAST; type++) {
+        float factors[E];
+        test_blocks_fill(type, E, WIDTH, WIDTH, 1, &random, stored, floats, factors);
+        for (uint32_t i = 0; i < COUNT; i++)
+            floats[i] *= factors[i / WIDTH / WIDTH];
+        weights.w1 = (smoe_host_weight){floats, SMOE_TYPE_FLOAT32};
+        run_layer(device, &plan, &weights, &params, x, want);
+        weights.w1 = (smoe_host_weight){stored, type};
+        run_layer(device, &plan, &weights, &params, x, got);
+        assert_int_equal(test_compare_bits(smoe_type_name(type), T * WIDTH, got, want), 0);
+    }
 }
 
 /* What a type does not hold is refused by name. */
@@ -337,15 +541,26 @@ static void test_refused(void **state)
     plan.d_model = 48;
     REFUSED(&device->record, "plan desc.d_model: 48, must be a multiple of 32, the elements of a block of q8",
             smoe_device_layer_create(device->device, &plan, &weights, &layer));
+    plan.d_model = WIDTH + 32;
+    plan.types.up = SMOE_TYPE_Q4_K;
+    REFUSED(&device->record,
+            "plan desc.d_model: 288, must be a multiple of 256, the elements of a second scale of q4_k",
+            smoe_device_layer_create(device->device, &plan, &weights, &layer));
+    plan.d_model = WIDTH;
+    REFUSED_AS(&device->record, SMOE_ERROR_UNSUPPORTED,
+               "weights.w1.type: float32, must be q4_k like the plan's, which nothing is rounded to",
+               smoe_device_layer_create(device->device, &plan, &weights, &layer));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_scales, test_device_check),
+        cmocka_unit_test_teardown(test_scales_elsewhere, test_device_check),
         cmocka_unit_test_teardown(test_scales_without_end, test_device_check),
         cmocka_unit_test_teardown(test_conversions, test_device_check),
         cmocka_unit_test_teardown(test_long_conversion, test_device_check),
+        cmocka_unit_test_teardown(test_from_files, test_device_check),
         cmocka_unit_test_teardown(test_refused, test_device_check),
         cmocka_unit_test(test_device_closes),
     };

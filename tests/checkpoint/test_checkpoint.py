@@ -559,7 +559,7 @@ def command_lines():
             (['--checkpoint', folder, '--layer', '1', '--activation', 'mish'], 'must be identity, relu'),
             (['--checkpoint', folder, '--layer', '1', '--activation', 'swiglu_clamped', '--k', '9'], '--k is 9'),
             (['--checkpoint', folder, '--layer', '1', '--group-eps', '1'], 'no groups'),
-            (['--checkpoint', folder, '--layer', '1', '--weights', 'f64'], 'f32, f16, bf16, mxfp4, q4, q8 or fp8')):
+            (['--checkpoint', folder, '--layer', '1', '--weights', 'f64'], 'f32, f16, bf16, mxfp4, q4, q8, fp8 or nvfp4')):
         refused(*arguments, text=text)
 
 

@@ -2,6 +2,7 @@
 
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
+#include "blocks.h"
 #include "domain/pieces.h"
 #include "domain/selection.h"
 #include "vulkan/device_info.h"
@@ -237,7 +238,7 @@ static uint32_t load_of(smoe_type type)
 {
     if (smoe_type_size(type, 1) > 0)
         return 16 / (uint32_t)smoe_type_size(type, 1);
-    return type == SMOE_TYPE_MXFP4 || type == SMOE_TYPE_Q4 ? 32 : 16;
+    return test_block_kind_of(type).element_bits == 4 ? 32 : 16;
 }
 
 /* Only where there is one: its types may be anything elsewhere. */

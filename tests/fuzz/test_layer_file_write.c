@@ -226,6 +226,54 @@ static void test_stored_weights(void **state)
     remove(path);
 }
 
+static void check_stored(const char *path, const smoe_plan_desc *plan, unsigned char *bytes, size_t room)
+{
+    static const float router[2 * 256];
+    smoe_host_weights weights = {.router_weight = router}, got;
+    const smoe_forward_params params = smoe_forward_defaults();
+    smoe_layer_tensor tensor;
+    smoe_layer_file *file;
+    smoe_plan_desc read;
+    make_stored(plan, &weights, bytes, room);
+    assert_int_equal(smoe_layer_file_write_layer(path, plan, &params, &weights, NULL, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
+    assert_int_equal(smoe_layer_file_layer(file, &read, NULL, &got), SMOE_SUCCESS);
+    assert_memory_equal(&read.types, &plan->types, sizeof plan->types);
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++) {
+        const smoe_host_weight a = smoe_host_weights_get(&weights, &tensor), b = smoe_host_weights_get(&got, &tensor);
+        if (tensor.matrix && a.data)
+            assert_memory_equal(a.data, b.data, smoe_layer_tensor_size(&tensor, a.type, tensor.shape[0]));
+    }
+    smoe_layer_file_close(file);
+}
+
+/* Each type with scales in each place, beside another one. */
+static void test_every_stored_type(void **state)
+{
+    enum { ROOM = 1 << 21 };
+    unsigned char *bytes = test_malloc(ROOM);
+    const char *path = sample_path("stored_types");
+    (void)state;
+    for (smoe_type type = SMOE_TYPE_MXFP4; smoe_type_name(type); type++) {
+        const smoe_type other = smoe_type_name((smoe_type)(type + 1)) ? (smoe_type)(type + 1) : SMOE_TYPE_MXFP4;
+        const smoe_plan_desc plan = {.d_model = 256,
+                                     .d_hidden = 512,
+                                     .expert_count = 2,
+                                     .top_k = 1,
+                                     .max_active = 2,
+                                     .gated = true,
+                                     .shared_hidden = 256,
+                                     .max_tokens = 1,
+                                     .activation = SMOE_ACTIVATION_SILU,
+                                     .types = {type, other, other, type}};
+        check_stored(path, &plan, bytes, ROOM);
+    }
+    /* d_hidden of a second scale that it is no multiple of */
+    expect_refused(path, "\"512\"", "\"520\"", SMOE_ERROR_FILE, "tensor experts.w1 is [2,");
+    remove(path);
+    test_free(bytes);
+}
+
 /* Every type of weights without scales has one in files, and the way back. */
 static void test_types_of_files(void **state)
 {
@@ -247,9 +295,8 @@ static void test_types_of_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_layer),
-        cmocka_unit_test(test_write_refuses),
-        cmocka_unit_test(test_stored_weights),
+        cmocka_unit_test(test_write_layer),    cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_stored_weights), cmocka_unit_test(test_every_stored_type),
         cmocka_unit_test(test_types_of_files),
     };
     return cmocka_run_group_tests_name("written layer files", tests, NULL, NULL);

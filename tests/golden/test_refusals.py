@@ -43,7 +43,7 @@ def command_lines():
             (['--temperature', '9e-31', GOOD], '1e-30 .. 1e30'),
             (['--temperature', '1.1e30', GOOD], '1e-30 .. 1e30'), (['--eps', '1.1e30', GOOD], '0 or 1e-30'),
             (['--eps', '9e-31', GOOD], '0 or 1e-30'), (['--tie-tolerance', '-1', GOOD], 'finite and at least 0'),
-            (['--scale', 'inf', GOOD], 'finite'), (['--weights', 'f8', GOOD], 'f32, f16, bf16, mxfp4, q4, q8 or fp8'),
+            (['--scale', 'inf', GOOD], 'finite'), (['--weights', 'f8', GOOD], 'f32, f16, bf16, mxfp4, q4, q8, fp8 or nvfp4'),
             (['--repeat', '0', GOOD], 'whole number'),
             (['--repeat', '1e6', GOOD], 'whole number'), (['--repeat', '1.5e3', GOOD], 'whole number'),
             (['--repeat', '-1', GOOD], 'whole number'),

@@ -331,8 +331,10 @@ static void test_lists_of_names(void **state)
     program_list_names(&program_activations, text, sizeof text);
     smoe_activation_list(library);
     assert_string_equal(text, library);
-    program_list_names(&program_types, text, sizeof text);
-    assert_string_equal(text, "f32, f16, bf16, mxfp4, q4, q8 or fp8");
+    program_list_names(&program_rounded_types, text, sizeof text);
+    assert_string_equal(text, "f32, f16, bf16, mxfp4, q4, q8, fp8 or nvfp4");
+    for (smoe_type type = 0; smoe_type_name(type); type++)
+        assert_string_equal(program_types.name((int)type), smoe_type_short_name(type));
     program_list_names(&colours, little, sizeof little);
     assert_string_equal(little, "red, gr");
 }

@@ -88,7 +88,10 @@ static void check_rounding(rounding how)
                            .b3 = b3,
                            .w2 = w2,
                            .b2 = b2};
+        float factors[3];
         double x[D];
+        fill(&random, factors, 3, 2);
+        layer.factors = (ref_factors){.w1 = &factors[0], .w3 = &factors[1], .w2 = &factors[2]};
         fill(&random, w1, H * D, 1 / sqrtf(D));
         fill(&random, w3, H * D, 1 / sqrtf(D));
         fill(&random, w2, D * H, 1 / sqrtf(H));

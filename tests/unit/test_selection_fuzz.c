@@ -99,11 +99,21 @@ static smoe_type any_type(test_random *random)
     return (smoe_type)test_random_below(random, types);
 }
 
+/* What a width is a multiple of. */
+static uint32_t unit_of(smoe_type type)
+{
+    const uint32_t units[] = {1, 16, 32, 256};
+    uint32_t i = 0;
+    while (smoe_weights_size(type, 1, 1, units[i]) == 0)
+        i++;
+    return units[i];
+}
+
 /* A width that blocks of the types divide. */
 static uint32_t whole_blocks(uint32_t width, smoe_type a, smoe_type b)
 {
-    const bool fits = smoe_weights_size(a, 1, 1, width) > 0 && smoe_weights_size(b, 1, 1, width) > 0;
-    return width == 0 || fits ? width : width < 32 ? 32 : width / 32 * 32;
+    const uint32_t unit = unit_of(a) > unit_of(b) ? unit_of(a) : unit_of(b);
+    return width == 0 ? 0 : width < unit ? unit : width / unit * unit;
 }
 
 static void any_types(test_random *random, smoe_plan_desc *desc)
