@@ -44,9 +44,8 @@ static uint32_t choose_count(const bench_row *row, const bench_run *run, bench_c
     const smoe_plan_desc *plan = &row->plan;
     const double one = products(plan, row->route ? 0 : (double)run->active_total / row->tokens);
     const bool scaled = !row->route && (smoe_type_has_scales(plan->types.up) || smoe_type_has_scales(plan->types.down));
-    const double all = one * (scaled                                      ? ROUNDING_PRODUCTS
-                              : plan->precision == SMOE_PRECISION_FLOAT32 ? 1
-                                                                          : NARROW_READS);
+    const bool narrow = plan->precision != SMOE_PRECISION_FLOAT32; /* the weights are rounded for y and for its bound */
+    const double all = one * (scaled ? (narrow ? 2 : 1) * ROUNDING_PRODUCTS : narrow ? NARROW_READS : 1);
     const double most = fmin(MOST_TOKENS, fmin(row->tokens, fmax(1, floor(MOST_PRODUCTS / all))));
 
     if (plan->projection_width > REF_MAX_PROJECTION)
@@ -149,7 +148,7 @@ static bool check_token(checker *c, uint32_t t, const float *x, const float *y)
         return true;
     if (!ref_run_experts(&c->layer, &c->got, x, c->y) ||
         (plan->precision != SMOE_PRECISION_FLOAT32 &&
-         !ref_forward_error(&c->layer, &c->got, plan->types.up, x, c->errors)))
+         !ref_forward_error(&c->layer, &c->got, plan->precision, x, c->errors)))
         return false;
     for (uint32_t i = 0; i < plan->d_model; i++)
         largest = fmax(largest, fabs(c->y[i]));

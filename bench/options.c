@@ -93,7 +93,8 @@ static const program_option option_rows[] = {
     {"--totals", NULL, "forwards add to totals; hard ones are timed without them too (twice the weights)",
      PROGRAM_FLAG(bench_options, totals)},
     {"--mixed-precision", NULL,
-     "f16 and bf16: inputs may be rounded too; hard ones are timed without that too (twice the weights)",
+     "inputs, and weights with scales, may be rounded to 16 bits; hard ones are timed without that too (twice the "
+     "weights)",
      PROGRAM_FLAG(bench_options, mixed_precision)},
     PROGRAM_HEADING("how:"),
     {"--device", "N|NAME|UUID", "which device, smoe-devices lists them, or all; may stand several times [best]",

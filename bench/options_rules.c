@@ -15,7 +15,8 @@ static bool refuse(const program_desc *program, const char *option, const char *
 /* --mixed-precision changes nothing for weights of a type that matrix units do not take. */
 static bool may_be_mixed(const bench_options *options, int type)
 {
-    return !options->mixed_precision || smoe_type_precision((smoe_type)type) != SMOE_PRECISION_FLOAT32;
+    const smoe_plan_desc plan = {.types = SMOE_TYPES((smoe_type)type)};
+    return !options->mixed_precision || smoe_select_precision(NULL, &plan) != SMOE_PRECISION_FLOAT32;
 }
 
 uint32_t bench_most_tokens(const program_counts *tokens)
@@ -129,7 +130,8 @@ static bool complete_types(const program_desc *program, bench_options *options)
                                            : may_be_mixed(options, type) && !smoe_type_has_scales((smoe_type)type);
         options->weights[type] = options->weights[type] || (!any_type && chosen);
         if (options->weights[type] && !may_be_mixed(options, type))
-            return refuse(program, "--mixed-precision", "is for 16-bit weights: --weights f16 or bf16");
+            return refuse(program, "--mixed-precision",
+                          "is for weights of 16 bits or with scales, not for --weights f32");
     }
     return true;
 }

@@ -169,7 +169,8 @@ static int run_layer(bench_runner *b, bench_layer *layer)
     return status;
 }
 
-static smoe_plan_desc make_plan(const bench_options *options, const bench_preset *preset, smoe_type type, uint32_t cap)
+static smoe_plan_desc make_plan(const bench_options *options, const smoe_device_info *info, const bench_preset *preset,
+                                smoe_type type, uint32_t cap)
 {
     const program_counts tokens = bench_tokens_of(options, preset);
     smoe_plan_desc plan = preset->plan;
@@ -180,7 +181,7 @@ static smoe_plan_desc make_plan(const bench_options *options, const bench_preset
     plan.max_tokens = bench_most_tokens(&tokens);
     plan.min_tokens = bench_fewest_tokens(&tokens);
     plan.types = (smoe_matrix_types)SMOE_TYPES(type);
-    plan.precision = options->mixed_precision ? smoe_type_precision(type) : SMOE_PRECISION_FLOAT32;
+    plan.precision = options->mixed_precision ? smoe_select_precision(info, &plan) : SMOE_PRECISION_FLOAT32;
     return plan;
 }
 
@@ -194,8 +195,8 @@ static int run_cap(bench_runner *b, const bench_preset *preset, uint32_t cap)
     bool any = false;
 
     for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
-        layers[type] = (bench_layer){.preset = preset, .data = &data,
-                                     .plan = make_plan(b->options, preset, (smoe_type)type, cap)};
+        layers[type] = (bench_layer){
+            .preset = preset, .data = &data, .plan = make_plan(b->options, &to->info, preset, (smoe_type)type, cap)};
         if (b->options->weights[type])
             any = !bench_is_unsupported(&to->info, b->options, preset, &layers[type].plan, layers[type].unsupported) ||
                   any;

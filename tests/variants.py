@@ -38,9 +38,11 @@ LANES = (
     Lanes('tests/check/test_arguments_forward.c', (8,), (8,), 'refused before a kernel runs'),
     Lanes('tests/check/test_barriers.c', (8,), (8,), 'looks at recorded commands'),
     Lanes('tests/check/test_calibrate.c', (8,), ALL, 'bisection on the host; it counts by routings that test_route has'),
+    Lanes('tests/check/test_codes.c', (8,), ALL, 'a weight is decoded alike at every size; test_stages has each type at every one'),
     Lanes('tests/check/test_continuity.c', (8,), ALL, 'its smallest jump, 0.02, is far more than test_stages lets a result be wrong'),
     Lanes('tests/check/test_cooperative.c', (8,), (8,), 'lavapipe lists cooperative matrices at 8 lanes only'),
     Lanes('tests/check/test_cooperative_properties.c', (8,), (8,), 'lavapipe lists cooperative matrices at 8 lanes only'),
+    Lanes('tests/check/test_cooperative_scales.c', (8,), (8,), 'lavapipe lists cooperative matrices at 8 lanes only'),
     Lanes('tests/check/test_denormals.c', (8,), ALL, 'a weight is decoded alike at every size'),
     Lanes('tests/check/test_expected.c', (8,), ALL, 'which tiles run is counted; what they compute, test_stages has at every size'),
     Lanes('tests/check/test_lanes.c', (8,), (8,), 'a driver that tells of 32 lanes and runs 8'),
@@ -48,6 +50,7 @@ LANES = (
     Lanes('tests/check/test_layer.c', (8,), (8,), 'rows of test_stages, through device.h'),
     Lanes('tests/check/test_masked.c', (4,), ALL, 'most of its kernels have no lanes; those that only this test chooses run at 4 lanes'),
     Lanes('tests/check/test_nonfinite.c', (8,), ALL, 'test_stages has non-finite tokens at every size; these tests vary where they are'),
+    Lanes('tests/check/test_ranges.c', (8,), ALL, 'where experts begin; a weight is decoded alike at every size'),
     Lanes('tests/check/test_recording.c', (8,), (8,), 'the order of forwards in a command buffer'),
     Lanes('tests/check/test_scales.c', (8,), ALL, 'a weight is decoded alike at every size; test_stages has each type at every one'),
     Lanes('tests/check/test_threads.c', (8,), (8,), 'what threads share has no lanes'),
@@ -71,6 +74,7 @@ SANITIZED = (
     Sanitized('tests/vision/test_report_browser.py', NO, NO, 'how a page looks; test_report has the tool make it'),
     Sanitized('tests/stress', NO, YES, 'host code of tests/check'),
     Sanitized('tests/check/test_barriers.c', NO, YES, 'host code of test_recording'),
+    Sanitized('tests/check/test_codes.c', NO, YES, 'host code of test_scales: only numbers are new'),
     Sanitized('tests/check/test_continuity.c', NO, YES, 'host code of test_layer: only numbers are new'),
     Sanitized('tests/check/test_denormals.c', NO, YES, 'host code of test_layer: only numbers are new'),
     Sanitized('tests/check/test_expected.c', NO, YES, 'host code of test_stages; tests/unit has the selection'),
@@ -97,10 +101,12 @@ DRIVEN = (
     Driven('tests/check/test_arguments_forward.c', (LAVAPIPE_26,), EVERY, 'refused before a kernel runs: once under the newest layer'),
     Driven('tests/check/test_barriers.c', NONE, EVERY, 'looks at recorded commands, which no driver sees'),
     Driven('tests/check/test_calibrate.c', NONE, EVERY, 'bisection on the host; it counts by routings that test_route has'),
+    Driven('tests/check/test_codes.c', (LAVAPIPE_26,), EVERY, 'types that test_scales has on each driver'),
     Driven('tests/check/test_continuity.c', NONE, EVERY, 'its smallest jump, 0.02, is far more than test_stages lets a result be wrong'),
     Driven('tests/check/test_expected.c', NONE, EVERY, 'tiles of test_stages'),
     Driven('tests/check/test_layer.c', NONE, EVERY, 'rows of test_stages'),
     Driven('tests/check/test_masked.c', NONE, EVERY, 'kernels that test_tiers has with everything masked, and with subgroups only'),
+    Driven('tests/check/test_ranges.c', (LAVAPIPE_26,), EVERY, 'ranges, which test_large has: once under the newest layer'),
     Driven('tests/check/test_threads.c', NONE, EVERY, 'kernels of test_stages; the thread sanitizer looks for what is threads\' own'),
     Driven('tests/check/test_tuning.c', (LAVAPIPE_26,), EVERY, 'tables of test_tiers, which is not at the size of this driver'),
     Driven('tests/devices', OTHERS, EVERY, 'what a driver says of itself; lavapipe 22.3 has said it to the system\'s tests'),
@@ -129,7 +135,8 @@ DRIVEN = (
 # Where the newest validation layer is wrong: the dispatches of a layer's ranges of experts write rows of their own, in turns, of one buffer
 # (src/objects/record_experts.c), and the layer judges by what their descriptors cover. Tests with such layers go without these messages.
 RANGES = {'VK_LAYER_MESSAGE_ID_FILTER': 'SYNC-HAZARD-WRITE-AFTER-WRITE'}
-WITH_RANGES = ('tests/check/test_large.c', 'tests/check/test_tiers.c', 'tests/stress/test_stress.py')
+WITH_RANGES = ('tests/check/test_cooperative_scales.c', 'tests/check/test_large.c', 'tests/check/test_ranges.c', 'tests/check/test_tiers.c',
+               'tests/stress/test_stress.py')
 RANGES_NOTE = ('note: VK_LAYER_MESSAGE_ID_FILTER: ranges of experts write rows of their own side by side, which the validation layer takes '
                'for write-after-write hazards')
 

@@ -231,17 +231,11 @@ typedef struct smoe_plan_desc {
                               experts are one: their hidden widths, biases b1 and b3 and rows of w1 and w3 one after another, b2 added */
     bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
     /* Float16 or bfloat16: the experts' two matrix multiplications, those of the shared one too, may round their inputs (x; the hidden
-     * numbers, behind activation and gate) to that type, which must be that of all their matrices, so that the device's matrix units can
-     * run them. Products are added up in float32, in the device's own order; router, biases, activations and y stay float32. Used where
-     * the device has SMOE_CAPABILITY_COOPERATIVE_MATRIX (for bfloat16 also ..._BFLOAT16) and an expert gets rows enough;
-     * smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan is the one of SMOE_PRECISION_FLOAT32.
-     * Error: rounding moves an input v by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|), 2^-8 |v| for bfloat16, hence a sum
-     * over w_k v_k by at most as large a part of the sum over |w_k v_k|; roundings being independent, by about that part of the root of
-     * the sum of squares. A float16 input below 2^-14 moves by up to 2^-25 (Vulkan allows 2^-24), or counts as 0 where the
-     * device does without denormal numbers (smoe_forward has what that means for weights).
-     * Range: an input that float16 does not hold, |v| >= 65520, counts as infinite with its sign. That token's y follows from it, infinite
-     * or NaN unless an activation hides it; no other token changes, and the routing and its report are those of float32. bfloat16 has
-     * float32's range. */
+     * numbers, behind activation and gate) to that type for the device's matrix units, and weights with scales, after the scale and before
+     * the factor. Matrices without scales must be of that type. Products are added up in float32, in the device's own order; all else stays
+     * float32. Used where the device has SMOE_CAPABILITY_COOPERATIVE_MATRIX (for bfloat16 also ..._BFLOAT16) and an expert gets rows
+     * enough; smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan is the one of SMOE_PRECISION_FLOAT32.
+     * smoe_precision, in types.h, has the error and the range. */
     smoe_precision precision;
 } smoe_plan_desc;
 
@@ -283,6 +277,11 @@ typedef struct smoe_selection_desc {
  * exceeds its limits). `reason`, if not NULL, receives the text of an error (there is no context to log to). Thread safe. */
 SMOE_API smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_choice choices[SMOE_STAGE_COUNT],
                                          char reason[SMOE_REASON_SIZE]);
+
+/* The precision for a device's matrix units and a plan's types, whose own is not looked at: float16 before bfloat16, where both would do.
+ * Where the device runs neither, or info is NULL, the first that the types may have. SMOE_PRECISION_FLOAT32 where there is none. Thread
+ * safe. */
+SMOE_API smoe_precision smoe_select_precision(const smoe_device_info *info, const smoe_plan_desc *plan);
 
 /* The ranges of experts that a plan would have on a device, as smoe_plan_range_count gives them, before anything is made or allocated.
  * desc's token_count and expected_active are not looked at. Errors and `reason`: as smoe_select_kernels. Thread safe. */

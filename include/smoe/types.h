@@ -111,11 +111,19 @@ typedef enum smoe_gate {
     SMOE_GATE_SIGMOID = 1  /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3); temperature is not used */
 } smoe_gate;
 
-/* What the experts' matrix multiplications may round their inputs to: a permission, which a plan uses where the device gains by it. Later
- * degrees will be more enumerators. */
+/* What the experts' matrix multiplications may round their inputs to, and weights with scales: a permission, which a plan uses where the
+ * device gains by it. Later degrees will be more enumerators.
+ * Error: a number v moves by at most 2^-11 |v| for float16 (Vulkan allows 2^-10 |v|), 2^-8 |v| for bfloat16, hence a sum over w_k v_k by at
+ * most as large a part of the sum over |w_k v_k|, twice as large where weights are rounded too; roundings being independent, by about that
+ * part of the root of the sum of squares. A float16 below 2^-14 moves by up to 2^-25 (Vulkan allows 2^-24), or counts as 0 on a device
+ * without denormal numbers (smoe_forward). bfloat16 holds every weight of mxfp4 and nvfp4 before its factor, float16 those from 2^-14 to
+ * 65504.
+ * Range: what float16 does not hold, |v| >= 65520, counts as infinite with its sign. An input makes its token's y infinite or NaN unless an
+ * activation hides it, a weight those of its expert's tokens. No other token changes, and the routing and its report are those of float32.
+ * bfloat16 has float32's range. */
 typedef enum smoe_precision {
     SMOE_PRECISION_FLOAT32 = 0, /* nothing is rounded */
-    SMOE_PRECISION_FLOAT16 = 1, /* for matrix units that multiply float16, with float16 weights */
+    SMOE_PRECISION_FLOAT16 = 1, /* for matrix units that multiply float16, with weights of float16 and of types with scales */
     SMOE_PRECISION_BFLOAT16 = 2 /* likewise */
 } smoe_precision;
 
@@ -143,7 +151,8 @@ SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
 SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
 SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
 
-/* The precision for matrices of a type that matrix units multiply, SMOE_PRECISION_FLOAT32 for every other number. Thread safe. */
+/* The precision of the matrix units that multiply a type as it is, SMOE_PRECISION_FLOAT32 for every other number. Types with scales have
+ * none of their own: any precision rounds them. Thread safe. */
 SMOE_API smoe_precision smoe_type_precision(smoe_type type);
 
 /* ---- types of weights -------------------------------------------------------------------------------------------------- */

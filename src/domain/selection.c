@@ -142,6 +142,39 @@ smoe_result smoe_select_kernels(const smoe_selection_desc *desc, smoe_kernel_cho
     return SMOE_SUCCESS;
 }
 
+static bool all_take(const smoe_plan_desc *plan, smoe_precision precision)
+{
+    const smoe_matrix_types *types = &plan->types;
+    return smoe_precision_takes(precision, types->up) && smoe_precision_takes(precision, types->down) &&
+           (plan->shared_hidden == 0 ||
+            (smoe_precision_takes(precision, types->shared_up) && smoe_precision_takes(precision, types->shared_down)));
+}
+
+static bool has_units(const smoe_device_info *info, smoe_precision precision)
+{
+    const smoe_plan_desc desc = {.precision = precision};
+    return smoe_tuning_find_experts(info, &desc) != smoe_tuning_find(info);
+}
+
+smoe_precision smoe_select_precision(const smoe_device_info *info, const smoe_plan_desc *plan)
+{
+    static const smoe_precision finest_first[] = {SMOE_PRECISION_FLOAT16, SMOE_PRECISION_BFLOAT16};
+    smoe_precision first = SMOE_PRECISION_FLOAT32;
+    smoe_device_info mended = {0};
+    if (info) {
+        mended = *info;
+        smoe_quirks_apply(&mended);
+    }
+    for (size_t i = 0; plan && i < sizeof finest_first / sizeof finest_first[0]; i++) {
+        if (!all_take(plan, finest_first[i]))
+            continue;
+        if (info && has_units(&mended, finest_first[i]))
+            return finest_first[i];
+        first = first == SMOE_PRECISION_FLOAT32 ? finest_first[i] : first;
+    }
+    return first;
+}
+
 smoe_result smoe_select_ranges(const smoe_selection_desc *desc, uint32_t *range_count, uint32_t *range_experts,
                                char reason[SMOE_REASON_SIZE])
 {

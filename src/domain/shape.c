@@ -44,7 +44,6 @@ static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc
         {"types.shared_up", "d_model", desc->types.shared_up, desc->shared_hidden ? desc->d_model : 0},
         {"types.shared_down", "shared_hidden", desc->types.shared_down, desc->shared_hidden},
     };
-    const smoe_precision precision = desc->precision;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (types[i].columns == 0)
             continue;
@@ -59,13 +58,13 @@ static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc
                              types[i].width, types[i].columns, unit,
                              unit > smoe_weight_kind_of(types[i].type)->block_columns ? "second scale" : "block", name,
                              types[i].field);
-        if (precision != SMOE_PRECISION_FLOAT32 && precision != smoe_type_precision(types[i].type))
-            return smoe_fail(
-                host, SMOE_ERROR_INVALID_ARGUMENT,
-                "plan desc.precision: %u, must be SMOE_PRECISION_FLOAT32 or the one of every matrix, but %s is %s",
-                (uint32_t)precision, types[i].field, name);
+        if (!smoe_precision_takes(desc->precision, types[i].type))
+            return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                             "plan desc.precision: %u, must be SMOE_PRECISION_FLOAT32 or the one of every matrix "
+                             "without scales, but %s is %s",
+                             (uint32_t)desc->precision, types[i].field, name);
     }
-    return SMOE_SUCCESS;
+    return check_number(host, "precision", (uint32_t)desc->precision, SMOE_PRECISION_FLOAT32, SMOE_PRECISION_BFLOAT16);
 }
 
 static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *desc)

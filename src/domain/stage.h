@@ -69,6 +69,7 @@ typedef struct smoe_matmul_stage {
     const smoe_matmul_kernels *kernels;
     uint32_t depth; /* K */
     smoe_type type; /* of the weights */
+    smoe_precision precision; /* the plan's */
     bool gated;     /* two matrices: expert_up only */
     bool shared_expert;
     smoe_activation activation; /* expert_up only */
@@ -88,11 +89,11 @@ static inline uint32_t smoe_matmul_load(const smoe_matmul_stage *stage)
 smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_tile *tile,
                                       const smoe_matmul_stage *stage);
 
-/* Whether the device can run the cooperative kernels for a 16-bit type, in any build and in this one; and which of its
- * shapes they take. */
-bool smoe_cooperative_fits(const smoe_device_info *info, smoe_type type);
-bool smoe_cooperative_runs(const smoe_device_info *info, smoe_type type);
-const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_type type); /* NULL: none */
+/* Whether the device can run the cooperative kernels of a precision, in any build and in this one; and which of its
+ * shapes they take. None of float32. */
+bool smoe_cooperative_fits(const smoe_device_info *info, smoe_precision precision);
+bool smoe_cooperative_runs(const smoe_device_info *info, smoe_precision precision);
+const smoe_matrix_shape *smoe_cooperative_shape(const smoe_device_info *info, smoe_precision precision); /* or NULL */
 smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const smoe_tile *tile,
                                            const smoe_matmul_stage *stage);
 

@@ -72,6 +72,7 @@ static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)
         .kernels = rows[step].kernels,
         .depth = smoe_step_depth(desc, step),
         .type = smoe_matrix_type(desc, rows[step].type),
+        .precision = desc->precision,
         .gated = up && desc->gated,
         .shared_expert = (rows[step].needs & SMOE_HAS_SHARED_EXPERT) != 0,
         .activation = up ? desc->activation : SMOE_ACTIVATION_IDENTITY,

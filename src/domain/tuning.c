@@ -123,7 +123,7 @@ const smoe_tuning *smoe_tuning_find_experts(const smoe_device_info *info, const 
 {
     const smoe_tuning *plain = smoe_tuning_find(info);
     /* Software drivers take such matrices apart again, which costs many times what the broadcast kernels do. */
-    if (desc->precision != SMOE_PRECISION_FLOAT32 && plain != &software && smoe_cooperative_runs(info, desc->types.up))
+    if (plain != &software && smoe_cooperative_runs(info, desc->precision))
         return plain == &mali ? &mali_cooperative : &cooperative;
     return plain;
 }

@@ -29,6 +29,13 @@ const smoe_weight_kind *smoe_weight_kind_of(smoe_type type); /* NULL: no type */
 /* What the elements of a row are a multiple of: those of a block or a second scale, or 1. */
 uint32_t smoe_weights_unit(smoe_type type);
 
+/* Whether matrices of a type may be in a plan of a precision: with scales in any, where they are rounded to its type;
+ * else in that of their own type, and in float32's. */
+static inline bool smoe_precision_takes(smoe_precision precision, smoe_type type)
+{
+    return precision == SMOE_PRECISION_FLOAT32 || smoe_type_has_scales(type) || smoe_type_precision(type) == precision;
+}
+
 /* What offsets of bindings are counted in: elements, or the 16 bytes that rows with scales begin at. */
 static inline uint32_t smoe_weights_offset_unit(smoe_type type)
 {

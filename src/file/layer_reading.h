@@ -13,7 +13,9 @@ typedef struct smoe_layer_reading {
     smoe_host_weights weights;
 } smoe_layer_reading;
 
-#define SMOE_LAYER_READING_FAIL(r, code, ...) ((r)->result = smoe_file_fail(&(r)->file->host, (code), __VA_ARGS__))
+/* Only the first failure has a line. */
+#define SMOE_LAYER_READING_FAIL(r, code, ...)                                                                          \
+    ((r)->result = (r)->result == SMOE_SUCCESS ? smoe_file_fail(&(r)->file->host, (code), __VA_ARGS__) : (r)->result)
 
 /* ---- metadata: values of keys that may be absent; nothing once something has failed ------------------------------ */
 

@@ -154,8 +154,8 @@ static void read_tensor(smoe_layer_reading *r, uint32_t index, const smoe_layer_
         return;
     smoe_type type;
     if (row->matrix && smoe_layer_reading_stored_type(r, row, &type)) {
-        const void *data = smoe_layer_reading_stored(r, index, type);
-        smoe_host_weights_set(&r->weights, row, (smoe_host_weight){data, learn_type(r, index, row, type)});
+        learn_type(r, index, row, type); /* first: a type that is not w1's says more than a wrong size */
+        smoe_host_weights_set(&r->weights, row, (smoe_host_weight){smoe_layer_reading_stored(r, index, type), type});
         return;
     }
     const smoe_tensor *tensor = smoe_layer_reading_take(r, row->file_name, row->axis_count, shape);

@@ -176,11 +176,13 @@ double ref_gated(smoe_activation activation, double x, double linear);
 void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, double *hidden);
 void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row);
 
-/* What rounding the inputs of both stages to a 16-bit type (smoe_plan_desc.mixed_precision) may change: one number,
- * hidden (errors[H]), and the row (errors[D]) for hidden that is off by hidden_errors[H], or by nothing for NULL. */
-double ref_narrow_error(smoe_type type, double v);
-void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *x, double *errors);
-void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden,
+/* What rounding the inputs of both stages, and weights that are not held, to 16 bits (smoe_plan_desc.precision) may
+ * change: one number, hidden (errors[H]), and the row (errors[D]) for hidden that is off by hidden_errors[H], or by
+ * nothing for NULL. */
+double ref_narrow_error(smoe_precision precision, double v);
+void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_precision precision, const double *x,
+                  double *errors);
+void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_precision precision, const double *hidden,
                     const double *hidden_errors, double *errors);
 
 /* What the shared expert's row is multiplied by: 1, or sigmoid(<x, shared_gate>). */
@@ -190,7 +192,8 @@ double ref_shared_weight(const ref_layer *layer, const double *x);
 void ref_combine(uint32_t d_model, double weight, const double *row, double *y);
 
 /* What mixed precision may change in y[D] of one token that was routed so. Returns false when out of memory. */
-bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type type, const float *x, double *errors);
+bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_precision precision, const float *x,
+                       double *errors);
 
 /* The experts of a token that was routed so, the shared one too: y[D]. Returns false when out of memory. */
 bool ref_run_experts(const ref_layer *layer, const ref_token *token, const float *x, double *y);

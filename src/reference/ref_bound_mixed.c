@@ -1,10 +1,14 @@
 /* How far mixed precision may be from the reference, beyond what float32 is: the inputs of both matrix multiplications
- * of an expert are rounded to 16 bits.
+ * of an expert are rounded to 16 bits, and so are weights with scales.
  *
  * - An input's error. Float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or all of it below 2^-14, as
  *   denormal numbers may become 0. Bfloat16: half a unit in the last of 8 places, 2^-8 |v|.
- * - A sum's: sum_k |w_k| e_k at the most, times its factor. The roundings of different inputs are independent, and each
- * is spread evenly over -e .. e or less: 4 sqrt(sum_k (w_k e_k)^2) is 6.9 standard deviations of their sum.
+ * - A weight's: none where the type holds it, as it does weights that have no scales, and bfloat16 every product of a
+ *   short number and a power of two (mxfp4); else as an input's. Float16 below 2^-14 is all of it again.
+ * - A sum's: with errors e_k of the inputs v_k and d_k of the weights, sum_k |w_k| e_k + d_k (|v_k| + e_k) at the most,
+ *   times its factor. The roundings of different terms are independent, and each is spread evenly over its range or
+ *   less: 4 times the root of the sum of squares is 6.9 standard deviations of their sum. Weights of a block that are
+ *   equal have the same error, but it is multiplied by different inputs.
  * - A hidden's: through the activation, whose slope is at most 1.13 (gelu), or twice its argument if squared. A gate's
  *   other factor multiplies it, and the other way round.
  * - A row's: as a sum's. The errors of hidden come from the same x, and may all add up. With weights that are random
@@ -13,25 +17,41 @@
 #include <stdlib.h>
 
 #include "ref.h"
+#include "ref_scaled.h"
 #include "ref_weight.h"
 
 #define STEEPEST 1.13
 
-double ref_narrow_error(smoe_type type, double v)
+double ref_narrow_error(smoe_precision precision, double v)
 {
-    if (type == SMOE_TYPE_FLOAT16)
+    if (precision == SMOE_PRECISION_FLOAT16)
         return fabs(v) < 0x1p-14 ? fabs(v) : 0x1p-10 * fabs(v);
-    return type == SMOE_TYPE_BFLOAT16 ? 0x1p-8 * fabs(v) : 0;
+    return precision == SMOE_PRECISION_BFLOAT16 ? 0x1p-8 * fabs(v) : 0;
+}
+
+static double weight_error(smoe_precision precision, double w)
+{
+    const bool half = precision == SMOE_PRECISION_FLOAT16;
+    const bool held = ref_weight(half ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16, (float)w) == w;
+
+    return held && !(half && fabs(w) < 0x1p-14) ? 0 : ref_narrow_error(precision, w);
+}
+
+/* Of a weight's product with an input that is off by `error`, and that a device rounds; |input| of it. */
+static double term_error(smoe_precision precision, double weight, double input, double error)
+{
+    return fabs(weight) * error + weight_error(precision, weight) * (input + error);
 }
 
 /* few: a sum of few terms, or of one that is larger than the rest, has no more standard deviations than that. */
-static double sum_error(bool few, smoe_type type, smoe_type weight_type, uint32_t count, const float *weights,
+static double sum_error(bool few, smoe_precision precision, smoe_type type, uint32_t count, const float *weights,
                         const double *inputs)
 {
     double most = 0, squares = 0;
 
     for (uint32_t k = 0; k < count; k++) {
-        const double error = fabs(ref_weight(weight_type, weights[k])) * ref_narrow_error(type, inputs[k]);
+        const double error = term_error(precision, ref_weight(type, weights[k]), fabs(inputs[k]),
+                                        ref_narrow_error(precision, inputs[k]));
         most += error;
         squares += error * error;
     }
@@ -48,7 +68,8 @@ static double dot(smoe_type type, uint32_t count, const float *weights, double f
     return factor * sum + (bias ? (double)*bias : 0);
 }
 
-void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *x, double *errors)
+void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_precision precision, const double *x,
+                  double *errors)
 {
     const uint32_t D = layer->d_model;
     const smoe_type up = expert->up;
@@ -57,20 +78,20 @@ void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_type ty
     for (uint32_t h = 0; h < expert->d_hidden; h++) {
         const float *w1 = expert->w1 + (size_t)h * D, *w3 = layer->gated ? expert->w3 + (size_t)h * D : NULL;
         const double sum = dot(up, D, w1, expert->w1_factor, expert->b1 ? expert->b1 + h : NULL, x);
-        const double error = fabs(expert->w1_factor) * sum_error(few, type, up, D, w1, x);
+        const double error = fabs(expert->w1_factor) * sum_error(few, precision, up, D, w1, x);
         const double slope = layer->activation == SMOE_ACTIVATION_RELU_SQUARED ? 2 * (fabs(sum) + error) : STEEPEST;
         errors[h] = slope * error;
         if (!layer->gated)
             continue;
         const double gate = dot(up, D, w3, expert->w3_factor, expert->b3 ? expert->b3 + h : NULL, x);
-        const double gate_error = fabs(expert->w3_factor) * sum_error(few, type, up, D, w3, x);
+        const double gate_error = fabs(expert->w3_factor) * sum_error(few, precision, up, D, w3, x);
         const double one = layer->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED ? 1 : 0;
         errors[h] =
             errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
     }
 }
 
-void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type type, const double *hidden,
+void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_precision precision, const double *hidden,
                     const double *hidden_errors, double *errors)
 {
     const uint32_t H = expert->d_hidden;
@@ -79,30 +100,37 @@ void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_type 
         const float *w2 = expert->w2 + (size_t)i * H;
         double most = 0, squares = 0;
         for (uint32_t h = 0; hidden_errors && h < H; h++) { /* moves hidden, and so what is rounded off it */
-            const double error =
-                fabs(ref_weight(expert->down, w2[h])) * (hidden_errors[h] + ref_narrow_error(type, hidden_errors[h]));
+            const double moved = hidden_errors[h] + ref_narrow_error(precision, hidden_errors[h]);
+            const double error = term_error(precision, ref_weight(expert->down, w2[h]), 0, moved);
             most += error;
             squares += error * error;
         }
-        errors[i] = fabs(expert->w2_factor) * (sum_error(true, type, expert->down, H, w2, hidden) +
+        errors[i] = fabs(expert->w2_factor) * (sum_error(true, precision, expert->down, H, w2, hidden) +
                                                (layer->random_weights ? sqrt(squares) : most));
     }
 }
 
-static void add_expert(const ref_layer *layer, const ref_expert *expert, smoe_type type, double weight, const double *x,
-                       double *work, double *errors)
+static bool add_expert(const ref_layer *layer, ref_expert expert, smoe_precision precision, double weight,
+                       const double *x, double *work, double *errors)
 {
-    const uint32_t D = layer->d_model, H = expert->d_hidden;
+    const uint32_t D = layer->d_model, H = expert.d_hidden;
     double *hidden = work, *hidden_errors = work + H, *row_errors = work + 2 * (size_t)H;
+    float *memory[REF_EXPERT_MATRICES];
+    const bool good = ref_round_expert(D, &expert, memory);
 
-    ref_up(layer, expert, x, hidden);
-    ref_up_error(layer, expert, type, x, hidden_errors);
-    ref_down_error(layer, expert, type, hidden, hidden_errors, row_errors);
-    for (uint32_t i = 0; i < D; i++)
+    if (good) {
+        ref_up(layer, &expert, x, hidden);
+        ref_up_error(layer, &expert, precision, x, hidden_errors);
+        ref_down_error(layer, &expert, precision, hidden, hidden_errors, row_errors);
+    }
+    for (uint32_t i = 0; good && i < D; i++)
         errors[i] += fabs(weight) * row_errors[i];
+    ref_free_expert(memory);
+    return good;
 }
 
-bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type type, const float *x, double *errors)
+bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_precision precision, const float *x,
+                       double *errors)
 {
     const size_t D = layer->d_model,
                  H = layer->d_hidden > layer->shared_hidden ? layer->d_hidden : layer->shared_hidden;
@@ -114,14 +142,13 @@ bool ref_forward_error(const ref_layer *layer, const ref_token *token, smoe_type
         wide[i] = (double)x[i];
         errors[i] = 0;
     }
-    for (uint32_t r = 0; r < token->active; r++) {
-        const ref_expert expert = ref_expert_at(layer, token->ids[r]);
-        add_expert(layer, &expert, type, token->weights[r], wide, wide + D, errors);
-    }
-    if (layer->shared_hidden) {
-        const ref_expert shared = ref_shared_expert(layer);
-        add_expert(layer, &shared, type, ref_shared_weight(layer, wide), wide, wide + D, errors);
-    }
+    bool good = true;
+    for (uint32_t r = 0; good && r < token->active; r++)
+        good = add_expert(layer, ref_expert_at(layer, token->ids[r]), precision, token->weights[r], wide, wide + D,
+                          errors);
+    if (good && layer->shared_hidden)
+        good = add_expert(layer, ref_shared_expert(layer), precision, ref_shared_weight(layer, wide), wide, wide + D,
+                          errors);
     free(wide);
-    return true;
+    return good;
 }

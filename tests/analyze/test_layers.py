@@ -14,7 +14,9 @@ import time
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'golden'))
 import tap
+import tensor_file
 
 PROGRAM = tap.BUILD + '/bin/smoe-analyze'
 SEED = os.environ.get('SMOE_TEST_SEED', '') or '1'
@@ -221,6 +223,33 @@ def mass_of_the_digits():
     result.check_near('power of w', power['measured'], 1, power['error'])
 
 
+def weights_with_scales():
+    """A file whose weights have scales gives what one of the same numbers in float32 gives, each expert run by itself, too."""
+    source, experts, width, hidden, tokens = random.Random(int(SEED)), 4, 32, 64, 512
+    floats = {'router.weight': tensor_file.tensor('F32', [experts, width], [source.gauss(0, 0.3) for _ in range(experts * width)]),
+              'x': tensor_file.tensor('F32', [tokens, width], [source.gauss(0, 1) for _ in range(tokens * width)])}
+    stored, types = dict(floats), {'d_hidden': str(hidden)}
+    for name, shape in (('experts.w1', [experts, hidden, width]), ('experts.w2', [experts, width, hidden])):
+        steps = [source.randint(-127, 127) for _ in range(math.prod(shape))]
+        stored[name], floats[name] = tensor_file.q8(shape, steps)
+        types[name + '.type'] = 'q8'
+    metadata = {'k': '1', 'activation': 'relu', 'gated': 'False', 'renormalize': 'True', 'score': 'softmax', 'max_active': '2'}
+    paths = [os.path.join(FOLDER.name, name) for name in ('stored.safetensors', 'floats.safetensors')]
+    tensor_file.write(paths[0], stored, {**metadata, **types})
+    tensor_file.write(paths[1], floats, metadata)
+    for name, options in (('soft-to-hard', ('--tau-count', '4')), ('continuity', ('--levels', '8', '--eps', '0.4'))):
+        one, two = (Result(kind, name, *options, path) for kind, path in zip(('stored', 'floats'), paths))
+        compared = 0
+        for table, columns in two.tables.items():
+            for column, numbers in columns.items():
+                same = [(a, b) for a, b in zip(one.tables[table][column], numbers) if b is not None]
+                one.check(len(same) == sum(a is not None for a in one.tables[table][column]), '%s.%s' % (table, column))
+                for a, b in same:
+                    one.check(abs(a - b) <= 1e-3 * max(abs(value) for _, value in same), '%s.%s: %g, not %g' % (table, column, a, b))
+                compared += len(same)
+        one.check(compared > 0, list(one.tables))
+
+
 def wrong_command_lines():
     sigmoid, _ = two_experts('sigmoid', 4, 0, score='sigmoid')
     known, _ = two_experts('bare', 4, 0, inputs=False)
@@ -263,7 +292,8 @@ def pictures():
         path = WRITTEN['simulated-' + command] = os.path.join(FOLDER.name, command + '.json')
         tap.command(PROGRAM, command, '--samples', '2000', '--seed', SEED, '--json', path)
     assert len(WRITTEN) >= 11, 'only these ran: %s' % sorted(WRITTEN)
-    pairs = [(path, os.path.join(FOLDER.name, name)) for name, path in WRITTEN.items() if name not in ('bits', 'bands', 'rounding')]
+    others = ('bits', 'bands', 'rounding', 'stored', 'floats')
+    pairs = [(path, os.path.join(FOLDER.name, name)) for name, path in WRITTEN.items() if name not in others]
     # As README.md has it; a python3 first in PATH that has matplotlib.
     path = os.path.dirname(python) + os.pathsep + os.environ['PATH']
     tap.command('src/tools/analyze/plot.py', *[path for pair in pairs for path in pair], env={'PATH': path})
@@ -277,4 +307,4 @@ def pictures():
 
 
 tap.run([soft_to_hard, continuity_of_experts, continuity_of_groups, bits_outside_the_bands, cost_and_calibration, budgets_at_the_edges,
-         bands_of_a_file, mass_of_a_known_router, mass_of_the_digits, wrong_command_lines, pictures])
+         bands_of_a_file, mass_of_a_known_router, mass_of_the_digits, weights_with_scales, wrong_command_lines, pictures])

@@ -38,6 +38,7 @@ static float *bias_array(case_data *data, test_random *random, uint32_t bias, si
 
 /* The matrices of experts as the device gets them, and as the reference does. */
 typedef struct matrix_places {
+    smoe_type type;
     smoe_host_weight *device;
     const float **ref, **factors;
 } matrix_places;
@@ -46,14 +47,13 @@ typedef struct matrix_places {
 static bool scaled_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
                          float limit, matrix_places places)
 {
-    const smoe_type type = data->shape->weight_type;
-    unsigned char *stored = keep(data, (size_t)smoe_weights_size(type, experts, rows, columns), 1);
+    unsigned char *stored = keep(data, (size_t)smoe_weights_size(places.type, experts, rows, columns), 1);
     float *floats = keep(data, (size_t)experts * rows * columns, sizeof *floats);
     float *factors = keep(data, experts, sizeof *factors);
 
     if (stored && floats && factors)
-        test_blocks_fill(type, experts, rows, columns, limit, random, stored, floats, factors);
-    *places.device = (smoe_host_weight){stored, type};
+        test_blocks_fill(places.type, experts, rows, columns, limit, random, stored, floats, factors);
+    *places.device = (smoe_host_weight){stored, places.type};
     *places.ref = floats;
     *places.factors = factors;
     return stored && floats && factors;
@@ -64,7 +64,7 @@ static bool scaled_array(case_data *data, test_random *random, uint32_t experts,
 static bool matrix_array(case_data *data, test_random *random, uint32_t experts, uint32_t rows, uint32_t columns,
                          float loud, matrix_places places)
 {
-    const smoe_type type = data->shape->weight_type;
+    const smoe_type type = places.type;
     const size_t count = (size_t)experts * rows * columns;
     const float limit = (loud > 0 ? loud : 1) * sqrtf(3.0f / (float)columns);
 
@@ -229,11 +229,12 @@ static bool make_experts(case_data *data, test_random *random)
     const layer_case *shape = data->shape;
     const uint32_t D = shape->d_model, H = shape->d_hidden, E = shape->expert_count;
     smoe_host_weights *weights = &data->weights;
+    const smoe_matrix_types *types = &data->plan.types;
     ref_layer *ref = &data->ref;
 
-    const matrix_places w1 = {&weights->w1, &ref->w1, &ref->factors.w1},
-                        w2 = {&weights->w2, &ref->w2, &ref->factors.w2},
-                        w3 = {&weights->w3, &ref->w3, &ref->factors.w3};
+    const matrix_places w1 = {types->up, &weights->w1, &ref->w1, &ref->factors.w1},
+                        w2 = {types->down, &weights->w2, &ref->w2, &ref->factors.w2},
+                        w3 = {types->up, &weights->w3, &ref->w3, &ref->factors.w3};
 
     if (!matrix_array(data, random, E, H, D, shape->loud, w1) || !matrix_array(data, random, E, D, H, 1, w2) ||
         (shape->gated && !matrix_array(data, random, E, H, D, shape->loud, w3)))
@@ -250,11 +251,12 @@ static bool make_shared_expert(case_data *data, test_random *random)
     const layer_case *shape = data->shape;
     const uint32_t D = shape->d_model, S = shape->shared_hidden;
     smoe_host_weights *weights = &data->weights;
+    const smoe_matrix_types *types = &data->plan.types;
     ref_layer *ref = &data->ref;
 
-    const matrix_places w1 = {&weights->shared_w1, &ref->shared_w1, &ref->factors.shared_w1},
-                        w2 = {&weights->shared_w2, &ref->shared_w2, &ref->factors.shared_w2},
-                        w3 = {&weights->shared_w3, &ref->shared_w3, &ref->factors.shared_w3};
+    const matrix_places w1 = {types->shared_up, &weights->shared_w1, &ref->shared_w1, &ref->factors.shared_w1},
+                        w2 = {types->shared_down, &weights->shared_w2, &ref->shared_w2, &ref->factors.shared_w2},
+                        w3 = {types->shared_up, &weights->shared_w3, &ref->shared_w3, &ref->factors.shared_w3};
 
     if (!S)
         return true;

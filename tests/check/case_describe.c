@@ -3,6 +3,11 @@
 
 #include "cases.h"
 
+static smoe_matrix_types types_of(const layer_case *shape)
+{
+    return shape->weight_type == SMOE_TYPE_FLOAT32 ? shape->types : (smoe_matrix_types)SMOE_TYPES(shape->weight_type);
+}
+
 smoe_plan_desc case_plan_desc(const layer_case *shape)
 {
     return (smoe_plan_desc){
@@ -15,7 +20,7 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .router = shape->router,
         .gate = shape->gate,
         .activation = shape->activation,
-        .types = SMOE_TYPES(shape->weight_type),
+        .types = types_of(shape),
         .gated = shape->gated,
         .renormalize = !shape->keep_softmax,
         .projection_width = shape->projection_width,
@@ -23,7 +28,7 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .top_groups = shape->top_groups,
         .shared_hidden = shape->shared_hidden,
         .shared_gate = shape->shared_gate,
-        .precision = shape->mixed_precision ? smoe_type_precision(shape->weight_type) : SMOE_PRECISION_FLOAT32,
+        .precision = shape->precision,
     };
 }
 
@@ -126,17 +131,19 @@ double case_logit_error(const case_data *data, uint32_t token)
 void case_print(const case_data *data)
 {
     const layer_case *s = data->shape;
+    const smoe_matrix_types *types = &data->plan.types;
 
-    fprintf(stderr,
-            "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g "
-            "activation=%d gated=%d "
-            "biases=%u type=%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
-            "shared=%u/%d "
-            "mixed=%d\n",
-            s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
-            s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
-            (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
-            (int)s->weight_type, data->plan.renormalize, (int)s->logits, s->tied_experts, (int)s->router,
-            s->projection_width, (int)s->gate, s->group_count, s->top_groups, (double)s->group_eps, s->shared_hidden,
-            s->shared_gate, s->mixed_precision);
+    fprintf(
+        stderr,
+        "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g "
+        "activation=%d gated=%d "
+        "biases=%u types=%d/%d/%d/%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
+        "shared=%u/%d "
+        "precision=%d\n",
+        s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
+        s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
+        (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
+        (int)types->up, (int)types->down, (int)types->shared_up, (int)types->shared_down, data->plan.renormalize,
+        (int)s->logits, s->tied_experts, (int)s->router, s->projection_width, (int)s->gate, s->group_count,
+        s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision);
 }

@@ -48,6 +48,7 @@ typedef struct layer_case {
     bool gated, keep_softmax; /* keep_softmax: renormalize = false */
     uint32_t biases;          /* BIAS_* */
     smoe_type weight_type;
+    smoe_matrix_types types; /* of each matrix its own; looked at where weight_type is float32 */
     smoe_router router;
     uint32_t projection_width;
     float log_scale; /* of the cosine router */
@@ -57,14 +58,14 @@ typedef struct layer_case {
     uint32_t shared_hidden;
     bool shared_gate;
     float loud; /* factor on w1 and w3 */
-    bool mixed_precision;
+    smoe_precision precision;
 } layer_case;
 
 extern const layer_case layer_cases[];
 extern const uint32_t layer_case_count;
 
 /* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, the shared ones too, which are of
- * the case's weight_type; those of `ref` are the same values as floats. */
+ * the types of the case; those of `ref` are the same values as floats. */
 typedef struct case_data {
     const layer_case *shape;
     uint64_t seed;

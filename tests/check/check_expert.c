@@ -87,8 +87,8 @@ static size_t check_hidden(const case_data *data, const ref_expert *expert, cons
     widen(ref->d_model, x, buffers->input);
     ref_up(ref, expert, buffers->input, buffers->want);
     up_tolerance(ref, expert, buffers);
-    if (data->shape->mixed_precision) {
-        ref_up_error(ref, expert, data->shape->weight_type, buffers->input, buffers->narrowing);
+    if (data->plan.precision != SMOE_PRECISION_FLOAT32) {
+        ref_up_error(ref, expert, data->plan.precision, buffers->input, buffers->narrowing);
         add_narrowing(expert->d_hidden, buffers);
     }
     return test_compare_each("hidden", expert->d_hidden, got, buffers->want, buffers->tolerance);
@@ -105,8 +105,8 @@ static size_t check_row(const case_data *data, const ref_expert *expert, const f
     absolute_sums(D, H, expert->w2, expert->w2_factor, expert->b2, buffers->input, buffers->tolerance);
     for (uint32_t i = 0; i < D; i++)
         buffers->tolerance[i] = ref_sum_error(H + 1, buffers->tolerance[i]);
-    if (data->shape->mixed_precision) {
-        ref_down_error(ref, expert, data->shape->weight_type, buffers->input, NULL, buffers->narrowing);
+    if (data->plan.precision != SMOE_PRECISION_FLOAT32) {
+        ref_down_error(ref, expert, data->plan.precision, buffers->input, NULL, buffers->narrowing);
         add_narrowing(D, buffers);
     }
     return test_compare_each("row", D, got, buffers->want, buffers->tolerance);

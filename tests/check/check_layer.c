@@ -109,8 +109,8 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
     for (uint32_t t = 0; t < T && !wrong; t++) {
         const float *x = data->x + (size_t)t * D;
         if (!ref_forward(&data->ref, params, x, logits, token, y + (size_t)t * D) ||
-            (data->shape->mixed_precision &&
-             !ref_forward_error(&data->ref, token, data->shape->weight_type, x, narrowing + (size_t)t * D))) {
+            (data->plan.precision != SMOE_PRECISION_FLOAT32 &&
+             !ref_forward_error(&data->ref, token, data->plan.precision, x, narrowing + (size_t)t * D))) {
             fprintf(stderr, "    out of memory\n");
             wrong = 1;
             break;

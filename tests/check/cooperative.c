@@ -26,16 +26,16 @@ int cooperative_setup(void **state)
     return test_device_close(device) && test_device_open_as(device, &gpu) ? 0 : -1;
 }
 
-bool cooperative_runs(const smoe_device_info *info, smoe_type type)
+bool cooperative_runs(const smoe_device_info *info, smoe_precision precision)
 {
-    const smoe_plan_desc desc = {.types = SMOE_TYPES(type), .precision = smoe_type_precision(type)};
+    const smoe_plan_desc desc = {.precision = precision};
 
     return smoe_tuning_find_experts(info, &desc) != smoe_tuning_find(info);
 }
 
-void cooperative_tell_missing(const smoe_device_info *info, smoe_type type)
+void cooperative_tell_missing(const smoe_device_info *info, smoe_precision precision)
 {
-    const bool half = type == SMOE_TYPE_FLOAT16;
+    const bool half = precision == SMOE_PRECISION_FLOAT16;
     const char *name = half ? "float16" : "bfloat16";
 
     if (!(info->capabilities &
@@ -51,8 +51,8 @@ void cooperative_need(const test_device *device)
 {
     const smoe_device_info *info = cooperative_info(device);
 
-    if (cooperative_runs(info, SMOE_TYPE_FLOAT16))
+    if (cooperative_runs(info, SMOE_PRECISION_FLOAT16))
         return;
-    cooperative_tell_missing(info, SMOE_TYPE_FLOAT16);
+    cooperative_tell_missing(info, SMOE_PRECISION_FLOAT16);
     skip();
 }

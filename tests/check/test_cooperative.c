@@ -1,5 +1,5 @@
-/* Mixed precision on cooperative matrices: the case table with 16-bit weights and rows enough for every tile of the
- * cooperative kernels, stage by stage and the whole layer, within what rounding the inputs may change
+/* Mixed precision on cooperative matrices: the case table with no weights of 32 bits and rows enough for every tile of
+ * the cooperative kernels, stage by stage and the whole layer, within what rounding the inputs may change
  * (src/reference/ref_bound_mixed.c). Only the rows run that show every property of a case with every cooperative
  * kernel. */
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define MOST_TOKENS 4000u
 
 typedef struct case_tally {
-    uint32_t failed, by_tile[SMOE_REGIME_COUNT], bfloat, shared;
+    uint32_t failed, by_tile[SMOE_REGIME_COUNT], bfloat, scaled, shared;
     check_tally tokens;
 } case_tally;
 
@@ -23,8 +23,9 @@ static bool is_cooperative(const smoe_kernel_choice *choice)
     return strstr(choice->name, "_cooperative") != NULL;
 }
 
-/* The case with 16-bit weights and, where the table has few tokens, so many that the tile is chosen: its least rows on
- * average, and more than half of it in all. Neighbouring rows of the table that share a plan still do. */
+/* The case with weights of 16 bits, or with scales in one precision or the other, and, where the table has few tokens,
+ * so many that the tile is chosen: its least rows on average, and more than half of it in all. Neighbouring rows of the
+ * table that share a plan still do. */
 static layer_case mixed_case(const smoe_device_info *info, const layer_case *row, uint32_t i, const smoe_tile *tile)
 {
     layer_case shape = *row;
@@ -33,9 +34,13 @@ static layer_case mixed_case(const smoe_device_info *info, const layer_case *row
 
     if (shape.weight_type == SMOE_TYPE_FLOAT32)
         shape.weight_type = i % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16;
-    if (!cooperative_runs(info, shape.weight_type))
-        shape.weight_type = SMOE_TYPE_FLOAT16;
-    shape.mixed_precision = true;
+    shape.precision = !smoe_type_has_scales(shape.weight_type) ? smoe_type_precision(shape.weight_type)
+                      : i % 2                                  ? SMOE_PRECISION_BFLOAT16
+                                                               : SMOE_PRECISION_FLOAT16;
+    if (!cooperative_runs(info, shape.precision))
+        shape.precision = SMOE_PRECISION_FLOAT16;
+    if (!smoe_type_has_scales(shape.weight_type))
+        shape.weight_type = shape.precision == SMOE_PRECISION_FLOAT16 ? SMOE_TYPE_FLOAT16 : SMOE_TYPE_BFLOAT16;
     if (tokens > shape.tokens) {
         shape.tokens = (uint32_t)tokens + 1;
         shape.max_tokens = 0;
@@ -76,7 +81,8 @@ static void check_row(const smoe_device_info *info, test_gpu *gpu, plan_keeper *
     }
     tally->failed += !good;
     tally->by_tile[regime]++;
-    tally->bfloat += shape->weight_type == SMOE_TYPE_BFLOAT16;
+    tally->bfloat += shape->precision == SMOE_PRECISION_BFLOAT16;
+    tally->scaled += smoe_type_has_scales(shape->weight_type);
     tally->shared += shape->shared_hidden > 0;
     if (chosen)
         stage_run_destroy(&run, gpu);
@@ -136,8 +142,10 @@ static case_cover cover_table(const mixed_table *table, const smoe_device_info *
 
     without.capabilities &=
         ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases, .case_count = table->count,
-                                                        .devices = info, .device_count = 1,
+    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases,
+                                                        .case_count = table->count,
+                                                        .devices = info,
+                                                        .device_count = 1,
                                                         .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
                                                         .together = true,
                                                         .known = &without}));
@@ -152,11 +160,12 @@ static void print_tally(const case_tally *tally, const mixed_table *table)
     print_message("cases by tile of ");
     for (uint32_t i = 0; i < count; i++)
         print_message("%u rows: %u, ", smoe_tuning_cooperative()->regimes[regimes[i]].rows, tally->by_tile[regimes[i]]);
-    print_message("%u with a shared expert; of %u cases, with %u left out, which need more than %u tokens; %llu "
-                  "tokens, %llu of them "
-                  "excused as ambiguous\n",
-                  tally->shared, table->count, table->few, MOST_TOKENS, (unsigned long long)tally->tokens.tokens,
-                  (unsigned long long)tally->tokens.excused);
+    print_message(
+        "%u with scales, %u with a shared expert; of %u cases, with %u left out, which need more than %u tokens; %llu "
+        "tokens, %llu of them "
+        "excused as ambiguous\n",
+        tally->scaled, tally->shared, table->count, table->few, MOST_TOKENS, (unsigned long long)tally->tokens.tokens,
+        (unsigned long long)tally->tokens.excused);
     for (uint32_t i = 0; i < count; i++)
         assert_true(tally->by_tile[regimes[i]] > 0);
 }
@@ -180,14 +189,14 @@ static void test_table(void **state)
     test_gpu_close(&gpu);
     print_tally(&tally, &table);
     assert_int_equal(tally.failed, 0);
-    if (cooperative_runs(info, SMOE_TYPE_BFLOAT16)) {
+    if (cooperative_runs(info, SMOE_PRECISION_BFLOAT16)) {
         assert_true(tally.bfloat > 0);
     } else {
         assert_int_equal(tally.bfloat, 0);
         print_message("float16 in the place of bfloat16: ");
-        cooperative_tell_missing(info, SMOE_TYPE_BFLOAT16);
+        cooperative_tell_missing(info, SMOE_PRECISION_BFLOAT16);
     }
-    assert_true(tally.shared > 0 && table.few * 50 <= layer_case_count);
+    assert_true(tally.shared > 0 && tally.scaled > 0 && table.few * 50 <= layer_case_count);
     assert_true(tally.tokens.excused * 200 <= tally.tokens.tokens);
     case_cover_destroy(&cover);
     test_free(table.cases);
@@ -204,7 +213,7 @@ static void test_vendors(void **state)
     for (size_t i = 0; i < sizeof vendors / sizeof vendors[0]; i++) {
         smoe_device_info info = *cooperative_info(device);
         info.vendor_id = vendors[i];
-        if (!cooperative_runs(&info, SMOE_TYPE_FLOAT16))
+        if (!cooperative_runs(&info, SMOE_PRECISION_FLOAT16))
             fail_msg("no cooperative kernels for vendor 0x%x", vendors[i]);
     }
 }

@@ -10,15 +10,79 @@
 #include "layer_session.h"
 
 static const layer_case shapes[] = {
-    {.name = "aligned, gated", .tokens = 150, .d_model = 64, .d_hidden = 48, .expert_count = 5, .top_k = 2,
-     .max_active = 4, .eps = 0.5f, .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL,
-     .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true},
-    {.name = "odd, shared", .tokens = 131, .d_model = 37, .d_hidden = 29, .expert_count = 3, .top_k = 1, .eps = 0.5f,
-     .shared_hidden = 19, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_FLOAT16, .mixed_precision = true},
-    {.name = "bfloat16", .tokens = 70, .d_model = 40, .d_hidden = 33, .expert_count = 4, .top_k = 2, .eps = 0.5f,
-     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_BFLOAT16,
-     .mixed_precision = true},
+    {.name = "aligned, gated",
+     .tokens = 150,
+     .d_model = 64,
+     .d_hidden = 48,
+     .expert_count = 5,
+     .top_k = 2,
+     .max_active = 4,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_FLOAT16,
+     .precision = SMOE_PRECISION_FLOAT16},
+    {.name = "odd, shared",
+     .tokens = 131,
+     .d_model = 37,
+     .d_hidden = 29,
+     .expert_count = 3,
+     .top_k = 1,
+     .eps = 0.5f,
+     .shared_hidden = 19,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_FLOAT16,
+     .precision = SMOE_PRECISION_FLOAT16},
+    {.name = "bfloat16",
+     .tokens = 70,
+     .d_model = 40,
+     .d_hidden = 33,
+     .expert_count = 4,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_BFLOAT16,
+     .precision = SMOE_PRECISION_BFLOAT16},
+    {.name = "mxfp4, gated",
+     .tokens = 130,
+     .d_model = 64,
+     .d_hidden = 32,
+     .expert_count = 4,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_SILU,
+     .gated = true,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_MXFP4,
+     .precision = SMOE_PRECISION_FLOAT16},
+    {.name = "fp8, odd, shared",
+     .tokens = 131,
+     .d_model = 37,
+     .d_hidden = 29,
+     .expert_count = 3,
+     .top_k = 1,
+     .eps = 0.5f,
+     .shared_hidden = 19,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_FP8,
+     .precision = SMOE_PRECISION_FLOAT16},
+    {.name = "mxfp4, bfloat16",
+     .tokens = 70,
+     .d_model = 32,
+     .d_hidden = 64,
+     .expert_count = 4,
+     .top_k = 2,
+     .eps = 0.5f,
+     .activation = SMOE_ACTIVATION_GELU,
+     .biases = BIAS_ALL,
+     .weight_type = SMOE_TYPE_MXFP4,
+     .precision = SMOE_PRECISION_BFLOAT16},
 };
+
+#define PLAIN 0 /* of the shapes: weights of 16 bits, and with scales */
+#define SCALED 3
 
 static void for_each_shape(void **state, void (*property)(layer_session *session))
 {
@@ -27,9 +91,9 @@ static void for_each_shape(void **state, void (*property)(layer_session *session
     cooperative_need(device);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         layer_session session;
-        if (!cooperative_runs(cooperative_info(device), shapes[i].weight_type)) {
+        if (!cooperative_runs(cooperative_info(device), shapes[i].precision)) {
             print_message("%s is left out: ", shapes[i].name);
-            cooperative_tell_missing(cooperative_info(device), shapes[i].weight_type);
+            cooperative_tell_missing(cooperative_info(device), shapes[i].precision);
             continue;
         }
         session_open(&session, device->device, &shapes[i]);
@@ -144,7 +208,7 @@ static bool fits_expert(const case_data *data, const ref_expert *expert, const d
         fits = fits && fabs(x[i]) < LARGEST;
     for (uint32_t h = 0; h < expert->d_hidden; h++)
         fits = fits && fabs(hidden[h]) < LARGEST;
-    return fits || data->shape->weight_type == SMOE_TYPE_BFLOAT16;
+    return fits || data->shape->precision == SMOE_PRECISION_BFLOAT16;
 }
 
 static bool fits_token(const layer_session *session, const float *token, const uint32_t *record)
@@ -173,13 +237,13 @@ static void overflow(layer_session *session)
 {
     const float inputs[] = {100, 65519, 65520, -65520, 70000, -1e9f, -65519, 3000};
     const uint32_t T = session->data.shape->tokens, D = session->data.shape->d_model;
-    const bool half = session->data.shape->weight_type == SMOE_TYPE_FLOAT16;
+    const bool half = session->data.shape->precision == SMOE_PRECISION_FLOAT16;
     layer_case ordinary = *session->data.shape;
     layer_session other;
     float *clean = session_rows(session, T), *other_clean = session_rows(session, T);
     uint32_t *report = session_report(session, T), *want = session_report(session, T), fitting = 0;
 
-    ordinary.mixed_precision = false;
+    ordinary.precision = SMOE_PRECISION_FLOAT32;
     session_open(&other, session->device, &ordinary);
     session_run(session, NULL, T, NULL, clean, report);
     session_run(&other, NULL, T, NULL, other_clean, want);
@@ -254,19 +318,14 @@ static void test_weights(void **state)
     }
 }
 
-/* Everywhere: without cooperative matrices, masked or missing, a plan with mixed precision is the plan without. */
-static void test_without(void **state)
+static void without(const test_device *device, const layer_case *shape)
 {
-    const test_device *given = *state;
-    const smoe_device_info *info = cooperative_info(given);
-    test_device *device = test_calloc(1, sizeof *device);
-    const uint32_t T = shapes[0].tokens, D = shapes[0].d_model;
-    layer_case ordinary = shapes[0];
+    const uint32_t T = shape->tokens, D = shape->d_model;
+    layer_case ordinary = *shape;
     layer_session mixed, plain;
 
-    assert_true(test_device_open(device, SMOE_CAPABILITY_COOPERATIVE_MATRIX));
-    ordinary.mixed_precision = false;
-    session_open(&mixed, device->device, &shapes[0]);
+    ordinary.precision = SMOE_PRECISION_FLOAT32;
+    session_open(&mixed, device->device, shape);
     session_open(&plain, device->device, &ordinary);
     float *one = session_rows(&mixed, T), *two = session_rows(&mixed, T);
     session_run(&mixed, NULL, T, NULL, one, NULL);
@@ -279,12 +338,24 @@ static void test_without(void **state)
     session_close(&plain);
     free(one);
     free(two);
+}
+
+/* Everywhere: without cooperative matrices, masked or missing, a plan with mixed precision is the plan without. */
+static void test_without(void **state)
+{
+    const test_device *given = *state;
+    const smoe_device_info *info = cooperative_info(given);
+    test_device *device = test_calloc(1, sizeof *device);
+
+    assert_true(test_device_open(device, SMOE_CAPABILITY_COOPERATIVE_MATRIX));
+    without(device, &shapes[PLAIN]);
+    without(device, &shapes[SCALED]);
     assert_true(test_device_is_quiet(device));
     assert_true(test_device_close(device));
     test_free(device);
     print_message("%s: cooperative kernels for float16 %s, for bfloat16 %s\n", info->name,
-                  cooperative_runs(info, SMOE_TYPE_FLOAT16) ? "yes" : "no",
-                  cooperative_runs(info, SMOE_TYPE_BFLOAT16) ? "yes" : "no");
+                  cooperative_runs(info, SMOE_PRECISION_FLOAT16) ? "yes" : "no",
+                  cooperative_runs(info, SMOE_PRECISION_BFLOAT16) ? "yes" : "no");
 }
 
 int main(void)

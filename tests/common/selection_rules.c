@@ -55,11 +55,27 @@ static const char *broken_exact(const smoe_device_info *info, const smoe_kernel_
     return NULL;
 }
 
+/* Weights in 16 bytes. */
+static uint32_t load_of(smoe_type type)
+{
+    if (smoe_type_size(type, 1) > 0)
+        return 16 / (uint32_t)smoe_type_size(type, 1);
+    return test_block_kind_of(type).element_bits == 4 ? 32 : 16;
+}
+
+/* What the kernel's matrix units multiply. */
+static smoe_type narrow_type(smoe_kernel kernel)
+{
+    return kernel == SMOE_KERNEL_expert_up_cooperative || kernel == SMOE_KERNEL_expert_down_cooperative
+               ? SMOE_TYPE_FLOAT16
+               : SMOE_TYPE_BFLOAT16;
+}
+
 static bool is_listed(const smoe_device_info *info, const smoe_kernel_config *c)
 {
     for (uint32_t i = 0; i < info->matrix_shape_count; i++) {
         const smoe_matrix_shape *shape = &info->matrix_shapes[i];
-        if ((uint32_t)shape->type == c->weight_type && shape->rows == c->matrix_rows &&
+        if (shape->type == narrow_type(c->kernel) && shape->rows == c->matrix_rows &&
             shape->columns == c->matrix_columns && shape->depth == c->matrix_depth)
             return true;
     }
@@ -72,7 +88,10 @@ const char *test_broken_cooperative(const smoe_device_info *info, const smoe_ker
     const uint32_t sums = c->thread_rows * c->thread_columns;
     RULES(broken_size(info, c));
     RULES(broken_exact(info, c));
+    const smoe_type type = (smoe_type)c->weight_type;
     RULE("a matrix of the device", is_listed(info, c));
+    RULE("weights of the matrices' type, or with scales", type == narrow_type(c->kernel) || smoe_type_has_scales(type));
+    RULE("depth: whole loads of weights", c->tile_depth % load_of(type) == 0);
     RULE("matrices: eight elements of depth, four columns", c->matrix_depth % 8 == 0 && c->matrix_columns % 4 == 0);
     RULE("depth: whole matrices", c->tile_depth % c->matrix_depth == 0);
     RULE("rows: whole matrices", c->thread_rows >= 1 && c->thread_rows % c->matrix_rows == 0);
@@ -233,14 +252,6 @@ static const char *broken_router(const smoe_device_info *info, const smoe_shape 
     return shape->desc.shared_gate ? broken_matmul(info, &s->configs[SMOE_STEP_SHARED_GATE][i], &need) : NULL;
 }
 
-/* Weights in 16 bytes. */
-static uint32_t load_of(smoe_type type)
-{
-    if (smoe_type_size(type, 1) > 0)
-        return 16 / (uint32_t)smoe_type_size(type, 1);
-    return test_block_kind_of(type).element_bits == 4 ? 32 : 16;
-}
-
 /* Only where there is one: its types may be anything elsewhere. */
 static const char *broken_shared_expert(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
                                         uint32_t i)
@@ -395,9 +406,12 @@ static const char *broken_cooperative(const smoe_device_info *info, const smoe_p
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
-        const smoe_matmul_stage stage = {
-            .kernels = &smoe_expert_up_kernels, .depth = desc->d_model, .type = desc->types.up, .gated = desc->gated};
-        if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->types.up))
+        const smoe_matmul_stage stage = {.kernels = &smoe_expert_up_kernels,
+                                         .depth = desc->d_model,
+                                         .type = desc->types.up,
+                                         .precision = desc->precision,
+                                         .gated = desc->gated};
+        if (tuning->regimes[i].matmul != SMOE_MATMUL_COOPERATIVE || !smoe_cooperative_fits(info, desc->precision))
             continue;
         const smoe_kernel_config config = smoe_matmul_config(info, &tuning->regimes[i], &stage);
         RULES(test_broken_cooperative(info, &config, smoe_matmul_matrices(&stage)));

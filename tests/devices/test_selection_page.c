@@ -100,8 +100,11 @@ static void write_layer(FILE *out, const device_layer *layer)
 static void write_cooperative(FILE *out, const smoe_device_info *info, smoe_type type, const smoe_tile *tile)
 {
     for (int gated = 1; gated >= 0; gated--) {
-        const smoe_matmul_stage stage = {
-            .kernels = &smoe_expert_up_kernels, .depth = 1024, .type = type, .gated = gated};
+        const smoe_matmul_stage stage = {.kernels = &smoe_expert_up_kernels,
+                                         .depth = 1024,
+                                         .type = type,
+                                         .precision = smoe_type_precision(type),
+                                         .gated = gated};
         const smoe_kernel_config c = smoe_cooperative_config(info, tile, &stage);
         fprintf(out, " %ux%ux%u in %ux%u @%u, %u bytes |", c.tile_rows, c.tile_columns, c.tile_depth, c.thread_rows,
                 c.thread_columns, c.workgroup_size, c.shared_memory_size);
@@ -125,11 +128,12 @@ static void write_mixed(FILE *out)
                 const smoe_device_info *info = &files[i].info;
                 char text[SMOE_MATRIX_SHAPE_TEXT_SIZE];
                 if (tuning->regimes[k].matmul != SMOE_MATMUL_COOPERATIVE || !info->usable ||
-                    !smoe_cooperative_fits(info, (smoe_type)type))
+                    !smoe_cooperative_fits(info, smoe_type_precision((smoe_type)type)))
                     continue;
-                fprintf(out, "| %s | %s | %u | %g |", files[i].name,
-                        smoe_matrix_shape_text(smoe_cooperative_shape(info, (smoe_type)type), text),
-                        info->subgroup_size_min, (double)tuning->regimes[k].min_rows);
+                fprintf(
+                    out, "| %s | %s | %u | %g |", files[i].name,
+                    smoe_matrix_shape_text(smoe_cooperative_shape(info, smoe_type_precision((smoe_type)type)), text),
+                    info->subgroup_size_min, (double)tuning->regimes[k].min_rows);
                 write_cooperative(out, info, (smoe_type)type, &tuning->regimes[k]);
                 fprintf(out, "\n");
             }

@@ -31,6 +31,22 @@ typedef struct shape {
     smoe_plan_desc desc;
 } shape;
 
+/* Each type of weights with matrix units, in its turn as w1 and w3 and as w2, in the highest tile. */
+#define MIXED(precision_, up_, down_, shared_up_, shared_down_)                                                        \
+    {                                                                                                                  \
+        "mixed " #precision_ " " #up_ " " #down_ " " #shared_up_ " " #shared_down_, false,                             \
+        {                                                                                                              \
+            .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,   \
+            .min_tokens = 4096, .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,              \
+            .precision = SMOE_PRECISION_##precision_,                                                                  \
+            .types = {SMOE_TYPE_##up_, SMOE_TYPE_##down_, SMOE_TYPE_##shared_up_, SMOE_TYPE_##shared_down_}            \
+        }                                                                                                              \
+    }
+#define MIXED_TYPES(precision)                                                                                         \
+    MIXED(precision, NVFP4, IQ4, IQ4_XS, Q6_K), MIXED(precision, Q4_MIN, NVFP4, Q4_ZERO, IQ4_XS),                      \
+        MIXED(precision, Q4_K, Q4_MIN, Q8_MIN, Q4_ZERO), MIXED(precision, Q8_ZERO, Q4_K, Q8_K, Q8_MIN),                \
+        MIXED(precision, Q6_K, Q8_ZERO, Q8_ROWS, Q8_K), MIXED(precision, FP8_ROWS, Q8_ROWS, IQ4, FP8_ROWS)
+
 /* Between them every stage, both routers and gates, groups, shared experts, every weight type and activation, gated and
  * not, widths that are no multiple of anything, few experts and the most, mixed precision, and tokens enough for every
  * regime. */
@@ -119,6 +135,37 @@ static const shape shapes[] = {
      {.d_model = 1023, .d_hidden = 511, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gated = true, .shared_hidden = 17,
       .precision = SMOE_PRECISION_FLOAT16}},
+    {"mixed scales",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
+      .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8}, .precision = SMOE_PRECISION_FLOAT16}},
+    {"other mixed scales",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
+      .types = {SMOE_TYPE_Q4, SMOE_TYPE_MXFP4, SMOE_TYPE_FP8, SMOE_TYPE_Q8}, .precision = SMOE_PRECISION_FLOAT16}},
+    {"mixed scales bf16",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
+      .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8}, .precision = SMOE_PRECISION_BFLOAT16}},
+    {"other mixed scales bf16",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
+      .types = {SMOE_TYPE_Q4, SMOE_TYPE_MXFP4, SMOE_TYPE_FP8, SMOE_TYPE_Q8}, .precision = SMOE_PRECISION_BFLOAT16}},
+    {"mixed odd scales",
+     false,
+     {.d_model = 1023, .d_hidden = 511, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FP8), .precision = SMOE_PRECISION_FLOAT16}},
+    {"mixed plain scales",
+     false,
+     {.d_model = 480, .d_hidden = 1504, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU, .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q8},
+      .precision = SMOE_PRECISION_FLOAT16}},
+    MIXED_TYPES(FLOAT16),
+    MIXED_TYPES(BFLOAT16),
 };
 
 static void keep_line(void *user, smoe_log_level level, const char *text)

@@ -1,8 +1,10 @@
 /* The weights of device.h's layers: which arrays are given when, and the types that they come in and that the device
  * keeps. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/block_widths.h"
 #include "common/cmocka_all.h"
 #include "common/compare.h"
 #include "common/half.h"
@@ -122,6 +124,30 @@ static void test_create_arguments_of_cosine(void **state)
     assert_int_equal(test_record_problem_count(&fixture->record), 0);
 }
 
+/* Host arrays of a type whose blocks do not divide a matrix's rows, which a plan of float32 has: in one line. */
+static void test_host_blocks(void **state)
+{
+    layer_fixture *fixture = *state;
+    const test_problem *problem = &fixture->cosine;
+    smoe_layer_tensor tensor;
+    uint32_t refused = 0;
+
+    for (smoe_type type = 0; smoe_type_name(type); type++)
+        for (uint32_t i = 0; smoe_layer_tensor_get(&problem->plan, i, &tensor); i++) {
+            const uint32_t columns = tensor.shape[tensor.axis_count - 1];
+            smoe_host_weights weights = problem->weights;
+            char text[128];
+            if (!tensor.matrix || test_blocks_width(type, columns) == columns)
+                continue;
+            snprintf(text, sizeof text, "weights.%s.type: blocks of %s do not divide its rows of %u", tensor.name,
+                     smoe_type_name(type), columns);
+            smoe_host_weights_set(&weights, &tensor, (smoe_host_weight){problem->w1, type});
+            check_create(fixture, &problem->plan, &weights, SMOE_ERROR_INVALID_ARGUMENT, text);
+            refused++;
+        }
+    assert_true(refused > 0);
+}
+
 /* ---- weights of every type --------------------------------------------------------------------------------------- */
 
 enum { TYPE_COUNT = 3, TYPED_COUNT = 3 * PROBLEM_MATRIX + 3 * PROBLEM_SHARED_MATRIX };
@@ -237,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_create_arguments),
         cmocka_unit_test(test_create_arguments_of_cosine),
+        cmocka_unit_test(test_host_blocks),
         cmocka_unit_test(test_weight_types),
         cmocka_unit_test(test_close),
     };

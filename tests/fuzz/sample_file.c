@@ -6,7 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/block_widths.h"
 #include "common/system.h"
+
+/* A pattern for data that sample_file.values has no room for. */
+static const void *pattern_of(uint64_t size)
+{
+    static unsigned char bytes[1 << 20];
+    uint32_t value = 1;
+    if (size > sizeof bytes)
+        abort();
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)((value = value * 1664525u + 1013904223u) >> 24); /* of Numerical Recipes */
+    return bytes;
+}
 
 void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type, uint32_t rank, uint64_t n0,
                    uint64_t n1, uint64_t n2)
@@ -22,7 +35,9 @@ void sample_tensor(sample_file *sample, const char *name, smoe_tensor_type type,
     }
     if (i == sample->tensor_count)
         sample->tensor_count++;
-    sample->tensors[i] = (smoe_tensor){name, type, rank, {n0, n1, n2, 1}, sample->values, n0 * n1 * n2 * sizes[type]};
+    const uint64_t size = n0 * n1 * n2 * sizes[type];
+    const void *data = size > sizeof sample->values ? pattern_of(size) : sample->values;
+    sample->tensors[i] = (smoe_tensor){name, type, rank, {n0, n1, n2, 1}, data, size};
 }
 
 void sample_set(sample_file *sample, const char *key, const char *value)
@@ -100,6 +115,46 @@ void sample_init_full(sample_file *sample)
     sample_tensor(sample, "shared.gate", f32, 1, 4, 1, 1);
 }
 
+/* A tensor of a plan; where it has scales, bytes, of each expert as many. key: room for that of its type. */
+static void sample_plan_tensor(sample_file *sample, const smoe_layer_tensor *tensor, char key[SAMPLE_TEXT])
+{
+    const uint32_t *shape = tensor->shape;
+    const bool by_expert = tensor->axis_count == SMOE_TENSOR_AXES;
+    if (!smoe_type_has_scales(tensor->type)) {
+        sample_tensor(sample, tensor->file_name, SMOE_TENSOR_FLOAT32, tensor->axis_count, shape[0], shape[1], shape[2]);
+        return;
+    }
+    const uint64_t size = smoe_layer_tensor_size(tensor, tensor->type, 1);
+    sample_tensor(sample, tensor->file_name, SMOE_TENSOR_UINT8, by_expert ? 2 : 1, by_expert ? shape[0] : size,
+                  by_expert ? size : 1, 1);
+    snprintf(key, SAMPLE_TEXT, "%s.type", tensor->file_name);
+    sample_set(sample, key, smoe_type_short_name(tensor->type));
+}
+
+void sample_init_stored(sample_file *sample, const smoe_matrix_types *types)
+{
+    smoe_plan_desc plan = {
+        .expert_count = 2, .d_model = 32, .d_hidden = 32, .shared_hidden = 32, .gated = true, .types = *types};
+    const char *const keys[] = {"n_experts", "d_model", "d_hidden", "shared_hidden"};
+    const uint32_t *const widths[] = {&plan.expert_count, &plan.d_model, &plan.d_hidden, &plan.shared_hidden};
+    smoe_layer_tensor tensor;
+    uint32_t text = 0;
+    sample_init(sample, true);
+    test_blocks_fit(types, &plan.d_model, &plan.d_hidden, &plan.shared_hidden);
+    sample_set(sample, "shared", "1");
+    sample_set(sample, "max_active", "2");
+    for (; text < 4; text++) {
+        snprintf(sample->texts[text], SAMPLE_TEXT, "%u", *widths[text]);
+        sample_set(sample, keys[text], sample->texts[text]);
+    }
+    for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++)
+        if (tensor.presence != SMOE_PRESENCE_FORBIDDEN) {
+            sample_plan_tensor(sample, &tensor, sample->texts[text]);
+            text += tensor.matrix;
+        }
+    sample_tensor(sample, "x", SMOE_TENSOR_FLOAT32, 2, 6, plan.d_model, 1);
+}
+
 smoe_result sample_write(const sample_file *sample, const char *path)
 {
     return smoe_layer_file_write(path, sample->tensors, sample->tensor_count, sample->metadata, sample->metadata_count,
@@ -122,6 +177,26 @@ smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, s
     fprintf(stderr, "the sample as a layer: %s\n", smoe_result_text(result));
     smoe_layer_file_close(file);
     return NULL;
+}
+
+bool sample_layer_gives(test_record *record, const char *path, smoe_result expected, const char *text, const char *what)
+{
+    const smoe_log log = test_record_log(record);
+    smoe_layer_file *file = NULL;
+    test_record_clear(record);
+    smoe_result result = smoe_layer_file_open(path, NULL, &log, &file);
+    if (result == SMOE_SUCCESS)
+        result = smoe_layer_file_layer(file, NULL, NULL, NULL);
+    smoe_layer_file_close(file);
+    const bool told = test_record_problem_count(record) == 1 && test_record_has_problem(record, text) &&
+                      test_record_has_problem(record, path);
+    const bool right = result == expected && (expected == SMOE_SUCCESS ? test_record_problem_count(record) == 0 : told);
+    if (!right) {
+        printf("%s: got %d, want %d and one line with the path and \"%s\"; log:\n", what, (int)result, (int)expected,
+               text);
+        test_record_print(record);
+    }
+    return right;
 }
 
 const char *sample_path(const char *name)

@@ -3,17 +3,21 @@
 #define TEST_SAMPLE_FILE_H
 
 #include "common/random.h"
+#include "common/record.h"
 #include "smoe/layer_file.h"
 
 #define SAMPLE_TENSORS 24
 #define SAMPLE_METADATA 32
+#define SAMPLE_TEXTS 10 /* four widths, six matrices */
+#define SAMPLE_TEXT 32
 
 typedef struct sample_file {
     smoe_tensor tensors[SAMPLE_TENSORS];
     uint32_t tensor_count;
     const char *metadata[2 * SAMPLE_METADATA];
     uint32_t metadata_count; /* pairs */
-    float values[512];       /* what every tensor's data points to */
+    float values[512];       /* what every tensor's data points to, but those with scales */
+    char texts[SAMPLE_TEXTS][SAMPLE_TEXT]; /* keys and values of sample_init_stored */
 } sample_file;
 
 /* E 3, D 4, H 5, k 2, T 6, with every bias. */
@@ -22,6 +26,10 @@ void sample_init(sample_file *sample, bool gated);
 /* All that a layer can have: gated, a cosine router of width 2, sigmoid gates, 4 experts in 2 groups, a shared expert
  * of hidden width 7. */
 void sample_init_full(sample_file *sample);
+
+/* E 2, gated, a shared expert, every bias; matrices of types with scales, d_model, d_hidden and shared_hidden the first
+ * from 32 on that their blocks divide. */
+void sample_init_stored(sample_file *sample, const smoe_matrix_types *types);
 
 /* value NULL: takes the key out. */
 void sample_set(sample_file *sample, const char *key, const char *value);
@@ -37,6 +45,11 @@ smoe_result sample_write(const sample_file *sample, const char *path);
  * where smoe refuses it. */
 smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params,
                               smoe_host_weights *weights);
+
+/* Whether a file is taken, or refused, for a layer's as expected: with one line, that has its path and `text`. A wrong
+ * answer is printed, with `what` was asked. */
+bool sample_layer_gives(test_record *record, const char *path, smoe_result expected, const char *text,
+                        const char *what);
 
 /* A path that is this process's own, in the system's folder for temporary files; static memory, one per name. */
 const char *sample_path(const char *name);

@@ -53,26 +53,33 @@ static void append_file(seed *to, const char *path)
 
 /* ---- the seeds --------------------------------------------------------------------------------------------------- */
 
-static void make_layer(seed *to, bool full)
+static void append_layer(seed *to, const sample_file *sample)
 {
     const char *path = sample_path("seed");
-    sample_file sample;
-    if (full)
-        sample_init_full(&sample);
-    else
-        sample_init(&sample, false);
-    assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
+    assert_int_equal(sample_write(sample, path), SMOE_SUCCESS);
     append_file(to, path);
 }
 
 static void make_plain_layer(seed *to)
 {
-    make_layer(to, false);
+    sample_file sample;
+    sample_init(&sample, false);
+    append_layer(to, &sample);
 }
 
 static void make_full_layer(seed *to)
 {
-    make_layer(to, true);
+    sample_file sample;
+    sample_init_full(&sample);
+    append_layer(to, &sample);
+}
+
+static void make_stored_layer(seed *to)
+{
+    static const smoe_matrix_types types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8};
+    sample_file sample;
+    sample_init_stored(&sample, &types);
+    append_layer(to, &sample);
 }
 
 /* A file's text behind a zero byte; a shard's is its header, and *words become those of its data. */
@@ -225,8 +232,9 @@ static const struct {
     void (*make)(seed *to);
 } seeds[] = {
     {"layer_file", "plain", make_plain_layer},          {"layer_file", "full", make_full_layer},
-    {"checkpoint", "deepseek", make_deepseek},          {"checkpoint", "mixtral", make_mixtral},
-    {"checkpoint", "tutel", make_tutel},                {"capability_file", "matrices", make_capabilities},
+    {"layer_file", "stored", make_stored_layer},        {"checkpoint", "deepseek", make_deepseek},
+    {"checkpoint", "mixtral", make_mixtral},            {"checkpoint", "tutel", make_tutel},
+    {"capability_file", "matrices", make_capabilities},
     {"selection", "small", make_small_selection},       {"selection", "full", make_full_selection},
     {"pipeline_cache", "kept", make_kept_cache},        {"pipeline_cache", "changed", make_changed_cache},
     {"pipeline_cache", "cut", make_cut_cache},          {"results", "layer", make_results},

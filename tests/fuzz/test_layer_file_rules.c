@@ -11,28 +11,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Opens and interprets what lies at path; prints what a wrong answer was. */
-static bool layer_gives(test_record *record, const char *path, smoe_result expected, const char *text, const char *what)
-{
-    const smoe_log log = test_record_log(record);
-    smoe_layer_file *file = NULL;
-    test_record_clear(record);
-    smoe_result result = smoe_layer_file_open(path, NULL, &log, &file);
-    if (result == SMOE_SUCCESS)
-        result = smoe_layer_file_layer(file, NULL, NULL, NULL);
-    smoe_layer_file_close(file);
-    const bool told = test_record_problem_count(record) == 1 && test_record_has_problem(record, text) &&
-                      test_record_has_problem(record, path);
-    const bool right =
-        result == expected && (expected == SMOE_SUCCESS ? test_record_problem_count(record) == 0 : told);
-    if (!right) {
-        printf("%s: got %d, want %d and one line with the path and \"%s\"; log:\n", what, (int)result, (int)expected,
-               text);
-        test_record_print(record);
-    }
-    return right;
-}
-
 static void test_round_trip(void **state)
 {
     (void)state;
@@ -265,7 +243,7 @@ static void test_contradictions(void **state)
             sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
         snprintf(what, sizeof what, "%s = %s", c->key ? c->key : c->tensor, c->value ? c->value : "(changed)");
         assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
-        wrong += !layer_gives(&record, path, c->result, c->text, what);
+        wrong += !sample_layer_gives(&record, path, c->result, c->text, what);
     }
     remove(path);
     assert_int_equal(wrong, 0);
@@ -279,7 +257,7 @@ static bool sample_gives(const sample_file *sample, smoe_result expected, const 
     test_record record;
     test_record_init(&record);
     assert_int_equal(sample_write(sample, path), SMOE_SUCCESS);
-    const bool right = layer_gives(&record, path, expected, text, text);
+    const bool right = sample_layer_gives(&record, path, expected, text, text);
     remove(path);
     return right;
 }
@@ -464,7 +442,7 @@ static void test_unreadable(void **state)
         make_unreadable(path);
         char text[64];
         snprintf(text, sizeof text, "tensor %s is I8", tensors[i].name);
-        assert_true(layer_gives(&record, path, tensors[i].result, text, tensors[i].name));
+        assert_true(sample_layer_gives(&record, path, tensors[i].result, text, tensors[i].name));
         smoe_layer_file *file;
         assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
         assert_null(smoe_layer_file_tensor(file, tensors[i].name));

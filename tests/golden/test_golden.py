@@ -3,6 +3,7 @@ import copy
 import glob
 import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -163,6 +164,78 @@ def narrow_file(dtype, name):
         widened, said = together(tuple(halves), '--weights', 'f32')[half][1]
         assert said['weights'] == 'f32'
         close(widened['y'].values, own['y'].values, 1e-4 * max(map(abs, own['y'].values)), 'y')
+
+
+def scaled_layer():
+    """A layer of random numbers that q8 holds: as a file with scales, and as one of float32. Widths of 256, which every type divides."""
+    source, tokens, experts, width, hidden, shared = random.Random(1), 5, 3, 256, 256, 256
+
+    def numbers(*shape):
+        return Tensor('F32', list(shape), tensor_file.rounded('F32', [source.uniform(-1, 1) for _ in range(math.prod(shape))]))
+    floats = {'router.weight': numbers(experts, width), 'x': numbers(tokens, width), 'experts.b1': numbers(experts, hidden),
+              'experts.b2': numbers(experts, width), 'shared.b1': numbers(shared), 'shared.b2': numbers(width)}
+    stored = dict(floats)
+    metadata = {'k': '2', 'activation': 'gelu', 'gated': 'False', 'renormalize': 'True', 'shared': '1', 'score': 'softmax'}
+    types = {'d_hidden': str(hidden), 'shared_hidden': str(shared)}
+    for name, shape in (('experts.w1', [experts, hidden, width]), ('experts.w2', [experts, width, hidden]),
+                        ('shared.w1', [shared, width]), ('shared.w2', [width, shared])):
+        steps = [source.randint(-127, 127) for _ in range(math.prod(shape))]
+        stored[name], floats[name] = tensor_file.q8(shape, steps)
+        types[name + '.type'] = 'q8'
+    paths = [os.path.join(scratch.name, name) for name in ('scaled.safetensors', 'scaled_floats.safetensors')]
+    tensor_file.write(paths[0], stored, {**metadata, **types})
+    tensor_file.write(paths[1], floats, metadata)
+    return paths
+
+
+scaled_layer = tap.once(scaled_layer)
+
+
+def scaled_file():
+    """What a file's own scales give is what its numbers give: as they are, widened on the way, and rounded to the type they have."""
+    stored, whole = scaled_layer()
+    expected, said = output_of(whole, '--validate')
+    assert said['weights'] == 'f32'
+    own, said = output_of(stored, '--validate')
+    assert said['weights'] == 'q8'
+    close(own['y'].values, expected['y'].values, 1e-4 * max(map(abs, expected['y'].values)), 'y')
+    widened, said = output_of(stored, '--weights', 'f32')
+    assert said['weights'] == 'f32' and widened['y'].values == expected['y'].values
+    out = os.path.join(scratch.name, 'scaled.layer.safetensors')
+    run('--write', out, stored)
+    tensors, metadata = tensor_file.read(stored)
+    again, written = tensor_file.read(out)
+    assert {name: (one.dtype, one.shape, one.values) for name, one in again.items()} == \
+        {name: (one.dtype, one.shape, one.values) for name, one in tensors.items()}
+    assert all(written[key] == metadata[key] for key in metadata), (written, metadata)
+
+
+def rounding():
+    """--weights of every type with scales says what it does to y: that is what --out has."""
+    _, whole = scaled_layer()
+    expected = output_of(whole)[0]['y'].values
+    named = run('--weights', '?', whole, status=2)
+    names = named.split('must be ')[1].split(', is')[0].replace(' or ', ', ').split(', ')
+    sizes = {'mxfp4': (0.01, 0.3), 'q4': (0.01, 0.2), 'q8': (1e-4, 0.02), 'fp8': (1e-3, 0.1)}
+    assert set(sizes) < set(names), named
+    for name in names[3:]:
+        out = os.path.join(scratch.name, 'rounding.safetensors')
+        done = subprocess.run([RUN, *DEVICE, '--weights', name, '--out', out, '--validate', whole], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, encoding='utf-8')
+        if done.returncode == 2 and name not in sizes:  # a type that holds what files have, and that nothing is rounded to
+            assert done.stderr.count('\n') == 1 and '--weights' in done.stderr and not done.stdout, done
+            continue
+        assert done.returncode == 0 and not done.stderr, done
+        lines, (written, said) = rows(done.stdout), tensor_file.read(out)
+        y = written['y'].values
+        error = [a - b for a, b in zip(y, expected)]
+        change = math.dist(y, expected) / math.hypot(*expected)
+        most = max(map(abs, error)) / max(map(abs, expected))
+        line = lines['rounding'].split()
+        assert said['weights'] == line[1] == name and lines['validation'].split()[1] == '0', (line, said)
+        assert math.isclose(float(line[6]), change, rel_tol=0.01), (line, change)
+        assert math.isclose(float(line[-4]), most, rel_tol=0.01), (line, most)
+        assert sizes.get(name, (0, 1))[0] <= change <= sizes.get(name, (0, 1))[1], (name, change)
 
 
 def overrides():
@@ -373,11 +446,13 @@ EVERYTHING = os.environ.get('SMOE_TEST_EVERYTHING') == '1'
 MORE = EXPERTS + ('smooth_c1', 'one_token', 'many_experts')
 assert set(MORE) <= {name for _, name in NAMES}, 'no file for %s' % (set(MORE) - {name for _, name in NAMES})
 NARROW = {'f16': tuple(path for path, name in NAMES if EVERYTHING or name in MORE),
-          'bf16': tuple(path for path, name in NAMES if name in EXPERTS)}
+          'bf16': tuple(path for path, name in NAMES if name in EXPERTS),
+          'fp8': tuple(path for path, name in NAMES if name in EXPERTS[:2])}
 tap.run([check_of_all] +
         [('%s: --check' % name, lambda path=path: check_passes(path)) for path, name in NAMES] +
         [('%s: --out' % name, lambda path=path: out_comes_back(path)) for path, name in NAMES] +
         [('%s: float16 weights' % stem(path), lambda path=path: narrow_weights(path, 'f16', 0.01)) for path in NARROW['f16']] +
         [('%s: bfloat16 weights' % stem(path), lambda path=path: narrow_weights(path, 'bf16', 0.05)) for path in NARROW['bf16']] +
+        [('%s: fp8 weights' % stem(path), lambda path=path: narrow_weights(path, 'fp8', 0.1)) for path in NARROW['fp8']] +
         [('a float16 file', lambda: narrow_file('F16', 'f16')), ('a bfloat16 file', lambda: narrow_file('BF16', 'bf16'))] +
-        [overrides, check_catches, excuses, summary, groups, write_layer, other_inputs, calibrate, timing])
+        [scaled_file, rounding, overrides, check_catches, excuses, summary, groups, write_layer, other_inputs, calibrate, timing])

@@ -57,10 +57,24 @@ def command_lines():
             (['--group-eps', '0.1', GOOD], 'no groups'), (['--group-eps', '9e-31', GOOD], '0 or 1e-30'),
             (['--activation', 'mish', GOOD], 'must be identity'), (['--activation', 'swiglu_clamped', GOOD], 'needs gated'),
             (['--k', '25', GROUPED], 'groups that may be chosen'), (['--x', GROUPED, GOOD], 'tensor x must be'),
-            (['--check', '--weights', 'f16', GOOD], '--check'), (['--mixed-precision', GOOD], 'needs 16-bit weights'),
+            (['--check', '--weights', 'f16', GOOD], '--check'), (['--mixed-precision', GOOD], 'needs weights of 16 bits'),
             (['--check', '--mixed-precision', GOOD], '--check'), (['--mixed-precision=1', GOOD], 'takes no value'),
             (['/no/such/file'], '/no/such/file'), ([FOLDER], FOLDER), (['/dev/null'], '/dev/null'), (['/dev/zero'], '/dev/zero')):
         refused(*arguments, text=text)
+
+
+def blocks():
+    """--weights of a type whose blocks do not divide a row, before anything is loaded onto a device."""
+    refused('--weights', 'q8', GOOD, text='--weights q8: its blocks do not divide experts.w1\'s rows of 24', path=GOOD)
+    refused('--weights', 'mxfp4', GROUPED, text='--weights mxfp4: its blocks do not divide experts.w2\'s rows of 20', path=GROUPED)
+    named = subprocess.run([RUN, '--weights', '?', GOOD], stderr=subprocess.PIPE, encoding='utf-8').stderr
+    names = named.split('must be ')[1].split(', is')[0].replace(' or ', ', ').split(', ')
+    assert len(names) >= 7, named
+    for name in names:
+        if name not in ('f32', 'f16', 'bf16') and not name.startswith('fp8') and not name.endswith('_rows'):  # others take any row
+            refused('--weights', name, GOOD, text='--weights %s' % name, path=GOOD)
+        for wrong in (name.upper(), name + ' ', name[:-1], ''):
+            refused('--weights', wrong, GOOD, text='--weights: must be ' + ', '.join(names[:3]))
 
 
 def environment():
@@ -206,4 +220,4 @@ def several_passes():
 
 
 # memory comes before the test that opens devices
-tap.run([command_lines, truncated, header_lengths, entries, contradictions, expectations, memory, environment, several_passes])
+tap.run([command_lines, blocks, truncated, header_lengths, entries, contradictions, expectations, memory, environment, several_passes])

@@ -238,6 +238,17 @@ def mixed_precision_beside_none():
         assert mixed['hard']['check']['allowed'] > row['hard']['check']['allowed'], (mixed, row)
 
 
+def mixed_precision_with_scales():
+    """Weights with scales are rounded too where the device has matrix units: software devices use them only without shuffles."""
+    allowed = {}
+    for weights in ('mxfp4', 'q8'):
+        row, = rows_of('--shape', '4,2,64,96,33,gated', '--weights', weights, '--mixed-precision', '--mask', '4', '--hard')
+        assert row['mixed_precision'] is True, row
+        check_answers(row['hard'], 33, weights, 0.1)
+        allowed[weights] = row['hard']['check']['allowed']
+    assert allowed['q8'] > 1.3 * allowed['mxfp4'], allowed  # 16 bits hold mxfp4
+
+
 def matrix_units_have_peaks_of_their_own():
     """Without shuffles software devices multiply by cooperative matrices too, where they have any: each row's shares are of the kernels'
     kinds. Masked matrices are not asked for."""
@@ -389,7 +400,8 @@ def wrong_command_lines():
 
 tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs,
          lists_and_ranges_are_swept, several_devices_and_masks, routing_alone, formats_say_the_same, what_was_measured_outlives_the_run,
-         nothing_private_is_in_the_document, mixed_precision_beside_none, matrix_units_have_peaks_of_their_own,
+         nothing_private_is_in_the_document, mixed_precision_beside_none, mixed_precision_with_scales,
+         matrix_units_have_peaks_of_their_own,
          masked_capabilities_are_named_and_choose_other_kernels,
          peer_data_gives_the_layer_that_plain_python_gives, what_does_not_fit_is_unsupported, validation_layers_say_nothing,
          files_and_devices, page_says_how_each_peak_is_counted, presets_are_listed, wrong_command_lines])

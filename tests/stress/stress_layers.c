@@ -2,14 +2,16 @@
  * something changes among them. */
 #include <math.h>
 
+#include "common/block_widths.h"
 #include "common/random.h"
 #include "stress.h"
 
 #define PICK(random, ...)                                                                                              \
     ((const float[]){__VA_ARGS__})[test_random_below(random, sizeof((const float[]){__VA_ARGS__}) / sizeof(float))]
 
-/* What keeps a pair at some milliseconds: the weights to make, and the multiplications. */
-enum { MOST_WEIGHTS = 40000, MOST_WORK = 80000, MOST_TOKENS = 300, EDGE = 16 };
+/* What keeps a pair at some milliseconds: the weights to make, and the multiplications. A block of w1 times one of w2
+ * is WIDEST_BLOCKS at most, or there may be more (more_of). */
+enum { MOST_WEIGHTS = 40000, MOST_WORK = 80000, MOST_TOKENS = 300, EDGE = 16, WIDEST_BLOCKS = 8192 };
 
 static bool one_of(test_random *random, uint32_t count)
 {
@@ -68,6 +70,50 @@ static void choose_groups(test_random *random, layer_case *shape)
     shape->top_groups = least + test_random_below(random, groups - least + 1);
 }
 
+static smoe_type some_type(test_random *random)
+{
+    return (smoe_type)test_random_below(random, count_names(type_name));
+}
+
+/* One for all matrices, or of each its own. */
+static void choose_types(test_random *random, layer_case *shape)
+{
+    if (one_of(random, 2)) {
+        shape->weight_type = some_type(random);
+        shape->types = (smoe_matrix_types)SMOE_TYPES(shape->weight_type);
+        return;
+    }
+    shape->types.up = some_type(random);
+    shape->types.down = some_type(random);
+    shape->types.shared_up = some_type(random);
+    shape->types.shared_down = some_type(random);
+}
+
+/* Sometimes one that every matrix may have. */
+static void choose_precision(test_random *random, layer_case *shape)
+{
+    const smoe_type types[] = {shape->types.up, shape->types.down, shape->types.shared_up, shape->types.shared_down};
+    const smoe_precision precision = PICK(random, SMOE_PRECISION_FLOAT16, SMOE_PRECISION_BFLOAT16);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (!smoe_type_has_scales(types[i]) && smoe_type_precision(types[i]) != precision)
+            return;
+    shape->precision = precision;
+}
+
+static void fit_widths(layer_case *shape)
+{
+    test_blocks_fit(&shape->types, &shape->d_model, &shape->d_hidden, &shape->shared_hidden);
+}
+
+/* How much more than usual a layer may have, so that the widest blocks leave it several experts and tokens. */
+static uint32_t more_of(const layer_case *shape)
+{
+    layer_case least = {.types = shape->types, .d_model = 1, .d_hidden = 1};
+    fit_widths(&least);
+    const uint32_t more = least.d_model * least.d_hidden / WIDEST_BLOCKS;
+    return more < 1 ? 1 : more;
+}
+
 /* A token's multiplications, as tiles that are not full have them too: the experts' and the router's. */
 static uint32_t work_of(const layer_case *shape)
 {
@@ -77,16 +123,19 @@ static uint32_t work_of(const layer_case *shape)
 
 static void choose_sizes(test_random *random, layer_case *shape)
 {
+    const uint32_t more = more_of(shape);
     do {
         const uint32_t widest = one_of(random, 6) ? 260 : 80;
         shape->expert_count = one_of(random, 12) ? 64 + size_up_to(random, 960) : size_up_to(random, 64);
         shape->d_model = width_up_to(random, widest);
         shape->d_hidden = width_up_to(random, widest);
+        fit_widths(shape);
         shape->top_k = size_up_to(random, shape->expert_count);
         shape->max_active =
             one_of(random, 4) ? 0 : shape->top_k + size_up_to(random, shape->expert_count - shape->top_k + 1) - 1;
-    } while (shape->expert_count * shape->d_model * shape->d_hidden > MOST_WEIGHTS || work_of(shape) > MOST_WORK);
-    const uint32_t most = MOST_WORK / work_of(shape);
+    } while (shape->expert_count * shape->d_model * shape->d_hidden > more * MOST_WEIGHTS ||
+             work_of(shape) > more * MOST_WORK);
+    const uint32_t most = more * MOST_WORK / work_of(shape);
     shape->tokens = size_up_to(random, most > MOST_TOKENS ? MOST_TOKENS : most);
     if (one_of(random, 5))
         shape->max_tokens = shape->tokens + test_random_below(random, shape->tokens + 1);
@@ -96,11 +145,11 @@ layer_case stress_plan(uint64_t seed, uint32_t plan)
 {
     test_random stream = test_random_make(seed, 2 * (uint64_t)plan), *random = &stream;
     layer_case shape = {.name = "random", .gated = one_of(random, 2), .keep_softmax = one_of(random, 4)};
+    choose_types(random, &shape);
     choose_sizes(random, &shape);
     shape.activation = (smoe_activation)test_random_below(random, count_names(activation_name));
     shape.gated |= shape.activation == SMOE_ACTIVATION_SWIGLU_CLAMPED;
-    shape.weight_type = (smoe_type)test_random_below(random, count_names(type_name));
-    shape.mixed_precision = one_of(random, 2) && smoe_type_precision(shape.weight_type) != SMOE_PRECISION_FLOAT32;
+    choose_precision(random, &shape);
     if (one_of(random, 3)) {
         shape.router = SMOE_ROUTER_COSINE;
         /* Vectors of 1 or 2 numbers are often parallel: only roundings would tell such experts apart. */
@@ -113,6 +162,7 @@ layer_case stress_plan(uint64_t seed, uint32_t plan)
         choose_groups(random, &shape);
     if (one_of(random, 3)) {
         shape.shared_hidden = width_up_to(random, 100);
+        fit_widths(&shape);
         shape.shared_gate = one_of(random, 2);
     }
     return shape;

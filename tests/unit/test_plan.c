@@ -116,7 +116,7 @@ static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_
                                       SMOE_STEP_SHARED_DOWN};
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     uint32_t count = 0;
-    if (shape->desc.precision == SMOE_PRECISION_FLOAT32 || !smoe_cooperative_fits(info, shape->desc.types.up))
+    if (!smoe_cooperative_fits(info, shape->desc.precision))
         return 0;
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++)
         for (size_t k = 0; k < sizeof steps / sizeof steps[0] && tuning->regimes[i].matmul == SMOE_MATMUL_COOPERATIVE;

@@ -101,7 +101,7 @@ static void run_layer(const ref_layer *layer, const float *x, double y[2 * D])
     double logits[E];
 
     assert_true(ref_forward(layer, &params, x, logits, &token, y));
-    assert_true(ref_forward_error(layer, &token, SMOE_TYPE_FLOAT16, x, y + D));
+    assert_true(ref_forward_error(layer, &token, SMOE_PRECISION_FLOAT16, x, y + D));
 }
 
 /* A layer that rounds one kind of matrix as it reads it is the layer of that kind rounded before, bit for bit, and not

@@ -121,7 +121,10 @@ static void any_types(test_random *random, smoe_plan_desc *desc)
     const smoe_type all = any_type(random);
     if (test_random_below(random, 2)) {
         desc->types = (smoe_matrix_types)SMOE_TYPES(all);
-        desc->precision = test_random_below(random, 2) ? smoe_type_precision(all) : SMOE_PRECISION_FLOAT32;
+        const smoe_precision narrow = !smoe_type_has_scales(all)     ? smoe_type_precision(all)
+                                      : test_random_below(random, 2) ? SMOE_PRECISION_FLOAT16
+                                                                     : SMOE_PRECISION_BFLOAT16;
+        desc->precision = test_random_below(random, 2) ? narrow : SMOE_PRECISION_FLOAT32;
     } else {
         desc->types = (smoe_matrix_types){any_type(random), any_type(random), any_type(random), any_type(random)};
     }

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/block_widths.h"
 #include "common/cmocka_all.h"
 #include "common/random.h"
+#include "common/record.h"
 #include "common/selection_rules.h"
 #include "devices.h"
 #include "domain/shape.h"
@@ -17,7 +19,10 @@ static void keep_text(void *user, smoe_log_level level, const char *text)
 
 static smoe_type random_type(test_random *random)
 {
-    return (smoe_type)test_random_below(random, 3);
+    uint32_t count = 0;
+    while (smoe_type_name((smoe_type)count))
+        count++;
+    return (smoe_type)test_random_below(random, count);
 }
 
 static smoe_plan_desc random_desc(test_random *random)
@@ -50,6 +55,7 @@ static smoe_plan_desc random_desc(test_random *random)
         desc.shared_hidden = widths[test_random_below(random, 16)];
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
+    test_blocks_fit(&desc.types, &desc.d_model, &desc.d_hidden, &desc.shared_hidden);
     desc.max_active =
         test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
     return desc;
@@ -114,8 +120,58 @@ static void test_exact_fit(void **state)
     assert_int_equal(shape.range_count, 2);
 }
 
+/* Rows that no blocks divide are refused, whichever matrix they are of: in one line, by the width and the type. */
+static void test_blocks_that_do_not_fit(void **state)
+{
+    static const struct {
+        const char *width, *type;
+        size_t width_offset, type_offset;
+    } matrices[] = {
+#define MATRIX(width, field)                                                                                           \
+    {#width, "types." #field, offsetof(smoe_plan_desc, width), offsetof(smoe_plan_desc, types.field)}
+        MATRIX(d_model, up),
+        MATRIX(d_hidden, down),
+        MATRIX(d_model, shared_up),
+        MATRIX(shared_hidden, shared_down),
+#undef MATRIX
+    };
+    const smoe_device_info info = test_device(0);
+    test_record record;
+    uint32_t refused = 0;
+    (void)state;
+    test_record_init(&record);
+    const smoe_host host = {.log = test_record_log(&record)};
+    for (smoe_type type = 0; smoe_type_name(type); type++)
+        for (size_t i = 0; i < sizeof matrices / sizeof *matrices && test_blocks_width(type, 1) > 1; i++) {
+            const uint32_t unit = test_blocks_width(type, 1), wrong[] = {1, unit - 1, unit + 1, 2 * unit + unit / 2};
+            for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++, refused++) {
+                smoe_plan_desc desc = {.d_model = unit,
+                                       .d_hidden = unit,
+                                       .expert_count = 2,
+                                       .top_k = 1,
+                                       .max_tokens = 1,
+                                       .shared_hidden = unit};
+                char *const place = (char *)&desc;
+                smoe_shape shape;
+                char text[128];
+                memcpy(place + matrices[i].type_offset, &type, sizeof type);
+                memcpy(place + matrices[i].width_offset, &wrong[k], sizeof wrong[k]);
+                snprintf(text, sizeof text, "plan desc.%s: %u, must be a multiple of %u, ", matrices[i].width, wrong[k],
+                         unit);
+                test_record_clear(&record);
+                assert_int_equal(smoe_shape_init(&host, &info, &desc, &shape), SMOE_ERROR_INVALID_ARGUMENT);
+                assert_int_equal(test_record_problem_count(&record), 1);
+                assert_true(test_record_has_problem(&record, text));
+                assert_true(test_record_has_problem(&record, smoe_type_name(type)));
+                assert_true(test_record_has_problem(&record, matrices[i].type));
+            }
+        }
+    assert_true(refused > 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes), cmocka_unit_test(test_exact_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes), cmocka_unit_test(test_exact_fit),
+                                       cmocka_unit_test(test_blocks_that_do_not_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

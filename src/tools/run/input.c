@@ -166,7 +166,7 @@ static void override_file(run *r)
     if (options->weights >= 0)
         r->plan.types = (smoe_matrix_types)SMOE_TYPES((smoe_type)options->weights);
     r->plan.activation = options->activation >= 0 ? (smoe_activation)options->activation : r->plan.activation;
-    r->plan.precision = options->mixed_precision ? smoe_type_precision(r->plan.types.up) : SMOE_PRECISION_FLOAT32;
+    r->plan.precision = options->mixed_precision ? smoe_select_precision(NULL, &r->plan) : SMOE_PRECISION_FLOAT32;
 }
 
 static bool narrows(const run *r)
@@ -178,6 +178,21 @@ static bool narrows(const run *r)
     return r->options->weights >= 0 && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
 }
 
+/* The file's own types have been looked at: it can only be --weights whose blocks do not divide a row. */
+static int check_blocks(const run *r)
+{
+    smoe_layer_tensor tensor;
+    char text[160];
+    for (uint32_t i = 0; smoe_layer_tensor_get(&r->plan, i, &tensor); i++) {
+        if (!tensor.matrix || tensor.presence == SMOE_PRESENCE_FORBIDDEN || tensor.size > 0)
+            continue;
+        snprintf(text, sizeof text, "--weights %s: its blocks do not divide %s's rows of %u",
+                 smoe_type_short_name(tensor.type), tensor.file_name, tensor.shape[tensor.axis_count - 1]);
+        return run_refuse(r, text);
+    }
+    return PROGRAM_OK;
+}
+
 static int check_overrides(const run *r)
 {
     const smoe_plan_desc *plan = &r->plan;
@@ -185,7 +200,7 @@ static int check_overrides(const run *r)
     if (r->options->check && r->narrowed)
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
     if (r->options->mixed_precision && plan->precision == SMOE_PRECISION_FLOAT32)
-        return run_refuse(r, "--mixed-precision needs 16-bit weights: --weights f16 or bf16");
+        return run_refuse(r, "--mixed-precision needs weights of 16 bits and one type, or with scales: --weights");
     if (plan->top_k > plan->expert_count)
         return run_refuse(r, "--k is more than the layer's experts");
     if (plan->group_count && plan->top_k > group_size * plan->top_groups)
@@ -201,7 +216,7 @@ static int check_overrides(const run *r)
         return run_refuse(r, "--group-eps: the layer has no groups of experts");
     if (r->options->check && plan->group_count && r->params.group_eps > 0.0f)
         return run_refuse(r, "--check: expected results are for hard groups, metadata group_eps must be 0");
-    return PROGRAM_OK;
+    return check_blocks(r);
 }
 
 static int allocate(run *r)

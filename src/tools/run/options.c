@@ -63,7 +63,8 @@ static const program_option option_rows[] = {
     {"--scale", "X", "factor on the weights", PROGRAM_FORWARD(run_options, params.scale)},
     {"--weights", "TYPE", "what the experts' weights are converted to",
      PROGRAM_NAME(run_options, weights, &program_rounded_types)},
-    {"--mixed-precision", NULL, "round the inputs of experts with 16-bit weights too, for the device's matrix units",
+    {"--mixed-precision", NULL,
+     "round the experts' inputs to 16 bits, and weights with scales, for the device's matrix units",
      PROGRAM_FLAG(run_options, mixed_precision)},
 };
 

@@ -107,6 +107,8 @@ static int run_one(session *s, run_source source)
         status = open_device(s);
     if (status == PROGRAM_OK) {
         r.device = s->device;
+        if (s->options.mixed_precision) /* what this device's matrix units multiply */
+            r.plan.precision = smoe_select_precision(smoe_context_device_info(smoe_device_context(s->device)), &r.plan);
         program_progress_clear();
         run_print_heading(&r);
         status = run_layer(&r);
