@@ -14,6 +14,8 @@ extern "C" {
 
 /* ---- devices ------------------------------------------------------------------------------------------------------- */
 
+#define SMOE_DEVICE_THREADS 16u
+
 typedef struct smoe_device_desc {
     /* Which device: NULL or "best" (discrete, then integrated, then other GPU, then CPU; usable ones only), an index in the order
      * of smoe_device_list ("0"), a UUID as 32 hexadecimal digits, or a part of the device's name, case ignored (first match). */
@@ -25,6 +27,9 @@ typedef struct smoe_device_desc {
     const void *pipeline_cache;   /* as in smoe_context_desc */
     size_t pipeline_cache_size;
     uint64_t slice_work;          /* as in smoe_context_desc: each slice of a forward is a submission of its own */
+    uint32_t thread_count;        /* that smoe_device_layer_create converts weights on, the calling one among them; 0 = as many as the
+                                     process has processors, at most SMOE_DEVICE_THREADS. They live during the call, and call neither the
+                                     log nor the allocator */
     PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL = the system's Vulkan loader */
     const smoe_allocator *allocator;                  /* NULL = malloc and free */
     const smoe_log *log;                              /* NULL = none */
@@ -73,8 +78,9 @@ typedef struct smoe_device_layer smoe_device_layer;
 /* A plan, a layer and a binding with all their memory. The weights are copied to the device during the call and not needed afterwards.
  * Memory that is full is not the end: a buffer without room in the device's own memory goes to the next memory type that Vulkan offers for
  * it, a warning in the log names the buffer and where it is, and forwards are slower. OUT_OF_DEVICE_MEMORY comes where no type has room.
- * Matrices whose type is not the plan's are converted, round to nearest even, NaN to NaN. Errors: those of smoe_plan_create and
- * smoe_layer_create; INVALID_ARGUMENT for a missing or superfluous array. */
+ * Matrices whose type is not the plan's are converted, rows at a time on smoe_device_desc.thread_count threads: round to nearest even, NaN
+ * to NaN; those of type SMOE_TYPE_SOURCES exactly (weights_source.h). Errors: those of smoe_plan_create, smoe_layer_create and
+ * smoe_weights_convert; INVALID_ARGUMENT for a missing or superfluous array. */
 SMOE_API smoe_result smoe_device_layer_create(smoe_device *device, const smoe_plan_desc *plan, const smoe_host_weights *weights,
                                               smoe_device_layer **out);
 SMOE_API void smoe_device_layer_destroy(smoe_device_layer *layer);

@@ -38,6 +38,7 @@
 #include "totals.h"
 #include "types.h"
 #include "weights.h"
+#include "weights_source.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,8 +72,6 @@ typedef struct smoe_matrix_shape {
 } smoe_matrix_shape;
 
 #define SMOE_MAX_MATRIX_SHAPES 16
-
-#define SMOE_REASON_SIZE 160
 
 /* A physical device as smoe sees it: plain data, so that it can be stored and selection replayed elsewhere. Its strings are UTF-8, and a
  * space stands for each control character that a driver has there. */
@@ -368,7 +367,8 @@ typedef struct smoe_layer_desc {
     smoe_buffer shared_gate;   /* float32 [D]; given exactly when the plan has shared_gate */
 } smoe_layer_desc;
 
-/* A matrix as a host array, laid out as weights.h says. NULL: absent; then its type is not looked at. */
+/* A matrix as a host array, laid out as weights.h says, or, of type SMOE_TYPE_SOURCES, a smoe_weights_source for each expert's, or one for
+ * the shared expert's: for device.h only, which converts them. NULL: absent; then its type is not looked at. */
 typedef struct smoe_host_weight {
     const void *data;
     smoe_type type;

@@ -40,6 +40,8 @@ typedef enum smoe_result {
     SMOE_ERROR_FILE = -8                  /* layer_file.h, checkpoint.h, capability_file.h: unreadable, damaged or contradictory file */
 } smoe_result;
 
+#define SMOE_REASON_SIZE 160 /* of a text that says why, with its end; longer ones are cut */
+
 /* A short English text for a result, never NULL; "unknown result" for any other value. Static memory. */
 SMOE_API const char *smoe_result_text(smoe_result result);
 
@@ -85,7 +87,9 @@ typedef enum smoe_type {
     SMOE_TYPE_Q8_K = 15,
     SMOE_TYPE_Q6_K = 16,    /* a scale of two levels for 16 */
     SMOE_TYPE_Q8_ROWS = 17, /* a float32 scale for 128 of a row */
-    SMOE_TYPE_FP8_ROWS = 18 /* 8 bits, E4M3; likewise */
+    SMOE_TYPE_FP8_ROWS = 18, /* 8 bits, E4M3; likewise */
+    /* No type of weights, but of smoe_host_weight only: what other programs' files hold, which weights_source.h describes */
+    SMOE_TYPE_SOURCES = 255
 } smoe_type;
 
 typedef enum smoe_activation {

@@ -1,9 +1,9 @@
 /* Where systems differ: POSIX and Windows. Nothing else under src calls either.
  *
- * The library that uses a part has its file, and no other library does: system.c is libsmoe's, system_clock.c and
- * system_loader.c are libsmoe-device's, system_file*.c are libsmoe-file's. SConstruct lists what else of
- * src/base the other libraries use: the shared ones have hidden copies of it. A program may be linked with all of the
- * three archives, where no name may be defined twice. */
+ * The library that uses a part has its file, and no other library does: system.c is libsmoe's; system_clock.c,
+ * system_loader.c and system_thread.c are libsmoe-device's; system_file*.c are libsmoe-file's. SConstruct lists what
+ * else of src/base the other libraries use: the shared ones have hidden copies of it. A program may be linked with all
+ * of the three archives, where no name may be defined twice. */
 #ifndef SMOE_BASE_SYSTEM_H
 #define SMOE_BASE_SYSTEM_H
 
@@ -27,6 +27,22 @@ void smoe_system_unlock(smoe_system_monitor *monitor);
 /* Both by a thread that has the lock. A wait gives the lock up meanwhile, and may end without a wake. */
 void smoe_system_wait(smoe_system_monitor *monitor);
 void smoe_system_wake_all(smoe_system_monitor *monitor);
+
+/* ---- threads of one's own ---------------------------------------------------------------------------------------- */
+
+typedef struct smoe_system_thread {
+    uintptr_t handle;
+    void (*run)(void *user);
+    void *user;
+} smoe_system_thread;
+
+/* Calls run(user) on a new thread, which no signal interrupts; *thread stays where it is until it is joined. False
+ * where the system has no thread to give: then there is nothing to join. */
+bool smoe_system_thread_start(smoe_system_thread *thread, void (*run)(void *user), void *user);
+void smoe_system_thread_join(smoe_system_thread *thread);
+
+/* Those that this process may use; 1 where the system does not tell. */
+uint32_t smoe_system_processor_count(void);
 
 /* ---- the clock --------------------------------------------------------------------------------------------------- */
 

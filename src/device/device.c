@@ -1,5 +1,6 @@
 /* The device: its queue, its context, and what every call needs. */
 #include "device_internal.h"
+#include "work.h"
 
 #include <string.h>
 
@@ -159,6 +160,7 @@ smoe_result smoe_device_create(const smoe_device_desc *desc, smoe_device **out)
     device = smoe_host_alloc(&host, 1, sizeof *device);
     if (!device)
         return smoe_fail(&host, SMOE_ERROR_OUT_OF_HOST_MEMORY, "smoe_device_create: no memory for the device");
+    device->thread_count = smoe_helper_thread_count(desc->thread_count);
     smoe_result result = smoe_helper_instance_create(&device->instance, &host, desc->get_instance_proc_addr,
                                                      desc->validation, &no_driver);
     if (result != SMOE_SUCCESS) {

@@ -164,6 +164,7 @@ struct smoe_device {
     smoe_helper_commands commands; /* of all but the copies */
     VkQueryPool query_pool;        /* VK_NULL_HANDLE without timestamps */
     smoe_helper_staging staging;   /* made at the first copy that needs it */
+    uint32_t thread_count;         /* that convert weights, the caller's among them */
 };
 
 /* The stages' timestamps, then one before and one after the whole forward: a forward may take several passes, of which

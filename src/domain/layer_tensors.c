@@ -148,7 +148,7 @@ static bool is_given_rightly(const smoe_layer_tensor *tensor, smoe_host_weight a
                  where ? where : "");
     else if (tensor->presence == SMOE_PRESENCE_FORBIDDEN && array.data)
         snprintf(reason, SMOE_REASON_SIZE, "weights.%s must be NULL unless %s", tensor->name, where);
-    else if (array.data && !smoe_type_name(array.type))
+    else if (array.data && !smoe_type_name(array.type) && array.type != SMOE_TYPE_SOURCES)
         snprintf(reason, SMOE_REASON_SIZE, "weights.%s.type must be a smoe_type, is %d", tensor->name, (int)array.type);
     else
         return true;

@@ -126,6 +126,9 @@ static smoe_result check_types(const smoe_file_host *host, const smoe_plan_desc 
     smoe_tensor_type dtype;
     for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++) {
         const smoe_host_weight array = smoe_host_weights_get(weights, &tensor);
+        if (array.data && array.type == SMOE_TYPE_SOURCES)
+            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                                  "weights.%s.type: SMOE_TYPE_SOURCES, must be a type that a file has", tensor.name);
         if (array.data && !smoe_file_tensor_type(array.type, &dtype) &&
             smoe_layer_tensor_size(&tensor, array.type, 1) == 0)
             return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,

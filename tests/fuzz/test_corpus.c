@@ -27,6 +27,7 @@ static const struct {
                {"selection", fuzz_selection},
                {"pipeline_cache", fuzz_pipeline_cache},
                {"results", fuzz_results},
+               {"weights_source", fuzz_weights_source},
                {"picture", fuzz_picture}}; /* its seeds are those of tests/vision */
 
 typedef struct seed {
@@ -227,6 +228,29 @@ static void make_results(seed *to)
     append(to, text, sizeof text - 1);
 }
 
+/* The words of fuzz_weights_source.c's head, then bytes that count up. */
+static void make_source(seed *to, const uint32_t head[12], uint32_t size)
+{
+    append(to, head, 12 * sizeof *head);
+    for (uint32_t i = 0; i < size; i++)
+        append(to, &(unsigned char){(unsigned char)(i * 37)}, 1);
+}
+
+static void make_int4_source(seed *to)
+{
+    make_source(to, (uint32_t[12]){SMOE_FORMAT_INT4, 5, 64, SMOE_SCALE_TYPE_FLOAT16, 1, 32, 0, 160, 20, 8, 0, 0}, 188);
+}
+
+static void make_awq_source(seed *to)
+{
+    make_source(to, (uint32_t[12]){SMOE_FORMAT_AWQ4, 8, 64, SMOE_SCALE_TYPE_FLOAT16, 1, 64, 0, 256, 16, 4, 0, 0}, 276);
+}
+
+static void make_gguf_source(seed *to)
+{
+    make_source(to, (uint32_t[12]){SMOE_FORMAT_GGUF_Q4_K, 1, 256, 0, 0, 0, 0, 144}, 144);
+}
+
 static const struct {
     const char *target, *name;
     void (*make)(seed *to);
@@ -238,6 +262,8 @@ static const struct {
     {"selection", "small", make_small_selection},       {"selection", "full", make_full_selection},
     {"pipeline_cache", "kept", make_kept_cache},        {"pipeline_cache", "changed", make_changed_cache},
     {"pipeline_cache", "cut", make_cut_cache},          {"results", "layer", make_results},
+    {"weights_source", "int4", make_int4_source},       {"weights_source", "awq4", make_awq_source},
+    {"weights_source", "q4_k", make_gguf_source},
 };
 
 /* ---- the tests --------------------------------------------------------------------------------------------------- */
