@@ -26,6 +26,7 @@ typedef struct bench_preset {
     bool biases;         /* b1, b2 and, if gated, b3, of the shared expert too */
     bool router_bias;    /* with the cosine router its projection's */
     bool selection_bias;
+    smoe_type published;                     /* its weights' type in files, where that has scales; else float32 */
     uint32_t tokens[BENCH_MAX_TOKEN_COUNTS]; /* what is measured, then 0 */
 } bench_preset;
 
@@ -33,6 +34,10 @@ typedef struct bench_preset {
 #define BENCH_MAX_SHAPES 64
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
+
+/* Whether the preset's layer has a tensor of its plan, and whether a tensor is none of the experts'. */
+bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor);
+bool bench_is_routing(const smoe_layer_tensor *tensor);
 
 /* What is more than a linear router with softmax gates: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives
  * `text`. */
@@ -45,8 +50,9 @@ void bench_print_presets(FILE *out);
 typedef struct bench_options {
     const char *json, *dump;
     int format; /* BENCH_FORMAT_* */
-    bool list, validate, hard_only, totals, mixed_precision, peer_data, no_peak, route;
+    bool list, validate, hard_only, totals, mixed_precision, peer_data, no_peak, route, fit;
     bool weights[BENCH_TYPE_COUNT]; /* by smoe_type */
+    bool published_weights;         /* beside those: each preset's own, bench_preset.published */
     bool presets[BENCH_MAX_PRESETS];
     bench_preset shapes[BENCH_MAX_SHAPES]; /* --shape, and those of --route */
     uint32_t shape_count, repeat;          /* repeat 0: not given */
@@ -68,6 +74,8 @@ uint32_t bench_fewest_tokens(const program_counts *tokens);
 program_counts bench_tokens_of(const bench_options *options, const bench_preset *preset);
 /* The caps of a layer's plans: of the command line, or k + 4, and k for hard routing only. */
 program_counts bench_caps_of(const bench_options *options, const bench_preset *preset);
+/* Whether a layer is measured with weights of a type. */
+bool bench_takes_type(const bench_options *options, const bench_preset *preset, smoe_type type);
 
 /* False where the program is to exit with *status: help is printed, or why the command line cannot be obeyed. */
 bool bench_parse_options(int count, char **arguments, bench_options *options, int *status);
@@ -101,21 +109,34 @@ bool bench_is_interrupted(void);
 
 /* A preset's weights and inputs on the host: the same for every row and every run. */
 typedef struct bench_data {
-    float *block;  /* what the matrices and biases of experts are taken from */
-    float *router; /* the other weights, one after another */
+    float *block;          /* what the matrices and biases of experts are taken from */
+    unsigned char *stored; /* matrices with scales, in place of those; NULL: there are none */
+    float *router;         /* the other weights, one after another */
     float *x;
     smoe_host_weights weights;
 } bench_data;
 
-/* Float32 elements of bench_data.block and bench_data.router. */
-uint64_t bench_block_count(const bench_preset *preset, bool peer_data);
-uint64_t bench_router_count(const bench_preset *preset);
-/* Whether the preset's layer has a tensor of its plan. */
-bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor);
-
-/* False when the host has no memory. peer_data: only for layers of --shape. */
-bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data);
+/* Whether a preset's weights are made as they lie in memory, and not of floats that the layer's creation rounds. */
+bool bench_is_stored(smoe_type type, bool peer_data);
+/* Bytes of the host's memory that its weights take. */
+double bench_weights_bytes(const bench_preset *preset, smoe_type type, bool peer_data);
+/* False when the host has no memory. type: only with scales it matters which. peer_data: only for layers of --shape. */
+bool bench_data_create(const bench_preset *preset, smoe_type type, uint32_t tokens, bool peer_data, bench_data *data);
 void bench_data_destroy(bench_data *data);
+
+/* ---- stored.c ---------------------------------------------------------------------------------------------------- */
+
+enum { BENCH_DISTINCT = 3 }; /* experts that differ, where their weights have scales */
+
+/* Makes data->stored of the floats of data->weights, and puts it in their place. False when the host has no memory. */
+bool bench_store(const bench_preset *preset, smoe_type type, bench_data *data);
+double bench_stored_bytes(const bench_preset *preset, smoe_type type);
+
+/* ---- blocks.c ---------------------------------------------------------------------------------------------------- */
+
+/* Draws a matrix's elements and scales so that its weights are as large as 1 / sqrt(columns), about. Gives the factor
+ * that belongs to them; 0 for a type without scales, and for E8M0 and E4M3 scales, whose types smoe rounds to. */
+float bench_draw_blocks(const smoe_weights_rows *rows, uint32_t seed);
 
 /* ---- statistics.c ------------------------------------------------------------------------------------------------ */
 
@@ -165,6 +186,8 @@ typedef struct bench_run {
     double drift;        /* the median of the last nine tenths over that of the first tenth; 0: too few to tell */
     double clock;        /* the device's, in Hz, behind the last of them; 0: the system does not tell */
     double flop, bytes;       /* of the whole layer: README.md says what is counted */
+    /* Of the matrices of the experts that ran, the shared one's too: in memory, and in the format of files */
+    double weights_bytes, file_bytes;
     double stage_flop[SMOE_STAGE_COUNT];
     double select_bytes;      /* of routing alone: route_select's own, the scores and the report; else 0 */
     bench_check check;
@@ -210,6 +233,16 @@ typedef struct bench_measuring {
 
 /* Measures a row that its layer can run; an interrupted one is not to be used. */
 smoe_result bench_measure_row(const bench_measuring *m, bench_row *row);
+
+/* ---- file_formats.c ---------------------------------------------------------------------------------------------- */
+
+typedef struct bench_file_format {
+    const char *name;
+    double bits; /* of a weight in it */
+} bench_file_format;
+
+/* That of a type's files; its own name and bits where none is known. */
+bench_file_format bench_file_format_of(smoe_type type);
 
 /* ---- work.c ------------------------------------------------------------------------------------------------------ */
 

@@ -26,7 +26,8 @@ typedef struct checker {
     double share; /* the largest, of what was allowed */
 } checker;
 
-/* What rounding an expert's weights to a type with scales takes, in multiplications for each of them. */
+/* What a weight with scales takes, in multiplications: to be read where it is stored, and to be rounded before. */
+#define READING_PRODUCTS 8
 #define ROUNDING_PRODUCTS 40
 
 /* Of one token with so many active experts; 0: of its routing alone. */
@@ -39,13 +40,14 @@ static double products(const smoe_plan_desc *plan, double active)
     return (p > 0 ? p * (d + 2 * e) : d * e) + matrices * d * hidden;
 }
 
-static uint32_t choose_count(const bench_row *row, const bench_run *run, bench_check *check)
+static uint32_t choose_count(const bench_row *row, const bench_data *data, const bench_run *run, bench_check *check)
 {
     const smoe_plan_desc *plan = &row->plan;
     const double one = products(plan, row->route ? 0 : (double)run->active_total / row->tokens);
     const bool scaled = !row->route && (smoe_type_has_scales(plan->types.up) || smoe_type_has_scales(plan->types.down));
     const bool narrow = plan->precision != SMOE_PRECISION_FLOAT32; /* the weights are rounded for y and for its bound */
-    const double all = one * (scaled ? (narrow ? 2 : 1) * ROUNDING_PRODUCTS : narrow ? NARROW_READS : 1);
+    const double reading = data->stored ? READING_PRODUCTS : ROUNDING_PRODUCTS;
+    const double all = one * (scaled ? (narrow ? 2 : 1) * reading : narrow ? NARROW_READS : 1);
     const double most = fmin(MOST_TOKENS, fmin(row->tokens, fmax(1, floor(MOST_PRODUCTS / all))));
 
     if (plan->projection_width > REF_MAX_PROJECTION)
@@ -161,7 +163,7 @@ void bench_check_run(const bench_row *row, const bench_data *data, const smoe_fo
 {
     const size_t D = row->plan.d_model;
     bench_check *check = &run->check;
-    const uint32_t count = choose_count(row, run, check);
+    const uint32_t count = choose_count(row, data, run, check);
     checker *c = calloc(1, sizeof *c);
     double *numbers = calloc(SMOE_MAX_EXPERTS + 2 * D, sizeof *numbers);
     bool good = c && numbers;

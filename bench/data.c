@@ -41,44 +41,46 @@ static void fill_as_peer(float *to, uint64_t count, float scale, uint32_t seed)
     }
 }
 
-static uint64_t matrix_count(const bench_preset *preset)
-{
-    return (uint64_t)preset->plan.expert_count * preset->plan.d_model * preset->plan.d_hidden;
-}
-
-uint64_t bench_block_count(const bench_preset *preset, bool peer_data)
-{
-    const uint64_t routed = matrix_count(preset), shared = (uint64_t)preset->plan.d_model * preset->plan.shared_hidden;
-    return peer_data ? 3 * routed : (routed > shared ? routed : shared) + (WINDOW_COUNT - 1) * WINDOW_STEP;
-}
-
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor)
-{
-    if (tensor->presence != SMOE_PRESENCE_OPTIONAL)
-        return tensor->presence == SMOE_PRESENCE_REQUIRED;
-    if (strcmp(tensor->name, "selection_bias") == 0)
-        return preset->selection_bias;
-    return begins(tensor->file_name, "router.") ? preset->router_bias : preset->biases;
-}
-
-/* In bench_data.router, not a window into the block. */
-static bool is_routing(const smoe_layer_tensor *tensor)
-{
-    return begins(tensor->file_name, "router.") || strcmp(tensor->name, "shared_gate") == 0;
-}
-
-uint64_t bench_router_count(const bench_preset *preset)
+/* Float32 elements of bench_data.router. */
+static uint64_t router_count(const bench_preset *preset)
 {
     smoe_layer_tensor tensor;
     uint64_t count = 0;
     for (uint32_t i = 0; smoe_layer_tensor_get(&preset->plan, i, &tensor); i++)
-        count += is_routing(&tensor) && bench_has_tensor(preset, &tensor) ? tensor.element_count : 0;
+        count += bench_is_routing(&tensor) && bench_has_tensor(preset, &tensor) ? tensor.element_count : 0;
     return count;
+}
+
+bool bench_is_stored(smoe_type type, bool peer_data)
+{
+    return smoe_type_has_scales(type) && !peer_data;
+}
+
+/* How the matrices lie in bench_data.block. */
+typedef struct block_shape {
+    uint64_t step, count; /* elements from one to the next; of all */
+} block_shape;
+
+/* The peer's matrices follow one another. Of those that are stored there are few, but all biases. */
+static block_shape shape_of(const bench_preset *preset, smoe_type type, bool peer_data)
+{
+    const smoe_plan_desc *plan = &preset->plan;
+    const uint64_t d = plan->d_model, h = plan->d_hidden, experts = plan->expert_count,
+                   shared = d * plan->shared_hidden;
+    const uint64_t made = bench_is_stored(type, peer_data) && experts > BENCH_DISTINCT ? BENCH_DISTINCT : experts;
+    const uint64_t counts[] = {made * d * h, experts * (d > h ? d : h), shared};
+    uint64_t most = 0;
+    if (peer_data)
+        return (block_shape){experts * d * h, 3 * experts * d * h};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        most = counts[i] > most ? counts[i] : most;
+    return (block_shape){WINDOW_STEP, most + (WINDOW_COUNT - 1) * WINDOW_STEP};
+}
+
+double bench_weights_bytes(const bench_preset *preset, smoe_type type, bool peer_data)
+{
+    const double floats = (double)shape_of(preset, type, peer_data).count + (double)router_count(preset);
+    return 4 * floats + (bench_is_stored(type, peer_data) ? bench_stored_bytes(preset, type) : 0);
 }
 
 static float *allocate(uint64_t count)
@@ -94,7 +96,7 @@ static void lay_out(const bench_preset *preset, const float *block, uint64_t ste
     smoe_layer_tensor tensor;
     uint64_t windows = 0;
     for (uint32_t i = 0; smoe_layer_tensor_get(&preset->plan, i, &tensor); i++) {
-        const bool routing = is_routing(&tensor);
+        const bool routing = bench_is_routing(&tensor);
         windows += tensor.matrix;
         if (!bench_has_tensor(preset, &tensor))
             continue;
@@ -104,44 +106,62 @@ static void lay_out(const bench_preset *preset, const float *block, uint64_t ste
     }
 }
 
+static void fill_matrices(const bench_preset *preset, block_shape shape, bool peer_data, float *block)
+{
+    const float scale_in = 1.0f / sqrtf((float)preset->plan.d_model),
+                scale_hidden = 1.0f / sqrtf((float)preset->plan.d_hidden);
+    if (!peer_data) {
+        fill(block, shape.count, scale_in, SEED_BLOCK);
+        return;
+    }
+    fill_as_peer(block, shape.step, scale_in, 5);
+    fill_as_peer(block + shape.step, shape.step, scale_in, 4);
+    fill_as_peer(block + 2 * shape.step, shape.step, scale_hidden, 6);
+}
+
+static void fill_routing(const bench_preset *preset, uint64_t count, bool peer_data, float *router)
+{
+    if (peer_data)
+        fill_as_peer(router, count, 1, 2);
+    else
+        fill(router, count, 1.0f / sqrtf((float)preset->plan.d_model), SEED_ROUTER);
+}
+
 /* Gives a pointer for writing to a part of the router's weights, to which data->weights has a pointer for reading. */
 static float *in_router(const bench_data *data, const float *part)
 {
     return data->router + (part - data->router);
 }
 
-bool bench_data_create(const bench_preset *preset, uint32_t tokens, bool peer_data, bench_data *data)
+bool bench_data_create(const bench_preset *preset, smoe_type type, uint32_t tokens, bool peer_data, bench_data *data)
 {
     const smoe_plan_desc *plan = &preset->plan;
-    const uint64_t d = plan->d_model, count = bench_block_count(preset, peer_data), router = bench_router_count(preset);
-    const float scale_in = 1.0f / sqrtf((float)plan->d_model), scale_hidden = 1.0f / sqrtf((float)plan->d_hidden);
+    const block_shape shape = shape_of(preset, type, peer_data);
+    const uint64_t inputs = (uint64_t)tokens * plan->d_model, router = router_count(preset);
 
     memset(data, 0, sizeof *data);
-    data->block = allocate(count);
+    data->block = allocate(shape.count);
     data->router = allocate(router);
-    data->x = allocate(tokens * d);
+    data->x = allocate(inputs);
     if (!data->block || !data->router || !data->x) {
         bench_data_destroy(data);
         return false;
     }
-    const uint64_t step = peer_data ? matrix_count(preset) : WINDOW_STEP;
-    if (peer_data) {
-        fill_as_peer(data->block, step, scale_in, 5);
-        fill_as_peer(data->block + step, step, scale_in, 4);
-        fill_as_peer(data->block + 2 * step, step, scale_hidden, 6);
-        fill_as_peer(data->router, router, 1, 2);
-        fill_as_peer(data->x, tokens * d, 1, 1);
-    } else {
-        fill(data->block, count, scale_in, SEED_BLOCK);
-        fill(data->router, router, scale_in, SEED_ROUTER);
-        fill(data->x, tokens * d, 1, SEED_X);
-    }
-    lay_out(preset, data->block, step, data->router, &data->weights);
+    fill_matrices(preset, shape, peer_data, data->block);
+    fill_routing(preset, router, peer_data, data->router);
+    if (peer_data)
+        fill_as_peer(data->x, inputs, 1, 1);
+    else
+        fill(data->x, inputs, 1, SEED_X);
+    lay_out(preset, data->block, shape.step, data->router, &data->weights);
     if (data->weights.router_log_scale)
         *in_router(data, data->weights.router_log_scale) = LOG_SCALE;
     if (data->weights.selection_bias)
         fill(in_router(data, data->weights.selection_bias), plan->expert_count, SELECTION_BIAS_SCALE, SEED_SELECTION);
-    return true;
+    if (!bench_is_stored(type, peer_data) || bench_store(preset, type, data))
+        return true;
+    bench_data_destroy(data);
+    return false;
 }
 
 void bench_data_destroy(bench_data *data)
@@ -149,5 +169,6 @@ void bench_data_destroy(bench_data *data)
     free(data->block);
     free(data->router);
     free(data->x);
+    free(data->stored);
     memset(data, 0, sizeof *data);
 }

@@ -58,6 +58,7 @@ CELL(cell_d_model, fill_number(text, from->row->plan.d_model))
 CELL(cell_d_hidden, fill_number(text, from->row->plan.d_hidden))
 CELL(cell_tokens, fill_number(text, from->row->tokens))
 CELL(cell_weights, fill_text(text, smoe_type_short_name(from->row->plan.types.up)))
+CELL(cell_file_format, fill_text(text, from->row->route ? "" : bench_file_format_of(from->row->plan.types.up).name))
 CELL(cell_precision, fill_text(text, from->row->plan.precision != SMOE_PRECISION_FLOAT32 ? "mixed" : "float32"))
 CELL(cell_routing, fill_text(text, results_routing_names[from->routing]))
 MEASURED(cell_eps, (double)from->run->eps)
@@ -71,6 +72,8 @@ MEASURED(cell_drift, from->run->drift)
 MEASURED(cell_forwards, from->run->repeat_count)
 MEASURED(cell_flop, from->run->flop / bench_run_time(from->run) * 1e9)
 MEASURED(cell_bytes, from->run->bytes / bench_run_time(from->run) * 1e9)
+MEASURED(cell_weights_bytes, from->run->weights_bytes)
+MEASURED(cell_file_byte, from->run->file_bytes > 0 ? bench_run_time(from->run) / from->run->file_bytes : 0)
 
 static void cell_error(const cell_source *from, char text[CELL_SIZE])
 {
@@ -101,7 +104,8 @@ static const struct {
     {"routing", cell_routing}, {"eps", cell_eps}, {"active_mean", cell_active}, {"median_ns", cell_median},
     {"p10_ns", cell_p10}, {"p90_ns", cell_p90}, {"host_median_ns", cell_host}, {"ns_per_token", cell_token},
     {"median_error", cell_error}, {"drift", cell_drift}, {"forwards", cell_forwards}, {"flop_per_second", cell_flop},
-    {"bytes_per_second", cell_bytes}, {"wrong", cell_wrong}, {"unsupported", cell_unsupported},
+    {"bytes_per_second", cell_bytes}, {"weights_bytes", cell_weights_bytes}, {"file_format", cell_file_format},
+    {"ns_per_file_byte", cell_file_byte}, {"wrong", cell_wrong}, {"unsupported", cell_unsupported},
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 

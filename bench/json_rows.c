@@ -100,6 +100,11 @@ static void add_run(json *j, cJSON *to, const char *name, const bench_result *re
     add_spread(j, object, "host_ns", &run->host);
     json_add_number(j, object, "flop", run->flop);
     json_add_number(j, object, "bytes", run->bytes);
+    if (run->file_bytes > 0) {
+        json_add_number(j, object, "weights_bytes", run->weights_bytes);
+        json_add_number(j, object, "file_bytes", run->file_bytes);
+        json_add_number(j, object, "ns_per_file_byte", time / run->file_bytes);
+    }
     json_add_number(j, object, "flop_per_second", run->flop / time * 1e9);
     json_add_number(j, object, "bytes_per_second", run->bytes / time * 1e9);
     json_add_measured(j, object, "share_of_operations",
@@ -131,6 +136,8 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     json_add_number(j, to, "d_model", plan->d_model);
     json_add_number(j, to, "d_hidden", plan->d_hidden);
     json_add_number(j, to, "experts", plan->expert_count);
+    if (plan->expert_count < preset->plan.expert_count)
+        json_add_number(j, to, "experts_cut_from", preset->plan.expert_count);
     json_add_number(j, to, "top_k", plan->top_k);
     json_add_number(j, to, "max_active", plan->max_active);
     json_add_text(j, to, "router", smoe_router_name(plan->router));
@@ -151,6 +158,13 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     json_add_bool(j, to, "gated", plan->gated);
     json_add_bool(j, to, "renormalize", plan->renormalize);
     json_add_bool(j, to, "biases", preset->biases);
+}
+
+static void add_format(json *j, cJSON *to, smoe_type type)
+{
+    const bench_file_format format = bench_file_format_of(type);
+    json_add_text(j, to, "file_format", format.name);
+    json_add_number(j, to, "file_bits", format.bits);
 }
 
 /* What the command line said of the smooth run. */
@@ -175,6 +189,8 @@ void json_fill_row(json *j, cJSON *object, const bench_results *results, size_t 
     add_layer(j, object, row->preset, plan);
     json_add_number(j, object, "tokens", row->tokens);
     json_add_text(j, object, "weights", smoe_type_short_name(plan->types.up));
+    if (!row->route)
+        add_format(j, object, plan->types.up);
     json_add_bool(j, object, "mixed_precision", plan->precision != SMOE_PRECISION_FLOAT32);
     add_given(j, object, row);
     if (row->unsupported[0]) {

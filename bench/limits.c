@@ -55,9 +55,9 @@ bool bench_is_unsupported(const smoe_device_info *info, const bench_options *opt
     const double share = options->memory, device_memory = (double)info->device_memory_size;
     const bool shared =
         info->type == VK_PHYSICAL_DEVICE_TYPE_CPU || info->type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
-    const double host_count = (double)bench_block_count(preset, options->peer_data) +
-                              (double)bench_router_count(preset) + 3.0 * plan->max_tokens * plan->d_model;
-    const double host = 4 * host_count + (shared ? device.total : 0);
+    const double inputs = 4 * 3.0 * plan->max_tokens * plan->d_model;
+    const double host =
+        bench_weights_bytes(preset, plan->types.up, options->peer_data) + inputs + (shared ? device.total : 0);
     const double host_memory = bench_physical_memory();
 
     if (result != SMOE_SUCCESS)

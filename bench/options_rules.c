@@ -52,6 +52,12 @@ program_counts bench_caps_of(const bench_options *options, const bench_preset *p
                                          : (program_counts){.count = 1, .values = {roomy < experts ? roomy : experts}};
 }
 
+bool bench_takes_type(const bench_options *options, const bench_preset *preset, smoe_type type)
+{
+    return options->weights[type] || (options->published_weights && type == preset->published &&
+                                      smoe_type_has_scales(type) && may_be_mixed(options, (int)type));
+}
+
 /* A layer of --route has experts as narrow as they can be: they do not run. */
 #define ROUTE_WIDTH 256u
 
@@ -124,6 +130,7 @@ static bool complete_types(const program_desc *program, bench_options *options)
     bool any_type = false;
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
         any_type = any_type || options->weights[type];
+    options->published_weights = !any_type && !options->route;
     for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
         /* The router's own weights are float32 whatever the experts' are. */
         const bool chosen = options->route ? type == SMOE_TYPE_FLOAT32

@@ -3,9 +3,9 @@
 
     bench/peer.py --peer /path/to/moe_peer
 
-The peer is called as `moe_peer Vulkan0 E k D H T f32|f16 GATE SECONDS DUMP`: it runs one gated layer (silu, softmax, the k weights
-renormalised, no biases) for SECONDS, writes its y to DUMP as raw float32, and prints "median X us min Y us". README.md says what
-it must draw its numbers from. Prints a Markdown table; ratios above 1 mean that smoe is faster. --json and --peer-json write both
+The peer is called as `moe_peer Vulkan0 E k D H T f32|f16|q4_0|q8_0|mxfp4 GATE SECONDS DUMP`: it runs one gated layer (silu, softmax,
+the k weights renormalised, no biases) for SECONDS, writes its y to DUMP as raw float32, and prints "median X us min Y us". README.md
+says what it must draw its numbers from. Prints a Markdown table; ratios above 1 mean that smoe is faster. --json and --peer-json write both
 programs' results in the form of smoe-bench, for smoe-bench compare and report.
 """
 import argparse
@@ -19,8 +19,10 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What the peer calls a type, and smoe: as many bits for a weight.
+TYPES = {'f32': 'f32', 'f16': 'f16', 'q4_0': 'q4', 'q8_0': 'q8', 'mxfp4': 'mxfp4'}
 SHAPES = ((128, 8, 512, 256), (8, 2, 1024, 2048), (8, 2, 512, 1024))  # E, k, D, H
-CASES = [shape + (tokens, weights) for shape in SHAPES for tokens in (1, 32, 512) for weights in ('f32', 'f16')]
+CASES = [shape + (tokens, weights) for shape in SHAPES for tokens in (1, 32, 512) for weights in TYPES]
 TIMES = re.compile(r'median ([\d.]+) us min ([\d.]+) us')
 
 
@@ -30,8 +32,8 @@ class Refused(Exception):
 
 def parse_case(text):
     parts = text.split(',')
-    if len(parts) != 6 or parts[5] not in ('f32', 'f16') or not all(part.isdigit() for part in parts[:5]):
-        raise argparse.ArgumentTypeError('%s: must be E,k,D,H,T,f32 or E,k,D,H,T,f16' % text)
+    if len(parts) != 6 or parts[5] not in TYPES or not all(part.isdigit() for part in parts[:5]):
+        raise argparse.ArgumentTypeError('%s: must be E,k,D,H,T,TYPE with the type %s' % (text, ' or '.join(TYPES)))
     return tuple(int(part) for part in parts[:5]) + (parts[5],)
 
 
@@ -63,7 +65,7 @@ def run_peer(arguments, case, dump):
 
 def run_smoe(arguments, case, dump):
     *shape, weights = case
-    command = [arguments.smoe, '--shape', ','.join(str(n) for n in shape) + ',gated', '--weights', weights, '--hard', '--no-peak',
+    command = [arguments.smoe, '--shape', ','.join(str(n) for n in shape) + ',gated', '--weights', TYPES[weights], '--hard', '--no-peak',
                '--peer-data', '--seconds', str(arguments.seconds), '--dump', dump, '--json', '-']
     command += ['--device', arguments.device] if arguments.device else []
     document = json.loads(output_of(command, None, arguments.timeout))
@@ -119,9 +121,10 @@ def run_of(runs, like):
         return medians[low] + (at - low) * (medians[min(low + 1, len(medians) - 1)] - medians[low])
 
     times = {'min': min(run[1] for run in runs), 'p10': place(0.1), 'median': place(0.5), 'p90': place(0.9), 'max': medians[-1]}
-    kept = {name: like[name] for name in ('active_total', 'active_mean', 'active_experts', 'flop', 'bytes')}
+    kept = {name: like[name] for name in ('active_total', 'active_mean', 'active_experts', 'flop', 'bytes', 'weights_bytes', 'file_bytes')}
     return {**kept, 'forwards': len(runs), 'samples_ns': [round(run[0]) for run in runs], 'host_ns': times,
-            'flop_per_second': like['flop'] / times['median'] * 1e9, 'bytes_per_second': like['bytes'] / times['median'] * 1e9}
+            'flop_per_second': like['flop'] / times['median'] * 1e9, 'bytes_per_second': like['bytes'] / times['median'] * 1e9,
+            'ns_per_file_byte': times['median'] / like['file_bytes']}
 
 
 NOT_SHAPE = ('kernels', 'plan_first_ns', 'plan_again_ns', 'hard', 'smooth', 'smooth_over_hard_time', 'smooth_over_hard_experts')

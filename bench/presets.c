@@ -1,6 +1,8 @@
 /* The layers that are timed by default: the published shapes of known models, and a tiny one for tests. */
 #include "bench.h"
 
+#include <string.h>
+
 const bench_preset bench_presets[] = {
     {"tiny",
      "for tests",
@@ -35,6 +37,7 @@ const bench_preset bench_presets[] = {
      "Qwen3-30B-A3B",
      {.d_model = 2048, .d_hidden = 768, .expert_count = 128, .top_k = 8, .activation = SMOE_ACTIVATION_SILU,
       .gated = true, .renormalize = true},
+     .published = SMOE_TYPE_Q4, /* Q4_0 of GGUF and INT4; bfloat16 too */
      .tokens = {1, 32, 512}},
     {"gpt-oss-20b",
      "gpt-oss-20b",
@@ -42,6 +45,7 @@ const bench_preset bench_presets[] = {
       .gated = true, .renormalize = true},
      .biases = true,
      .router_bias = true,
+     .published = SMOE_TYPE_MXFP4,
      .tokens = {1, 32, 512}},
     /* Two shared experts of 1408: one of their sum. */
     {"moonlight-16b",
@@ -63,12 +67,32 @@ const bench_preset bench_presets[] = {
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .renormalize = true, .group_count = 8, .top_groups = 4,
       .shared_hidden = 2048},
      .selection_bias = true,
+     .published = SMOE_TYPE_FP8,
      .tokens = {1, 32, 512}},
 };
 
 const size_t bench_preset_count = sizeof bench_presets / sizeof *bench_presets;
 _Static_assert(sizeof bench_presets / sizeof *bench_presets <= BENCH_MAX_PRESETS,
                "bench_options.presets has room for all of them");
+
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor)
+{
+    if (tensor->presence != SMOE_PRESENCE_OPTIONAL)
+        return tensor->presence == SMOE_PRESENCE_REQUIRED;
+    if (strcmp(tensor->name, "selection_bias") == 0)
+        return preset->selection_bias;
+    return begins(tensor->file_name, "router.") ? preset->router_bias : preset->biases;
+}
+
+bool bench_is_routing(const smoe_layer_tensor *tensor)
+{
+    return begins(tensor->file_name, "router.") || strcmp(tensor->name, "shared_gate") == 0;
+}
 
 const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE])
 {
@@ -87,8 +111,8 @@ const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_R
 
 void bench_print_presets(FILE *out)
 {
-    fprintf(out, "%-15s %5s %5s %4s %2s  %-20s %-7s %-36s %s\n", "preset", "D", "H", "E", "k", "activation", "biases",
-            "routing", "tokens");
+    fprintf(out, "%-15s %5s %5s %4s %2s  %-20s %-7s %-36s %-8s %s\n", "preset", "D", "H", "E", "k", "activation",
+            "biases", "routing", "weights", "tokens");
     for (size_t i = 0; i < bench_preset_count; i++) {
         const bench_preset *preset = &bench_presets[i];
         const smoe_plan_desc *plan = &preset->plan;
@@ -96,9 +120,10 @@ void bench_print_presets(FILE *out)
         snprintf(activation, sizeof activation, "%s%s", plan->gated ? "gated " : "",
                  smoe_activation_name(plan->activation));
         bench_describe_routing(plan, routing);
-        fprintf(out, "%-15s %5u %5u %4u %2u  %-20s %-7s %-36s", preset->name, plan->d_model, plan->d_hidden,
+        fprintf(out, "%-15s %5u %5u %4u %2u  %-20s %-7s %-36s %-8s", preset->name, plan->d_model, plan->d_hidden,
                 plan->expert_count, plan->top_k, activation, preset->biases ? "yes" : "no",
-                routing[0] ? routing : "linear");
+                routing[0] ? routing : "linear",
+                smoe_type_has_scales(preset->published) ? smoe_type_short_name(preset->published) : "");
         for (int t = 0; t < BENCH_MAX_TOKEN_COUNTS && preset->tokens[t] > 0; t++)
             fprintf(out, " %u", preset->tokens[t]);
         fprintf(out, "   %s\n", preset->about);

@@ -13,11 +13,11 @@ int bench_fail(const bench_runner *b, smoe_result result)
     return PROGRAM_FAILED;
 }
 
-static uint32_t count_types(const bench_options *options)
+static uint32_t count_types(const bench_options *options, const bench_preset *preset)
 {
     uint32_t types = 0;
     for (int type = 0; type < BENCH_TYPE_COUNT; type++)
-        types += options->weights[type];
+        types += bench_takes_type(options, preset, (smoe_type)type);
     return types;
 }
 
@@ -30,8 +30,8 @@ static uint32_t count_calls(const bench_options *options, const bench_preset *pr
 
 uint32_t bench_count_rows(const bench_options *options, const bench_preset *preset)
 {
-    return bench_tokens_of(options, preset).count * bench_caps_of(options, preset).count * count_types(options) *
-           count_calls(options, preset);
+    return bench_tokens_of(options, preset).count * bench_caps_of(options, preset).count *
+           count_types(options, preset) * count_calls(options, preset);
 }
 
 /* The index-th call: the smooth run's numbers. */
@@ -110,7 +110,7 @@ static void show_progress(const bench_runner *b)
 
 /* A layer on the device, whose rows share it, as an app's token counts would. */
 typedef struct bench_layer {
-    const bench_preset *preset;
+    const bench_preset *preset; /* as it was asked for: `plan` may have fewer experts */
     const bench_data *data;
     smoe_plan_desc plan;
     smoe_device_layer *layer, *plain;
@@ -185,28 +185,71 @@ static smoe_plan_desc make_plan(const bench_options *options, const smoe_device_
     return plan;
 }
 
-/* The layers of a preset at one cap share their data. */
-static int run_cap(bench_runner *b, const bench_preset *preset, uint32_t cap)
+/* The layers of a preset at one cap. */
+typedef struct bench_group {
+    const bench_preset *preset; /* as it was asked for */
+    bench_preset cut;           /* with as many experts as are measured */
+    bool takes[BENCH_TYPE_COUNT];
+    bench_layer layers[BENCH_TYPE_COUNT];
+} bench_group;
+
+/* Whether all layers fit; those that do not get the reason. */
+static bool check_fit(const bench_runner *b, bench_group *group, uint32_t cap)
 {
     const bench_result *to = &b->results->devices[b->results->device_count - 1];
-    bench_layer layers[BENCH_TYPE_COUNT] = {{0}};
+    bool fit = true;
+    for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
+        bench_layer *layer = &group->layers[type];
+        *layer = (bench_layer){.preset = group->preset,
+                               .plan = make_plan(b->options, &to->info, &group->cut, (smoe_type)type, cap)};
+        group->takes[type] = bench_takes_type(b->options, group->preset, (smoe_type)type);
+        if (group->takes[type] &&
+            bench_is_unsupported(&to->info, b->options, &group->cut, &layer->plan, layer->unsupported))
+            fit = false;
+    }
+    return fit;
+}
+
+/* With --fit all types of a preset get the same number of experts, so that their times can be compared. */
+static void fit_experts(const bench_runner *b, bench_group *group, uint32_t cap)
+{
+    bool fit = check_fit(b, group, cap);
+    while (!fit && b->options->fit && group->cut.plan.expert_count % 2 == 0 &&
+           group->cut.plan.expert_count / 2 >= cap) {
+        group->cut.plan.expert_count /= 2;
+        fit = check_fit(b, group, cap);
+    }
+    if (!fit && b->options->fit) { /* it is not the experts: the reason is the whole layer's */
+        group->cut = *group->preset;
+        check_fit(b, group, cap);
+    }
+}
+
+/* Makes the data that the layers from `type` on need, where there is none yet. Types without scales share theirs. */
+static bool make_data(const bench_runner *b, bench_group *group, int type, bench_data *data)
+{
+    const bool peer_data = b->options->peer_data, stored = bench_is_stored((smoe_type)type, peer_data);
+    if (data->x && !stored && !data->stored)
+        return true;
+    bench_data_destroy(data);
+    return bench_data_create(&group->cut, (smoe_type)type, group->layers[type].plan.max_tokens, peer_data, data);
+}
+
+static int run_cap(bench_runner *b, const bench_preset *preset, uint32_t cap)
+{
+    bench_group group = {.preset = preset, .cut = *preset};
     bench_data data = {0};
     int status = PROGRAM_OK;
-    bool any = false;
 
-    for (int type = 0; type < BENCH_TYPE_COUNT; type++) {
-        layers[type] = (bench_layer){
-            .preset = preset, .data = &data, .plan = make_plan(b->options, &to->info, preset, (smoe_type)type, cap)};
-        if (b->options->weights[type])
-            any = !bench_is_unsupported(&to->info, b->options, preset, &layers[type].plan, layers[type].unsupported) ||
-                  any;
-    }
-    const bool made = !any || bench_data_create(preset, layers[0].plan.max_tokens, b->options->peer_data, &data);
+    fit_experts(b, &group, cap);
     for (int type = 0; status == PROGRAM_OK && type < BENCH_TYPE_COUNT; type++) {
-        if (!made && !layers[type].unsupported[0])
-            snprintf(layers[type].unsupported, BENCH_REASON_SIZE, "no host memory for the weights");
-        if (b->options->weights[type])
-            status = run_layer(b, &layers[type]);
+        bench_layer *layer = &group.layers[type];
+        if (!group.takes[type])
+            continue;
+        if (!layer->unsupported[0] && !make_data(b, &group, type, &data))
+            snprintf(layer->unsupported, BENCH_REASON_SIZE, "no host memory for the weights");
+        layer->data = &data;
+        status = run_layer(b, layer);
     }
     bench_data_destroy(&data);
     return status;

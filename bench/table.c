@@ -58,10 +58,12 @@ void bench_print_device(FILE *out, const bench_result *result)
 static void print_title(FILE *out, const bench_row *row)
 {
     const smoe_plan_desc *plan = &row->plan;
-    char routing[BENCH_ROUTING_SIZE];
+    char routing[BENCH_ROUTING_SIZE], cut[24] = "";
     bench_describe_routing(plan, routing);
-    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u, k %u, at most %u active, %s%s%s%s%s\n", row->preset->name,
-            row->tokens, smoe_type_short_name(plan->types.up), plan->d_model, plan->d_hidden, plan->expert_count,
+    if (plan->expert_count < row->preset->plan.expert_count)
+        snprintf(cut, sizeof cut, " of %u", row->preset->plan.expert_count);
+    fprintf(out, "\n%s, T = %u, %s: D %u, H %u, E %u%s, k %u, at most %u active, %s%s%s%s%s\n", row->preset->name,
+            row->tokens, smoe_type_short_name(plan->types.up), plan->d_model, plan->d_hidden, plan->expert_count, cut,
             plan->top_k, plan->max_active, plan->gated ? "gated " : "", smoe_activation_name(plan->activation),
             row->preset->biases ? ", biases" : "", routing[0] ? ", " : "", routing);
 }
@@ -154,6 +156,16 @@ static void print_routing(FILE *out, const bench_result *result, const bench_row
     fprintf(out, "\n");
 }
 
+/* What the experts' matrices are in memory and in files. */
+static void print_weights(FILE *out, const bench_row *row, const bench_run *run)
+{
+    const bench_file_format format = bench_file_format_of(row->plan.types.up);
+    if (run->file_bytes > 0)
+        fprintf(out, "    weights: %.4g MB, %.4g MB as %s of %.4g bits: %.3g s for a GB of those\n",
+                run->weights_bytes / 1e6, run->file_bytes / 1e6, format.name, format.bits,
+                bench_run_time(run) / run->file_bytes);
+}
+
 static void print_check(FILE *out, const bench_check *check)
 {
     if (check->unmade[0])
@@ -208,6 +220,7 @@ void bench_print_row(FILE *out, const bench_result *result, const bench_row *row
                 share(text, bench_share_of_bytes(&result->peaks, run->bytes, bench_run_time(run))),
                 run->repeat_count);
         print_noise(out, run);
+        print_weights(out, row, run);
         print_check(out, &run->check);
         if (row->route)
             print_routing(out, result, row, run);
@@ -228,7 +241,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     const double time = bench_run_time(run);
     char text[16], spread[40];
 
-    fprintf(out, "%-15s %5u %-4s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.types.up),
+    fprintf(out, "%-15s %5u %-8s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.types.up),
             results_routing_names[routing]);
     if (row->unsupported[0] || run->unsupported[0]) {
         fprintf(out, "  unsupported: %s\n", row->unsupported[0] ? row->unsupported : run->unsupported);
@@ -242,6 +255,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     fprintf(out, " %7s", share(text, bench_share_of_operations(&result->peaks, row->kernels, run->stage_flop, time)));
     fprintf(out, " %7s", rate(text, run->bytes, time));
     fprintf(out, " %7s", share(text, bench_share_of_bytes(&result->peaks, run->bytes, time)));
+    fprintf(out, " %9s", rate(text, time, run->file_bytes));
     if (routing == BENCH_SMOOTH)
         fprintf(out, "  %.3f / %.3f", row->time_ratio, row->active_ratio);
     if (run->check.wrong[0])
@@ -253,8 +267,9 @@ void bench_print_summary(FILE *out, const bench_result *result, bool titled)
 {
     if (titled)
         fprintf(out, "\n%s%s\n", result->info.name, result->mask ? ", masked" : "");
-    fprintf(out, "\n%-15s %5s %-4s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s  %s\n", "layer", "T", "w", "", "experts",
-            "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of peak", "GB/s", "of peak", "smooth / hard: time, experts");
+    fprintf(out, "\n%-15s %5s %-8s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s %9s  %s\n", "layer", "T", "w", "", "experts",
+            "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of peak", "GB/s", "of peak", "s / GB",
+            "smooth / hard: time, experts");
     for (size_t i = 0; i < result->row_count; i++)
         for (int routing = 0; routing < BENCH_ROUTING_COUNT; routing++)
             if (routing == BENCH_HARD || !result->rows[i].unsupported[0])

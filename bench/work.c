@@ -14,6 +14,20 @@ static double tensor_bytes(const bench_preset *preset, const smoe_plan_desc *pla
     return bytes;
 }
 
+/* Weights in the matrices of the tensors whose names in files begin so, and their bytes. */
+static void count_weights(const bench_preset *preset, const smoe_plan_desc *plan, const char *prefix, double *weights,
+                          double *bytes)
+{
+    smoe_layer_tensor tensor;
+    *weights = *bytes = 0;
+    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
+        if (tensor.matrix && strncmp(tensor.file_name, prefix, strlen(prefix)) == 0 &&
+            bench_has_tensor(preset, &tensor)) {
+            *weights += (double)tensor.element_count;
+            *bytes += (double)smoe_layer_tensor_size(&tensor, tensor.type, tensor.shape[0]);
+        }
+}
+
 double bench_expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
     return tensor_bytes(preset, plan, "experts.") / plan->expert_count;
@@ -81,6 +95,18 @@ static void count_bytes(const bench_row *row, bench_run *run)
                       bench_shared_bytes(row->preset, plan) + x;
 }
 
+/* All matrices of a row have one type. */
+static void count_weights_of_experts(const bench_row *row, bench_run *run)
+{
+    const double ran = row->route ? 0 : (double)run->active_experts / row->plan.expert_count;
+    const double shared = row->route ? 0 : 1;
+    double routed[2], of_shared[2];
+    count_weights(row->preset, &row->plan, "experts.", &routed[0], &routed[1]);
+    count_weights(row->preset, &row->plan, "shared.", &of_shared[0], &of_shared[1]);
+    run->weights_bytes = ran * routed[1] + shared * of_shared[1];
+    run->file_bytes = (ran * routed[0] + shared * of_shared[0]) * bench_file_format_of(row->plan.types.up).bits / 8;
+}
+
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run)
 {
     const smoe_plan_desc *plan = &row->plan;
@@ -104,5 +130,6 @@ bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *r
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         run->flop += flop[i];
     count_bytes(row, run);
+    count_weights_of_experts(row, run);
     return true;
 }

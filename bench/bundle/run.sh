@@ -209,14 +209,20 @@ tiles() {
     bench "$1-without-shuffle" 4 ' f16 +hard ' --preset "$1" --tokens 64 --weights f16 --no-peak --mask 4
 }
 
-# peer E,k,D,H T: moe_peer and smoe-bench with the same numbers in the same layer
+# types NAME WEIGHT PRESET TYPES: weights with scales beside float16's, all with as many experts as fit
+types() {
+    bench "$1" "$2" ' (1|512) +[a-z0-9_]+ +hard |WRONG: ' --preset "$3" --tokens 1,32,512 --weights "$4" --hard --fit
+}
+
+# peer E,k,D,H T PEER OUR: moe_peer and smoe-bench with the same numbers in the same layer. PEER, OUR: what both call the weights' type
 peer() {
-    peer_shape=$1 peer_tokens=$2
+    peer_shape=$1 peer_tokens=$2 peer_type=$3 our_type=$4
     for alternation in 1 2; do
-        peer_name=peer-$(echo "$peer_shape,$peer_tokens,$alternation" | tr , -)
+        peer_name=peer-$(echo "$peer_shape,$peer_tokens,$peer_type,$alternation" | tr , -)
         # shellcheck disable=SC2046 # one word for each number
-        step "$peer_name-other" 2 median ./moe_peer Vulkan0 $(echo "$peer_shape,$peer_tokens" | tr , ' ') f16 late "$row" /dev/null
-        bench "$peer_name-smoe" 2 ' f16 +hard ' --shape "$peer_shape,$peer_tokens,gated" --weights f16 --hard --no-peak --peer-data
+        step "$peer_name-other" 2 median ./moe_peer Vulkan0 $(echo "$peer_shape,$peer_tokens" | tr , ' ') "$peer_type" late "$row" /dev/null
+        bench "$peer_name-smoe" 2 " $our_type +hard " --shape "$peer_shape,$peer_tokens,gated" --weights "$our_type" --hard --no-peak \
+            --peer-data
     done
 }
 
@@ -240,6 +246,9 @@ all_steps() {
 
     presets -mixed 20 olmoe --mixed-precision
     presets '' 25 'olmoe gmoe-s16 qwen3-30b-a3b'
+    types types-of-4-bits 25 qwen3-30b-a3b f16,mxfp4,q4,nvfp4,iq4,iq4_xs,q4_min,q4_zero,q4_k
+    types types-of-8-bits 25 qwen3-30b-a3b f16,q8,fp8,q8_min,q8_zero,q8_k,q6_k,q8_rows,fp8_rows
+    types deepseek-v3-types 15 deepseek-v3 f16,fp8
     presets -mixed 20 'gmoe-s16 qwen3-30b-a3b gpt-oss-20b' --mixed-precision
     presets '' 20 'gpt-oss-20b moonlight-16b ling-mini-2.0 switch-base-16'
     tiles olmoe 12
@@ -255,8 +264,9 @@ all_steps() {
 
     if [ -x moe_peer ]; then
         for tokens in 1 32 512; do
-            peer 128,8,512,256 $tokens
-            peer 8,2,1024,2048 $tokens
+            peer 128,8,512,256 $tokens f16 f16
+            peer 8,2,1024,2048 $tokens f16 f16
+            for pair in q4_0:q4 q8_0:q8 mxfp4:mxfp4; do peer 8,2,1024,2048 $tokens ${pair%:*} ${pair#*:}; done
         done
     fi
 

@@ -95,6 +95,8 @@ typedef struct results_run {
     const char *unsupported; /* "": the rest holds */
     double eps, group_eps, expected_active, active_total, active_mean, active_experts, forwards;
     double flop, bytes, flop_per_second, bytes_per_second, share_of_operations, share_of_bytes, ns_per_token;
+    /* Of the experts' matrices: in memory, and in the format of files; a forward's time over the latter */
+    double weights_bytes, file_bytes, ns_per_file_byte;
     double median_error, drift, clock_hz;
     results_spread device_ns, host_ns;
     double *samples_ns; /* [sample_count], one at least, in the order taken; of device_ns where that is there */
@@ -131,6 +133,9 @@ typedef struct results_row {
     results_shape shape;
     uint32_t tokens;
     const char *weights; /* likewise */
+    const char *file_format;   /* of those weights: "Q4_0" */
+    double file_bits;          /* of a weight in it */
+    uint32_t experts_cut_from; /* what the published layer has more of; 0: it is whole */
     bool mixed_precision;
     const char *unsupported; /* "": the rest holds, and it has one run at least */
     double plan_first_ns, plan_again_ns;

@@ -86,6 +86,9 @@ static bool read_measured(results_reader *reader, const cJSON *object, results_r
         {NUMBER(results_run, share_of_operations)},
         {NUMBER(results_run, share_of_bytes)},
         {NUMBER(results_run, ns_per_token)},
+        {NUMBER(results_run, weights_bytes)},
+        {NUMBER(results_run, file_bytes)},
+        {NUMBER(results_run, ns_per_file_byte)},
         {NUMBER(results_run, median_error)},
         {NUMBER(results_run, drift)},
         {NUMBER(results_run, clock_hz)},
@@ -152,11 +155,19 @@ static bool read_kind(results_reader *reader, const cJSON *object, results_kind 
 static bool read_common(results_reader *reader, const cJSON *object, results_row *row)
 {
     static const field fields[] = {
-        {COUNT(results_row, device), NEEDED},         {COUNT(results_row, tokens), NEEDED, POSITIVE},
-        {FLAG(results_row, mixed_precision)},         {TEXT(results_row, unsupported)},
-        {NUMBER(results_row, plan_first_ns)},         {NUMBER(results_row, plan_again_ns)},
-        {NUMBER(results_row, smooth_over_hard_time)}, {NUMBER(results_row, smooth_over_hard_experts)},
-        {NUMBER(results_row, totals_over_none_time)}, {NUMBER(results_row, mixed_over_float32_time)},
+        {COUNT(results_row, device), NEEDED},
+        {COUNT(results_row, tokens), NEEDED, POSITIVE},
+        {FLAG(results_row, mixed_precision)},
+        {TEXT(results_row, unsupported)},
+        {NUMBER(results_row, plan_first_ns)},
+        {NUMBER(results_row, plan_again_ns)},
+        {NUMBER(results_row, smooth_over_hard_time)},
+        {NUMBER(results_row, smooth_over_hard_experts)},
+        {NUMBER(results_row, totals_over_none_time)},
+        {NUMBER(results_row, mixed_over_float32_time)},
+        {TEXT(results_row, file_format)},
+        {NUMBER(results_row, file_bits)},
+        {COUNT(results_row, experts_cut_from)},
     };
     static const field shape[] = {
         {COUNT(results_shape, experts), NEEDED, POSITIVE},

@@ -42,6 +42,7 @@ void report_write_page(report_page *p, const report_view *view)
         if (report_any_ran(view->series[i].rows,
                            view->series[i].row_count)) /* one that only routed has no part of its own */
             write_device(p, view, &view->series[i]);
+    report_write_types(p, view);
     report_write_routing(p, view);
     report_write_table(p, view);
     report_write_measured(p, view);

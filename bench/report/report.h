@@ -176,6 +176,7 @@ void report_write_stages(report_page *p, const report_view *view, const report_s
 void report_write_limits(report_page *p, const report_view *view, const report_series *series); /* limits.c */
 void report_write_routing_pictures(report_page *p, const report_view *view);                    /* routing_picture.c */
 void report_write_routing(report_page *p, const report_view *view);  /* routing.c: rows of routing alone */
+void report_write_types(report_page *p, const report_view *view);    /* types.c: rows by the type of their weights */
 void report_write_table(report_page *p, const report_view *view);    /* table.c: every row, and its stages */
 void report_write_measured(report_page *p, const report_view *view); /* measured.c: how */
 

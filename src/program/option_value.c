@@ -230,12 +230,21 @@ static bool set_member(const program_option *option, const char *name, void *to,
     return true;
 }
 
+static void set_all(const program_option *option, void *to)
+{
+    for (int i = 0; i < option->most && option->names->name(i); i++)
+        ((bool *)to)[i] = true;
+}
+
 static bool set_members(const program_option *option, const char *value, void *to, char *rule)
 {
     char name[PROGRAM_ITEM_SIZE];
-    while (program_next_item(&value, name))
-        if (!set_member(option, name, to, rule))
+    while (program_next_item(&value, name)) {
+        if (strcmp(name, "all") == 0)
+            set_all(option, to);
+        else if (!set_member(option, name, to, rule))
             return false;
+    }
     return true;
 }
 

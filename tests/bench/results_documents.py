@@ -12,7 +12,9 @@ SHAPES = {  # d_model, d_hidden, experts, top_k, gated, and further members
     'gpt-oss-20b': (2880, 2880, 32, 4, True, {}),
     'deepseek-v3': (7168, 2048, 256, 8, True, {'gate': 'sigmoid', 'groups': 8, 'top_groups': 4, 'shared_hidden': 2048}),
 }
-BYTES = {'f32': 4, 'f16': 2, 'bf16': 2}
+# Bits of a weight in memory and in the format of files, and that.
+BITS = {'f32': (32, 32, 'F32'), 'f16': (16, 16, 'F16'), 'bf16': (16, 16, 'BF16'), 'mxfp4': (4.25, 4.25, 'MXFP4'), 'q8': (8.5, 5.5, 'Q5_0'),
+        'of tomorrow': (3, 3, '<b>')}
 STAGES = ['route_project', 'route_logits', 'route_group', 'route_select', 'sort', 'expert_up', 'expert_down', 'combine']
 
 
@@ -57,8 +59,9 @@ def run_of(one, row, draw, smooth):
     active = tokens * row['top_k'] + (max(1, tokens // 2) if smooth else 0)
     distinct = min(row['experts'], active)
     matrices = 3 if row['gated'] else 2
-    weight = BYTES[row['weights']]
-    moved = distinct * matrices * d * h * weight + row['experts'] * d * 4 + 8 * tokens * d
+    of_weights = distinct * matrices * d * h * BITS[row['weights']][0] / 8
+    of_files = of_weights / BITS[row['weights']][0] * BITS[row['weights']][1]
+    moved = of_weights + row['experts'] * d * 4 + 8 * tokens * d
     mixed = row['mixed_precision'] and peak_of(one, 'matrix_float16_float32_16x16x16')
     kind = 'matrix_float16_float32_16x16x16' if mixed else 'fma_float32'
     flop_peak, bandwidth, dispatch = peak_of(one, kind), peak_of(one, 'copy_command'), peak_of(one, 'empty_dispatch')
@@ -78,6 +81,7 @@ def run_of(one, row, draw, smooth):
     done = sum(flop.values())
     return {'eps': 0.21 if smooth else 0, 'expected_active': row['top_k'], 'active_total': active, 'active_mean': active / tokens,
             'active_experts': distinct, 'forwards': 120, 'stages': stages, 'device_ns': time, 'host_ns': spread(total * 1.05 + 3e4, 0.06),
+            'weights_bytes': of_weights, 'file_bytes': of_files, 'ns_per_file_byte': total / of_files,
             'flop': done, 'bytes': moved, 'flop_per_second': done / total * 1e9, 'bytes_per_second': moved / total * 1e9,
             'share_of_operations': done / flop_peak / total * 1e9, 'share_of_bytes': moved / bandwidth / total * 1e9,
             'samples_ns': [round(total * draw.uniform(0.97, 1.06)) for _ in range(24)], 'median_error': 0.004, 'drift': 1.002,
@@ -86,8 +90,9 @@ def run_of(one, row, draw, smooth):
 
 
 def row_of(one, index, name, tokens, weights, draw, mixed=False):
-    row = {'device': index, 'kind': 'layer', **layer_of(name), 'tokens': tokens, 'weights': weights, 'mixed_precision': mixed}
-    total = row['experts'] * 3 * row['d_model'] * row['d_hidden'] * BYTES[weights]
+    row = {'device': index, 'kind': 'layer', **layer_of(name), 'tokens': tokens, 'weights': weights, 'file_format': BITS[weights][2],
+           'file_bits': BITS[weights][1], 'mixed_precision': mixed}
+    total = row['experts'] * 3 * row['d_model'] * row['d_hidden'] * BITS[weights][0] / 8
     if total > one['memory_size'] * 0.6:
         row['unsupported'] = 'needs %.2f GB of device memory, more than 60 %% of its %.2f GB (--memory)' % (
             total / 1e9, one['memory_size'] / 1e9)

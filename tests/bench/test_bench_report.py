@@ -202,7 +202,7 @@ def bars_end_at_their_times():
         runs = [(number, letter, row, row[routing], routing) for number, letter, _, row, routing in runs_of(documents)
                 if row['layer'] == picture.title]
         # by tokens, weights, mixed precision, and device
-        runs.sort(key=lambda one: (one[2]['tokens'], list(results.BYTES).index(one[2]['weights']), one[2]['mixed_precision'], one[0]))
+        runs.sort(key=lambda one: (one[2]['tokens'], list(results.BITS).index(one[2]['weights']), one[2]['mixed_precision'], one[0]))
         bars = [(kind, d) for kind, d, _ in picture.paths if kind[-1:] in (['f'], ['v'])]
         whiskers = [d for kind, d, _ in picture.paths if kind == ['w']]
         letters = [text for _, _, text, kind in picture.texts if kind == ['e', 'b']]
@@ -382,6 +382,36 @@ def doubts_are_said():
     assert len(doubts) == 41 and doubts[-1].startswith('and '), doubts[-1]
 
 
+def types_of_weights_are_beside_float16s():
+    """Rows with scales, and the same layers without: their bits, their time over float16's, and over the bytes of files."""
+    document = results.document([results.large(), results.small()], ['olmoe', 'gmoe-s16'], (1, 32),
+                                ('f32', 'f16', 'mxfp4', 'q8', 'of tomorrow'))
+    document['rows'] = [row for row in document['rows'] if (row['layer'], row['tokens'], row['weights']) not in (
+        ('gmoe-s16', 1, 'f16'), ('gmoe-s16', 32, 'mxfp4'), ('gmoe-s16', 32, 'q8'))]
+    document['rows'][0]['experts_cut_from'] = 256
+    page, _ = report(document)
+    said, expected = page.tables['Types of weights'].rows, []
+    for number, letter, _, row in numbered([document]):
+        if (row['layer'], row['tokens']) != ('gmoe-s16', 32):  # without a type with scales there
+            expected.append((number, letter, row))
+    assert len(said) == len(expected) == 2 * (10 + 4), (len(said), len(expected))
+    for cells, (number, letter, row) in zip(said, expected):
+        run, bits = row['hard'], results.BITS[row['weights']]
+        same = [time_of(one['hard']) for one in document['rows'] if one['weights'] == 'f16' and all(
+            one[name] == row[name] for name in ('device', 'layer', 'tokens'))]
+        assert [cells[name] for name in ('row', 'device', 'layer', 'tokens', 'weights', 'format of files')] == [
+            str(number), letter, row['layer'], str(row['tokens']), row['weights'], bits[2]], (cells, row)
+        assert cells['experts'] == '%d%s' % (row['experts'], ' of 256' * ('experts_cut_from' in row)), cells
+        assert (amount(cells['bits']), amount(cells['its bits'])) == bits[:2], cells
+        assert near(amount(cells['time'], 's'), time_of(run) / 1e9), cells
+        assert near(amount(cells["over float16's"]), time_of(run) / same[0] if same else None), (cells, same)
+        assert near(amount(cells['byte/s'], 'B/s'), run['bytes_per_second']), cells
+        assert abs(share(cells['of peak']) - run['share_of_bytes']) < 0.0051, cells
+        assert near(amount(cells['for 1 GB of files'], 's'), time_of(run) / run['file_bytes']), cells
+    page, _ = report(results.document([results.small()], ['olmoe'], (1,)))
+    assert 'Types of weights' not in page.tables
+
+
 def rows_of_a_sweep_are_told_apart():
     """By what they differ in: pictures name it, and give such rows' numbers where there is no room."""
     document = results.document([results.large()], ['olmoe', 'tiny-grouped'], (1,), ('f16',), route=True)
@@ -457,5 +487,5 @@ tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, ma
          stages_and_limits_have_their_shares, routing_alone_has_its_table,
          routing_alone_has_its_lines, routing_of_other_layers_has_lines_of_its_own,
          how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
-         doubts_are_said, rows_of_a_sweep_are_told_apart,
+         doubts_are_said, types_of_weights_are_beside_float16s, rows_of_a_sweep_are_told_apart,
          little_is_enough, what_is_refused, pages_go_where_they_are_told])

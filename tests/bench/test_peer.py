@@ -11,6 +11,7 @@ import tap
 
 PROGRAM = tap.BUILD + '/bin/smoe-bench'
 CASES = ('5,2,7,9,3,f32', '8,2,16,8,1,f16')
+SCALED = {'q4_0': 'q4', 'q8_0': 'q8', 'mxfp4': 'mxfp4'}
 # As bench/peer.py calls it: Vulkan0 E k D H T TYPE GATE SECONDS DUMP. The times are 250, 150, 200 us, again and again.
 STAND_IN = """#!%s
 import os, subprocess, sys
@@ -20,6 +21,7 @@ if (backend, gate) != ('Vulkan0', 'late') or os.environ['GGML_VK_VISIBLE_DEVICES
 if weights == 'f16' and os.path.exists(%r):
     sys.exit('no float16 here')
 shape = ','.join((e, k, d, h, t)) + ',gated'
+weights = %r.get(weights, weights)
 subprocess.check_call([%r, '--shape', shape, '--weights', weights, '--hard', '--no-peak', '--repeat', '1', '--peer-data', '--dump', dump],
                       stdout=subprocess.DEVNULL)
 with open(%r, 'a+') as file:
@@ -31,7 +33,8 @@ print('median %%g us min %%g us' %% ((250, 150, 200)[count %% 3], 100))
 
 
 def run_peer(folder, *arguments, status=0):
-    peer = tap.script(folder, 'moe_peer', STAND_IN % (sys.executable, folder + '/without', os.path.abspath(PROGRAM), folder + '/count'))
+    text = STAND_IN % (sys.executable, folder + '/without', SCALED, os.path.abspath(PROGRAM), folder + '/count')
+    peer = tap.script(folder, 'moe_peer', text)
     command = [sys.executable, 'bench/peer.py', '--peer', peer, '--smoe', PROGRAM, '--alternations', '3', '--seconds', '0.05', *arguments]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert run.returncode == status, (run.returncode, run.stdout, run.stderr)
@@ -75,4 +78,27 @@ def what_the_peer_refuses_is_left_out():
         assert [row['weights'] for row in document['rows']] == ['f32'] and not os.path.exists(folder + '/theirs.json'), document
 
 
-tap.run([both_documents_have_the_same_rows, what_the_peer_refuses_is_left_out])
+def types_with_scales_have_the_peers_names():
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [word for name in SCALED for word in ('--case', '8,2,64,96,3,' + name)]
+        text = run_peer(folder, '--json', folder + '/ours.json', '--peer-json', folder + '/theirs.json', *arguments)
+        assert [line.split('|')[3].strip() for line in text.splitlines()[2:]] == list(SCALED), text
+        assert all(line.split('|')[7].strip() == '0.0e+00' for line in text.splitlines()[2:]), text
+        for name in ('ours', 'theirs'):
+            with open('%s/%s.json' % (folder, name), encoding='utf-8') as file:
+                rows = json.load(file)['rows']
+            assert [row['weights'] for row in rows] == list(SCALED.values()), rows
+            for row in rows:
+                one = row['hard']
+                assert abs(one['ns_per_file_byte'] * one['file_bytes'] / one['host_ns']['median'] - 1) < 1e-9, one
+
+
+def cases_that_cannot_be_are_refused():
+    for case in ('8,2,16,8,1', '8,2,16,8,1,q5_0', '8,2,16,8,1,q4', '8,2,x,8,1,f16', '8,2,16,8,1,f16,f16'):
+        run = subprocess.run([sys.executable, 'bench/peer.py', '--peer', 'none', '--case', case], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, universal_newlines=True)
+        assert run.returncode == 2 and 'must be E,k,D,H,T,TYPE' in run.stderr.splitlines()[-1] and not run.stdout, (case, run.stderr)
+
+
+tap.run([both_documents_have_the_same_rows, types_with_scales_have_the_peers_names, cases_that_cannot_be_are_refused,
+         what_the_peer_refuses_is_left_out])

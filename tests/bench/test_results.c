@@ -81,6 +81,8 @@ static void check_shape(const results_row *row)
     assert_memory_equal(found, expected, sizeof expected);
     assert_string_equal(row->layer, "shape");
     assert_string_equal(row->weights, "bf16");
+    assert_string_equal(row->file_format, "BF16");
+    assert_true(row->file_bits == 16 && row->experts_cut_from == 256);
     assert_string_equal(shape->router, "cosine");
     assert_string_equal(shape->gate, "sigmoid");
     assert_string_equal(shape->activation, "silu");
@@ -99,6 +101,9 @@ static void check_run(const results_run *run)
                                  {run->forwards, 8},
                                  {run->flop, 50176},
                                  {run->bytes, 66048},
+                                 {run->weights_bytes, 55296},
+                                 {run->file_bytes, 51840},
+                                 {run->ns_per_file_byte, 0.125},
                                  {run->flop_per_second, 1.00352e10},
                                  {run->bytes_per_second, 1.32096e10},
                                  {run->share_of_operations, 0.125},
@@ -242,6 +247,11 @@ static void test_rules(void **state)
     replaced("devices/1/peaks/0/value", NULL, "devices[1].peaks[0]: must have \"value\" or \"not_measured\"");
     replaced("devices/1/peaks/0", "[]", "devices[1].peaks[0]: must be an object");
     replaced("devices/0/driver", NULL, "devices[0].driver: is missing");
+    replaced("rows/2/file_format", "5", "rows[2].file_format: must be a text");
+    replaced("rows/2/file_bits", "-1", "rows[2].file_bits: must be a number from 0 to 1e30");
+    replaced("rows/2/experts_cut_from", "0.5", "rows[2].experts_cut_from: must be a whole number from 0 to 4294967295");
+    replaced("rows/0/smooth/file_bytes", "\"1\"", "rows[0].smooth.file_bytes: must be a number from 0 to 1e30");
+    replaced("rows/0/smooth/ns_per_file_byte", NULL, NULL);
     replaced("rows", NULL, "rows: is missing");
     replaced("rows", "[]", NULL);
     replaced("rows/1", "null", "rows[1]: must be an object");

@@ -140,15 +140,26 @@ def bad_steps_are_named_and_stop_no_other():
                    'check_stages': 'STOPPED after 3 s, its share, by force', 'embed': 'FAILED with exit status 127'}, bad
     assert '      oh no\n' in output and 'no time was left' not in output, output
     assert output.splitlines()[0] == read(packed() + '/about.txt').strip(), output
-    assert {'devices', 'capabilities', 'golden', 'peaks', 'olmoe-mixed', 'olmoe', 'statistics', 'classifiers'} < set(rows), rows
+    assert {'devices', 'capabilities', 'golden', 'peaks', 'olmoe-mixed', 'olmoe', 'types-of-4-bits', 'statistics',
+            'classifiers'} < set(rows), rows
     assert re.search(r'^ended after \d+ s of 40: %d good, 3 failed or crashed, 3 stopped at their share$' % (len(rows) - 6), output,
                      re.MULTILINE), output
     files = archived(folder)
     assert files['summary.txt'] == output and {'parts/%s.txt' % name for name in rows} < set(files), files.keys()
-    assert output.count('-other ') == output.count('median 2 us min 1 us') == 12, output
-    assert files['parts/peer-8-2-1024-2048-32-1-other.txt'].startswith('Vulkan0 8 2 1024 2048 32 f16 late '), files
+    assert output.count('-other ') == output.count('median 2 us min 1 us') == 30, output
+    assert files['parts/peer-8-2-1024-2048-32-q4_0-1-other.txt'].startswith('Vulkan0 8 2 1024 2048 32 q4_0 late '), files
     assert files['parts/olmoe.json'] == '{}\n' and folder not in '\n'.join(files.values())
     assert sorted(os.listdir(folder + '/out')) == ['parts', 'results.tar.gz', 'summary.txt']
+
+
+def every_type_with_scales_is_timed():
+    script, timed = read('bench/bundle/run.sh'), set()
+    for line in re.findall(r'^    types \S+ \d+ \S+ (\S+)$', script, re.MULTILINE):
+        timed |= set(line.split(','))
+    known = tap.outputs(tap.BUILD + '/bin/smoe-bench', '--preset', 'tiny', '--weights', 'all', '--tokens', '1', '--memory', '1e-9',
+                        '--no-peak', '--format', 'jsonl')[0].splitlines()
+    names = {json.loads(line)['weights'] for line in known[2:]}
+    assert 'mxfp4' in names and names - timed == {'f32', 'bf16'}, (names, timed)
 
 
 def wait_for(path, text):
@@ -217,6 +228,7 @@ def a_short_run_on_the_device_at_hand():
     assert not [text for text in private if re.search(r'\b%s\b' % re.escape(text), everything)], everything
 
 
-tap.run([it_needs_an_old_c_library_and_no_other, needs_and_sizes_that_are_wrong_are_found, a_bundle_without_some_kernels_is_refused,
+tap.run([it_needs_an_old_c_library_and_no_other, every_type_with_scales_is_timed, needs_and_sizes_that_are_wrong_are_found,
+         a_bundle_without_some_kernels_is_refused,
          bad_steps_are_named_and_stop_no_other, what_was_measured_outlasts_an_end, time_ends_it,
          without_a_device_it_ends, command_lines_that_cannot_be_obeyed_are_refused, a_short_run_on_the_device_at_hand])

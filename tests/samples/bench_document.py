@@ -14,9 +14,25 @@ LAYERS = {
     'gmoe-s16': {'d_model': 384, 'd_hidden': 1536, 'experts': 6, 'top_k': 2, 'max_active': 6, 'router': 'cosine',
                  'projection_width': 256, 'router_bias': True, 'gate': 'softmax', 'selection_bias': False, 'activation': 'gelu',
                  'gated': False, 'renormalize': True, 'biases': True},
+    'shape': {'d_model': 256, 'd_hidden': 256, 'experts': 5, 'top_k': 2, 'max_active': 5, 'router': 'linear', 'router_bias': False,
+              'gate': 'softmax', 'selection_bias': False, 'activation': 'silu', 'gated': True, 'renormalize': True, 'biases': False},
 }
 OF_LAYERS = set().union(*LAYERS.values())
 TYPES = ['f32', 'f16', 'bf16']
+# The format of files that a type is made for, and bits of a weight there.
+FORMATS = {'f32': ('F32', 32), 'f16': ('F16', 16), 'bf16': ('BF16', 16), 'mxfp4': ('MXFP4', 4.25), 'q4': ('Q4_0', 4.5), 'q8': ('Q8_0', 8.5),
+           'fp8': ('FP8 128x128', 8 + 32 / 128 ** 2), 'nvfp4': ('NVFP4', 4.5), 'iq4': ('IQ4_NL', 4.5), 'iq4_xs': ('IQ4_XS', 4.25),
+           'q4_min': ('Q4_1', 5), 'q4_zero': ('INT4 zero 128', 4.15625), 'q4_k': ('Q4_K', 4.5), 'q8_min': ('Q5_1', 6),
+           'q8_zero': ('INT8 zero 128', 8.1875), 'q8_k': ('Q5_K', 5.5), 'q6_k': ('Q6_K', 6.5625), 'q8_rows': ('INT8 rows', 8),
+           'fp8_rows': ('FP8 rows', 8)}
+# include/smoe/weights.h: bits of an element; columns and rows of a block, bytes of its scale; columns and bytes of a second scale; whether
+# there is a factor.
+BLOCKS = {'mxfp4': (4, 32, 1, 1, 0, 0, False), 'q4': (4, 32, 1, 2, 0, 0, True), 'q8': (8, 32, 1, 2, 0, 0, True),
+          'fp8': (8, 128, 128, 4, 0, 0, False), 'nvfp4': (4, 16, 1, 1, 0, 0, True), 'iq4': (4, 32, 1, 2, 0, 0, False),
+          'iq4_xs': (4, 32, 1, 1, 256, 2, False), 'q4_min': (4, 32, 1, 4, 0, 0, False), 'q4_zero': (4, 32, 1, 2, 32, 1, True),
+          'q4_k': (4, 32, 1, 2, 256, 4, False), 'q8_min': (8, 32, 1, 4, 0, 0, False), 'q8_zero': (8, 32, 1, 2, 32, 1, True),
+          'q8_k': (8, 32, 1, 2, 256, 4, False), 'q6_k': (8, 16, 1, 1, 256, 2, False), 'q8_rows': (8, 128, 1, 4, 0, 0, False),
+          'fp8_rows': (8, 128, 1, 4, 0, 0, False)}
 CAPABILITIES = ['subgroup_arithmetic', 'subgroup_ballot', 'subgroup_shuffle', 'subgroup_size_control', 'cooperative_matrix',
                 'cooperative_matrix_bfloat16']  # by bit, as smoe-devices --json names them
 # Every peak that is not of the device's matrices, and its unit.
@@ -61,19 +77,41 @@ def work_of(row, active):
     return flop
 
 
+def matrix_bytes(weights, rows, columns):
+    if weights not in BLOCKS:
+        return rows * columns * (4 if weights == 'f32' else 2)
+    bits, block_columns, block_rows, scale, second_columns, second, factor = BLOCKS[weights]
+    size = rows * -(-columns * bits // 128) * 16 + -(-rows // block_rows) * -(-columns // block_columns) * scale
+    if second:
+        size = -(-size // 4) * 4 + rows * (columns // second_columns) * second
+    return -(-size // 16) * 16 + (16 if factor else 0)
+
+
+def weights_of(row, active_experts):
+    """Of the matrices of the experts that ran: their number, and their bytes."""
+    d, up_matrices = row['d_model'], 2 if row['gated'] else 1
+    count = size = 0
+    for experts, hidden in ((active_experts, row['d_hidden']), (1, row.get('shared_hidden', 0))):
+        count += experts * (up_matrices + 1) * d * hidden
+        if hidden:
+            size += experts * (up_matrices * matrix_bytes(row['weights'], hidden, d) + matrix_bytes(row['weights'], d, hidden))
+    return count, size
+
+
 def bytes_of(row, active_experts):
     tokens, d, e, p = row['tokens'], row['d_model'], row['experts'], row.get('projection_width', 0)
-    weight, up_matrices = 4 if row['weights'] == 'f32' else 2, 2 if row['gated'] else 1
+    up_matrices = 2 if row['gated'] else 1
 
-    def expert(hidden):
-        return (up_matrices + 1) * d * hidden * weight + (4 * (up_matrices * hidden + d) if row['biases'] else 0)
+    def biases(hidden):
+        return 4 * (up_matrices * hidden + d) if row['biases'] else 0
 
     if row['router'] == 'cosine':
         numbers = p * d + p * e + 1 + (p if row['router_bias'] else 0)
     else:
         numbers = e * d + (e if row['router_bias'] else 0)
     numbers += (e if row['selection_bias'] else 0) + (d if row.get('shared_gate') else 0) + 2 * tokens * d
-    return active_experts * expert(row['d_hidden']) + (expert(row['shared_hidden']) if 'shared_hidden' in row else 0) + 4 * numbers
+    of_biases = active_experts * biases(row['d_hidden']) + (biases(row['shared_hidden']) if 'shared_hidden' in row else 0)
+    return weights_of(row, active_experts)[1] + of_biases + 4 * numbers
 
 
 def middle(values):
@@ -178,6 +216,9 @@ def check_run(row, routing, result, totals, forwards):
     flop = work_of(row, one['active_total'])
     assert near(one['flop'], sum(flop.values())), '%s: %g' % (what, one['flop'])
     assert near(one['bytes'], bytes_of(row, one['active_experts'])), '%s: %g' % (what, one['bytes'])
+    count, size = weights_of(row, one['active_experts'])
+    assert (row['file_format'], row['file_bits']) == FORMATS[row['weights']], row
+    assert near(one['weights_bytes'], size) and near(one['file_bytes'], count * row['file_bits'] / 8), (what, one)
 
     check_spread(one['host_ns'], what)
     check_samples(one, result['devices'][row['device']]['timestamps'], what)
@@ -193,6 +234,7 @@ def check_run(row, routing, result, totals, forwards):
         assert one['stages']['expert_up']['ns']['median'] > 0, what
     assert near(one['flop_per_second'], one['flop'] / time * 1e9), what
     assert near(one['bytes_per_second'], one['bytes'] / time * 1e9), what
+    assert near(one['ns_per_file_byte'], time / one['file_bytes']), what
     check_shares(row, one, result['devices'][row['device']]['peaks'], time, what)
 
 

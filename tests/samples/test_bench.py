@@ -19,7 +19,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import tap
-from bench_document import CAPABILITIES, PEAKS, TYPES, check_answers, check_head, check_peaks, check_row, check_shares, near, value_of
+from bench_document import (CAPABILITIES, FORMATS, PEAKS, TYPES, check_answers, check_head, check_peaks, check_row, check_shares, near,
+                            value_of)
 
 PROGRAM = tap.BUILD + '/bin/smoe-bench'
 run = functools.partial(tap.outputs, PROGRAM)
@@ -43,7 +44,9 @@ WRONG = [['--preset'], ['--preset', 'nobody'], ['--weights', 'f64'], ['--weights
          ['--format', 'xml'], ['--error', '-1'], ['--error', '1.5'], ['--route', '--mixed-precision'], ['--route', '--dump', 'y'],
          ['--experts', '8'], ['--top-k', '2', '--preset', 'tiny'], ['--route', '--experts', '8', '--preset', 'tiny'],
          ['--route', '--experts', '4', '--top-k', '8'], ['--route', '--experts', '1:60', '--top-k', '1,2'], ['--device='],
-         ['--max-active', '2,9', '--preset', 'tiny'], ['--mask', 'f16']]
+         ['--max-active', '2,9', '--preset', 'tiny'], ['--mask', 'f16'],
+         ['--weights', 'mxfp5'], ['--weights', 'q4_0'], ['--weights', 'all,'], ['--fit=1'], ['--mixed-precision', '--weights', 'all'],
+         ['--weights', 'mxfp4,q4,'], ['--route', '--weights', 'fp9']]
 
 
 def rows_of(*arguments):
@@ -103,6 +106,49 @@ def options_choose_what_runs():
     row, = rows_of('--shape', '5,2,7,9,3', '--weights', 'f32', '--hard')
     assert (row['experts'], row['top_k'], row['d_model'], row['d_hidden'], row['tokens'], row['gated']) == (5, 2, 7, 9, 3, False), row
     assert row['max_active'] == 2 and 'smooth' not in row and row['smooth_over_hard_time'] is None, row
+
+
+def weights_with_scales():
+    """Each type there is; with biases and a cosine router those that such a layer can have; what blocks do not divide is unsupported."""
+    names = list(FORMATS)
+    for arguments, layer, least in ((['--shape', '5,2,256,256,3,gated'], 'shape', len(names)),
+                                    (['--preset', 'gmoe-s16', '--tokens', '3'], 'gmoe-s16', len(names) - 4)):
+        text, table = run(*arguments, '--weights', 'all', '--repeat', '2', '--json', '-')
+        result = json.loads(text)
+        assert [(row['layer'], row['weights']) for row in result['rows']] == [(layer, name) for name in names], result['rows']
+        there = [row for row in result['rows'] if 'unsupported' not in row]
+        assert len(there) == least, [row.get('unsupported') for row in result['rows']]
+        for row in there:
+            check_row(row, result, False, 2)
+            found = re.search(r'^%s, T = 3, %s: .*\n(?:.+\n)*?    weights: .* as (.*) of ([\d.]+) bits: ' % (layer, row['weights']), table,
+                              re.MULTILINE)
+            assert (found[1], found[2]) == (row['file_format'], '%.4g' % row['file_bits']), (found, row)
+    rows = rows_of('--preset', 'tiny-grouped', '--weights', 'fp8,mxfp4', '--tokens', '3')  # a hidden width of 48, and a shared one of 80
+    assert 'd_hidden: 48, must be a multiple of 32' in rows[0]['unsupported'] and rows[1]['hard']['check']['good'], rows
+
+
+def presets_have_the_type_that_they_are_published_in():
+    own = {row['layer']: row['weights'] for row in rows_of('--tokens', '1', '--memory', '1e-9') if row['weights'] not in TYPES}
+    assert own == {'qwen3-30b-a3b': 'q4', 'gpt-oss-20b': 'mxfp4', 'deepseek-v3': 'fp8'}, own
+    found = [row['weights'] for row in rows_of('--preset', 'gpt-oss-20b', '--tokens', '1', '--memory', '1e-9', '--weights', 'f16,q8')]
+    assert found == ['f16', 'q8'], found
+
+
+def what_fits_of_a_layer():
+    """Half the experts, as often as it takes, and as many for every type."""
+    shape, least = '64,1,256,1024,2', 2 * 256 * 1024 * 64 * 4
+    memory = json.loads(run('--preset', 'tiny', '--memory', '1e-9', '--no-peak', '--json', '-')[0])['devices'][0]['memory_size']
+    arguments = ['--shape', shape, '--weights', 'f32,q4', '--hard', '--memory', '%.9f' % (0.9 * least / memory)]
+    text, table = run(*arguments, '--fit', '--no-peak', '--repeat', '1', '--json', '-')
+    first, second = json.loads(text)['rows']
+    assert first['experts'] == second['experts'] in (32, 16, 8, 4, 2) and first['experts_cut_from'] == 64, (first, second)
+    assert first['hard']['check']['good'] and second['hard']['check']['good'], (first, second)
+    assert table.count('E %d of 64,' % first['experts']) == 2, table
+    first, second = rows_of(*arguments)  # without --fit, and with a reason that fewer experts do not mend
+    assert 'GB' in first['unsupported'] and 'unsupported' not in second, (first, second)
+    assert first['experts'] == 64 and 'experts_cut_from' not in first, first
+    row, = rows_of('--preset', 'tiny', '--fit', '--tokens', '1', '--weights', 'f32', '--memory', '1e-9')
+    assert 'GB' in row['unsupported'] and row['experts'] == 8, row
 
 
 def lists_and_ranges_are_swept():
@@ -399,7 +445,8 @@ def wrong_command_lines():
 
 
 tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs,
-         lists_and_ranges_are_swept, several_devices_and_masks, routing_alone, formats_say_the_same, what_was_measured_outlives_the_run,
+         weights_with_scales, presets_have_the_type_that_they_are_published_in, what_fits_of_a_layer, lists_and_ranges_are_swept,
+         several_devices_and_masks, routing_alone, formats_say_the_same, what_was_measured_outlives_the_run,
          nothing_private_is_in_the_document, mixed_precision_beside_none, mixed_precision_with_scales,
          matrix_units_have_peaks_of_their_own,
          masked_capabilities_are_named_and_choose_other_kernels,

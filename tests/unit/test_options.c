@@ -350,6 +350,11 @@ static void test_short_set(void **state)
     assert_true(program_set_value(&option, "green", &o, rule));
     assert_false(program_set_value(&option, "blue", &o, rule));
     assert_string_equal(rule, "must be one of the first 2 names");
+    assert_true(program_set_value(&option, "all", &o, rule));
+    assert_true(o.set[0] && o.set[1] && !o.set[2]); /* and nothing behind the array */
+    option.most = 3;
+    assert_true(program_set_value(&option, "red,all", &o, rule) && o.set[2]);
+    assert_false(program_set_value(&option, "all,navy", &o, rule));
 }
 
 /* ---- garbage ----------------------------------------------------------------------------------------------------- */
