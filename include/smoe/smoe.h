@@ -34,6 +34,7 @@
 
 #include <vulkan/vulkan.h>
 
+#include "numbers.h"
 #include "report.h"
 #include "totals.h"
 #include "types.h"
@@ -222,6 +223,17 @@ typedef struct smoe_plan_desc {
     smoe_activation activation;
     smoe_matrix_types types; /* of the experts' matrices. The router and every bias are float32 */
     bool gated;            /* false: f(x) = W2 act(W1 x + b1) + b2; true: f(x) = W2 (act(W1 x + b1) * (W3 x + b3)) + b2 */
+    /* Gated experts only. With g = W1 x + b1 and u = W3 x + b3, as many of these steps as are not 0:
+     *   f(x) = W2 (min(act(min(g, gate_max)), gate_limit_after) * (max(-up_limit, min(u, up_limit)) + up_offset)) + b2
+     * Limits keep a NaN, which only relu and relu2 hide, and make an infinite g or u the limit. They cost a layer nothing that has none of
+     * these numbers. Layers that have some share pipelines, whatever the numbers are.
+     * Sources: gpt-oss (arXiv 2508.10925) has 7, 7, alpha 1.702 and offset 1; DeepSeek-V4 (swiglu_limit) has 10 and 10; Step-3.5
+     * (swiglu_limits) has one number for gate_limit_after and up_limit */
+    float gate_max;        /* 1e-30 .. 1e30; 0: no limit */
+    float up_limit;        /* likewise */
+    float gate_limit_after; /* likewise */
+    float gate_alpha;      /* SMOE_ACTIVATION_SILU only: act(g) = g / (1 + exp(-alpha g)). 1e-30 .. 1e30; 0: 1. The shared expert's too */
+    float up_offset;       /* -1e30 .. 1e30. The shared expert's too */
     bool renormalize;      /* weights sum to `scale`; false: w = m g, for softmax gates g = softmax(z / temperature) over all experts */
     uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */
     uint32_t group_count;  /* experts in so many equal, consecutive groups; divides E. 0 and 1: no groups (DeepSeek-V3's n_group) */
@@ -229,6 +241,8 @@ typedef struct smoe_plan_desc {
     uint32_t shared_hidden; /* hidden width of the shared expert, which every token runs, 1 .. SMOE_MAX_WIDTH; 0: none. Several shared
                               experts are one: their hidden widths, biases b1 and b3 and rows of w1 and w3 one after another, b2 added */
     bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
+    /* The shared expert's own limits, as gate_max and the like; 0: none, whatever the others have (Step-3.5: swiglu_limits_shared) */
+    float shared_gate_max, shared_up_limit, shared_gate_limit_after;
     /* Float16 or bfloat16: the experts' two matrix multiplications, those of the shared one too, may round their inputs (x; the hidden
      * numbers, behind activation and gate) to that type for the device's matrix units, and weights with scales, after the scale and before
      * the factor. Matrices without scales must be of that type. Products are added up in float32, in the device's own order; all else stays
@@ -292,8 +306,9 @@ typedef struct smoe_plan smoe_plan;
 /* Gets the pipelines for a shape from the context, and compiles those that no earlier plan of the context has needed: then it is the slow
  * call (milliseconds to seconds; the pipeline cache shortens it). What it has compiled stays with the context, also where a later pipeline
  * fails, and when the plan is destroyed. Pipelines depend on the device and on what a shape has in common with others: gate, activation,
- * types and the other choices; whether rows are multiples of 4 elements, of 16 bytes and of a tile's depth; the least powers of two that
- * are not below E, A and the groups. They depend on no width, k or token count: layers that differ only in those share them.
+ * whether gated experts have limits, types and the other choices; whether rows are multiples of 4 elements, of 16 bytes and of a tile's
+ * depth; the least powers of two that are not below E, A and the groups. They depend on no width, k, token count or number of gated
+ * experts: layers that differ only in those share them.
  * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, the router or its projection, or the rows of one
  * token exceed the device's maxStorageBufferRange, one expert's matrix its maxMemoryAllocationSize), OUT_OF_HOST_MEMORY,
  * OUT_OF_DEVICE_MEMORY, VULKAN. */
@@ -491,30 +506,6 @@ typedef struct smoe_forward_params {
 
 /* a 1, b 50, temperature 1, scale 1, keep_scores false, and 0 for the others. */
 SMOE_API smoe_forward_params smoe_forward_defaults(void);
-
-/* A number of smoe_forward_params: what it is called and may be, for files, tools and sliders. */
-typedef struct smoe_forward_number {
-    const char *name;  /* the member's, and that of layer files' metadata: "tie_tolerance" */
-    size_t offset;     /* of the float in smoe_forward_params */
-    float least, most; /* legal values, 0 aside */
-    bool zero;         /* whether 0 is legal */
-    bool groups;       /* only looked at where the layer has groups of experts */
-    const char *rule;  /* the same for a message: "0 or 1e-30 .. 1e30" */
-} smoe_forward_number;
-
-#define SMOE_MAX_FORWARD_NUMBERS 16 /* there are no more */
-
-/* The index-th number: every float of smoe_forward_params. NULL past the last one. Static memory. Thread safe. */
-SMOE_API const smoe_forward_number *smoe_forward_number_get(uint32_t index);
-
-/* The one of this name; NULL where there is none, and for NULL. Static memory. Thread safe. */
-SMOE_API const smoe_forward_number *smoe_forward_number_find(const char *name);
-
-/* A number's value in `params`; puts another one there, legal or not; whether a value is legal, which NaN never is. For NULL: NaN, nothing,
- * false. Thread safe. */
-SMOE_API float smoe_forward_number_value(const smoe_forward_number *number, const smoe_forward_params *params);
-SMOE_API void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_params *params, float value);
-SMOE_API bool smoe_forward_number_allows(const smoe_forward_number *number, float value);
 
 /* Optional: SMOE_STAGE_COUNT + 1 timestamps written into pool, from query `first` on: one before the first stage and one after
  * each. The app resets the queries beforehand. Where a forward takes several passes (T over the plan's pass), stages repeat and

@@ -97,9 +97,10 @@ typedef enum smoe_activation {
     SMOE_ACTIVATION_RELU = 1,
     SMOE_ACTIVATION_GELU = 2,      /* x/2 (1 + erf(x/sqrt 2)) */
     SMOE_ACTIVATION_GELU_TANH = 3, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
-    SMOE_ACTIVATION_SILU = 4,      /* x / (1 + exp(-x)) */
+    SMOE_ACTIVATION_SILU = 4,      /* x / (1 + exp(-x)); smoe_plan_desc.gate_alpha may be in it */
     SMOE_ACTIVATION_RELU_SQUARED = 5, /* max(x, 0)^2 */
-    /* Gated only, as in gpt-oss: with g = min(W1 x + b1, 7) and u = W3 x + b3 held in -7 .. 7: g / (1 + exp(-1.702 g)) (u + 1) */
+    /* Gated only, as in gpt-oss: with g = min(W1 x + b1, 7) and u = W3 x + b3 held in -7 .. 7: g / (1 + exp(-1.702 g)) (u + 1). Short for
+     * SILU with gate_max 7, up_limit 7, gate_alpha 1.702 and up_offset 1 in smoe_plan_desc, and the same limits for the shared expert */
     SMOE_ACTIVATION_SWIGLU_CLAMPED = 6
 } smoe_activation;
 
@@ -141,6 +142,9 @@ SMOE_API const char *smoe_router_name(smoe_router router);
 SMOE_API const char *smoe_gate_name(smoe_gate gate);
 SMOE_API const char *smoe_type_name(smoe_type type);
 SMOE_API const char *smoe_type_short_name(smoe_type type);
+
+/* Of the text of an error, where a function has one and there is no context to log to. */
+#define SMOE_REASON_SIZE 160
 
 /* The names of all activations, routers or gates, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
 #define SMOE_NAME_LIST_SIZE 128

@@ -63,7 +63,8 @@
     C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                \
     C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                        \
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                            \
-    C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels have one array of so many */
+    C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels' one array has so many */ \
+    C(25, LIMITED, limited, 0)                  /* 1: gated, with limits, alpha or offset, by push constants */
 
 /* What an element of a weight is: E(name, number, bits). E2M1 and E4M3 are OCP's, IQ4 is the table of 16 signed bytes
  * of GGUF's IQ4, OFFSET4 is 0 .. 15 less 8. */
@@ -120,10 +121,11 @@
     T(Q8_ROWS, 17, INT8, 128, 1, FLOAT, 0, 0)      \
     T(FP8_ROWS, 18, E4M3, 128, 1, FLOAT, 0, 0)
 
-/* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree. */
+/* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree.
+ * swiglu_clamped is not among them: kernels run it as silu with limits (src/domain/gating.c). */
 #define SMOE_ENUMERATORS(E)                                                                          \
     E(ACTIVATION_IDENTITY, 0) E(ACTIVATION_RELU, 1) E(ACTIVATION_GELU, 2) E(ACTIVATION_GELU_TANH, 3) \
-    E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5) E(ACTIVATION_SWIGLU_CLAMPED, 6)              \
+    E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5)                                              \
     E(GATE_SOFTMAX, 0) E(GATE_SIGMOID, 1)
 
 /* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is
@@ -145,7 +147,12 @@
     UINT first_expert;    /* from here on routed experts only: the first of this range */             \
     UINT arguments_at;    /* ARGUMENTS of this dispatch, its first tile among them */                 \
     UINT tiles_at;                                                                                    \
-    UINT row_tokens_at;
+    UINT row_tokens_at;                                                                               \
+    FLOAT gate_max;       /* from here on expert_up with LIMITED only; +infinity: no limit */         \
+    FLOAT up_limit;                                                                                   \
+    FLOAT gate_limit_after;                                                                           \
+    FLOAT gate_alpha;                                                                                 \
+    FLOAT up_offset;
 
 /* The cosine router's route_logits. */
 #define SMOE_PUSH_COSINE(UINT, FLOAT) \

@@ -2,7 +2,8 @@
 // -DSTAGE=
 //   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights;
 //                 also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
-//   STAGE_UP      hidden = act(x W1^T + b1), gated with (x W3^T + b3); rows of x through ROW_TOKENS, N = H, K = D
+//   STAGE_UP      hidden = act(x W1^T + b1), gated with (x W3^T + b3), either within limits where LIMITED says so; rows
+//                 of x through ROW_TOKENS, N = H, K = D
 //   STAGE_DOWN    expert rows = hidden W2^T + b2; N = D, K = H
 //   SHARED_EXPERT of the last two: the shared expert; rows are tokens, H is its hidden width
 // N and K are push.columns and push.depth.
@@ -110,19 +111,31 @@ float activation(float x) {
         return x * (1.0 - 1.0 / (exp(2.0 * u) + 1.0));
     }
     if (ACTIVATION == ACTIVATION_SILU)
-        return x / (1.0 + exp(-x));
+        return x / (1.0 + exp(LIMITED == 0 ? -x : -push.gate_alpha * x));
     if (ACTIVATION == ACTIVATION_RELU_SQUARED)
         return max(x, 0.0) * max(x, 0.0);
     return x;
 }
 
+// A bit test, because a driver may assume that no NaN exists. min and clamp may give the limit for one: here it stays.
+bool is_nan(float x) {
+    return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+float at_most(float x, float limit) {
+    return is_nan(x) ? x : min(x, limit);
+}
+
+float within(float x, float limit) {
+    return is_nan(x) ? x : clamp(x, -limit, limit);
+}
+
 // Takes the sums with W1 and with W3, both with their biases.
 float gated_activation(float sum, float sum3) {
-    if (ACTIVATION == ACTIVATION_SWIGLU_CLAMPED) { // as in gpt-oss
-        const float g = min(sum, 7.0);
-        return g / (1.0 + exp(-1.702 * g)) * (clamp(sum3, -7.0, 7.0) + 1.0);
-    }
-    return activation(sum) * sum3;
+    if (LIMITED == 0)
+        return activation(sum) * sum3;
+    const float act = at_most(activation(at_most(sum, push.gate_max)), push.gate_limit_after);
+    return act * (within(sum3, push.up_limit) + push.up_offset);
 }
 
 // A column of an expert's outputs: its element of row 0, its biases, and the factors of its sums. Where there is no

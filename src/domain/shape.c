@@ -98,9 +98,9 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
         (result = check_types(host, desc)) != SMOE_SUCCESS || (result = check_router(host, desc)) != SMOE_SUCCESS ||
         (result = check_groups(host, desc)) != SMOE_SUCCESS)
         return result;
-    if (desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !desc->gated)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "plan desc.gated: must be true with SMOE_ACTIVATION_SWIGLU_CLAMPED");
+    char reason[SMOE_REASON_SIZE];
+    if (smoe_plan_numbers_check(desc, reason) != SMOE_SUCCESS)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s", reason);
     if (desc->shared_gate && desc->shared_hidden == 0)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                          "plan desc.shared_gate: must be false where shared_hidden is 0");

@@ -3,6 +3,7 @@
 #define SMOE_DOMAIN_STAGE_H
 
 #include "../../shaders/common/interface.h"
+#include "gating.h"
 #include "kernel_table.h"
 #include "shape.h"
 #include "tuning.h"
@@ -72,7 +73,8 @@ typedef struct smoe_matmul_stage {
     smoe_precision precision; /* the plan's */
     bool gated;     /* two matrices: expert_up only */
     bool shared_expert;
-    smoe_activation activation; /* expert_up only */
+    smoe_activation activation; /* expert_up only: of smoe_gating, so never swiglu_clamped */
+    bool limited;               /* likewise */
 } smoe_matmul_stage;
 
 static inline uint32_t smoe_matmul_matrices(const smoe_matmul_stage *stage)

@@ -65,9 +65,17 @@ smoe_rows smoe_step_rows(const smoe_plan_desc *desc, smoe_step step, uint32_t ex
     return (smoe_rows){expected_active ? expected_active : desc->top_k, desc->expert_count, UINT32_MAX};
 }
 
+smoe_gating smoe_step_gating(const smoe_plan_desc *desc, smoe_step step)
+{
+    if (rows[step].stage != SMOE_STAGE_EXPERT_UP)
+        return (smoe_gating){.activation = SMOE_ACTIVATION_IDENTITY};
+    return smoe_gating_of(desc, (rows[step].needs & SMOE_HAS_SHARED_EXPERT) != 0);
+}
+
 static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)
 {
     const bool up = rows[step].stage == SMOE_STAGE_EXPERT_UP;
+    const smoe_gating gating = smoe_step_gating(desc, step);
     return (smoe_matmul_stage){
         .kernels = rows[step].kernels,
         .depth = smoe_step_depth(desc, step),
@@ -75,7 +83,8 @@ static smoe_matmul_stage matmul_of(const smoe_plan_desc *desc, smoe_step step)
         .precision = desc->precision,
         .gated = up && desc->gated,
         .shared_expert = (rows[step].needs & SMOE_HAS_SHARED_EXPERT) != 0,
-        .activation = up ? desc->activation : SMOE_ACTIVATION_IDENTITY,
+        .activation = gating.activation,
+        .limited = gating.limited,
     };
 }
 

@@ -63,6 +63,9 @@ bool smoe_step_runs(smoe_step step, uint32_t features);
 uint32_t smoe_step_depth(const smoe_plan_desc *desc, smoe_step step);
 uint32_t smoe_step_columns(const smoe_plan_desc *desc, smoe_step step);
 
+/* What an expert_up does with its sums; of another step the identity. */
+smoe_gating smoe_step_gating(const smoe_plan_desc *desc, smoe_step step);
+
 /* Whether its rows are those of the routed experts, which only the device knows. */
 bool smoe_step_is_routed(smoe_step step);
 

@@ -173,12 +173,13 @@ static smoe_result check_plan(smoe_checkpoint_reading *r)
     const smoe_file_host *host = &r->checkpoint->host;
     smoe_plan_desc *plan = &r->out->plan;
     const bool own_k = r->options && r->options->top_k, own_activation = r->options && r->options->activation;
+    char reason[SMOE_REASON_SIZE];
     if (plan->top_k > plan->expert_count)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "options.top_k is %u, but layer %u has %u experts",
                               plan->top_k, r->layer, plan->expert_count);
-    if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
-        return smoe_file_fail(host, own_activation ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_ERROR_FILE,
-                              "activation swiglu_clamped needs gated experts, and layer %u's are not", r->layer);
+    if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS)
+        return smoe_file_fail(host, own_activation ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_ERROR_FILE, "layer %u's %s",
+                              r->layer, reason);
     const smoe_result result = smoe_file_check_groups(host, "config.json: n_group", "topk_group", plan->expert_count,
                                                       plan->group_count, plan->top_groups, own_k ? 0 : plan->top_k);
     if (plan->group_count <= 1)

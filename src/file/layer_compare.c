@@ -16,16 +16,15 @@ void smoe_layer_reading_groups(smoe_layer_reading *r)
     r->plan.top_groups = groups > 1 ? chosen : 0;
 }
 
-/* `bias`: whether the routed experts have biases, all of them. */
+/* `bias`: whether the routed experts have biases. b1 and b2 come together then; gated experts may have b3 besides. */
 static void compare_bias(smoe_layer_reading *r)
 {
     const smoe_host_weights *weights = &r->weights;
-    const bool some = weights->b1 || weights->b2 || weights->b3;
-    const bool all = weights->b1 && weights->b2 && (weights->b3 || !r->plan.gated);
-    if (smoe_layer_reading_bool(r, "bias", some) != some || (smoe_layer_reading_metadata(r, "bias") && some && !all))
-        FAIL(r, SMOE_ERROR_FILE,
-             "metadata bias contradicts the tensors: %s of experts.b1, b2 (and b3 if gated) is there",
-             some ? "one" : "none");
+    const bool all = weights->b1 && weights->b2, none = !weights->b1 && !weights->b2 && !weights->b3;
+    const bool said = smoe_layer_reading_bool(r, "bias", all);
+    if (smoe_layer_reading_metadata(r, "bias") && !(said ? all : none))
+        FAIL(r, SMOE_ERROR_FILE, "metadata bias contradicts the tensors: %s",
+             said ? "experts.b1 and b2 must be there" : "experts.b1, b2 and b3 must not be there");
 }
 
 void smoe_layer_reading_compare(smoe_layer_reading *r)

@@ -15,8 +15,20 @@ static void read_activation(smoe_layer_reading *r)
     smoe_activation_list(known);
     if (!smoe_activation_find(name, &r->plan.activation))
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata activation is \"%.40s\", but must be %s", name, known);
-    else if (r->plan.activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !r->plan.gated)
-        FAIL(r, SMOE_ERROR_FILE, "metadata activation is \"%s\", which needs tensor experts.w3", name);
+}
+
+/* Of gated experts: limits and the like. */
+static void read_numbers(smoe_layer_reading *r)
+{
+    const smoe_plan_number *number;
+    char reason[SMOE_REASON_SIZE];
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++) {
+        float value = 0;
+        smoe_layer_reading_float(r, number->name, &value);
+        smoe_plan_number_set(number, &r->plan, value);
+    }
+    if (r->result == SMOE_SUCCESS && smoe_plan_numbers_check(&r->plan, reason) != SMOE_SUCCESS)
+        FAIL(r, SMOE_ERROR_FILE, "metadata %s", reason);
 }
 
 static void read_choice(smoe_layer_reading *r)
@@ -26,6 +38,7 @@ static void read_choice(smoe_layer_reading *r)
     smoe_layer_reading_require(r, "activation");
     smoe_layer_reading_require(r, "renormalize");
     read_activation(r);
+    read_numbers(r);
     plan->renormalize = smoe_layer_reading_bool(r, "renormalize", false);
     plan->top_k = smoe_layer_reading_count(r, "k", 1, plan->expert_count, 1);
     plan->max_active = smoe_layer_reading_count(r, "max_active", plan->top_k, plan->expert_count, 0);

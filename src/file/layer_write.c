@@ -5,7 +5,8 @@
 
 #define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 1) /* and x */
 #define MAX_TYPES 8                              /* of matrices */
-#define MAX_PAIRS (16 + MAX_TYPES + SMOE_MAX_FORWARD_NUMBERS) /* describe_metadata has fewer than 16 others */
+/* describe_metadata has fewer than 16 others */
+#define MAX_PAIRS (16 + MAX_TYPES + SMOE_MAX_PLAN_NUMBERS + SMOE_MAX_FORWARD_NUMBERS)
 
 typedef struct layer_text {
     smoe_tensor tensors[MAX_TENSORS];
@@ -75,12 +76,22 @@ static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const
     }
 }
 
+/* Those that the plan has. */
+static void describe_numbers(layer_text *text, const smoe_plan_desc *plan)
+{
+    const smoe_plan_number *number;
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (smoe_plan_number_value(number, plan) != 0.0f)
+            add_number(text, number->name, smoe_plan_number_value(number, plan));
+}
+
 static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, const smoe_forward_params *params)
 {
     add_text(text, "router", smoe_router_name(plan->router));
     add_text(text, "score", smoe_gate_name(plan->gate));
     add_text(text, "activation", smoe_activation_name(plan->activation));
     add_text(text, "gated", plan->gated ? "True" : "False");
+    describe_numbers(text, plan);
     add_text(text, "renormalize", plan->renormalize ? "True" : "False");
     add_count(text, "shared", plan->shared_hidden > 0);
     add_count(text, "k", plan->top_k);
@@ -178,6 +189,8 @@ static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc 
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                               "params.token_count is %u, but x must have 1 to %u tokens", params->token_count,
                               SMOE_MAX_TOKENS);
+    if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.%s", reason);
     if (smoe_host_weights_check(plan, weights, reason) != SMOE_SUCCESS)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s", reason);
     return check_types(host, plan, weights);

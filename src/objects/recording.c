@@ -57,6 +57,7 @@ void smoe_record_dispatch(const smoe_recording *r, smoe_step step)
 
 smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const smoe_weights_set *weights)
 {
+    const smoe_gating gating = smoe_step_gating(&r->plan->shape.desc, step);
     return (smoe_push_matmul){
         .token_count = r->token_count,
         .flags = weights->flags,
@@ -66,6 +67,11 @@ smoe_push_matmul smoe_matmul_push(const smoe_recording *r, smoe_step step, const
         .b_offset = weights->offsets[SMOE_BINDING_B],
         .w3_offset = weights->offsets[SMOE_BINDING_W3],
         .b3_offset = weights->offsets[SMOE_BINDING_B3],
+        .gate_max = gating.gate_max,
+        .up_limit = gating.up_limit,
+        .gate_limit_after = gating.gate_limit_after,
+        .gate_alpha = gating.gate_alpha,
+        .up_offset = gating.up_offset,
     };
 }
 

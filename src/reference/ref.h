@@ -17,11 +17,17 @@ typedef struct ref_factors {
     const float *w1, *w3, *w2, *shared_w1, *shared_w3, *shared_w2;
 } ref_factors;
 
+/* What an expert does with its sums (docs/routing.md, 2.7). The numbers are a gated one's; 0: none of them. */
+typedef struct ref_gating {
+    smoe_activation activation; /* swiglu_clamped: silu with its numbers */
+    double gate_max, up_limit, gate_limit_after, alpha, up_offset;
+} ref_gating;
+
 typedef struct ref_layer {
     uint32_t d_model, d_hidden, expert_count, top_k;
     smoe_router router;
     smoe_gate gate;
-    smoe_activation activation;
+    ref_gating gating, shared_gating;
     bool gated, renormalize;
     smoe_matrix_types types;          /* 0: float32, which nothing is rounded to */
     smoe_matrix_types given;          /* of the arrays: one with scales is that of `types`, every other is float32 */
@@ -159,6 +165,7 @@ double ref_output_error(double weight_error, double largest, double unit);
 /* One expert's matrices; the shared one's are found alike. */
 typedef struct ref_expert {
     uint32_t d_hidden;
+    ref_gating gating;
     smoe_type up, down; /* what w1 and w3, and w2, are rounded to */
     bool stored_up, stored_down; /* w1 and w3, and w2, are as they are stored, until ref_round_expert has seen them */
     const float *w1, *b1, *w3, *b3, *w2, *b2;
@@ -168,9 +175,9 @@ typedef struct ref_expert {
 ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert);
 ref_expert ref_shared_expert(const ref_layer *layer);
 
-/* First the activation's argument, then the gate's; linear is not looked at unless gated. */
-double ref_activation(smoe_activation activation, double x);
-double ref_gated(smoe_activation activation, double x, double linear);
+/* The activation with the limits before and after it; and its product with the other sum, which has limits too. */
+double ref_activation(const ref_gating *gating, double x);
+double ref_gated(const ref_gating *gating, double x, double linear);
 
 /* Stages expert_up (hidden of one token and expert) and expert_down (row[D]). */
 void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, double *hidden);

@@ -9,8 +9,10 @@
  *   times its factor. The roundings of different terms are independent, and each is spread evenly over its range or
  *   less: 4 times the root of the sum of squares is 6.9 standard deviations of their sum. Weights of a block that are
  *   equal have the same error, but it is multiplied by different inputs.
- * - A hidden's: through the activation, whose slope is at most 1.13 (gelu), or twice its argument if squared. A gate's
- *   other factor multiplies it, and the other way round.
+ * - A hidden's: through the activation, whose slope is at most 1.13 (gelu; silu's 1.1 is the same with any alpha, as
+ *   x sigmoid(alpha x) is silu(alpha x) / alpha), or twice its argument if squared. A gate's other factor multiplies
+ *   it, and the other way round. No limit makes two numbers differ by more than they did, nor either larger; an offset
+ *   adds its size to a factor.
  * - A row's: as a sum's. The errors of hidden come from the same x, and may all add up. With weights that are random
  *   numbers they do not: each is 6.9 standard deviations, and so is the root of the sum of their squares. */
 #include <math.h>
@@ -79,15 +81,15 @@ void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_precisi
         const float *w1 = expert->w1 + (size_t)h * D, *w3 = layer->gated ? expert->w3 + (size_t)h * D : NULL;
         const double sum = dot(up, D, w1, expert->w1_factor, expert->b1 ? expert->b1 + h : NULL, x);
         const double error = fabs(expert->w1_factor) * sum_error(few, precision, up, D, w1, x);
-        const double slope = layer->activation == SMOE_ACTIVATION_RELU_SQUARED ? 2 * (fabs(sum) + error) : STEEPEST;
+        const bool squared = expert->gating.activation == SMOE_ACTIVATION_RELU_SQUARED;
+        const double slope = squared ? 2 * (fabs(sum) + error) : STEEPEST;
         errors[h] = slope * error;
         if (!layer->gated)
             continue;
         const double gate = dot(up, D, w3, expert->w3_factor, expert->b3 ? expert->b3 + h : NULL, x);
         const double gate_error = fabs(expert->w3_factor) * sum_error(few, precision, up, D, w3, x);
-        const double one = layer->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED ? 1 : 0;
-        errors[h] =
-            errors[h] * (fabs(gate) + one) + (fabs(ref_activation(layer->activation, sum)) + errors[h]) * gate_error;
+        errors[h] = errors[h] * (fabs(gate) + fabs(expert->gating.up_offset)) +
+                    (fabs(ref_activation(&expert->gating, sum)) + errors[h]) * gate_error;
     }
 }
 

@@ -6,33 +6,33 @@
 #include "ref_scaled.h"
 #include "ref_weight.h"
 
-/* gpt-oss: what its clamped SwiGLU holds its two arguments to, and its factor in the sigmoid. */
-#define SWIGLU_LIMIT 7
-#define SWIGLU_ALPHA 1.702
-
-double ref_activation(smoe_activation activation, double x)
+/* A limit of 0 is none, an alpha of 0 is 1. A comparison with NaN is false: it stays. */
+static double at_most(double x, double limit)
 {
-    switch (activation) {
-    case SMOE_ACTIVATION_IDENTITY: return x;
-    case SMOE_ACTIVATION_RELU: return x > 0 ? x : 0;
-    case SMOE_ACTIVATION_GELU: return x / 2 * (1 + erf(x / sqrt(2.0)));
-    case SMOE_ACTIVATION_GELU_TANH: return x / 2 * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
-    case SMOE_ACTIVATION_SILU: return x / (1 + exp(-x));
-    case SMOE_ACTIVATION_RELU_SQUARED: return x > 0 ? x * x : 0;
-    case SMOE_ACTIVATION_SWIGLU_CLAMPED:
-        x = x > SWIGLU_LIMIT ? SWIGLU_LIMIT : x;
-        return x / (1 + exp(-SWIGLU_ALPHA * x));
-    }
-    return NAN;
+    return limit != 0 && x > limit ? limit : x;
 }
 
-double ref_gated(smoe_activation activation, double x, double linear)
+double ref_activation(const ref_gating *gating, double x)
 {
-    if (activation == SMOE_ACTIVATION_SWIGLU_CLAMPED) {
-        linear = linear > SWIGLU_LIMIT ? SWIGLU_LIMIT : linear;
-        linear = (linear < -SWIGLU_LIMIT ? -SWIGLU_LIMIT : linear) + 1;
+    const double alpha = gating->alpha != 0 ? gating->alpha : 1;
+
+    x = at_most(x, gating->gate_max);
+    switch (gating->activation) {
+    case SMOE_ACTIVATION_IDENTITY: break;
+    case SMOE_ACTIVATION_RELU: x = x > 0 ? x : 0; break;
+    case SMOE_ACTIVATION_GELU: x = x / 2 * (1 + erf(x / sqrt(2.0))); break;
+    case SMOE_ACTIVATION_GELU_TANH: x = x / 2 * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x))); break;
+    case SMOE_ACTIVATION_SILU: x = x / (1 + exp(-alpha * x)); break;
+    case SMOE_ACTIVATION_RELU_SQUARED: x = x > 0 ? x * x : 0; break;
+    case SMOE_ACTIVATION_SWIGLU_CLAMPED: /* ref_gating_of has silu for it */ x = NAN;
     }
-    return ref_activation(activation, x) * linear;
+    return at_most(x, gating->gate_limit_after);
+}
+
+double ref_gated(const ref_gating *gating, double x, double linear)
+{
+    linear = -at_most(-at_most(linear, gating->up_limit), gating->up_limit);
+    return ref_activation(gating, x) * (linear + gating->up_offset);
 }
 
 /* out[rows] = factor * matrix[rows,columns] x + bias[rows] */
@@ -76,6 +76,7 @@ ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert)
 
     return (ref_expert){
         .d_hidden = H,
+        .gating = layer->gating,
         .up = up,
         .down = down,
         .stored_up = stored_up,
@@ -96,6 +97,7 @@ ref_expert ref_shared_expert(const ref_layer *layer)
 {
     return (ref_expert){
         .d_hidden = layer->shared_hidden,
+        .gating = layer->shared_gating,
         .up = layer->types.shared_up,
         .down = layer->types.shared_down,
         .stored_up = smoe_type_has_scales(layer->given.shared_up),
@@ -122,9 +124,9 @@ void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, d
         if (layer->gated) {
             affine(expert->up, 1, D, expert->w3 + (size_t)h * D, expert->w3_factor, part_of(expert->b3, h, 1), x,
                    &linear);
-            hidden[h] = ref_gated(layer->activation, hidden[h], linear);
+            hidden[h] = ref_gated(&expert->gating, hidden[h], linear);
         } else {
-            hidden[h] = ref_activation(layer->activation, hidden[h]);
+            hidden[h] = ref_activation(&expert->gating, hidden[h]);
         }
     }
 }

@@ -29,6 +29,21 @@ static void set_arrays(ref_layer *layer, const smoe_host_weights *weights)
     layer->shared_gate = weights->shared_gate;
 }
 
+/* swiglu_clamped has the numbers of gpt-oss, for a shared expert too. */
+static ref_gating gating_of(const smoe_plan_desc *plan, bool shared)
+{
+    if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED)
+        return (ref_gating){SMOE_ACTIVATION_SILU, 7, 7, 0, 1.702, 1};
+    return (ref_gating){
+        .activation = plan->activation,
+        .gate_max = (double)(shared ? plan->shared_gate_max : plan->gate_max),
+        .up_limit = (double)(shared ? plan->shared_up_limit : plan->up_limit),
+        .gate_limit_after = (double)(shared ? plan->shared_gate_limit_after : plan->gate_limit_after),
+        .alpha = (double)plan->gate_alpha,
+        .up_offset = (double)plan->up_offset,
+    };
+}
+
 ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weights)
 {
     ref_layer layer = {
@@ -38,7 +53,8 @@ ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weig
         .top_k = plan->top_k,
         .router = plan->router,
         .gate = plan->gate,
-        .activation = plan->activation,
+        .gating = gating_of(plan, false),
+        .shared_gating = gating_of(plan, true),
         .gated = plan->gated,
         .renormalize = plan->renormalize,
         .types = plan->types,

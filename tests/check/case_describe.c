@@ -22,6 +22,14 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .activation = shape->activation,
         .types = types_of(shape),
         .gated = shape->gated,
+        .gate_max = shape->gate_max,
+        .up_limit = shape->up_limit,
+        .gate_limit_after = shape->gate_limit_after,
+        .gate_alpha = shape->gate_alpha,
+        .up_offset = shape->up_offset,
+        .shared_gate_max = shape->shared_gate_max,
+        .shared_up_limit = shape->shared_up_limit,
+        .shared_gate_limit_after = shape->shared_gate_limit_after,
         .renormalize = !shape->keep_softmax,
         .projection_width = shape->projection_width,
         .group_count = shape->group_count,
@@ -40,6 +48,16 @@ smoe_plan_desc case_plan_of_one_count(const case_data *data)
     return desc;
 }
 
+static bool numbers_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
+{
+    const smoe_plan_number *number;
+
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (smoe_plan_number_value(number, a) != smoe_plan_number_value(number, b))
+            return false;
+    return true;
+}
+
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
     return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count &&
@@ -50,7 +68,7 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
            a->types.shared_down == b->types.shared_down && a->gated == b->gated && a->renormalize == b->renormalize &&
            a->projection_width == b->projection_width && a->group_count == b->group_count &&
            a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate &&
-           a->precision == b->precision;
+           a->precision == b->precision && numbers_equal(a, b);
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)
@@ -128,6 +146,16 @@ double case_logit_error(const case_data *data, uint32_t token)
     return ref_cosine_error(ref, v, 0);
 }
 
+static void print_numbers(const smoe_plan_desc *plan)
+{
+    const smoe_plan_number *number;
+
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (smoe_plan_number_value(number, plan) != 0)
+            fprintf(stderr, " %s=%g", number->name, (double)smoe_plan_number_value(number, plan));
+    fprintf(stderr, "\n");
+}
+
 void case_print(const case_data *data)
 {
     const layer_case *s = data->shape;
@@ -139,11 +167,12 @@ void case_print(const case_data *data)
         "activation=%d gated=%d "
         "biases=%u types=%d/%d/%d/%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
         "shared=%u/%d "
-        "precision=%d\n",
+        "precision=%d",
         s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
         s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
         (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
         (int)types->up, (int)types->down, (int)types->shared_up, (int)types->shared_down, data->plan.renormalize,
         (int)s->logits, s->tied_experts, (int)s->router, s->projection_width, (int)s->gate, s->group_count,
         s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision);
+    print_numbers(&data->plan);
 }

@@ -56,6 +56,16 @@ static bool acts(const layer_case *c, smoe_activation activation, bool gated)
     return c->activation == activation && c->gated == gated;
 }
 
+static bool has_limit(const layer_case *c)
+{
+    return c->gate_max > 0 || c->up_limit > 0 || c->gate_limit_after > 0;
+}
+
+static bool has_shared_limit(const layer_case *c)
+{
+    return c->shared_gate_max > 0 || c->shared_up_limit > 0 || c->shared_gate_limit_after > 0;
+}
+
 /* Whether the case has a bias that its shape could have. */
 static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
 {
@@ -244,6 +254,22 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(relu_squared, "relu2", ONE, UPS, ACTS(RELU_SQUARED, false))                                               \
     PROPERTY(relu_squared_gated, "relu2, gated", ONE, UPS, ACTS(RELU_SQUARED, true))                                   \
     PROPERTY(swiglu_clamped, "swiglu_clamped", ONE, UPS, ACTS(SWIGLU_CLAMPED, true))                                   \
+    PROPERTY(gate_max, "gate_max", ONE, UP, c->gate_max > 0)                                                           \
+    PROPERTY(up_limit, "up_limit", ONE, UP, c->up_limit > 0)                                                           \
+    PROPERTY(gate_limit_after, "gate_limit_after", ONE, UP, c->gate_limit_after > 0)                                   \
+    PROPERTY(gate_alpha, "gate_alpha", ONE, UPS, c->gate_alpha > 0)                                                    \
+    PROPERTY(up_offset, "up_offset", ONE, UPS, c->up_offset > 0)                                                       \
+    PROPERTY(up_offset_down, "up_offset below 0", ONE, UPS, c->up_offset < 0)                                          \
+    PROPERTY(all_limits, "all numbers of a gated expert", ONE, UPS,                                                    \
+             c->gate_max > 0 && c->up_limit > 0 && c->gate_limit_after > 0 && c->gate_alpha > 0 && c->up_offset != 0)  \
+    PROPERTY(other_limits, "limits with another activation than silu", ONE, UP,                                        \
+             c->gate_max > 0 && c->gate_limit_after > 0 && c->activation != SMOE_ACTIVATION_SILU)                      \
+    PROPERTY(shared_gate_max, "shared gate_max", ONE, SHARED_UP, c->shared_gate_max > 0)                               \
+    PROPERTY(shared_up_limit, "shared up_limit", ONE, SHARED_UP, c->shared_up_limit > 0)                               \
+    PROPERTY(shared_limit_after, "shared gate_limit_after", ONE, SHARED_UP, c->shared_gate_limit_after > 0)            \
+    PROPERTY(shared_limits_alone, "limits of the shared expert only", ONE, UPS, has_shared_limit(c) && !has_limit(c))  \
+    PROPERTY(shared_unlimited, "limits, none of the shared expert", ONE, UPS,                                          \
+             c->shared_hidden > 0 && has_limit(c) && !has_shared_limit(c))                                             \
     PROPERTY(bias_none, "no bias", LANES, ALL, c->biases == 0)                                                         \
     PROPERTY(bias_router, "bias of the router", ONE, LOGITS | READ_BY_PROJECT | READ_BY_GATE,                          \
              has_bias(c, BIAS_ROUTER, true))                                                                           \

@@ -33,6 +33,7 @@
 #define GROUPS(count, top) .group_count = count, .top_groups = top
 #define SHARED(S) .shared_hidden = S
 #define SHARED_GATED(S) .shared_hidden = S, .shared_gate = true
+#define LIMITED(name_) SHAPE(name_, 34, 24, 20, 6, 2), ACT(SILU), GATED, ALL_BIASES, .loud = 2
 /* COMMON with one thing changed: again one plan each. With TIED(2) two and two of the groups tie, and one of a pair is
  * kept. */
 #define COMMON_COSINE(name_, T) COMMON(name_, T), COSINE(13)
@@ -268,6 +269,25 @@ const layer_case layer_cases[] = {
     {SHAPE("gelu, gated", 9, 16, 24, 4, 1), ACT(GELU), GATED, ALL_BIASES},
     {SHAPE("relu, gated", 9, 16, 24, 4, 1), ACT(RELU), GATED, ALL_BIASES},
     {SHAPE("no activation, gated", 9, 16, 24, 4, 1), ACT(IDENTITY), GATED, ALL_BIASES},
+    /* gated experts with limits: sums of about 2, so that most tokens reach each limit. The numbers need no pipelines
+     * of their own */
+    {LIMITED("gate_max"), .gate_max = 1.25f},
+    {LIMITED("up_limit"), .up_limit = 0.75f},
+    {LIMITED("gate_limit_after"), .gate_limit_after = 0.5f},
+    {LIMITED("gate_alpha"), .gate_alpha = 1.702f},
+    {LIMITED("gate_alpha below 1, up_offset"), .gate_alpha = 0.25f, .up_offset = 1},
+    {LIMITED("limits, up_offset below 0"), .up_offset = -0.5f, .gate_max = 1.5f, .up_limit = 1,
+     .gate_limit_after = 1},
+    {LIMITED("limits, the shared expert's others"), SHARED(20), .gate_max = 1.5f, .up_limit = 1, .gate_limit_after = 1,
+     .gate_alpha = 1.3f, .up_offset = 0.5f, .shared_gate_max = 0.75f, .shared_up_limit = 0.5f,
+     .shared_gate_limit_after = 0.375f},
+    {LIMITED("limits of the shared expert"), SHARED(20), .shared_gate_max = 1, .shared_up_limit = 0.75f},
+    {LIMITED("limits, none of the shared expert"), SHARED_GATED(20), .gate_max = 1, .up_limit = 0.75f},
+    {SHAPE("one token, limits", 1, 24, 20, 6, 2), ACT(SILU), GATED, ALL_BIASES, SHARED(20), .loud = 2, .gate_max = 1.5f,
+     .up_limit = 1, .gate_limit_after = 1, .gate_alpha = 1.3f, .up_offset = 0.5f, .shared_gate_max = 0.75f,
+     .shared_up_limit = 0.5f, .shared_gate_limit_after = 0.375f},
+    {SHAPE("relu squared, limits", 34, 24, 20, 6, 2), ACT(RELU_SQUARED), GATED, ALL_BIASES, .loud = 2, .gate_max = 1,
+     .up_limit = 1, .gate_limit_after = 0.5f, .up_offset = 1},
     {SHAPE("bfloat16, one of everything", 1, 1, 1, 1, 1), BFLOAT, ALL_BIASES},
     {SHAPE("bfloat16, 255 and 257", 2, 255, 257, 5, 2), ACT(GELU), BFLOAT, ALL_BIASES, LOGITS(EXACT)},
     {SHAPE("bfloat16, 129 and 127", 33, 129, 127, 3, 2), ACT(GELU_TANH), BFLOAT, ALL_BIASES},

@@ -46,6 +46,8 @@ typedef struct layer_case {
     float eps, a, b, temperature, tie_tolerance, scale;
     smoe_activation activation;
     bool gated, keep_softmax; /* keep_softmax: renormalize = false */
+    float gate_max, up_limit, gate_limit_after, gate_alpha, up_offset;       /* gated only; 0: as the plan's */
+    float shared_gate_max, shared_up_limit, shared_gate_limit_after;
     uint32_t biases;          /* BIAS_* */
     smoe_type weight_type;
     smoe_matrix_types types; /* of each matrix its own; looked at where weight_type is float32 */

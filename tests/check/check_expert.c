@@ -46,12 +46,13 @@ static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, 
 }
 
 /* An activation may add 1e-6 of its size (1 at least), and passes its input's error on with a slope of at most 1.13
- * (gelu); the gate multiplies two such numbers. The square of a number has the slope of twice the number, and the
- * clamped swiglu adds 1 to the gate. */
+ * (gelu; silu with any alpha 1.1); the gate multiplies two such numbers. The square of a number has the slope of twice
+ * the number, and an offset adds its size to the gate. Limits add no error, and take none away: the sums may be on
+ * either side of them. */
 static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buffers *buffers)
 {
     const uint32_t D = ref->d_model, H = expert->d_hidden;
-    const bool squared = ref->activation == SMOE_ACTIVATION_RELU_SQUARED;
+    const bool squared = expert->gating.activation == SMOE_ACTIVATION_RELU_SQUARED;
 
     absolute_sums(H, D, expert->w1, expert->w1_factor, expert->b1, buffers->input, buffers->tolerance);
     for (uint32_t h = 0; h < H; h++) {
@@ -61,8 +62,7 @@ static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buf
         if (ref->gated)
             absolute_sums(1, D, expert->w3 + (size_t)h * D, expert->w3_factor, expert->b3 ? expert->b3 + h : NULL,
                           buffers->input, &linear);
-        if (ref->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED)
-            linear += 1;
+        linear += fabs(expert->gating.up_offset);
         buffers->tolerance[h] = (slope * ref_sum_error(D + 1, first) + 1e-6 * fmax(1, size)) * linear;
     }
 }

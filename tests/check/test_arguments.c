@@ -223,8 +223,18 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(shared_hidden, SMOE_MAX_WIDTH + 1);
     BAD_PLAN(shared_hidden, UINT32_MAX);
     BAD_PLAN(shared_gate, true); /* of no shared expert */
+    BAD_PLAN(gate_max, -1);
+    BAD_PLAN(up_limit, INFINITY);
+    BAD_PLAN(gate_limit_after, NAN);
+    BAD_PLAN(gate_alpha, 2); /* the activation is not silu */
+    BAD_PLAN(up_offset, 2e30f);
+    BAD_PLAN(shared_up_limit, 1); /* of no shared expert */
     good.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED;
-    BAD_PLAN(gated, false);
+    BAD_PLAN(gate_max, 7);
+    good = plain;
+    good.gated = false;
+    BAD_PLAN(activation, SMOE_ACTIVATION_SWIGLU_CLAMPED);
+    BAD_PLAN(gate_limit_after, 1);
     good = plain;
     good.router = SMOE_ROUTER_COSINE;
     BAD_PLAN(projection_width, 0);

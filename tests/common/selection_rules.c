@@ -252,6 +252,19 @@ static const char *broken_router(const smoe_device_info *info, const smoe_shape 
     return shape->desc.shared_gate ? broken_matmul(info, &s->configs[SMOE_STEP_SHARED_GATE][i], &need) : NULL;
 }
 
+/* As smoe_plan_desc has it: gpt-oss's activation is silu with limits, and an alpha of 1 changes nothing. */
+static const char *broken_gating(const smoe_plan_desc *desc, const smoe_kernel_config *up, bool shared)
+{
+    const bool clamped = desc->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED;
+    const bool limits = shared ? desc->shared_gate_max + desc->shared_up_limit + desc->shared_gate_limit_after > 0
+                               : desc->gate_max + desc->up_limit + desc->gate_limit_after > 0;
+    const bool others = (desc->gate_alpha > 0 && desc->gate_alpha != 1) || desc->up_offset != 0;
+    RULE("expert_up: its activation",
+         up->activation == (uint32_t)(clamped ? SMOE_ACTIVATION_SILU : desc->activation) && up->gated == desc->gated);
+    RULE("expert_up: limits where there are some", (up->limited != 0) == (clamped || limits || others));
+    return NULL;
+}
+
 /* Only where there is one: its types may be anything elsewhere. */
 static const char *broken_shared_expert(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
                                         uint32_t i)
@@ -264,6 +277,7 @@ static const char *broken_shared_expert(const smoe_device_info *info, const smoe
     const matmul_need need_down = {matmul, 1, load_of(desc->types.shared_down), desc->shared_hidden,
                                    smoe_type_has_scales(desc->types.shared_down)};
     RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert);
+    RULES(broken_gating(desc, up, true));
     RULES(broken_matmul(info, up, &need_up));
     RULES(broken_matmul(info, down, &need_down));
     return NULL;
@@ -290,8 +304,7 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     RULES(broken_matmul(info, up, &need_up));
     RULES(broken_matmul(info, down, &need_down));
     RULES(broken_sort(info, shape, sort));
-    RULE("expert_up: its activation",
-         up->activation == (uint32_t)shape->desc.activation && up->gated == shape->desc.gated);
+    RULES(broken_gating(&shape->desc, up, false));
     RULE("experts: not of the shared one", !up->shared_expert && !down->shared_expert);
     RULE("sort: the tiles' rows", up->tile_rows == down->tile_rows && sort->tile_rows == up->tile_rows);
     RULE("sort: expert_up within the limits",

@@ -78,6 +78,14 @@ static const field numbers[] = {
     NUMBER(info.matrix_shapes[2]),
     NUMBER(plan.max_expected_active),
     NUMBER(expected_active),
+    NUMBER(plan.gate_max),
+    NUMBER(plan.up_limit),
+    NUMBER(plan.gate_limit_after),
+    NUMBER(plan.gate_alpha),
+    NUMBER(plan.up_offset),
+    NUMBER(plan.shared_gate_max),
+    NUMBER(plan.shared_up_limit),
+    NUMBER(plan.shared_gate_limit_after),
 };
 static const field strings[] = {NUMBER(info.name), NUMBER(info.driver_name), NUMBER(info.driver_info),
                                 NUMBER(info.reason)};

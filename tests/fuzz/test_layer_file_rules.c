@@ -113,6 +113,7 @@ typedef struct change {
 } change;
 
 #define META(key, value, result, text) {key, value, NULL, SMOE_TENSOR_FLOAT32, 0, {1, 1, 1}, false, result, text}
+#define GATED_META(key, value, result, text) {key, value, NULL, SMOE_TENSOR_FLOAT32, 0, {1, 1, 1}, true, result, text}
 #define TENSOR(gated, name, type, rank, n0, n1, n2, result, text) \
     {NULL, NULL, name, type, rank, {n0, n1, n2}, gated, result, text}
 #define F32 SMOE_TENSOR_FLOAT32
@@ -192,7 +193,22 @@ static const change changes[] = {
     META("activation", "relu2", OK, ""),
     META("activation", "gelu_pytorch_tanh", OK, ""),
     META("activation", "mish", UNSUPPORTED, "metadata activation is \"mish\", but must be identity, relu"),
-    META("activation", "swiglu_clamped", BAD, "which needs tensor experts.w3"),
+    META("activation", "swiglu_clamped", BAD, "metadata activation: swiglu_clamped needs gated experts"),
+    GATED_META("gate_max", "2.5", OK, ""),
+    GATED_META("gate_max", "0", OK, ""),
+    GATED_META("gate_max", "-2.5", BAD, "metadata gate_max: -2.5, must be 0 or 1e-30 .. 1e30"),
+    GATED_META("gate_max", "None", BAD, "metadata gate_max is \"None\", which is not a finite number"),
+    GATED_META("up_limit", "1e31", BAD, "metadata up_limit: 1e+31, must be 0 or 1e-30 .. 1e30"),
+    GATED_META("gate_limit_after", "0.5", OK, ""),
+    GATED_META("gate_limit_after", "inf", BAD, "not a finite number"),
+    GATED_META("gate_alpha", "1.5", BAD, "metadata gate_alpha: 1.5, must be 0 unless activation is silu"),
+    GATED_META("up_offset", "-1", OK, ""),
+    GATED_META("up_offset", "-2e30", BAD, "metadata up_offset: -2e+30, must be -1e30 .. 1e30"),
+    GATED_META("shared_up_limit", "1", BAD, "metadata shared_up_limit: 1, must be 0 where there is no shared expert"),
+    META("gate_max", "1", BAD, "metadata gate_max: 1, must be 0 unless the experts are gated"),
+    META("up_offset", "1", BAD, "metadata up_offset: 1, must be 0 unless the experts are gated"),
+    META("gate_alpha", "1", OK, ""), /* these two change nothing */
+    META("up_offset", "0.0", OK, ""),
     TENSOR(false, "x", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
     TENSOR(false, "router.bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
     TENSOR(false, "something.else", SMOE_TENSOR_INT64, 3, 1, 2, 3, OK, ""),
@@ -202,7 +218,9 @@ static const change changes[] = {
     TENSOR(true, "experts.w3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD,
            "experts.b3 must not be there unless the experts are gated"),
     TENSOR(false, "experts.b1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
-    TENSOR(true, "experts.b3", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
+    TENSOR(true, "experts.b1", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
+    TENSOR(true, "experts.b2", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "bias contradicts"),
+    TENSOR(true, "experts.b3", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
     TENSOR(false, "experts.w3", F32, 3, 3, 5, 4, BAD, "gated contradicts"),
     TENSOR(false, "router.weight", F32, 1, 3, 1, 1, BAD, "router.weight is [3], but the other tensors ask for [n,n]"),
     TENSOR(false, "router.weight", F32, 2, 0, 4, 1, BAD, "router.weight"),

@@ -385,7 +385,8 @@ def groups():
 def write_layer():
     """--write: the file it writes is the same layer with the same inputs, whatever the layer has."""
     paths = [os.path.join(FOLDER, name + '.safetensors')
-             for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature')]
+             for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature', 'clamp_after', 'clamp_alpha',
+                          'shared_limits')]
     run('--write', scratch.name, *paths)
     copies = [os.path.join(scratch.name, stem(path) + '.layer.safetensors') for path in paths]
     again = together(tuple(copies))
@@ -398,6 +399,9 @@ def write_layer():
             assert said[key] == metadata[key], key
         for key in ('eps', 'a', 'b', 'temperature', 'tie_tolerance', 'scale'):
             assert math.isclose(float(said[key]), float(metadata[key]), rel_tol=1e-7), key
+        for key in LIMITS:
+            assert (key in said) == (key in metadata), key
+            assert key not in said or math.isclose(float(said[key]), float(metadata[key]), rel_tol=1e-7), key
         assert again[copied][1][0]['y'].values == single(path)[0]['y'].values
 
 
@@ -437,7 +441,9 @@ def timing():
         assert stage not in lines, 'a linear router without groups has no ' + stage
 
 
-assert len(FILES) >= 22, 'only %d golden files in %s' % (len(FILES), FOLDER)
+LIMITS = ('gate_max', 'up_limit', 'gate_limit_after', 'gate_alpha', 'up_offset', 'shared_gate_max', 'shared_up_limit',
+          'shared_gate_limit_after')
+assert len(FILES) >= 26, 'only %d golden files in %s' % (len(FILES), FOLDER)
 NAMES = [(path, stem(path)) for path in FILES]
 # Weights of 16 bits are the experts': the lean set has a file for each kind of experts, and not those with only another routing or widths
 # that are aligned as theirs.

@@ -160,7 +160,7 @@ def contradictions():
             ('gated', 'True', 'metadata gated'), ('bias', 'False', 'metadata bias'), ('renormalize', 'maybe', 'metadata renormalize'),
             ('shared', '1', 'metadata shared'), ('router', 'cosine', 'metadata router'), ('score', 'tanh', 'softmax or sigmoid'),
             ('n_group', '3', 'does not divide'), ('n_group', '2000', 'from 1 to 1024'), ('topk_group', '2', 'metadata topk_group is 2'),
-            ('group_eps', '-1', 'metadata group_eps'), ('activation', 'mish', 'mish'), ('activation', 'swiglu_clamped', 'experts.w3'),
+            ('group_eps', '-1', 'metadata group_eps'), ('activation', 'mish', 'mish'), ('activation', 'swiglu_clamped', 'needs gated'),
             ('activation', None, 'activation is missing')):
         changed = {**metadata, key: value}
         if value is None:

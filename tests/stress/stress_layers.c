@@ -141,6 +141,20 @@ static void choose_sizes(test_random *random, layer_case *shape)
         shape->max_tokens = shape->tokens + test_random_below(random, shape->tokens + 1);
 }
 
+/* Any of a gated expert's numbers: some far from what sums are, some amid them. */
+static void choose_numbers(test_random *random, layer_case *shape)
+{
+    float *const limits[] = {&shape->gate_max, &shape->up_limit, &shape->gate_limit_after};
+    float *const shared[] = {&shape->shared_gate_max, &shape->shared_up_limit, &shape->shared_gate_limit_after};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        *limits[i] = PICK(random, 0, 0, 1e-30f, 0.25f, 1, 7, 1e30f);
+        *shared[i] = shape->shared_hidden ? PICK(random, 0, 0, 1e-30f, 0.25f, 1, 7, 1e30f) : 0;
+    }
+    shape->up_offset = PICK(random, 0, 0, 1, -0.5f, 3);
+    if (shape->activation == SMOE_ACTIVATION_SILU)
+        shape->gate_alpha = PICK(random, 0, 1, 1.702f, 0.125f, 20);
+}
+
 layer_case stress_plan(uint64_t seed, uint32_t plan)
 {
     test_random stream = test_random_make(seed, 2 * (uint64_t)plan), *random = &stream;
@@ -165,6 +179,8 @@ layer_case stress_plan(uint64_t seed, uint32_t plan)
         fit_widths(&shape);
         shape.shared_gate = one_of(random, 2);
     }
+    if (shape.gated && shape.activation != SMOE_ACTIVATION_SWIGLU_CLAMPED && one_of(random, 2))
+        choose_numbers(random, &shape);
     return shape;
 }
 

@@ -25,6 +25,8 @@ static const struct {
     {"mixed precision", {BASE, .precision = SMOE_PRECISION_FLOAT16}},
 };
 
+static const smoe_plan_desc limited = {BASE, .gate_max = 7, .shared_up_limit = 3};
+
 #define FIRST_COUNT (sizeof firsts / sizeof firsts[0])
 
 /* How another plan differs, and whether it is of the same classes. A kernel that needs a constant of the shape would be
@@ -35,7 +37,7 @@ typedef struct change {
     bool compiles;
 } change;
 
-#define MOST_CHANGES 16
+#define MOST_CHANGES 24
 #define SET(text_, compiles_, ...) changes[count++] = (change){text_, *first, compiles_}, __VA_ARGS__
 #define NEW changes[count - 1].desc
 
@@ -58,6 +60,10 @@ static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CH
     SET("a higher cap", true, NEW.max_active = 17);
     SET("more groups", true, NEW.group_count = 16);
     SET("another activation", true, NEW.activation = SMOE_ACTIVATION_RELU);
+    SET("limits", true, NEW.gate_max = 7);
+    SET("limits of the shared expert", true, NEW.shared_gate_max = 7);
+    SET("swiglu_clamped", true, NEW.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED);
+    SET("an alpha of 1", false, NEW.gate_alpha = 1);
     SET("another weight type", true, NEW.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT32),
         NEW.precision = SMOE_PRECISION_FLOAT32);
     SET("softmax", true, NEW.gate = SMOE_GATE_SOFTMAX);
@@ -95,6 +101,28 @@ static void test_plans(void **state)
         const uint32_t count = make_changes(&firsts[f].desc, changes);
         for (uint32_t i = 0; i < count; i++)
             check_change(firsts[f].name, &firsts[f].desc, &changes[i]);
+    }
+}
+
+/* Whatever the numbers of gated experts are, where there are some: swiglu_clamped is silu with its own. */
+static void test_numbers(void **state)
+{
+    const change changes[] = {
+        {"other numbers",
+         {BASE, .gate_max = 10, .up_limit = 10, .gate_limit_after = 3, .gate_alpha = 1.702f, .up_offset = 1,
+          .shared_gate_limit_after = 9},
+         false},
+        {"swiglu_clamped", limited, false},
+        {"none of the shared expert", {BASE, .gate_max = 7}, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        change different = changes[i];
+        if (i == 1) {
+            different.desc.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED;
+            different.desc.gate_max = different.desc.shared_up_limit = 0;
+        }
+        check_change("limits", &limited, &different);
     }
 }
 
@@ -176,6 +204,7 @@ static void test_configurations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans), cmocka_unit_test(test_configurations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans), cmocka_unit_test(test_numbers),
+                                       cmocka_unit_test(test_configurations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,13 +88,15 @@ static void check_rounding(rounding how)
     double largest = 0;
 
     for (int i = 0; i < LAYERS; i++) {
-        const smoe_activation activation = (smoe_activation)(i % (SMOE_ACTIVATION_SWIGLU_CLAMPED + 1));
+        const smoe_activation activation = (smoe_activation)(i / 2 % SMOE_ACTIVATION_SWIGLU_CLAMPED);
+        const bool gated = i % 2, limited = gated && i > LAYERS / 2; /* its limits are within what sums reach */
         ref_layer layer = {.d_model = D,
                            .d_hidden = H,
                            .expert_count = 1,
                            .top_k = 1,
-                           .activation = activation,
-                           .gated = activation == SMOE_ACTIVATION_SWIGLU_CLAMPED || i % 2,
+                           .gating = limited ? (ref_gating){activation, 0.5, 0.4, 0.3, 1.702, 1}
+                                             : (ref_gating){.activation = activation},
+                           .gated = gated,
                            .w1 = w1,
                            .b1 = b1,
                            .w3 = w3,
@@ -123,8 +125,8 @@ static void check_rounding(rounding how)
             x[d] = (double)test_random_uniform(&random, -1, 1);
         const double share = share_of(&layer, how, x, true), of_any = share_of(&layer, how, x, false);
         if (share > 1)
-            print_error("type %d, activation %d, gated %d: %g of what is allowed\n", (int)how.type, (int)activation,
-                        layer.gated, share);
+            print_error("type %d, activation %d, gated %d, limited %d: %g of what is allowed\n", (int)how.type,
+                        (int)activation, layer.gated, limited, share);
         assert_true(share <= 1 && of_any < share);
         largest = fmax(largest, share);
     }

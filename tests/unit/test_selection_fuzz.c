@@ -130,6 +130,16 @@ static void any_types(test_random *random, smoe_plan_desc *desc)
     }
 }
 
+/* Of a gated expert's numbers: one, or none. */
+static void any_number(test_random *random, smoe_plan_desc *desc)
+{
+    const smoe_plan_number *number = smoe_plan_number_get(test_random_below(random, SMOE_MAX_PLAN_NUMBERS + 4));
+    smoe_plan_desc changed = *desc;
+    smoe_plan_number_set(number, &changed, 0.5f + 0.5f * (float)test_random_below(random, 2));
+    if (smoe_plan_numbers_check(&changed, NULL) == SMOE_SUCCESS)
+        *desc = changed;
+}
+
 static smoe_plan_desc any_plan(test_random *random)
 {
     uint32_t activations = 0, gates = 0;
@@ -167,6 +177,7 @@ static smoe_plan_desc any_plan(test_random *random)
         desc.shared_hidden = any_size(random, SMOE_MAX_WIDTH);
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
+    any_number(random, &desc);
     desc.d_model = whole_blocks(desc.d_model, desc.types.up, desc.types.shared_up);
     desc.d_hidden = whole_blocks(desc.d_hidden, desc.types.down, desc.types.down);
     desc.shared_hidden = whole_blocks(desc.shared_hidden, desc.types.shared_down, desc.types.shared_down);

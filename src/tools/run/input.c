@@ -196,6 +196,7 @@ static int check_blocks(const run *r)
 static int check_overrides(const run *r)
 {
     const smoe_plan_desc *plan = &r->plan;
+    char reason[SMOE_REASON_SIZE], text[SMOE_REASON_SIZE + 64];
     const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
     if (r->options->check && r->narrowed)
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
@@ -210,8 +211,10 @@ static int check_overrides(const run *r)
     if (r->options->expected_active &&
         (plan->max_expected_active < plan->top_k || plan->max_expected_active > plan->max_active))
         return run_refuse(r, "--expected-active must lie between k and the most experts that may run for a token");
-    if (plan->activation == SMOE_ACTIVATION_SWIGLU_CLAMPED && !plan->gated)
-        return run_refuse(r, "--activation swiglu_clamped needs gated experts");
+    if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS) {
+        snprintf(text, sizeof text, "--activation %s: %s", smoe_activation_name(plan->activation), reason);
+        return run_refuse(r, text);
+    }
     if (!isnan(r->options->params.group_eps) && !plan->group_count)
         return run_refuse(r, "--group-eps: the layer has no groups of experts");
     if (r->options->check && plan->group_count && r->params.group_eps > 0.0f)

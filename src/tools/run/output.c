@@ -17,6 +17,22 @@ static const char *types_text(const smoe_matrix_types *types, char text[64])
     return text;
 }
 
+/* The numbers of gated experts that the layer has. */
+static void print_numbers(const smoe_plan_desc *plan)
+{
+    const smoe_plan_number *number;
+    const char *separator = "gated         ";
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++) {
+        const float value = smoe_plan_number_value(number, plan);
+        if (value == 0.0f)
+            continue;
+        program_printf("%s%s %g", separator, number->name, (double)value);
+        separator = ", ";
+    }
+    if (separator[0] == ',')
+        program_printf("\n");
+}
+
 static void print_layer(const run *r)
 {
     const smoe_plan_desc *plan = &r->plan;
@@ -27,6 +43,7 @@ static void print_layer(const run *r)
                    plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
                    smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
                    types_text(&plan->types, types));
+    print_numbers(plan);
     program_printf("router        %s", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
         program_printf(" of width %u", plan->projection_width);
