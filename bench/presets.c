@@ -96,15 +96,17 @@ bool bench_is_routing(const smoe_layer_tensor *tensor)
 
 const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE])
 {
-    char cosine[24] = "", groups[32] = "", shared[32] = "";
+    char cosine[24] = "", gate[24] = "", groups[32] = "", shared[32] = "";
     if (plan->router == SMOE_ROUTER_COSINE)
         snprintf(cosine, sizeof cosine, ", cosine %u", plan->projection_width);
+    if (plan->gate != SMOE_GATE_SOFTMAX)
+        snprintf(gate, sizeof gate, ", %s", smoe_gate_name(plan->gate));
     if (plan->group_count > 1)
         snprintf(groups, sizeof groups, ", %u of %u groups", plan->top_groups, plan->group_count);
     if (plan->shared_hidden > 0)
         snprintf(shared, sizeof shared, ", %sshared %u", plan->shared_gate ? "gated " : "", plan->shared_hidden);
     char all[128];
-    snprintf(all, sizeof all, "%s%s%s%s", cosine, plan->gate == SMOE_GATE_SIGMOID ? ", sigmoid" : "", groups, shared);
+    snprintf(all, sizeof all, "%s%s%s%s", cosine, gate, groups, shared);
     snprintf(text, BENCH_ROUTING_SIZE, "%.*s", BENCH_ROUTING_SIZE - 1, all[0] ? all + 2 : "");
     return text;
 }

@@ -18,22 +18,78 @@ shared float group_score[SLOTS];
 shared float last_kept[TOKENS], first_left[TOKENS]; // G[g] and G[g+1]
 shared uint taking_part[TOKENS];
 shared uint nonfinite[TOKENS];
+// Of softmax_bias gates.
+shared float largest_logit[TOKENS];
+shared uint sum_high[TOKENS], sum_low[TOKENS];
 
-float sum_of_two_largest(uint token, uint group) {
-    // Push constants are read before a loop, here and below: lavapipe would load them in every round.
+// Push constants are read before a loop, here and below: lavapipe would load them in every round.
+float score_of_group(uint token, uint group, Softmax softmax) {
     const uint group_size = push.group_size, first_expert = group * group_size;
-    float first = raw_score(token, first_expert);
+    float first = raw_score(token, first_expert, softmax);
     float second = 0.0;
     for (uint i = 1u; i < group_size; i++) {
-        const float s = raw_score(token, first_expert + i);
+        const float s = raw_score(token, first_expert + i, softmax);
         second = i == 1u ? min(s, first) : max(second, min(s, first));
         first = max(s, first);
     }
-    return first + second;
+    return GROUP_SCORE == GROUP_SCORE_MAX ? first : first + second;
 }
 
 bool has_group(uint slot) {
     return slot % MOST_GROUPS < push.group_count;
+}
+
+float largest_of_group(uint token, uint group) {
+    const uint group_size = push.group_size, first_expert = group * group_size;
+    float largest = logit(token, first_expert);
+    for (uint i = 1u; i < group_size; i++)
+        largest = max(largest, logit(token, first_expert + i));
+    return largest;
+}
+
+// Of the slot's token, while group_score has the largest logit of each group.
+float largest_of_token(uint slot) {
+    const uint base = slot - slot % MOST_GROUPS, group_count = push.group_count;
+    float largest = group_score[base];
+    for (uint other = 1u; other < group_count; other++)
+        largest = max(largest, group_score[base + other]);
+    return largest;
+}
+
+void add_terms(uint token, uint slot) {
+    const uint group_size = push.group_size, first_expert = slot % MOST_GROUPS * group_size;
+    const float largest = largest_of_token(slot);
+    uvec2 terms = uvec2(0u);
+    for (uint i = 0u; i < group_size; i++)
+        terms += whole_term(softmax_term(logit(token, first_expert + i), largest));
+    atomicAdd(sum_high[slot / MOST_GROUPS], terms.x);
+    atomicAdd(sum_low[slot / MOST_GROUPS], terms.y);
+    if (slot % MOST_GROUPS == 0u)
+        largest_logit[slot / MOST_GROUPS] = largest;
+}
+
+Softmax softmax_of(uint slot) {
+    if (GATE != GATE_SOFTMAX_BIAS)
+        return NO_SOFTMAX;
+    const uint t = slot / MOST_GROUPS;
+    return Softmax(largest_logit[t], sum_of_whole_terms(sum_high[t], sum_low[t]));
+}
+
+// What softmax_of reads. group_score is free again afterwards.
+void find_softmaxes(uint first, uint count) {
+    const uint lane = gl_LocalInvocationID.x;
+    for (uint t = lane; t < TOKENS; t += WORKGROUP_SIZE) {
+        sum_high[t] = 0u;
+        sum_low[t] = 0u;
+    }
+    for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE)
+        if (has_group(slot))
+            group_score[slot] = largest_of_group(first + slot / MOST_GROUPS, slot % MOST_GROUPS);
+    barrier();
+    for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE)
+        if (has_group(slot))
+            add_terms(first + slot / MOST_GROUPS, slot);
+    barrier();
 }
 
 uint rank_of(uint slot) {
@@ -56,11 +112,13 @@ void main() {
         taking_part[t] = 0u;
         nonfinite[t] = 0u;
     }
+    if (GATE == GATE_SOFTMAX_BIAS)
+        find_softmaxes(first, count);
     barrier();
     for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE) {
         if (!has_group(slot))
             continue;
-        const float score = sum_of_two_largest(first + slot / MOST_GROUPS, slot % MOST_GROUPS);
+        const float score = score_of_group(first + slot / MOST_GROUPS, slot % MOST_GROUPS, softmax_of(slot));
         group_score[slot] = score;
         if (!is_finite(score))
             atomicOr(nonfinite[slot / MOST_GROUPS], 1u);

@@ -5,18 +5,19 @@
 // by counting, then lists merge by pairs, each expert finding its place by bisection. A list keeps A + 1 ranks, so that
 // merges come to less and less;
 // where A is E, they sort all with E log^2 E / (2 WORKGROUP_SIZE) comparisons for each invocation.
-// control in: LOGITS [T,E], GROUPS [T,G+2]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for totals, scores
-// in LOGITS if asked for; weights: b = selection_bias [E]; output: report [T,stride] if asked for.
+// control in: LOGITS [T,E], GROUPS [T,G+2] or [T,3G+3]; out: ACTIVE [T], IDS [T,A], WEIGHTS [T,A], NOTES [T,2] for
+// totals, scores in LOGITS if asked for; weights: b = selection_bias [E], b3 = expert_scale [E]; output: report
+// [T,stride] if asked for.
 #define PUSH_BLOCK SMOE_PUSH_SELECT
 #define CONTROL_ACCESS
 #include "kernel.glsl"
 #include "route_select.glsl"
+#include "workgroup_softmax.glsl"
 
 shared float scores[MOST_EXPERTS];  // by expert
 // By rank, list after list until the merges are done.
 shared float ranked[MOST_EXPERTS];  // the score, later the unnormalised weight of the active ones
 shared uint ranked_ids[MOST_EXPERTS];
-shared float partial[WORKGROUP_SIZE];
 shared uint nonfinite, tied, active_count;
 
 // lists of 2^4 experts are ranked by counting: lavapipe does 2^3 as fast with a merge more, 2^5 slower
@@ -92,23 +93,12 @@ void merge_lists(uint lane, uint bits, uint kept) {
     barrier();
 }
 
-// The largest `value` of all invocations, to all of them.
-float largest_of_all(float value) {
-    partial[gl_LocalInvocationID.x] = value;
-    barrier();
-    float largest = partial[0];
-    for (uint i = 1u; i < WORKGROUP_SIZE; i++)
-        largest = max(largest, partial[i]);
-    barrier(); // partial is used again
-    return largest;
-}
-
 // The largest logit of those whose gates are added up. n experts run.
 float reference_logit(uint token, uint n, float s_first) {
     if (SCORES_ARE_LOGITS)
         return s_first;
     if (GATE != GATE_SOFTMAX)
-        return 0.0; // a sigmoid needs none
+        return 0.0; // the others need none
     float largest = LEFT_OUT;
     if (RENORMALIZE != 0u) {
         for (uint rank = gl_LocalInvocationID.x; rank < n; rank += WORKGROUP_SIZE)
@@ -120,21 +110,42 @@ float reference_logit(uint token, uint n, float s_first) {
     return largest_of_all(largest);
 }
 
+// Counts the experts that tie, and those that run.
+Boundary find_boundary(uint lane) {
+    const float s_k = ranked[push.top_k - 1u];
+    const float eps = push.max_active < push.expert_count
+                          ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)])
+                          : push.eps;
+    const float gap =
+        push.top_k < push.expert_count ? gap_between(s_k, ranked[min(push.top_k, push.expert_count - 1u)]) : INFINITY;
+    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
+        if (gap <= push.tie_tolerance && is_tied(scores[e], s_k))
+            atomicAdd(tied, 1u);
+    // The distance decides who is active: that is u > 0 (docs/routing.md, 2.4). A mask may underflow.
+    for (uint rank = lane; rank < push.max_active; rank += WORKGROUP_SIZE)
+        if (rank < push.top_k || (eps > 0.0 && s_k - ranked[rank] < eps))
+            atomicMax(active_count, rank + 1u);
+    return Boundary(s_k, gap, eps, 0u);
+}
+
 void main() {
     const uint token = gl_WorkGroupID.x;
     const uint lane = gl_LocalInvocationID.x;
     const bool reporting = (push.flags & SMOE_FLAG_REPORT) != 0u;
     if (lane == 0u) {
-        nonfinite = GROUPED != 0u && groups_taking_part(token) == 0u ? 1u : 0u;
+        nonfinite = SOME_GROUPS && groups_taking_part(token) == 0u ? 1u : 0u;
         tied = 0u;
         active_count = 0u;
     }
+    const Softmax softmax = softmax_of(token);
     barrier();
     for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) {
-        const float raw = raw_score(token, e);
+        const float raw = raw_score(token, e, softmax);
         scores[e] = score(token, e, raw);
         if (!is_finite(raw))
             atomicOr(nonfinite, 1u);
+        if (BALANCED && is_finite(scores[e]))
+            atomicAdd(active_count, 1u);
     }
     barrier();
     if (nonfinite != 0u) {
@@ -149,31 +160,21 @@ void main() {
     for (uint bits = COUNTED_BITS; 1u << bits < push.expert_count; bits++)
         merge_lists(lane, bits, push.max_active + 1u); // rank A is looked at
     const float s_first = ranked[0];
-    const float s_k = ranked[push.top_k - 1u];
-    const float eps = push.max_active < push.expert_count
-                          ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)])
-                          : push.eps;
-    const float gap =
-        push.top_k < push.expert_count ? gap_between(s_k, ranked[min(push.top_k, push.expert_count - 1u)]) : INFINITY;
-    for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
-        if (gap <= push.tie_tolerance && is_tied(scores[e], s_k))
-            atomicAdd(tied, 1u);
-    // The distance decides who is active: that is u > 0 (docs/routing.md, 2.4). A mask may underflow.
-    for (uint rank = lane; rank < push.max_active; rank += WORKGROUP_SIZE)
-        if (rank < push.top_k || (eps > 0.0 && s_k - ranked[rank] < eps))
-            atomicMax(active_count, rank + 1u);
+    const Boundary boundary = BALANCED ? balanced_boundary(token) : find_boundary(lane);
     barrier();
-    const uint n = active_count; // distances grow with the rank: all before n run
+    // distances grow with the rank: all before n run
+    const uint n = BALANCED ? min(active_count, push.max_active) : active_count;
     const float reference = reference_logit(token, n, s_first);
     float total = 0.0;
     if (RENORMALIZE == 0u && GATE == GATE_SOFTMAX)
         for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE)
-            total += gate_value(SCORES_ARE_LOGITS ? scores[e] : logit(token, e), reference);
+            total += gate_value(SCORES_ARE_LOGITS && !BALANCED ? scores[e] : logit(token, e), reference, softmax);
     partial[lane] = total;
-    float largest = LEFT_OUT;
+    float largest = least_reference();
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE) {
         const float z = SCORES_ARE_LOGITS ? ranked[rank] : logit(token, expert_of(rank));
-        ranked[rank] = unnormalised_weight(rank, z, reference, s_k - ranked[rank], eps);
+        const Place place = place_of_rank(token, rank, expert_of(rank), ranked[rank], boundary);
+        ranked[rank] = unnormalised_weight(place, z, reference, softmax);
         largest = max(largest, ranked[rank]);
     }
     if (BY_LOGARITHM) {
@@ -191,15 +192,17 @@ void main() {
     else
         for (uint i = 0u; i < WORKGROUP_SIZE; i++)
             sum += partial[i];
+    sum = divisor(sum, largest);
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE)
         write_active(token, rank, expert_of(rank), ranked[rank] / sum * push.scale);
     if (reporting)
         for (uint rank = n + lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
             write_unused(token, rank);
     if (lane == 0u)
-        write_token(token, gap, eps, tied > 0u ? tied - 1u : 0u, n,
-                    push.eps > 0.0 && eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+        write_token(token, boundary.gap, boundary.eps, BALANCED ? boundary.order : tied > 0u ? tied - 1u : 0u, n,
+                    push.eps > 0.0 && boundary.eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
     if ((push.flags & SMOE_FLAG_SCORES) != 0u)
         for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) // the logits were last read before a barrier
-            control[push.logits_at + token * push.expert_count + e] = floatBitsToUint(scores[e]);
+            control[push.logits_at + token * push.expert_count + e] =
+                floatBitsToUint(BALANCED ? raw_score(token, e, softmax) : scores[e]);
 }

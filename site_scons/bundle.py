@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-MOST_BYTES = 40000000
+MOST_BYTES = 50000000
 NEWEST_GLIBC = (2, 34)  # of Debian 12, Ubuntu 22.04, Fedora 35 and all that came after
 OF_GLIBC = ('libc.so.6', 'libm.so.6', 'libdl.so.2', 'libpthread.so.0', 'librt.so.1', 'ld-linux-x86-64.so.2')
 # Of tests/check: those whose outcome depends on the device.

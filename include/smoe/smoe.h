@@ -190,21 +190,6 @@ SMOE_API smoe_result smoe_context_pipeline_cache(const smoe_context *context, si
 
 /* ---- plan ---------------------------------------------------------------------------------------------------------- */
 
-/* The types of the experts' matrices. Those of the shared expert are not looked at where there is none. */
-typedef struct smoe_matrix_types {
-    smoe_type up;          /* w1 and w3 */
-    smoe_type down;        /* w2 */
-    smoe_type shared_up;   /* shared_w1 and shared_w3 */
-    smoe_type shared_down; /* shared_w2 */
-} smoe_matrix_types;
-
-/* An initialiser: all four of one type. */
-#define SMOE_TYPES(type) {(type), (type), (type), (type)}
-
-#define SMOE_MAX_EXPERTS 1024u
-#define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
-#define SMOE_MAX_TOKENS 1048576u
-
 /* The shape of a layer. All layers of one shape share a plan: its choice of kernels and its workspace's size. */
 typedef struct smoe_plan_desc {
     uint32_t d_model;      /* D, 1 .. SMOE_MAX_WIDTH */
@@ -235,9 +220,17 @@ typedef struct smoe_plan_desc {
     float gate_alpha;      /* SMOE_ACTIVATION_SILU only: act(g) = g / (1 + exp(-alpha g)). 1e-30 .. 1e30; 0: 1. The shared expert's too */
     float up_offset;       /* -1e30 .. 1e30. The shared expert's too */
     bool renormalize;      /* weights sum to `scale`; false: w = m g, for softmax gates g = softmax(z / temperature) over all experts */
+    /* With renormalize, and not with softmax gates, one of these may be SMOE_LEAST_DIVISOR .. SMOE_MOST_DIVISOR, else 0: raw weights g m
+     * are divided by max(their sum, renormalize_floor) (ERNIE 4.5's moe_norm_min), or by their sum + renormalize_add (LFM2 1e-6) */
+    float renormalize_floor, renormalize_add;
+    bool expert_scale;     /* the layer has a factor of any sign for each expert's weight, after everything else (Gemma 4) */
     uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */
     uint32_t group_count;  /* experts in so many equal, consecutive groups; divides E. 0 and 1: no groups (DeepSeek-V3's n_group) */
     uint32_t top_groups;   /* groups whose experts may be chosen, 1 .. group_count, k experts at least; 0 without groups (topk_group) */
+    smoe_group_score group_score; /* not looked at without groups */
+    /* Experts in so many equal, consecutive groups, of each of which k / balanced_groups are chosen (Pangu Pro's mixture of grouped
+     * experts): E, k and A, also a call's max_active, are multiples of it. 0 and 1: none. Not together with group_count */
+    uint32_t balanced_groups;
     uint32_t shared_hidden; /* hidden width of the shared expert, which every token runs, 1 .. SMOE_MAX_WIDTH; 0: none. Several shared
                               experts are one: their hidden widths, biases b1 and b3 and rows of w1 and w3 one after another, b2 added */
     bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
@@ -365,7 +358,8 @@ typedef struct smoe_layer_desc {
     smoe_buffer router_projection_bias; /* float32 [p], optional */
     smoe_buffer router_similarity;      /* float32 [p,E] */
     smoe_buffer router_log_scale;       /* float32 [1] */
-    smoe_buffer selection_bias;         /* float32 [E], optional, only with the sigmoid gate */
+    smoe_buffer selection_bias;         /* float32 [E], optional, not with the softmax gate */
+    smoe_buffer expert_scale;           /* float32 [E]; given exactly when the plan has expert_scale */
     smoe_weight w1;            /* the plan's types.up [E,H,D] */
     smoe_buffer b1;            /* float32 [E,H], optional */
     smoe_weight w3;            /* types.up [E,H,D]; given exactly when the plan is gated */
@@ -394,7 +388,7 @@ typedef struct smoe_host_weight {
 typedef struct smoe_host_weights {
     const float *router_weight, *router_bias;
     const float *router_projection, *router_projection_bias, *router_similarity, *router_log_scale;
-    const float *selection_bias;
+    const float *selection_bias, *expert_scale;
     smoe_host_weight w1;
     const float *b1;
     smoe_host_weight w3;
@@ -519,19 +513,23 @@ typedef struct smoe_timestamps {
  * queue family with compute.
  *
  * y_t = sum over e of w_e f_e(x_t), for each token on its own:
- *   scores    s = z, the router's logits, for sigmoid gates s = sigmoid(z) + selection_bias; in float32 whatever the weights' type.
+ *   scores    s = z, the router's logits; for the other gates s = g + selection_bias, with g = sigmoid(z), sqrt(ln(1 + exp(z))) or
+ *             softmax(z)_e over all experts; in float32 whatever the weights' type.
  *             Experts rank by s, equal ones by lower index; s[k] is the k-th largest.
- *   groups    a group's score G is the sum of its two largest s (of its one, if it has no more). The top_groups best by G, ties to the
- *             lower index, keep their experts; G[g] is the last of those. With d = G[g] - G of another group: its experts are left out
- *             where d >= group_eps, else their s is lowered by d / (1 - d / group_eps), which grows from nothing to infinity over
- *             the band (smoe's own; the derivation is in src/tools/analyze/README.md). From here on s means these scores.
+ *   groups    a group's score G is the sum of its two largest s (of its one, if it has no more), or its largest s. The top_groups best
+ *             by G, ties to the lower index, keep their experts; G[g] is the last of those. With d = G[g] - G of another group: its
+ *             experts are left out where d >= group_eps, else their s is lowered by d / (1 - d / group_eps), which grows from nothing to
+ *             infinity over the band (smoe's own; the derivation is in src/tools/analyze/README.md). From here on s means these scores.
  *   band      eps_t = min(eps, s[k] - s[A+1]), with s[E+1] = -inf: the band shrinks so that no more than A experts run (the cap is
  *             smoe's own). It is continuous in x_t. A band or gap below 2^-126, the smallest normal number, counts as 0. Where
  *             eps > 0 and eps_t = 0, only the k best by rank run: `capped`.
+ *   balanced  with balanced groups, k, A, ranks and the band hold in each group for itself: s[k/G] and s[A/G+1] are the group's. The
+ *             report has the least band and gap, and the order of the first group with that gap; `capped` where any band is 0.
  *   mask      m_e = 1 for the k best. For the others, with u = (s_e - s[k] + eps_t) / eps_t: 0 for u <= 0, 1 for u >= 1, else
  *             u^a / (u^a + (1-u)^b); all 0 where eps_t = 0 (paper: smoothing by soft inclusion near the boundary).
- *   weights   g_e = exp(z_e / temperature), for sigmoid gates sigmoid(z_e). renormalize: w_e = scale g_e m_e / sum of g m; else
- *             scale m_e softmax(z / temperature)_e over all experts, for sigmoid gates scale m_e g_e.
+ *   weights   g_e = exp(z_e / temperature) for softmax gates. renormalize: w_e = scale g_e m_e / sum of g m; else
+ *             scale m_e softmax(z / temperature)_e over all experts, for the other gates scale m_e g_e. The sum may have a floor or an
+ *             addend; expert_scale multiplies last.
  *   shared    the shared expert's row is added with weight 1, or sigmoid(<x_t, shared_gate>).
  * The report adds gap = s[k] - s[k+1] (for k = 1 the top-two margin of 2605.02124) and order = the number of experts within
  * tie_tolerance of s[k], less one, where the gap is within it too, else 0 (paper: order of the discontinuity), and for groups

@@ -1,4 +1,4 @@
-/* What smoe's headers share: results, log and host memory; the enumerations of layers, their names, and the types of weights. Part of
+/* What smoe's headers share: results, log and host memory; the enumerations and limits of layers, names, and the types of weights. Part of
  * smoe.h, which has the general rules, and which apps include. */
 #ifndef SMOE_TYPES_H
 #define SMOE_TYPES_H
@@ -113,8 +113,37 @@ typedef enum smoe_router {
 
 typedef enum smoe_gate {
     SMOE_GATE_SOFTMAX = 0, /* select on z, weigh with exp(z / temperature) */
-    SMOE_GATE_SIGMOID = 1  /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3); temperature is not used */
+    /* From here on temperature is not used, and selection_bias, where the layer has one, moves the choice and no weight. */
+    SMOE_GATE_SIGMOID = 1,       /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3) */
+    SMOE_GATE_SQRT_SOFTPLUS = 2, /* likewise with sqrt(ln(1 + exp(z))) (DeepSeek-V4) */
+    /* likewise with softmax(z) over all experts (ERNIE 4.5, LongCat; without bias Mistral's groups over probabilities) */
+    SMOE_GATE_SOFTMAX_BIAS = 3
 } smoe_gate;
+
+/* A group's score, from the scores s of its experts. */
+typedef enum smoe_group_score {
+    SMOE_GROUP_SCORE_SUM2 = 0, /* the sum of the two largest, or the only one (DeepSeek-V3) */
+    SMOE_GROUP_SCORE_MAX = 1   /* the largest (DeepSeek-V2) */
+} smoe_group_score;
+
+/* The types of the experts' matrices. Those of the shared expert are not looked at where there is none. */
+typedef struct smoe_matrix_types {
+    smoe_type up;          /* w1 and w3 */
+    smoe_type down;        /* w2 */
+    smoe_type shared_up;   /* shared_w1 and shared_w3 */
+    smoe_type shared_down; /* shared_w2 */
+} smoe_matrix_types;
+
+/* An initialiser: all four of one type. */
+#define SMOE_TYPES(type) {(type), (type), (type), (type)}
+
+#define SMOE_MAX_EXPERTS 1024u
+#define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
+#define SMOE_MAX_TOKENS 1048576u
+
+/* What may divide: Vulkan promises a division only by normal numbers up to 2^126. */
+#define SMOE_LEAST_DIVISOR 1e-30f
+#define SMOE_MOST_DIVISOR 1e30f
 
 /* What the experts' matrix multiplications may round their inputs to, and weights with scales: a permission, which a plan uses where the
  * device gains by it. Later degrees will be more enumerators.
@@ -134,29 +163,32 @@ typedef enum smoe_precision {
 
 /* ---- names ------------------------------------------------------------------------------------------------------------- */
 
-/* Names of activations, routers, gates and types, as files, tools and the benchmark have them: "relu2", "cosine", "sigmoid", "float16".
+/* Names of activations, routers, gates, group scores and types, as files, tools and the benchmark have them: "relu2", "sigmoid", "float16".
  * Static text; NULL for a number that is not in the enumeration. The short names of types are "f32", "f16", "bf16", and those of
  * types with scales their only ones: "mxfp4", "q4_k", "fp8_rows". Thread safe. */
 SMOE_API const char *smoe_activation_name(smoe_activation activation);
 SMOE_API const char *smoe_router_name(smoe_router router);
 SMOE_API const char *smoe_gate_name(smoe_gate gate);
+SMOE_API const char *smoe_group_score_name(smoe_group_score score);
 SMOE_API const char *smoe_type_name(smoe_type type);
 SMOE_API const char *smoe_type_short_name(smoe_type type);
 
 /* Of the text of an error, where a function has one and there is no context to log to. */
 #define SMOE_REASON_SIZE 160
 
-/* The names of all activations, routers or gates, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
+/* The names of all activations, routers, gates or group scores, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
 #define SMOE_NAME_LIST_SIZE 128
 SMOE_API void smoe_activation_list(char text[SMOE_NAME_LIST_SIZE]);
 SMOE_API void smoe_router_list(char text[SMOE_NAME_LIST_SIZE]);
 SMOE_API void smoe_gate_list(char text[SMOE_NAME_LIST_SIZE]);
+SMOE_API void smoe_group_score_list(char text[SMOE_NAME_LIST_SIZE]);
 
 /* From a name. False, with *out as it was, for any other text, and for NULL. An activation may also have the names of Hugging Face
  * configurations (ACT2FN of transformers) that mean the same function, such as "gelu_new" and "swish"; a type may have its short one. */
 SMOE_API bool smoe_activation_find(const char *name, smoe_activation *out);
 SMOE_API bool smoe_router_find(const char *name, smoe_router *out);
 SMOE_API bool smoe_gate_find(const char *name, smoe_gate *out);
+SMOE_API bool smoe_group_score_find(const char *name, smoe_group_score *out);
 SMOE_API bool smoe_type_find(const char *name, smoe_type *out);
 
 /* The precision of the matrix units that multiply a type as it is, SMOE_PRECISION_FLOAT32 for every other number. Types with scales have

@@ -11,6 +11,7 @@
  *   route_logits    x [T,D]            projected in, logits out   -
  *     shared gate   x [T,D]            shared gate out, a part of its own   -
  *   route_group     -                  logits in, groups out   -
+ *     balanced      -                  logits in, groups out   -
  *   route_select    -                  logits and groups in, routing out   report, if flags say so
  *   totals          -                  routing in       totals
  *   sort            -                  routing in, tiles and arguments out   -
@@ -57,14 +58,27 @@
     C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                     \
     C(16, MOST_ACTIVE, most_active, 2)          /* the same for A */                                                 \
     C(17, MOST_GROUPS, most_groups, 1)          /* the same for the groups */                                        \
-    C(18, GROUPED, grouped, 0)                                                                                       \
+    C(18, GROUPED, grouped, 0)                  /* SMOE_GROUPED_* */                                                 \
     C(19, GATE, gate, 0)                        /* smoe_gate */                                                      \
-    C(20, RENORMALIZE, renormalize, 1)                                                                               \
+    C(20, RENORMALIZE, renormalize, 1)          /* SMOE_RENORMALIZE_* */                                             \
     C(21, MATRIX_ROWS, matrix_rows, 16)         /* M, N and K of the device's cooperative matrices */                \
     C(22, MATRIX_COLUMNS, matrix_columns, 16)                                                                        \
     C(23, MATRIX_DEPTH, matrix_depth, 16)                                                                            \
     C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels' one array has so many */ \
-    C(25, LIMITED, limited, 0)                  /* 1: gated, with limits, alpha or offset, by push constants */
+    C(25, LIMITED, limited, 0)                  /* 1: gated, with limits, alpha or offset, by push constants */       \
+    C(26, EXPERT_SCALE, expert_scale, 0)        /* 1: a factor for each expert's weight */                           \
+    C(27, GROUP_SCORE, group_score, 0)          /* smoe_group_score */
+
+/* What groups of experts are for. */
+#define SMOE_GROUPED_NONE 0
+#define SMOE_GROUPED_LIMITED 1  /* some of them may be chosen from */
+#define SMOE_GROUPED_BALANCED 2 /* as many experts of each are chosen */
+
+/* What weights are divided by. */
+#define SMOE_RENORMALIZE_NONE 0   /* softmax gates: the sum over all experts; the others: nothing */
+#define SMOE_RENORMALIZE_SUM 1    /* the sum of those that run */
+#define SMOE_RENORMALIZE_FLOOR 2  /* that, and at least a number */
+#define SMOE_RENORMALIZE_ADDEND 3 /* that and a number */
 
 /* What an element of a weight is: E(name, number, bits). E2M1 and E4M3 are OCP's, IQ4 is the table of 16 signed bytes
  * of GGUF's IQ4, OFFSET4 is 0 .. 15 less 8. */
@@ -126,7 +140,8 @@
 #define SMOE_ENUMERATORS(E)                                                                          \
     E(ACTIVATION_IDENTITY, 0) E(ACTIVATION_RELU, 1) E(ACTIVATION_GELU, 2) E(ACTIVATION_GELU_TANH, 3) \
     E(ACTIVATION_SILU, 4) E(ACTIVATION_RELU_SQUARED, 5)                                              \
-    E(GATE_SOFTMAX, 0) E(GATE_SIGMOID, 1)
+    E(GATE_SOFTMAX, 0) E(GATE_SIGMOID, 1) E(GATE_SQRT_SOFTPLUS, 2) E(GATE_SOFTMAX_BIAS, 3)           \
+    E(GROUP_SCORE_SUM2, 0) E(GROUP_SCORE_MAX, 1)
 
 /* Push constants: a block for each kind of stage. A place (_at) is a word of the control buffer, an offset (_offset) is
  * in elements of the tensor from the start of its binding: the descriptor's offset is rounded down to the device's
@@ -179,6 +194,12 @@
     UINT top_groups;                      \
     FLOAT group_eps;
 
+#define SMOE_PUSH_BALANCE_ONLY(UINT, FLOAT)                 \
+    UINT group_top_k;     /* experts chosen in each group */ \
+    UINT group_cap;       /* the cap of this call in each */ \
+    FLOAT eps;                                               \
+    FLOAT tie_tolerance;
+
 #define SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)                                                              \
     UINT top_k;                                                                                         \
     UINT max_active;      /* the cap of this call */                                                    \
@@ -192,9 +213,12 @@
     FLOAT b;                                                                                            \
     FLOAT temperature;                                                                                  \
     FLOAT tie_tolerance;                                                                                \
-    FLOAT scale;
+    FLOAT scale;                                                                                        \
+    FLOAT log_divisor;    /* of the floor or addend, its natural logarithm */                           \
+    UINT expert_scale_offset;
 
 #define SMOE_PUSH_GROUP(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)
+#define SMOE_PUSH_BALANCE(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_BALANCE_ONLY(UINT, FLOAT)
 #define SMOE_PUSH_SELECT(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)
 
 #define SMOE_PUSH_SORT(UINT, FLOAT)                                                           \
@@ -246,5 +270,9 @@
 #define SMOE_TILE_WORDS 4
 #define SMOE_GROUP_WORDS(groups) ((groups) + 2)
 #define SMOE_GROUP_OUT -1.0
+/* Of balanced groups: for each the score and the expert of the last one chosen, and its band; then of the token the
+ * least gap, that group's order, and the least band. */
+#define SMOE_BALANCE_GROUP_WORDS 3
+#define SMOE_BALANCE_WORDS(groups) (SMOE_BALANCE_GROUP_WORDS * (groups) + 3)
 
 #endif

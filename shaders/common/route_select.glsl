@@ -5,40 +5,69 @@
 layout(set = SMOE_SET_IO, binding = SMOE_BINDING_OUTPUT, std430) writeonly buffer Report {
     uint report[]; // [T, stride]
 };
+layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B3, std430) readonly buffer ExpertScale {
+    float expert_scale[]; // [E]
+};
 
-const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && GROUPED == 0u;
-// 2^-126: smaller gaps and bands, and smaller places in one, count as 0, as they do where a device flushes them.
-const float SMALLEST_NORMAL = 1.17549435e-38;
+const bool SOME_GROUPS = GROUPED == SMOE_GROUPED_LIMITED;
+const bool BALANCED = GROUPED == SMOE_GROUPED_BALANCED;
+// Of the experts that run; of the others too unless groups are balanced.
+const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && !SOME_GROUPS;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
-// From the score before groups.
+// An expert's place in its balanced group.
+struct Place {
+    bool chosen;    // among the best
+    float distance; // below the last one chosen
+    float eps;      // the group's band
+};
+
+Place place_of(uint token, uint expert, float s) {
+    const uint at = balance_of_group(token, expert / push.group_size);
+    const float last = uintBitsToFloat(control[at]);
+    return Place(!ranks_before(last, control[at + 1u], s, expert), last - s, uintBitsToFloat(control[at + 2u]));
+}
+
+// From the score before groups. Balanced groups: who does not run ranks last.
 float score(uint token, uint expert, float raw) {
-    if (GROUPED == 0u)
+    if (GROUPED == SMOE_GROUPED_NONE)
         return raw;
+    if (BALANCED) {
+        const Place place = place_of(token, expert, raw);
+        return place.chosen || (place.eps > 0.0 && place.distance < place.eps) ? raw : -INFINITY;
+    }
     const float taken = uintBitsToFloat(control[groups_of(token) + expert / push.group_size]);
     return taken < 0.0 ? LEFT_OUT : max(raw - taken, LEFT_OUT);
 }
 
-// How far a score lies below a larger one.
-float distance_below(float s_k, float s) {
-    const float distance = s_k - s;
-    return distance < SMALLEST_NORMAL ? 0.0 : distance;
-}
-
 float gap_between(float s_k, float s_next) {
-    return GROUPED != 0u && s_next == LEFT_OUT ? INFINITY : distance_below(s_k, s_next);
+    return SOME_GROUPS && s_next == LEFT_OUT ? INFINITY : distance_below(s_k, s_next);
 }
 
 bool is_tied(float s, float s_k) {
-    return distance_below(max(s, s_k), min(s, s_k)) <= push.tie_tolerance && !(GROUPED != 0u && s == LEFT_OUT);
+    return distance_below(max(s, s_k), min(s, s_k)) <= push.tie_tolerance && !(SOME_GROUPS && s == LEFT_OUT);
 }
 
 float group_gap(uint token) {
-    return GROUPED != 0u ? uintBitsToFloat(control[groups_of(token) + push.group_count]) : INFINITY;
+    return SOME_GROUPS ? uintBitsToFloat(control[groups_of(token) + push.group_count]) : INFINITY;
 }
 
 uint groups_taking_part(uint token) {
-    return GROUPED != 0u ? control[groups_of(token) + push.group_count + 1u] : 0u;
+    return SOME_GROUPS ? control[groups_of(token) + push.group_count + 1u] : 0u;
+}
+
+// What a token's experts that run have in common. Of balanced groups, what route_group has found; there s_k is not
+// asked for.
+struct Boundary {
+    float s_k;
+    float gap;
+    float eps;
+    uint order; // of balanced groups only
+};
+
+Boundary balanced_boundary(uint token) {
+    const uint at = balance_of_group(token, push.group_count);
+    return Boundary(0.0, uintBitsToFloat(control[at]), uintBitsToFloat(control[at + 2u]), control[at + 1u]);
 }
 
 // mantissa * 2^exponent with mantissa in [1,2): a product of many factors that neither underflows nor loses bits on the
@@ -116,29 +145,64 @@ float band(float s_k, float s_next) {
 // beside. So weights that are divided by their sum are made from logarithms: log g + log m, less the largest of them.
 const bool BY_LOGARITHM = RENORMALIZE != 0u && !SCORES_ARE_LOGITS;
 
+// The logarithm that all others are taken relative to is the largest: of the weights, or of the floor or addend.
+float least_reference() {
+    return RENORMALIZE >= SMOE_RENORMALIZE_FLOOR ? push.log_divisor : LEFT_OUT;
+}
+
+// What relative weights are divided by, given their sum.
+float divisor(float sum, float reference) {
+    if (RENORMALIZE == SMOE_RENORMALIZE_FLOOR)
+        return max(sum, exp(push.log_divisor - reference));
+    if (RENORMALIZE == SMOE_RENORMALIZE_ADDEND)
+        return sum + exp(push.log_divisor - reference);
+    return sum;
+}
+
 // The gate g (2.1) of a logit; of a softmax gate divided by that of `reference`, the largest logit added up, so that it
 // does not overflow.
 // Sigmoids through exp(-|z|), which never overflows: sigmoid(z) = exp(min(z,0)) / (1 + exp(-|z|)).
-float gate_value(float z, float reference) {
+float gate_value(float z, float reference, Softmax softmax) {
     if (GATE == GATE_SOFTMAX)
         return exp((z - reference) / push.temperature);
+    if (GATE == GATE_SQRT_SOFTPLUS)
+        return sqrt_softplus(z);
+    if (GATE == GATE_SOFTMAX_BIAS)
+        return probability(z, softmax);
     return exp(min(z, 0.0)) / (1.0 + exp(-abs(z)));
 }
 
-float log_gate(float z, float reference) {
+// Of sqrt_softplus: below 0 half of z + ln(ln(1 + t) / t), with t = e^z.
+float log_gate(float z, float reference, Softmax softmax) {
     if (GATE == GATE_SOFTMAX)
         return (z - reference) / push.temperature;
+    if (GATE == GATE_SQRT_SOFTPLUS) {
+        const float t = exp(-abs(z)), ratio = log_ratio(t);
+        return 0.5 * (min(z, 0.0) + log(z < 0.0 ? ratio : z + t * ratio));
+    }
+    if (GATE == GATE_SOFTMAX_BIAS)
+        return z - softmax.largest - log(softmax.sum);
     return min(z, 0.0) - log(1.0 + exp(-abs(z)));
 }
 
-// The weight of the expert of that rank; its logarithm where BY_LOGARITHM.
-float unnormalised_weight(uint rank, float z, float reference, float distance, float eps) {
+// The weight of an expert; its logarithm where BY_LOGARITHM.
+float unnormalised_weight(Place place, float z, float reference, Softmax softmax) {
     if (BY_LOGARITHM)
-        return log_gate(z, reference) + (rank < push.top_k ? 0.0 : max(log_mask(distance, eps), LEFT_OUT));
-    return gate_value(z, reference) * (rank < push.top_k ? 1.0 : mask(distance, eps));
+        return log_gate(z, reference, softmax) +
+               (place.chosen ? 0.0 : max(log_mask(place.distance, place.eps), LEFT_OUT));
+    return gate_value(z, reference, softmax) * (place.chosen ? 1.0 : mask(place.distance, place.eps));
+}
+
+// The place of the expert of that rank, whose score is s.
+Place place_of_rank(uint token, uint rank, uint expert, float s, Boundary boundary) {
+    if (BALANCED)
+        return place_of(token, expert, s);
+    return Place(rank < push.top_k, boundary.s_k - s, boundary.eps);
 }
 
 void write_active(uint token, uint rank, uint expert, float weight) {
+    if (EXPERT_SCALE != 0u)
+        weight *= expert_scale[push.expert_scale_offset + expert];
     const uint at = token * push.active_stride + rank;
     control[push.ids_at + at] = expert;
     control[push.weights_at + at] = floatBitsToUint(weight);
@@ -159,7 +223,7 @@ void write_unused(uint token, uint rank) {
 void write_token(uint token, float gap, float eps, uint order, uint active_count, uint flags) {
     const bool nonfinite = (flags & SMOE_REPORT_FLAG_NONFINITE) != 0u;
     const float between = nonfinite ? NAN : group_gap(token);
-    if (GROUPED != 0u && !nonfinite && between <= push.tie_tolerance)
+    if (SOME_GROUPS && !nonfinite && between <= push.tie_tolerance)
         flags |= SMOE_REPORT_FLAG_GROUP_TIE;
     control[push.active_at + token] = active_count;
     if ((push.flags & SMOE_FLAG_TOTALS) != 0u) {

@@ -64,22 +64,32 @@ static float kth_largest(const float *scores, uint32_t count, uint32_t k)
     return heap[0];
 }
 
-/* The distances of one token's experts but the k best. Which of those that tie at s[k] are among the k best does not
+/* The distances of experts but the k best of them. Which of those that tie at s[k] are among the k best does not
  * matter. */
-static void count_token(calibration *c, const float *scores)
+static void count_experts(calibration *c, const float *scores, uint32_t count, uint32_t top_k)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);
-    const float s_k = kth_largest(scores, plan->expert_count, plan->top_k);
+    const float s_k = kth_largest(scores, count, top_k);
     uint32_t reached = 0;
 
-    for (uint32_t e = 0; e < plan->expert_count; e++) {
+    for (uint32_t e = 0; e < count; e++) {
         if (scores[e] >= s_k)
             reached++;
         else if (plan->group_count < 2 || scores[e] > -FLT_MAX) /* else its group left it out */
             count_distance(c, s_k - scores[e]);                 /* the kernels' own subtraction, rounded likewise */
     }
-    for (uint32_t extra = plan->top_k; extra < reached; extra++)
+    for (uint32_t extra = top_k; extra < reached; extra++)
         count_distance(c, 0.0f);
+}
+
+/* Of one token: balanced groups each have a band of their own. */
+static void count_token(calibration *c, const float *scores)
+{
+    const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);
+    const uint32_t groups = plan->balanced_groups > 1 ? plan->balanced_groups : 1, size = plan->expert_count / groups;
+
+    for (uint32_t g = 0; g < groups; g++)
+        count_experts(c, scores + (size_t)g * size, size, plan->top_k / groups);
 }
 
 static smoe_result route_chunk(calibration *c, uint32_t first)

@@ -9,7 +9,7 @@ uint64_t smoe_part_begin(uint64_t words)
     return smoe_align_up(words, SMOE_MOST_OFFSET_ALIGNMENT / 4);
 }
 
-smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_count, uint32_t group_count,
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_count, uint64_t group_words,
                                  uint64_t pass_tokens)
 {
     const uint64_t T = pass_tokens, E = desc->expert_count, rows = T * desc->max_active;
@@ -35,8 +35,9 @@ smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_coun
         {&c.notes, 2 * T},
         {&c.projected, T * desc->projection_width}, /* [T,p] float32 */
         /* For each token: what each group takes from its experts' scores (float32; SMOE_GROUP_OUT if they may not be
-         * chosen), then the group gap (float32), then how many groups take part (0 if a group score is not finite). */
-        {&c.groups, group_count ? T * SMOE_GROUP_WORDS((uint64_t)group_count) : 0},
+         * chosen), then the group gap (float32), then how many groups take part (0 if a group score is not finite). Of
+         * balanced groups: SMOE_BALANCE_WORDS. */
+        {&c.groups, T * group_words},
         /* float32 logits of the shared expert's gate; the last region, since it begins a part of its own */
         {&c.shared_gate, T},
     };

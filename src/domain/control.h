@@ -10,9 +10,9 @@ typedef struct smoe_control {
         shared_gate, words;
 } smoe_control;
 
-/* desc: with max_active resolved; piece_count: of all ranges; group_count: 0 for none; pass_tokens: T, the buffer's
+/* desc: with max_active resolved; piece_count: of all ranges; group_words: of a token; pass_tokens: T, the buffer's
  * capacity. */
-smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_count, uint32_t group_count,
+smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_count, uint64_t group_words,
                                  uint64_t pass_tokens);
 
 /* Dispatches that nothing orders write parts of one buffer. Each sees only its own part, so that no driver and no

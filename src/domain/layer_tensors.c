@@ -6,16 +6,17 @@
 #include "smoe/smoe.h"
 
 /* Where a layer may have a tensor, and, for those that are not optional, must. */
-typedef enum condition { ALWAYS, LINEAR, COSINE, SIGMOID, GATED, SHARED, SHARED_GATED, SHARED_GATE } condition;
+typedef enum condition { ALWAYS, LINEAR, COSINE, BIASED, GATED, SHARED, SHARED_GATED, SHARED_GATE, SCALED } condition;
 
 static const char *const condition_texts[] = {
     [LINEAR] = "the router is linear",
     [COSINE] = "the router is cosine",
-    [SIGMOID] = "the gate is sigmoid",
+    [BIASED] = "the gate is not softmax",
     [GATED] = "the experts are gated",
     [SHARED] = "there is a shared expert",
     [SHARED_GATED] = "there is a gated shared expert",
     [SHARED_GATE] = "shared_gate is true",
+    [SCALED] = "expert_scale is true",
 };
 
 /* Whose type a tensor has. */
@@ -38,7 +39,8 @@ static const tensor_row rows[] = {
     {"router_projection_bias", "router.projection.bias", "P", NUMBERS, COSINE, true, PLACE(router_projection_bias)},
     {"router_similarity", "router.similarity", "PE", NUMBERS, COSINE, false, PLACE(router_similarity)},
     {"router_log_scale", "router.log_scale", "1", NUMBERS, COSINE, false, PLACE(router_log_scale)},
-    {"selection_bias", "router.selection_bias", "E", NUMBERS, SIGMOID, true, PLACE(selection_bias)},
+    {"selection_bias", "router.selection_bias", "E", NUMBERS, BIASED, true, PLACE(selection_bias)},
+    {"expert_scale", "router.expert_scale", "E", NUMBERS, SCALED, false, PLACE(expert_scale)},
     {"w1", "experts.w1", "EHD", UP, ALWAYS, false, PLACE(w1)},
     {"b1", "experts.b1", "EH", NUMBERS, ALWAYS, true, PLACE(b1)},
     {"w3", "experts.w3", "EHD", UP, GATED, false, PLACE(w3)},
@@ -62,11 +64,12 @@ static bool holds(condition which, const smoe_plan_desc *plan)
     case ALWAYS: return true;
     case LINEAR: return plan->router == SMOE_ROUTER_LINEAR;
     case COSINE: return plan->router == SMOE_ROUTER_COSINE;
-    case SIGMOID: return plan->gate == SMOE_GATE_SIGMOID;
+    case BIASED: return plan->gate != SMOE_GATE_SOFTMAX;
     case GATED: return plan->gated;
     case SHARED: return plan->shared_hidden > 0;
     case SHARED_GATED: return plan->shared_hidden > 0 && plan->gated;
     case SHARED_GATE: return plan->shared_gate;
+    case SCALED: return plan->expert_scale;
     }
     return false;
 }

@@ -1,4 +1,5 @@
-/* Activations, routers, gates and types by name, and what a type's elements take: the one list of each. */
+/* Activations, routers, gates, group scores and types by name, and what a type's elements take: the one list of each.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,14 @@ static const name_row activations[] = {
 };
 
 static const name_row routers[] = {{"linear", SMOE_ROUTER_LINEAR}, {"cosine", SMOE_ROUTER_COSINE}};
-static const name_row gates[] = {{"softmax", SMOE_GATE_SOFTMAX}, {"sigmoid", SMOE_GATE_SIGMOID}};
+static const name_row gates[] = {
+    {"softmax", SMOE_GATE_SOFTMAX},
+    {"sigmoid", SMOE_GATE_SIGMOID},
+    {"sqrt_softplus", SMOE_GATE_SQRT_SOFTPLUS},
+    {"softmax_bias", SMOE_GATE_SOFTMAX_BIAS},
+};
+
+static const name_row group_scores[] = {{"sum2", SMOE_GROUP_SCORE_SUM2}, {"max", SMOE_GROUP_SCORE_MAX}};
 
 /* interface.h has what their elements take. */
 typedef struct type_row {
@@ -98,6 +106,11 @@ const char *smoe_gate_name(smoe_gate gate)
     return name_of(gates, COUNT(gates), (int)gate);
 }
 
+const char *smoe_group_score_name(smoe_group_score score)
+{
+    return name_of(group_scores, COUNT(group_scores), (int)score);
+}
+
 static bool is_type(smoe_type type)
 {
     return (uint32_t)type < COUNT(types);
@@ -144,6 +157,11 @@ void smoe_gate_list(char text[SMOE_NAME_LIST_SIZE])
     list(gates, COUNT(gates), text);
 }
 
+void smoe_group_score_list(char text[SMOE_NAME_LIST_SIZE])
+{
+    list(group_scores, COUNT(group_scores), text);
+}
+
 bool smoe_activation_find(const char *name, smoe_activation *out)
 {
     const name_row *row = find(activations, COUNT(activations), name);
@@ -165,6 +183,14 @@ bool smoe_gate_find(const char *name, smoe_gate *out)
     const name_row *row = find(gates, COUNT(gates), name);
     if (row && out)
         *out = (smoe_gate)row->value;
+    return row && out;
+}
+
+bool smoe_group_score_find(const char *name, smoe_group_score *out)
+{
+    const name_row *row = find(group_scores, COUNT(group_scores), name);
+    if (row && out)
+        *out = (smoe_group_score)row->value;
     return row && out;
 }
 

@@ -6,8 +6,7 @@
 
 #include "smoe/smoe.h"
 
-/* Vulkan promises a division only by normal numbers up to 2^126. */
-#define DIVISOR(zero, groups, or_zero) 1e-30f, 1e30f, zero, groups, or_zero "1e-30 .. 1e30"
+#define DIVISOR(zero, groups, or_zero) SMOE_LEAST_DIVISOR, SMOE_MOST_DIVISOR, zero, groups, or_zero "1e-30 .. 1e30"
 #define MASK_EXPONENT 0.0f, 1024.0f, false, false, "above 0 and at most 1024"
 
 #define NUMBER(member, ...)                                                                                            \

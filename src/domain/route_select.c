@@ -11,16 +11,29 @@ static smoe_kernel_config subgroup_config(const smoe_device_info *info, const sm
     };
 }
 
+uint32_t smoe_route_workgroup_size(uint32_t most_experts)
+{
+    return most_experts <= 32 ? 32 : most_experts <= 64 ? 64 : 128;
+}
+
 static smoe_kernel_config rank_config(uint32_t most_experts)
 {
-    /* No more invocations than there are experts, in steps that suit every subgroup size. */
-    const uint32_t workgroup_size = most_experts <= 32 ? 32 : most_experts <= 64 ? 64 : 128;
+    const uint32_t workgroup_size = smoe_route_workgroup_size(most_experts);
     return (smoe_kernel_config){
         .kernel = SMOE_KERNEL_route_select_rank,
         .workgroup_size = workgroup_size,
         .subgroup_size = 1,
         .shared_memory_size = 12 * most_experts + 4 * workgroup_size + 12,
     };
+}
+
+static uint32_t renormalize_of(const smoe_plan_desc *desc)
+{
+    if (!desc->renormalize)
+        return SMOE_RENORMALIZE_NONE;
+    return desc->renormalize_floor > 0 ? SMOE_RENORMALIZE_FLOOR
+           : desc->renormalize_add > 0 ? SMOE_RENORMALIZE_ADDEND
+                                       : SMOE_RENORMALIZE_SUM;
 }
 
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape)
@@ -31,9 +44,12 @@ smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const 
     const bool by_subgroup = smoe_kernel_runs(SMOE_KERNEL_route_select_subgroup, info) && experts <= most;
     smoe_kernel_config config = by_subgroup ? subgroup_config(info, shape) : rank_config(experts);
     config.most_experts = experts;
-    config.grouped = shape->group_count > 0;
+    config.grouped = shape->balanced_groups > 0 ? SMOE_GROUPED_BALANCED
+                     : shape->group_count > 0   ? SMOE_GROUPED_LIMITED
+                                                : SMOE_GROUPED_NONE;
     config.gate = (uint32_t)shape->desc.gate;
-    config.renormalize = shape->desc.renormalize;
+    config.renormalize = renormalize_of(&shape->desc);
+    config.expert_scale = shape->desc.expert_scale;
     return config;
 }
 

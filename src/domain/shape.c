@@ -1,6 +1,8 @@
 #include "shape.h"
 
+#include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
+#include "base/text.h"
 #include "vulkan/device_info.h"
 #include "weights.h"
 
@@ -79,6 +81,49 @@ static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *des
     return check_number(host, "top_groups", desc->top_groups, least, groups);
 }
 
+static smoe_result check_balanced_groups(const smoe_host *host, const smoe_plan_desc *desc)
+{
+    const uint32_t groups = desc->balanced_groups;
+    const struct {
+        const char *name;
+        uint32_t count;
+    } counts[] = {{"expert_count", desc->expert_count}, {"top_k", desc->top_k}, {"max_active", desc->max_active}};
+    if (groups <= 1)
+        return SMOE_SUCCESS;
+    if (desc->group_count > 1)
+        return smoe_fail(
+            host, SMOE_ERROR_INVALID_ARGUMENT,
+            "plan desc.balanced_groups: %u, must be 0 where there are groups to choose from, group_count %u", groups,
+            desc->group_count);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        if (counts[i].count % groups != 0)
+            return smoe_fail(
+                host, SMOE_ERROR_INVALID_ARGUMENT,
+                "plan desc.balanced_groups: %u, must divide expert_count, top_k and max_active, but %s is %u", groups,
+                counts[i].name, counts[i].count);
+    return SMOE_SUCCESS;
+}
+
+/* A floor or an addend of the sum that weights are divided by. */
+static smoe_result check_divisor(const smoe_host *host, const smoe_plan_desc *desc)
+{
+    const float floor = desc->renormalize_floor, add = desc->renormalize_add;
+    const bool adds = !(floor > 0) && add != 0;
+    const char *const name = adds ? "renormalize_add" : "renormalize_floor";
+    const float value = adds ? add : floor;
+    char text[SMOE_NUMBER_SIZE];
+    if (value != 0 && !(value >= SMOE_LEAST_DIVISOR && value <= SMOE_MOST_DIVISOR))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %s, must be 0 or 1e-30 .. 1e30", name,
+                         smoe_number_text(text, 6, (double)value));
+    if (value != 0 && (!desc->renormalize || desc->gate == SMOE_GATE_SOFTMAX))
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: must be 0 %s", name,
+                         desc->renormalize ? "with SMOE_GATE_SOFTMAX" : "where renormalize is false");
+    if (floor != 0 && add != 0)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "plan desc.renormalize_add: must be 0 where renormalize_floor is not");
+    return SMOE_SUCCESS;
+}
+
 static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
 {
     smoe_result result;
@@ -92,11 +137,14 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
             SMOE_SUCCESS ||
         (result = check_named(host, "gate", "smoe_gate", (uint32_t)desc->gate, smoe_gate_name(desc->gate))) !=
             SMOE_SUCCESS ||
+        (result = check_named(host, "group_score", "smoe_group_score", (uint32_t)desc->group_score,
+                              smoe_group_score_name(desc->group_score))) != SMOE_SUCCESS ||
         (result = check_named(host, "activation", "smoe_activation", (uint32_t)desc->activation,
                               smoe_activation_name(desc->activation))) != SMOE_SUCCESS ||
         (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
         (result = check_types(host, desc)) != SMOE_SUCCESS || (result = check_router(host, desc)) != SMOE_SUCCESS ||
-        (result = check_groups(host, desc)) != SMOE_SUCCESS)
+        (result = check_groups(host, desc)) != SMOE_SUCCESS || (result = check_divisor(host, desc)) != SMOE_SUCCESS ||
+        (result = check_balanced_groups(host, desc)) != SMOE_SUCCESS)
         return result;
     char reason[SMOE_REASON_SIZE];
     if (smoe_plan_numbers_check(desc, reason) != SMOE_SUCCESS)
@@ -185,9 +233,16 @@ static uint64_t range_pieces(const smoe_shape *shape, uint64_t pass_tokens)
     return smoe_max_u64(usual, (rows + SMOE_MOST_PIECE_TILES - 1) / SMOE_MOST_PIECE_TILES);
 }
 
+static uint64_t group_words(const smoe_shape *shape)
+{
+    return shape->balanced_groups ? SMOE_BALANCE_WORDS((uint64_t)shape->balanced_groups)
+           : shape->group_count   ? SMOE_GROUP_WORDS((uint64_t)shape->group_count)
+                                  : 0;
+}
+
 static smoe_control control_layout(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return smoe_control_layout(&shape->desc, shape->range_count * range_pieces(shape, pass_tokens), shape->group_count,
+    return smoe_control_layout(&shape->desc, shape->range_count * range_pieces(shape, pass_tokens), group_words(shape),
                                pass_tokens);
 }
 
@@ -279,6 +334,7 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
                                out->desc.max_active)) != SMOE_SUCCESS)
         return result;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
+    out->balanced_groups = desc->balanced_groups > 1 ? desc->balanced_groups : 0;
     if ((result = check_whole(host, info, out)) != SMOE_SUCCESS ||
         (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
         (result = split_passes(host, info, out)) != SMOE_SUCCESS)

@@ -103,8 +103,8 @@ static void unpack_six_bits(const unsigned char *from, unsigned char *scales)
     for (uint32_t i = 0; i < 4; i++) {
         scales[2 * i] = from[i] & 63u;
         scales[2 * i + 1] = from[i + 4] & 63u;
-        scales[2 * i + 8] = (unsigned char)((from[i + 8] & 15u) | (from[i] >> 6 << 4));
-        scales[2 * i + 9] = (unsigned char)(from[i + 8] >> 4 | (from[i + 4] >> 6 << 4));
+        scales[2 * i + 8] = (unsigned char)((from[i + 8] & 15u) | (uint32_t)(from[i] >> 6 << 4));
+        scales[2 * i + 9] = (unsigned char)(from[i + 8] >> 4 | (uint32_t)(from[i + 4] >> 6 << 4));
     }
 }
 

@@ -102,6 +102,10 @@ smoe_kernel_config smoe_cooperative_config(const smoe_device_info *info, const s
 /* The stages that multiply no matrices, and the cosine router's logits, as stage_table.c asks for them. */
 smoe_kernel_config smoe_route_logits_cosine_config(const smoe_shape *shape);
 smoe_kernel_config smoe_route_group_config(const smoe_shape *shape);
+smoe_kernel_config smoe_route_group_balanced_config(const smoe_shape *shape);
+/* Invocations of a kernel with a workgroup for each token: no more than there are experts, in steps that suit every
+ * subgroup size. */
+uint32_t smoe_route_workgroup_size(uint32_t most_experts);
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape);
 /* tile_rows: those of expert_up and expert_down, whose tiles sort lays out. */

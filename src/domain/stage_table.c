@@ -13,6 +13,7 @@ static const smoe_step_row rows[SMOE_STEP_COUNT] = {
     ROW(ROUTE_LOGITS_COSINE, ROUTE_LOGITS, SMOE_HAS_COSINE_ROUTER, NO_TILES, .depth = 'P', .columns = 'E'),
     ROW(SHARED_GATE, ROUTE_LOGITS, SMOE_HAS_SHARED_GATE | SMOE_HAS_EXPERTS, ROUTER, .columns = '1'),
     ROW(ROUTE_GROUP, ROUTE_GROUP, SMOE_HAS_GROUPS, NO_TILES),
+    ROW(ROUTE_GROUP_BALANCED, ROUTE_GROUP, SMOE_HAS_BALANCED_GROUPS, NO_TILES),
     ROW(ROUTE_SELECT, ROUTE_SELECT, 0, NO_TILES),
     ROW(TOTALS, TOTALS, SMOE_HAS_TOTALS, NO_TILES),
     ROW(SORT, SORT, SMOE_HAS_EXPERTS, .tiles = SMOE_TILES_EXPERTS),
@@ -33,7 +34,8 @@ uint32_t smoe_shape_features(const smoe_shape *shape)
     const smoe_plan_desc *desc = &shape->desc;
     return (desc->router == SMOE_ROUTER_COSINE ? SMOE_HAS_COSINE_ROUTER : SMOE_HAS_LINEAR_ROUTER) |
            (shape->group_count > 0 ? SMOE_HAS_GROUPS : 0u) | (desc->shared_hidden > 0 ? SMOE_HAS_SHARED_EXPERT : 0u) |
-           (desc->shared_gate ? SMOE_HAS_SHARED_GATE : 0u);
+           (desc->shared_gate ? SMOE_HAS_SHARED_GATE : 0u) |
+           (shape->balanced_groups > 0 ? SMOE_HAS_BALANCED_GROUPS : 0u);
 }
 
 bool smoe_step_runs(smoe_step step, uint32_t features)
@@ -94,6 +96,7 @@ smoe_kernel_config smoe_step_config(const smoe_device_info *info, const smoe_sha
     switch (step) {
     case SMOE_STEP_ROUTE_LOGITS_COSINE: return smoe_route_logits_cosine_config(shape);
     case SMOE_STEP_ROUTE_GROUP: return smoe_route_group_config(shape);
+    case SMOE_STEP_ROUTE_GROUP_BALANCED: return smoe_route_group_balanced_config(shape);
     case SMOE_STEP_ROUTE_SELECT: return smoe_route_select_config(info, shape);
     case SMOE_STEP_TOTALS: return smoe_totals_config(info, shape);
     case SMOE_STEP_SORT:
@@ -118,6 +121,7 @@ smoe_workgroups smoe_step_workgroups(const smoe_shape *shape, const smoe_kernel_
     const uint32_t columns = smoe_step_columns(&shape->desc, step);
     switch (step) {
     case SMOE_STEP_ROUTE_GROUP: return smoe_route_group_workgroups(config, token_count);
+    case SMOE_STEP_ROUTE_GROUP_BALANCED: return (smoe_workgroups){token_count, 1, 1};
     case SMOE_STEP_ROUTE_SELECT: return smoe_route_select_workgroups(config, token_count);
     case SMOE_STEP_TOTALS: return smoe_totals_workgroups(config, token_count);
     case SMOE_STEP_SORT: return (smoe_workgroups){1, 1, 1}; /* it sees its own counts */

@@ -13,6 +13,7 @@ typedef enum smoe_step {
     SMOE_STEP_ROUTE_LOGITS_COSINE,
     SMOE_STEP_SHARED_GATE,
     SMOE_STEP_ROUTE_GROUP,
+    SMOE_STEP_ROUTE_GROUP_BALANCED,
     SMOE_STEP_ROUTE_SELECT,
     SMOE_STEP_TOTALS,
     SMOE_STEP_SORT,
@@ -33,6 +34,7 @@ enum {
     SMOE_HAS_SHARED_GATE = 1 << 4,
     SMOE_HAS_TOTALS = 1 << 5,  /* of a forward whose binding has totals */
     SMOE_HAS_EXPERTS = 1 << 6, /* of a forward that does more than route */
+    SMOE_HAS_BALANCED_GROUPS = 1 << 7,
 };
 
 /* Whose tiles a step takes. */

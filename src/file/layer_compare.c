@@ -12,6 +12,11 @@ void smoe_layer_reading_groups(smoe_layer_reading *r)
     if (r->result == SMOE_SUCCESS)
         r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group",
                                            r->plan.expert_count, groups, chosen, 0);
+    const char *score = smoe_layer_reading_metadata(r, "group_score");
+    char known[SMOE_NAME_LIST_SIZE];
+    smoe_group_score_list(known);
+    if (score && !smoe_group_score_find(score, &r->plan.group_score))
+        FAIL(r, SMOE_ERROR_FILE, "metadata group_score is \"%.40s\", but must be %s", score, known);
     r->plan.group_count = groups > 1 ? groups : 0;
     r->plan.top_groups = groups > 1 ? chosen : 0;
 }

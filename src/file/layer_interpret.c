@@ -31,20 +31,34 @@ static void read_numbers(smoe_layer_reading *r)
         FAIL(r, SMOE_ERROR_FILE, "metadata %s", reason);
 }
 
+static void read_renormalize(smoe_layer_reading *r)
+{
+    smoe_plan_desc *plan = &r->plan;
+    smoe_layer_reading_require(r, "renormalize");
+    plan->renormalize = smoe_layer_reading_bool(r, "renormalize", false);
+    smoe_layer_reading_float(r, "renormalize_floor", &plan->renormalize_floor);
+    smoe_layer_reading_float(r, "renormalize_add", &plan->renormalize_add);
+    if (r->result == SMOE_SUCCESS)
+        r->result = smoe_file_check_divisor(&r->file->host, SMOE_ERROR_FILE, "metadata ", plan);
+}
+
 static void read_choice(smoe_layer_reading *r)
 {
     smoe_plan_desc *plan = &r->plan;
     smoe_layer_reading_require(r, "k");
     smoe_layer_reading_require(r, "activation");
-    smoe_layer_reading_require(r, "renormalize");
+    read_renormalize(r);
     read_activation(r);
     read_numbers(r);
-    plan->renormalize = smoe_layer_reading_bool(r, "renormalize", false);
     plan->top_k = smoe_layer_reading_count(r, "k", 1, plan->expert_count, 1);
     plan->max_active = smoe_layer_reading_count(r, "max_active", plan->top_k, plan->expert_count, 0);
     if (r->result == SMOE_SUCCESS)
         r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group",
                                            plan->expert_count, plan->group_count, plan->top_groups, plan->top_k);
+    const uint32_t balanced = smoe_layer_reading_count(r, "balanced_groups", 0, SMOE_MAX_EXPERTS, 0);
+    plan->balanced_groups = balanced > 1 ? balanced : 0;
+    if (r->result == SMOE_SUCCESS)
+        r->result = smoe_file_check_balanced(&r->file->host, SMOE_ERROR_FILE, "metadata ", plan);
 }
 
 static void read_input(smoe_layer_reading *r)

@@ -172,6 +172,7 @@ void smoe_layer_reading_tensors(smoe_layer_reading *r)
     find_router(r);
     find_gate(r);
     r->plan.gated = smoe_layer_reading_find(r, "experts.w3") != NULL;
+    r->plan.expert_scale = smoe_layer_reading_find(r, "router.expert_scale") != NULL;
     find_shared(r);
     for (uint32_t i = 0; r->result == SMOE_SUCCESS && smoe_layer_tensor_get(&r->plan, i, &row); i++)
         read_tensor(r, i, &row);

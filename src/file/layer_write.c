@@ -5,8 +5,8 @@
 
 #define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 1) /* and x */
 #define MAX_TYPES 8                              /* of matrices */
-/* describe_metadata has fewer than 16 others */
-#define MAX_PAIRS (16 + MAX_TYPES + SMOE_MAX_PLAN_NUMBERS + SMOE_MAX_FORWARD_NUMBERS)
+/* describe_metadata has fewer than 24 others */
+#define MAX_PAIRS (24 + MAX_TYPES + SMOE_MAX_PLAN_NUMBERS + SMOE_MAX_FORWARD_NUMBERS)
 
 typedef struct layer_text {
     smoe_tensor tensors[MAX_TENSORS];
@@ -93,6 +93,10 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
     add_text(text, "gated", plan->gated ? "True" : "False");
     describe_numbers(text, plan);
     add_text(text, "renormalize", plan->renormalize ? "True" : "False");
+    if (plan->renormalize_floor != 0)
+        add_number(text, "renormalize_floor", plan->renormalize_floor);
+    if (plan->renormalize_add != 0)
+        add_number(text, "renormalize_add", plan->renormalize_add);
     add_count(text, "shared", plan->shared_hidden > 0);
     add_count(text, "k", plan->top_k);
     if (text->type_count > 0) { /* their shapes do not tell */
@@ -105,7 +109,10 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
     if (plan->group_count > 1) {
         add_count(text, "n_group", plan->group_count);
         add_count(text, "topk_group", plan->top_groups);
+        add_text(text, "group_score", smoe_group_score_name(plan->group_score));
     }
+    if (plan->balanced_groups > 1)
+        add_count(text, "balanced_groups", plan->balanced_groups);
     const smoe_forward_number *number;
     for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
         if (!number->groups || plan->group_count > 1)
@@ -157,6 +164,7 @@ static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *
         {"activation", "smoe_activation", smoe_activation_name(plan->activation)},
         {"router", "smoe_router", smoe_router_name(plan->router)},
         {"gate", "smoe_gate", smoe_gate_name(plan->gate)},
+        {"group_score", "smoe_group_score", smoe_group_score_name(plan->group_score)},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!names[i].name)
@@ -169,7 +177,8 @@ static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                               "plan.max_active is %u, but must be 0 or top_k to expert_count, %u to %u",
                               plan->max_active, plan->top_k, plan->expert_count);
-    return SMOE_SUCCESS;
+    const smoe_result result = smoe_file_check_divisor(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.", plan);
+    return result == SMOE_SUCCESS ? smoe_file_check_balanced(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.", plan) : result;
 }
 
 /* What the reader would refuse is not written. */

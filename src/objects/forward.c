@@ -30,6 +30,10 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
     if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u",
                          params->max_active, desc->top_k, desc->max_active);
+    if (plan->shape.balanced_groups && params->max_active % plan->shape.balanced_groups != 0)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "params.max_active: %u, must be a multiple of the plan's balanced_groups, %u",
+                         params->max_active, plan->shape.balanced_groups);
     const uint32_t most =
         smoe_min_u32(desc->max_expected_active, params->max_active ? params->max_active : desc->max_active);
     if (params->expected_active != 0 && (params->expected_active < desc->top_k || params->expected_active > most))

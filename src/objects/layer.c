@@ -20,8 +20,9 @@ static const set_fields linear_fields = {FIELD(router_weight), FIELD(router_bias
 static const set_fields project_fields = {FIELD(router_projection), FIELD(router_projection_bias), NONE, NONE};
 static const set_fields cosine_fields = {FIELD(router_similarity), FIELD(router_log_scale), NONE, NONE};
 /* w is there to make the set whole: nothing reads it. */
-static const set_fields select_linear_fields = {FIELD(router_weight), FIELD(selection_bias), NONE, NONE};
-static const set_fields select_cosine_fields = {FIELD(router_similarity), FIELD(selection_bias), NONE, NONE};
+static const set_fields select_linear_fields = {FIELD(router_weight), FIELD(selection_bias), NONE, FIELD(expert_scale)};
+static const set_fields select_cosine_fields = {FIELD(router_similarity), FIELD(selection_bias), NONE,
+                                                FIELD(expert_scale)};
 static const set_fields up_fields = {FIELD(w1), FIELD(b1), FIELD(w3), FIELD(b3)};
 static const set_fields down_fields = {FIELD(w2), FIELD(b2), NONE, NONE};
 static const set_fields shared_up_fields = {FIELD(shared_w1), FIELD(shared_b1), FIELD(shared_w3), FIELD(shared_b3)};

@@ -25,6 +25,11 @@ typedef struct smoe_push_group {
     SMOE_PUSH_GROUP_ONLY(uint32_t, float)
 } smoe_push_group;
 
+typedef struct smoe_push_balance {
+    smoe_push_scores scores;
+    SMOE_PUSH_BALANCE_ONLY(uint32_t, float)
+} smoe_push_balance;
+
 typedef struct smoe_push_select {
     smoe_push_scores scores;
     SMOE_PUSH_SELECT_ONLY(uint32_t, float)
@@ -35,13 +40,14 @@ typedef union smoe_push {
     smoe_push_matmul matmul;
     smoe_push_cosine cosine;
     smoe_push_group group;
+    smoe_push_balance balance;
     smoe_push_select select;
     smoe_push_sort sort;
     smoe_push_totals totals;
     smoe_push_combine combine;
 } smoe_push;
 
-_Static_assert(sizeof(smoe_push) <= 128 - 40,
-               "128 bytes of push constants are Vulkan's floor, and 40 are kept for what stages still get");
+_Static_assert(sizeof(smoe_push) <= 128 - 36,
+               "128 bytes of push constants are Vulkan's floor, and 36 are kept for what stages still get");
 
 #endif

@@ -1,4 +1,6 @@
 /* The steps up to the totals: which experts run for each token, with which weights. */
+#include <math.h>
+
 #include "recording.h"
 
 void smoe_record_route_project(const smoe_recording *r, const smoe_piece *piece)
@@ -45,12 +47,13 @@ static uint32_t select_flags(const smoe_recording *r)
 static smoe_push_scores scores_push(const smoe_recording *r)
 {
     const smoe_shape *shape = &r->plan->shape;
+    const uint32_t groups = shape->balanced_groups ? shape->balanced_groups : shape->group_count;
     return (smoe_push_scores){
         .token_count = r->token_count,
         .flags = select_flags(r),
         .expert_count = shape->desc.expert_count,
-        .group_count = shape->group_count,
-        .group_size = shape->group_count ? shape->desc.expert_count / shape->group_count : 0,
+        .group_count = groups,
+        .group_size = groups ? shape->desc.expert_count / groups : 0,
         .b_offset = r->layer->select.offsets[SMOE_BINDING_B],
         .logits_at = (uint32_t)shape->control.logits,
         .groups_at = (uint32_t)shape->control.groups,
@@ -69,6 +72,32 @@ void smoe_record_route_group(const smoe_recording *r, const smoe_piece *piece)
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_GROUP);
 }
 
+static uint32_t cap_of(const smoe_recording *r)
+{
+    return r->params->max_active ? r->params->max_active : r->plan->shape.desc.max_active;
+}
+
+void smoe_record_route_group_balanced(const smoe_recording *r, const smoe_piece *piece)
+{
+    (void)piece;
+    const smoe_shape *shape = &r->plan->shape;
+    const smoe_push_balance push = {
+        .scores = scores_push(r),
+        .group_top_k = shape->desc.top_k / shape->balanced_groups,
+        .group_cap = cap_of(r) / shape->balanced_groups,
+        .eps = r->params->eps,
+        .tie_tolerance = r->params->tie_tolerance,
+    };
+    smoe_record_bind(r, SMOE_STEP_ROUTE_GROUP_BALANCED, r->io->x_report, &r->layer->select, &push, sizeof push);
+    smoe_record_dispatch(r, SMOE_STEP_ROUTE_GROUP_BALANCED);
+}
+
+static float log_divisor(const smoe_plan_desc *desc)
+{
+    const float divisor = desc->renormalize_floor > 0 ? desc->renormalize_floor : desc->renormalize_add;
+    return divisor > 0 ? (float)log((double)divisor) : 0;
+}
+
 void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
 {
     (void)piece;
@@ -78,7 +107,7 @@ void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
     const smoe_push_select push = {
         .scores = scores_push(r),
         .top_k = shape->desc.top_k,
-        .max_active = params->max_active ? params->max_active : shape->desc.max_active,
+        .max_active = cap_of(r),
         .active_stride = shape->desc.max_active,
         .active_at = (uint32_t)control->active,
         .ids_at = (uint32_t)control->ids,
@@ -90,6 +119,8 @@ void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
         .temperature = params->temperature,
         .tie_tolerance = params->tie_tolerance,
         .scale = params->scale,
+        .log_divisor = log_divisor(&shape->desc),
+        .expert_scale_offset = r->layer->select.offsets[SMOE_BINDING_B3],
     };
     smoe_record_bind(r, SMOE_STEP_ROUTE_SELECT, r->io->x_report, &r->layer->select, &push, sizeof push);
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_SELECT);

@@ -21,6 +21,7 @@ static void (*const steps[SMOE_STEP_COUNT])(const smoe_recording *r, const smoe_
     [SMOE_STEP_ROUTE_LOGITS_COSINE] = smoe_record_route_logits_cosine,
     [SMOE_STEP_SHARED_GATE] = smoe_record_shared_gate,
     [SMOE_STEP_ROUTE_GROUP] = smoe_record_route_group,
+    [SMOE_STEP_ROUTE_GROUP_BALANCED] = smoe_record_route_group_balanced,
     [SMOE_STEP_ROUTE_SELECT] = smoe_record_route_select,
     [SMOE_STEP_TOTALS] = smoe_record_totals,
     [SMOE_STEP_SORT] = smoe_record_sort,

@@ -63,6 +63,7 @@ void smoe_record_route_logits(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_route_logits_cosine(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_shared_gate(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_route_group(const smoe_recording *r, const smoe_piece *piece);
+void smoe_record_route_group_balanced(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_totals(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_sort(const smoe_recording *r, const smoe_piece *piece);

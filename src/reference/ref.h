@@ -29,17 +29,21 @@ typedef struct ref_layer {
     smoe_gate gate;
     ref_gating gating, shared_gating;
     bool gated, renormalize;
+    double renormalize_floor, renormalize_add; /* 0: none */
+    smoe_group_score group_score;
     smoe_matrix_types types;          /* 0: float32, which nothing is rounded to */
     smoe_matrix_types given;          /* of the arrays: one with scales is that of `types`, every other is float32 */
     ref_factors factors;
     bool random_weights;              /* experts' matrices are independent random numbers: errors seldom add up */
     uint32_t projection_width;        /* p, of the cosine router; at most REF_MAX_PROJECTION */
     uint32_t group_count, top_groups; /* group_count 0 or 1: no groups */
+    uint32_t balanced_groups;         /* 0 or 1: none */
     uint32_t shared_hidden;           /* S, 0: no shared expert */
     const float *router_weight, *router_bias;                        /* linear: [E,D], [E] or NULL */
     const float *router_projection, *router_projection_bias;         /* cosine: [p,D], [p] or NULL */
     const float *router_similarity, *router_log_scale;               /* cosine: [p,E], [1] */
-    const float *selection_bias;                                     /* sigmoid gate: [E] or NULL */
+    const float *selection_bias;                                     /* [E] or NULL; not with the softmax gate */
+    const float *expert_scale;                                       /* [E] or NULL */
     const float *w1, *b1;                                            /* [E,H,D], [E,H] or NULL */
     const float *w3, *b3;                                            /* gated only: [E,H,D], [E,H] or NULL */
     const float *w2, *b2;                                            /* [E,D,H], [E,D] or NULL */
@@ -87,8 +91,19 @@ void ref_cosine(const ref_layer *layer, const double *v, double *logits);
 void ref_logits(const ref_layer *layer, const float *x, double *logits);
 
 double ref_sigmoid(double x);
+double ref_softplus(double x); /* log(1 + exp(x)) without overflow */
 
-/* Before groups: scores[E], z or sigmoid(z) + selection_bias. */
+/* What a token's gates have in common: the largest logit, and the logarithm of the sum of exp(z - largest). */
+typedef struct ref_gates {
+    double largest, log_sum;
+} ref_gates;
+
+ref_gates ref_gates_of(const ref_layer *layer, const double *logits);
+
+/* log g (docs/routing.md, 2.1) of a logit; of softmax gates less that of the largest logit. */
+double ref_log_gate(const ref_layer *layer, const ref_params *params, const ref_gates *gates, double z);
+
+/* Before groups: scores[E]. */
 void ref_scores(const ref_layer *layer, const double *logits, double *scores);
 
 bool ref_has_groups(const ref_layer *layer);
@@ -108,8 +123,19 @@ void ref_lower_scores(const ref_layer *layer, const ref_groups *groups, double *
 /* The experts by score, larger first, equal ones by lower index: ranked[0] is the best. */
 void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked);
 
-/* The band of a token with these scores (docs/routing.md, 2.5). With a band of 0 the k best by rank run. */
-double ref_band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked);
+/* Experts of which so many are chosen, with a band and a cap of their own: a balanced group, or all experts. Of one
+ * token. */
+typedef struct ref_part {
+    uint32_t first, count; /* experts */
+    uint32_t top_k, max_active;
+    uint32_t ranked[SMOE_MAX_EXPERTS]; /* the experts, by rank */
+    double kth, gap, eps;              /* s[k], s[k] - s[k+1], the band (docs/routing.md, 2.5) */
+} ref_part;
+
+uint32_t ref_part_count(const ref_layer *layer);
+void ref_part_find(const ref_layer *layer, const ref_params *params, const double *scores, uint32_t index,
+                   ref_part *part);
+uint32_t ref_part_order(const ref_params *params, const double *scores, const ref_part *part);
 
 /* m(u) = u^a / (u^a + (1-u)^b) (docs/routing.md, 2.4); its logarithm; and the largest slope of m over 0 < u < 1. */
 double ref_mask(double u, double a, double b);
@@ -136,6 +162,7 @@ typedef struct ref_bounds {
     double mask; /* of a weight, from masks whose expert has a larger gate than all that the weights are divided by: an
                     error in such a mask shows more than one to one; per unit of scale */
     double weight;              /* of a weight, from the logarithms that it is made of; likewise */
+    double expert_scale;        /* the largest factor of an expert's weight, by its absolute value */
 } ref_bounds;
 
 /* The scores that selection ranks, -inf for experts left out, and what each may be off by. */

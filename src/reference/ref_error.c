@@ -67,7 +67,7 @@ double ref_weight_error(const ref_params *params, double mask_slope, const ref_b
     const double slope = fmax(20, mask_slope);
     const double masks = eps > 0 ? 2e-6 * slope / 20 + slope / eps * bounds->score : 2e-6;
 
-    return (masks + bounds->mask + bounds->gate + bounds->weight) * fabs(params->scale);
+    return (masks + bounds->mask + bounds->gate + bounds->weight) * fabs(params->scale) * bounds->expert_scale;
 }
 
 double ref_output_error(double weight_error, double largest, double unit)

@@ -14,6 +14,7 @@ static void set_arrays(ref_layer *layer, const smoe_host_weights *weights)
                                        .down = weights->w2.type,
                                        .shared_up = weights->shared_w1.type,
                                        .shared_down = weights->shared_w2.type};
+    layer->expert_scale = weights->expert_scale;
     layer->w1 = weights->w1.data;
     layer->b1 = weights->b1;
     layer->w3 = weights->w3.data;
@@ -57,10 +58,14 @@ ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weig
         .shared_gating = gating_of(plan, true),
         .gated = plan->gated,
         .renormalize = plan->renormalize,
+        .renormalize_floor = (double)plan->renormalize_floor,
+        .renormalize_add = (double)plan->renormalize_add,
+        .group_score = plan->group_score,
         .types = plan->types,
         .projection_width = plan->projection_width,
         .group_count = plan->group_count,
         .top_groups = plan->top_groups,
+        .balanced_groups = plan->balanced_groups,
         .shared_hidden = plan->shared_hidden,
     };
 

@@ -7,11 +7,6 @@
 #define LOG_SCALE_MOST log(100.0)
 #define NORM_LEAST 1e-12
 
-double ref_sigmoid(double x)
-{
-    return 1 / (1 + exp(-x));
-}
-
 void ref_project(const ref_layer *layer, const float *x, double *v)
 {
     for (uint32_t i = 0; i < layer->projection_width; i++) {
@@ -60,15 +55,6 @@ void ref_logits(const ref_layer *layer, const float *x, double *logits)
     }
 }
 
-void ref_scores(const ref_layer *layer, const double *logits, double *scores)
-{
-    for (uint32_t e = 0; e < layer->expert_count; e++) {
-        scores[e] = logits[e];
-        if (layer->gate == SMOE_GATE_SIGMOID)
-            scores[e] = ref_sigmoid(logits[e]) + (layer->selection_bias ? (double)layer->selection_bias[e] : 0.0);
-    }
-}
-
 bool ref_has_groups(const ref_layer *layer)
 {
     return layer->group_count > 1;
@@ -84,7 +70,7 @@ double ref_group_penalty(double d, double group_eps)
     return d < group_eps ? d / (1 - d / group_eps) : INFINITY;
 }
 
-/* The sum of the two largest, or the only one. */
+/* The sum of the two largest, or the only one; or the largest. */
 static void score_groups(const ref_layer *layer, const double *scores, ref_groups *groups)
 {
     const uint32_t size = layer->expert_count / layer->group_count;
@@ -97,7 +83,7 @@ static void score_groups(const ref_layer *layer, const double *scores, ref_group
             first = fmax(first, s[i]);
         }
         groups->best[j] = first;
-        groups->score[j] = size == 1 ? first : first + second;
+        groups->score[j] = size == 1 || layer->group_score == SMOE_GROUP_SCORE_MAX ? first : first + second;
     }
 }
 
@@ -146,12 +132,6 @@ void ref_rank(uint32_t expert_count, const double *scores, uint32_t *ranked)
         ranked[r] = all[r].index;
 }
 
-/* log(1 + exp(q)) without overflow */
-static double softplus(double q)
-{
-    return fmax(q, 0) + log1p(exp(-fabs(q)));
-}
-
 double ref_log_mask(double u, double a, double b)
 {
     if (u <= 0)
@@ -159,7 +139,7 @@ double ref_log_mask(double u, double a, double b)
     if (u >= 1)
         return 0;
     /* Divided by u^a, and as logarithms, because both powers may underflow. */
-    return -softplus(b * log1p(-u) - a * log(u));
+    return -ref_softplus(b * log1p(-u) - a * log(u));
 }
 
 double ref_mask(double u, double a, double b)
@@ -214,46 +194,70 @@ static double distance_below(double above, double score)
     return above - score < (double)FLT_MIN ? 0 : above - score;
 }
 
-double ref_band(const ref_layer *layer, const ref_params *params, const double *scores, const uint32_t *ranked)
+uint32_t ref_part_count(const ref_layer *layer)
 {
-    if (params->max_active == layer->expert_count)
+    return layer->balanced_groups > 1 ? layer->balanced_groups : 1;
+}
+
+static double part_band(const ref_params *params, const double *scores, const ref_part *part)
+{
+    if (part->max_active == part->count)
         return params->eps;
-    return fmin(params->eps, distance_below(scores[ranked[layer->top_k - 1]], scores[ranked[params->max_active]]));
+    return fmin(params->eps, distance_below(part->kth, scores[part->ranked[part->max_active]]));
 }
 
-/* log g (docs/routing.md, 2.1). For softmax gates the largest logit is subtracted before the division: beside a
- * quotient of 1e30 the differences would be lost. find_divisor subtracts the same constant. */
-static double log_gate(const ref_layer *layer, const ref_params *params, double largest, double z)
+void ref_part_find(const ref_layer *layer, const ref_params *params, const double *scores, uint32_t index,
+                   ref_part *part)
 {
-    return layer->gate == SMOE_GATE_SIGMOID ? -softplus(-z) : (z - largest) / params->temperature;
+    const uint32_t parts = ref_part_count(layer);
+
+    part->count = layer->expert_count / parts;
+    part->first = index * part->count;
+    part->top_k = layer->top_k / parts;
+    part->max_active = params->max_active / parts;
+    ref_rank(part->count, scores + part->first, part->ranked);
+    for (uint32_t r = 0; r < part->count; r++)
+        part->ranked[r] += part->first;
+    part->kth = scores[part->ranked[part->top_k - 1]];
+    part->gap = part->top_k == part->count ? INFINITY : distance_below(part->kth, scores[part->ranked[part->top_k]]);
+    part->eps = part_band(params, scores, part);
 }
 
-static double largest_logit(uint32_t count, const double *logits)
+uint32_t ref_part_order(const ref_params *params, const double *scores, const ref_part *part)
 {
-    double largest = -INFINITY;
+    uint32_t tied = 0;
 
-    for (uint32_t e = 0; e < count; e++)
-        largest = fmax(largest, logits[e]);
-    return largest;
+    if (!(part->gap <= params->tie_tolerance))
+        return 0;
+    for (uint32_t e = part->first; e < part->first + part->count; e++)
+        tied += distance_below(fmax(scores[e], part->kth), fmin(scores[e], part->kth)) <= params->tie_tolerance;
+    return tied - 1;
+}
+
+/* The logarithms of the masks of a part's experts, -inf for those that do not run. */
+static void mask_part(const ref_params *params, const double *scores, const ref_part *part, double *log_masks)
+{
+    for (uint32_t r = 0; r < part->count; r++) {
+        const uint32_t e = part->ranked[r];
+        const double u = part->eps > 0 ? (scores[e] - part->kth + part->eps) / part->eps : 0;
+        log_masks[e] = r < part->top_k ? 0 : ref_log_mask(u, params->a, params->b);
+    }
 }
 
 /* The active experts and the logarithms of g m. */
 static void choose(const ref_layer *layer, const ref_params *params, const double *logits, const double *scores,
-                   const uint32_t *ranked, ref_token *token)
+                   const double *log_masks, ref_token *token)
 {
-    const uint32_t k = layer->top_k;
-    const double kth = scores[ranked[k - 1]], largest = largest_logit(layer->expert_count, logits);
+    const ref_gates gates = ref_gates_of(layer, logits);
+    uint32_t ranked[SMOE_MAX_EXPERTS];
 
+    ref_rank(layer->expert_count, scores, ranked);
     for (uint32_t r = 0; r < layer->expert_count; r++) {
-        double log_mask = 0;
-        if (r >= k) {
-            const double u = (scores[ranked[r]] - kth + token->eps) / token->eps;
-            if (!(token->eps > 0) || !(u > 0))
-                break;
-            log_mask = ref_log_mask(u, params->a, params->b);
-        }
-        token->ids[r] = ranked[r];
-        token->weights[r] = log_gate(layer, params, largest, logits[ranked[r]]) + log_mask;
+        const uint32_t e = ranked[r];
+        if (!(log_masks[e] > -INFINITY))
+            continue;
+        token->ids[token->active] = e;
+        token->weights[token->active] = ref_log_gate(layer, params, &gates, logits[e]) + log_masks[e];
         token->active++;
     }
 }
@@ -263,31 +267,40 @@ typedef struct log_divisor {
     double most, log_sum;
 } log_divisor;
 
+/* max(sum, floor), or sum + addend. */
+static log_divisor widen(log_divisor sum, double least, double addend)
+{
+    const double extra = log(fmax(least, addend)), all = sum.most + sum.log_sum, most = fmax(all, extra);
+
+    if (!(extra > -INFINITY))
+        return sum;
+    return addend > 0 ? (log_divisor){most, log(exp(all - most) + exp(extra - most))} : (log_divisor){most, 0};
+}
+
 static log_divisor find_divisor(const ref_layer *layer, const ref_params *params, const double *logits,
                                 const ref_token *token)
 {
     const bool over_all = !layer->renormalize;
     const uint32_t count = over_all ? layer->expert_count : token->active;
-    const double largest = largest_logit(layer->expert_count, logits);
+    const ref_gates gates = ref_gates_of(layer, logits);
     double most = -INFINITY, sum = 0;
 
-    if (over_all && layer->gate == SMOE_GATE_SIGMOID)
+    if (over_all && layer->gate != SMOE_GATE_SOFTMAX)
         return (log_divisor){0, 0};
     for (uint32_t i = 0; i < count; i++)
-        most = fmax(most, over_all ? log_gate(layer, params, largest, logits[i]) : token->weights[i]);
+        most = fmax(most, over_all ? ref_log_gate(layer, params, &gates, logits[i]) : token->weights[i]);
     for (uint32_t i = 0; i < count; i++)
-        sum += exp((over_all ? log_gate(layer, params, largest, logits[i]) : token->weights[i]) - most);
-    return (log_divisor){most, log(sum)};
+        sum += exp((over_all ? ref_log_gate(layer, params, &gates, logits[i]) : token->weights[i]) - most);
+    return widen((log_divisor){most, log(sum)}, layer->renormalize_floor, layer->renormalize_add);
 }
 
 void ref_select(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token)
 {
-    const uint32_t k = layer->top_k, count = layer->expert_count;
-    uint32_t ranked[SMOE_MAX_EXPERTS];
-    double scores[SMOE_MAX_EXPERTS];
+    double scores[SMOE_MAX_EXPERTS], log_masks[SMOE_MAX_EXPERTS];
     ref_groups groups;
+    ref_part part;
 
-    clear_token(count, token);
+    clear_token(layer->expert_count, token);
     if (!ref_is_finite(layer, logits)) {
         token->gap = token->group_gap = NAN;
         token->flags = SMOE_REPORT_FLAG_NONFINITE;
@@ -303,20 +316,21 @@ void ref_select(const ref_layer *layer, const ref_params *params, const double *
         if (groups.gap <= params->tie_tolerance)
             token->flags |= SMOE_REPORT_FLAG_GROUP_TIE;
     }
-    ref_rank(count, scores, ranked);
-    const double kth = scores[ranked[k - 1]];
-
-    token->gap = k == count ? INFINITY : distance_below(kth, scores[ranked[k]]);
-    if (token->gap <= params->tie_tolerance) {
-        for (uint32_t e = 0; e < count; e++)
-            token->order += distance_below(fmax(scores[e], kth), fmin(scores[e], kth)) <= params->tie_tolerance;
-        token->order -= 1;
+    token->gap = token->eps = INFINITY;
+    for (uint32_t i = 0; i < ref_part_count(layer); i++) {
+        ref_part_find(layer, params, scores, i, &part);
+        mask_part(params, scores, &part, log_masks);
+        token->eps = fmin(token->eps, part.eps);
+        if (part.gap < token->gap) {
+            token->gap = part.gap;
+            token->order = ref_part_order(params, scores, &part);
+        }
     }
-    token->eps = ref_band(layer, params, scores, ranked);
     if (params->eps > 0 && token->eps == 0)
         token->flags |= SMOE_REPORT_FLAG_CAPPED;
-    choose(layer, params, logits, scores, ranked, token);
+    choose(layer, params, logits, scores, log_masks, token);
     const log_divisor divisor = find_divisor(layer, params, logits, token);
     for (uint32_t r = 0; r < token->active; r++)
-        token->weights[r] = params->scale * exp(token->weights[r] - divisor.most - divisor.log_sum);
+        token->weights[r] = params->scale * exp(token->weights[r] - divisor.most - divisor.log_sum) *
+                            (layer->expert_scale ? (double)layer->expert_scale[token->ids[r]] : 1);
 }

@@ -220,8 +220,22 @@ static bool make_selection_bias(case_data *data, test_random *random)
         const uint32_t twin = router_twin(shape, e);
         bias[e] = twin < e ? bias[twin] : bias_number(shape, random) + 0.0625f;
     }
-    data->ref.selection_bias = shape->gate == SMOE_GATE_SIGMOID && shape->biases & BIAS_SELECTION ? bias : NULL;
+    data->ref.selection_bias = shape->gate != SMOE_GATE_SOFTMAX && shape->biases & BIAS_SELECTION ? bias : NULL;
     return bias != NULL;
+}
+
+/* Of both signs, and one of them 0. */
+static bool make_expert_scale(case_data *data, test_random *random)
+{
+    const uint32_t E = data->shape->expert_count;
+
+    if (!data->shape->expert_scale)
+        return true;
+    float *scale = uniform_array(data, random, E, 2);
+    if (scale && E > 1)
+        scale[test_random_below(random, E)] = 0;
+    data->ref.expert_scale = scale;
+    return scale != NULL;
 }
 
 static bool make_experts(case_data *data, test_random *random)
@@ -285,6 +299,7 @@ static void share_arrays(case_data *data)
     weights->router_similarity = ref->router_similarity;
     weights->router_log_scale = ref->router_log_scale;
     weights->selection_bias = ref->selection_bias;
+    weights->expert_scale = ref->expert_scale;
     weights->b1 = ref->b1;
     weights->b2 = ref->b2;
     weights->b3 = ref->b3;
@@ -304,7 +319,8 @@ static bool fill(case_data *data)
     if (!make_x(data, &random) ||
         !(shape->router == SMOE_ROUTER_COSINE ? make_cosine_router(data, &random)
                                               : make_linear_router(data, &random)) ||
-        !make_selection_bias(data, &random) || !make_experts(data, &random) || !make_shared_expert(data, &random))
+        !make_selection_bias(data, &random) || !make_expert_scale(data, &random) || !make_experts(data, &random) ||
+        !make_shared_expert(data, &random))
         return false;
     share_arrays(data);
     return true;

@@ -31,9 +31,14 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .shared_up_limit = shape->shared_up_limit,
         .shared_gate_limit_after = shape->shared_gate_limit_after,
         .renormalize = !shape->keep_softmax,
+        .renormalize_floor = shape->renormalize_floor,
+        .renormalize_add = shape->renormalize_add,
+        .expert_scale = shape->expert_scale,
         .projection_width = shape->projection_width,
         .group_count = shape->group_count,
         .top_groups = shape->top_groups,
+        .group_score = shape->group_score,
+        .balanced_groups = shape->balanced_groups,
         .shared_hidden = shape->shared_hidden,
         .shared_gate = shape->shared_gate,
         .precision = shape->precision,
@@ -66,9 +71,12 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
            a->gate == b->gate && a->activation == b->activation && a->types.up == b->types.up &&
            a->types.down == b->types.down && a->types.shared_up == b->types.shared_up &&
            a->types.shared_down == b->types.shared_down && a->gated == b->gated && a->renormalize == b->renormalize &&
-           a->projection_width == b->projection_width && a->group_count == b->group_count &&
-           a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden && a->shared_gate == b->shared_gate &&
-           a->precision == b->precision && numbers_equal(a, b);
+           a->renormalize_floor == b->renormalize_floor && a->renormalize_add == b->renormalize_add &&
+           a->expert_scale == b->expert_scale && a->group_score == b->group_score &&
+           a->balanced_groups == b->balanced_groups && a->projection_width == b->projection_width &&
+           a->group_count == b->group_count && a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden &&
+           a->shared_gate == b->shared_gate && a->precision == b->precision &&
+           numbers_equal(a, b);
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)
@@ -167,12 +175,15 @@ void case_print(const case_data *data)
         "activation=%d gated=%d "
         "biases=%u types=%d/%d/%d/%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
         "shared=%u/%d "
-        "precision=%d",
+        "precision=%d floor=%g add=%g expert_scale=%d group_score=%d "
+        "balanced=%u",
         s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
         s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
         (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
         (int)types->up, (int)types->down, (int)types->shared_up, (int)types->shared_down, data->plan.renormalize,
         (int)s->logits, s->tied_experts, (int)s->router, s->projection_width, (int)s->gate, s->group_count,
-        s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision);
+        s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision,
+        (double)s->renormalize_floor, (double)s->renormalize_add, s->expert_scale, (int)s->group_score,
+        s->balanced_groups);
     print_numbers(&data->plan);
 }

@@ -76,6 +76,8 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
 #define COSINE SMOE_ROUTER_COSINE
 #define SOFTMAX SMOE_GATE_SOFTMAX
 #define SIGMOID SMOE_GATE_SIGMOID
+#define SQRT_SOFTPLUS SMOE_GATE_SQRT_SOFTPLUS
+#define SOFTMAX_BIAS SMOE_GATE_SOFTMAX_BIAS
 #define ACTS(kind, gated) acts(c, SMOE_ACTIVATION_##kind, gated)
 
 #define LANES true, true
@@ -204,6 +206,56 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(cosine_softmax_groups, "cosine, softmax, groups", LANES, CHOICE, routes(c, COSINE, SOFTMAX, true))        \
     PROPERTY(cosine_sigmoid, "cosine, sigmoid", LANES, CHOICE, routes(c, COSINE, SIGMOID, false))                      \
     PROPERTY(cosine_sigmoid_groups, "cosine, sigmoid, groups", LANES, CHOICE, routes(c, COSINE, SIGMOID, true))        \
+    PROPERTY(linear_sqrt_softplus, "linear, sqrt_softplus", LANES, CHOICE, routes(c, LINEAR, SQRT_SOFTPLUS, false))    \
+    PROPERTY(linear_sqrt_softplus_groups, "linear, sqrt_softplus, groups", LANES, CHOICE,                              \
+             routes(c, LINEAR, SQRT_SOFTPLUS, true))                                                                   \
+    PROPERTY(linear_softmax_bias, "linear, softmax_bias", LANES, CHOICE, routes(c, LINEAR, SOFTMAX_BIAS, false))       \
+    PROPERTY(linear_softmax_bias_groups, "linear, softmax_bias, groups", LANES, CHOICE,                                \
+             routes(c, LINEAR, SOFTMAX_BIAS, true))                                                                    \
+    PROPERTY(cosine_sqrt_softplus, "cosine, sqrt_softplus", LANES, CHOICE, routes(c, COSINE, SQRT_SOFTPLUS, false))    \
+    PROPERTY(cosine_sqrt_softplus_groups, "cosine, sqrt_softplus, groups", LANES, CHOICE,                              \
+             routes(c, COSINE, SQRT_SOFTPLUS, true))                                                                   \
+    PROPERTY(cosine_softmax_bias, "cosine, softmax_bias", LANES, CHOICE, routes(c, COSINE, SOFTMAX_BIAS, false))       \
+    PROPERTY(cosine_softmax_bias_groups, "cosine, softmax_bias, groups", LANES, CHOICE,                                \
+             routes(c, COSINE, SOFTMAX_BIAS, true))                                                                    \
+    PROPERTY(sqrt_softplus_kept, "sqrt_softplus, not renormalised", ONE, CHOICE,                                       \
+             c->gate == SQRT_SOFTPLUS && c->keep_softmax)                                                              \
+    PROPERTY(sqrt_softplus_saturated, "sqrt_softplus, logits of hundreds", ONE, CHOICE,                                \
+             c->gate == SQRT_SOFTPLUS && c->logits == LOGITS_SATURATED)                                                \
+    PROPERTY(sqrt_softplus_low, "sqrt_softplus, low logits", ONE, CHOICE,                                              \
+             c->gate == SQRT_SOFTPLUS && c->logits == LOGITS_LOW)                                                      \
+    PROPERTY(softmax_bias_kept, "softmax_bias, not renormalised", ONE, CHOICE,                                         \
+             c->gate == SOFTMAX_BIAS && c->keep_softmax)                                                               \
+    PROPERTY(softmax_bias_saturated, "softmax_bias, logits of hundreds", ONE, CHOICE,                                  \
+             c->gate == SOFTMAX_BIAS && c->logits == LOGITS_SATURATED)                                                 \
+    PROPERTY(softmax_bias_low, "softmax_bias, low logits", ONE, CHOICE,                                                \
+             c->gate == SOFTMAX_BIAS && c->logits == LOGITS_LOW)                                                       \
+    PROPERTY(floor_reached, "a floor", ONE, CHOICE, c->renormalize_floor > 0.1f)                                       \
+    PROPERTY(floor_lost, "a small floor", ONE, CHOICE, c->renormalize_floor > 0 && c->renormalize_floor <= 0.1f)       \
+    PROPERTY(addend, "an addend", ONE, CHOICE, c->renormalize_add > 0.1f)                                              \
+    PROPERTY(addend_lost, "a small addend", ONE, CHOICE, c->renormalize_add > 0 && c->renormalize_add <= 0.1f)         \
+    PROPERTY(divisor_low, "a floor or addend, low logits", ONE, CHOICE,                                                \
+             (c->renormalize_floor > 0 || c->renormalize_add > 0) && c->logits == LOGITS_LOW)                          \
+    PROPERTY(expert_scale, "factors", LANES, CHOICE, c->expert_scale)                                                  \
+    PROPERTY(expert_scale_kept, "factors, not renormalised", ONE, CHOICE, c->expert_scale && c->keep_softmax)          \
+    PROPERTY(group_max, "groups by their best", LANES, CHOICE,                                                         \
+             c->group_count > 1 && c->group_score == SMOE_GROUP_SCORE_MAX)                                             \
+    PROPERTY(group_max_band, "groups by their best, band", ONE, CHOICE,                                                \
+             c->group_count > 1 && c->group_score == SMOE_GROUP_SCORE_MAX && c->group_eps > 0)                         \
+    PROPERTY(balanced_hard, "balanced groups, hard", LANES, CHOICE, c->balanced_groups > 1 && c->eps == 0)             \
+    PROPERTY(balanced_band, "balanced groups, band", LANES, CHOICE, c->balanced_groups > 1 && c->eps > 0)              \
+    PROPERTY(balanced_capped, "balanced groups, A of the call below the plan's", LANES, CHOICE,                        \
+             c->balanced_groups > 1 && c->eps > 0 && c->call_active > 0)                                               \
+    PROPERTY(balanced_kept, "balanced groups, not renormalised", ONE, CHOICE,                                          \
+             c->balanced_groups > 1 && c->keep_softmax)                                                                \
+    PROPERTY(balanced_tied, "balanced groups, tied logits", LANES, CHOICE,                                             \
+             c->balanced_groups > 1 && c->logits == LOGITS_TIED)                                                       \
+    PROPERTY(balanced_nonfinite, "balanced groups, non-finite tokens", LANES, CHOICE,                                  \
+             c->balanced_groups > 1 && c->logits == LOGITS_NONFINITE)                                                  \
+    PROPERTY(balanced_gate, "balanced groups, not softmax", LANES, CHOICE,                                             \
+             c->balanced_groups > 1 && c->gate != SOFTMAX)                                                             \
+    PROPERTY(balanced_below, "balanced groups below their power of two", ONE, CHOICE,                                  \
+             c->balanced_groups > 1 && below_class(c->balanced_groups))                                                \
     PROPERTY(projection_1, "p 1", LANES, LOGITS | READ_BY_PROJECT, c->projection_width == 1)                           \
     PROPERTY(projection_odd, "p odd", LANES, LOGITS | READ_BY_PROJECT,                                                 \
              c->projection_width % 2 == 1 && c->projection_width > 1)                                                  \
@@ -273,7 +325,7 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
     PROPERTY(bias_none, "no bias", LANES, ALL, c->biases == 0)                                                         \
     PROPERTY(bias_router, "bias of the router", ONE, LOGITS | READ_BY_PROJECT | READ_BY_GATE,                          \
              has_bias(c, BIAS_ROUTER, true))                                                                           \
-    PROPERTY(bias_selection, "selection bias", ONE, CHOICE, has_bias(c, BIAS_SELECTION, c->gate == SIGMOID))           \
+    PROPERTY(bias_selection, "selection bias", ONE, CHOICE, has_bias(c, BIAS_SELECTION, c->gate != SOFTMAX))           \
     PROPERTY(bias_1, "b1", ONE, UPS, has_bias(c, BIAS_1, true))                                                        \
     PROPERTY(bias_3, "b3", ONE, UPS, has_bias(c, BIAS_3, c->gated))                                                    \
     PROPERTY(bias_2, "b2", ONE, DOWNS, has_bias(c, BIAS_2, true))                                                      \

@@ -37,7 +37,7 @@ typedef struct case_property {
     bool (*holds)(const layer_case *shape);
 } case_property;
 
-#define CASE_PROPERTIES_MOST 224
+#define CASE_PROPERTIES_MOST 256
 
 extern const case_property case_properties[];
 extern const uint32_t case_property_count;

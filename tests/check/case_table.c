@@ -30,7 +30,11 @@
 #define GATED .gated = true
 #define COSINE(p) .router = SMOE_ROUTER_COSINE, .projection_width = p
 #define SIGMOID .gate = SMOE_GATE_SIGMOID
+#define SQRT_SOFTPLUS .gate = SMOE_GATE_SQRT_SOFTPLUS
+#define SOFTMAX_BIAS .gate = SMOE_GATE_SOFTMAX_BIAS
 #define GROUPS(count, top) .group_count = count, .top_groups = top
+#define BY_BEST .group_score = SMOE_GROUP_SCORE_MAX
+#define BALANCED(count) .balanced_groups = count
 #define SHARED(S) .shared_hidden = S
 #define SHARED_GATED(S) .shared_hidden = S, .shared_gate = true
 #define LIMITED(name_) SHAPE(name_, 34, 24, 20, 6, 2), ACT(SILU), GATED, ALL_BIASES, .loud = 2
@@ -38,6 +42,8 @@
  * kept. */
 #define COMMON_COSINE(name_, T) COMMON(name_, T), COSINE(13)
 #define COMMON_SIGMOID(name_, T) COMMON(name_, T), SIGMOID
+#define COMMON_SQRT_SOFTPLUS(name_, T) COMMON(name_, T), SQRT_SOFTPLUS
+#define COMMON_SOFTMAX_BIAS(name_, T) COMMON(name_, T), SOFTMAX_BIAS
 #define COMMON_GROUPS(name_, T) COMMON(name_, T), GROUPS(4, 1)
 #define COMMON_SIGMOID_GROUPS(name_, T) COMMON(name_, T), SIGMOID, GROUPS(4, 3)
 #define ALL_BIASES .biases = BIAS_ALL
@@ -229,6 +235,117 @@ const layer_case layer_cases[] = {
      .group_eps = 0.25f},
     {SHAPE("groups, shared", 32, 36, 28, 8, 2), GROUPS(4, 2), SHARED(64), ACT(SILU), GATED, ALL_BIASES, .eps = 0.2f,
      .group_eps = 0.4f},
+    /* sqrt_softplus gate */
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, hard", 48), ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, no bias, temperature not used", 47), .eps = 0.1f, .temperature = 1e-3f},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, band, capped", 48), .eps = 0.6f, .call_active = 4, ALL_BIASES, .scale = 1.5f},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, exact", 48), LOGITS(EXACT), .eps = 0.25f, ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, ties of order 2", 24), TIED(3), .eps = 0.25f, .call_active = 5, ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, large logits", 19), LOGITS(LARGE), .eps = 5},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, logits of hundreds", 48), LOGITS(SATURATED), .eps = 2},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, all vanish", 48), LOGITS(LOW), .eps = 0.3f, ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.2f, ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus kept", 48), .keep_softmax = true, .eps = 0.1f, .scale = 2.5f, ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, groups", 48), GROUPS(4, 3), .eps = 0.1f, .group_eps = 0.3f, .call_active = 6,
+     ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, tied groups", 24), GROUPS(4, 3), TIED(2), .eps = 0.25f, ALL_BIASES},
+    {SHAPE("sqrt_softplus, shared", 6, 31, 33, 7, 3), SQRT_SOFTPLUS, SHARED(17), ACT(GELU_TANH), ALL_BIASES,
+     .eps = 0.1f},
+    {SHAPE("sqrt_softplus, 512 experts, groups, shared, gate", 3, 24, 31, 512, 8), SQRT_SOFTPLUS, GROUPS(8, 4),
+     SHARED_GATED(12), ACT(GELU), BAND(0.01f, 12), .group_eps = 0.02f, .scale = 2.5f, ALL_BIASES},
+    {COMMON_COSINE("cosine, sqrt_softplus", 47), SQRT_SOFTPLUS, .eps = 0.05f, ALL_BIASES, .log_scale = 1},
+    {SHAPE("cosine, sqrt_softplus, groups, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, GROUPS(4, 2),
+     SHARED_GATED(12), ACT(GELU), BAND(0.1f, 5), .group_eps = 0.2f, ALL_BIASES},
+    {SHAPE("few, sqrt_softplus, shared, gate", 3, 24, 31, 16, 2), SQRT_SOFTPLUS, SHARED_GATED(12), ACT(GELU),
+     .eps = 0.05f, ALL_BIASES},
+    {SHAPE("few, sqrt_softplus, groups, shared", 3, 24, 31, 16, 2), SQRT_SOFTPLUS, GROUPS(4, 2), SHARED(12),
+     ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("few, cosine, sqrt_softplus, shared", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, SHARED(12), ACT(GELU),
+     .eps = 0.05f, ALL_BIASES},
+    {SHAPE("few, cosine, sqrt_softplus, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, SHARED_GATED(12),
+     ACT(GELU), .eps = 0.05f, ALL_BIASES},
+    {SHAPE("few, cosine, sqrt_softplus, groups", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, GROUPS(4, 2),
+     ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("few, cosine, sqrt_softplus, groups, shared", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, GROUPS(4, 2),
+     SHARED(12), ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    /* softmax_bias gate */
+    {COMMON_SOFTMAX_BIAS("softmax_bias, hard", 48), ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, no bias, temperature not used", 47), .eps = 0.02f, .temperature = 1e-3f},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, band, capped", 48), .eps = 0.2f, .call_active = 4, ALL_BIASES, .scale = 1.5f},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, exact", 48), LOGITS(EXACT), .eps = 0.125f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, ties of order 2", 24), TIED(3), .eps = 0.25f, .call_active = 5, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, all equal", 3), LOGITS(EQUAL), .eps = 0.5f},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, logits of hundreds", 48), LOGITS(SATURATED), .eps = 0.3f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, low logits", 48), LOGITS(LOW), .eps = 0.05f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.1f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias kept", 48), .keep_softmax = true, .eps = 0.03f, .scale = 6, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, groups", 48), GROUPS(4, 3), .eps = 0.02f, .group_eps = 0.05f, .call_active = 6,
+     ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, tied groups", 24), GROUPS(4, 3), TIED(2), .eps = 0.05f},
+    {SHAPE("softmax_bias, 31 groups of 33 experts", 5, 16, 3, 1023, 16), SOFTMAX_BIAS, GROUPS(31, 7), ACT(SILU),
+     LOGITS(EXACT), BAND(0.001f, 40), .group_eps = 0.002f},
+    {MANY("softmax_bias, 1024 experts", 33), SOFTMAX_BIAS, .eps = 0.0005f, .keep_softmax = true},
+    {SHAPE("softmax_bias, shared", 6, 31, 33, 7, 3), SOFTMAX_BIAS, SHARED(17), ACT(GELU_TANH), ALL_BIASES,
+     .eps = 0.02f},
+    {SHAPE("softmax_bias, groups, shared, gate", 3, 24, 31, 16, 2), SOFTMAX_BIAS, GROUPS(4, 2), SHARED_GATED(12),
+     ACT(GELU), BAND(0.02f, 5), .group_eps = 0.05f, ALL_BIASES},
+    {COMMON_COSINE("cosine, softmax_bias", 47), SOFTMAX_BIAS, .eps = 0.02f, ALL_BIASES, .log_scale = 1},
+    {SHAPE("cosine, softmax_bias, groups, shared", 3, 24, 31, 16, 2), COSINE(14), SOFTMAX_BIAS, GROUPS(4, 2),
+     SHARED(12), ACT(GELU), .eps = 0.03f, .group_eps = 0.05f},
+    {SHAPE("few, softmax_bias, shared, gate", 3, 24, 31, 16, 2), SOFTMAX_BIAS, SHARED_GATED(12), ACT(GELU),
+     .eps = 0.05f, ALL_BIASES},
+    {SHAPE("few, softmax_bias, groups, shared", 3, 24, 31, 16, 2), SOFTMAX_BIAS, GROUPS(4, 2), SHARED(12), ACT(GELU),
+     .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("few, cosine, softmax_bias, shared", 3, 24, 31, 16, 2), COSINE(13), SOFTMAX_BIAS, SHARED(12), ACT(GELU),
+     .eps = 0.05f, ALL_BIASES},
+    {SHAPE("few, cosine, softmax_bias, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SOFTMAX_BIAS, SHARED_GATED(12),
+     ACT(GELU), .eps = 0.05f, ALL_BIASES},
+    {SHAPE("few, cosine, softmax_bias, groups", 3, 24, 31, 16, 2), COSINE(13), SOFTMAX_BIAS, GROUPS(4, 2), ACT(GELU),
+     .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("few, cosine, softmax_bias, groups, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SOFTMAX_BIAS, GROUPS(4,
+     2), SHARED_GATED(12), ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    /* what divides the weights, and what multiplies them */
+    {COMMON_SOFTMAX_BIAS("softmax_bias, a floor reached", 48), .renormalize_floor = 0.5f, .eps = 0.02f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, a floor not reached", 21), .renormalize_floor = 1e-12f, .eps = 0.02f,
+     ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, a floor reached", 21), .renormalize_floor = 1.5f, .eps = 0.1f, .scale = 2.5f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, an addend", 48), .renormalize_add = 0.25f, .eps = 0.1f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, an addend lost", 21), .renormalize_add = 1e-20f, .eps = 0.1f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, all vanish beside an addend", 48), LOGITS(LOW), .renormalize_add = 1e-20f, .eps = 0.3f,
+     ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, all vanish beside a floor", 9), LOGITS(LOW), .renormalize_floor = 1e-30f, .eps = 0.3f,
+     ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, an addend, factors", 48), .renormalize_add = 1e-6f, .eps = 0.1f,
+     .expert_scale = true, .scale = 1.5f, ALL_BIASES},
+    {COMMON("factors", 48), .expert_scale = true, .eps = 0.4f, .scale = 1.7f, ALL_BIASES},
+    {COMMON("factors, softmax kept, hard", 21), .expert_scale = true, .keep_softmax = true, LOGITS(EXACT)},
+    {COMMON_COSINE("cosine, factors", 24), .expert_scale = true, .eps = 0.1f, ALL_BIASES},
+    /* groups by their best expert */
+    {COMMON("groups by their best", 48), GROUPS(4, 2), BY_BEST, .eps = 0.3f, ALL_BIASES},
+    {COMMON("groups by their best, both bands", 48), GROUPS(4, 2), BY_BEST, .eps = 0.3f, .group_eps = 0.75f,
+     .call_active = 6, ALL_BIASES},
+    {COMMON("groups by their best, tied", 24), GROUPS(4, 1), BY_BEST, TIED(2), .eps = 0.25f},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, groups by their best", 48), GROUPS(4, 2), BY_BEST, .eps = 0.02f,
+     .group_eps = 0.05f, ALL_BIASES},
+    /* balanced groups */
+    {COMMON("balanced groups, hard", 48), BALANCED(2), ALL_BIASES},
+    {COMMON("balanced groups, band", 48), BALANCED(2), .eps = 0.5f, ALL_BIASES},
+    {COMMON("balanced groups, band, capped", 48), BALANCED(2), .eps = 2, .call_active = 6, ALL_BIASES},
+    {COMMON("balanced groups, band, exact", 48), BALANCED(2), LOGITS(EXACT), .eps = 0.5f, .tie_tolerance = 0.125f},
+    {COMMON("balanced groups, softmax kept", 48), BALANCED(2), .eps = 0.4f, .keep_softmax = true, .expert_scale = true,
+     LOGITS(EXACT)},
+    {COMMON("balanced groups, all equal, capped", 3), BALANCED(2), LOGITS(EQUAL), .eps = 0.5f, .call_active = 4},
+    {COMMON("balanced groups, tied", 24), BALANCED(2), TIED(2), .eps = 0.25f, .call_active = 4, ALL_BIASES},
+    {COMMON("balanced groups, non-finite tokens", 38), BALANCED(2), LOGITS(NONFINITE), .eps = 0.5f, .call_active = 4,
+     ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, balanced groups", 48), BALANCED(2), .eps = 0.1f, .renormalize_add = 0.25f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, balanced groups", 48), BALANCED(2), .eps = 0.02f, .call_active = 8, ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, balanced groups, hard", 21), BALANCED(2), ALL_BIASES},
+    {SHAPE("balanced groups of 8", 33, 24, 12, 64, 8), BALANCED(8), ACT(SILU), GATED, BAND(0.3f, 24), ALL_BIASES,
+     .keep_softmax = true, .expert_scale = true},
+    {SHAPE("balanced groups of 33", 5, 16, 3, 1023, 31), BALANCED(31), ACT(SILU), LOGITS(EXACT), BAND(0.1f, 93)},
+    {SHAPE("balanced groups of one expert", 9, 12, 5, 6, 6), BALANCED(6), ACT(GELU), ALL_BIASES, .eps = 0.25f},
+    {COMMON_COSINE("cosine, balanced groups, shared", 24), BALANCED(2), SHARED(12), .eps = 0.1f, ALL_BIASES},
     /* shared expert */
     {SHAPE("shared alone aligned", 7, 64, 31, 5, 2), SHARED(8), ACT(GELU), ALL_BIASES},
     {SHAPE("routed alone aligned", 66, 64, 32, 5, 2), SHARED(31), ACT(GELU), HALF, .biases = BIAS_SHARED_1},

@@ -55,7 +55,11 @@ typedef struct layer_case {
     uint32_t projection_width;
     float log_scale; /* of the cosine router */
     smoe_gate gate;
+    float renormalize_floor, renormalize_add;
+    bool expert_scale;
     uint32_t group_count, top_groups;
+    smoe_group_score group_score;
+    uint32_t balanced_groups;
     float group_eps;
     uint32_t shared_hidden;
     bool shared_gate;

@@ -172,7 +172,7 @@ static void test_pipeline_cache(void **state)
     test_free(data);
 }
 
-#define MOST_BAD_PLANS 64
+#define MOST_BAD_PLANS 96
 
 typedef struct bad_plan {
     smoe_plan_desc desc;
@@ -220,6 +220,13 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(group_count, UINT32_MAX);
     BAD_PLAN(top_groups, 1);
     BAD_PLAN(top_groups, UINT32_MAX);
+    BAD_PLAN(group_score, (smoe_group_score)99);
+    BAD_PLAN(group_score, (smoe_group_score)-1);
+    BAD_PLAN(renormalize_floor, 0.5f); /* the gate is softmax */
+    BAD_PLAN(renormalize_add, 0.5f);
+    BAD_PLAN(balanced_groups, 4); /* of 6 experts */
+    BAD_PLAN(balanced_groups, 6); /* k is 2 */
+    BAD_PLAN(balanced_groups, UINT32_MAX);
     BAD_PLAN(shared_hidden, SMOE_MAX_WIDTH + 1);
     BAD_PLAN(shared_hidden, UINT32_MAX);
     BAD_PLAN(shared_gate, true); /* of no shared expert */
@@ -247,6 +254,22 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(top_groups, 4);
     good.group_count = 6;
     BAD_PLAN(top_groups, 1); /* holds one expert, and k is 2 */
+    good = plain;
+    good.gate = SMOE_GATE_SIGMOID;
+    BAD_PLAN(renormalize_floor, -1.0f);
+    BAD_PLAN(renormalize_floor, 1e-31f);
+    BAD_PLAN(renormalize_floor, NAN);
+    BAD_PLAN(renormalize_add, 1.1e30f);
+    BAD_PLAN(renormalize_add, INFINITY);
+    good.renormalize_floor = 1;
+    BAD_PLAN(renormalize_add, 1.0f); /* both */
+    BAD_PLAN(renormalize, false);
+    good = plain;
+    good.max_active = 3;
+    BAD_PLAN(balanced_groups, 2);
+    good = plain;
+    good.group_count = good.top_groups = 2;
+    BAD_PLAN(balanced_groups, 2);
     assert_in_range(count, 1, MOST_BAD_PLANS);
     return count;
 }

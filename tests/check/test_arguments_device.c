@@ -161,7 +161,7 @@ static void test_layer_superfluous(void **state)
         refuse_layer(device, &data.plan, &bad, name);
         forbidden++;
     }
-    assert_int_equal(forbidden, 12);
+    assert_int_equal(forbidden, 13);
     case_data_destroy(&data);
 }
 

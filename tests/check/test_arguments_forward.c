@@ -17,13 +17,14 @@ typedef struct parts {
     smoe_log log;
     smoe_context *context;
     smoe_plan *plan, *ungated;
-    smoe_plan *full; /* with everything that the plain one lacks */
+    smoe_plan *full; /* with everything that the plain one lacks, but balanced groups */
+    smoe_plan *balanced;
     test_gpu gpu;
     test_buffer memory; /* large enough for every part */
     smoe_layer_desc layer_desc, full_layer_desc;
     smoe_binding_desc binding_desc, full_binding_desc;
-    smoe_layer *layer, *full_layer;
-    smoe_binding *binding, *full_binding;
+    smoe_layer *layer, *full_layer, *balanced_layer;
+    smoe_binding *binding, *full_binding, *balanced_binding;
 } parts;
 
 static smoe_buffer part_of(const test_buffer *memory, VkDeviceSize *used, VkDeviceSize size)
@@ -47,7 +48,18 @@ static smoe_plan_desc full_plan_desc(void)
     desc.top_groups = 2;
     desc.shared_hidden = SHARED_HIDDEN;
     desc.shared_gate = true;
+    desc.expert_scale = true;
     return desc;
+}
+
+/* The plain layer's buffers, and a workspace of its own. */
+static void balanced_parts_create(parts *p, VkDeviceSize *used)
+{
+    smoe_binding_desc binding = p->binding_desc;
+
+    binding.workspace = part_of(&p->memory, used, smoe_plan_workspace_size(p->balanced));
+    assert_int_equal(smoe_layer_create(p->balanced, &p->layer_desc, &p->balanced_layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_binding_create(p->balanced, &binding, &p->balanced_binding), SMOE_SUCCESS);
 }
 
 /* The layer and the binding of the full plan: its own buffers, and those that it shares with the plain one. */
@@ -64,6 +76,7 @@ static void full_parts_create(parts *p, VkDeviceSize *used)
     layer->router_similarity = part_of(&p->memory, used, P * E * 4);
     layer->router_log_scale = part_of(&p->memory, used, 4);
     layer->selection_bias = part_of(&p->memory, used, E * 4);
+    layer->expert_scale = part_of(&p->memory, used, E * 4);
     layer->shared_w1.buffer = part_of(&p->memory, used, S * D * 4);
     layer->shared_b1 = part_of(&p->memory, used, S * 4);
     layer->shared_w3.buffer = part_of(&p->memory, used, S * D * 4);
@@ -83,7 +96,7 @@ static void parts_create(parts *p, const smoe_device *device)
     desc.min_tokens = 2;
     desc.max_expected_active = 3;
     const VkDeviceSize T = desc.max_tokens, D = desc.d_model, H = desc.d_hidden, E = desc.expert_count;
-    smoe_plan_desc ungated = desc;
+    smoe_plan_desc ungated = desc, balanced = desc;
     VkDeviceSize used = 0;
 
     test_record_init(&p->record);
@@ -93,13 +106,15 @@ static void parts_create(parts *p, const smoe_device *device)
     assert_int_equal(smoe_plan_create(p->context, &desc, &p->plan), SMOE_SUCCESS);
     ungated.gated = false;
     assert_int_equal(smoe_plan_create(p->context, &ungated, &p->ungated), SMOE_SUCCESS);
+    balanced.balanced_groups = 2;
+    assert_int_equal(smoe_plan_create(p->context, &balanced, &p->balanced), SMOE_SUCCESS);
     const smoe_plan_desc full = full_plan_desc();
     assert_int_equal(smoe_plan_create(p->context, &full, &p->full), SMOE_SUCCESS);
     assert_true(test_gpu_open(&p->gpu, device));
     const VkDeviceSize workspace = smoe_plan_workspace_size(p->plan),
                        report = smoe_plan_report_size(p->plan, desc.max_tokens);
-    assert_true(
-        test_buffer_create(&p->gpu, workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL, &p->memory));
+    assert_true(test_buffer_create(&p->gpu, 2 * workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL,
+                                   &p->memory));
     p->layer_desc.router_weight = part_of(&p->memory, &used, E * D * 4);
     p->layer_desc.router_bias = part_of(&p->memory, &used, E * 4);
     p->layer_desc.w1.buffer = part_of(&p->memory, &used, E * H * D * 4);
@@ -116,11 +131,15 @@ static void parts_create(parts *p, const smoe_device *device)
     assert_int_equal(smoe_layer_create(p->plan, &p->layer_desc, &p->layer), SMOE_SUCCESS);
     assert_int_equal(smoe_binding_create(p->plan, &p->binding_desc, &p->binding), SMOE_SUCCESS);
     full_parts_create(p, &used);
+    balanced_parts_create(p, &used);
     assert_true(used <= p->memory.part.size);
 }
 
 static void parts_destroy(parts *p)
 {
+    smoe_binding_destroy(p->balanced_binding);
+    smoe_layer_destroy(p->balanced_layer);
+    smoe_plan_destroy(p->balanced);
     smoe_binding_destroy(p->full_binding);
     smoe_binding_destroy(p->binding);
     smoe_layer_destroy(p->full_layer);
@@ -233,8 +252,8 @@ static void test_layer(void **state)
 
     parts_create(&p, device->device);
     assert_int_equal(refuse_buffers(&p, p.plan, &p.layer_desc), 8);
-    assert_int_equal(refuse_buffers(&p, p.full, &p.full_layer_desc), 18);
-    assert_int_equal(refuse_more(&p, p.plan, &p.layer_desc, &p.full_layer_desc), 12);
+    assert_int_equal(refuse_buffers(&p, p.full, &p.full_layer_desc), 19);
+    assert_int_equal(refuse_more(&p, p.plan, &p.layer_desc, &p.full_layer_desc), 13);
     assert_int_equal(refuse_more(&p, p.full, &p.full_layer_desc, &p.layer_desc), 2);
     refuse_ranges(&p);
     smoe_layer_desc bad = p.layer_desc;
@@ -333,6 +352,19 @@ static void refuse_group_eps(parts *p)
     }
     bad.token_count = 0;
     assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
+}
+
+/* Balanced groups share the cap evenly. */
+static void refuse_uneven_cap(parts *p)
+{
+    smoe_forward_params bad = smoe_forward_defaults();
+
+    bad.token_count = 2;
+    bad.max_active = 3;
+    REFUSED(&p->record, "params.max_active",
+            smoe_forward(p->gpu.commands, p->balanced_layer, p->balanced_binding, &bad, NULL));
+    bad.max_active = 4;
+    assert_true(smoe_forward_slice_count(p->balanced_layer, p->balanced_binding, &bad) > 0);
 }
 
 /* A forward of a plan that expects 3 of at most 4 experts, or k. */
@@ -454,6 +486,7 @@ static void refuse_missing(parts *p)
         {SMOE_STEP_EXPERT_DOWN, "expert_down", false},
         {SMOE_STEP_COMBINE, "combine", false},
     };
+    static const need of_balanced = {SMOE_STEP_ROUTE_GROUP_BALANCED, "route_group", true};
     bool refused[SMOE_STEP_COUNT] = {0};
     for (size_t i = 0; i < sizeof of_full / sizeof of_full[0]; i++) {
         refuse_without(p, p->full, p->full_layer, p->full_binding, &of_full[i]);
@@ -463,6 +496,8 @@ static void refuse_missing(parts *p)
         refuse_without(p, p->plan, p->layer, p->binding, &of_plain[i]);
         refused[of_plain[i].step] = true;
     }
+    refuse_without(p, p->balanced, p->balanced_layer, p->balanced_binding, &of_balanced);
+    refused[of_balanced.step] = true;
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
         if (!refused[step])
             fail_msg("no plan was left without the pipeline of step %d, of %s", (int)step,
@@ -487,6 +522,7 @@ static void test_forward(void **state)
     const VkCommandBuffer commands = p.gpu.commands;
     refuse_params(&p);
     refuse_group_eps(&p);
+    refuse_uneven_cap(&p);
     refuse_missing(&p);
     params.token_count = 1;
     REFUSED(&p.record, "command_buffer", smoe_forward(NULL, p.layer, p.binding, &params, NULL));

@@ -188,7 +188,12 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
     };
     assert_int_equal(smoe_layer_create(plan, &layer_desc, &layer), SMOE_SUCCESS);
     for (uint32_t i = 0; i < 4 * count; i++) {
-        const parts has = {cosine, desc->group_count > 1, desc->shared_hidden > 0, desc->shared_gate, i % 2, i / 2 % 2};
+        const parts has = {cosine,
+                           desc->group_count > 1 || desc->balanced_groups > 1,
+                           desc->shared_hidden > 0,
+                           desc->shared_gate,
+                           i % 2,
+                           i / 2 % 2};
         const smoe_binding_desc binding_desc = {
             .x = x.part, .y = y.part, .workspace = workspace.part, .totals = has.totals ? totals.part : none};
         smoe_forward_params params = smoe_forward_defaults();
@@ -218,7 +223,7 @@ static void test_barriers(void **state)
     const uint32_t tokens[] = {1, 1000, 40000}; /* the last needs two passes */
     const smoe_plan_desc plain = {
         .d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 40000, .renormalize = true};
-    smoe_plan_desc shared = plain, all = plain;
+    smoe_plan_desc shared = plain, balanced = plain, all = plain;
     test_record record;
     smoe_context *context;
     test_gpu gpu;
@@ -240,6 +245,8 @@ static void test_barriers(void **state)
     record_plan(context, &gpu, &plain, tokens, 3);
     record_plan(context, &gpu, &shared, tokens, 1);
     record_plan(context, &gpu, &all, tokens, 3);
+    balanced.top_k = balanced.balanced_groups = 2;
+    record_plan(context, &gpu, &balanced, tokens, 3);
     test_gpu_close(&gpu);
     smoe_context_destroy(context);
     assert_int_equal(test_record_problem_count(&record), 0);

@@ -30,12 +30,14 @@ static void path_point(const line *path, double t, float *x)
 
 #define GROUPS 0 /* as a boundary: of the groups kept, not of so many best experts */
 
-/* The `count` best experts, or the groups kept, as a set of bits. */
+/* The `count` best experts, as many of each balanced group, or the groups kept, as a set of bits. */
 static uint32_t best_of(const case_data *data, const float *x, uint32_t count)
 {
     double logits[32], scores[32];
-    uint32_t ranked[32], set = 0;
+    const uint32_t parts = ref_part_count(&data->ref);
+    uint32_t set = 0;
     ref_groups groups;
+    ref_part part;
 
     ref_logits(&data->ref, x, logits);
     ref_scores(&data->ref, logits, scores);
@@ -45,9 +47,11 @@ static uint32_t best_of(const case_data *data, const float *x, uint32_t count)
             set |= 1u << groups.ranked[r];
         return set;
     }
-    ref_rank(data->ref.expert_count, scores, ranked);
-    for (uint32_t r = 0; r < count; r++)
-        set |= 1u << ranked[r];
+    for (uint32_t i = 0; i < parts; i++) {
+        ref_part_find(&data->ref, &data->ref_params, scores, i, &part);
+        for (uint32_t r = 0; r < count / parts; r++)
+            set |= 1u << part.ranked[r];
+    }
     return set;
 }
 
@@ -245,6 +249,75 @@ static void test_groups_sigmoid(void **state)
     cross(state, &shape, GROUPS, true);
 }
 
+/* A band in the units of the gate's scores. */
+static void test_gates(void **state)
+{
+    layer_case shape = {
+        .name = "sqrt_softplus, band", PATH_SHAPE, .top_k = 2, .eps = 0.2f, .gate = SMOE_GATE_SQRT_SOFTPLUS};
+
+    cross(state, &shape, 2, true);
+    shape.name = "softmax_bias, band, kept";
+    shape.gate = SMOE_GATE_SOFTMAX_BIAS;
+    shape.eps = 0.15f;
+    shape.keep_softmax = true;
+    cross(state, &shape, 2, true);
+    shape.name = "softmax_bias, hard";
+    shape.eps = 0;
+    cross(state, &shape, 2, false);
+}
+
+/* What divides the weights and what multiplies them. */
+static void test_divisors(void **state)
+{
+    layer_case shape = {.name = "sigmoid, a floor, factors",
+                        PATH_SHAPE,
+                        .top_k = 2,
+                        .eps = 0.2f,
+                        .gate = SMOE_GATE_SIGMOID,
+                        .renormalize_floor = 1.2f,
+                        .expert_scale = true};
+
+    cross(state, &shape, 2, true);
+    shape.name = "sigmoid, an addend, hard";
+    shape.renormalize_floor = 0;
+    shape.renormalize_add = 0.25f;
+    shape.eps = 0;
+    cross(state, &shape, 2, false);
+    shape.name = "sigmoid, an addend";
+    shape.eps = 0.2f;
+    cross(state, &shape, 2, true);
+}
+
+static void test_groups_by_best(void **state)
+{
+    layer_case shape = {.name = "groups by their best, band of the experts alone",
+                        GROUP_SHAPE,
+                        .eps = 0.5f,
+                        .group_score = SMOE_GROUP_SCORE_MAX};
+
+    cross(state, &shape, GROUPS, false);
+    shape.name = "groups by their best, both bands";
+    shape.group_eps = 1;
+    cross(state, &shape, GROUPS, true);
+}
+
+/* Each group has a boundary, a band and a cap of its own. */
+static void test_balanced(void **state)
+{
+    layer_case shape = {.name = "balanced groups, band", PATH_SHAPE, .top_k = 2, .eps = 0.5f, .balanced_groups = 2};
+
+    cross(state, &shape, 2, true);
+    shape.name = "balanced groups, hard";
+    shape.eps = 0;
+    cross(state, &shape, 2, false);
+    shape.name = "balanced groups, capped, kept";
+    shape.eps = 4;
+    shape.max_active = 4;
+    shape.keep_softmax = true;
+    cross(state, &shape, 2, true);
+    cross(state, &shape, 4, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +330,10 @@ int main(void)
         cmocka_unit_test_teardown(test_groups_smooth, test_device_check),
         cmocka_unit_test_teardown(test_groups_capped, test_device_check),
         cmocka_unit_test_teardown(test_groups_sigmoid, test_device_check),
+        cmocka_unit_test_teardown(test_gates, test_device_check),
+        cmocka_unit_test_teardown(test_divisors, test_device_check),
+        cmocka_unit_test_teardown(test_groups_by_best, test_device_check),
+        cmocka_unit_test_teardown(test_balanced, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -245,10 +245,11 @@ static void test_ranges(void **state)
     static const smoe_matrix_types types = {SMOE_TYPE_Q8, SMOE_TYPE_FP8, SMOE_TYPE_Q4, SMOE_TYPE_MXFP4};
     const test_device *given = *state;
     smoe_device_info as = *cooperative_info(given);
-    test_device *device = test_calloc(1, sizeof *device);
+    test_device *device;
     layer_case shape = several;
 
     cooperative_need(given);
+    device = test_calloc(1, sizeof *device);
     as.max_allocation_size = 256 << 10;
     shape.precision = SMOE_PRECISION_FLOAT16;
     shape.tokens = 40;

@@ -58,11 +58,13 @@ static uint32_t reach(const case_data *data, const double *logits, ref_token *to
     return token->order;
 }
 
-/* How many experts are equal where all logits are: those of the groups kept, or all. */
+/* How many experts are equal where all logits are: those of the groups kept or of a balanced one, or all. */
 static uint32_t equal_experts(const layer_case *shape)
 {
     const bool left_out = shape->group_count > 1 && shape->group_eps == 0;
 
+    if (shape->balanced_groups > 1)
+        return shape->expert_count / shape->balanced_groups;
     return left_out ? shape->expert_count / shape->group_count * shape->top_groups : shape->expert_count;
 }
 

@@ -38,6 +38,14 @@ static const layer_case property_cases[] = {
      .weight_type = SMOE_TYPE_NVFP4},
     {.name = "many, gated, q4_k", .tokens = 66, .d_model = 256, .d_hidden = 256, .expert_count = 2, .top_k = 1,
      .activation = SMOE_ACTIVATION_SILU, .gated = true, .biases = BIAS_ALL, .weight_type = SMOE_TYPE_Q4_K},
+    {.name = "many, softmax_bias, balanced groups", .tokens = 140, .d_model = 33, .d_hidden = 25, .expert_count = 12,
+     .top_k = 3, .max_active = 6, .eps = 0.02f, .gate = SMOE_GATE_SOFTMAX_BIAS, .balanced_groups = 3,
+     .renormalize_floor = 0.25f, .expert_scale = true, .activation = SMOE_ACTIVATION_RELU_SQUARED,
+     .biases = BIAS_ALL},
+    {.name = "few, sqrt_softplus, groups by their best", .tokens = 6, .d_model = 37, .d_hidden = 29,
+     .expert_count = 12, .top_k = 2, .eps = 0.1f, .gate = SMOE_GATE_SQRT_SOFTPLUS, .group_count = 4, .top_groups = 2,
+     .group_score = SMOE_GROUP_SCORE_MAX, .group_eps = 0.3f, .renormalize_add = 0.25f,
+     .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
 };
 
 #define PROPERTY_CASES (sizeof property_cases / sizeof property_cases[0])
@@ -320,6 +328,7 @@ static void experts_permute(layer_session *session)
     reverse_experts((float *)w->router_weight, E, D);
     reverse_experts((float *)w->router_bias, E, 1);
     reverse_experts((float *)w->selection_bias, E, 1);
+    reverse_experts((float *)w->expert_scale, E, 1);
     for (uint32_t i = 0; w->router_similarity && i < shape->projection_width; i++)
         reverse_experts((float *)w->router_similarity + (size_t)i * E, E, 1);
     reverse_experts((float *)(uintptr_t)w->w1.data, E, up);

@@ -22,6 +22,13 @@ static const layer_case shapes[] = {
     {.name = "cosine, groups, non-finite", .tokens = 20, .d_model = 24, .d_hidden = 4, .expert_count = 256, .top_k = 4,
      .max_active = 8, .eps = 0.05f, .router = SMOE_ROUTER_COSINE, .projection_width = 16, .group_count = 8,
      .top_groups = 3, .group_eps = 0.1f, .logits = LOGITS_NONFINITE},
+    {.name = "softmax_bias, groups", .tokens = 40, .d_model = 24, .d_hidden = 4, .expert_count = 96, .top_k = 4,
+     .max_active = 8, .eps = 0.01f, .gate = SMOE_GATE_SOFTMAX_BIAS, .group_count = 6, .top_groups = 3,
+     .group_eps = 0.02f, .biases = BIAS_ALL},
+    {.name = "sqrt_softplus", .tokens = 33, .d_model = 17, .d_hidden = 5, .expert_count = 33, .top_k = 3, .eps = 0.1f,
+     .gate = SMOE_GATE_SQRT_SOFTPLUS, .biases = BIAS_ALL},
+    {.name = "balanced groups", .tokens = 33, .d_model = 17, .d_hidden = 5, .expert_count = 24, .top_k = 4, .eps = 0.3f,
+     .max_active = 12, .balanced_groups = 4, .expert_scale = true},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
@@ -200,6 +207,47 @@ static void test_helper(void **state)
     }
 }
 
+/* With exact logits every kernel that ranks has the same scores to the bit, and so the same ranks: whatever its order
+ * of adding a softmax up. */
+static void test_same_scores(void **state)
+{
+    static const layer_case same[] = {
+        {.name = "softmax_bias, exact", .tokens = 40, .d_model = 24, .d_hidden = 4, .expert_count = 200, .top_k = 4,
+         .max_active = 8, .eps = 0.01f, .gate = SMOE_GATE_SOFTMAX_BIAS, .group_count = 8, .top_groups = 3,
+         .group_eps = 0.02f, .logits = LOGITS_EXACT, .biases = BIAS_SELECTION},
+        {.name = "softmax_bias, balanced, exact", .tokens = 40, .d_model = 24, .d_hidden = 4, .expert_count = 96,
+         .top_k = 4, .max_active = 8, .eps = 0.01f, .gate = SMOE_GATE_SOFTMAX_BIAS, .balanced_groups = 4,
+         .logits = LOGITS_EXACT},
+        {.name = "sqrt_softplus, exact", .tokens = 40, .d_model = 24, .d_hidden = 4, .expert_count = 33, .top_k = 3,
+         .eps = 0.1f, .gate = SMOE_GATE_SQRT_SOFTPLUS, .logits = LOGITS_EXACT, .biases = BIAS_SELECTION},
+    };
+    const test_device *device = *state;
+    test_device masked;
+
+    assert_true(test_device_open(&masked, SMOE_CAPABILITY_SUBGROUP_ARITHMETIC));
+    smoe_device *const devices[2] = {device->device, masked.device};
+    for (size_t s = 0; s < sizeof same / sizeof same[0]; s++) {
+        const uint32_t T = same[s].tokens, E = same[s].expert_count;
+        float *scores[2];
+        for (int i = 0; i < 2; i++) {
+            layer_session session;
+            session_open(&session, devices[i], &same[s]);
+            uint32_t *report = session_report(&session, T);
+            smoe_forward_params params = session.data.params;
+            params.keep_scores = true;
+            scores[i] = test_calloc((size_t)T * E, sizeof *scores[i]);
+            session_run(&session, &params, T, NULL, NULL, report);
+            assert_int_equal(smoe_device_layer_logits(session.layer, scores[i]), SMOE_SUCCESS);
+            free(report);
+            session_close(&session);
+        }
+        assert_int_equal(test_compare_bits(same[s].name, (size_t)T * E, scores[0], scores[1]), 0);
+        test_free(scores[0]);
+        test_free(scores[1]);
+    }
+    assert_true(test_device_close(&masked));
+}
+
 /* A session whose logits are as given, whatever x. */
 static void open_given(layer_session *session, smoe_device *device, const layer_case *shape, const float *logits,
                        const float *selection_bias)
@@ -329,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_route, test_device_check),
         cmocka_unit_test_teardown(test_helper, test_device_check),
+        cmocka_unit_test_teardown(test_same_scores, test_device_check),
         cmocka_unit_test_teardown(test_masked_outweighs, test_device_check),
         cmocka_unit_test_teardown(test_narrow_bands, test_device_check),
         cmocka_unit_test(test_device_closes),

@@ -536,7 +536,7 @@ static void test_refused(void **state)
 
     w[5 * 32 + 7] = INFINITY;
     REFUSED_AS(&device->record, SMOE_ERROR_UNSUPPORTED,
-               "weights.w1: has an element that q8 does not hold, in rows 0 .. 31",
+               "weights.w1: matrix 0: has an element that q8 does not hold, in rows 0 .. 31",
                smoe_device_layer_create(device->device, &plan, &weights, &layer));
     plan.d_model = 48;
     REFUSED(&device->record, "plan desc.d_model: 48, must be a multiple of 32, the elements of a block of q8",

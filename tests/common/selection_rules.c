@@ -177,7 +177,17 @@ static const char *broken_group(const smoe_device_info *info, const smoe_shape *
     RULES(broken_limit(info, c));
     RULE("group: room for the groups", is_class(c->most_groups, shape->group_count));
     RULE("group: tokens, and shared memory for them",
-         c->tile_rows >= 1 && c->shared_memory_size >= 4 * c->tile_rows * (c->most_groups + 4));
+         c->tile_rows >= 1 && c->shared_memory_size >= 4 * c->tile_rows * (c->most_groups + 7));
+    return NULL;
+}
+
+static const char *broken_balance(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("balance: room for the experts", is_class(c->most_experts, shape->desc.expert_count));
+    RULE("balance: room for the groups", is_class(c->most_groups, shape->balanced_groups));
+    RULE("balance: shared memory for both",
+         c->shared_memory_size >= 4 * (c->most_experts + 2 * c->most_groups + c->workgroup_size));
     return NULL;
 }
 
@@ -224,6 +234,8 @@ static const char *broken_single(const smoe_device_info *info, const smoe_shape 
         RULES(broken_cosine(info, single(s, SMOE_STEP_ROUTE_LOGITS_COSINE)));
     if (shape->group_count)
         RULES(broken_group(info, shape, single(s, SMOE_STEP_ROUTE_GROUP)));
+    if (shape->balanced_groups)
+        RULES(broken_balance(info, shape, single(s, SMOE_STEP_ROUTE_GROUP_BALANCED)));
     RULES(broken_select(info, shape, single(s, SMOE_STEP_ROUTE_SELECT)));
     RULES(broken_totals(info, shape, single(s, SMOE_STEP_TOTALS)));
     RULES(broken_limit(info, combine));
@@ -384,10 +396,11 @@ static const char *broken_use(const smoe_shape *shape, const smoe_selection *s)
         RULE("regimes: one height of tile for the experts",
              sort == at[SMOE_STEP_EXPERT_UP] && sort == at[SMOE_STEP_EXPERT_DOWN]);
         for (smoe_step k = 0; k < SMOE_STEP_COUNT; k++) {
-            const bool grouped = shape->group_count > 0;
+            const bool grouped = shape->group_count > 0, balanced = shape->balanced_groups > 0;
             const bool here = k == SMOE_STEP_ROUTE_PROJECT || k == SMOE_STEP_ROUTE_LOGITS_COSINE ? cosine
                               : k == SMOE_STEP_ROUTE_LOGITS                                      ? !cosine
                               : k == SMOE_STEP_ROUTE_GROUP                                       ? grouped
+                              : k == SMOE_STEP_ROUTE_GROUP_BALANCED                              ? balanced
                               : k == SMOE_STEP_SHARED_GATE                                       ? desc->shared_gate
                               : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN           ? shared
                                                                                                  : true;

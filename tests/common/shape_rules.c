@@ -11,7 +11,8 @@ static const char *broken_workspace(const smoe_device_info *info, const smoe_pla
     /* What the shapes of control.c's regions come to, in words. */
     const uint64_t regions = 8ull * s->range_count * s->range_pieces +
                              T * (1 + 8 * A + desc->expert_count + 2 + desc->projection_width + 1) +
-                             (s->group_count ? T * (s->group_count + 2) : 0);
+                             (s->group_count ? T * (s->group_count + 2) : 0) +
+                             (s->balanced_groups ? T * (3 * s->balanced_groups + 3) : 0);
     RULE("control: its words", s->control_size == 4 * s->control.words);
     RULE("control: room for every region", s->control.words >= regions && s->control.words < regions + 64);
     RULE("control: within a buffer", s->control_size <= range);

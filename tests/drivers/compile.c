@@ -47,9 +47,9 @@ typedef struct shape {
         MIXED(precision, Q4_K, Q4_MIN, Q8_MIN, Q4_ZERO), MIXED(precision, Q8_ZERO, Q4_K, Q8_K, Q8_MIN),                \
         MIXED(precision, Q6_K, Q8_ZERO, Q8_ROWS, Q8_K), MIXED(precision, FP8_ROWS, Q8_ROWS, IQ4, FP8_ROWS)
 
-/* Between them every stage, both routers and gates, groups, shared experts, every weight type and activation, gated and
- * not, widths that are no multiple of anything, few experts and the most, mixed precision, and tokens enough for every
- * regime. */
+/* Between them every stage, both routers, every gate, groups of each kind, shared experts, every weight type and
+ * activation, gated and not, widths that are no multiple of anything, few experts and the most, mixed precision, and
+ * tokens enough for every regime. */
 static const shape shapes[] = {
     {"gated",
      true,
@@ -111,6 +111,21 @@ static const shape shapes[] = {
      {.d_model = 2880, .d_hidden = 1440, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 1440,
       .types = {SMOE_TYPE_NVFP4, SMOE_TYPE_IQ4, SMOE_TYPE_FP8_ROWS, SMOE_TYPE_Q8_ROWS}}},
+    /* as "gated", but for the routing */
+    {"balanced",
+     true,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 16, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .gate = SMOE_GATE_SOFTMAX_BIAS, .renormalize = true,
+      .renormalize_floor = 1e-12f, .expert_scale = true, .balanced_groups = 8}},
+    {"probabilities",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .gate = SMOE_GATE_SOFTMAX_BIAS, .renormalize = true,
+      .renormalize_add = 1e-20f, .group_count = 8, .top_groups = 4, .group_score = SMOE_GROUP_SCORE_MAX}},
+    {"square root",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .gate = SMOE_GATE_SQRT_SOFTPLUS}},
     {"mixed f16",
      true,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,

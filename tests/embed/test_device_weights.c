@@ -59,7 +59,7 @@ static void test_create_arguments(void **state)
     SUPERFLUOUS(router_projection_bias, "the router is cosine");
     SUPERFLUOUS(router_similarity, "the router is cosine");
     SUPERFLUOUS(router_log_scale, "the router is cosine");
-    SUPERFLUOUS(selection_bias, "the gate is sigmoid");
+    SUPERFLUOUS(selection_bias, "the gate is not softmax");
     SUPERFLUOUS(shared_w1, "there is a shared expert");
     SUPERFLUOUS(shared_b1, "there is a shared expert");
     SUPERFLUOUS(shared_w3, "there is a gated shared expert");

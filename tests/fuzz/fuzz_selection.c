@@ -86,6 +86,11 @@ static const field numbers[] = {
     NUMBER(plan.shared_gate_max),
     NUMBER(plan.shared_up_limit),
     NUMBER(plan.shared_gate_limit_after),
+    NUMBER(plan.renormalize_floor),
+    NUMBER(plan.renormalize_add),
+    TRUTH(plan.expert_scale),
+    NUMBER(plan.group_score),
+    NUMBER(plan.balanced_groups),
 };
 static const field strings[] = {NUMBER(info.name), NUMBER(info.driver_name), NUMBER(info.driver_info),
                                 NUMBER(info.reason)};

@@ -80,14 +80,14 @@ def tensor(dtype, shape, values):
 
 
 def q8(shape, steps):
-    """Whole numbers from -127 to 127, rows of a multiple of 32, times scales that are powers of two: as q8 (include/smoe/weights.h) has
-    them, with as many bytes for each matrix of a tensor [E,N,K]; and the same numbers as float32."""
+    """Whole numbers from -127 to 127, rows of a multiple of 32, times scales that are powers of two, and a factor of 0.5 for each matrix of
+    a tensor [E,N,K]: as q8 (include/smoe/weights.h) has them; and the same numbers as float32."""
     columns, matrix, data, values = shape[-1], shape[-2] * shape[-1], [], []
     assert columns % 32 == 0
     for first in range(0, len(steps), matrix):
         part = steps[first:first + matrix]
         scales = [2.0 ** -(6 + block % 3) for block in range(matrix // 32)]
         stored = struct.pack('<%db' % matrix, *part) + struct.pack('<%de' % len(scales), *scales)
-        data += stored + bytes(-len(stored) % 16)
-        values += [step * scales[i // 32] for i, step in enumerate(part)]
+        data += stored + bytes(-len(stored) % 16) + struct.pack('<f12x', 0.5)
+        values += [step * scales[i // 32] * 0.5 for i, step in enumerate(part)]
     return Tensor('U8', shape[:-2] + [len(data) * matrix // len(steps)], data), Tensor('F32', shape, values)

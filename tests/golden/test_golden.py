@@ -337,7 +337,7 @@ def excuses():
 
 def summary():
     """The device's totals in the summary, against the expected report."""
-    for name in ('ties_tolerance', 'smooth_capped', 'all_equal_capped', 'sigmoid_grouped'):
+    for name in ('ties_tolerance', 'smooth_capped', 'all_equal_capped', 'sigmoid_grouped', 'balanced_capped'):
         tensors, metadata = golden(name)
         active, order, ids = (tensors['expected.' + key].values for key in ('active', 'order', 'ids'))
         eps = tensors['expected.eps'].values
@@ -352,7 +352,10 @@ def summary():
         assert lines['experts'].split('busiest ')[1] == '%d with %d tokens, idlest %d with %d' % (
             busiest, by_expert[busiest], idlest, by_expert[idlest]), lines['experts']
     for name, router in (('cosine_gmoe', 'cosine of width 16, softmax'),
-                         ('sigmoid_grouped', 'linear, sigmoid with selection bias, the 3 best of 8 groups, group eps 0')):
+                         ('sigmoid_grouped', 'linear, sigmoid with selection bias, the 3 best of 8 groups, group eps 0'),
+                         ('group_max', 'linear, softmax, the 2 best of 4 groups by their best expert, group eps 0'),
+                         ('balanced_capped', 'linear, softmax, the 1 best of each of 4 groups'),
+                         ('expert_scale', 'linear, softmax, a factor for each expert')):
         lines, _ = together(tuple(FILES), *CHECKED)[os.path.join(FOLDER, name + '.safetensors')]
         assert lines['router'] == 'router        ' + router, lines['router']
 
@@ -382,11 +385,14 @@ def groups():
     assert 'group_eps must be 0' in run('--check', changed, status=2)
 
 
+DEFAULTS = {'group_score': 'sum2'}  # what files need not say
+
+
 def write_layer():
     """--write: the file it writes is the same layer with the same inputs, whatever the layer has."""
     paths = [os.path.join(FOLDER, name + '.safetensors')
              for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature', 'clamp_after', 'clamp_alpha',
-                          'shared_limits')]
+                          'shared_limits', 'floor_reached', 'addend_reached', 'scaled_negative', 'group_max', 'balanced_capped')]
     run('--write', scratch.name, *paths)
     copies = [os.path.join(scratch.name, stem(path) + '.layer.safetensors') for path in paths]
     again = together(tuple(copies))
@@ -395,8 +401,10 @@ def write_layer():
         written, said = tensor_file.read(copied)
         assert {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in written.items()} == \
             {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in tensors.items() if not key.startswith('expected.')}
-        for key in ('k', 'renormalize', 'activation', 'gated', 'score', 'router', 'max_active'):
-            assert said[key] == metadata[key], key
+        for key in ('k', 'renormalize', 'activation', 'gated', 'score', 'router', 'max_active', 'group_score', 'balanced_groups'):
+            assert said.get(key, DEFAULTS.get(key)) == metadata.get(key, DEFAULTS.get(key)), key
+        for key in ('renormalize_floor', 'renormalize_add'):
+            assert math.isclose(float(said.get(key, 0)), float(metadata.get(key, 0)), rel_tol=1e-7), key
         for key in ('eps', 'a', 'b', 'temperature', 'tie_tolerance', 'scale'):
             assert math.isclose(float(said[key]), float(metadata[key]), rel_tol=1e-7), key
         for key in LIMITS:

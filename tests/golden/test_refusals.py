@@ -158,10 +158,12 @@ def contradictions():
             ('eps', '-0.5', 'metadata eps'), ('eps', 'nan', 'metadata eps'), ('eps', '1,5', 'metadata eps'), ('a', '0', 'metadata a'),
             ('b', '2000', 'metadata b'), ('temperature', '0', 'metadata temperature'), ('scale', '1e60', 'metadata scale'),
             ('gated', 'True', 'metadata gated'), ('bias', 'False', 'metadata bias'), ('renormalize', 'maybe', 'metadata renormalize'),
-            ('shared', '1', 'metadata shared'), ('router', 'cosine', 'metadata router'), ('score', 'tanh', 'softmax or sigmoid'),
+            ('shared', '1', 'metadata shared'), ('router', 'cosine', 'metadata router'), ('score', 'tanh', 'sqrt_softplus or softmax_bias'),
             ('n_group', '3', 'does not divide'), ('n_group', '2000', 'from 1 to 1024'), ('topk_group', '2', 'metadata topk_group is 2'),
             ('group_eps', '-1', 'metadata group_eps'), ('activation', 'mish', 'mish'), ('activation', 'swiglu_clamped', 'needs gated'),
-            ('activation', None, 'activation is missing')):
+            ('activation', None, 'activation is missing'), ('renormalize_floor', '0.5', 'renormalize_floor must be 0 with score softmax'),
+            ('renormalize_add', '-1', 'renormalize_add must be 0 or'), ('group_score', 'mean', 'must be sum2 or max'),
+            ('balanced_groups', '3', 'does not divide the experts'), ('balanced_groups', 'x', 'metadata balanced_groups')):
         changed = {**metadata, key: value}
         if value is None:
             del changed[key]
@@ -173,8 +175,8 @@ def contradictions():
             ('experts.w1', None, 'experts.w1'), ('experts.w1', f32(8, 16, 24), 'experts.w1'), ('experts.w2', f32(8, 24, 16), ''),
             ('experts.b1', None, 'metadata bias'), ('experts.b1', f32(8, 16), 'experts.b1'), ('experts.w3', f32(8, 24, 16), 'gated'),
             ('experts.w2', Tensor('F64', (8, 16, 24), [0.0] * 3072), 'experts.w2 is F64'), ('shared.w1', f32(24, 16), 'metadata shared'),
-            ('router.similarity', f32(4, 8), 'cosine'), ('router.selection_bias', f32(8), 'the gate is sigmoid'),
-            ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
+            ('router.similarity', f32(4, 8), 'cosine'), ('router.selection_bias', f32(8), 'the gate is not softmax'),
+            ('router.expert_scale', f32(7), 'router.expert_scale'), ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
         changed = copy.copy(tensors)
         if tensor:
             changed[name] = tensor

@@ -52,6 +52,11 @@ static const char *activation_name(int i)
     return smoe_activation_name((smoe_activation)i);
 }
 
+static const char *gate_name(int i)
+{
+    return smoe_gate_name((smoe_gate)i);
+}
+
 static const char *type_name(int i)
 {
     return smoe_type_name((smoe_type)i);
@@ -114,6 +119,21 @@ static uint32_t more_of(const layer_case *shape)
     return more < 1 ? 1 : more;
 }
 
+static uint32_t up_to_multiple(uint32_t count, uint32_t of)
+{
+    return (count + of - 1) / of * of;
+}
+
+static void choose_balanced_groups(test_random *random, layer_case *shape)
+{
+    uint32_t groups = size_up_to(random, shape->expert_count);
+    while (shape->expert_count % groups)
+        groups--;
+    shape->balanced_groups = groups;
+    shape->top_k = up_to_multiple(shape->top_k, groups);
+    shape->max_active = up_to_multiple(shape->max_active, groups);
+}
+
 /* A token's multiplications, as tiles that are not full have them too: the experts' and the router's. */
 static uint32_t work_of(const layer_case *shape)
 {
@@ -155,6 +175,18 @@ static void choose_numbers(test_random *random, layer_case *shape)
         shape->gate_alpha = PICK(random, 0, 1, 1.702f, 0.125f, 20);
 }
 
+/* Below, near and above what gates add up to. */
+static void choose_divisor(test_random *random, layer_case *shape)
+{
+    const float divisor = PICK(random, 0, 1e-30f, 1e-20f, 1e-6f, 0.25f, 1, 30, 1e30f);
+    if (shape->gate == SMOE_GATE_SOFTMAX || shape->keep_softmax)
+        return;
+    if (one_of(random, 2))
+        shape->renormalize_floor = divisor;
+    else
+        shape->renormalize_add = divisor;
+}
+
 layer_case stress_plan(uint64_t seed, uint32_t plan)
 {
     test_random stream = test_random_make(seed, 2 * (uint64_t)plan), *random = &stream;
@@ -171,9 +203,14 @@ layer_case stress_plan(uint64_t seed, uint32_t plan)
         if (shape.expert_count > 2 && shape.projection_width < 3)
             shape.projection_width += 2;
     }
-    shape.gate = one_of(random, 3) ? SMOE_GATE_SIGMOID : SMOE_GATE_SOFTMAX;
+    shape.gate = one_of(random, 2) ? SMOE_GATE_SOFTMAX : (smoe_gate)test_random_below(random, count_names(gate_name));
     if (one_of(random, 3))
         choose_groups(random, &shape);
+    else if (one_of(random, 4))
+        choose_balanced_groups(random, &shape);
+    shape.group_score = (smoe_group_score)test_random_below(random, 2);
+    shape.expert_scale = one_of(random, 4);
+    choose_divisor(random, &shape);
     if (one_of(random, 3)) {
         shape.shared_hidden = width_up_to(random, 100);
         fit_widths(&shape);
@@ -192,7 +229,12 @@ static float choose_band(test_random *random, const layer_case *shape, bool exac
         return 0;
     if (one_of(random, 8))
         return exact ? PICK(random, 1e-30f, 1e30f) : 1e30f;
-    const float size = shape->logits == LOGITS_LARGE ? 200 : shape->gate == SMOE_GATE_SIGMOID ? 0.2f : 1;
+    static const float sizes[] = {[SMOE_GATE_SOFTMAX] = 1,
+                                  [SMOE_GATE_SIGMOID] = 0.2f,
+                                  [SMOE_GATE_SQRT_SOFTPLUS] = 0.3f,
+                                  [SMOE_GATE_SOFTMAX_BIAS] = 0.05f};
+    const float larger = shape->gate == SMOE_GATE_SOFTMAX ? 200 : 20;
+    const float size = sizes[shape->gate] * (shape->logits == LOGITS_LARGE ? larger : 1);
     return size * expf(test_random_uniform(random, -3, 1.5f));
 }
 
@@ -206,13 +248,15 @@ static void choose_mask(test_random *random, layer_case *shape)
     shape->b = exponents[i][1];
 }
 
-/* Sigmoids of thousands are all 1: a rounding decides between them, and no result is wrong. */
+/* Sigmoids of thousands are all 1, and all probabilities but one 0: a rounding decides between them, and no result is
+ * wrong. */
 static void choose_logits(test_random *random, layer_case *shape)
 {
     do
         shape->logits =
             (logits_kind)(one_of(random, 2) ? LOGITS_RANDOM : (int)test_random_below(random, LOGITS_KIND_COUNT));
-    while (shape->logits == LOGITS_LARGE && shape->gate == SMOE_GATE_SIGMOID);
+    while (shape->logits == LOGITS_LARGE &&
+           (shape->gate == SMOE_GATE_SIGMOID || shape->gate == SMOE_GATE_SOFTMAX_BIAS));
     if (shape->logits == LOGITS_TIED)
         shape->tied_experts = 1 + test_random_below(random, shape->expert_count);
     shape->log_scale = PICK(random, 0, 0, -3, 1, 2, 6);
@@ -233,12 +277,14 @@ void stress_values(uint64_t seed, uint32_t plan, uint32_t values, layer_case *sh
     shape->scale = PICK(random, 0, 0, 2.5f, -0.5f);
     shape->tie_tolerance = PICK(random, 0, 0, 1e-3f, 0.125f, 3);
     shape->biases = one_of(random, 3) ? BIAS_ALL : test_random_below(random, BIAS_ALL + 1);
-    if (shape->logits >= LOGITS_SATURATED && shape->gate == SMOE_GATE_SIGMOID)
+    if (shape->logits >= LOGITS_SATURATED && shape->gate != SMOE_GATE_SOFTMAX)
         shape->biases |= BIAS_SELECTION; /* tells apart those that have vanished */
     shape->loud = one_of(random, 4) ? 4 : 1;
     const uint32_t cap = shape->max_active ? shape->max_active : shape->expert_count;
     if (one_of(random, 3))
         shape->call_active = shape->top_k + test_random_below(random, cap - shape->top_k + 1);
+    if (shape->balanced_groups > 1)
+        shape->call_active = shape->call_active / shape->balanced_groups * shape->balanced_groups;
     if (shape->max_tokens)
         shape->tokens = 1 + test_random_below(random, shape->max_tokens);
 }

@@ -9,7 +9,7 @@
 static const smoe_plan_desc full = {
     .d_model = 5, .d_hidden = 7, .expert_count = 3, .top_k = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
     .gate = SMOE_GATE_SIGMOID, .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16},
-    .gated = true, .projection_width = 11, .shared_hidden = 13, .shared_gate = true};
+    .gated = true, .expert_scale = true, .projection_width = 11, .shared_hidden = 13, .shared_gate = true};
 static const smoe_plan_desc least = {.d_model = 5, .d_hidden = 7, .expert_count = 3, .top_k = 1, .max_tokens = 1};
 
 typedef struct expectation {
@@ -33,6 +33,7 @@ static const expectation expected[] = {
     {"router_similarity", "router.similarity", PLACE(router_similarity), 132, REQUIRED, FORBIDDEN, false},
     {"router_log_scale", "router.log_scale", PLACE(router_log_scale), 4, REQUIRED, FORBIDDEN, false},
     {"selection_bias", "router.selection_bias", PLACE(selection_bias), 12, OPTIONAL, FORBIDDEN, false},
+    {"expert_scale", "router.expert_scale", PLACE(expert_scale), 12, REQUIRED, FORBIDDEN, false},
     {"w1", "experts.w1", PLACE(w1), 212, REQUIRED, REQUIRED, true}, /* 105 numbers of 2 bytes, whole words */
     {"b1", "experts.b1", PLACE(b1), 84, OPTIONAL, OPTIONAL, false},
     {"w3", "experts.w3", PLACE(w3), 212, REQUIRED, FORBIDDEN, true},
@@ -131,7 +132,7 @@ static void test_fields(void **state)
         smoe_layer_desc_set_ranges(&layer, &tensor, ranges);
     assert_ptr_equal(layer.w2.ranges, ranges);
     assert_ptr_equal(layer.shared_w3.ranges, ranges);
-    assert_int_equal(layer.b1.size, 9); /* numbers have no ranges */
+    assert_int_equal(layer.b1.size, 10); /* numbers have no ranges */
     smoe_host_weights_set(NULL, &tensor, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT32});
     smoe_host_weights_set(&weights, NULL, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT32});
     smoe_layer_desc_set(NULL, &tensor, ranges[0]);
@@ -141,7 +142,7 @@ static void test_fields(void **state)
     assert_ptr_equal(weights.w3.data, numbers);
     assert_ptr_equal(weights.shared_gate, numbers);
     assert_int_equal(layer.router_weight.size, 1);
-    assert_int_equal(layer.w1.buffer.size, 8);
+    assert_int_equal(layer.w1.buffer.size, 9);
     assert_int_equal(layer.shared_gate.size, COUNT);
 }
 

@@ -11,13 +11,14 @@
 #define COUNT_TYPE(NAME, number, element, columns, rows, form, second, factor) counts.types++;
 
 typedef struct enumerator_counts {
-    int types, activations, gates;
+    int types, activations, gates, group_scores;
 } enumerator_counts;
 
 static void count_enumerator(const char *name, enumerator_counts *counts)
 {
     counts->activations += strncmp(name, "ACTIVATION_", 11) == 0;
     counts->gates += strncmp(name, "GATE_", 5) == 0;
+    counts->group_scores += strncmp(name, "GROUP_SCORE_", 12) == 0;
 }
 
 /* Names from 0 on until there is none, which for a number below 0 there is not either. */
@@ -46,6 +47,7 @@ static void test_names(void **state)
     SMOE_WEIGHT_TYPES(COUNT_TYPE)
     CHECK_NAMES(activation, counts.activations + 1);
     CHECK_NAMES(gate, counts.gates);
+    CHECK_NAMES(group_score, counts.group_scores);
     CHECK_NAMES(type, counts.types);
     CHECK_NAMES(router, 2); /* no kernel looks at it */
 }

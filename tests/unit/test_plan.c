@@ -37,7 +37,7 @@ typedef struct change {
     bool compiles;
 } change;
 
-#define MOST_CHANGES 24
+#define MOST_CHANGES 40
 #define SET(text_, compiles_, ...) changes[count++] = (change){text_, *first, compiles_}, __VA_ARGS__
 #define NEW changes[count - 1].desc
 
@@ -67,6 +67,11 @@ static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CH
     SET("another weight type", true, NEW.types = (smoe_matrix_types)SMOE_TYPES(SMOE_TYPE_FLOAT32),
         NEW.precision = SMOE_PRECISION_FLOAT32);
     SET("softmax", true, NEW.gate = SMOE_GATE_SOFTMAX);
+    SET("a floor", true, NEW.renormalize_floor = 1e-6f);
+    SET("an addend", true, NEW.renormalize_add = 1e-6f);
+    SET("factors of experts", true, NEW.expert_scale = true);
+    SET("groups by their best", true, NEW.group_score = SMOE_GROUP_SCORE_MAX);
+    SET("balanced groups", true, NEW.group_count = NEW.top_groups = 0, NEW.balanced_groups = 4);
     return count;
 }
 

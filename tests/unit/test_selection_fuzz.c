@@ -109,6 +109,16 @@ static uint32_t unit_of(smoe_type type)
     return units[i];
 }
 
+/* Of so many experts that k and A may stay. */
+static void any_balanced_groups(test_random *random, smoe_plan_desc *desc)
+{
+    const uint32_t cap = desc->max_active ? desc->max_active : desc->expert_count;
+    uint32_t groups = 1 + test_random_below(random, desc->top_k);
+    while (desc->expert_count % groups || desc->top_k % groups || cap % groups)
+        groups--;
+    desc->balanced_groups = groups;
+}
+
 /* A width that blocks of the types divide. */
 static uint32_t whole_blocks(uint32_t width, smoe_type a, smoe_type b)
 {
@@ -169,8 +179,16 @@ static smoe_plan_desc any_plan(test_random *random)
         desc.router = SMOE_ROUTER_COSINE;
         desc.projection_width = any_size(random, SMOE_MAX_WIDTH);
     }
-    if (test_random_below(random, 3) == 0)
+    const uint32_t kind = test_random_below(random, 6);
+    if (kind < 2)
         any_groups(random, &desc);
+    else if (kind == 2)
+        any_balanced_groups(random, &desc);
+    desc.group_score = (smoe_group_score)test_random_below(random, 2);
+    desc.expert_scale = test_random_below(random, 2) != 0;
+    if (desc.renormalize && desc.gate != SMOE_GATE_SOFTMAX)
+        *(test_random_below(random, 2) ? &desc.renormalize_floor : &desc.renormalize_add) =
+            test_random_below(random, 2) ? 1e-6f : 0;
     if (test_random_below(random, 3) == 0)
         desc.min_tokens = test_random_below(random, desc.max_tokens + 1);
     if (test_random_below(random, 3) == 0) {
@@ -194,11 +212,11 @@ static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_
                 (unsigned long long)i->max_storage_buffer_range,
                 (unsigned long long)i->min_storage_buffer_offset_alignment, i->matrix_shape_count);
     print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u types=%d %d %d %d "
-                "activation=%d gated=%d router=%d p=%u gate=%d groups=%u/%u shared=%u/%d precision=%d\n",
+                "activation=%d gated=%d router=%d p=%u gate=%d groups=%u/%u/%u shared=%u/%d precision=%d\n",
                 d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens,
                 d->types.up, d->types.down, d->types.shared_up, d->types.shared_down, d->activation, d->gated,
-                d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->shared_hidden,
-                d->shared_gate, d->precision);
+                d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->balanced_groups,
+                d->shared_hidden, d->shared_gate, d->precision);
 }
 
 static void test_any_device(void **state)

@@ -51,6 +51,11 @@ static smoe_plan_desc random_desc(test_random *random)
         while (desc.group_count > 1 && desc.expert_count / desc.group_count * desc.top_groups < desc.top_k)
             desc.top_groups++;
     }
+    if (desc.group_count < 2 && test_random_below(random, 3) == 0) {
+        desc.balanced_groups = desc.top_k;
+        while (desc.expert_count % desc.balanced_groups || desc.top_k % desc.balanced_groups)
+            desc.balanced_groups--;
+    }
     if (test_random_below(random, 3) == 0) {
         desc.shared_hidden = widths[test_random_below(random, 16)];
         desc.shared_gate = test_random_below(random, 2) != 0;
@@ -58,6 +63,8 @@ static smoe_plan_desc random_desc(test_random *random)
     test_blocks_fit(&desc.types, &desc.d_model, &desc.d_hidden, &desc.shared_hidden);
     desc.max_active =
         test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
+    if (desc.balanced_groups > 1)
+        desc.max_active -= desc.max_active % desc.balanced_groups;
     return desc;
 }
 

@@ -62,7 +62,7 @@ static void check_matrix(const char *matrix, bool seen[SMOE_FORMAT_COUNT])
     char reason[SMOE_REASON_SIZE];
     smoe_weights_rows to;
     smoe_type type = SMOE_TYPE_FLOAT32;
-    float factor;
+    float factor = 1;
 
     if (smoe_weights_source_type(&source, &type, reason) != SMOE_SUCCESS ||
         smoe_weights_source_factor(&source, type, &factor, reason) != SMOE_SUCCESS)

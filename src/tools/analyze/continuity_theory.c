@@ -2,12 +2,12 @@
  * (README.md).
  *
  *     J = |sum over e of (w_e left - w_e right) f_e(boundary)|, from the weights of the two neighbours and the experts
- * each run alone. L = scale (D + F (q / (4 tau) + (B / k) M q' / eps)), for renormalized softmax gates without a shared
- * expert, with q = max |d(z_e - z_f)| / |dx|, of the experts that run on the line; F the largest |f_e - f_f| and D the
- * largest |df_e| / |dx| of them; B the most of them in the band; M the mask's steepest slope in u. Without groups q' =
- * q. With groups, q of all experts, q' = q (1 + 4 (1 + (R + eps) / group_eps)^2) and B exp(R / tau) for B, R the most
- * by which an expert of a group that is not kept exceeds s[k]. Where the cap shrinks the band: q of all experts, 2 q'
- * for q', and the smallest eps_t for eps. */
+ * each run alone. L = scale (D + F (q / (4 tau) + (B / k) M q' / eps)), for renormalized softmax gates without factors
+ * of experts or a shared expert, with q = max |d(z_e - z_f)| / |dx|, of the experts that run on the line; F the largest
+ * |f_e - f_f| and D the largest |df_e| / |dx| of them; B the most of them in the band; M the mask's steepest slope in
+ * u. Without groups q' = q. With groups, q of all experts, q' = q (1 + 4 (1 + (R + eps) / group_eps)^2) and B exp(R /
+ * tau) for B, R the most by which an expert of a group that is not kept exceeds s[k]. Where the cap shrinks the band: q
+ * of all experts, 2 q' for q', and the smallest eps_t for eps. */
 #include "continuity.h"
 
 #include <float.h>
@@ -169,7 +169,7 @@ static double slope(const continuity *s, const line_facts *facts)
 {
     const smoe_plan_desc *plan = &s->source.plan;
     const smoe_forward_params *p = &s->source.params;
-    if (plan->gate != SMOE_GATE_SOFTMAX || !plan->renormalize || plan->shared_hidden)
+    if (plan->gate != SMOE_GATE_SOFTMAX || !plan->renormalize || plan->expert_scale || plan->shared_hidden)
         return NAN;
     const bool groups = layers_has_groups(&s->source), capped = facts->least_eps < (float)s->eps;
     double q = groups || capped ? facts->slope_all : facts->slope_running, scores = capped ? 2 * q : q;

@@ -85,6 +85,9 @@ static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
         analyze_fail_result(a, result);
         return result == SMOE_ERROR_OUT_OF_HOST_MEMORY ? PROGRAM_FAILED : PROGRAM_REFUSED;
     }
+    if (source->plan.balanced_groups > 1)
+        return analyze_refuse(a->file,
+                              "what is measured here is one choice among all experts, not one in each balanced group");
     if (source->plan.max_active == 0)
         source->plan.max_active = source->plan.expert_count;
     const smoe_tensor *x = smoe_layer_file_tensor(source->file, "x");

@@ -277,8 +277,10 @@ static int open_study(study *s)
     if (status != PROGRAM_OK)
         return status;
     smoe_plan_desc *plan = &s->source.plan;
-    if (plan->gate != SMOE_GATE_SOFTMAX || layers_has_groups(&s->source) || plan->expert_count < 2)
-        return analyze_refuse(a->file, "softmax(z/tau) needs a softmax gate, no groups and two experts or more");
+    if (plan->gate != SMOE_GATE_SOFTMAX || plan->expert_scale || layers_has_groups(&s->source) ||
+        plan->expert_count < 2)
+        return analyze_refuse(a->file,
+                              "softmax(z/tau) needs a softmax gate, no groups, no factors and two experts or more");
     /* The shared expert adds the same to both layers. */
     plan->top_k = 1;
     plan->renormalize = true;

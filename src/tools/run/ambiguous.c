@@ -11,24 +11,39 @@ static int descending(const void *a, const void *b)
     return left > right ? -1 : left < right;
 }
 
+static double gate_of(smoe_gate gate, double z, double largest, double sum)
+{
+    switch (gate) {
+    case SMOE_GATE_SOFTMAX: return z;
+    case SMOE_GATE_SIGMOID: return 1.0 / (1.0 + exp(-z));
+    case SMOE_GATE_SQRT_SOFTPLUS: return sqrt(fmax(z, 0.0) + log1p(exp(-fabs(z))));
+    case SMOE_GATE_SOFTMAX_BIAS: return exp(z - largest) / sum;
+    }
+    return NAN;
+}
+
 /* What experts are ranked by, before groups. */
 static void score(const run *r, const double *logits, double *scores)
 {
     const float *bias = r->weights.selection_bias;
+    double largest = -INFINITY, sum = 0.0;
     for (uint32_t e = 0; e < r->plan.expert_count; e++)
-        scores[e] = r->plan.gate == SMOE_GATE_SOFTMAX ? logits[e]
-                                                      : 1.0 / (1.0 + exp(-logits[e])) + (bias ? (double)bias[e] : 0.0);
+        largest = fmax(largest, logits[e]);
+    for (uint32_t e = 0; e < r->plan.expert_count; e++)
+        sum += exp(logits[e] - largest);
+    for (uint32_t e = 0; e < r->plan.expert_count; e++)
+        scores[e] = gate_of(r->plan.gate, logits[e], largest, sum) + (bias ? (double)bias[e] : 0.0);
 }
 
-/* A group's score: the sum of its two largest ones. */
-static double group_score(const double *scores, uint32_t size)
+/* A group's score: the sum of its two largest ones, or its largest. */
+static double group_score(const double *scores, uint32_t size, smoe_group_score kind)
 {
     double best = -INFINITY, second = -INFINITY;
     for (uint32_t e = 0; e < size; e++) {
         second = scores[e] > best ? best : fmax(second, scores[e]);
         best = fmax(best, scores[e]);
     }
-    return size > 1 ? best + second : best;
+    return size > 1 && kind == SMOE_GROUP_SCORE_SUM2 ? best + second : best;
 }
 
 /* Gives the experts of other groups a score of -inf. True if the groups could be others: each one's score may move
@@ -38,7 +53,7 @@ static bool leave_out_groups(const run *r, double *scores, double change)
     const uint32_t groups = r->plan.group_count, size = groups ? r->plan.expert_count / groups : 0;
     double kept = INFINITY, out = -INFINITY, all[SMOE_MAX_EXPERTS];
     for (uint32_t g = 0; g < groups; g++)
-        all[g] = group_score(scores + (size_t)g * size, size);
+        all[g] = group_score(scores + (size_t)g * size, size, r->plan.group_score);
     for (uint32_t g = 0; g < groups; g++) {
         uint32_t rank = 0;
         for (uint32_t other = 0; other < groups; other++)
@@ -57,9 +72,10 @@ static bool leave_out_groups(const run *r, double *scores, double change)
 /* Each score may move by less than `change`, so the difference of two by less than twice that. The order of two scores,
  * and on which side of a threshold at a distance from a third they lie, are open exactly when that difference is
  * smaller. */
-static bool choice_is_open(const run *r, const double *scores, double change)
+static bool choice_is_open(const run *r, const double *scores, uint32_t groups, double change)
 {
-    const uint32_t experts = r->plan.expert_count, k = r->plan.top_k, cap = r->plan.max_active;
+    const uint32_t experts = r->plan.expert_count / groups, k = r->plan.top_k / groups,
+                   cap = r->plan.max_active / groups;
     const double reach = 2.0 * change, eps = (double)r->params.eps, tolerance = (double)r->params.tie_tolerance;
     const double chosen = scores[k - 1];
 
@@ -95,11 +111,29 @@ static bool choice_is_open(const run *r, const double *scores, double change)
     return false;
 }
 
+/* Balanced groups choose each for itself, and who runs ranks among all: any two scores that are close leave that
+ * open. */
+static bool balance_is_open(const run *r, double *scores, double change)
+{
+    const uint32_t groups = r->plan.balanced_groups, experts = r->plan.expert_count, size = experts / groups;
+    bool open = false;
+    for (uint32_t g = 0; g < groups; g++) {
+        qsort(scores + (size_t)g * size, size, sizeof *scores, descending);
+        open = open || choice_is_open(r, scores + (size_t)g * size, groups, change);
+    }
+    qsort(scores, experts, sizeof *scores, descending);
+    for (uint32_t e = 0; e + 1 < experts; e++)
+        open = open || scores[e] - scores[e + 1] < 2.0 * change;
+    return open;
+}
+
 bool run_is_ambiguous(const run *r, const double *logits, double *scores, double change)
 {
     score(r, logits, scores);
+    if (r->plan.balanced_groups > 1)
+        return balance_is_open(r, scores, change);
     if (leave_out_groups(r, scores, change))
         return true;
     qsort(scores, r->plan.expert_count, sizeof *scores, descending);
-    return choice_is_open(r, scores, change);
+    return choice_is_open(r, scores, 1, change);
 }

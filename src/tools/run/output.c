@@ -49,8 +49,14 @@ static void print_layer(const run *r)
         program_printf(" of width %u", plan->projection_width);
     program_printf(", %s%s", smoe_gate_name(plan->gate), r->weights.selection_bias ? " with selection bias" : "");
     if (plan->group_count)
-        program_printf(", the %u best of %u groups, group eps %g", plan->top_groups, plan->group_count,
+        program_printf(", the %u best of %u groups%s, group eps %g", plan->top_groups, plan->group_count,
+                       plan->group_score == SMOE_GROUP_SCORE_MAX ? " by their best expert" : "",
                        (double)r->params.group_eps);
+    if (plan->balanced_groups > 1)
+        program_printf(", the %u best of each of %u groups", plan->top_k / plan->balanced_groups,
+                       plan->balanced_groups);
+    if (plan->expert_scale)
+        program_printf(", a factor for each expert");
     program_printf("\n");
     if (plan->shared_hidden)
         program_printf("shared        hidden width %u%s\n", plan->shared_hidden,
@@ -124,14 +130,25 @@ void run_print_heading(const run *r)
     program_printf("\n");
 }
 
+/* What weights are divided by. */
+static void print_divisor(const smoe_plan_desc *plan)
+{
+    program_printf("%s", plan->renormalize ? "renormalized" : "not renormalized");
+    if (plan->renormalize_floor > 0)
+        program_printf(" by at least %g", (double)plan->renormalize_floor);
+    if (plan->renormalize_add > 0)
+        program_printf(" by %g more", (double)plan->renormalize_add);
+    program_printf("\n");
+}
+
 void run_print_summary(const run *r)
 {
     program_printf("device        %s\n", smoe_context_device_info(smoe_device_context(r->device))->name);
     print_layer(r);
     print_precision(r);
     print_inputs(r);
-    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps,
-                   (double)r->params.a, (double)r->params.b, (double)r->params.temperature, (double)r->params.scale,
-                   r->plan.renormalize ? "renormalized" : "not renormalized");
+    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, ", (double)r->params.eps,
+                   (double)r->params.a, (double)r->params.b, (double)r->params.temperature, (double)r->params.scale);
+    print_divisor(&r->plan);
     print_totals(r);
 }
