@@ -177,7 +177,7 @@ static const shape shapes[] = {
     {"mixed plain scales",
      false,
      {.d_model = 480, .d_hidden = 1504, .expert_count = 6, .top_k = 2, .max_active = 3, .max_tokens = 4096,
-      .activation = SMOE_ACTIVATION_GELU, .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q8},
+      .activation = SMOE_ACTIVATION_GELU, .types = {.up = SMOE_TYPE_MXFP4, .down = SMOE_TYPE_Q8},
       .precision = SMOE_PRECISION_FLOAT16}},
     MIXED_TYPES(FLOAT16),
     MIXED_TYPES(BFLOAT16),
