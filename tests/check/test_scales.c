@@ -527,7 +527,7 @@ static void test_from_files(void **state)
 static void test_refused(void **state)
 {
     test_device *device = *state;
-    static float router[32], w[32 * 32];
+    static float router[WIDTH], w[32 * WIDTH]; /* of the widest layer */
     smoe_plan_desc plan = {
         .d_model = 32, .d_hidden = 32, .expert_count = 1, .top_k = 1, .max_tokens = 1, .types = {.up = SMOE_TYPE_Q8}};
     const smoe_host_weights weights = {
