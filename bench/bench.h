@@ -186,7 +186,7 @@ typedef struct bench_run {
     double drift;        /* the median of the last nine tenths over that of the first tenth; 0: too few to tell */
     double clock;        /* the device's, in Hz, behind the last of them; 0: the system does not tell */
     double flop, bytes;       /* of the whole layer: README.md says what is counted */
-    /* Of the matrices of the experts that ran, the shared one's too: in memory, and in the format of files */
+    /* Matrices of the experts that ran, the shared one's too: in memory, and in the format of files */
     double weights_bytes, file_bytes;
     double stage_flop[SMOE_STAGE_COUNT];
     double select_bytes;      /* of routing alone: route_select's own, the scores and the report; else 0 */
@@ -241,7 +241,7 @@ typedef struct bench_file_format {
     double bits; /* of a weight in it */
 } bench_file_format;
 
-/* That of a type's files; its own name and bits where none is known. */
+/* The one that a type is made for: each has one. */
 bench_file_format bench_file_format_of(smoe_type type);
 
 /* ---- work.c ------------------------------------------------------------------------------------------------------ */

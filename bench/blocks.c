@@ -73,8 +73,8 @@ static float put_half(unsigned char *to, float value)
     return rounded;
 }
 
-/* limit: what weights are at most, about. Where there is a second scale the first one's largest number is put down to
- * that. */
+/* limit: what weights are at most, about. A first scale of bytes is drawn from the upper half of its range: the second
+ * scale brings weights to the limit. */
 static void draw_scale(const block_kind *kind, float limit, uint32_t *state, unsigned char *to)
 {
     const float step = limit / largest(kind->element), half = fmaxf(step, LEAST_HALF);

@@ -2,8 +2,8 @@
  * more than the file has: the time for a byte of the file says what that costs. */
 #include "bench.h"
 
-/* By type: the format that it is made for; of several the one with the most models. Bits of a weight with its share of
- * the scales. */
+/* By type: the format that it is made for, the one with the most models where there are several. Bits of a weight with
+ * its share of the scales. */
 static const bench_file_format formats[BENCH_TYPE_COUNT] = {
     [SMOE_TYPE_FLOAT32] = {"F32", 32},
     [SMOE_TYPE_FLOAT16] = {"F16", 16},
@@ -26,13 +26,7 @@ static const bench_file_format formats[BENCH_TYPE_COUNT] = {
     [SMOE_TYPE_FP8_ROWS] = {"FP8 rows", 8},
 };
 
-/* Whole blocks of every type, and many: what a matrix has once hardly counts. */
-enum { ROWS = 128, COLUMNS = 1 << 15 };
-
 bench_file_format bench_file_format_of(smoe_type type)
 {
-    if (formats[type].name)
-        return formats[type];
-    const double bits = 8 * (double)smoe_weights_size(type, 1, ROWS, COLUMNS);
-    return (bench_file_format){smoe_type_short_name(type), bits / ((double)ROWS * COLUMNS)};
+    return formats[type];
 }

@@ -42,7 +42,7 @@ double bench_stored_bytes(const bench_preset *preset, smoe_type type)
     return bytes;
 }
 
-/* Of the floats, or drawn where smoe does not round to the type. Gives the matrix's factor; 0: there is none. */
+/* Rounds the floats, or draws blocks where smoe does not round to the type. Gives the matrix's factor; 0: none. */
 static float make_blocks(const smoe_weights_rows *to, uint64_t elements, const float *from, uint32_t seed)
 {
     smoe_weights_rows rows = *to;

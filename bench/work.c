@@ -3,44 +3,37 @@
 
 #include <string.h>
 
-/* Bytes of the tensors whose names in files begin so. */
-static double tensor_bytes(const bench_preset *preset, const smoe_plan_desc *plan, const char *prefix)
-{
-    smoe_layer_tensor tensor;
-    double bytes = 0;
-    for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
-        if (strncmp(tensor.file_name, prefix, strlen(prefix)) == 0 && bench_has_tensor(preset, &tensor))
-            bytes += (double)smoe_layer_tensor_size(&tensor, tensor.type, tensor.shape[0]);
-    return bytes;
-}
+typedef struct tensor_sum {
+    double elements, bytes;
+} tensor_sum;
 
-/* Weights in the matrices of the tensors whose names in files begin so, and their bytes. */
-static void count_weights(const bench_preset *preset, const smoe_plan_desc *plan, const char *prefix, double *weights,
-                          double *bytes)
+/* Tensors whose names in files begin so, or only those of matrices among them. */
+static tensor_sum sum_tensors(const bench_preset *preset, const smoe_plan_desc *plan, const char *prefix, bool matrices)
 {
     smoe_layer_tensor tensor;
-    *weights = *bytes = 0;
+    tensor_sum sum = {0, 0};
     for (uint32_t i = 0; smoe_layer_tensor_get(plan, i, &tensor); i++)
-        if (tensor.matrix && strncmp(tensor.file_name, prefix, strlen(prefix)) == 0 &&
-            bench_has_tensor(preset, &tensor)) {
-            *weights += (double)tensor.element_count;
-            *bytes += (double)smoe_layer_tensor_size(&tensor, tensor.type, tensor.shape[0]);
+        if (strncmp(tensor.file_name, prefix, strlen(prefix)) == 0 && bench_has_tensor(preset, &tensor) &&
+            (tensor.matrix || !matrices)) {
+            sum.elements += (double)tensor.element_count;
+            sum.bytes += (double)smoe_layer_tensor_size(&tensor, tensor.type, tensor.shape[0]);
         }
+    return sum;
 }
 
 double bench_expert_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
-    return tensor_bytes(preset, plan, "experts.") / plan->expert_count;
+    return sum_tensors(preset, plan, "experts.", false).bytes / plan->expert_count;
 }
 
 double bench_shared_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
-    return tensor_bytes(preset, plan, "shared.");
+    return sum_tensors(preset, plan, "shared.", false).bytes;
 }
 
 double bench_router_bytes(const bench_preset *preset, const smoe_plan_desc *plan)
 {
-    return tensor_bytes(preset, plan, "router.");
+    return sum_tensors(preset, plan, "router.", false).bytes;
 }
 
 /* Active experts in all, and distinct ones. */
@@ -100,11 +93,11 @@ static void count_weights_of_experts(const bench_row *row, bench_run *run)
 {
     const double ran = row->route ? 0 : (double)run->active_experts / row->plan.expert_count;
     const double shared = row->route ? 0 : 1;
-    double routed[2], of_shared[2];
-    count_weights(row->preset, &row->plan, "experts.", &routed[0], &routed[1]);
-    count_weights(row->preset, &row->plan, "shared.", &of_shared[0], &of_shared[1]);
-    run->weights_bytes = ran * routed[1] + shared * of_shared[1];
-    run->file_bytes = (ran * routed[0] + shared * of_shared[0]) * bench_file_format_of(row->plan.types.up).bits / 8;
+    const tensor_sum routed = sum_tensors(row->preset, &row->plan, "experts.", true);
+    const tensor_sum of_shared = sum_tensors(row->preset, &row->plan, "shared.", true);
+    run->weights_bytes = ran * routed.bytes + shared * of_shared.bytes;
+    run->file_bytes =
+        (ran * routed.elements + shared * of_shared.elements) * bench_file_format_of(row->plan.types.up).bits / 8;
 }
 
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run)

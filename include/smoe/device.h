@@ -28,8 +28,8 @@ typedef struct smoe_device_desc {
     size_t pipeline_cache_size;
     uint64_t slice_work;          /* as in smoe_context_desc: each slice of a forward is a submission of its own */
     uint32_t thread_count;        /* that smoe_device_layer_create converts weights on, the calling one among them; 0 = as many as the
-                                     process has processors, at most SMOE_DEVICE_THREADS. They live during the call, and call neither the
-                                     log nor the allocator */
+                                     process has processors. At most SMOE_DEVICE_THREADS are taken. They live during the call, and call
+                                     neither the log nor the allocator */
     PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL = the system's Vulkan loader */
     const smoe_allocator *allocator;                  /* NULL = malloc and free */
     const smoe_log *log;                              /* NULL = none */

@@ -34,9 +34,13 @@ void smoe_system_thread_join(smoe_system_thread *thread)
 
 uint32_t smoe_system_processor_count(void)
 {
-    SYSTEM_INFO info;
-    GetSystemInfo(&info);
-    return info.dwNumberOfProcessors > 0 ? info.dwNumberOfProcessors : 1;
+    DWORD_PTR own = 0, all = 0; /* a bit for each processor; both 0 for a process in several groups of processors */
+    uint32_t count = 0;
+    if (!GetProcessAffinityMask(GetCurrentProcess(), &own, &all))
+        return 1;
+    for (; own != 0; own &= own - 1)
+        count++;
+    return count > 0 ? count : 1;
 }
 
 #else

@@ -82,7 +82,7 @@ static void count_experts(calibration *c, const float *scores, uint32_t count, u
         count_distance(c, 0.0f);
 }
 
-/* Of one token: balanced groups each have a band of their own. */
+/* Counts one token's scores: balanced groups each have a band of their own. */
 static void count_token(calibration *c, const float *scores)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);

@@ -12,10 +12,13 @@
 /* Rows whose number is a multiple of this are rows of whole words in every format of weights_source.h. */
 #define SOURCE_ROWS 8
 
+/* Zeros behind the parts end at a multiple of 16 bytes: a matrix may have so many more of them than its last tile. */
+#define MORE_ZEROS 15
+
 /* What a tile is converted in. */
 typedef struct slot {
     float *floats;      /* [tile_rows,columns], where `from` has scales */
-    unsigned char *out; /* a matrix [tile_rows,columns] of `to` */
+    unsigned char *out; /* a matrix [tile_rows,columns] of `to`, and MORE_ZEROS bytes */
     float factor;       /* of a matrix, while factors are found */
     char reason[SMOE_REASON_SIZE];
 } slot;
@@ -34,7 +37,7 @@ typedef struct conversion {
     uint32_t tiles;     /* of a matrix */
     uint32_t threads;
     float *factors; /* [matrices] */
-    slot slots[2 * SMOE_DEVICE_THREADS];
+    slot slots[SMOE_HELPER_SLOTS];
 } conversion;
 
 static uint64_t scales_size(const smoe_weights_layout *layout, uint32_t rows)
@@ -62,13 +65,14 @@ static smoe_result set_shape(conversion *c)
     const uint32_t last = tensor->axis_count - 1;
     c->columns = tensor->shape[last];
     c->rows = tensor->shape[last - 1];
-    if (!smoe_weights_layout_get(c->to, c->rows, c->columns, &c->to_layout) ||
-        (!c->sources && !smoe_weights_layout_get(c->from, c->rows, c->columns, &c->from_layout)))
+    if (!smoe_weights_layout_get(c->to, c->rows, c->columns, &c->to_layout))
+        return SMOE_ERROR_INVALID_ARGUMENT; /* the plan's own check has seen to it */
+    if (c->sources)
+        return check_sources(c);
+    if (!smoe_weights_layout_get(c->from, c->rows, c->columns, &c->from_layout))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                          "weights.%s.type: blocks of %s do not divide its rows of %u", tensor->name,
                          smoe_type_name(c->from), c->columns);
-    if (c->sources)
-        return check_sources(c);
     if (!smoe_weights_can_pack(c->to))
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED,
                          "weights.%s.type: %s, must be %s like the plan's, which nothing is rounded to", tensor->name,
@@ -91,7 +95,7 @@ static smoe_result begin(conversion *c)
     const smoe_host *host = &c->device->instance.host;
     set_tiles(c);
     const uint64_t floats = c->from_layout.scale_row_size > 0 ? (uint64_t)c->tile_rows * c->columns : 0;
-    const uint64_t out = smoe_weights_size(c->to, 1, c->tile_rows, c->columns);
+    const uint64_t out = smoe_weights_size(c->to, 1, c->tile_rows, c->columns) + MORE_ZEROS;
     c->factors = smoe_host_alloc(host, c->matrices, sizeof *c->factors);
     bool all = c->factors != NULL;
     for (uint32_t i = 0; all && i < smoe_helper_slot_count(c->threads); i++) {
@@ -149,16 +153,24 @@ static smoe_result read_rows(const conversion *c, slot *s, uint32_t matrix, uint
     return s->floats ? unpack(c, s, from, row, count) : SMOE_SUCCESS;
 }
 
-/* The factor of a matrix to the slot's: of all its rows, before the first of them is converted. */
+/* Whether the numbers of a matrix decide its factor: else it is always 1. */
+static bool chooses_factor(smoe_type to)
+{
+    const float zero = 0;
+    return smoe_weights_factor(to, &zero, SMOE_TYPE_FLOAT32, 1) != 1;
+}
+
+/* The factor of a matrix to the slot's, before the first of its rows is converted. */
 static smoe_result find_factor(void *user, uint32_t matrix, uint32_t index)
 {
     conversion *c = user;
     slot *s = &c->slots[index];
+    const bool chosen = chooses_factor(c->to);
     smoe_result result = SMOE_SUCCESS;
-    s->factor = 0;
+    s->factor = chosen ? 0 : 1;
     if (c->sources)
         return smoe_weights_source_factor(&c->sources[matrix], c->to, &s->factor, s->reason);
-    for (uint32_t row = 0; result == SMOE_SUCCESS && row < c->rows; row += c->tile_rows) {
+    for (uint32_t row = 0; chosen && result == SMOE_SUCCESS && row < c->rows; row += c->tile_rows) {
         const uint32_t count = smoe_min_u32(c->tile_rows, c->rows - row);
         const void *data;
         smoe_type type;
@@ -221,30 +233,55 @@ static smoe_result say(const conversion *c, uint32_t matrix, const slot *s, smoe
 static smoe_result keep_factor(void *user, uint32_t matrix, uint32_t index, smoe_result result)
 {
     conversion *c = user;
-    const float padded[4] = {c->factors[matrix] = c->slots[index].factor};
-    if (result != SMOE_SUCCESS)
-        return say(c, matrix, &c->slots[index], result);
-    return smoe_helper_upload(c->device, c->buffer, matrix * c->to_layout.size + c->to_layout.factor_offset, padded,
-                              sizeof padded);
+    c->factors[matrix] = c->slots[index].factor;
+    return say(c, matrix, &c->slots[index], result);
+}
+
+/* A part of a tile, and where in a matrix it begins. */
+typedef struct part {
+    unsigned char *data;
+    uint64_t offset, size;
+} part;
+
+/* Puts the zeros and the factor that end a matrix behind its last part. */
+static void add_end(const conversion *c, uint32_t matrix, part *last)
+{
+    const smoe_weights_layout *to = &c->to_layout;
+    const uint64_t size = to->size - last->offset;
+    memset(last->data + last->size, 0, (size_t)(size - last->size));
+    if (to->factor_offset)
+        memcpy(last->data + (to->factor_offset - last->offset), &c->factors[matrix], sizeof(float));
+    last->size = size;
+}
+
+/* Gives how many parts a tile has. */
+static uint32_t find_parts(const conversion *c, place at, const smoe_weights_rows *tile, part parts[3])
+{
+    const smoe_weights_layout *to = &c->to_layout;
+    uint32_t count = 0;
+    parts[count++] = (part){tile->rows, at.row * to->row_size, at.count * to->row_size};
+    if (tile->scales)
+        parts[count++] = (part){tile->scales, to->scales_offset + scales_size(to, at.row), scales_size(to, at.count)};
+    if (tile->second_scales)
+        parts[count++] = (part){tile->second_scales, to->second_offset + at.row * to->second_row_size,
+                                at.count * to->second_row_size};
+    if (at.row + at.count == c->rows)
+        add_end(c, at.matrix, &parts[count - 1]);
+    return count;
 }
 
 static smoe_result upload_tile(void *user, uint32_t job, uint32_t index, smoe_result result)
 {
     conversion *c = user;
-    const smoe_weights_layout *to = &c->to_layout;
     const place at = place_of(c, job);
-    const uint64_t start = at.matrix * to->size, scales = scales_size(to, at.count);
-    smoe_weights_rows rows;
-    if (result != SMOE_SUCCESS || !smoe_weights_rows_get(c->to, at.count, c->columns, c->slots[index].out, &rows))
+    smoe_weights_rows tile;
+    part parts[3];
+    if (result != SMOE_SUCCESS || !smoe_weights_rows_get(c->to, at.count, c->columns, c->slots[index].out, &tile))
         return say(c, at.matrix, &c->slots[index], result);
-    result = smoe_helper_upload(c->device, c->buffer, start + at.row * to->row_size, rows.rows,
-                                (size_t)(at.count * to->row_size));
-    if (result == SMOE_SUCCESS && scales > 0)
-        result = smoe_helper_upload(c->device, c->buffer, start + to->scales_offset + scales_size(to, at.row),
-                                    rows.scales, (size_t)scales);
-    if (result == SMOE_SUCCESS && rows.second_scales)
-        result = smoe_helper_upload(c->device, c->buffer, start + to->second_offset + at.row * to->second_row_size,
-                                    rows.second_scales, (size_t)(at.count * to->second_row_size));
+    const uint32_t count = find_parts(c, at, &tile, parts);
+    for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)
+        result = smoe_helper_upload(c->device, c->buffer, at.matrix * c->to_layout.size + parts[i].offset,
+                                    parts[i].data, (size_t)parts[i].size);
     return result;
 }
 

@@ -2,9 +2,6 @@
 
 #include "base/arithmetic.h"
 #include "base/system.h"
-#include "smoe/device.h"
-
-enum { SLOTS = 2 * SMOE_DEVICE_THREADS };
 
 /* All that threads share, under the monitor. */
 typedef struct crew {
@@ -13,8 +10,8 @@ typedef struct crew {
     uint32_t slot_count;
     uint32_t next, finished; /* jobs that are taken, and whose results are */
     bool stopped;
-    bool ready[SLOTS]; /* the slot has a result */
-    smoe_result results[SLOTS];
+    bool ready[SMOE_HELPER_SLOTS]; /* the slot has a result */
+    smoe_result results[SMOE_HELPER_SLOTS];
 } crew;
 
 uint32_t smoe_helper_thread_count(uint32_t wanted)
@@ -24,7 +21,7 @@ uint32_t smoe_helper_thread_count(uint32_t wanted)
 
 uint32_t smoe_helper_slot_count(uint32_t threads)
 {
-    return threads > 1 ? 2 * threads : 1;
+    return threads > 1 ? SMOE_HELPER_THREAD_SLOTS * threads : 1;
 }
 
 static bool may_take(const crew *c)

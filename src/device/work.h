@@ -3,6 +3,10 @@
 #define SMOE_DEVICE_WORK_H
 
 #include "base/host.h"
+#include "smoe/device.h"
+
+/* Slots that keep each of several threads busy while a result is taken, and those of the most threads. */
+enum { SMOE_HELPER_THREAD_SLOTS = 2, SMOE_HELPER_SLOTS = SMOE_HELPER_THREAD_SLOTS * SMOE_DEVICE_THREADS };
 
 /* Jobs 0 .. count - 1. A job has a slot, 0 .. slot_count - 1, in which nothing else is until it is finished. */
 typedef struct smoe_helper_work {
@@ -18,7 +22,7 @@ typedef struct smoe_helper_work {
 /* smoe_device_desc.thread_count as a number of threads. */
 uint32_t smoe_helper_thread_count(uint32_t wanted);
 
-/* Slots that keep so many threads busy while a result is taken. */
+/* At most SMOE_HELPER_SLOTS; one where the calling thread is all. */
 uint32_t smoe_helper_slot_count(uint32_t threads);
 
 /* Runs all jobs on `threads` threads, the calling one among them, and on fewer where the system has none to give. The

@@ -27,7 +27,8 @@ typedef struct smoe_source_format {
     const char *name;
     smoe_source_order order;
     uint32_t bits;                      /* of an element */
-    uint32_t unit;                      /* columns that a row is padded to: those of a word, or 1 */
+    uint32_t unit;                      /* columns of a word, a group or a block, or 1: a row of ORDER_ROWS is padded to
+                                           a multiple of it, one of another order must be a multiple */
     uint32_t group;                     /* columns of a group where the format says so; 0: the source does */
     bool unsigned_byte;                 /* 8 bits that stand for their number less 128 */
     bool zeros;                         /* may have them */
@@ -42,6 +43,14 @@ typedef struct smoe_source_format {
 extern const unsigned char smoe_awq_columns[8];
 
 const smoe_source_format *smoe_source_format_of(smoe_weights_format format); /* NULL: no format */
+
+uint32_t smoe_source_scale_size(smoe_scale_type type); /* bytes; the type is one */
+
+/* Whether elements, scales and zeros lie by k first: words of several k, or of several n. */
+static inline bool smoe_source_is_transposed(const smoe_source_format *format)
+{
+    return format->order == SMOE_ORDER_K_WORDS || format->order == SMOE_ORDER_N_WORDS;
+}
 
 /* ---- source_check.c ---------------------------------------------------------------------------------------------- */
 
@@ -67,8 +76,7 @@ smoe_result smoe_source_read(smoe_source_reading *r, const smoe_weights_source *
 /* Writes the reason, and returns `result`. */
 smoe_result smoe_source_refuse(char *reason, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
 
-/* ---- source_scale.c: scales, zeros and factors --------------------------------------------------------------------
- */
+/* ---- source_scale.c: scales, zeros and factors ------------------------------------------------------------------- */
 
 /* smoe_weights_source_factor's work. */
 smoe_result smoe_source_factor(const smoe_source_reading *r, float *factor);
@@ -77,8 +85,7 @@ smoe_result smoe_source_factor(const smoe_source_reading *r, float *factor);
 smoe_result smoe_source_put_scales(const smoe_source_reading *r, uint32_t row, unsigned char *scales,
                                    unsigned char *second);
 
-/* ---- source_rows.c, source_words.c, source_blocks.c: elements -----------------------------------------------------
- */
+/* ---- source_rows.c, source_blocks.c: elements -------------------------------------------------------------------- */
 
 /* The elements of `count` rows from `first` on, without the zeros behind a row. */
 void smoe_source_put_rows(const smoe_source_reading *r, uint32_t first, uint32_t count, unsigned char *to);

@@ -32,37 +32,36 @@ static inline void split_halves(const unsigned char *from, uint32_t count, unsig
     }
 }
 
+/* Blocks of a scale, of `size` bytes, and 32 elements: with a constant a compiler copies the scale without a call. */
+static inline bool take_halves(const unsigned char *from, uint32_t blocks, uint32_t size, unsigned char *elements,
+                               unsigned char *scales)
+{
+    for (uint32_t b = 0; b < blocks; b++, from += size + 16, elements += 16) {
+        memcpy(scales + size * b, from, size);
+        split_halves(from + size, 16, elements, elements + 8);
+    }
+    return true;
+}
+
 bool smoe_blocks_q4_0(const unsigned char *from, uint32_t blocks, unsigned char *elements, unsigned char *scales,
                       unsigned char *second)
 {
     (void)second;
-    for (uint32_t b = 0; b < blocks; b++, from += 18, elements += 16) {
-        memcpy(scales + 2 * b, from, 2);
-        split_halves(from + 2, 16, elements, elements + 8);
-    }
-    return true;
+    return take_halves(from, blocks, 2, elements, scales);
 }
 
 bool smoe_blocks_q4_1(const unsigned char *from, uint32_t blocks, unsigned char *elements, unsigned char *scales,
                       unsigned char *second)
 {
     (void)second;
-    for (uint32_t b = 0; b < blocks; b++, from += 20, elements += 16) {
-        memcpy(scales + 4 * b, from, 4);
-        split_halves(from + 4, 16, elements, elements + 8);
-    }
-    return true;
+    return take_halves(from, blocks, 4, elements, scales);
 }
 
 bool smoe_blocks_mxfp4(const unsigned char *from, uint32_t blocks, unsigned char *elements, unsigned char *scales,
                        unsigned char *second)
 {
     (void)second;
-    for (uint32_t b = 0; b < blocks; b++, from += 17, elements += 16) {
-        scales[b] = from[0];
-        split_halves(from + 1, 16, elements, elements + 8);
-    }
-    return true;
+    return take_halves(from, blocks, 1, elements, scales);
 }
 
 bool smoe_blocks_nvfp4(const unsigned char *from, uint32_t blocks, unsigned char *elements, unsigned char *scales,
@@ -168,26 +167,29 @@ static inline void widen_five_bits(const unsigned char *from, uint32_t offset, u
     }
 }
 
+/* Blocks of a scale, of `size` bytes, and 32 elements of 5 bits. */
+static inline bool take_five_bits(const unsigned char *from, uint32_t blocks, uint32_t size, uint32_t offset,
+                                  unsigned char *elements, unsigned char *scales)
+{
+    for (uint32_t b = 0; b < blocks; b++, from += size + 20, elements += 32) {
+        memcpy(scales + size * b, from, size);
+        widen_five_bits(from + size, offset, elements);
+    }
+    return true;
+}
+
 bool smoe_blocks_q5_0(const unsigned char *from, uint32_t blocks, unsigned char *elements, unsigned char *scales,
                       unsigned char *second)
 {
     (void)second;
-    for (uint32_t b = 0; b < blocks; b++, from += 22, elements += 32) {
-        memcpy(scales + 2 * b, from, 2);
-        widen_five_bits(from + 2, 16, elements);
-    }
-    return true;
+    return take_five_bits(from, blocks, 2, 16, elements, scales);
 }
 
 bool smoe_blocks_q5_1(const unsigned char *from, uint32_t blocks, unsigned char *elements, unsigned char *scales,
                       unsigned char *second)
 {
     (void)second;
-    for (uint32_t b = 0; b < blocks; b++, from += 24, elements += 32) {
-        memcpy(scales + 4 * b, from, 4);
-        widen_five_bits(from + 4, 0, elements);
-    }
-    return true;
+    return take_five_bits(from, blocks, 4, 0, elements, scales);
 }
 
 /* 64 elements of Q5_K: 32 bytes of lower bits, and two of the bits in each of 32 bytes of fifth ones. */

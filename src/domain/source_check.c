@@ -24,7 +24,7 @@ static smoe_result check_numbers(const smoe_source_reading *r)
 {
     const smoe_weights_source *s = r->source;
     const smoe_source_format *f = r->format;
-    const bool by_words = f->order == SMOE_ORDER_K_WORDS || f->order == SMOE_ORDER_N_WORDS;
+    const bool by_words = smoe_source_is_transposed(f);
     if (s->rows == 0 || s->rows > SMOE_MAX_WIDTH)
         return invalid(r, "rows", s->rows, "1 .. SMOE_MAX_WIDTH");
     if (s->columns == 0 || s->columns > SMOE_MAX_WIDTH)
@@ -142,7 +142,8 @@ static smoe_result check_absent(const smoe_source_reading *r, const char *name, 
                                                  "source.%s must be NULL for %s", name, r->format->name);
 }
 
-/* Of consecutive rows; of a row and the step to the next for those that are not. */
+/* Bytes of all rows, where one has `row` bytes: with a step, those between the rows count, those behind the last do
+ * not. */
 static uint64_t rows_size(const smoe_source_reading *r, uint64_t row)
 {
     return (uint64_t)(r->source->rows - 1) * smoe_max_u32(r->source->row_step, 1) * row + row;
@@ -152,7 +153,7 @@ static uint64_t elements_size(const smoe_source_reading *r, uint64_t *row)
 {
     const smoe_weights_source *s = r->source;
     const smoe_source_format *f = r->format;
-    if (f->order == SMOE_ORDER_K_WORDS || f->order == SMOE_ORDER_N_WORDS) {
+    if (smoe_source_is_transposed(f)) {
         *row = 0;
         return (uint64_t)s->rows * s->columns * f->bits / 8;
     }
@@ -163,10 +164,10 @@ static uint64_t elements_size(const smoe_source_reading *r, uint64_t *row)
 
 static uint64_t scales_size(const smoe_source_reading *r)
 {
-    static const unsigned char sizes[] = {4, 2, 2, 1}; /* by smoe_scale_type */
     if (r->format->group)
         return rows_size(r, r->groups);
-    return (uint64_t)smoe_divide_up(r->source->rows, r->group_rows) * r->groups * sizes[r->source->scale_type];
+    return (uint64_t)smoe_divide_up(r->source->rows, r->group_rows) * r->groups *
+           smoe_source_scale_size(r->source->scale_type);
 }
 
 static uint64_t zeros_size(const smoe_source_reading *r)

@@ -1,10 +1,10 @@
 /* Sources to the types of the device: the public calls that read arrays. */
 #include <math.h>
-#include <string.h>
 
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "source.h"
+#include "weights_block.h"
 
 /* GPTQ's g_idx, where it is given. */
 static smoe_result check_group_index(const smoe_source_reading *r)
@@ -60,13 +60,6 @@ static smoe_result put_scales(const smoe_source_reading *r, const smoe_weights_r
     return result;
 }
 
-static void clear_ends(const smoe_source_reading *r, const smoe_weights_rows *to)
-{
-    const uint64_t used = (uint64_t)to->columns * r->kind->bits / 8;
-    for (uint32_t i = 0; used < r->layout.row_size && i < to->row_count; i++)
-        memset((unsigned char *)to->rows + i * r->layout.row_size + used, 0, (size_t)(r->layout.row_size - used));
-}
-
 static smoe_result put(const smoe_source_reading *r, const smoe_weights_rows *to, uint32_t first)
 {
     if (r->format->order == SMOE_ORDER_BLOCKS)
@@ -77,7 +70,7 @@ static smoe_result put(const smoe_source_reading *r, const smoe_weights_rows *to
         smoe_source_put_k_words(r, first, to->row_count, to->rows);
     else
         smoe_source_put_n_words(r, first, to->row_count, to->rows);
-    clear_ends(r, to);
+    smoe_weights_clear_ends(to);
     return put_scales(r, to, first);
 }
 

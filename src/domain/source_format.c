@@ -60,6 +60,12 @@ const smoe_source_format *smoe_source_format_of(smoe_weights_format format)
     return (uint32_t)format < SMOE_FORMAT_COUNT ? &formats[format] : NULL;
 }
 
+uint32_t smoe_source_scale_size(smoe_scale_type type)
+{
+    static const unsigned char sizes[] = {4, 2, 2, 1}; /* by smoe_scale_type */
+    return sizes[type];
+}
+
 const char *smoe_weights_format_name(smoe_weights_format format)
 {
     const smoe_source_format *row = smoe_source_format_of(format);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arithmetic.h"
+#include "half.h"
 
 bool smoe_weight_block_begin(smoe_weight_block *b, const smoe_weights_rows *rows)
 {
@@ -37,6 +38,16 @@ unsigned char *smoe_weight_block_row(const smoe_weight_block *b, uint32_t row)
     return (unsigned char *)b->all->rows + row * b->layout.row_size;
 }
 
+void smoe_weights_clear_ends(const smoe_weights_rows *rows)
+{
+    smoe_weight_block b;
+    if (!smoe_weight_block_begin(&b, rows))
+        return;
+    const uint64_t used = (uint64_t)rows->columns * b.kind->bits / 8;
+    for (uint32_t row = 0; used < b.layout.row_size && row < rows->row_count; row++)
+        memset(smoe_weight_block_row(&b, row) + used, 0, (size_t)(b.layout.row_size - used));
+}
+
 float smoe_e2m1_value(uint32_t code)
 {
     static const float sizes[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
@@ -52,16 +63,14 @@ float smoe_e4m3_value(uint32_t code)
     return code & 128u ? -size : size;
 }
 
-float smoe_half_value(const unsigned char *half)
+float smoe_e8m0_value(uint32_t code)
 {
-    float value;
-    smoe_type_convert(&value, SMOE_TYPE_FLOAT32, half, SMOE_TYPE_FLOAT16, 1);
-    return value;
+    return code == 255 ? NAN : ldexpf(1, (int)code - 127);
 }
 
-float smoe_float_value(const unsigned char *bits)
+float smoe_half_value(const unsigned char *half)
 {
-    float value;
-    memcpy(&value, bits, sizeof value);
-    return value;
+    uint16_t word;
+    memcpy(&word, half, sizeof word);
+    return smoe_float_of_half(word);
 }

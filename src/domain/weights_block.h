@@ -2,6 +2,8 @@
 #ifndef SMOE_DOMAIN_WEIGHTS_BLOCK_H
 #define SMOE_DOMAIN_WEIGHTS_BLOCK_H
 
+#include <string.h>
+
 #include "weights.h"
 
 /* Columns k .. k + count of some rows, and where their scales lie. */
@@ -21,10 +23,19 @@ bool smoe_weight_block_next(smoe_weight_block *b);
 
 unsigned char *smoe_weight_block_row(const smoe_weight_block *b, uint32_t row);
 
-/* Numbers as types store them; e2m1 is below 16, e4m3 below 256. */
+/* Sets the bytes behind each row to 0. */
+void smoe_weights_clear_ends(const smoe_weights_rows *rows);
+
+/* Numbers as types store them; e2m1 is below 16, e4m3 and e8m0 below 256. */
 float smoe_e2m1_value(uint32_t code);
 float smoe_e4m3_value(uint32_t code);
-float smoe_half_value(const unsigned char *half);  /* 2 bytes */
-float smoe_float_value(const unsigned char *bits); /* 4 bytes */
+float smoe_e8m0_value(uint32_t code);
+float smoe_half_value(const unsigned char *half); /* 2 bytes */
+static inline float smoe_float_value(const unsigned char bits[4])
+{
+    float value;
+    memcpy(&value, bits, sizeof value);
+    return value;
+}
 
 #endif

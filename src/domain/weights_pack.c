@@ -77,7 +77,7 @@ static bool choose_e8m0(float most, unsigned char *scale, float *value)
     frexpf(fabsf(most), &exponent); /* below 2^exponent */
     const int code = exponent - 1 - 2 + 127;
     *scale = (unsigned char)(most == 0 || code < 0 ? 0 : code);
-    *value = ldexpf(1, (int)*scale - 127);
+    *value = smoe_e8m0_value(*scale);
     return true;
 }
 
@@ -163,13 +163,6 @@ static bool pack_block(const smoe_weight_block *b, const source *from)
     return true;
 }
 
-static void clear_ends(const smoe_weight_block *b)
-{
-    const uint64_t used = (uint64_t)b->all->columns * b->kind->bits / 8;
-    for (uint32_t r = 0; used < b->layout.row_size && r < b->all->row_count; r++)
-        memset(smoe_weight_block_row(b, r) + used, 0, (size_t)(b->layout.row_size - used));
-}
-
 bool smoe_weights_can_pack(smoe_type type)
 {
     switch (type) {
@@ -185,14 +178,15 @@ bool smoe_weights_can_pack(smoe_type type)
 float smoe_weights_factor(smoe_type type, const void *from, smoe_type from_type, uint64_t count)
 {
     const uint64_t size = smoe_type_size(from_type, 1);
+    const bool own = type == SMOE_TYPE_NVFP4;
     float value, most = 0;
     if (!from || size == 0 || !smoe_weight_kind_of(type))
         return 0;
-    for (uint64_t i = 0; type == SMOE_TYPE_NVFP4 && i < count; i++) {
+    for (uint64_t i = 0; own && i < count; i++) {
         smoe_type_convert(&value, SMOE_TYPE_FLOAT32, (const unsigned char *)from + i * size, from_type, 1);
         most = larger(most, value);
     }
-    return type == SMOE_TYPE_NVFP4 && isfinite(most) ? fmaxf(fabsf(most) / (E2M1_MOST * E4M3_MOST), FLT_MIN) : 1;
+    return own && isfinite(most) ? fmaxf(fabsf(most) / (E2M1_MOST * E4M3_MOST), FLT_MIN) : 1;
 }
 
 smoe_result smoe_weights_pack(const smoe_weights_rows *to, const void *from, smoe_type from_type)
@@ -207,7 +201,7 @@ smoe_result smoe_weights_pack(const smoe_weights_rows *to, const void *from, smo
     const source floats = {from, from_type, b.kind->factor && to->factor != 0 ? to->factor : 1};
     if (!(floats.factor > 0 && isfinite(floats.factor)))
         return SMOE_ERROR_INVALID_ARGUMENT;
-    clear_ends(&b);
+    smoe_weights_clear_ends(to);
     while (smoe_weight_block_next(&b))
         if (!pack_block(&b, &floats))
             return SMOE_ERROR_UNSUPPORTED;

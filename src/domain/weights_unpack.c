@@ -1,6 +1,4 @@
 /* The values of weights with scales. */
-#include <math.h>
-
 #include "weights_block.h"
 
 static const float iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -32,7 +30,7 @@ static block_scale read_scale(const smoe_weight_block *b)
 {
     const unsigned char *first = b->scale, *second;
     switch (b->kind->form) {
-    case SMOE_SCALE_E8M0: return (block_scale){*first == 255 ? NAN : ldexpf(1, (int)*first - 127), 0, -0.0f};
+    case SMOE_SCALE_E8M0: return (block_scale){smoe_e8m0_value(*first), 0, -0.0f};
     case SMOE_SCALE_E4M3: return (block_scale){smoe_e4m3_value(*first), 0, -0.0f};
     case SMOE_SCALE_FLOAT: return (block_scale){smoe_float_value(first), 0, -0.0f};
     case SMOE_SCALE_HALF_MINIMUM: return (block_scale){smoe_half_value(first), 0, smoe_half_value(first + 2)};

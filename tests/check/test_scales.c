@@ -449,47 +449,70 @@ static void test_conversions(void **state)
     case_data_destroy(&data);
 }
 
-/* A matrix of more rows than are converted at a time, the last of which are no whole block. */
-static void test_long_conversion(void **state)
+enum { LONG_ROWS = 2199, LONG_MOST = 528 * LONG_ROWS };
+
+/* Rounds a long matrix of the type, and gives its weights, times its factor. */
+static void store_long(smoe_type type, uint32_t columns, const float *from, unsigned char *stored, float *rounded)
 {
-    enum { D = 513, H = 2199, T = 2 };
-    static float router[D], w1[D * H], w2[D * H], rounded[D * H], x[T * D], want[T * D], got[T * D];
-    static unsigned char stored[2 * D * H];
-    const smoe_plan_desc plan = {.d_model = D,
-                                 .d_hidden = H,
+    smoe_weights_layout layout;
+    smoe_weights_rows rows;
+    assert_true(smoe_weights_layout_get(type, LONG_ROWS, columns, &layout) && layout.size <= 2 * LONG_MOST);
+    memset(stored, 0, (size_t)layout.size);
+    assert_true(smoe_weights_rows_get(type, LONG_ROWS, columns, stored, &rows));
+    const float factor = smoe_weights_factor(type, from, SMOE_TYPE_FLOAT32, (uint64_t)LONG_ROWS * columns);
+    rows.factor = factor;
+    assert_int_equal(smoe_weights_pack(&rows, from, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
+    assert_int_equal(smoe_weights_unpack(rounded, &rows), SMOE_SUCCESS);
+    for (uint32_t i = 0; i < LONG_ROWS * columns; i++)
+        rounded[i] *= factor;
+    if (layout.factor_offset)
+        memcpy(stored + layout.factor_offset, &factor, sizeof factor);
+}
+
+/* A matrix of more rows than are converted at a time, the last of which are no whole block, or do not end at the same
+ * place of 16 bytes as the matrix. */
+static void check_long(smoe_device *device, smoe_type type, uint32_t columns)
+{
+    enum { T = 2, MOST = LONG_MOST / LONG_ROWS };
+    static float router[MOST], w1[LONG_MOST], w2[LONG_MOST], rounded[LONG_MOST], x[T * MOST], want[T * MOST],
+        got[T * MOST];
+    static unsigned char stored[2 * LONG_MOST];
+    const smoe_plan_desc plan = {.d_model = columns,
+                                 .d_hidden = LONG_ROWS,
                                  .expert_count = 1,
                                  .top_k = 1,
                                  .max_tokens = T,
                                  .min_tokens = T,
-                                 .types = {.up = SMOE_TYPE_FP8}};
+                                 .types = {.up = type}};
     smoe_plan_desc wide = plan;
     smoe_host_weights weights = {.router_weight = router, .w1 = {w1, SMOE_TYPE_FLOAT32}, .w2 = {w2, SMOE_TYPE_FLOAT32}};
-    smoe_device *device = ((const test_device *)*state)->device;
     smoe_forward_params params = smoe_forward_defaults();
-    smoe_weights_layout layout;
     test_random random = test_random_make(test_seed(), 7);
 
-    for (uint32_t i = 0; i < D * H; i++) {
+    for (uint32_t i = 0; i < LONG_MOST; i++) {
         w1[i] = test_random_uniform(&random, -1, 1);
         w2[i] = test_random_uniform(&random, -1, 1);
     }
-    for (uint32_t i = 0; i < T * D; i++)
+    for (uint32_t i = 0; i < T * columns; i++)
         x[i] = test_random_uniform(&random, -1, 1);
-    assert_true(smoe_weights_layout_get(SMOE_TYPE_FP8, H, D, &layout) && layout.size <= sizeof stored);
-    smoe_weights_rows all;
-    assert_true(smoe_weights_rows_get(SMOE_TYPE_FP8, H, D, stored, &all));
-    assert_int_equal(smoe_weights_pack(&all, w1, SMOE_TYPE_FLOAT32), SMOE_SUCCESS);
-    assert_int_equal(smoe_weights_unpack(rounded, &all), SMOE_SUCCESS);
+    store_long(type, columns, w1, stored, rounded);
     params.token_count = T;
     run_layer(device, &plan, &weights, &params, x, got);
-    weights.w1 = (smoe_host_weight){stored, SMOE_TYPE_FP8};
+    weights.w1 = (smoe_host_weight){stored, type};
     run_layer(device, &plan, &weights, &params, x, want);
-    assert_int_equal(test_compare_bits("y of tiles rounded at the upload", T * D, got, want), 0);
+    assert_int_equal(test_compare_bits("y of tiles rounded at the upload", T * columns, got, want), 0);
     wide.types.up = SMOE_TYPE_FLOAT32;
     run_layer(device, &wide, &weights, &params, x, got);
     weights.w1 = (smoe_host_weight){rounded, SMOE_TYPE_FLOAT32};
     run_layer(device, &wide, &weights, &params, x, want);
-    assert_int_equal(test_compare_bits("y of tiles unpacked at the upload", T * D, got, want), 0);
+    assert_int_equal(test_compare_bits("y of tiles unpacked at the upload", T * columns, got, want), 0);
+}
+
+static void test_long_conversion(void **state)
+{
+    smoe_device *device = ((const test_device *)*state)->device;
+    check_long(device, SMOE_TYPE_FP8, 513);
+    check_long(device, SMOE_TYPE_NVFP4, 528);
 }
 
 /* Matrices of a type that nothing is rounded to, in a plan of float32: their values times their factors. */

@@ -79,6 +79,12 @@ void matrix_choose_type(matrix *m)
                  reason);
 }
 
+smoe_result matrix_factor_result(const matrix *m, smoe_type type, char reason[SMOE_REASON_SIZE])
+{
+    float factor;
+    return smoe_weights_source_factor(&m->source, type, &factor, reason);
+}
+
 void matrix_convert(const matrix *m, unsigned char *stored, uint32_t first, uint32_t count)
 {
     smoe_weights_layout layout;

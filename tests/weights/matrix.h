@@ -30,6 +30,9 @@ void matrix_make_finite(matrix *m, test_random *random);
 /* The type that suits the source, and its factor. */
 void matrix_choose_type(matrix *m);
 
+/* What the library says of a type for the source. */
+smoe_result matrix_factor_result(const matrix *m, smoe_type type, char reason[SMOE_REASON_SIZE]);
+
 /* Rows first .. first + count into their place in a matrix. */
 void matrix_convert(const matrix *m, unsigned char *stored, uint32_t first, uint32_t count);
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/blocks.h"
 #include "common/cmocka_all.h"
 #include "matrix.h"
 
@@ -34,21 +35,54 @@ static void check_values(const matrix *m, unsigned char *stored)
     test_free(got);
 }
 
-/* The whole matrix at once, and in parts; nothing but the parts is written. */
+static bool is_all(const unsigned char *bytes, uint64_t from, uint64_t end, unsigned char byte)
+{
+    while (from < end && bytes[from] == byte)
+        from++;
+    return from >= end;
+}
+
+/* Two conversions, to memory that was filled with different bytes: what lies in the parts is written, with zeros behind
+ * each row, and nothing else is. */
+enum { FILL_WHOLE = 0xa5, FILL_PARTS = 0x5a };
+
+static void check_written(const matrix *m, const unsigned char *whole, const unsigned char *parts)
+{
+    const uint32_t rows = m->source.rows;
+    smoe_weights_layout layout;
+    assert_true(smoe_weights_layout_get(m->type, rows, m->source.columns, &layout));
+    const uint64_t scales = (rows + layout.block_rows - 1) / layout.block_rows * layout.scale_row_size;
+    const uint64_t scales_end = layout.scales_offset + scales, second = rows * layout.second_row_size;
+    const uint64_t end = layout.second_columns ? layout.second_offset + second : scales_end;
+    const uint64_t used = (uint64_t)m->source.columns * test_block_kind_of(m->type).element_bits / 8;
+    assert_memory_equal(whole, parts, layout.scales_offset);
+    for (uint32_t row = 0; row < rows; row++)
+        assert_true(is_all(whole, row * layout.row_size + used, (row + 1) * layout.row_size, 0));
+    assert_memory_equal(whole + layout.scales_offset, parts + layout.scales_offset, scales);
+    if (layout.second_columns) {
+        assert_memory_equal(whole + layout.second_offset, parts + layout.second_offset, second);
+        assert_true(is_all(whole, scales_end, layout.second_offset, FILL_WHOLE));
+        assert_true(is_all(parts, scales_end, layout.second_offset, FILL_PARTS));
+    }
+    assert_true(is_all(whole, end, layout.size, FILL_WHOLE));
+    assert_true(is_all(parts, end, layout.size, FILL_PARTS));
+}
+
+/* The whole matrix at once, and in parts. */
 static void check_matrix(const matrix *m)
 {
     const smoe_weights_source *s = &m->source;
     const size_t size = (size_t)smoe_weights_size(m->type, 1, s->rows, s->columns);
     const uint32_t unit = m->type == SMOE_TYPE_FP8 ? 128 : s->format == SMOE_FORMAT_AWQ4 ? 8 : 1;
     unsigned char *whole = test_malloc(size), *parts = test_malloc(size);
-    memset(whole, 0xa5, size);
-    memset(parts, 0xa5, size);
+    memset(whole, FILL_WHOLE, size);
+    memset(parts, FILL_PARTS, size);
     matrix_convert(m, whole, 0, s->rows);
     for (uint32_t row = 0, count = unit; row < s->rows; row += count, count += unit) {
         count = s->rows - row < count ? s->rows - row : count;
         matrix_convert(m, parts, row, count);
     }
-    assert_memory_equal(whole, parts, size);
+    check_written(m, whole, parts);
     check_values(m, whole);
     test_free(whole);
     test_free(parts);
@@ -287,12 +321,6 @@ static void test_nvfp4_scales(void **state)
 
 /* ---- zero points ------------------------------------------------------------------------------------------------- */
 
-static smoe_result factor_of(const matrix *m, smoe_type type, char reason[SMOE_REASON_SIZE])
-{
-    float factor;
-    return smoe_weights_source_factor(&m->source, type, &factor, reason);
-}
-
 static void test_zeros(void **state)
 {
     static const struct {
@@ -314,18 +342,19 @@ static void test_zeros(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         matrix m = matrix_make(rows[i].source, true, &random);
         memset(m.zeros, rows[i].middle, m.sizes.zeros);
-        assert_int_equal(factor_of(&m, rows[i].without, reason), SMOE_SUCCESS);
+        assert_int_equal(matrix_factor_result(&m, rows[i].without, reason), SMOE_SUCCESS);
         m.type = rows[i].without;
         m.factor = 1;
         check_matrix(&m);
         m.zeros[m.sizes.zeros - 1] ^= 0x10;
-        assert_int_equal(factor_of(&m, rows[i].without, reason), SMOE_ERROR_UNSUPPORTED);
+        assert_int_equal(matrix_factor_result(&m, rows[i].without, reason), SMOE_ERROR_UNSUPPORTED);
         assert_non_null(strstr(reason, "half of the range"));
-        assert_int_equal(factor_of(&m, rows[i].type, reason), SMOE_SUCCESS);
+        assert_int_equal(matrix_factor_result(&m, rows[i].type, reason), SMOE_SUCCESS);
         m.type = rows[i].type;
         check_matrix(&m);
         m.zeros[0] = rows[i].ones;
-        assert_int_equal(factor_of(&m, rows[i].type, reason), rows[i].ones ? SMOE_ERROR_UNSUPPORTED : SMOE_SUCCESS);
+        assert_int_equal(matrix_factor_result(&m, rows[i].type, reason),
+                         rows[i].ones ? SMOE_ERROR_UNSUPPORTED : SMOE_SUCCESS);
         assert_true(!rows[i].ones || strstr(reason, "all ones"));
         matrix_free(&m);
     }
