@@ -21,7 +21,7 @@ typedef struct block_kind {
     bool factor;
 } block_kind;
 
-#define KIND(NAME, number, element, columns, rows, form, second, factor)                                               \
+#define KIND(NAME, number, element, columns, rows, form, second, factor, packs)                                        \
     [number] = {ELEMENT_##element, SCALE_##form, factor},
 static const block_kind kinds[] = {SMOE_WEIGHT_TYPES(KIND)};
 

@@ -48,13 +48,14 @@ void main() {
         multiply_tile(tile, push.depth);
     }
 
+    const vec2 factors = factors_of(tile.expert);
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
         const uint column_index = column0 + i * SUBGROUP_SIZE;
         if (column_index < push.columns) {
             const Column column = column_of(column_index, tile.expert);
             [[unroll]] for (uint r = 0; r < TILE_ROWS; r++)
                 if (r < tile.rows)
-                    store(tile.first_row + r, column, sum[r * LANE_ROWS + i],
+                    store(tile.first_row + r, column, factors, sum[r * LANE_ROWS + i],
                           sum[r * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
         }
     }

@@ -162,10 +162,12 @@ void main() {
         coopMatStore(sums[i], tiles, row * SUM_STRIDE + column / 4, SUM_STRIDE, gl_CooperativeMatrixLayoutRowMajor);
     }
     barrier();
+    const vec2 factors = factors_of(tile.expert);
     [[dont_unroll]] for (uint e = index; e < TILE_ROWS * TILE_COLUMNS; e += WORKGROUP_SIZE) {
         const uint x = e % TILE_COLUMNS, y = e / TILE_COLUMNS, at = y * SUM_STRIDE + x / 4;
         if (y < tile.rows && tile_column + x < push.columns)
-            store(tile.first_row + y, column_of(tile_column + x, tile.expert), uintBitsToFloat(tiles[at][x % 4]),
+            store(tile.first_row + y, column_of(tile_column + x, tile.expert), factors,
+                  uintBitsToFloat(tiles[at][x % 4]),
                   uintBitsToFloat(tiles[at + (MATRICES - 1) * TILE_COLUMNS / 4][x % 4]));
     }
 }

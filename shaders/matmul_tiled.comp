@@ -86,6 +86,7 @@ void main() {
         }
     }
 
+    const vec2 factors = factors_of(tile.expert);
     [[unroll]] for (uint i = 0; i < THREAD_COLUMNS; i++) {
         const uint column_index = tile_column + x + i * THREADS_X;
         if (column_index < push.columns) {
@@ -93,7 +94,7 @@ void main() {
             [[unroll]] for (uint j = 0; j < THREAD_ROWS; j++) {
                 const uint r = y + j * THREADS_Y;
                 if (r < tile.rows)
-                    store(tile.first_row + r, column, sum[j * LANE_ROWS + i],
+                    store(tile.first_row + r, column, factors, sum[j * LANE_ROWS + i],
                           sum[j * LANE_ROWS + LANE_ROWS - THREAD_COLUMNS + i]);
             }
         }

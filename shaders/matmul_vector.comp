@@ -76,6 +76,7 @@ void main() {
         parts[i * STRIDE + index] = sum[i];
     barrier();
 #endif
+    const vec2 factors = factors_of(tile.expert);
     [[unroll]] for (uint first = 0; first < OUTPUTS; first += TEAM) {
         float s = 0, g = 0;
 #if SHUFFLE
@@ -98,6 +99,6 @@ void main() {
         const uint o = first + lane, r = TILE_ROWS == 1 ? 0 : o / THREAD_COLUMNS,
                    column_index = column0 + o % THREAD_COLUMNS;
         if (o < OUTPUTS && r < tile.rows && column_index < push.columns)
-            store(tile.first_row + r, column_of(column_index, tile.expert), s, g);
+            store(tile.first_row + r, column_of(column_index, tile.expert), factors, s, g);
     }
 }

@@ -47,7 +47,7 @@ float largest_of_group(uint token, uint group) {
     return largest;
 }
 
-// Of the slot's token, while group_score has the largest logit of each group.
+// The largest logit of the slot's token; group_score has each group's at that time.
 float largest_of_token(uint slot) {
     const uint base = slot - slot % MOST_GROUPS, group_count = push.group_count;
     float largest = group_score[base];
@@ -75,7 +75,7 @@ Softmax softmax_of(uint slot) {
     return Softmax(largest_logit[t], sum_of_whole_terms(sum_high[t], sum_low[t]));
 }
 
-// What softmax_of reads. group_score is free again afterwards.
+// What softmax_of reads. The caller's barrier follows; then group_score is free again.
 void find_softmaxes(uint first, uint count) {
     const uint lane = gl_LocalInvocationID.x;
     for (uint t = lane; t < TOKENS; t += WORKGROUP_SIZE) {
@@ -89,7 +89,6 @@ void find_softmaxes(uint first, uint count) {
     for (uint slot = lane; slot < count * MOST_GROUPS; slot += WORKGROUP_SIZE)
         if (has_group(slot))
             add_terms(first + slot / MOST_GROUPS, slot);
-    barrier();
 }
 
 uint rank_of(uint slot) {

@@ -44,7 +44,7 @@ float gap_of(uint group) {
 
 float band_of(uint group) {
     return push.group_cap < push.group_size
-               ? min(push.eps, distance_below(score_at(group, LAST), score_at(group, PAST_CAP)))
+               ? band(push.eps, score_at(group, LAST), score_at(group, PAST_CAP))
                : push.eps;
 }
 
@@ -89,8 +89,7 @@ void main() {
     barrier();
     for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) {
         const uint group = e / push.group_size;
-        const float s = scores[e], s_k = score_at(group, LAST);
-        if (gap_of(group) <= push.tie_tolerance && distance_below(max(s, s_k), min(s, s_k)) <= push.tie_tolerance)
+        if (gap_of(group) <= push.tie_tolerance && apart(scores[e], score_at(group, LAST)) <= push.tie_tolerance)
             atomicAdd(tied[group], 1u);
     }
     barrier();

@@ -114,7 +114,7 @@ float reference_logit(uint token, uint n, float s_first) {
 Boundary find_boundary(uint lane) {
     const float s_k = ranked[push.top_k - 1u];
     const float eps = push.max_active < push.expert_count
-                          ? band(s_k, ranked[min(push.max_active, push.expert_count - 1u)])
+                          ? band(push.eps, s_k, ranked[min(push.max_active, push.expert_count - 1u)])
                           : push.eps;
     const float gap =
         push.top_k < push.expert_count ? gap_between(s_k, ranked[min(push.top_k, push.expert_count - 1u)]) : INFINITY;
@@ -199,8 +199,7 @@ void main() {
         for (uint rank = n + lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
             write_unused(token, rank);
     if (lane == 0u)
-        write_token(token, boundary.gap, boundary.eps, BALANCED ? boundary.order : tied > 0u ? tied - 1u : 0u, n,
-                    push.eps > 0.0 && boundary.eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+        write_selected(token, boundary, tied, n);
     if ((push.flags & SMOE_FLAG_SCORES) != 0u)
         for (uint e = lane; e < push.expert_count; e += WORKGROUP_SIZE) // the logits were last read before a barrier
             control[push.logits_at + token * push.expert_count + e] =

@@ -122,7 +122,7 @@ Ranks rank_all() {
         if (rank == top_k)
             gap = gap_between(s_k, score);
         if (rank == most)
-            eps = band(s_k, score);
+            eps = band(widest, s_k, score);
         if (rank >= most || s_k - score >= widest)
             break;
     }
@@ -224,8 +224,7 @@ void select_token(uint token) {
     if ((push.flags & (SMOE_FLAG_REPORT | SMOE_FLAG_TOTALS)) != 0u)
         tied = subgroupAdd(tied);
     if (lane == 0u)
-        write_token(token, boundary.gap, boundary.eps, BALANCED ? boundary.order : tied > 0u ? tied - 1u : 0u, n,
-                    push.eps > 0.0 && boundary.eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
+        write_selected(token, boundary, tied, n);
     if ((push.flags & SMOE_FLAG_SCORES) != 0u) {
         subgroupBarrier(); // the logits have been read
         [[unroll]] for (uint i = 0u; i < OWN; i++)

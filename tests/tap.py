@@ -37,6 +37,11 @@ def command(*arguments, **options):
     return outputs(*arguments, stderr=subprocess.STDOUT, **options)[0]
 
 
+def names_of(refusal):
+    """The names that the refusal of a wrong one lists: must be A, B or C, is ..."""
+    return refusal.split('must be ')[1].split(', is')[0].replace(' or ', ', ').split(', ')
+
+
 def once(function):
     """Remembers what a function gives or raises: tests that share a run of a program share its failure too, and do not run it again."""
     outcomes = {}

@@ -19,7 +19,7 @@ TESTED_BY = (
     TestedBy('src/device/memory.c', 'tests/embed/test_device_memory.c', 'memory types, full heaps; test_failures has none left'),
     TestedBy('src/device/staging.c', 'tests/embed/test_device_memory.c', 'arrays there and back, in chunks; test_failures has none left'),
     TestedBy('src/device/submit.c', 'tests/embed/test_device_faults.c', 'lost at each submission; test_failures has each call fail once'),
-    TestedBy('src/device/upload.c', 'tests/check/test_scales.c', 'weights converted on their way; test_upload_threads: files\' formats'),
+    TestedBy('src/device/upload.c', 'tests/check/test_scales_upload.c', 'weights converted on their way; test_upload_threads: sources'),
     TestedBy('src/device/work.c', 'tests/weights/test_upload_threads.c', 'layers made on 1, 2 and 7 threads; test_failures: no memory'),
     TestedBy('src/domain/combine.c', 'tests/check/test_stages.c', 'by src/reference; its constants by tests/common/selection_rules.c'),
     TestedBy('src/domain/control.c', 'tests/unit/test_shape.c', 'by tests/common/shape_rules.c'),

@@ -39,7 +39,7 @@ SMOE_API bool smoe_forward_number_allows(const smoe_forward_number *number, floa
 
 /* ---- of a plan --------------------------------------------------------------------------------------------------------- */
 
-/* A number of smoe_plan_desc for gated experts: what it is called and may be, for files and tools. */
+/* A number of smoe_plan_desc that 0 switches off: what it is called and may be, for files and tools. */
 typedef struct smoe_plan_number {
     const char *name;  /* the member's, and that of layer files' metadata: "gate_max" */
     size_t offset;     /* of the float in smoe_plan_desc */
@@ -48,7 +48,7 @@ typedef struct smoe_plan_number {
     const char *rule;  /* the same for a message: "0 or 1e-30 .. 1e30" */
 } smoe_plan_number;
 
-#define SMOE_MAX_PLAN_NUMBERS 8 /* there are no more */
+#define SMOE_MAX_PLAN_NUMBERS 16 /* there are no more */
 
 /* The index-th number. NULL past the last one. Static memory. Thread safe. */
 SMOE_API const smoe_plan_number *smoe_plan_number_get(uint32_t index);
@@ -57,9 +57,12 @@ SMOE_API const smoe_plan_number *smoe_plan_number_get(uint32_t index);
 SMOE_API float smoe_plan_number_value(const smoe_plan_number *number, const struct smoe_plan_desc *plan);
 SMOE_API void smoe_plan_number_set(const smoe_plan_number *number, struct smoe_plan_desc *plan, float value);
 
-/* Whether a plan's numbers are legal by themselves and with its activation, gated and shared_hidden. Errors: INVALID_ARGUMENT, with
- * `reason`, if not NULL, "gate_max: 7, must be 0 unless the experts are gated" or the like. Thread safe. */
+/* Whether a plan's numbers are legal by themselves and with its activation, gated, shared_hidden, renormalize and gate. Errors:
+ * INVALID_ARGUMENT, with `reason`, if not NULL, "gate_max: 7, must be 0 unless the experts are gated" or the like. Thread safe. */
 SMOE_API smoe_result smoe_plan_numbers_check(const struct smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE]);
+
+/* Whether balanced_groups goes with the plan's experts, k, cap and groups. Errors and `reason`: as smoe_plan_numbers_check. Thread safe. */
+SMOE_API smoe_result smoe_plan_balance_check(const struct smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE]);
 
 #ifdef __cplusplus
 }

@@ -2,8 +2,8 @@
  *
  * The report of T tokens is an array of 32-bit words, one record of SMOE_REPORT_STRIDE(max_active) words per token, where
  * max_active is the plan's (smoe_plan_desc.max_active, resolved: never 0). Record t begins at word t * stride.
- * Of balanced groups (smoe_plan_desc.balanced_groups), which are no groups to choose from: the least gap of a group, the order of the
- * first group that has it, the least band; capped where a group is.
+ * With balanced groups (smoe_plan_desc.balanced_groups), the record has the least gap of a group, the order of the first group that has it,
+ * and the least band; it is capped where a group is.
  * Terms: arXiv 2606.19036 (order, band) and arXiv 2605.02124 (gap: for k = 1 the top-two margin). */
 #ifndef SMOE_REPORT_H
 #define SMOE_REPORT_H

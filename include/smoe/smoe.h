@@ -219,7 +219,8 @@ typedef struct smoe_plan_desc {
     float gate_limit_after; /* likewise */
     float gate_alpha;      /* SMOE_ACTIVATION_SILU only: act(g) = g / (1 + exp(-alpha g)). 1e-30 .. 1e30; 0: 1. The shared expert's too */
     float up_offset;       /* -1e30 .. 1e30. The shared expert's too */
-    bool renormalize;      /* weights sum to `scale`; false: w = m g, for softmax gates g = softmax(z / temperature) over all experts */
+    bool renormalize;      /* weights g m are divided by their sum, and sum to `scale` without the three members below; false: w = m g, for
+                              softmax gates g = softmax(z / temperature) over all experts */
     /* With renormalize, and not with softmax gates, one of these may be SMOE_LEAST_DIVISOR .. SMOE_MOST_DIVISOR, else 0: raw weights g m
      * are divided by max(their sum, renormalize_floor) (ERNIE 4.5's moe_norm_min), or by their sum + renormalize_add (LFM2 1e-6) */
     float renormalize_floor, renormalize_add;
@@ -227,7 +228,7 @@ typedef struct smoe_plan_desc {
     uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */
     uint32_t group_count;  /* experts in so many equal, consecutive groups; divides E. 0 and 1: no groups (DeepSeek-V3's n_group) */
     uint32_t top_groups;   /* groups whose experts may be chosen, 1 .. group_count, k experts at least; 0 without groups (topk_group) */
-    smoe_group_score group_score; /* not looked at without groups */
+    smoe_group_score group_score; /* changes nothing without groups */
     /* Experts in so many equal, consecutive groups, of each of which k / balanced_groups are chosen (Pangu Pro's mixture of grouped
      * experts): E, k and A, also a call's max_active, are multiples of it. 0 and 1: none. Not together with group_count */
     uint32_t balanced_groups;

@@ -40,7 +40,7 @@ typedef enum smoe_result {
     SMOE_ERROR_FILE = -8                  /* layer_file.h, checkpoint.h, capability_file.h: unreadable, damaged or contradictory file */
 } smoe_result;
 
-#define SMOE_REASON_SIZE 160 /* of a text that says why, with its end; longer ones are cut */
+#define SMOE_REASON_SIZE 160 /* of the text of an error where there is no context to log to, with its end; longer ones are cut */
 
 /* A short English text for a result, never NULL; "unknown result" for any other value. Static memory. */
 SMOE_API const char *smoe_result_text(smoe_result result);
@@ -172,9 +172,6 @@ SMOE_API const char *smoe_gate_name(smoe_gate gate);
 SMOE_API const char *smoe_group_score_name(smoe_group_score score);
 SMOE_API const char *smoe_type_name(smoe_type type);
 SMOE_API const char *smoe_type_short_name(smoe_type type);
-
-/* Of the text of an error, where a function has one and there is no context to log to. */
-#define SMOE_REASON_SIZE 160
 
 /* The names of all activations, routers, gates or group scores, for a message: "identity, relu, ... or swiglu_clamped". Thread safe. */
 #define SMOE_NAME_LIST_SIZE 128

@@ -36,15 +36,15 @@
  * 89 113. E8M0's code 255 is NaN, E4M3's 0x7f and 0xff too; E4M3 has no infinity. What files have in 5 or 6 bits takes 8 here; the others
  * take at most 1.15 times the file's bytes, but for INT4 by channel with zero points, which takes 1.19 times. Sources: OCP Microscaling
  * Formats (MX) Specification 1.0, sections 5.3 and 5.4; OCP 8-bit Floating Point Specification (OFP8) 1.0, section 5; for the others the
- * files' own formats, as docs/checkpoints.md lists them.
+ * files' own formats, as weights_source.h lists them.
  *
  * K is a multiple of the columns of a block and of those of a second scale. Where a block has 128 columns K may be any: the last blocks of
  * a row, and with fp8 of a column of blocks, may be partial. The bytes behind a row are 0.
  *
- * A kernel's weight is as above, in float32: a product of what files hold in these types is exact, but fp8's, fp8_rows' and q8_rows', which
- * is rounded once; so is the sum with a minimum. mxfp4's weight is infinite where float32 does not hold it. A product that 24 bits do not
- * hold, as of an s and a q of q8_k that are both large, may be rounded once more. The factor multiplies a whole sum over K, before the
- * bias.
+ * A kernel's weight is as above, in float32. Products are exact for what files hold, but for fp8, fp8_rows and q8_rows, whose product is
+ * rounded once. The addition of a minimum rounds once. Where numbers are not a file's, a product may need more than 24 bits, as a large s
+ * times a large q of q8_k; it may then be rounded too. mxfp4's weight is infinite where float32 does not hold it. The factor multiplies a
+ * whole sum over K, before the bias.
  *
  * On a device without denormal numbers a product below 2^-126 counts as 0, and so do these numbers: float16 d and m of a block below 2^-14,
  * float32 scales and factors below 2^-126 (smoe_forward). Second scales never do. Bytes behind a row of 8-bit elements that are not 0 may
@@ -97,8 +97,8 @@ typedef struct smoe_weights_rows {
  * for smoe_weights_unpack. False, with *out as it was, where there is no layout or an argument is NULL. */
 SMOE_API bool smoe_weights_rows_get(smoe_type type, uint32_t rows, uint32_t columns, void *matrix, smoe_weights_rows *out);
 
-/* Whether smoe_weights_pack rounds to a type: float32, float16, bfloat16, mxfp4, q4, q8, fp8 and nvfp4. The others only hold what files
- * have. */
+/* Whether smoe_weights_pack rounds to a type: to those without scales, and to those whose scales it describes. The other types, which come
+ * behind them in smoe_type, only hold what files have. */
 SMOE_API bool smoe_weights_can_pack(smoe_type type);
 
 /* The factor of a matrix of float32, float16 or bfloat16 with `count` elements, which smoe_weights_pack wants before any of its rows: with

@@ -112,28 +112,28 @@
     S(BYTES_HALVES, 8, 2, 4)
 
 /* Types of weights, smoe_type: T(name, number, element, columns and rows of a block, whose elements share a scale, form
- * of the scales, columns that share a second scale or 0, 1: a factor of each matrix). Types without scales have blocks
- * of one element. smoe/weights.h has the layout. */
-#define SMOE_WEIGHT_TYPES(T)                       \
-    T(FLOAT32, 0, FLOAT32, 1, 1, NONE, 0, 0)       \
-    T(FLOAT16, 1, FLOAT16, 1, 1, NONE, 0, 0)       \
-    T(BFLOAT16, 2, BFLOAT16, 1, 1, NONE, 0, 0)     \
-    T(MXFP4, 3, E2M1, 32, 1, E8M0, 0, 0)           \
-    T(Q4, 4, OFFSET4, 32, 1, HALF, 0, 1)           \
-    T(Q8, 5, INT8, 32, 1, HALF, 0, 1)              \
-    T(FP8, 6, E4M3, 128, 128, FLOAT, 0, 0)         \
-    T(NVFP4, 7, E2M1, 16, 1, E4M3, 0, 1)           \
-    T(IQ4, 8, IQ4, 32, 1, HALF, 0, 0)              \
-    T(IQ4_XS, 9, IQ4, 32, 1, BYTE_HALF, 256, 0)    \
-    T(Q4_MIN, 10, UINT4, 32, 1, HALF_MINIMUM, 0, 0) \
-    T(Q4_ZERO, 11, UINT4, 32, 1, HALF_ZERO, 32, 1) \
-    T(Q4_K, 12, UINT4, 32, 1, BYTES_HALVES, 256, 0) \
-    T(Q8_MIN, 13, UINT8, 32, 1, HALF_MINIMUM, 0, 0) \
-    T(Q8_ZERO, 14, INT8, 32, 1, HALF_ZERO, 32, 1)  \
-    T(Q8_K, 15, UINT8, 32, 1, BYTES_HALVES, 256, 0) \
-    T(Q6_K, 16, INT8, 16, 1, BYTE_HALF, 256, 0)    \
-    T(Q8_ROWS, 17, INT8, 128, 1, FLOAT, 0, 0)      \
-    T(FP8_ROWS, 18, E4M3, 128, 1, FLOAT, 0, 0)
+ * of the scales, columns that share a second scale or 0, 1: a factor of each matrix, 1: smoe_weights_pack rounds to
+ * it). Types without scales have blocks of one element. smoe/weights.h has the layout. */
+#define SMOE_WEIGHT_TYPES(T)                           \
+    T(FLOAT32, 0, FLOAT32, 1, 1, NONE, 0, 0, 1)        \
+    T(FLOAT16, 1, FLOAT16, 1, 1, NONE, 0, 0, 1)        \
+    T(BFLOAT16, 2, BFLOAT16, 1, 1, NONE, 0, 0, 1)      \
+    T(MXFP4, 3, E2M1, 32, 1, E8M0, 0, 0, 1)            \
+    T(Q4, 4, OFFSET4, 32, 1, HALF, 0, 1, 1)            \
+    T(Q8, 5, INT8, 32, 1, HALF, 0, 1, 1)               \
+    T(FP8, 6, E4M3, 128, 128, FLOAT, 0, 0, 1)          \
+    T(NVFP4, 7, E2M1, 16, 1, E4M3, 0, 1, 1)            \
+    T(IQ4, 8, IQ4, 32, 1, HALF, 0, 0, 0)               \
+    T(IQ4_XS, 9, IQ4, 32, 1, BYTE_HALF, 256, 0, 0)     \
+    T(Q4_MIN, 10, UINT4, 32, 1, HALF_MINIMUM, 0, 0, 0) \
+    T(Q4_ZERO, 11, UINT4, 32, 1, HALF_ZERO, 32, 1, 0)  \
+    T(Q4_K, 12, UINT4, 32, 1, BYTES_HALVES, 256, 0, 0) \
+    T(Q8_MIN, 13, UINT8, 32, 1, HALF_MINIMUM, 0, 0, 0) \
+    T(Q8_ZERO, 14, INT8, 32, 1, HALF_ZERO, 32, 1, 0)   \
+    T(Q8_K, 15, UINT8, 32, 1, BYTES_HALVES, 256, 0, 0) \
+    T(Q6_K, 16, INT8, 16, 1, BYTE_HALF, 256, 0, 0)     \
+    T(Q8_ROWS, 17, INT8, 128, 1, FLOAT, 0, 0, 0)       \
+    T(FP8_ROWS, 18, E4M3, 128, 1, FLOAT, 0, 0, 0)
 
 /* The values of constants that are enumerations in smoe.h, for GLSL. src/domain/names.c checks that both agree.
  * swiglu_clamped is not among them: kernels run it as silu with limits (src/domain/gating.c). */
@@ -270,8 +270,8 @@
 #define SMOE_TILE_WORDS 4
 #define SMOE_GROUP_WORDS(groups) ((groups) + 2)
 #define SMOE_GROUP_OUT -1.0
-/* Of balanced groups: for each the score and the expert of the last one chosen, and its band; then of the token the
- * least gap, that group's order, and the least band. */
+/* What balanced groups leave for a token: for each group the score and the expert of the last one chosen, and its band;
+ * then the least gap, that group's order, and the least band. */
 #define SMOE_BALANCE_GROUP_WORDS 3
 #define SMOE_BALANCE_WORDS(groups) (SMOE_BALANCE_GROUP_WORDS * (groups) + 3)
 

@@ -138,20 +138,27 @@ float gated_activation(float sum, float sum3) {
     return act * (within(sum3, push.up_limit) + push.up_offset);
 }
 
-// A column of an expert's outputs: its element of row 0, its biases, and the factors of its sums. Where there is no
-// bias it is -0, the neutral element of addition.
-struct Column { uint first; float bias, bias3, factor, factor3; };
+// What the sums of an expert are multiplied by, those with w and those with w3. A factor is one of a whole matrix: read
+// once, before the outputs.
+vec2 factors_of(uint expert) {
+    vec2 factors = vec2(1);
+    if (FACTOR) {
+        const MatrixParts parts = matrix_parts();
+        factors.x = read_factor(0, expert, parts);
+        if (MATRICES == 2)
+            factors.y = read_factor(1, expert, parts);
+    }
+    return factors;
+}
+
+// A column of an expert's outputs: its element of row 0, and its biases. Where there is no bias it is -0, the neutral
+// element of addition.
+struct Column { uint first; float bias, bias3; };
 
 // index: below push.columns. Callers with several rows call it once: lavapipe's compiler does not see that the loads
 // are the same in each row, and takes twice as long over a tile of 32 rows.
 Column column_of(uint index, uint expert) {
-    Column column = Column(index, -0.0, -0.0, 1, 1);
-    if (FACTOR) {
-        const MatrixParts parts = matrix_parts();
-        column.factor = read_factor(0, expert, parts);
-        if (MATRICES == 2)
-            column.factor3 = read_factor(1, expert, parts);
-    }
+    Column column = Column(index, -0.0, -0.0);
     if ((push.flags & SMOE_FLAG_BIAS) != 0)
         column.bias = bias[push.b_offset + expert * push.columns + index];
 #if STAGE == STAGE_UP
@@ -170,10 +177,10 @@ float add_bias(float sum, float factor, float bias) {
 }
 
 // Factors, biases, activation, product with the sum of W3, and the store of one output.
-void store(uint row, Column column, float sum, float sum3) {
-    sum = add_bias(sum, column.factor, column.bias);
+void store(uint row, Column column, vec2 factors, float sum, float sum3) {
+    sum = add_bias(sum, factors.x, column.bias);
 #if STAGE == STAGE_UP
-    sum = MATRICES == 2 ? gated_activation(sum, add_bias(sum3, column.factor3, column.bias3)) : activation(sum);
+    sum = MATRICES == 2 ? gated_activation(sum, add_bias(sum3, factors.y, column.bias3)) : activation(sum);
 #endif
 #if STAGE == STAGE_LOGITS
     control[column.first + row * push.columns] = floatBitsToUint(sum);

@@ -11,7 +11,7 @@ layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_B3, std430) readonly buffe
 
 const bool SOME_GROUPS = GROUPED == SMOE_GROUPED_LIMITED;
 const bool BALANCED = GROUPED == SMOE_GROUPED_BALANCED;
-// Of the experts that run; of the others too unless groups are balanced.
+// Holds for the experts that run, and without balanced groups for all.
 const bool SCORES_ARE_LOGITS = GATE == GATE_SOFTMAX && !SOME_GROUPS;
 const float LEFT_OUT = -3.402823466e38; // the score of an expert whose group may not be chosen from
 
@@ -45,7 +45,7 @@ float gap_between(float s_k, float s_next) {
 }
 
 bool is_tied(float s, float s_k) {
-    return distance_below(max(s, s_k), min(s, s_k)) <= push.tie_tolerance && !(SOME_GROUPS && s == LEFT_OUT);
+    return apart(s, s_k) <= push.tie_tolerance && !(SOME_GROUPS && s == LEFT_OUT);
 }
 
 float group_gap(uint token) {
@@ -136,11 +136,6 @@ float log_mask(float distance, float eps) {
     return -log(1.0 + ratio.mantissa * uintBitsToFloat(uint(max(ratio.exponent, -126) + 127) << 23));
 }
 
-// The band of this token (2.5): s_next is the score of rank A+1, -inf where there is none. push.eps is 0 or normal.
-float band(float s_k, float s_next) {
-    return min(push.eps, distance_below(s_k, s_next));
-}
-
 // Where scores are not logits, an expert that is masked to almost nothing may have a gate that all others are lost
 // beside. So weights that are divided by their sum are made from logarithms: log g + log m, less the largest of them.
 const bool BY_LOGARITHM = RENORMALIZE != 0u && !SCORES_ARE_LOGITS;
@@ -161,18 +156,11 @@ float divisor(float sum, float reference) {
 
 // The gate g (2.1) of a logit; of a softmax gate divided by that of `reference`, the largest logit added up, so that it
 // does not overflow.
-// Sigmoids through exp(-|z|), which never overflows: sigmoid(z) = exp(min(z,0)) / (1 + exp(-|z|)).
 float gate_value(float z, float reference, Softmax softmax) {
-    if (GATE == GATE_SOFTMAX)
-        return exp((z - reference) / push.temperature);
-    if (GATE == GATE_SQRT_SOFTPLUS)
-        return sqrt_softplus(z);
-    if (GATE == GATE_SOFTMAX_BIAS)
-        return probability(z, softmax);
-    return exp(min(z, 0.0)) / (1.0 + exp(-abs(z)));
+    return GATE == GATE_SOFTMAX ? exp((z - reference) / push.temperature) : gate_of(z, softmax);
 }
 
-// Of sqrt_softplus: below 0 half of z + ln(ln(1 + t) / t), with t = e^z.
+// sqrt_softplus below 0: half of z + ln(ln(1 + t) / t), with t = e^z.
 float log_gate(float z, float reference, Softmax softmax) {
     if (GATE == GATE_SOFTMAX)
         return (z - reference) / push.temperature;
@@ -245,4 +233,10 @@ void write_token(uint token, float gap, float eps, uint order, uint active_count
 
 void write_nonfinite(uint token) {
     write_token(token, NAN, 0.0, 0u, 0u, SMOE_REPORT_FLAG_NONFINITE);
+}
+
+// For a token whose experts run, n of them. tied: how many scores are within the tolerance of s[k], that one too.
+void write_selected(uint token, Boundary boundary, uint tied, uint n) {
+    write_token(token, boundary.gap, boundary.eps, BALANCED ? boundary.order : max(tied, 1u) - 1u, n,
+                push.eps > 0.0 && boundary.eps <= 0.0 ? SMOE_REPORT_FLAG_CAPPED : 0u);
 }

@@ -39,6 +39,16 @@ float distance_below(float s_k, float s) {
     return distance < SMALLEST_NORMAL ? 0.0 : distance;
 }
 
+float apart(float s, float t) {
+    return distance_below(max(s, t), min(s, t));
+}
+
+// The band (2.5) of experts of which s_next is the score of the first past the cap, -inf where there is none. eps: 0 or
+// normal.
+float band(float eps, float s_k, float s_next) {
+    return min(eps, distance_below(s_k, s_next));
+}
+
 // ln(1 + t) / t for t in [0,1]: 2 atanh(y) / t with y = t / (2 + t), whose series is off by y^14 / 15 < 2e-8. log(1 +
 // t) would lose the bits of a small t.
 float log_ratio(float t) {
@@ -94,18 +104,21 @@ float probability(float z, Softmax softmax) {
     return p;
 }
 
+// The gate g (2.1) of a logit, for every gate but softmax.
+float gate_of(float z, Softmax softmax) {
+    if (GATE == GATE_SIGMOID)
+        return sigmoid(z);
+    if (GATE == GATE_SQRT_SOFTPLUS)
+        return sqrt_softplus(z);
+    return probability(z, softmax);
+}
+
 // Before groups.
 float raw_score(uint token, uint expert, Softmax softmax) {
     const float z = logit(token, expert);
     if (GATE == GATE_SOFTMAX)
         return z;
-    precise float s;
-    if (GATE == GATE_SIGMOID)
-        s = sigmoid(z);
-    else if (GATE == GATE_SQRT_SOFTPLUS)
-        s = sqrt_softplus(z);
-    else
-        s = probability(z, softmax);
+    precise float s = gate_of(z, softmax);
     if ((push.flags & SMOE_FLAG_BIAS) != 0u)
         s += selection_bias[push.b_offset + expert];
     return is_finite(z) ? s : z;

@@ -6,7 +6,7 @@ layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W, std430) readonly buffer
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Words { uint w3_words[]; };
 layout(set = SMOE_SET_WEIGHTS, binding = SMOE_BINDING_W3, std430) readonly buffer W3Loads { uvec4 w3_loads[]; };
 
-#define DECLARE_TYPE(NAME, number, element, columns, rows, form, second, factor) const uint TYPE_##NAME = number;
+#define DECLARE_TYPE(NAME, number, element, columns, rows, form, second, factor, packs) const uint TYPE_##NAME = number;
 SMOE_WEIGHT_TYPES(DECLARE_TYPE)
 #define DECLARE_ELEMENT(NAME, number, bits) const uint ELEMENT_##NAME = number;
 SMOE_ELEMENTS(DECLARE_ELEMENT)
@@ -19,7 +19,8 @@ const uint TYPE = TYPE_FLOAT32; // the router's, in every plan
 const uint TYPE = WEIGHT_TYPE;
 #endif
 // One choice of a row, whose columns it packs: a choice for each column would double the size of the kernels.
-#define PICK_ROW(NAME, number, element, columns, rows, form, second, factor) \
+// src/domain/names.c checks that they fit.
+#define PICK_ROW(NAME, number, element, columns, rows, form, second, factor, packs) \
     TYPE == number ? (ELEMENT_##element | SCALES_##form << 4 | factor << 8 | second / 32 << 9 | columns << 13 | \
                       rows << 21):
 #define PICK_BITS(NAME, number, bits) ELEMENT == number ? bits:

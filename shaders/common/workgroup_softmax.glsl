@@ -13,7 +13,7 @@ float largest_of_all(float value) {
     return largest;
 }
 
-// The sum of whole numbers up to 2^24, which floats hold.
+// The sum of whole numbers that are each at most 2^24, which a float holds.
 uint sum_of_all(uint value) {
     partial[gl_LocalInvocationID.x] = float(value);
     barrier();

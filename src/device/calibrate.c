@@ -64,8 +64,8 @@ static float kth_largest(const float *scores, uint32_t count, uint32_t k)
     return heap[0];
 }
 
-/* The distances of experts but the k best of them. Which of those that tie at s[k] are among the k best does not
- * matter. */
+/* Counts the distances of all but the k best of these experts. Which of those that tie at s[k] are among the k best
+ * does not matter. */
 static void count_experts(calibration *c, const float *scores, uint32_t count, uint32_t top_k)
 {
     const smoe_plan_desc *plan = smoe_plan_get_desc(c->layer->plan);

@@ -5,7 +5,7 @@
 #include "smoe/smoe.h"
 
 typedef struct smoe_gating {
-    smoe_activation activation; /* never SMOE_ACTIVATION_SWIGLU_CLAMPED, which is a row of gating.c */
+    smoe_activation activation; /* never SMOE_ACTIVATION_SWIGLU_CLAMPED, which gating.c writes out */
     bool limited;               /* false: none of the numbers changes anything, and no kernel looks at them */
     float gate_max, up_limit, gate_limit_after; /* +infinity: no limit */
     float gate_alpha, up_offset;

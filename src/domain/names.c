@@ -1,5 +1,4 @@
-/* Activations, routers, gates, group scores and types by name, and what a type's elements take: the one list of each.
- */
+/* Activations, routers, gates, group scores and types by name: the one list of each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,10 +8,23 @@
 #define SMOE_CHECK_ENUMERATOR(NAME, value) _Static_assert((int)SMOE_##NAME == (value), "interface.h and smoe.h agree");
 SMOE_ENUMERATORS(SMOE_CHECK_ENUMERATOR)
 #undef SMOE_CHECK_ENUMERATOR
-#define SMOE_CHECK_TYPE(NAME, number, element, columns, rows, form, second, factor)                                    \
-    _Static_assert((int)SMOE_TYPE_##NAME == (number), "interface.h and smoe.h agree");
+
+#define SMOE_COUNT_PACKED(NAME, number, element, columns, rows, form, second, factor, packs) +(packs)
+enum { PACKED_COUNT = 0 SMOE_WEIGHT_TYPES(SMOE_COUNT_PACKED) };
+#undef SMOE_COUNT_PACKED
+#define SMOE_CHECK_TYPE(NAME, number, element, columns, rows, form, second, factor, packs)                             \
+    _Static_assert((int)SMOE_TYPE_##NAME == (number), "interface.h and smoe.h agree");                                 \
+    _Static_assert((packs) == ((number) < PACKED_COUNT), "smoe/weights.h: types that are packed come first");          \
+    _Static_assert((second) % 32 == 0 && (second) / 32 < 16 && (columns) < 256 && (rows) < 2048 && (factor) < 2,       \
+                   "weights.glsl packs a row so");
 SMOE_WEIGHT_TYPES(SMOE_CHECK_TYPE)
 #undef SMOE_CHECK_TYPE
+#define SMOE_CHECK_ELEMENT(NAME, number, bits) _Static_assert((number) < 16, "weights.glsl packs a row so");
+SMOE_ELEMENTS(SMOE_CHECK_ELEMENT)
+#undef SMOE_CHECK_ELEMENT
+#define SMOE_CHECK_FORM(NAME, number, size, second_size) _Static_assert((number) < 16, "weights.glsl packs a row so");
+SMOE_SCALE_FORMS(SMOE_CHECK_FORM)
+#undef SMOE_CHECK_FORM
 
 typedef struct name_row {
     const char *name;

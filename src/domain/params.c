@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "smoe/smoe.h"
 
 #define DIVISOR(zero, groups, or_zero) SMOE_LEAST_DIVISOR, SMOE_MOST_DIVISOR, zero, groups, or_zero "1e-30 .. 1e30"
@@ -55,17 +56,9 @@ void smoe_forward_number_set(const smoe_forward_number *number, smoe_forward_par
         *(float *)(void *)((char *)params + number->offset) = value;
 }
 
-/* By its bits: a thread may count denormal numbers as 0, as those of sound do, where a kernel does not. */
-static bool is_zero(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & 0x7fffffffu) == 0;
-}
-
 bool smoe_forward_number_allows(const smoe_forward_number *number, float value)
 {
     if (!number)
         return false;
-    return is_zero(value) ? number->zero : value >= number->least && value <= number->most;
+    return smoe_is_zero(value) ? number->zero : value >= number->least && value <= number->most;
 }

@@ -1,8 +1,9 @@
 #include "shape.h"
 
+#include <math.h>
+
 #include "../../shaders/common/interface.h"
 #include "base/arithmetic.h"
-#include "base/text.h"
 #include "vulkan/device_info.h"
 #include "weights.h"
 
@@ -81,49 +82,6 @@ static smoe_result check_groups(const smoe_host *host, const smoe_plan_desc *des
     return check_number(host, "top_groups", desc->top_groups, least, groups);
 }
 
-static smoe_result check_balanced_groups(const smoe_host *host, const smoe_plan_desc *desc)
-{
-    const uint32_t groups = desc->balanced_groups;
-    const struct {
-        const char *name;
-        uint32_t count;
-    } counts[] = {{"expert_count", desc->expert_count}, {"top_k", desc->top_k}, {"max_active", desc->max_active}};
-    if (groups <= 1)
-        return SMOE_SUCCESS;
-    if (desc->group_count > 1)
-        return smoe_fail(
-            host, SMOE_ERROR_INVALID_ARGUMENT,
-            "plan desc.balanced_groups: %u, must be 0 where there are groups to choose from, group_count %u", groups,
-            desc->group_count);
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        if (counts[i].count % groups != 0)
-            return smoe_fail(
-                host, SMOE_ERROR_INVALID_ARGUMENT,
-                "plan desc.balanced_groups: %u, must divide expert_count, top_k and max_active, but %s is %u", groups,
-                counts[i].name, counts[i].count);
-    return SMOE_SUCCESS;
-}
-
-/* A floor or an addend of the sum that weights are divided by. */
-static smoe_result check_divisor(const smoe_host *host, const smoe_plan_desc *desc)
-{
-    const float floor = desc->renormalize_floor, add = desc->renormalize_add;
-    const bool adds = !(floor > 0) && add != 0;
-    const char *const name = adds ? "renormalize_add" : "renormalize_floor";
-    const float value = adds ? add : floor;
-    char text[SMOE_NUMBER_SIZE];
-    if (value != 0 && !(value >= SMOE_LEAST_DIVISOR && value <= SMOE_MOST_DIVISOR))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: %s, must be 0 or 1e-30 .. 1e30", name,
-                         smoe_number_text(text, 6, (double)value));
-    if (value != 0 && (!desc->renormalize || desc->gate == SMOE_GATE_SOFTMAX))
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s: must be 0 %s", name,
-                         desc->renormalize ? "with SMOE_GATE_SOFTMAX" : "where renormalize is false");
-    if (floor != 0 && add != 0)
-        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                         "plan desc.renormalize_add: must be 0 where renormalize_floor is not");
-    return SMOE_SUCCESS;
-}
-
 static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
 {
     smoe_result result;
@@ -143,11 +101,11 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
                               smoe_activation_name(desc->activation))) != SMOE_SUCCESS ||
         (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
         (result = check_types(host, desc)) != SMOE_SUCCESS || (result = check_router(host, desc)) != SMOE_SUCCESS ||
-        (result = check_groups(host, desc)) != SMOE_SUCCESS || (result = check_divisor(host, desc)) != SMOE_SUCCESS ||
-        (result = check_balanced_groups(host, desc)) != SMOE_SUCCESS)
+        (result = check_groups(host, desc)) != SMOE_SUCCESS)
         return result;
     char reason[SMOE_REASON_SIZE];
-    if (smoe_plan_numbers_check(desc, reason) != SMOE_SUCCESS)
+    if (smoe_plan_numbers_check(desc, reason) != SMOE_SUCCESS ||
+        smoe_plan_balance_check(desc, reason) != SMOE_SUCCESS)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s", reason);
     if (desc->shared_gate && desc->shared_hidden == 0)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
@@ -318,6 +276,13 @@ static smoe_result split_passes(const smoe_host *host, const smoe_device_info *i
     return SMOE_SUCCESS;
 }
 
+/* Of the floor or addend; 0 where there is none. */
+static float log_divisor(const smoe_plan_desc *desc)
+{
+    const float divisor = desc->renormalize_floor > 0 ? desc->renormalize_floor : desc->renormalize_add;
+    return divisor > 0 ? (float)log((double)divisor) : 0;
+}
+
 smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc,
                             smoe_shape *out)
 {
@@ -335,6 +300,7 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
         return result;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
     out->balanced_groups = desc->balanced_groups > 1 ? desc->balanced_groups : 0;
+    out->log_divisor = log_divisor(desc);
     if ((result = check_whole(host, info, out)) != SMOE_SUCCESS ||
         (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
         (result = split_passes(host, info, out)) != SMOE_SUCCESS)

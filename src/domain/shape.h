@@ -14,6 +14,7 @@ typedef struct smoe_shape {
     uint32_t range_pieces;  /* dispatches of a range at most, of expert_up and of expert_down: pieces.h */
     uint32_t group_count;  /* 0: no groups */
     uint32_t balanced_groups; /* 0: none */
+    float log_divisor;     /* the natural logarithm of the sum's floor or addend; 0 where there is none */
     smoe_control control;  /* for pass_tokens */
     uint64_t control_size; /* the workspace: control at 0, then the hidden rows, then the experts' rows; bytes */
     uint64_t hidden_offset, hidden_size;

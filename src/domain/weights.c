@@ -11,7 +11,7 @@ enum { SMOE_ELEMENTS(ELEMENT) };
 enum { SMOE_SCALE_FORMS(FORM) };
 #undef FORM
 
-#define ROW(NAME, number, ELEMENT, columns, rows, FORM, second, has_factor)                                            \
+#define ROW(NAME, number, ELEMENT, columns, rows, FORM, second, has_factor, can_pack)                                  \
     [SMOE_TYPE_##NAME] = {                                                                                             \
         .element = SMOE_ELEMENT_##ELEMENT,                                                                             \
         .form = SMOE_SCALE_##FORM,                                                                                     \
@@ -22,6 +22,7 @@ enum { SMOE_SCALE_FORMS(FORM) };
         .second_size = SECOND_##FORM,                                                                                  \
         .second_columns = (second),                                                                                    \
         .factor = (has_factor),                                                                                        \
+        .packs = (can_pack),                                                                                           \
     },
 static const smoe_weight_kind kinds[] = {SMOE_WEIGHT_TYPES(ROW)};
 #undef ROW

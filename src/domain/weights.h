@@ -22,6 +22,7 @@ typedef struct smoe_weight_kind {
     uint32_t scale_size, second_size; /* bytes of a block's, and of a second one; 0: none */
     uint32_t second_columns;
     bool factor;
+    bool packs; /* smoe_weights_can_pack */
 } smoe_weight_kind;
 
 const smoe_weight_kind *smoe_weight_kind_of(smoe_type type); /* NULL: no type */

@@ -165,26 +165,22 @@ static bool pack_block(const smoe_weight_block *b, const source *from)
 
 bool smoe_weights_can_pack(smoe_type type)
 {
-    switch (type) {
-    case SMOE_TYPE_MXFP4:
-    case SMOE_TYPE_Q4:
-    case SMOE_TYPE_Q8:
-    case SMOE_TYPE_FP8:
-    case SMOE_TYPE_NVFP4: return true;
-    default: return smoe_type_size(type, 1) > 0;
-    }
+    const smoe_weight_kind *kind = smoe_weight_kind_of(type);
+    return kind && kind->packs;
 }
 
 float smoe_weights_factor(smoe_type type, const void *from, smoe_type from_type, uint64_t count)
 {
     const uint64_t size = smoe_type_size(from_type, 1);
     const bool own = type == SMOE_TYPE_NVFP4;
-    float value, most = 0;
+    float values[BLOCK_MOST], most = 0;
     if (!from || size == 0 || !smoe_weight_kind_of(type))
         return 0;
-    for (uint64_t i = 0; own && i < count; i++) {
-        smoe_type_convert(&value, SMOE_TYPE_FLOAT32, (const unsigned char *)from + i * size, from_type, 1);
-        most = larger(most, value);
+    for (uint64_t i = 0, step; own && i < count; i += step) {
+        step = smoe_min_u64(count - i, BLOCK_MOST);
+        smoe_type_convert(values, SMOE_TYPE_FLOAT32, (const unsigned char *)from + i * size, from_type, (size_t)step);
+        for (uint32_t k = 0; k < step; k++)
+            most = larger(most, values[k]);
     }
     return own && isfinite(most) ? fmaxf(fabsf(most) / (E2M1_MOST * E4M3_MOST), FLT_MIN) : 1;
 }

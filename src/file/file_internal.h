@@ -129,14 +129,6 @@ const smoe_file_pair *smoe_file_find_pair(const smoe_file_pair *pairs, uint32_t 
 smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count_name, const char *top_name,
                                    uint32_t experts, uint32_t groups, uint32_t chosen, uint32_t top_k);
 
-/* A floor or an addend of the sum of weights, as smoe_plan_desc has it: `code` where it may not be, with a line that
- * begins with `prefix`. */
-smoe_result smoe_file_check_divisor(const smoe_file_host *host, smoe_result code, const char *prefix,
-                                    const smoe_plan_desc *plan);
-/* Balanced groups, likewise. */
-smoe_result smoe_file_check_balanced(const smoe_file_host *host, smoe_result code, const char *prefix,
-                                     const smoe_plan_desc *plan);
-
 /* The metadata's key for the type of a matrix with scales: "experts.w1.type". */
 enum { SMOE_FILE_TYPE_KEY_SIZE = 32 };
 void smoe_file_type_key(const smoe_layer_tensor *tensor, char key[SMOE_FILE_TYPE_KEY_SIZE]);

@@ -17,7 +17,7 @@ static void read_activation(smoe_layer_reading *r)
         FAIL(r, SMOE_ERROR_UNSUPPORTED, "metadata activation is \"%.40s\", but must be %s", name, known);
 }
 
-/* Of gated experts: limits and the like. */
+/* The numbers of smoe_plan_number_get. */
 static void read_numbers(smoe_layer_reading *r)
 {
     const smoe_plan_number *number;
@@ -31,15 +31,13 @@ static void read_numbers(smoe_layer_reading *r)
         FAIL(r, SMOE_ERROR_FILE, "metadata %s", reason);
 }
 
-static void read_renormalize(smoe_layer_reading *r)
+static void read_balanced_groups(smoe_layer_reading *r)
 {
-    smoe_plan_desc *plan = &r->plan;
-    smoe_layer_reading_require(r, "renormalize");
-    plan->renormalize = smoe_layer_reading_bool(r, "renormalize", false);
-    smoe_layer_reading_float(r, "renormalize_floor", &plan->renormalize_floor);
-    smoe_layer_reading_float(r, "renormalize_add", &plan->renormalize_add);
-    if (r->result == SMOE_SUCCESS)
-        r->result = smoe_file_check_divisor(&r->file->host, SMOE_ERROR_FILE, "metadata ", plan);
+    char reason[SMOE_REASON_SIZE];
+    const uint32_t groups = smoe_layer_reading_count(r, "balanced_groups", 0, SMOE_MAX_EXPERTS, 0);
+    r->plan.balanced_groups = groups > 1 ? groups : 0;
+    if (r->result == SMOE_SUCCESS && smoe_plan_balance_check(&r->plan, reason) != SMOE_SUCCESS)
+        FAIL(r, SMOE_ERROR_FILE, "metadata %s", reason);
 }
 
 static void read_choice(smoe_layer_reading *r)
@@ -47,7 +45,8 @@ static void read_choice(smoe_layer_reading *r)
     smoe_plan_desc *plan = &r->plan;
     smoe_layer_reading_require(r, "k");
     smoe_layer_reading_require(r, "activation");
-    read_renormalize(r);
+    smoe_layer_reading_require(r, "renormalize");
+    plan->renormalize = smoe_layer_reading_bool(r, "renormalize", false);
     read_activation(r);
     read_numbers(r);
     plan->top_k = smoe_layer_reading_count(r, "k", 1, plan->expert_count, 1);
@@ -55,10 +54,7 @@ static void read_choice(smoe_layer_reading *r)
     if (r->result == SMOE_SUCCESS)
         r->result = smoe_file_check_groups(&r->file->host, "metadata n_group", "metadata topk_group",
                                            plan->expert_count, plan->group_count, plan->top_groups, plan->top_k);
-    const uint32_t balanced = smoe_layer_reading_count(r, "balanced_groups", 0, SMOE_MAX_EXPERTS, 0);
-    plan->balanced_groups = balanced > 1 ? balanced : 0;
-    if (r->result == SMOE_SUCCESS)
-        r->result = smoe_file_check_balanced(&r->file->host, SMOE_ERROR_FILE, "metadata ", plan);
+    read_balanced_groups(r);
 }
 
 static void read_input(smoe_layer_reading *r)

@@ -25,46 +25,6 @@ smoe_result smoe_file_check_groups(const smoe_file_host *host, const char *count
     return SMOE_SUCCESS;
 }
 
-smoe_result smoe_file_check_divisor(const smoe_file_host *host, smoe_result code, const char *prefix,
-                                    const smoe_plan_desc *plan)
-{
-    const struct {
-        const char *name;
-        float value;
-    } numbers[] = {{"renormalize_floor", plan->renormalize_floor}, {"renormalize_add", plan->renormalize_add}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const float value = numbers[i].value;
-        if (value != 0 && !(value >= SMOE_LEAST_DIVISOR && value <= SMOE_MOST_DIVISOR))
-            return smoe_file_fail(host, code, "%s%s must be 0 or 1e-30 .. 1e30", prefix, numbers[i].name);
-        if (value != 0 && (!plan->renormalize || plan->gate == SMOE_GATE_SOFTMAX))
-            return smoe_file_fail(host, code, "%s%s must be 0 %s", prefix, numbers[i].name,
-                                  plan->renormalize ? "with score softmax" : "where the weights are not renormalized");
-    }
-    if (plan->renormalize_floor != 0 && plan->renormalize_add != 0)
-        return smoe_file_fail(host, code, "%srenormalize_add must be 0 where renormalize_floor is not", prefix);
-    return SMOE_SUCCESS;
-}
-
-smoe_result smoe_file_check_balanced(const smoe_file_host *host, smoe_result code, const char *prefix,
-                                     const smoe_plan_desc *plan)
-{
-    const uint32_t groups = plan->balanced_groups;
-    const struct {
-        const char *name;
-        uint32_t count;
-    } counts[] = {{"the experts", plan->expert_count}, {"k", plan->top_k}, {"max_active", plan->max_active}};
-    if (groups <= 1)
-        return SMOE_SUCCESS;
-    if (plan->group_count > 1)
-        return smoe_file_fail(host, code, "%sbalanced_groups is %u, but there are %u groups to choose from", prefix,
-                              groups, plan->group_count);
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        if (counts[i].count % groups != 0)
-            return smoe_file_fail(host, code, "%sbalanced_groups is %u, which does not divide %s, %u", prefix, groups,
-                                  counts[i].name, counts[i].count);
-    return SMOE_SUCCESS;
-}
-
 bool smoe_file_is_empty(uint32_t rank, const uint64_t *shape)
 {
     for (uint32_t i = 0; i < rank && i < SMOE_TENSOR_MAX_RANK; i++)

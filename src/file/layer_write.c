@@ -76,7 +76,7 @@ static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const
     }
 }
 
-/* Those that the plan has. */
+/* Writes those that are not 0. */
 static void describe_numbers(layer_text *text, const smoe_plan_desc *plan)
 {
     const smoe_plan_number *number;
@@ -93,10 +93,6 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
     add_text(text, "gated", plan->gated ? "True" : "False");
     describe_numbers(text, plan);
     add_text(text, "renormalize", plan->renormalize ? "True" : "False");
-    if (plan->renormalize_floor != 0)
-        add_number(text, "renormalize_floor", plan->renormalize_floor);
-    if (plan->renormalize_add != 0)
-        add_number(text, "renormalize_add", plan->renormalize_add);
     add_count(text, "shared", plan->shared_hidden > 0);
     add_count(text, "k", plan->top_k);
     if (text->type_count > 0) { /* their shapes do not tell */
@@ -177,8 +173,7 @@ static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                               "plan.max_active is %u, but must be 0 or top_k to expert_count, %u to %u",
                               plan->max_active, plan->top_k, plan->expert_count);
-    const smoe_result result = smoe_file_check_divisor(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.", plan);
-    return result == SMOE_SUCCESS ? smoe_file_check_balanced(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.", plan) : result;
+    return SMOE_SUCCESS;
 }
 
 /* What the reader would refuse is not written. */
@@ -198,7 +193,8 @@ static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc 
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                               "params.token_count is %u, but x must have 1 to %u tokens", params->token_count,
                               SMOE_MAX_TOKENS);
-    if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS)
+    if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS ||
+        smoe_plan_balance_check(plan, reason) != SMOE_SUCCESS)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.%s", reason);
     if (smoe_host_weights_check(plan, weights, reason) != SMOE_SUCCESS)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s", reason);

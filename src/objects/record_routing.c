@@ -1,6 +1,4 @@
 /* The steps up to the totals: which experts run for each token, with which weights. */
-#include <math.h>
-
 #include "recording.h"
 
 void smoe_record_route_project(const smoe_recording *r, const smoe_piece *piece)
@@ -92,12 +90,6 @@ void smoe_record_route_group_balanced(const smoe_recording *r, const smoe_piece 
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_GROUP_BALANCED);
 }
 
-static float log_divisor(const smoe_plan_desc *desc)
-{
-    const float divisor = desc->renormalize_floor > 0 ? desc->renormalize_floor : desc->renormalize_add;
-    return divisor > 0 ? (float)log((double)divisor) : 0;
-}
-
 void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
 {
     (void)piece;
@@ -119,7 +111,7 @@ void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
         .temperature = params->temperature,
         .tie_tolerance = params->tie_tolerance,
         .scale = params->scale,
-        .log_divisor = log_divisor(&shape->desc),
+        .log_divisor = shape->log_divisor,
         .expert_scale_offset = r->layer->select.offsets[SMOE_BINDING_B3],
     };
     smoe_record_bind(r, SMOE_STEP_ROUTE_SELECT, r->io->x_report, &r->layer->select, &push, sizeof push);

@@ -168,7 +168,7 @@ static bool find_type(const char *text, int *index)
     return true;
 }
 
-/* They come before the other types. */
+/* They come before the other types (smoe/weights.h). */
 static const char *rounded_type_name(int index)
 {
     return smoe_weights_can_pack((smoe_type)index) ? type_name(index) : NULL;

@@ -11,8 +11,8 @@
 
 #define REF_MAX_PROJECTION 2048
 
-/* Factors of the matrices of experts [E], which multiply whole sums (smoe/weights.h); NULL: 1. Of float arrays: what is
- * stored has its own. */
+/* Factors of the matrices of experts [E], which multiply whole sums (smoe/weights.h); NULL: 1. They are for float
+ * arrays: a matrix that is stored has its own. */
 typedef struct ref_factors {
     const float *w1, *w3, *w2, *shared_w1, *shared_w3, *shared_w2;
 } ref_factors;

@@ -3,8 +3,8 @@
  *
  * - An input's error. Float16: 2^-10 |v|, as Vulkan lets a device round towards zero, or all of it below 2^-14, as
  *   denormal numbers may become 0. Bfloat16: half a unit in the last of 8 places, 2^-8 |v|.
- * - A weight's: none where the type holds it, as it does weights that have no scales, and bfloat16 every product of a
- *   short number and a power of two (mxfp4); else as an input's. Float16 below 2^-14 is all of it again.
+ * - A weight's: none where the type holds it, as it does weights that have no scales, and bfloat16 every product of an
+ *   E2M1 and its scale, 6 bits (mxfp4, nvfp4); else as an input's. Float16 below 2^-14 is all of it again.
  * - A sum's: with errors e_k of the inputs v_k and d_k of the weights, sum_k |w_k| e_k + d_k (|v_k| + e_k) at the most,
  *   times its factor. The roundings of different terms are independent, and each is spread evenly over its range or
  *   less: 4 times the root of the sum of squares is 6.9 standard deviations of their sum. Weights of a block that are
@@ -39,7 +39,7 @@ static double weight_error(smoe_precision precision, double w)
     return held && !(half && fabs(w) < 0x1p-14) ? 0 : ref_narrow_error(precision, w);
 }
 
-/* Of a weight's product with an input that is off by `error`, and that a device rounds; |input| of it. */
+/* How far a weight's product is off. input: the size of one that is off by `error`, and that a device rounds. */
 static double term_error(smoe_precision precision, double weight, double input, double error)
 {
     return fabs(weight) * error + weight_error(precision, weight) * (input + error);

@@ -228,15 +228,9 @@ def weights_with_scales():
     source, experts, width, hidden, tokens = random.Random(int(SEED)), 4, 32, 64, 512
     floats = {'router.weight': tensor_file.tensor('F32', [experts, width], [source.gauss(0, 0.3) for _ in range(experts * width)]),
               'x': tensor_file.tensor('F32', [tokens, width], [source.gauss(0, 1) for _ in range(tokens * width)])}
-    stored, types = dict(floats), {'d_hidden': str(hidden)}
-    for name, shape in (('experts.w1', [experts, hidden, width]), ('experts.w2', [experts, width, hidden])):
-        steps = [source.randint(-127, 127) for _ in range(math.prod(shape))]
-        stored[name], floats[name] = tensor_file.q8(shape, steps)
-        types[name + '.type'] = 'q8'
+    shapes = {'experts.w1': [experts, hidden, width], 'experts.w2': [experts, width, hidden]}
     metadata = {'k': '1', 'activation': 'relu', 'gated': 'False', 'renormalize': 'True', 'score': 'softmax', 'max_active': '2'}
-    paths = [os.path.join(FOLDER.name, name) for name in ('stored.safetensors', 'floats.safetensors')]
-    tensor_file.write(paths[0], stored, {**metadata, **types})
-    tensor_file.write(paths[1], floats, metadata)
+    paths = tensor_file.write_q8_pair(FOLDER.name, shapes, floats, source, metadata)
     for name, options in (('soft-to-hard', ('--tau-count', '4')), ('continuity', ('--levels', '8', '--eps', '0.4'))):
         one, two = (Result(kind, name, *options, path) for kind, path in zip(('stored', 'floats'), paths))
         compared = 0

@@ -71,7 +71,6 @@ bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
            a->gate == b->gate && a->activation == b->activation && a->types.up == b->types.up &&
            a->types.down == b->types.down && a->types.shared_up == b->types.shared_up &&
            a->types.shared_down == b->types.shared_down && a->gated == b->gated && a->renormalize == b->renormalize &&
-           a->renormalize_floor == b->renormalize_floor && a->renormalize_add == b->renormalize_add &&
            a->expert_scale == b->expert_scale && a->group_score == b->group_score &&
            a->balanced_groups == b->balanced_groups && a->projection_width == b->projection_width &&
            a->group_count == b->group_count && a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden &&
@@ -175,15 +174,14 @@ void case_print(const case_data *data)
         "activation=%d gated=%d "
         "biases=%u types=%d/%d/%d/%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
         "shared=%u/%d "
-        "precision=%d floor=%g add=%g expert_scale=%d group_score=%d "
+        "precision=%d expert_scale=%d group_score=%d "
         "balanced=%u",
         s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
         s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
         (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
         (int)types->up, (int)types->down, (int)types->shared_up, (int)types->shared_down, data->plan.renormalize,
         (int)s->logits, s->tied_experts, (int)s->router, s->projection_width, (int)s->gate, s->group_count,
-        s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision,
-        (double)s->renormalize_floor, (double)s->renormalize_add, s->expert_scale, (int)s->group_score,
-        s->balanced_groups);
+        s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision, s->expert_scale,
+        (int)s->group_score, s->balanced_groups);
     print_numbers(&data->plan);
 }

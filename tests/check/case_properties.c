@@ -30,15 +30,9 @@ static bool ends_in_loads(uint32_t depth, uint32_t load)
     return depth % load == 0 && depth % 16 != 0;
 }
 
-/* Weights in 16 bytes. */
 static uint32_t load_of(const layer_case *c)
 {
-    switch (c->weight_type) {
-    case SMOE_TYPE_FLOAT32: return 4;
-    case SMOE_TYPE_FLOAT16:
-    case SMOE_TYPE_BFLOAT16: return 8;
-    default: return 128 / test_block_kind_of(c->weight_type).element_bits;
-    }
+    return test_block_load(c->weight_type);
 }
 
 static bool is_whole(float number)

@@ -196,7 +196,7 @@ const layer_case layer_cases[] = {
     {COMMON_GROUPS("groups, exact", 48), LOGITS(EXACT), .eps = 0.25f},
     {COMMON_GROUPS("groups, tied, hard", 24), TIED(2), ALL_BIASES},
     {COMMON_GROUPS("groups, tied, their band", 24), TIED(2), .eps = 0.25f, .group_eps = 0.5f, ALL_BIASES},
-    {COMMON_GROUPS("groups, tied, band of the experts alone", 24), TIED(2), .eps = 0.25f, .call_active = 5},
+    {COMMON_GROUPS("groups, tied, band of the experts only", 24), TIED(2), .eps = 0.25f, .call_active = 5},
     {COMMON_GROUPS("groups, all tied", 24), TIED(4), .eps = 0.25f},
     {COMMON_GROUPS("groups, all equal", 3), LOGITS(EQUAL), .eps = 0.5f, .group_eps = 1, ALL_BIASES},
     {COMMON_GROUPS("groups, all equal, hard", 3), LOGITS(EQUAL), .call_active = 3},

@@ -217,7 +217,7 @@ static void test_groups_hard(void **state)
     layer_case shape = {.name = "groups, hard", GROUP_SHAPE};
 
     cross(state, &shape, GROUPS, false);
-    shape.name = "groups, band of the experts alone";
+    shape.name = "groups, band of the experts only";
     shape.eps = 0.5f;
     cross(state, &shape, GROUPS, false);
 }
@@ -241,7 +241,7 @@ static void test_groups_capped(void **state)
 static void test_groups_sigmoid(void **state)
 {
     layer_case shape = {
-        .name = "groups, sigmoid, band of the experts alone", GROUP_SHAPE, .gate = SMOE_GATE_SIGMOID, .eps = 0.2f};
+        .name = "groups, sigmoid, band of the experts only", GROUP_SHAPE, .gate = SMOE_GATE_SIGMOID, .eps = 0.2f};
 
     cross(state, &shape, GROUPS, false);
     shape.name = "groups, sigmoid, both bands";
@@ -290,7 +290,7 @@ static void test_divisors(void **state)
 
 static void test_groups_by_best(void **state)
 {
-    layer_case shape = {.name = "groups by their best, band of the experts alone",
+    layer_case shape = {.name = "groups by their best, band of the experts only",
                         GROUP_SHAPE,
                         .eps = 0.5f,
                         .group_score = SMOE_GROUP_SCORE_MAX};

@@ -142,10 +142,8 @@ static case_cover cover_table(const mixed_table *table, const smoe_device_info *
 
     without.capabilities &=
         ~(uint32_t)(SMOE_CAPABILITY_COOPERATIVE_MATRIX | SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16);
-    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases,
-                                                        .case_count = table->count,
-                                                        .devices = info,
-                                                        .device_count = 1,
+    assert_true(case_cover_create(&cover, &(cover_wish){.cases = table->cases, .case_count = table->count,
+                                                        .devices = info, .device_count = 1,
                                                         .kinds = COVER_PROPERTY_KERNELS | COVER_KERNEL_DEVICES,
                                                         .together = true,
                                                         .known = &without}));

@@ -10,8 +10,8 @@
 #include "common/random.h"
 #include "floor_device.h"
 
-/* A prime number of experts, no range but the last of which is partial; and a size that holds fewer of them in every
- * type with scales, and at least one of float32 (262,144 bytes where blocks are 256 wide). */
+/* A prime number of experts, so that the last range is partial; and a size that holds fewer of them in every type with
+ * scales, and at least one of float32 (262,144 bytes where blocks are 256 wide). */
 enum { EXPERTS = 37, LIMIT = 300 << 10, FEW = 3, MANY = 40 };
 
 static layer_case shape_of(smoe_type type, uint32_t tokens)

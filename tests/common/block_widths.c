@@ -1,5 +1,13 @@
 #include "block_widths.h"
 
+uint32_t test_type_count(void)
+{
+    uint32_t count = 0;
+    while (smoe_type_name((smoe_type)count))
+        count++;
+    return count;
+}
+
 uint32_t test_blocks_width(smoe_type type, uint32_t least)
 {
     smoe_weights_layout layout;

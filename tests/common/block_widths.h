@@ -1,8 +1,11 @@
-/* Widths of matrices whose types have blocks, of any type. */
+/* The types, and widths of matrices whose types have blocks. */
 #ifndef TEST_BLOCK_WIDTHS_H
 #define TEST_BLOCK_WIDTHS_H
 
 #include "smoe/smoe.h"
+
+/* How many types there are. */
+uint32_t test_type_count(void);
 
 /* The first width from `least` on whose rows a type's blocks divide; 0 stays 0. */
 uint32_t test_blocks_width(smoe_type type, uint32_t least);

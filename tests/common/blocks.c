@@ -1,6 +1,7 @@
 #include "blocks.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "half.h"
@@ -23,7 +24,18 @@ test_block_kind test_block_kind_of(smoe_type type)
     case SMOE_TYPE_Q8_K: return (test_block_kind){8, 1, 32, 2, 256, 4, false, 255};
     case SMOE_TYPE_Q6_K: return (test_block_kind){8, 1, 16, 1, 256, 2, false, 128};
     case SMOE_TYPE_Q8_ROWS: return (test_block_kind){8, 1, 128, 4, 0, 0, false, 128};
-    default: return (test_block_kind){8, 1, 128, 4, 0, 0, false, 448}; /* SMOE_TYPE_FP8_ROWS */
+    case SMOE_TYPE_FP8_ROWS: return (test_block_kind){8, 1, 128, 4, 0, 0, false, 448};
+    default: abort();
+    }
+}
+
+uint32_t test_block_load(smoe_type type)
+{
+    switch (type) {
+    case SMOE_TYPE_FLOAT32: return 4;
+    case SMOE_TYPE_FLOAT16:
+    case SMOE_TYPE_BFLOAT16: return 8;
+    default: return 128 / test_block_kind_of(type).element_bits;
     }
 }
 
@@ -111,7 +123,12 @@ float test_block_element(smoe_type type, uint32_t code)
     case SMOE_TYPE_Q8_ROWS: return signed_byte(code);
     case SMOE_TYPE_FP8:
     case SMOE_TYPE_FP8_ROWS: return e4m3_value(code);
-    default: return (float)code;
+    case SMOE_TYPE_Q4_MIN:
+    case SMOE_TYPE_Q4_ZERO:
+    case SMOE_TYPE_Q4_K:
+    case SMOE_TYPE_Q8_MIN:
+    case SMOE_TYPE_Q8_K: return (float)code;
+    default: abort();
     }
 }
 
@@ -145,7 +162,10 @@ float test_block_weight(smoe_type type, uint32_t code, const unsigned char *scal
     case SMOE_TYPE_Q6_K: return (float)(q * ((double)signed_byte(*scale) * half_at(second)));
     case SMOE_TYPE_Q4_K:
     case SMOE_TYPE_Q8_K: return (float)(q * (scale[0] * half_at(second)) - scale[1] * half_at(second + 2));
-    default: return (float)(q * half_at(scale));
+    case SMOE_TYPE_Q4:
+    case SMOE_TYPE_Q8:
+    case SMOE_TYPE_IQ4: return (float)(q * half_at(scale));
+    default: abort();
     }
 }
 

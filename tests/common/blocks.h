@@ -5,9 +5,6 @@
 #include "random.h"
 #include "smoe/smoe.h"
 
-#define TEST_SCALED_FIRST SMOE_TYPE_MXFP4
-#define TEST_SCALED_LAST SMOE_TYPE_FP8_ROWS
-
 /* A type with scales, as weights.h's table has it: what a block and a second scale share, and their bytes. */
 typedef struct test_block_kind {
     uint32_t element_bits, block_rows, block_columns, scale_size;
@@ -16,7 +13,11 @@ typedef struct test_block_kind {
     float largest; /* element, by size */
 } test_block_kind;
 
+/* Aborts for any other type. */
 test_block_kind test_block_kind_of(smoe_type type);
+
+/* The weights in 16 bytes, of a type with scales or without. */
+uint32_t test_block_load(smoe_type type);
 
 /* Where the parts of a matrix lie, in bytes; 0 for what there is none of. */
 typedef struct test_block_layout {

@@ -55,14 +55,6 @@ static const char *broken_exact(const smoe_device_info *info, const smoe_kernel_
     return NULL;
 }
 
-/* Weights in 16 bytes. */
-static uint32_t load_of(smoe_type type)
-{
-    if (smoe_type_size(type, 1) > 0)
-        return 16 / (uint32_t)smoe_type_size(type, 1);
-    return test_block_kind_of(type).element_bits == 4 ? 32 : 16;
-}
-
 /* What the kernel's matrix units multiply. */
 static smoe_type narrow_type(smoe_kernel kernel)
 {
@@ -91,7 +83,7 @@ const char *test_broken_cooperative(const smoe_device_info *info, const smoe_ker
     const smoe_type type = (smoe_type)c->weight_type;
     RULE("a matrix of the device", is_listed(info, c));
     RULE("weights of the matrices' type, or with scales", type == narrow_type(c->kernel) || smoe_type_has_scales(type));
-    RULE("depth: whole loads of weights", c->tile_depth % load_of(type) == 0);
+    RULE("depth: whole loads of weights", c->tile_depth % test_block_load(type) == 0);
     RULE("matrices: eight elements of depth, four columns", c->matrix_depth % 8 == 0 && c->matrix_columns % 4 == 0);
     RULE("depth: whole matrices", c->tile_depth % c->matrix_depth == 0);
     RULE("rows: whole matrices", c->thread_rows >= 1 && c->thread_rows % c->matrix_rows == 0);
@@ -284,9 +276,9 @@ static const char *broken_shared_expert(const smoe_device_info *info, const smoe
     const smoe_plan_desc *desc = &shape->desc;
     const smoe_matmul matmul = s->expert_tuning->regimes[i].matmul;
     const smoe_kernel_config *up = &s->configs[SMOE_STEP_SHARED_UP][i], *down = &s->configs[SMOE_STEP_SHARED_DOWN][i];
-    const matmul_need need_up = {matmul, desc->gated ? 2 : 1, load_of(desc->types.shared_up), desc->d_model,
+    const matmul_need need_up = {matmul, desc->gated ? 2 : 1, test_block_load(desc->types.shared_up), desc->d_model,
                                  smoe_type_has_scales(desc->types.shared_up)};
-    const matmul_need need_down = {matmul, 1, load_of(desc->types.shared_down), desc->shared_hidden,
+    const matmul_need need_down = {matmul, 1, test_block_load(desc->types.shared_down), desc->shared_hidden,
                                    smoe_type_has_scales(desc->types.shared_down)};
     RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert);
     RULES(broken_gating(desc, up, true));
@@ -303,9 +295,9 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     const smoe_kernel_config *up = &s->configs[SMOE_STEP_EXPERT_UP][i], *down = &s->configs[SMOE_STEP_EXPERT_DOWN][i];
     const uint32_t most_workgroups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
     const smoe_matrix_types *types = &shape->desc.types;
-    const matmul_need need_up = {tile->matmul, matrices, load_of(types->up), shape->desc.d_model,
+    const matmul_need need_up = {tile->matmul, matrices, test_block_load(types->up), shape->desc.d_model,
                                  smoe_type_has_scales(types->up)};
-    const matmul_need need_down = {tile->matmul, 1, load_of(types->down), shape->desc.d_hidden,
+    const matmul_need need_down = {tile->matmul, 1, test_block_load(types->down), shape->desc.d_hidden,
                                    smoe_type_has_scales(types->down)};
     for (smoe_step step = SMOE_STEP_SORT; step <= SMOE_STEP_EXPERT_DOWN; step++)
         RULE("experts: no unused regime is led to", tile->rows > 0 || !is_used(s, step, i));

@@ -1,6 +1,8 @@
 """Reads and writes safetensors files, written apart from the library's own reader: only what the tests need."""
 import array
 import json
+import math
+import os
 import struct
 
 CODES = {'F32': 'f', 'F64': 'd', 'I32': 'i', 'I64': 'q', 'F16': 'H', 'BF16': 'H', 'U8': 'B', 'F8_E4M3': 'B'}  # 16 bits: their words
@@ -91,3 +93,19 @@ def q8(shape, steps):
         data += stored + bytes(-len(stored) % 16) + struct.pack('<f12x', 0.5)
         values += [step * scales[i // 32] * 0.5 for i, step in enumerate(part)]
     return Tensor('U8', shape[:-2] + [len(data) * matrix // len(steps)], data), Tensor('F32', shape, values)
+
+
+def write_q8_pair(folder, shapes, floats, source, metadata):
+    """Writes a layer whose matrices are random numbers that q8 holds: as a file with scales, and as one of float32. shapes: the matrices'
+    by name; floats: the other tensors. Gives the two paths."""
+    stored, whole, types = dict(floats), dict(floats), {}
+    for name, shape in shapes.items():
+        stored[name], whole[name] = q8(shape, [source.randint(-127, 127) for _ in range(math.prod(shape))])
+        types[name + '.type'] = 'q8'
+    for key, name in (('d_hidden', 'experts.w1'), ('shared_hidden', 'shared.w1')):
+        if name in shapes:
+            types[key] = str(shapes[name][-2])
+    paths = [os.path.join(folder, name) for name in ('q8.safetensors', 'q8_as_floats.safetensors')]
+    write(paths[0], stored, {**metadata, **types})
+    write(paths[1], whole, metadata)
+    return paths

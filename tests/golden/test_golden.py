@@ -174,18 +174,10 @@ def scaled_layer():
         return Tensor('F32', list(shape), tensor_file.rounded('F32', [source.uniform(-1, 1) for _ in range(math.prod(shape))]))
     floats = {'router.weight': numbers(experts, width), 'x': numbers(tokens, width), 'experts.b1': numbers(experts, hidden),
               'experts.b2': numbers(experts, width), 'shared.b1': numbers(shared), 'shared.b2': numbers(width)}
-    stored = dict(floats)
+    shapes = {'experts.w1': [experts, hidden, width], 'experts.w2': [experts, width, hidden], 'shared.w1': [shared, width],
+              'shared.w2': [width, shared]}
     metadata = {'k': '2', 'activation': 'gelu', 'gated': 'False', 'renormalize': 'True', 'shared': '1', 'score': 'softmax'}
-    types = {'d_hidden': str(hidden), 'shared_hidden': str(shared)}
-    for name, shape in (('experts.w1', [experts, hidden, width]), ('experts.w2', [experts, width, hidden]),
-                        ('shared.w1', [shared, width]), ('shared.w2', [width, shared])):
-        steps = [source.randint(-127, 127) for _ in range(math.prod(shape))]
-        stored[name], floats[name] = tensor_file.q8(shape, steps)
-        types[name + '.type'] = 'q8'
-    paths = [os.path.join(scratch.name, name) for name in ('scaled.safetensors', 'scaled_floats.safetensors')]
-    tensor_file.write(paths[0], stored, {**metadata, **types})
-    tensor_file.write(paths[1], floats, metadata)
-    return paths
+    return tensor_file.write_q8_pair(scratch.name, shapes, floats, source, metadata)
 
 
 scaled_layer = tap.once(scaled_layer)
@@ -214,17 +206,13 @@ def rounding():
     """--weights of every type with scales says what it does to y: that is what --out has."""
     _, whole = scaled_layer()
     expected = output_of(whole)[0]['y'].values
-    named = run('--weights', '?', whole, status=2)
-    names = named.split('must be ')[1].split(', is')[0].replace(' or ', ', ').split(', ')
-    sizes = {'mxfp4': (0.01, 0.3), 'q4': (0.01, 0.2), 'q8': (1e-4, 0.02), 'fp8': (1e-3, 0.1)}
-    assert set(sizes) < set(names), named
-    for name in names[3:]:
+    sizes = {'mxfp4': (0.01, 0.3), 'q4': (0.01, 0.2), 'q8': (1e-4, 0.02), 'fp8': (1e-3, 0.1), 'nvfp4': (0.05, 0.2)}
+    names = tap.names_of(run('--weights', '?', whole, status=2))
+    assert set(sizes) == set(names[3:]), names
+    for name in sizes:
         out = os.path.join(scratch.name, 'rounding.safetensors')
         done = subprocess.run([RUN, *DEVICE, '--weights', name, '--out', out, '--validate', whole], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, encoding='utf-8')
-        if done.returncode == 2 and name not in sizes:  # a type that holds what files have, and that nothing is rounded to
-            assert done.stderr.count('\n') == 1 and '--weights' in done.stderr and not done.stdout, done
-            continue
         assert done.returncode == 0 and not done.stderr, done
         lines, (written, said) = rows(done.stdout), tensor_file.read(out)
         y = written['y'].values
@@ -235,7 +223,7 @@ def rounding():
         assert said['weights'] == line[1] == name and lines['validation'].split()[1] == '0', (line, said)
         assert math.isclose(float(line[6]), change, rel_tol=0.01), (line, change)
         assert math.isclose(float(line[-4]), most, rel_tol=0.01), (line, most)
-        assert sizes.get(name, (0, 1))[0] <= change <= sizes.get(name, (0, 1))[1], (name, change)
+        assert sizes[name][0] <= change <= sizes[name][1], (name, change)
 
 
 def overrides():
@@ -333,6 +321,52 @@ def excuses():
     assert lines[2]['excused'].endswith('FAILED')
     assert lines[3]['ids'].endswith('FAILED')
     assert '1 without excuse' in lines[4]['ids']
+
+
+def of_tokens(tensors, metadata, kept):
+    """The file of some of the tokens."""
+    result = copy.deepcopy(tensors)
+    for name, tensor in result.items():
+        if name == 'x' or name.startswith('expected.'):
+            step = len(tensor.values) // tensor.shape[0]
+            tensor.values = [value for token in kept for value in tensor.values[token * step:(token + 1) * step]]
+            tensor.shape = [len(kept)] + tensor.shape[1:]
+    return result, dict(metadata, tokens=str(len(kept)))
+
+
+def with_logit(tensors, experts, logit):
+    """The layer with a router that gives these experts one logit for every token."""
+    result, width, count = copy.deepcopy(tensors), tensors['x'].shape[1], tensors['expected.logits'].shape[1]
+    for expert in experts:
+        result['router.weight'].values[expert * width:(expert + 1) * width] = [0.0] * width
+        result['router.bias'].values[expert] = logit
+        result['expected.logits'].values[expert::count] = [logit] * tensors['x'].shape[0]
+    return result
+
+
+def balance_excuses():
+    """Who runs ranks among all in balanced groups: two experts of one score that run excuse another order, and two far below every band
+    do not."""
+    experts, size, cap = (10, 24), 8, 3  # of a group
+    tensors, metadata = golden('balanced_capped')
+    most, logits = int(metadata['max_active']), tensors['expected.logits'].rows()
+    lowest = min(map(min, logits)) - 1.0
+
+    def runs_without(row):  # neither is one of the first cap + 1 of its group
+        return all(sum(z > row[e] for z in row[e // size * size:][:size]) > cap for e in experts)
+    tensors, metadata = of_tokens(tensors, metadata, [token for token, row in enumerate(logits) if runs_without(row)])
+    low, high = with_logit(tensors, experts, lowest), with_logit(tensors, experts, -lowest)
+    swapped = copy.deepcopy(low)
+    swapped['expected.ids'].values[most:most + 2] = reversed(low['expected.ids'].values[most:most + 2])
+    paths = [os.path.join(scratch.name, 'balance_%s.safetensors' % name) for name in ('low', 'swapped', 'high')]
+    for path, written in zip(paths, (low, swapped, high)):
+        tensor_file.write(path, written, metadata)
+    found = together(tuple(paths), '--check')
+    low, swapped, high = (found[path][0] for path in paths)
+    tokens = tensors['x'].shape[0]
+    assert tokens > 1 and low['check'].endswith('passed'), low
+    assert '1 of %d tokens differ, 1 without excuse (first: token 1)' % tokens in swapped['ids'], swapped
+    assert '%d of %d tokens differ, 0 without excuse' % (tokens, tokens) in high['ids'], high
 
 
 def summary():
@@ -451,7 +485,7 @@ def timing():
 
 LIMITS = ('gate_max', 'up_limit', 'gate_limit_after', 'gate_alpha', 'up_offset', 'shared_gate_max', 'shared_up_limit',
           'shared_gate_limit_after')
-assert len(FILES) >= 26, 'only %d golden files in %s' % (len(FILES), FOLDER)
+assert len(FILES) >= 37, 'only %d golden files in %s' % (len(FILES), FOLDER)
 NAMES = [(path, stem(path)) for path in FILES]
 # Weights of 16 bits are the experts': the lean set has a file for each kind of experts, and not those with only another routing or widths
 # that are aligned as theirs.
@@ -469,4 +503,5 @@ tap.run([check_of_all] +
         [('%s: bfloat16 weights' % stem(path), lambda path=path: narrow_weights(path, 'bf16', 0.05)) for path in NARROW['bf16']] +
         [('%s: fp8 weights' % stem(path), lambda path=path: narrow_weights(path, 'fp8', 0.1)) for path in NARROW['fp8']] +
         [('a float16 file', lambda: narrow_file('F16', 'f16')), ('a bfloat16 file', lambda: narrow_file('BF16', 'bf16'))] +
-        [scaled_file, rounding, overrides, check_catches, excuses, summary, groups, write_layer, other_inputs, calibrate, timing])
+        [scaled_file, rounding, overrides, check_catches, excuses, balance_excuses, summary, groups, write_layer, other_inputs, calibrate,
+         timing])

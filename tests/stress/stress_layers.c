@@ -57,11 +57,6 @@ static const char *gate_name(int i)
     return smoe_gate_name((smoe_gate)i);
 }
 
-static const char *type_name(int i)
-{
-    return smoe_type_name((smoe_type)i);
-}
-
 static void choose_groups(test_random *random, layer_case *shape)
 {
     const uint32_t E = shape->expert_count;
@@ -77,7 +72,7 @@ static void choose_groups(test_random *random, layer_case *shape)
 
 static smoe_type some_type(test_random *random)
 {
-    return (smoe_type)test_random_below(random, count_names(type_name));
+    return (smoe_type)test_random_below(random, test_type_count());
 }
 
 /* One for all matrices, or of each its own. */

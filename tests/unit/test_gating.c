@@ -1,80 +1,11 @@
-/* The numbers of gated experts: what a plan may have, one line for what it may not, and what kernels are told. */
+/* The numbers of gated experts: what kernels are told of a plan's. */
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "common/cmocka_all.h"
 #include "domain/gating.h"
 #include "domain/stage_table.h"
 
 #define GATED .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 8
-
-static void check(smoe_plan_desc plan, const char *text)
-{
-    char reason[SMOE_REASON_SIZE];
-    const smoe_result result = smoe_plan_numbers_check(&plan, reason);
-    assert_int_equal(result, text ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_SUCCESS);
-    assert_string_equal(reason, text ? text : "");
-    assert_int_equal(smoe_plan_numbers_check(&plan, NULL), result);
-}
-
-/* Every number: its name is its member's, it may be 0 in any plan, and nothing that is not a number of its range. */
-static void test_numbers(void **state)
-{
-    const char *const names[] = {"gate_max",  "up_limit",        "gate_limit_after", "gate_alpha",
-                                 "up_offset", "shared_gate_max", "shared_up_limit",  "shared_gate_limit_after"};
-    const smoe_plan_desc plain = {.activation = SMOE_ACTIVATION_GELU}, gated = {GATED};
-    const smoe_plan_number *number;
-    uint32_t count = 0;
-    (void)state;
-    check(plain, NULL);
-    check(gated, NULL);
-    for (; (number = smoe_plan_number_get(count)) != NULL; count++) {
-        const bool positive = number->least > 0;
-        const float bad[] = {NAN, INFINITY, -INFINITY, 1.1e30f, positive ? -1.0f : -1.1e30f, positive ? 1e-31f : NAN};
-        smoe_plan_desc plan = gated;
-        assert_true(count < sizeof names / sizeof *names);
-        assert_string_equal(number->name, names[count]);
-        smoe_plan_number_set(number, &plan, 0.75f);
-        assert_true(smoe_plan_number_value(number, &plan) == 0.75f);
-        check(plan, NULL);
-        plan.gated = false;
-        assert_int_equal(smoe_plan_numbers_check(&plan, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-            char reason[SMOE_REASON_SIZE], begins[64];
-            snprintf(begins, sizeof begins, "%s: ", number->name);
-            plan = gated;
-            smoe_plan_number_set(number, &plan, bad[i]);
-            assert_int_equal(smoe_plan_numbers_check(&plan, reason), SMOE_ERROR_INVALID_ARGUMENT);
-            assert_memory_equal(reason, begins, strlen(begins));
-            assert_non_null(strstr(reason, number->rule));
-        }
-    }
-    assert_int_equal(count, sizeof names / sizeof *names);
-    assert_true(isnan(smoe_plan_number_value(NULL, &plain)));
-    smoe_plan_number_set(NULL, NULL, 1);
-    assert_int_equal(smoe_plan_numbers_check(NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
-}
-
-static void test_together(void **state)
-{
-    (void)state;
-    check((smoe_plan_desc){GATED, .gate_max = 10, .up_limit = 10, .shared_gate_max = 2}, NULL);
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_GELU, .gated = true, .gate_limit_after = 1, .up_offset = -1},
-          NULL);
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_GELU, .gate_alpha = 1, .up_offset = -0.0f}, NULL);
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true, .gate_alpha = 1}, NULL);
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_SILU, .up_limit = 1},
-          "up_limit: 1, must be 0 unless the experts are gated");
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_gate_max = 1},
-          "shared_gate_max: 1, must be 0 where there is no shared expert");
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_RELU, .gated = true, .gate_alpha = 2},
-          "gate_alpha: 2, must be 0 unless activation is silu");
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true, .gate_max = 7},
-          "gate_max: 7, must be 0 with swiglu_clamped, which has numbers of its own");
-    check((smoe_plan_desc){.activation = SMOE_ACTIVATION_SWIGLU_CLAMPED},
-          "activation: swiglu_clamped needs gated experts");
-}
 
 static void assert_gating(smoe_gating is, smoe_gating expected)
 {
@@ -114,8 +45,6 @@ static void test_gating(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_together),
         cmocka_unit_test(test_gating),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

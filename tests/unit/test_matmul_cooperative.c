@@ -2,6 +2,7 @@
  * none is. In a build without the kernels too: they are asked for by configuration. */
 #include <string.h>
 
+#include "common/block_widths.h"
 #include "common/cmocka_all.h"
 #include "common/selection_rules.h"
 #include "devices.h"
@@ -119,13 +120,11 @@ static void check_configuration(const smoe_device_info *info, const smoe_tile *t
 static void test_configurations(void **state)
 {
     const smoe_tuning *tuning = smoe_tuning_cooperative();
-    uint32_t checked = 0, types = 0;
+    uint32_t checked = 0;
     (void)state;
-    while (smoe_type_name((smoe_type)types))
-        types++;
     for (uint32_t i = 0; i < TEST_DEVICE_COUNT; i++)
         for (uint32_t lanes = 1; lanes <= 128; lanes *= 2)
-            for (uint32_t k = 0; k < 16 * SMOE_REGIME_COUNT * types; k++) {
+            for (uint32_t k = 0; k < 16 * SMOE_REGIME_COUNT * test_type_count(); k++) {
                 const smoe_tile *tile = &tuning->regimes[k / 16 % SMOE_REGIME_COUNT];
                 const smoe_type type = (smoe_type)(k / 16 / SMOE_REGIME_COUNT);
                 const smoe_precision precision = k % 2 ? SMOE_PRECISION_BFLOAT16 : SMOE_PRECISION_FLOAT16;
@@ -178,21 +177,15 @@ static void test_choices(void **state)
         for (uint32_t k = 0; k < 32; k++) { /* the second half: weights with scales */
             smoe_device_info info = test_device(i);
             const smoe_type narrow = k % 2 ? SMOE_TYPE_BFLOAT16 : SMOE_TYPE_FLOAT16;
-            smoe_plan_desc desc = {.d_model = 512,
-                                   .d_hidden = 224,
-                                   .expert_count = 8,
-                                   .top_k = 2,
-                                   .max_active = 3,
-                                   .max_tokens = 512,
-                                   .gated = true,
+            smoe_plan_desc desc = {.d_model = 512, .d_hidden = 224, .expert_count = 8, .top_k = 2, .max_active = 3,
+                                   .max_tokens = 512, .gated = true,
                                    .types = SMOE_TYPES(k / 16 ? SMOE_TYPE_MXFP4 : narrow)};
             const uint32_t needs =
                 SMOE_CAPABILITY_COOPERATIVE_MATRIX | (k % 2 ? SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16 : 0u);
             if (k / 8 % 2)
                 info.capabilities &= ~needs;
             const bool built = smoe_kernel_row_get(k % 2 ? SMOE_KERNEL_expert_up_cooperative_bfloat16
-                                                         : SMOE_KERNEL_expert_up_cooperative)
-                                   ->spirv_size > 0;
+                                                         : SMOE_KERNEL_expert_up_cooperative)->spirv_size > 0;
             const bool expects = built && k / 8 % 2 == 0 && k / 2 % 4 > 1 && taken(&info, narrow).rows > 0 &&
                                  info.type != VK_PHYSICAL_DEVICE_TYPE_CPU && (needs & ~info.capabilities) == 0;
             assert_int_equal(
@@ -219,11 +212,7 @@ static void test_choices(void **state)
 static void test_other_types_are_refused(void **state)
 {
     const smoe_device_info info = test_device(7);
-    smoe_plan_desc desc = {.d_model = 8,
-                           .d_hidden = 8,
-                           .expert_count = 4,
-                           .top_k = 2,
-                           .max_tokens = 9,
+    smoe_plan_desc desc = {.d_model = 8, .d_hidden = 8, .expert_count = 4, .top_k = 2, .max_tokens = 9,
                            .types = {.up = SMOE_TYPE_FLOAT16, .down = SMOE_TYPE_FLOAT32},
                            .precision = SMOE_PRECISION_FLOAT16};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
@@ -254,13 +243,8 @@ static void test_other_types_are_refused(void **state)
 static void test_scales_go_with_either(void **state)
 {
     const smoe_device_info info = test_device(7);
-    smoe_plan_desc desc = {.d_model = 32,
-                           .d_hidden = 64,
-                           .expert_count = 4,
-                           .top_k = 2,
-                           .max_tokens = 9,
-                           .shared_hidden = 32,
-                           .types = SMOE_TYPES(SMOE_TYPE_MXFP4)};
+    smoe_plan_desc desc = {.d_model = 32, .d_hidden = 64, .expert_count = 4, .top_k = 2, .max_tokens = 9,
+                           .shared_hidden = 32, .types = SMOE_TYPES(SMOE_TYPE_MXFP4)};
     smoe_kernel_choice choices[SMOE_STAGE_COUNT];
     char reason[SMOE_REASON_SIZE];
     (void)state;
@@ -328,12 +312,9 @@ static void test_select_precision(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes),
-                                       cmocka_unit_test(test_order_of_shapes),
-                                       cmocka_unit_test(test_configurations),
-                                       cmocka_unit_test(test_narrow_subgroups),
-                                       cmocka_unit_test(test_choices),
-                                       cmocka_unit_test(test_other_types_are_refused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_order_of_shapes),
+                                       cmocka_unit_test(test_configurations), cmocka_unit_test(test_narrow_subgroups),
+                                       cmocka_unit_test(test_choices), cmocka_unit_test(test_other_types_are_refused),
                                        cmocka_unit_test(test_scales_go_with_either),
                                        cmocka_unit_test(test_select_precision)};
     return cmocka_run_group_tests_name("matmul_cooperative", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include "smoe/smoe.h"
 
 #define COUNT_ENUMERATOR(NAME, value) count_enumerator(#NAME, &counts);
-#define COUNT_TYPE(NAME, number, element, columns, rows, form, second, factor) counts.types++;
+#define COUNT_TYPE(NAME, number, element, columns, rows, form, second, factor, packs) counts.types++;
 
 typedef struct enumerator_counts {
     int types, activations, gates, group_scores;

@@ -339,6 +339,41 @@ static void test_lists_of_names(void **state)
     assert_string_equal(little, "red, gr");
 }
 
+static const program_option rounded = {"--weights", "TYPE", "", PROGRAM_NAME(options, name, &program_rounded_types)};
+
+static void refuse_type(const char *name)
+{
+    char rule[PROGRAM_RULE_SIZE] = "";
+    options o;
+    if (program_set_value(&rounded, name, &o, rule))
+        fail_msg("--weights takes \"%s\"", name);
+    assert_string_equal(rule, "must be f32, f16, bf16, mxfp4, q4, q8, fp8 or nvfp4");
+}
+
+/* The types that weights are rounded to, and no other that the library has, by their names as they are. */
+static void test_rounded_types(void **state)
+{
+    char rule[PROGRAM_RULE_SIZE], text[32];
+    options o;
+    (void)state;
+    for (smoe_type type = 0; smoe_type_name(type); type++) {
+        const char *name = smoe_type_short_name(type);
+        if (!smoe_weights_can_pack(type)) {
+            refuse_type(name);
+            continue;
+        }
+        assert_true(program_set_value(&rounded, name, &o, rule) && o.name == (int)type);
+        snprintf(text, sizeof text, "%s ", name);
+        refuse_type(text);
+        text[strlen(name) - 1] = '\0';
+        refuse_type(text);
+        snprintf(text, sizeof text, "%c%s", name[0] - 'a' + 'A', name + 1);
+        refuse_type(text);
+    }
+    refuse_type("");
+    refuse_type("q4_k");
+}
+
 /* A program's array that is shorter than the list of names. */
 static void test_short_set(void **state)
 {
@@ -427,7 +462,8 @@ int main(void)
         cmocka_unit_test(test_nothing_given), cmocka_unit_test(test_every_kind), cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_refused_lines), cmocka_unit_test(test_numbers_of_arguments), cmocka_unit_test(test_rules),
         cmocka_unit_test(test_lists), cmocka_unit_test(test_other_lists),
-        cmocka_unit_test(test_forward_numbers), cmocka_unit_test(test_lists_of_names), cmocka_unit_test(test_short_set),
+        cmocka_unit_test(test_forward_numbers), cmocka_unit_test(test_lists_of_names),
+        cmocka_unit_test(test_rounded_types), cmocka_unit_test(test_short_set),
         cmocka_unit_test(test_random_values), cmocka_unit_test(test_random_lines),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void run_expert(const ref_layer *layer, rounding how, bool round_x, bool 
     ref_down(layer, &expert, hidden, row);
 }
 
-/* The largest share of what is allowed: of both multiplications' roundings, and of the first one's alone. */
+/* The largest share of what is allowed: of both multiplications' roundings, and of the first one's only. */
 static double share_of(ref_layer *layer, rounding how, const double *x, bool random_weights)
 {
     const ref_expert expert = ref_expert_at(layer, 0);
@@ -147,7 +147,7 @@ static void test_random_weights(void **state)
 }
 
 /* A sum of one product, of numbers that are half way between two of the type's: off by the error of both where the
- * weight is rounded too, and by the input's alone where the type holds the weight. */
+ * weight is rounded too, and only by the input's where the type holds the weight. */
 static void test_one_product(void **state)
 {
     static const struct {

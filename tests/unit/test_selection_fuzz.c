@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/block_widths.h"
 #include "common/cmocka_all.h"
 #include "common/random.h"
 #include "common/selection_rules.h"
@@ -93,20 +94,7 @@ static void any_groups(test_random *random, smoe_plan_desc *desc)
 
 static smoe_type any_type(test_random *random)
 {
-    uint32_t types = 0;
-    while (smoe_type_name((smoe_type)types))
-        types++;
-    return (smoe_type)test_random_below(random, types);
-}
-
-/* What a width is a multiple of. */
-static uint32_t unit_of(smoe_type type)
-{
-    const uint32_t units[] = {1, 16, 32, 256};
-    uint32_t i = 0;
-    while (smoe_weights_size(type, 1, 1, units[i]) == 0)
-        i++;
-    return units[i];
+    return (smoe_type)test_random_below(random, test_type_count());
 }
 
 /* Of so many experts that k and A may stay. */
@@ -117,13 +105,6 @@ static void any_balanced_groups(test_random *random, smoe_plan_desc *desc)
     while (desc->expert_count % groups || desc->top_k % groups || cap % groups)
         groups--;
     desc->balanced_groups = groups;
-}
-
-/* A width that blocks of the types divide. */
-static uint32_t whole_blocks(uint32_t width, smoe_type a, smoe_type b)
-{
-    const uint32_t unit = unit_of(a) > unit_of(b) ? unit_of(a) : unit_of(b);
-    return width == 0 ? 0 : width < unit ? unit : width / unit * unit;
 }
 
 static void any_types(test_random *random, smoe_plan_desc *desc)
@@ -140,10 +121,10 @@ static void any_types(test_random *random, smoe_plan_desc *desc)
     }
 }
 
-/* Of a gated expert's numbers: one, or none. */
+/* One of the numbers that 0 switches off, or none. */
 static void any_number(test_random *random, smoe_plan_desc *desc)
 {
-    const smoe_plan_number *number = smoe_plan_number_get(test_random_below(random, SMOE_MAX_PLAN_NUMBERS + 4));
+    const smoe_plan_number *number = smoe_plan_number_get(test_random_below(random, SMOE_MAX_PLAN_NUMBERS));
     smoe_plan_desc changed = *desc;
     smoe_plan_number_set(number, &changed, 0.5f + 0.5f * (float)test_random_below(random, 2));
     if (smoe_plan_numbers_check(&changed, NULL) == SMOE_SUCCESS)
@@ -196,9 +177,7 @@ static smoe_plan_desc any_plan(test_random *random)
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
     any_number(random, &desc);
-    desc.d_model = whole_blocks(desc.d_model, desc.types.up, desc.types.shared_up);
-    desc.d_hidden = whole_blocks(desc.d_hidden, desc.types.down, desc.types.down);
-    desc.shared_hidden = whole_blocks(desc.shared_hidden, desc.types.shared_down, desc.types.shared_down);
+    test_blocks_fit(&desc.types, &desc.d_model, &desc.d_hidden, &desc.shared_hidden);
     return desc;
 }
 

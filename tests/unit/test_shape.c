@@ -19,10 +19,7 @@ static void keep_text(void *user, smoe_log_level level, const char *text)
 
 static smoe_type random_type(test_random *random)
 {
-    uint32_t count = 0;
-    while (smoe_type_name((smoe_type)count))
-        count++;
-    return (smoe_type)test_random_below(random, count);
+    return (smoe_type)test_random_below(random, test_type_count());
 }
 
 static smoe_plan_desc random_desc(test_random *random)

@@ -11,10 +11,18 @@
 static const smoe_type packed[] = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8, SMOE_TYPE_NVFP4};
 enum { PACKED_COUNT = sizeof packed / sizeof packed[0] };
 
+/* The first type with scales from `type` on, or none with a name. */
+static smoe_type scaled_from(uint32_t type)
+{
+    while (smoe_type_name((smoe_type)type) && !smoe_type_has_scales((smoe_type)type))
+        type++;
+    return (smoe_type)type;
+}
+
 #define EVERY_SCALED_TYPE(type)                                                                                        \
-    smoe_type type = TEST_SCALED_FIRST;                                                                                \
-    type <= TEST_SCALED_LAST;                                                                                          \
-    type++
+    smoe_type type = scaled_from(0);                                                                                   \
+    smoe_type_name(type);                                                                                              \
+    type = scaled_from(type + 1u)
 
 /* Bits that are equal; every NaN is. */
 static bool is_same(float a, float b)
@@ -32,9 +40,14 @@ static smoe_weights_rows rows_of(smoe_type type, uint32_t rows, uint32_t columns
 /* As weights.h's table has them. */
 static double bits_of(smoe_type type)
 {
-    static const double bits[] = {4.25, 4.5,   8.5, 8.002, 4.5,   4.5,    4.3125, 5,
-                                  4.75, 4.625, 9,   8.75,  8.625, 8.5625, 8.25,   8.25};
-    return bits[type - TEST_SCALED_FIRST];
+    static const double bits[] = {
+        [SMOE_TYPE_MXFP4] = 4.25,   [SMOE_TYPE_Q4] = 4.5,      [SMOE_TYPE_Q8] = 8.5,      [SMOE_TYPE_FP8] = 8.002,
+        [SMOE_TYPE_NVFP4] = 4.5,    [SMOE_TYPE_IQ4] = 4.5,     [SMOE_TYPE_IQ4_XS] = 4.3125, [SMOE_TYPE_Q4_MIN] = 5,
+        [SMOE_TYPE_Q4_ZERO] = 4.75, [SMOE_TYPE_Q4_K] = 4.625,  [SMOE_TYPE_Q8_MIN] = 9,    [SMOE_TYPE_Q8_ZERO] = 8.75,
+        [SMOE_TYPE_Q8_K] = 8.625,   [SMOE_TYPE_Q6_K] = 8.5625, [SMOE_TYPE_Q8_ROWS] = 8.25, [SMOE_TYPE_FP8_ROWS] = 8.25,
+    };
+    assert_true((size_t)type < sizeof bits / sizeof bits[0]);
+    return bits[type];
 }
 
 static bool may_be_partial(smoe_type type)
@@ -353,6 +366,12 @@ static void test_factors(void **state)
     assert_true(smoe_weights_factor(SMOE_TYPE_NVFP4, NULL, SMOE_TYPE_FLOAT32, 3) == 0);
     assert_true(smoe_weights_factor(SMOE_TYPE_NVFP4, values, SMOE_TYPE_Q8, 3) == 0);
     assert_true(smoe_weights_factor((smoe_type)99, values, SMOE_TYPE_FLOAT32, 3) == 0);
+    for (int i = 0; i < 301; i++) { /* wherever the largest is */
+        float many[301] = {0};
+        many[i] = -2;
+        assert_true(smoe_weights_factor(SMOE_TYPE_NVFP4, many, SMOE_TYPE_FLOAT32, 301) == 2.0f / (6 * 448));
+        assert_true(smoe_weights_factor(SMOE_TYPE_NVFP4, many, SMOE_TYPE_FLOAT32, (uint64_t)i) == FLT_MIN);
+    }
     for (int i = 0; i < PACKED_COUNT; i++) { /* elements are divided by it, where the type has one */
         smoe_weights_rows rows = rows_of(packed[i], 1, 32, stored);
         const bool divided = test_block_kind_of(packed[i]).factor;

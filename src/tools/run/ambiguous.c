@@ -69,6 +69,20 @@ static bool leave_out_groups(const run *r, double *scores, double change)
     return groups && kept - out < 4.0 * change;
 }
 
+/* Active: the k best, and whoever is less than the band below the k-th. The band ends at the first score past the cap.
+ * scores: of all experts, or of one of `groups` balanced groups; the largest first. */
+static uint32_t active_count(const run *r, const double *scores, uint32_t groups)
+{
+    const uint32_t experts = r->plan.expert_count / groups, k = r->plan.top_k / groups,
+                   cap = r->plan.max_active / groups;
+    const double eps = (double)r->params.eps, chosen = scores[k - 1];
+    const double band = cap < experts ? fmin(eps, chosen - scores[cap]) : eps;
+    uint32_t active = k;
+    for (uint32_t e = k; eps > 0.0 && e < experts; e++)
+        active += scores[e] > chosen - band;
+    return active;
+}
+
 /* Each score may move by less than `change`, so the difference of two by less than twice that. The order of two scores,
  * and on which side of a threshold at a distance from a third they lie, are open exactly when that difference is
  * smaller. */
@@ -79,22 +93,18 @@ static bool choice_is_open(const run *r, const double *scores, uint32_t groups, 
     const double reach = 2.0 * change, eps = (double)r->params.eps, tolerance = (double)r->params.tie_tolerance;
     const double chosen = scores[k - 1];
 
-    /* Active: the k best, and whoever is less than the band below the k-th. The band ends at the first score past the
-     * cap. */
-    const double band = cap < experts ? fmin(eps, chosen - scores[cap]) : eps;
-    uint32_t active = k;
+    /* Active: who is within the band, and whether the cap ends it. */
     if (eps > 0.0) {
-        for (uint32_t e = k; e < experts; e++) {
+        for (uint32_t e = k; e < experts; e++)
             if (fabs(scores[e] - (chosen - eps)) < reach)
                 return true;
-            active += scores[e] > chosen - band;
-        }
         const bool may_be_capped = cap < experts && chosen - scores[cap] < eps + reach;
         if (may_be_capped && scores[cap - 1] - scores[cap] < reach)
             return true;
     }
 
     /* Ids: the order among the active ones, and which one is the last. */
+    const uint32_t active = active_count(r, scores, groups);
     for (uint32_t e = 0; e < active && e + 1 < experts; e++)
         if (scores[e] - scores[e + 1] < reach)
             return true;
@@ -111,15 +121,18 @@ static bool choice_is_open(const run *r, const double *scores, uint32_t groups, 
     return false;
 }
 
-/* Balanced groups choose each for itself, and who runs ranks among all: any two scores that are close leave that
- * open. */
+/* Balanced groups choose each for itself, and who runs ranks among all: any two scores that are close, of experts that
+ * run, leave that open. No other expert may run where no group's choice is open; they take a score of -inf. */
 static bool balance_is_open(const run *r, double *scores, double change)
 {
     const uint32_t groups = r->plan.balanced_groups, experts = r->plan.expert_count, size = experts / groups;
     bool open = false;
     for (uint32_t g = 0; g < groups; g++) {
-        qsort(scores + (size_t)g * size, size, sizeof *scores, descending);
-        open = open || choice_is_open(r, scores + (size_t)g * size, groups, change);
+        double *const group = scores + (size_t)g * size;
+        qsort(group, size, sizeof *group, descending);
+        open = open || choice_is_open(r, group, groups, change);
+        for (uint32_t e = active_count(r, group, groups); e < size; e++)
+            group[e] = -INFINITY;
     }
     qsort(scores, experts, sizeof *scores, descending);
     for (uint32_t e = 0; e + 1 < experts; e++)

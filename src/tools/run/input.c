@@ -166,7 +166,6 @@ static void override_file(run *r)
     if (options->weights >= 0)
         r->plan.types = (smoe_matrix_types)SMOE_TYPES((smoe_type)options->weights);
     r->plan.activation = options->activation >= 0 ? (smoe_activation)options->activation : r->plan.activation;
-    r->plan.precision = options->mixed_precision ? smoe_select_precision(NULL, &r->plan) : SMOE_PRECISION_FLOAT32;
 }
 
 static bool narrows(const run *r)
@@ -182,7 +181,7 @@ static bool narrows(const run *r)
 static int check_blocks(const run *r)
 {
     smoe_layer_tensor tensor;
-    char text[160];
+    char text[SMOE_REASON_SIZE];
     for (uint32_t i = 0; smoe_layer_tensor_get(&r->plan, i, &tensor); i++) {
         if (!tensor.matrix || tensor.presence == SMOE_PRESENCE_FORBIDDEN || tensor.size > 0)
             continue;
@@ -200,8 +199,9 @@ static int check_overrides(const run *r)
     const uint32_t group_size = plan->group_count ? plan->expert_count / plan->group_count : 0;
     if (r->options->check && r->narrowed)
         return run_refuse(r, "--check: the tolerances are for the file's own weights, not for narrower --weights");
-    if (r->options->mixed_precision && plan->precision == SMOE_PRECISION_FLOAT32)
-        return run_refuse(r, "--mixed-precision needs weights of 16 bits and one type, or with scales: --weights");
+    if (r->options->mixed_precision && smoe_select_precision(NULL, plan) == SMOE_PRECISION_FLOAT32)
+        return run_refuse(r, "--mixed-precision needs weights with scales, or all of one 16-bit type: --weights "
+                             "converts them");
     if (plan->top_k > plan->expert_count)
         return run_refuse(r, "--k is more than the layer's experts");
     if (plan->group_count && plan->top_k > group_size * plan->top_groups)
@@ -213,6 +213,10 @@ static int check_overrides(const run *r)
         return run_refuse(r, "--expected-active must lie between k and the most experts that may run for a token");
     if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS) {
         snprintf(text, sizeof text, "--activation %s: %s", smoe_activation_name(plan->activation), reason);
+        return run_refuse(r, text);
+    }
+    if (smoe_plan_balance_check(plan, reason) != SMOE_SUCCESS) {
+        snprintf(text, sizeof text, "--k or --max-active: %s", reason);
         return run_refuse(r, text);
     }
     if (!isnan(r->options->params.group_eps) && !plan->group_count)

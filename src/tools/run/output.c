@@ -17,11 +17,11 @@ static const char *types_text(const smoe_matrix_types *types, char text[64])
     return text;
 }
 
-/* The numbers of gated experts that the layer has. */
+/* The numbers of smoe_plan_number_get that the layer has. */
 static void print_numbers(const smoe_plan_desc *plan)
 {
     const smoe_plan_number *number;
-    const char *separator = "gated         ";
+    const char *separator = "numbers       ";
     for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++) {
         const float value = smoe_plan_number_value(number, plan);
         if (value == 0.0f)
@@ -130,25 +130,14 @@ void run_print_heading(const run *r)
     program_printf("\n");
 }
 
-/* What weights are divided by. */
-static void print_divisor(const smoe_plan_desc *plan)
-{
-    program_printf("%s", plan->renormalize ? "renormalized" : "not renormalized");
-    if (plan->renormalize_floor > 0)
-        program_printf(" by at least %g", (double)plan->renormalize_floor);
-    if (plan->renormalize_add > 0)
-        program_printf(" by %g more", (double)plan->renormalize_add);
-    program_printf("\n");
-}
-
 void run_print_summary(const run *r)
 {
     program_printf("device        %s\n", smoe_context_device_info(smoe_device_context(r->device))->name);
     print_layer(r);
     print_precision(r);
     print_inputs(r);
-    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, ", (double)r->params.eps,
-                   (double)r->params.a, (double)r->params.b, (double)r->params.temperature, (double)r->params.scale);
-    print_divisor(&r->plan);
+    program_printf("gate          eps %g, a %g, b %g, temperature %g, scale %g, %s\n", (double)r->params.eps,
+                   (double)r->params.a, (double)r->params.b, (double)r->params.temperature, (double)r->params.scale,
+                   r->plan.renormalize ? "renormalized" : "not renormalized");
     print_totals(r);
 }
