@@ -1,6 +1,7 @@
 """Runs `compile` on every device and gathers what it says. A driver that crashes takes its process along and nothing else: the pipeline is
-noted, and the rest goes on without it. Results are kept by what they depend on (shader, constants, driver, SOURCES), so that only what
-has changed is compiled again; a crash or a refusal is not kept, since it may have had another cause."""
+tried once more in another process, then noted, and the rest goes on without it. Results are kept by what they depend on (shader,
+constants, driver, SOURCES), so that only what has changed is compiled again; a crash or a refusal is not kept, since it may have had
+another cause."""
 import hashlib
 import json
 import os
@@ -72,8 +73,9 @@ def lines_of(process, patience):
                 yield value
 
 
-def run_once(results, command, environment, kept, crashed):
-    """One process over the device, which adds to `kept` and `crashed`. Whether another is to go on behind a crash."""
+def run_once(results, command, environment, kept, crashed, suspected):
+    """One process over the device, which adds to `kept`, `crashed` and `suspected`. Whether another is to go on behind a crash. A first crash
+    makes a pipeline suspected only: the memory that a stand-in for a kernel's driver has for one process may have been used up."""
     begun, done, silent = '', False, False
     with tempfile.TemporaryFile() as errors:
         try:
@@ -107,6 +109,9 @@ def run_once(results, command, environment, kept, crashed):
     if done and status == 0:
         return False
     if not done and begun and begun not in kept and begun not in crashed:
+        if begun not in suspected and not silent:
+            suspected.add(begun)
+            return True
         what = signal.Signals(number).name if number in signal.Signals._value2member_map_ else 'exit status %d' % status
         crashed[begun] = {'crashed': 'no end after %d s' % PATIENCE if silent else what}
         results.pipelines[begun].update(crashed[begun])
@@ -136,13 +141,13 @@ def collect(device, folder, program, arguments, kept_in=None, whole=False):
     stored = read_json(path)
     if stored.get('identity') != identity:
         stored = {}
-    kept, header, crashed = stored.get('pipelines', {}), stored.get('header'), {}
+    kept, header, crashed, suspected = stored.get('pipelines', {}), stored.get('header'), {}, set()
     for _ in range(MOST_CRASHES):
         with tempfile.NamedTemporaryFile('w', suffix='.keys') as known:
             known.write('\n'.join([*kept, *crashed]))
             known.flush()
             command = device.command([os.path.abspath(program), '--known', known.name] + arguments, folder)
-            again = run_once(results, command, environment, kept, crashed)
+            again = run_once(results, command, environment, kept, crashed, suspected)
         if header and results.header and results.header != header:  # the system's driver has another version
             header, kept, crashed, results.failed = None, {}, {}, ''
             results.pipelines.clear()

@@ -46,6 +46,13 @@ def a_crash_costs_one_pipeline():
         assert collect.collect(device, folder, stand_in(folder, 1, 2, 3), []).compiled == 1, 'a driver that was only out of luck'
 
 
+def a_pipeline_that_crashes_once_is_compiled():
+    with tempfile.TemporaryDirectory() as folder:
+        how = '{ [ ! -e %s/crashed ] && touch %s/crashed && kill -SEGV $$; echo \'{"compiled": "2", "result": 0}\'; }' % (folder, folder)
+        results = collect.collect(devices.find('lavapipe-22'), folder, stand_in(folder, 1, 2, 3, bad=2, how=how), [])
+        assert os.path.exists(folder + '/crashed') and results.compiled == 3 and not list(page.problems(results)), vars(results)
+
+
 def a_driver_that_only_crashes_is_given_up():
     with tempfile.TemporaryDirectory() as folder:
         text = '#!/bin/sh\necho \'{"device": "stand-in"}\'\necho "{\\"key\\": \\"$$\\", \\"kernel\\": \\"sort\\"}"\nkill -SEGV $$\n'
@@ -134,6 +141,7 @@ def a_refusal_is_asked_for_again():
             assert ['VkResult -1' in text for text in page.problems(results)] == [True]
 
 
-tap.run([a_crash_costs_one_pipeline, a_driver_that_only_crashes_is_given_up, an_interrupt_is_no_crash, results_outlive_a_failed_start,
-         results_of_what_is_gone_are_dropped, another_driver_compiles_everything_once, a_program_that_fails_is_said_to,
-         what_is_measured_is_part_of_the_identity, a_refusal_is_asked_for_again])
+tap.run([a_crash_costs_one_pipeline, a_pipeline_that_crashes_once_is_compiled, a_driver_that_only_crashes_is_given_up,
+         an_interrupt_is_no_crash, results_outlive_a_failed_start, results_of_what_is_gone_are_dropped,
+         another_driver_compiles_everything_once, a_program_that_fails_is_said_to, what_is_measured_is_part_of_the_identity,
+         a_refusal_is_asked_for_again])
