@@ -74,8 +74,8 @@ def lines_of(process, patience):
 
 
 def run_once(results, command, environment, kept, crashed, suspected):
-    """One process over the device, which adds to `kept`, `crashed` and `suspected`. Whether another is to go on behind a crash. A first crash
-    makes a pipeline suspected only: the memory that a stand-in for a kernel's driver has for one process may have been used up."""
+    """One process over the device, which adds to `kept`, `crashed` and `suspected`. Whether another is to go on behind a crash. A first
+    crash makes a pipeline suspected only: the memory that a stand-in for a kernel's driver has for one process may have been used up."""
     begun, done, silent = '', False, False
     with tempfile.TemporaryFile() as errors:
         try:
