@@ -11,8 +11,9 @@
 #include "matmul.glsl"
 
 const uint LANE_ROWS = MATRICES * THREAD_COLUMNS; // weight rows of one lane
-const uint PARTS = LOAD / 4;                      // vec4s per weight load
-const uint STEPS = TILE_DEPTH / LOAD;             // weight loads per round and weight row
+// With scales a round has as many elements of inputs as float16's has at 32 rows. Two loads of 4-bit weights, unrolled,
+// would be four times as many, and so would be the time that drivers compile.
+const uint ROUND_SIZE = SCALED ? 512 : 65536;
 const uint INPUT_LOADS = TILE_ROWS * TILE_DEPTH / 4 / SUBGROUP_SIZE;
 // The last tile of an expert is often low: up to half the rows it costs about half, where the loads of half a tile come
 // out even.
@@ -20,14 +21,36 @@ const bool HALVES = TILE_ROWS >= 16 && TILE_ROWS / 2 * TILE_DEPTH / 4 % SUBGROUP
 
 float sum[TILE_ROWS * LANE_ROWS];
 WeightRow weight_base[LANE_ROWS];
+Weights loaded[LANE_ROWS];
+uint input_base[INPUT_LOADS], input_k[INPUT_LOADS];
+vec4 inputs[INPUT_LOADS];
+
+// A load of each weight row, without its scale, but past the row, where a scale may be infinite, with 0.
+void read_loads(uint k) {
+    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
+        loaded[i].bits = read_bits(i / THREAD_COLUMNS, weight_base[i], k);
+        if (DEPTH_ALIGNED == 0 && k >= push.depth)
+            loaded[i].scale = vec2(0);
+    }
+}
+
+void read_scales(uint k) {
+    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+        loaded[i].scale = read_scale(i / THREAD_COLUMNS, weight_base[i], k);
+}
+
+void turn_loads(uint word, uint count) {
+    [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
+        loaded[i] = next_words(loaded[i], word, count);
+}
 
 #define ROWS TILE_ROWS
-#define MULTIPLY multiply_tile
+#define HEIGHT(name) name##_tile
 #include "broadcast_rows.glsl"
 #undef ROWS
-#undef MULTIPLY
-#define ROWS (TILE_ROWS / 2)
-#define MULTIPLY multiply_half_tile
+#undef HEIGHT
+#define ROWS ((TILE_ROWS + 1) / 2) // of one row too: nothing is divided by 0
+#define HEIGHT(name) name##_half_tile
 #include "broadcast_rows.glsl"
 
 void main() {
@@ -42,10 +65,13 @@ void main() {
         sum[i] = 0;
     if (HALVES) {
         const bool low = tile.rows <= TILE_ROWS / 2;
-        multiply_half_tile(tile, low ? push.depth : 0); // no branch: one of the two makes no round
-        multiply_tile(tile, low ? 0 : push.depth);
+        place_inputs_half_tile(tile);
+        multiply_half_tile(low ? push.depth : 0); // no branch: one of the two makes no round
+        place_inputs_tile(tile);
+        multiply_tile(low ? 0 : push.depth);
     } else {
-        multiply_tile(tile, push.depth);
+        place_inputs_tile(tile);
+        multiply_tile(push.depth);
     }
 
     const vec2 factors = factors_of(tile.expert);

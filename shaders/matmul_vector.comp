@@ -49,7 +49,9 @@ void main() {
         [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
             loaded[i] = read_weights(i / THREAD_COLUMNS, weight_base[i], k);
         // With scales a load has 16 or 32 weights: word by word, or Adreno 6xx spills hundreds of registers for inputs.
-        const uint ROUNDS = SCALED ? 4 : 1, PARTS = SCALED ? LOAD / 16 : LOAD / 4;
+        // Without, the loop makes one turn, and drivers keep it all the same. For one aligned row a break leaves no
+        // loop: so Maxwell holds 32 warps in place of 28. For four rows, or others, it would hold fewer.
+        const uint ROUNDS = SCALED ? 4 : 1, PARTS = LOAD / 4 / ROUNDS;
         [[dont_unroll]] for (uint word = 0; word < ROUNDS; word++) {
             [[unroll]] for (uint p = 0; p < PARTS; p++) {
                 // A row of inputs at a time: with all of them at hand before the first multiply-add, Volta holds a
@@ -62,7 +64,9 @@ void main() {
             }
             if (SCALED)
                 [[unroll]] for (uint i = 0; i < LANE_ROWS; i++)
-                    loaded[i] = next_word(loaded[i], word);
+                    loaded[i] = next_words(loaded[i], word, 1);
+            if (!SCALED && TILE_ROWS == 1 && INPUTS_ALIGNED != 0)
+                break;
         }
     }
 

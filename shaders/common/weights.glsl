@@ -138,27 +138,33 @@ float signed_byte(uint number) {
     return float(bitfieldExtract(int(number), 0, 8));
 }
 
-// E8M0 is 2^(code - 127), and the weights here are E2M1 doubled; below 2^-120 it is the product of two, one of them
-// 2^-64, for a device may take a denormal number for 0.
+// What e2m1 multiplies its values by: twice a power of two whose exponent, with the bias, is a multiple of 4.
+const float E2M1_UNIT = 4;
+const float E2M1_UNIT_SMALL = 2.168404344971009e-19; // 2^-62
+
+// E8M0 is 2^(code - 127): a factor, and the unit of the weights that are multiplied by it. Below 2^-119 it is a smaller
+// unit and a larger factor, for a device may take a denormal number for 0.
 vec2 e8m0_scale(uint code) {
     const bool small = code < 8;
     const float factor =
-        code == 255 ? uintBitsToFloat(0x7fc00000u) : uintBitsToFloat((small ? code + 63 : code - 1) << 23);
-    return vec2(factor, small ? 5.421010862427522e-20 : 1);
+        code == 255 ? uintBitsToFloat(0x7fc00000u) : uintBitsToFloat((small ? code + 62 : code - 2) << 23);
+    return vec2(factor, small ? E2M1_UNIT_SMALL : E2M1_UNIT);
 }
 
-// The scale of the block that has element k of a row, and with TWO_BLOCKS of the next one.
+// The scale of the block that has element k of a row, and with TWO_BLOCKS of the next one; zero past the row.
 vec2 read_scale(uint matrix, WeightRow row, uint k) {
+    if (DEPTH_ALIGNED == 0 && k >= push.depth)
+        return vec2(0);
     const uint at = row.scales + k / BLOCK_COLUMNS * SCALE_SIZE;
     uint number = read_number(matrix, at, SCALE_SIZE);
     if (SCALES == SCALES_E8M0)
         return e8m0_scale(number & 255u);
-    if (SCALES == SCALES_E4M3) { // of elements that are doubled
+    if (SCALES == SCALES_E4M3) { // of elements in E2M1_UNIT
         if (DEPTH_ALIGNED == 0) { // a row's scales may begin at an odd byte; behind the last one is another row's
             const uint next = k + BLOCK_COLUMNS < push.depth ? read_number(matrix, at + 1, SCALE_SIZE) : 0;
             number = number & 255u | next << 8;
         }
-        return e4m3(uvec4(number, number >> 8, 0, 0)).xy * 0.5;
+        return e4m3(uvec4(number, number >> 8, 0, 0)).xy * (1 / E2M1_UNIT);
     }
     if (SCALES == SCALES_FLOAT)
         return vec2(uintBitsToFloat(number), 0);
@@ -174,22 +180,19 @@ vec2 read_scale(uint matrix, WeightRow row, uint k) {
     return vec2(halves.x, SCALES == SCALES_HALF_ZERO ? signed_byte(second) : 0);
 }
 
-// LOAD weights from element k of a row; zero past the row.
-Weights read_weights(uint matrix, WeightRow row, uint k) {
-    Weights v = Weights(uvec4(0), vec2(0));
+// LOAD weights from element k of a row, without their scale; zero past the row.
+uvec4 read_bits(uint matrix, WeightRow row, uint k) {
+    uvec4 bits = uvec4(0);
     if (SCALED || WEIGHTS_ALIGNED != 0) {
         if (DEPTH_ALIGNED == 0 && k >= push.depth)
-            return v;
+            return bits;
         const uint at = SCALED ? row.at + k / LOAD : (row.at + k) / LOAD;
-        v.bits = matrix == 0 ? w_loads[at] : w3_loads[at];
-        if (SCALED)
-            v.scale = read_scale(matrix, row, k);
-        return v;
+        return matrix == 0 ? w_loads[at] : w3_loads[at];
     }
     if (BITS == 32) {
-        [[unroll]] for (uint i = 0; i < 4; i++) v.bits[i] =
+        [[unroll]] for (uint i = 0; i < 4; i++) bits[i] =
             read_word_of_row(matrix, row.at + k + i, row.at + push.depth - 1);
-        return v;
+        return bits;
     }
     // A word is half another row's where a row begins or ends at an odd element.
     const uint first = row.at + k, end = row.at + push.depth;
@@ -197,11 +200,16 @@ Weights read_weights(uint matrix, WeightRow row, uint k) {
     { // word by word: with two at hand Intel needs 1.4 times the registers
         const uint word = read_halves_of_row(matrix, first / 2 + i, end);
         if (i > 0 && first % 2 == 1)
-            v.bits[i - 1] |= word << 16;
+            bits[i - 1] |= word << 16;
         if (i < 4)
-            v.bits[i] = first % 2 == 0 ? word : word >> 16;
+            bits[i] = first % 2 == 0 ? word : word >> 16;
     }
-    return v;
+    return bits;
+}
+
+// LOAD weights from element k of a row; zero past the row.
+Weights read_weights(uint matrix, WeightRow row, uint k) {
+    return Weights(read_bits(matrix, row, k), SCALED ? read_scale(matrix, row, k) : vec2(0));
 }
 
 // Four numbers of 4 bits, the lowest first.
@@ -209,10 +217,21 @@ uvec4 nibbles(uint word) {
     return uvec4(word, word >> 4, word >> 8, word >> 12) & 15u;
 }
 
-// Twice E2M1's value, from a table of 0 1 2 3 4 6 8 12.
-float e2m1(uint code) {
-    const float size = float(bitfieldExtract(0xc8643210u, int((code & 7u) * 4), 4));
-    return uintBitsToFloat(floatBitsToUint(size) | (code & 8u) << 28);
+uint shift_left(uint word, int bits) {
+    return bits < 0 ? word >> -bits : word << bits;
+}
+
+// Four E2M1 times `unit` (above), of nibbles `first` and on. The three lower bits of a code, as exponent and mantissa
+// of a float32, are 1 1.5 2 3 4 6 8 12 halves; E2M1 has no leading 1 in the first two, which are 0 and 1: twice what
+// they are, less 2.
+vec4 e2m1(uint word, int first, float unit) {
+    const int at = 4 * first;
+    const uvec4 size = uvec4(shift_left(word, 22 - at), shift_left(word, 18 - at), shift_left(word, 14 - at),
+                             shift_left(word, 10 - at)) & 0x1c00000u;
+    const uvec4 sign = uvec4(word << 28 - at, word << 24 - at, word << 20 - at, word << 16 - at) & 0x80000000u;
+    const uvec4 halves = size | floatBitsToUint(0.5 * unit);
+    const vec4 doubled = fma(uintBitsToFloat(halves), vec4(2), vec4(-unit));
+    return uintBitsToFloat(min(halves, floatBitsToUint(doubled)) | sign); // as integers: a min of floats asks for NaN
 }
 
 // IQ4's values, from a table of signed bytes: -127 -104 -83 -65, -49 -35 -22 -10, 1 13 25 38, 53 69 89 113.
@@ -224,7 +243,7 @@ vec4 iq4(uvec4 code) {
     return vec4(bitfieldExtract(ivec4(bytes), 0, 8));
 }
 
-// Four elements of what read_weights gave, those of part p, below LOAD / 4; E2M1's doubled.
+// Four elements of what read_weights gave, those of part p, below LOAD / 4; E2M1's in units (above).
 vec4 elements_part(Weights v, uint p) {
     if (ELEMENT == ELEMENT_FLOAT32)
         return uintBitsToFloat(v.bits);
@@ -243,9 +262,9 @@ vec4 elements_part(Weights v, uint p) {
             return vec4(q);
         return vec4(ivec4(word << 24, word << 16, word << 8, word) >> 24); // ELEMENT_INT8
     }
-    const uvec4 q = nibbles(v.bits[p / 2] >> p % 2 * 16);
     if (ELEMENT == ELEMENT_E2M1)
-        return vec4(e2m1(q.x), e2m1(q.y), e2m1(q.z), e2m1(q.w));
+        return e2m1(v.bits[p / 2], int(p % 2 * 4), SCALES == SCALES_E8M0 ? v.scale.y : E2M1_UNIT);
+    const uvec4 q = nibbles(v.bits[p / 2] >> p % 2 * 16);
     if (ELEMENT == ELEMENT_IQ4)
         return iq4(q);
     return ELEMENT == ELEMENT_OFFSET4 ? vec4(q) - 8.0 : vec4(q); // or ELEMENT_UINT4
@@ -256,8 +275,6 @@ vec4 weights_part(Weights v, uint p) {
     const vec4 q = elements_part(v, p);
     if (!SCALED)
         return q;
-    if (SCALES == SCALES_E8M0)
-        return q * v.scale.y * v.scale.x;
     if (SCALES == SCALES_HALF_ZERO)
         return (q - v.scale.y) * v.scale.x;
     if (SCALES == SCALES_HALF_MINIMUM)
@@ -267,11 +284,11 @@ vec4 weights_part(Weights v, uint p) {
     return q * (TWO_BLOCKS && p >= BLOCK_COLUMNS / 4 ? v.scale.y : v.scale.x);
 }
 
-// v with its words turned by one, so that what was its part p + LOAD / 16 is part p; word: how often it was turned
-// before. With TWO_BLOCKS the second one begins at word 2.
-Weights next_word(Weights v, uint word) {
-    if (TWO_BLOCKS && word == 1)
+// v with its words turned by `count`, so that what was its part p + count * LOAD / 16 is part p; word: how often they
+// were turned by one before. With TWO_BLOCKS the second one begins at word 2.
+Weights next_words(Weights v, uint word, uint count) {
+    if (TWO_BLOCKS && word + count == 2)
         v.scale = v.scale.yx;
-    v.bits = v.bits.yzwx;
+    v.bits = count == 1 ? v.bits.yzwx : v.bits.zwxy;
     return v;
 }
