@@ -35,6 +35,7 @@ TESTED_BY = (
     TestedBy('src/file/capability_*.c', 'tests/fuzz/test_capability_file.c', 'every key in every wrong way'),
     TestedBy('src/file/checkpoint_*.c', 'tests/checkpoint/test_checkpoint.py', 'models of the Hub; tests/fuzz has damaged ones'),
     TestedBy('src/file/file_*.c', 'tests/fuzz/test_layer_file.c', 'files that were cut and changed; test_safetensors has numbers'),
+    TestedBy('src/file/gguf_*.c', 'tests/fuzz/test_gguf.c', 'headers that lie, damage; tests/checkpoint/test_gguf.py: what files hold'),
     TestedBy('src/file/json_*.c', 'tests/fuzz/test_json.c', 'texts accepted and refused, and against cJSON'),
     TestedBy('src/file/layer_*.c', 'tests/fuzz/test_layer_file_rules.c', 'every rule of a layer file, broken; test_layer_file_write'),
     TestedBy('src/file/safetensors_*.c', 'tests/fuzz/test_safetensors.c', 'headers that lie'),

@@ -29,7 +29,8 @@ static void release_reading(smoe_checkpoint_reading *r)
     const smoe_file_host *host = &r->checkpoint->host;
     for (uint32_t i = 0; i < r->shard_count; i++) {
         smoe_file_stream_close(&r->shards[i].stream);
-        smoe_layer_file_close(r->shards[i].headers);
+        if (!r->shards[i].borrowed)
+            smoe_layer_file_close(r->shards[i].headers);
         smoe_file_release(host, r->shards[i].path);
     }
     smoe_file_release(host, r->shards);

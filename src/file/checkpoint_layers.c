@@ -52,7 +52,8 @@ bool smoe_checkpoint_router_of(const smoe_checkpoint_table *table, const char *n
             strcmp(name + size - length, row->name) != 0 || (length < size && name[size - length - 1] != '.'))
             continue;
         *prefix_size = size - length;
-        return layer_of_prefix(table->block, name, size - length, layer);
+        if (layer_of_prefix(table->block, name, size - length, layer))
+            return true;
     }
     return false;
 }

@@ -8,17 +8,6 @@
 
 #define MAX_JSON_SIZE 100000000u /* safetensors' bound of a header: an index has as much to say */
 
-char *smoe_checkpoint_join(const smoe_file_host *host, const char *folder, const char *name)
-{
-    const size_t folder_size = strlen(folder), name_size = strlen(name) + 1;
-    char *path = smoe_file_allocate(host, folder_size + name_size);
-    if (path) {
-        memcpy(path, folder, folder_size);
-        memcpy(path + folder_size, name, name_size);
-    }
-    return path;
-}
-
 /* ---- JSON files -------------------------------------------------------------------------------------------------- */
 
 static smoe_result take_text(const smoe_file_host *host, const smoe_file_stream *in, smoe_json_span *out)
@@ -60,15 +49,106 @@ static smoe_result find_member(const smoe_file_host *host, smoe_json_cursor obje
     return found ? SMOE_SUCCESS : smoe_file_fail(host, SMOE_ERROR_FILE, "has no member \"%s\"", of);
 }
 
-static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_span text, const char *of, smoe_json_pairs *out)
+/* Objects of config.json that have settings: the language model's in a model of several first, then DBRX's. */
+static const char *const config_parts[] = {"text_config.", "thinker_config.text_config.", "llm_config.",
+                                           "ffn_config.ffn_act_fn."};
+#define MODEL_PARTS 3u
+
+const char *smoe_config_part(uint32_t index)
+{
+    return index < MODEL_PARTS ? config_parts[index] : NULL;
+}
+
+/* Whether the path, "thinker_config.", is that of a part or leads to one. */
+static bool leads_to_part(const char *path, size_t size)
+{
+    for (size_t i = 0; i < sizeof config_parts / sizeof *config_parts; i++)
+        if (size > 0 && strncmp(config_parts[i], path, size) == 0)
+            return true;
+    return false;
+}
+
+/* A path within config.json while it is walked: a part's, with room for its longest name. */
+typedef struct config_path {
+    char text[32];
+    size_t size;
+} config_path;
+
+/* The path of a member, if it leads to a part. The name is still as the file has it, in its quotes. */
+static bool enter_part(const config_path *path, smoe_json_span name, smoe_json_span value, config_path *out)
+{
+    const size_t inner = name.size - 2;
+    if (*value.text != '{' || path->size + inner + 2 > sizeof out->text)
+        return false;
+    *out = *path;
+    memcpy(out->text + path->size, name.text + 1, inner);
+    out->text[path->size + inner] = '.';
+    out->size = path->size + inner + 1;
+    return leads_to_part(out->text, out->size);
+}
+
+/* A list's text, with a NUL behind it: the byte before it has been read. */
+static const char *list_text(smoe_json_span value)
+{
+    memmove(value.text - 1, value.text, value.size);
+    value.text[value.size - 1] = '\0';
+    return value.text - 1;
+}
+
+/* Walks an object that is known to be good JSON. Without pairs it counts them and the bytes of their keys. */
+static void walk_config(smoe_json_cursor object, const config_path *path, smoe_json_pairs *out, uint64_t *key_size)
+{
+    smoe_json_span name, value;
+    const char *reason;
+    object.python = true;
+    while (smoe_json_next_member(&object, &name, &value, &reason) == SMOE_JSON_ITEM) {
+        config_path inner;
+        if (enter_part(path, name, value, &inner))
+            walk_config(smoe_json_enter(value), &inner, out, key_size);
+        const uint64_t at = *key_size;
+        *key_size += path->size + name.size;
+        if (out->pairs) {
+            char *key = out->keys + at;
+            const char *own = smoe_json_string(name);
+            memcpy(key, path->text, path->size);
+            memcpy(key + path->size, own, strlen(own) + 1);
+            out->pairs[out->count] =
+                (smoe_file_pair){key, *value.text == '[' ? list_text(value) : smoe_json_scalar(value)};
+        }
+        out->count++;
+    }
+}
+
+static smoe_result parse_config(const smoe_file_host *host, smoe_json_span text, smoe_json_pairs *out)
+{
+    smoe_json_cursor object = smoe_json_enter(text);
+    const config_path top = {"", 0};
+    uint64_t key_size = 0;
+    object.python = true;
+    const smoe_result result = smoe_json_count(host, object, "the file", &out->count);
+    if (result != SMOE_SUCCESS)
+        return result;
+    out->count = 0;
+    walk_config(object, &top, out, &key_size);
+    const uint64_t size = (uint64_t)out->count * sizeof *out->pairs;
+    out->pairs = smoe_file_allocate(host, size);
+    out->keys = smoe_file_allocate(host, key_size);
+    if (!out->pairs || !out->keys)
+        return smoe_file_out_of_memory(host, size + key_size);
+    out->count = 0;
+    key_size = 0;
+    walk_config(object, &top, out, &key_size);
+    return SMOE_SUCCESS;
+}
+
+static smoe_result parse_strings(const smoe_file_host *host, smoe_json_span text, const char *of, smoe_json_pairs *out)
 {
     smoe_json_cursor object = smoe_json_enter(text);
     uint32_t count;
-    object.python = !of;
     smoe_result result = smoe_json_count(host, object, "the file", &count);
-    if (result == SMOE_SUCCESS && of)
+    if (result == SMOE_SUCCESS)
         result = find_member(host, object, of, &object);
-    if (result == SMOE_SUCCESS && of)
+    if (result == SMOE_SUCCESS)
         result = smoe_json_count(host, object, of, &count);
     if (result != SMOE_SUCCESS)
         return result;
@@ -79,11 +159,11 @@ static smoe_result parse_pairs(const smoe_file_host *host, smoe_json_span text, 
     smoe_json_span name, value;
     const char *reason;
     while (smoe_json_next_member(&object, &name, &value, &reason) == SMOE_JSON_ITEM) {
-        const char *key = smoe_json_string(name), *scalar = of ? smoe_json_string(value) : smoe_json_scalar(value);
-        if (of && !scalar)
+        const char *key = smoe_json_string(name), *file = smoe_json_string(value);
+        if (!file)
             return smoe_file_fail(host, SMOE_ERROR_FILE, "\"%s\" must map names to file names; \"%.80s\" does not", of,
                                   key);
-        out->pairs[out->count++] = (smoe_file_pair){key, scalar};
+        out->pairs[out->count++] = (smoe_file_pair){key, file};
     }
     return SMOE_SUCCESS;
 }
@@ -96,7 +176,7 @@ static int compare_keys(const void *a, const void *b)
 smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char *name, const char *of,
                                   bool may_be_absent, smoe_json_pairs *out)
 {
-    char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
+    char *path = smoe_file_join(&checkpoint->host, checkpoint->folder, name);
     if (!path)
         return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
     smoe_file_host host = checkpoint->host;
@@ -107,7 +187,7 @@ smoe_result smoe_checkpoint_pairs(const smoe_checkpoint *checkpoint, const char 
                              : read_text(&host, &text);
     out->text = text.text;
     if (result == SMOE_SUCCESS && text.text)
-        result = parse_pairs(&host, text, of, out);
+        result = of ? parse_strings(&host, text, of, out) : parse_config(&host, text, out);
     if (result == SMOE_SUCCESS && out->count > 0)
         qsort(out->pairs, out->count, sizeof *out->pairs, compare_keys);
     for (uint32_t i = 1; result == SMOE_SUCCESS && i < out->count; i++)
@@ -131,39 +211,86 @@ const smoe_checkpoint_name *smoe_checkpoint_find(const smoe_checkpoint *checkpoi
                                   : NULL;
 }
 
-/* A name of this folder and of nothing else, on every system. */
-static bool is_plain_name(const char *file)
+static smoe_result sort_names(smoe_checkpoint *checkpoint)
 {
-    return *file && strcmp(file, ".") != 0 && strcmp(file, "..") != 0 && !strpbrk(file, "/\\:");
-}
-
-static smoe_result take_names(smoe_checkpoint *checkpoint, const char *single)
-{
-    const smoe_file_host *host = &checkpoint->host;
-    const uint32_t count = single ? checkpoint->single->entry_count : checkpoint->index.count;
-    const uint64_t size = (uint64_t)count * sizeof *checkpoint->names;
-    checkpoint->names = smoe_file_allocate(host, size);
-    if (!checkpoint->names)
-        return smoe_file_out_of_memory(host, size);
-    for (uint32_t i = 0; i < count; i++) {
-        checkpoint->names[i].name =
-            single ? checkpoint->single->entries[i].tensor.name : checkpoint->index.pairs[i].key;
-        checkpoint->names[i].file = single ? single : checkpoint->index.pairs[i].value;
-        if (!single && !is_plain_name(checkpoint->names[i].file))
-            return smoe_file_fail(
-                host, SMOE_ERROR_FILE,
-                "the index has tensor \"%.120s\" in \"%.80s\", which is not the plain name of a file in this folder",
-                checkpoint->names[i].name, checkpoint->names[i].file);
-    }
-    checkpoint->name_count = count;
+    const uint32_t count = checkpoint->name_count;
     if (count > 0)
         qsort(checkpoint->names, count, sizeof *checkpoint->names, compare_names);
+    for (uint32_t i = 1; i < count; i++)
+        if (strcmp(checkpoint->names[i - 1].name, checkpoint->names[i].name) == 0)
+            return smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "tensor \"%.120s\" is in both %s and %s",
+                                  checkpoint->names[i].name, checkpoint->names[i - 1].file, checkpoint->names[i].file);
     return SMOE_SUCCESS;
 }
 
-static smoe_result look_for(const smoe_checkpoint *checkpoint, const char *name, bool *there)
+/* A name within this folder, on every system: names of folders and a file's, of which none is empty, . or .. */
+static bool is_inner_name(const char *file)
 {
-    char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, name);
+    if (strpbrk(file, "\\:"))
+        return false;
+    for (size_t size; (size = strcspn(file, "/")) > 0; file += size + 1) {
+        if (file[0] == '.' && (size == 1 || (size == 2 && file[1] == '.')))
+            return false;
+        if (!file[size])
+            return true;
+    }
+    return false;
+}
+
+static void add_names(smoe_checkpoint *checkpoint, const smoe_layer_file *headers, const char *file)
+{
+    for (uint32_t i = 0; i < headers->entry_count; i++)
+        checkpoint->names[checkpoint->name_count++] = (smoe_checkpoint_name){headers->entries[i].tensor.name, file};
+}
+
+static smoe_result add_index(smoe_checkpoint *checkpoint)
+{
+    for (uint32_t i = 0; i < checkpoint->index.count; i++) {
+        const smoe_file_pair *pair = &checkpoint->index.pairs[i];
+        if (!is_inner_name(pair->value))
+            return smoe_file_fail(
+                &checkpoint->host, SMOE_ERROR_FILE,
+                "the index has tensor \"%.120s\" in \"%.80s\", which is not the name of a file within this folder",
+                pair->key, pair->value);
+        checkpoint->names[checkpoint->name_count++] = (smoe_checkpoint_name){pair->key, pair->value};
+    }
+    return SMOE_SUCCESS;
+}
+
+static uint64_t count_names(const smoe_checkpoint *checkpoint)
+{
+    const smoe_parts *parts = &checkpoint->parts;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < parts->count; i++)
+        count += parts->files[i]->entry_count;
+    if (parts->count > 0)
+        return count;
+    return checkpoint->single ? checkpoint->single->entry_count : checkpoint->index.count;
+}
+
+smoe_result smoe_checkpoint_take_names(smoe_checkpoint *checkpoint, const char *single)
+{
+    const smoe_parts *parts = &checkpoint->parts;
+    const uint64_t count = count_names(checkpoint);
+    if (count > UINT32_MAX)
+        return smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE, "%llu tensors, must be at most %u",
+                              (unsigned long long)count, UINT32_MAX);
+    checkpoint->names = smoe_file_allocate(&checkpoint->host, count * sizeof *checkpoint->names);
+    if (!checkpoint->names)
+        return smoe_file_out_of_memory(&checkpoint->host, count * sizeof *checkpoint->names);
+    smoe_result result = SMOE_SUCCESS;
+    for (uint32_t i = 0; i < parts->count; i++)
+        add_names(checkpoint, parts->files[i], smoe_checkpoint_part_name(checkpoint, i));
+    if (parts->count == 0 && single)
+        add_names(checkpoint, checkpoint->single, single);
+    else if (parts->count == 0)
+        result = add_index(checkpoint);
+    return result == SMOE_SUCCESS ? sort_names(checkpoint) : result;
+}
+
+smoe_result smoe_checkpoint_look_for(const smoe_checkpoint *checkpoint, const char *name, bool *there)
+{
+    char *path = smoe_file_join(&checkpoint->host, checkpoint->folder, name);
     if (!path)
         return smoe_file_out_of_memory(&checkpoint->host, strlen(name));
     *there = smoe_system_identify(path).kind != SMOE_SYSTEM_NOTHING;
@@ -171,34 +298,12 @@ static smoe_result look_for(const smoe_checkpoint *checkpoint, const char *name,
     return SMOE_SUCCESS;
 }
 
-static smoe_result open_single(smoe_checkpoint *checkpoint, const char *file)
+smoe_result smoe_checkpoint_open_file(const smoe_checkpoint *checkpoint, const char *file, smoe_layer_file **out)
 {
-    char *path = smoe_checkpoint_join(&checkpoint->host, checkpoint->folder, file);
+    char *path = smoe_file_join(&checkpoint->host, checkpoint->folder, file);
     if (!path)
         return smoe_file_out_of_memory(&checkpoint->host, strlen(file));
-    const smoe_result result = smoe_file_open_tensors(&checkpoint->host, path, true, &checkpoint->single);
+    const smoe_result result = smoe_file_open_tensors(&checkpoint->host, path, true, out);
     smoe_file_release(&checkpoint->host, path);
     return result;
-}
-
-smoe_result smoe_checkpoint_read_names(smoe_checkpoint *checkpoint, const char *file)
-{
-    static const char model[] = "model.safetensors", index[] = SMOE_CHECKPOINT_INDEX;
-    bool has_model = false, has_index = false;
-    smoe_result result = SMOE_SUCCESS;
-    if (!file)
-        result = look_for(checkpoint, model, &has_model);
-    if (result == SMOE_SUCCESS && !file && !has_model)
-        result = look_for(checkpoint, index, &has_index);
-    if (result != SMOE_SUCCESS)
-        return result;
-    file = has_model ? model : file;
-    if (file)
-        result = open_single(checkpoint, file);
-    else if (has_index)
-        result = smoe_checkpoint_pairs(checkpoint, index, "weight_map", false, &checkpoint->index);
-    else
-        result = smoe_file_fail(&checkpoint->host, SMOE_ERROR_FILE,
-                                "no folder with %s or %s in it; smoe downloads no model", model, index);
-    return result == SMOE_SUCCESS ? take_names(checkpoint, file) : result;
 }

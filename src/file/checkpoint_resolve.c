@@ -4,55 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- slots and axes ---------------------------------------------------------------------------------------------- */
-
-/* The tensor of the layer that a slot is, and the slot that a fused tensor fills too. */
-static const struct {
-    const char *name; /* as smoe_layer_tensor_get has it; NULL: no tensor of the layer */
-    smoe_slot partner;
-} slots[SMOE_SLOT_COUNT] = {
-    [SMOE_SLOT_ROUTER_WEIGHT] = {"router_weight", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_ROUTER_BIAS] = {"router_bias", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_PROJECTION] = {"router_projection", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_PROJECTION_BIAS] = {"router_projection_bias", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_SIMILARITY] = {"router_similarity", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_LOG_SCALE] = {"router_log_scale", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_BAND] = {NULL, SMOE_SLOT_COUNT},
-    [SMOE_SLOT_SELECTION_BIAS] = {"selection_bias", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_W1] = {"w1", SMOE_SLOT_W3},
-    [SMOE_SLOT_W3] = {"w3", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_B1] = {"b1", SMOE_SLOT_B3},
-    [SMOE_SLOT_B3] = {"b3", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_W2] = {"w2", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_B2] = {"b2", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_SHARED_W1] = {"shared_w1", SMOE_SLOT_SHARED_W3},
-    [SMOE_SLOT_SHARED_W3] = {"shared_w3", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_SHARED_W2] = {"shared_w2", SMOE_SLOT_COUNT},
-    [SMOE_SLOT_SHARED_GATE] = {"shared_gate", SMOE_SLOT_COUNT},
-};
-
-bool smoe_slot_tensor(const smoe_checkpoint_reading *r, smoe_slot slot, smoe_layer_tensor *out)
-{
-    for (uint32_t i = 0; slots[slot].name && smoe_layer_tensor_get(&r->out->plan, i, out); i++)
-        if (strcmp(out->name, slots[slot].name) == 0)
-            return true;
-    *out = (smoe_layer_tensor){.name = "", .axes = "1", .axis_count = 1, .shape = {1, 1, 1}, .element_count = 1};
-    return false;
-}
-
-smoe_slot smoe_slot_partner(smoe_slot slot)
-{
-    return slots[slot].partner;
-}
-
-static const char letters[] = "EDHPS"; /* in the order of SMOE_AXIS_* */
-
-int smoe_layer_axis(char letter)
-{
-    const char *at = strchr(letters, letter);
-    return at ? (int)(at - letters) : -1;
-}
-
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
 const char *smoe_layer_name(smoe_checkpoint_reading *r, const char *name, uint32_t expert)
@@ -126,13 +77,15 @@ static smoe_result open_shard(smoe_checkpoint_reading *r, const char *file, uint
     smoe_shard *shard = &r->shards[r->shard_count++];
     memset(shard, 0, sizeof *shard);
     shard->file = file;
-    shard->path = smoe_checkpoint_join(host, r->checkpoint->folder, file);
+    shard->path = smoe_file_join(host, r->checkpoint->folder, file);
     if (!shard->path)
         return smoe_file_out_of_memory(host, strlen(file));
+    shard->headers = smoe_checkpoint_part(r->checkpoint, file);
+    shard->borrowed = shard->headers != NULL;
+    if (shard->borrowed)
+        return SMOE_SUCCESS;
     const smoe_result result = smoe_file_open_tensors(host, shard->path, true, &shard->headers);
-    if (result == SMOE_SUCCESS && shard->headers->entry_count > 0)
-        qsort(shard->headers->entries, shard->headers->entry_count, sizeof *shard->headers->entries, compare_names);
-    return result;
+    return result == SMOE_SUCCESS ? smoe_file_sort_entries(shard->headers) : result;
 }
 
 static smoe_result find_entry(smoe_checkpoint_reading *r, const char *name, smoe_piece *piece)
@@ -164,51 +117,114 @@ static bool is_pair(const char *axes)
     return (axes[0] == '2' && axes[1]) || ((axes[0] == 'H' || axes[0] == 'S') && axes[1] == '2');
 }
 
-/* Takes the lengths of axes not known yet from the tensor, and holds the others against it. */
-static smoe_result check_shape(smoe_checkpoint_reading *r, const smoe_tensor_row *row, const smoe_tensor *tensor)
+/* One axis of a file: `factor` times the length of `axis`, -1 for a length of one; `size` letters of a row. */
+typedef struct smoe_axis_word {
+    int axis;
+    uint64_t factor;
+    size_t size;
+} smoe_axis_word;
+
+static smoe_axis_word read_word(const smoe_checkpoint_reading *r, const char *axes)
 {
-    uint64_t must[SMOE_TENSOR_MAX_RANK] = {0};
-    uint32_t rank = 0;
-    bool right = true;
-    for (const char *axes = row->axes; *axes && rank < SMOE_TENSOR_MAX_RANK; rank++) {
-        const bool pair = is_pair(axes);
-        const int axis = smoe_layer_axis(pair && axes[0] == '2' ? axes[1] : axes[0]);
-        const uint64_t factor = pair ? 2 : 1, largest = axis == SMOE_AXIS_E ? SMOE_MAX_EXPERTS : SMOE_MAX_WIDTH;
-        const uint64_t is = rank < tensor->rank ? tensor->shape[rank] : 0;
-        if (axis >= 0 && r->axes[axis] == 0 && is > 0 && is % factor == 0) {
-            if (is / factor > largest)
-                return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
-                                      "tensor %.300s has %s %llu; smoe takes %llu at most", tensor->name,
-                                      axis_names[axis], (unsigned long long)(is / factor), (unsigned long long)largest);
-            r->axes[axis] = is / factor;
-        }
-        must[rank] = axis >= 0 ? factor * r->axes[axis] : 1;
-        right = right && must[rank] == is && is > 0;
-        axes += factor;
-    }
-    if (strcmp(row->axes, "1") == 0 && tensor->rank == 0) /* a scalar */
-        return SMOE_SUCCESS;
-    if (right && rank == tensor->rank)
-        return SMOE_SUCCESS;
-    char is[SMOE_FILE_SHAPE_SIZE], asked[SMOE_FILE_SHAPE_SIZE];
-    smoe_file_write_shape(is, "0", tensor->rank, tensor->shape);
-    smoe_file_write_shape(asked, "n", rank, must);
-    if (smoe_file_is_empty(tensor->rank, tensor->shape))
-        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                              "tensor %.300s is %s, but must have elements: every length at least 1", tensor->name, is);
-    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                          "tensor %.300s is %s, but the other tensors ask for %s", tensor->name, is, asked);
+    if (is_pair(axes))
+        return (smoe_axis_word){smoe_layer_axis(axes[0] == '2' ? axes[1] : axes[0]), 2, 2};
+    if (axes[0] == 'E' && axes[1] == '*') /* the router's tensor, which comes first, has given E */
+        return (smoe_axis_word){smoe_layer_axis(axes[2]), r->axes[SMOE_AXIS_E], 3};
+    return (smoe_axis_word){smoe_layer_axis(axes[0]), 1, 1};
 }
 
-/* Matrices that share a type in the plan become float32 where the checkpoint has them in several. */
-static void learn_type(smoe_checkpoint_reading *r, const smoe_layer_tensor *tensor, smoe_type type)
+static bool ends(const char *axes)
+{
+    return *axes == '\0' || *axes == '|';
+}
+
+/* What the tensor's axes say: each axis's lengths as far as they are known, and the shape that they ask for. */
+typedef struct fitted_shape {
+    uint64_t axes[SMOE_AXIS_COUNT], must[SMOE_TENSOR_MAX_RANK];
+    uint32_t rank;
+    bool right;
+    int too_large; /* an axis that is; -1: none */
+} fitted_shape;
+
+/* Takes the lengths of axes not known yet from the tensor, and holds the others against it. */
+static fitted_shape fit_shape(const smoe_checkpoint_reading *r, const char *axes, const smoe_tensor *tensor)
+{
+    fitted_shape fit = {.right = true, .too_large = -1};
+    memcpy(fit.axes, r->axes, sizeof fit.axes);
+    const bool scalar = axes[0] == '1' && ends(axes + 1) && tensor->rank == 0;
+    for (; !ends(axes) && fit.rank < SMOE_TENSOR_MAX_RANK; fit.rank++) {
+        const smoe_axis_word word = read_word(r, axes);
+        const int axis = word.axis;
+        const uint64_t factor = word.factor, largest = axis == SMOE_AXIS_E ? SMOE_MAX_EXPERTS : SMOE_MAX_WIDTH;
+        const uint64_t is = fit.rank < tensor->rank ? tensor->shape[fit.rank] : 0;
+        if (axis >= 0 && fit.axes[axis] == 0 && is > 0 && is % factor == 0) {
+            fit.axes[axis] = is / factor;
+            if (is / factor > largest && fit.too_large < 0)
+                fit.too_large = axis;
+        }
+        fit.must[fit.rank] = axis >= 0 ? factor * fit.axes[axis] : 1;
+        fit.right = fit.right && fit.must[fit.rank] == is && is > 0;
+        axes += word.size;
+    }
+    fit.right = scalar || (fit.right && fit.rank == tensor->rank);
+    return fit;
+}
+
+static smoe_result refuse_shape(const smoe_checkpoint_reading *r, const smoe_tensor *tensor, const fitted_shape *fit)
+{
+    const smoe_file_host *host = &r->checkpoint->host;
+    if (fit->too_large >= 0)
+        return smoe_file_fail(host, SMOE_ERROR_UNSUPPORTED, "tensor %.300s has %s %llu; smoe takes %u at most",
+                              tensor->name, axis_names[fit->too_large], (unsigned long long)fit->axes[fit->too_large],
+                              fit->too_large == SMOE_AXIS_E ? SMOE_MAX_EXPERTS : SMOE_MAX_WIDTH);
+    char is[SMOE_FILE_SHAPE_SIZE], asked[SMOE_FILE_SHAPE_SIZE];
+    smoe_file_write_shape(is, "0", tensor->rank, tensor->shape);
+    smoe_file_write_shape(asked, "n", fit->rank, fit->must);
+    if (smoe_file_is_empty(tensor->rank, tensor->shape))
+        return smoe_file_fail(host, SMOE_ERROR_FILE,
+                              "tensor %.300s is %s, but must have elements: every length at least 1", tensor->name, is);
+    return smoe_file_fail(host, SMOE_ERROR_FILE, "tensor %.300s is %s, but the other tensors ask for %s", tensor->name,
+                          is, asked);
+}
+
+/* Chooses the piece's order of axes, and learns what axes were not known yet. */
+static smoe_result check_shape(smoe_checkpoint_reading *r, smoe_piece *piece, const smoe_tensor *tensor)
+{
+    const char *other = strchr(piece->row->axes, '|');
+    fitted_shape fit = fit_shape(r, piece->axes, tensor);
+    if (other) {
+        const fitted_shape second = fit_shape(r, other + 1, tensor);
+        if (fit.right && second.right)
+            return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
+                                  "tensor %.300s: its shape does not tell in which of two orders its axes are",
+                                  tensor->name);
+        if (second.right) {
+            piece->axes = other + 1;
+            fit = second;
+        }
+    }
+    if (!fit.right || fit.too_large >= 0)
+        return refuse_shape(r, tensor, &fit);
+    memcpy(r->axes, fit.axes, sizeof r->axes);
+    return SMOE_SUCCESS;
+}
+
+/* Matrices that share a type in the plan become float32 where the checkpoint has them in several without scales. */
+static smoe_result learn_type(smoe_checkpoint_reading *r, const smoe_layer_tensor *tensor, const smoe_file_entry *entry,
+                              smoe_type type)
 {
     const size_t kind = (tensor->type_offset - offsetof(smoe_plan_desc, types)) / sizeof(smoe_type);
     void *field = (char *)&r->out->plan + tensor->type_offset;
     smoe_type *known = field;
-    r->mixed[kind] = r->mixed[kind] || (r->typed[kind] && type != *known);
-    r->typed[kind] = true;
+    const smoe_file_entry *first = r->typed[kind];
+    if (first && type != *known && (entry->blocks || first->blocks))
+        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
+                              "tensor %.64s is %s, but %.64s is %s: no type of weights holds both", entry->tensor.name,
+                              entry->type_name, first->tensor.name, first->type_name);
+    r->mixed[kind] = r->mixed[kind] || (first && type != *known);
+    r->typed[kind] = first ? first : entry;
     *known = r->mixed[kind] ? SMOE_TYPE_FLOAT32 : type;
+    return SMOE_SUCCESS;
 }
 
 /* F64, I64, C64 and the like are no smaller than float32: nobody quantises to them. */
@@ -217,30 +233,85 @@ static bool is_wide(const char *type_name)
     return strstr(type_name, "64") != NULL || strcmp(type_name, "I32") == 0 || strcmp(type_name, "U32") == 0;
 }
 
+static smoe_result wrong_type(const smoe_checkpoint_reading *r, const smoe_file_entry *entry, bool matrix)
+{
+    const bool gguf = r->checkpoint->gguf;
+    const char *quantised = gguf || is_wide(entry->type_name) ? "" : ", a type of quantised weights";
+    return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED, "tensor %.300s is %s%s, but must be %s",
+                          entry->tensor.name, entry->type_name, quantised,
+                          gguf && matrix ? "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, IQ4_NL, "
+                                           "IQ4_XS, MXFP4 or NVFP4"
+                                         : "F32, F16 or BF16");
+}
+
 static smoe_result check_type(smoe_checkpoint_reading *r, const smoe_tensor_row *row, const smoe_file_entry *entry)
 {
     smoe_layer_tensor tensor;
     smoe_type type;
+    const bool matrix = smoe_slot_tensor(r, row->slot, &tensor) && tensor.matrix;
     if (entry->tensor.rank > SMOE_TENSOR_MAX_RANK) /* no row has such a shape, which is what check_shape will say */
         return SMOE_SUCCESS;
-    if (!smoe_tensor_type_weights(entry->tensor.type, &type))
-        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
-                              "tensor %.300s is %s%s, but must be F32, F16 or BF16", entry->tensor.name,
-                              entry->type_name, is_wide(entry->type_name) ? "" : ", a type of quantised weights");
-    if (smoe_slot_tensor(r, row->slot, &tensor) && tensor.matrix)
-        learn_type(r, &tensor, type);
+    if (entry->blocks && matrix) {
+        const smoe_result result = smoe_layer_type_of_blocks(r, entry, &type);
+        if (result != SMOE_SUCCESS)
+            return result;
+    } else if (entry->blocks || !smoe_tensor_type_weights(entry->tensor.type, &type)) {
+        return wrong_type(r, entry, matrix);
+    }
+    return matrix ? learn_type(r, &tensor, entry, type) : SMOE_SUCCESS;
+}
+
+/* A tensor's shape with leading lengths of 1 put there or left out, which GGUF does not tell apart: as many as `rank`
+ * asks for. */
+static smoe_tensor with_rank(const smoe_tensor *tensor, uint32_t rank)
+{
+    smoe_tensor t = *tensor;
+    while (t.rank > rank && t.shape[0] == 1) {
+        memmove(t.shape, t.shape + 1, (SMOE_TENSOR_MAX_RANK - 1) * sizeof t.shape[0]);
+        t.shape[SMOE_TENSOR_MAX_RANK - 1] = 1;
+        t.rank--;
+    }
+    while (t.rank < rank && t.rank < SMOE_TENSOR_MAX_RANK) {
+        memmove(t.shape + 1, t.shape, (SMOE_TENSOR_MAX_RANK - 1) * sizeof t.shape[0]);
+        t.shape[0] = 1;
+        t.rank++;
+    }
+    return t;
+}
+
+static uint32_t rank_of(const smoe_checkpoint_reading *r, const char *axes)
+{
+    uint32_t rank = 0;
+    for (; !ends(axes); axes += read_word(r, axes).size)
+        rank++;
+    return rank;
+}
+
+/* A file may have a tensor under two names, of which a format has both. */
+static smoe_result fill_slot(smoe_checkpoint_reading *r, smoe_slot index, const smoe_tensor_row *row)
+{
+    smoe_slot_memory *slot = &r->slots[index];
+    if (slot->there && slot->row != row)
+        return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                              "layer %u has both %.100s and %.100s, which are the same part of format %s", r->layer,
+                              slot->row->name, row->name, r->checkpoint->table->model_type);
+    slot->there = true;
+    slot->row = row;
     return SMOE_SUCCESS;
 }
 
 static smoe_result resolve_tensor(smoe_checkpoint_reading *r, const smoe_tensor_row *row, uint32_t expert)
 {
     const smoe_file_host *host = &r->checkpoint->host;
-    smoe_piece piece = {row, expert, 0, NULL};
+    smoe_piece piece = {row, row->axes, expert, 0, NULL};
     smoe_result result = find_entry(r, smoe_layer_name(r, row->name, expert), &piece);
     if (result == SMOE_SUCCESS)
         result = check_type(r, row, piece.entry);
-    if (result == SMOE_SUCCESS)
-        result = check_shape(r, row, &piece.entry->tensor);
+    if (result != SMOE_SUCCESS)
+        return result;
+    const smoe_tensor tensor =
+        r->checkpoint->gguf ? with_rank(&piece.entry->tensor, rank_of(r, row->axes)) : piece.entry->tensor;
+    result = check_shape(r, &piece, &tensor);
     if (result != SMOE_SUCCESS)
         return result;
     if (r->piece_count == r->piece_capacity) {
@@ -252,28 +323,55 @@ static smoe_result resolve_tensor(smoe_checkpoint_reading *r, const smoe_tensor_
         r->piece_capacity = capacity;
     }
     r->pieces[r->piece_count++] = piece;
-    r->slots[row->slot].there = true;
-    if (strchr(row->axes, '2'))
-        r->slots[smoe_slot_partner(row->slot)].there = true;
+    result = fill_slot(r, row->slot, row);
+    return result == SMOE_SUCCESS && strchr(row->axes, '2') ? fill_slot(r, smoe_slot_partner(row->slot), row) : result;
+}
+
+/* Whether the row is read from this layer. */
+static bool has_row(smoe_checkpoint_reading *r, const smoe_tensor_row *row)
+{
+    const bool without = row->with && strncmp(row->with, SMOE_WITHOUT, 1) == 0;
+    if (!row->with)
+        return true;
+    return (smoe_checkpoint_find(r->checkpoint, smoe_layer_name(r, row->with + without, 0)) != NULL) != without;
+}
+
+/* A row's tensor, or each expert's. */
+static smoe_result resolve_row(smoe_checkpoint_reading *r, const smoe_tensor_row *row)
+{
+    const bool each = strchr(row->name, '#') != NULL;
+    const uint32_t count = each ? (uint32_t)r->axes[SMOE_AXIS_E] : 1;
+    smoe_result result = SMOE_SUCCESS;
+    for (uint32_t expert = 0; result == SMOE_SUCCESS && expert < count; expert++)
+        result = resolve_tensor(r, row, expert);
+    if (result == SMOE_SUCCESS && each && smoe_checkpoint_find(r->checkpoint, smoe_layer_name(r, row->name, count)))
+        result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
+                                "tensor %.300s is there, but the router has %u experts", r->name, count);
+    return result;
+}
+
+/* Factors multiply blocks only. */
+static smoe_result check_factors(const smoe_checkpoint_reading *r)
+{
+    for (uint32_t i = 0; i < r->piece_count; i++) {
+        const smoe_piece *piece = &r->pieces[i];
+        const smoe_slot factor = smoe_slot_factor(piece->row->slot);
+        if (factor != SMOE_SLOT_COUNT && r->slots[factor].there && !piece->entry->blocks)
+            return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
+                                  "tensor %.64s is %s, but has a tensor .scale, which only blocks may have",
+                                  piece->entry->tensor.name, piece->entry->type_name);
+    }
     return SMOE_SUCCESS;
 }
 
 smoe_result smoe_layer_resolve(smoe_checkpoint_reading *r)
 {
     smoe_result result = SMOE_SUCCESS;
-    for (const smoe_tensor_row *row = r->checkpoint->table->tensors; result == SMOE_SUCCESS && row->name; row++) {
-        if (row->with && !smoe_checkpoint_find(r->checkpoint, smoe_layer_name(r, row->with, 0)))
-            continue;
-        const uint32_t count = strchr(row->name, '#') ? (uint32_t)r->axes[SMOE_AXIS_E] : 1;
-        for (uint32_t expert = 0; result == SMOE_SUCCESS && expert < count; expert++)
-            result = resolve_tensor(r, row, expert);
-        if (result == SMOE_SUCCESS && strchr(row->name, '#') &&
-            smoe_checkpoint_find(r->checkpoint, smoe_layer_name(r, row->name, count)))
-            result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
-                                    "tensor %.300s is there, but the router has %u experts", r->name, count);
-    }
+    for (const smoe_tensor_row *row = r->checkpoint->table->tensors; result == SMOE_SUCCESS && row->name; row++)
+        if (has_row(r, row))
+            result = resolve_row(r, row);
     if (result == SMOE_SUCCESS && r->slots[SMOE_SLOT_ROUTER_WEIGHT].there && r->slots[SMOE_SLOT_SIMILARITY].there)
         result = smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_FILE,
                                 "layer %u: the tensors are those of a linear and of a cosine router at once", r->layer);
-    return result;
+    return result == SMOE_SUCCESS ? check_factors(r) : result;
 }

@@ -25,6 +25,23 @@ void smoe_file_release(const smoe_file_host *host, void *memory)
     smoe_host_free(&host->base, memory);
 }
 
+char *smoe_file_join(const smoe_file_host *host, const char *folder, const char *name)
+{
+    const size_t folder_size = strlen(folder), name_size = strlen(name) + 1;
+    char *path = smoe_file_allocate(host, folder_size + name_size);
+    if (path) {
+        memcpy(path, folder, folder_size);
+        memcpy(path + folder_size, name, name_size);
+    }
+    return path;
+}
+
+bool smoe_file_ends_with(const char *path, const char *ending)
+{
+    const size_t size = strlen(path), length = strlen(ending);
+    return size > length && strcmp(path + size - length, ending) == 0;
+}
+
 /* "PATH: text" without control characters. The path's end says more than its beginning. */
 static void write_line(char line[SMOE_LINE_SIZE], const smoe_file_host *host, const char *format, va_list arguments)
 {
@@ -42,7 +59,7 @@ const char *smoe_file_known_format(const void *bytes, size_t size)
         const char *begin, *text;
     } formats[] = {
         {"version ", "a pointer of git-lfs, which stands for the file: \"git lfs pull\" fetches the file itself"},
-        {"GGUF", "a GGUF file, which smoe does not read: the model's safetensors files are needed"},
+        {"GGUF", "a GGUF file, which is read as a checkpoint where its name ends in .gguf"},
         {"PK\x03\x04", "a zip archive, as PyTorch saves: smoe reads no pickled weights, but safetensors files"},
     };
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)

@@ -23,7 +23,9 @@ typedef struct smoe_file_entry {
     smoe_tensor tensor; /* data stays NULL until it has been read */
     uint64_t begin, end; /* data_offsets: bytes after the header */
     bool readable;       /* a type and a rank that smoe_tensor can express; others are checked and passed over */
-    const char *type_name; /* as safetensors spells it, static memory */
+    bool blocks;         /* GGUF: blocks of `format` instead */
+    smoe_weights_format format;
+    const char *type_name; /* as the file's format spells it, static memory */
 } smoe_file_entry;
 
 typedef struct smoe_file_pair {
@@ -33,12 +35,13 @@ typedef struct smoe_file_pair {
 struct smoe_layer_file {
     smoe_file_host host;
     char *path;
-    char *header; /* the JSON text; names, keys and values are unescaped in place and point into it */
+    char *header; /* the JSON text, or GGUF's texts; names, keys and values are unescaped in place and point into it */
     smoe_file_entry *entries;
     uint32_t entry_count;
     smoe_file_pair *metadata; /* sorted by key */
     uint32_t metadata_count;
     uint64_t data_offset; /* bytes before the first tensor's */
+    uint32_t alignment;   /* GGUF: of the tensors' offsets */
 };
 
 /* False, and a log line, for an allocator with only one of its callbacks. */
@@ -47,6 +50,10 @@ bool smoe_file_host_init(smoe_file_host *host, const smoe_allocator *allocator, 
 /* Memory for size bytes, not zeroed, or NULL. Release takes NULL too. */
 void *smoe_file_allocate(const smoe_file_host *host, uint64_t size);
 void smoe_file_release(const smoe_file_host *host, void *memory);
+/* Memory for folder and name after one another; NULL without memory. */
+char *smoe_file_join(const smoe_file_host *host, const char *folder, const char *name);
+/* Whether a path has the ending and something before it. */
+bool smoe_file_ends_with(const char *path, const char *ending);
 
 /* One log line "PATH: text" without control characters, whatever the file's names hold. Returns `result`. */
 smoe_result smoe_file_fail(const smoe_file_host *host, smoe_result result, const char *format, ...) SMOE_PRINTF(3, 4);
@@ -109,6 +116,14 @@ void smoe_sink_string(smoe_sink *out, const char *text);
 /* smoe_layer_file_open; with headers_only no tensor's data is read, and data is NULL. */
 smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only,
                                    smoe_layer_file **out);
+/* Sorts entries by name and metadata by key. FILE where two have the same. */
+smoe_result smoe_file_sort_entries(smoe_layer_file *file);
+smoe_result smoe_file_sort_metadata(smoe_layer_file *file);
+/* Sorts entries by where they lie. */
+void smoe_file_sort_by_offset(smoe_layer_file *file);
+
+/* A file of no contents for the path, which it copies; smoe_layer_file_close ends it. */
+smoe_result smoe_file_begin(const smoe_file_host *host, const char *path, smoe_layer_file **out);
 /* Also one that is not readable; NULL: none. */
 const smoe_file_entry *smoe_file_find_entry(const smoe_layer_file *file, const char *name);
 

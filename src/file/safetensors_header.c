@@ -1,7 +1,6 @@
 /* The JSON header of a safetensors file. */
 #include "file_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* {"dtype":"U8","shape":[],"data_offsets":[0,0]} and the name's quotes: no tensor can be said in fewer bytes. */
@@ -130,16 +129,6 @@ static smoe_result read_entry(smoe_layer_file *file, const char *name, smoe_json
     return read_members(file, entry, value);
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(((const smoe_file_pair *)a)->key, ((const smoe_file_pair *)b)->key);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const smoe_file_entry *)a)->tensor.name, ((const smoe_file_entry *)b)->tensor.name);
-}
-
 static smoe_result read_metadata(smoe_layer_file *file, smoe_json_span span)
 {
     const smoe_file_host *host = &file->host;
@@ -165,12 +154,7 @@ static smoe_result read_metadata(smoe_layer_file *file, smoe_json_span span)
                                   file->metadata_count);
         file->metadata_count++;
     }
-    qsort(file->metadata, file->metadata_count, sizeof *file->metadata, compare_keys);
-    for (uint32_t i = 1; i < file->metadata_count; i++)
-        if (strcmp(file->metadata[i - 1].key, file->metadata[i].key) == 0)
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "__metadata__ has two members named \"%.80s\"",
-                                  file->metadata[i].key);
-    return SMOE_SUCCESS;
+    return smoe_file_sort_metadata(file);
 }
 
 smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size)
@@ -195,10 +179,5 @@ smoe_result smoe_file_parse_header(smoe_layer_file *file, uint64_t header_size)
         if (result != SMOE_SUCCESS)
             return result;
     }
-    qsort(file->entries, file->entry_count, sizeof *file->entries, compare_names);
-    for (uint32_t i = 1; i < file->entry_count; i++)
-        if (compare_names(&file->entries[i - 1], &file->entries[i]) == 0)
-            return smoe_file_fail(host, SMOE_ERROR_FILE, "two tensors are named \"%.80s\"",
-                                  file->entries[i].tensor.name);
-    return SMOE_SUCCESS;
+    return smoe_file_sort_entries(file);
 }

@@ -2,7 +2,6 @@
 #include "file_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/system.h"
@@ -35,16 +34,6 @@ static smoe_result read_header(smoe_layer_file *file, const smoe_file_stream *in
     file->header = header;
     *header_size = size;
     return result;
-}
-
-static int compare_offsets(const void *a, const void *b)
-{
-    const smoe_file_entry *left = a, *right = b;
-    if (left->begin != right->begin)
-        return left->begin < right->begin ? -1 : 1;
-    if (left->end != right->end)
-        return left->end < right->end ? -1 : 1;
-    return strcmp(left->tensor.name, right->tensor.name);
 }
 
 /* As the safetensors crate has it: the tensors follow one another from the first byte to the file's last. */
@@ -102,7 +91,7 @@ static smoe_result read_file(smoe_layer_file *file, bool headers_only)
     if (result == SMOE_SUCCESS)
         result = smoe_file_parse_header(file, header_size);
     if (result == SMOE_SUCCESS) {
-        qsort(file->entries, file->entry_count, sizeof *file->entries, compare_offsets);
+        smoe_file_sort_by_offset(file);
         result = check_layout(file, &in, header_size);
     }
     file->data_offset = 8 + header_size;
@@ -115,28 +104,14 @@ static smoe_result read_file(smoe_layer_file *file, bool headers_only)
 smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path, bool headers_only,
                                    smoe_layer_file **out)
 {
-    *out = NULL;
-    const size_t path_size = strlen(path) + 1;
-    smoe_layer_file *file = smoe_file_allocate(host, sizeof *file);
-    if (!file)
-        return smoe_file_out_of_memory(host, sizeof *file);
-    memset(file, 0, sizeof *file);
-    file->host = *host;
-    file->path = smoe_file_allocate(host, path_size);
-    smoe_result result = SMOE_SUCCESS;
-    if (file->path) {
-        memcpy(file->path, path, path_size);
-        file->host.path = file->path;
-        result = read_file(file, headers_only);
-    } else {
-        result = smoe_file_out_of_memory(host, path_size);
-    }
+    smoe_result result = smoe_file_begin(host, path, out);
+    if (result == SMOE_SUCCESS)
+        result = read_file(*out, headers_only);
     if (result != SMOE_SUCCESS) {
-        smoe_layer_file_close(file);
-        return result;
+        smoe_layer_file_close(*out);
+        *out = NULL;
     }
-    *out = file;
-    return SMOE_SUCCESS;
+    return result;
 }
 
 smoe_result smoe_layer_file_open(const char *path, const smoe_allocator *allocator, const smoe_log *log,
@@ -150,47 +125,4 @@ smoe_result smoe_layer_file_open(const char *path, const smoe_allocator *allocat
     if (!path || !out)
         return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL", path ? "out" : "path");
     return smoe_file_open_tensors(&host, path, false, out);
-}
-
-void smoe_layer_file_close(smoe_layer_file *file)
-{
-    if (!file)
-        return;
-    const smoe_file_host host = file->host;
-    for (uint32_t i = 0; i < file->entry_count; i++)
-        smoe_file_release(&host, (void *)(uintptr_t)file->entries[i].tensor.data);
-    smoe_file_release(&host, file->entries);
-    smoe_file_release(&host, file->metadata);
-    smoe_file_release(&host, file->header);
-    smoe_file_release(&host, file->path);
-    smoe_file_release(&host, file);
-}
-
-const smoe_file_entry *smoe_file_find_entry(const smoe_layer_file *file, const char *name)
-{
-    for (uint32_t i = 0; i < file->entry_count; i++)
-        if (strcmp(file->entries[i].tensor.name, name) == 0)
-            return &file->entries[i];
-    return NULL;
-}
-
-const smoe_tensor *smoe_layer_file_tensor(const smoe_layer_file *file, const char *name)
-{
-    const smoe_file_entry *entry = file && name ? smoe_file_find_entry(file, name) : NULL;
-    return entry && entry->readable ? &entry->tensor : NULL;
-}
-
-const smoe_tensor *smoe_layer_file_tensor_at(const smoe_layer_file *file, uint32_t index)
-{
-    uint32_t before = 0;
-    for (uint32_t i = 0; file && i < file->entry_count; i++)
-        if (file->entries[i].readable && before++ == index)
-            return &file->entries[i].tensor;
-    return NULL;
-}
-
-const char *smoe_layer_file_metadata(const smoe_layer_file *file, const char *key)
-{
-    const smoe_file_pair *pair = file && key ? smoe_file_find_pair(file->metadata, file->metadata_count, key) : NULL;
-    return pair ? pair->value : NULL;
 }

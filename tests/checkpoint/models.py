@@ -393,9 +393,6 @@ def every_model(base=Model):
         yield from every_model(kind)
 
 
-MODELS = list(every_model())
-
-
 # ---- files
 
 def draw(model, layer, dtype):

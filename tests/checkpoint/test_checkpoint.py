@@ -1,7 +1,6 @@
 """smoe-run --checkpoint: every format, single files and shards, in every type, against the models' definitions; and what it refuses."""
 import json
 import os
-import re
 import shutil
 import struct
 import subprocess
@@ -12,7 +11,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import models
 import tap
-from models import LAYER, MODELS, tensor_file
+from models import LAYER, tensor_file
+from models_fused import MODELS, DeepseekV4, Qwen3VL, Step
 from tensor_file import Tensor
 
 RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
@@ -309,7 +309,7 @@ def folders():
                            ('{"model_type": "mixtral", "x": [0.0, inf]}', 'the value of "x": a value is neither'),
                            ('{"model_type": "mixtral", "model_type": "olmoe"}', 'two members'),
                            ('{"model_type": "llama", "time_step_limit": [0.0, Infinity, -Infinity, NaN]}', 'model_type is "llama"'),
-                           ('{"model_type": "llama"}', 'model_type is "llama"; smoe knows mixtral, qwen3_moe'),
+                           ('{"model_type": "llama"}', 'model_type is "llama", none of those in docs/checkpoints.md'),
                            ('{"model_type": "tutel"}', 'model_type is "tutel"')):
         with open(os.path.join(folder, 'config.json'), 'w', encoding='utf-8') as file:
             file.write(text)
@@ -328,9 +328,10 @@ def shards():
     with open(os.path.join(folder, 'model.safetensors.index.json'), encoding='utf-8') as file:
         where = json.load(file)['weight_map']
     name = model.prefix(LAYER) + 'block_sparse_moe.experts.2.w3.weight'
-    for value in ('../model-00001-of-00003.safetensors', '/etc/passwd', '..', '.', '', 'a/b.safetensors', 'a\\b.safetensors', 'c:x'):
+    for value in ('../model-00001-of-00003.safetensors', '/etc/passwd', '..', '.', '', 'a/', 'a//b.safetensors', 'a/../b.safetensors',
+                  'a\\b.safetensors', 'c:x'):
         models.write_index(folder, {**where, name: value})
-        layer_refused(folder, 'not the plain name of a file in this folder')
+        layer_refused(folder, 'not the name of a file within this folder')
     for value in (3, ['x'], None):
         models.write_index(folder, {**where, name: value})
         layer_refused(folder, 'must map names to file names')
@@ -354,6 +355,31 @@ def shards():
         with open(os.path.join(folder, 'model.safetensors.index.json'), 'w', encoding='utf-8') as file:
             file.write(text)
         layer_refused(folder, expected)
+
+
+def shards_without_an_index():
+    """The first shard's name tells how many there are; a folder within the folder has shards too, where an index says so."""
+    model = models.Mixtral()
+    layer, tensors = models.all_tensors(model, 'F32')
+    x, y = models.inputs(model, layer)
+    folders = [new_folder('no-index'), new_folder('inner')]
+    for folder in folders:
+        models.write_folder(folder, tensors, model.config(), 3)
+    index = os.path.join(folders[1], 'model.safetensors.index.json')
+    with open(index, encoding='utf-8') as file:
+        where = json.load(file)['weight_map']
+    os.mkdir(os.path.join(folders[1], 'a'))
+    for name in set(where.values()):
+        os.rename(os.path.join(folders[1], name), os.path.join(folders[1], 'a', name))
+    models.write_index(folders[1], {name: 'a/' + file for name, file in where.items()})
+    os.remove(os.path.join(folders[0], 'model.safetensors.index.json'))
+    for folder, (got, _, _) in zip(folders, run_all_on(folders, x)):
+        compare(got, y, 2e-5, folder)
+    names = [os.path.join(folders[0], 'model-0000%d-of-00003.safetensors' % number) for number in (1, 2)]
+    shutil.copy(*names)
+    layer_refused(folders[0], 'is in both model-0000')
+    os.remove(names[1])
+    layer_refused(folders[0], 'model-00002-of-00003.safetensors: cannot be opened')
 
 
 def tensors():
@@ -405,13 +431,6 @@ def tensors():
         layer_refused(folder, endings[0] + ' is there: quantised')
 
 
-def every_format():
-    """Each format of the table has a class here."""
-    with open('src/file/checkpoint_table.c', encoding='utf-8') as file:
-        formats = re.findall(r'^    \{"(\w+)", ', file.read(), re.MULTILINE)
-    assert len(formats) >= 10 and set(formats) == {kind.model_type for kind in MODELS}, formats
-
-
 def promised_parts():
     """What the format or config.json promises is there; what stands there and is not read is told by name."""
     model = models.DeepseekV3()
@@ -425,7 +444,6 @@ def promised_parts():
         folder = new_folder()
         models.write_folder(folder, tensors, model.config())
         layer_refused(folder, text)
-    model = models.DeepseekV3()
     for count, text in ((1, 'is "1"'), ('default', 'is "1"'), (0, None), (None, None)):
         _, tensors = models.all_tensors(model, 'F32')
         for name in shared:
@@ -440,14 +458,12 @@ def promised_parts():
         else:
             tap.command(RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4')
     _, tensors = models.all_tensors(model, 'F32')
-    gate = [name for name in shared if 'gate_proj' in name]
-    for name in gate:
-        del tensors[name]
+    gate, = [name for name in shared if 'gate_proj' in name]
+    del tensors[gate]
     folder = new_folder()
     models.write_folder(folder, tensors, {**model.config(), 'n_shared_experts': 0})
-    process = subprocess.run([RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4'], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, universal_newlines=True)
-    assert len(gate) == 1 and process.stderr.count('is not read without mlp.shared_experts.gate_proj.weight') == 2, process.stderr
+    _, messages = tap.outputs(RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4')
+    assert messages.count('is not read without mlp.shared_experts.gate_proj.weight') == 2, messages
     model = models.Qwen3()
     _, tensors = models.all_tensors(model, 'F32')
     for name in ['mlp.bias', 'other.bias'] + ['mlp.experts.%d.scale' % e for e in range(12)]:
@@ -460,6 +476,12 @@ def promised_parts():
     assert len(warnings) == 9, messages
     assert sum('.%d.mlp.bias is not read: format qwen3_moe has no such part' % LAYER in line for line in warnings) == 1, warnings
     assert '5 more tensors of layer %d are not read' % LAYER in warnings[-1] and 'other' not in messages, warnings
+    _, tensors = models.all_tensors(model, 'F32')
+    tensors[model.prefix(LAYER) + 'mlp.experts.gate_up_proj'] = Tensor('F32', [6, 20, 12], [0] * 1440)
+    tensors[model.prefix(LAYER) + 'mlp.experts.down_proj'] = Tensor('F32', [6, 12, 10], [0] * 720)
+    models.write_folder(folder, tensors, model.config())
+    _, messages = tap.outputs(RUN, '--checkpoint', folder, '--layer', str(LAYER), '--tokens', '4')
+    assert messages.count('is not read beside mlp.experts.gate_up_proj') == 8 and '10 more tensors' in messages, messages
 
 
 def settings():
@@ -494,6 +516,14 @@ def settings():
             (models.DeepseekV3, 'scoring_func', None, 'scoring_func is null'),
             (models.DeepseekV3, 'topk_method', None, 'topk_method is null'),
             (models.Glm4, 'n_group', None, 'n_group is null'),
+            (DeepseekV4, 'scoring_func', 'softmax', 'scoring_func is "softmax", but must be sqrtsoftplus'),
+            (DeepseekV4, 'swiglu_limit', -3, 'gate_max: -3, must be 0 or 1e-30 .. 1e30'),
+            (DeepseekV4, 'swiglu_limit', 'ten', 'swiglu_limit is "ten", but must be 0 or 1e-30 .. 1e30'),
+            (DeepseekV4, 'mlp_bias', True, 'mlp_bias is "true", but must be false'),
+            (Step, 'swiglu_limits', [1], 'no string, number'),
+            (Step, 'swiglu_limits', [1, [2]], 'no string, number'),
+            (Qwen3VL, 'text_config', {'hidden_size': 13}, 'hidden_size is "13"'),
+            (Qwen3VL, 'text_config', {'hidden_size': models.Model.D}, 'has num_experts_per_tok'),
             (models.GptOss, 'swiglu_limit', None, 'swiglu_limit is null'),
             (models.DeepseekV3, 'scoring_func', 'softmax', 'scoring_func is "softmax", but must be sigmoid'),
             (models.DeepseekV3, 'topk_method', 'group_limited_greedy', 'topk_method'),
@@ -567,4 +597,4 @@ FORMATS = [('%s, %s, %s' % (kind.__name__, dtype, 'one file' if shards == 1 else
             lambda kind=kind, dtype=dtype, shards=shards: format_is_read(kind, dtype, shards))
            for kind, dtype, shards in CASES]
 tap.run(FORMATS + [other_layer, single_file, other_prefix, mixed_types, float16_values, far_offsets, random_inputs, calibration, layers,
-                   folders, shards, tensors, every_format, promised_parts, settings, command_lines])
+                   folders, shards, shards_without_an_index, tensors, promised_parts, settings, command_lines])

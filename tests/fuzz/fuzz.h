@@ -13,7 +13,7 @@
 typedef bool fuzz_target(const uint8_t *data, size_t size);
 
 fuzz_target fuzz_layer_file, fuzz_checkpoint, fuzz_capability_file, fuzz_selection, fuzz_pipeline_cache, fuzz_results,
-    fuzz_picture, fuzz_weights_source;
+    fuzz_picture, fuzz_weights_source, fuzz_gguf;
 
 /* Ends the program, with a line, unless the condition holds. */
 #define FUZZ_EXPECT(condition)                                                                                         \

@@ -14,6 +14,7 @@
 #include "fuzz_selection.h"
 #include "sample_checkpoint.h"
 #include "sample_file.h"
+#include "sample_gguf.h"
 
 #define CORPUS "tests/fuzz/corpus"
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -28,6 +29,7 @@ static const struct {
                {"pipeline_cache", fuzz_pipeline_cache},
                {"results", fuzz_results},
                {"weights_source", fuzz_weights_source},
+               {"gguf", fuzz_gguf},
                {"picture", fuzz_picture}}; /* its seeds are those of tests/vision */
 
 typedef struct seed {
@@ -251,6 +253,32 @@ static void make_gguf_source(seed *to)
     make_source(to, (uint32_t[12]){SMOE_FORMAT_GGUF_Q4_K, 1, 256, 0, 0, 0, 0, 144}, 144);
 }
 
+/* The parts of a file, and the size of the first one before them where there are two. */
+static void make_gguf(seed *to, uint32_t parts)
+{
+    sample_gguf *file = test_calloc(1, sizeof *file);
+    append(to, (unsigned char[2]){0, 0}, 2);
+    for (uint32_t part = 0; part < parts; part++) {
+        sample_gguf_make(file, part, parts);
+        append(to, file->bytes, file->size);
+        if (part + 1 < parts) {
+            to->bytes[0] = (unsigned char)file->size;
+            to->bytes[1] = (unsigned char)(file->size >> 8);
+        }
+    }
+    test_free(file);
+}
+
+static void make_whole_gguf(seed *to)
+{
+    make_gguf(to, 1);
+}
+
+static void make_split_gguf(seed *to)
+{
+    make_gguf(to, 2);
+}
+
 static const struct {
     const char *target, *name;
     void (*make)(seed *to);
@@ -263,7 +291,8 @@ static const struct {
     {"pipeline_cache", "kept", make_kept_cache},        {"pipeline_cache", "changed", make_changed_cache},
     {"pipeline_cache", "cut", make_cut_cache},          {"results", "layer", make_results},
     {"weights_source", "int4", make_int4_source},       {"weights_source", "awq4", make_awq_source},
-    {"weights_source", "q4_k", make_gguf_source},
+    {"weights_source", "q4_k", make_gguf_source},       {"gguf", "whole", make_whole_gguf},
+    {"gguf", "split", make_split_gguf},
 };
 
 /* ---- the tests --------------------------------------------------------------------------------------------------- */

@@ -61,14 +61,20 @@ static float word_as_float(uint32_t word)
 
 /* ---- the file's side --------------------------------------------------------------------------------------------- */
 
+/* The file that has them. */
+static const smoe_layer_file *expected_file(const run *r)
+{
+    return r->file ? r->file : r->x_file;
+}
+
 static const void *find(const run *r, const char *name, smoe_tensor_type type, uint32_t width)
 {
-    const smoe_tensor *tensor = smoe_layer_file_tensor(r->file, name);
+    const smoe_tensor *tensor = smoe_layer_file_tensor(expected_file(r), name);
     const uint32_t rank = width ? 2 : 1;
     if (tensor && tensor->type == type && tensor->rank == rank && tensor->shape[0] == r->params.token_count &&
         (!width || tensor->shape[1] == width))
         return tensor->data;
-    program_say("smoe-run", "%s: --check: tensor %s is %s", r->source.path, name,
+    program_say("smoe-run", "%s: --check: tensor %s is %s", r->file ? r->source.path : r->options->x, name,
                 tensor ? "not of the type and shape that the layer's results have" : "missing");
     return NULL;
 }
@@ -76,7 +82,7 @@ static const void *find(const run *r, const char *name, smoe_tensor_type type, u
 bool run_find_expected(const run *r, run_expected *expected)
 {
     const uint32_t experts = r->plan.expert_count;
-    const char *name = smoe_layer_file_metadata(r->file, "name");
+    const char *name = smoe_layer_file_metadata(expected_file(r), "name");
     expected->exact = name && (strncmp(name, "ties_", 5) == 0 || strncmp(name, "all_equal_", 10) == 0);
     return (expected->logits = find(r, "expected.logits", SMOE_TENSOR_FLOAT64, experts)) != NULL &&
            (expected->weights = find(r, "expected.weights", SMOE_TENSOR_FLOAT64, experts)) != NULL &&

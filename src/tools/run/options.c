@@ -28,7 +28,8 @@ static bool add_layers(const program_option *option, const char *value, void *to
 }
 
 static const program_option option_rows[] = {
-    {"--checkpoint", "DIR", "folder with config.json and model.safetensors or its shards, or one .safetensors file",
+    {"--checkpoint", "PATH",
+     "folder with config.json and model.safetensors or its shards, or a .safetensors or .gguf file",
      PROGRAM_ARGUMENT(run_options, checkpoint_count)},
     {"--layer", "N,...", "which of the model's layers, from 0", PROGRAM_OTHER(add_layers), .most = 65535},
     {"--x", "FILE", "inputs: tensor x [T,d_model] of a safetensors file", PROGRAM_TEXT(run_options, x)},
@@ -37,7 +38,8 @@ static const program_option option_rows[] = {
     {"--seed", "N", "of those numbers", PROGRAM_COUNT(run_options, seed, 0, 999999999), .fallback = "1"},
     {"--device", "N|NAME|UUID", "which device; smoe-devices lists them [best]", PROGRAM_TEXT(run_options, device)},
     {"--validate", NULL, "run under the validation layers; any message fails", PROGRAM_FLAG(run_options, validate)},
-    {"--check", NULL, "compare with the file's expected.* tensors", PROGRAM_FLAG(run_options, check)},
+    {"--check", NULL, "compare with the expected.* tensors of the file, or with --checkpoint of that of --x",
+     PROGRAM_FLAG(run_options, check)},
     {"--calibrate", "X", "choose the largest eps that runs at most X extra experts on average over the inputs",
      PROGRAM_NUMBER(run_options, calibrate, 0, SMOE_MAX_EXPERTS)},
     {"--out", "FILE", "write y and the boundary report as safetensors; of several layers, into a folder",
@@ -71,12 +73,15 @@ static const program_option option_rows[] = {
 /* The options that leave a layer's results as the file has them, and go with --check. */
 static const char *const same_results[] = {"--checkpoint", "--layer", "--device", "--validate", "--check",
                                            "--out",        "--write", "--repeat", "--weights",  "--expected-active"};
+/* With a checkpoint the results that are expected come in another file, for any options but this, which has other
+ * tolerances. */
+static const char other_tolerances[] = "--mixed-precision";
 
 static const program_desc description = {
     .name = "smoe-run",
     .about = "Runs a mixture-of-experts layer over inputs, on a Vulkan device: a layer file, or a layer of a model's "
              "checkpoint.",
-    .usage = {"[options] FILE.safetensors...", "[options] --checkpoint DIR... --layer N,..."},
+    .usage = {"[options] FILE.safetensors...", "[options] --checkpoint PATH... --layer N,..."},
     .tables = {PROGRAM_TABLE(option_rows)},
     .argument = "FILE.safetensors",
     .most_arguments = UINT32_MAX,
@@ -99,18 +104,21 @@ static bool refuse(const char *option, const char *rule)
     return program_refuse(&description, option, NULL, rule);
 }
 
-static bool keeps_results(const char *option)
+static bool keeps_results(const char *option, bool checkpoint)
 {
+    if (checkpoint)
+        return strcmp(other_tolerances, option) != 0;
     for (size_t i = 0; i < sizeof same_results / sizeof *same_results; i++)
         if (strcmp(same_results[i], option) == 0)
             return true;
     return false;
 }
 
-static bool changes_results(const program_line *line)
+static bool changes_results(const program_line *line, bool checkpoint)
 {
     for (size_t i = 0; i < sizeof option_rows / sizeof *option_rows; i++)
-        if (option_rows[i].name && program_given(line, option_rows[i].name) && !keeps_results(option_rows[i].name))
+        if (option_rows[i].name && program_given(line, option_rows[i].name) &&
+            !keeps_results(option_rows[i].name, checkpoint))
             return true;
     return false;
 }
@@ -124,16 +132,16 @@ static bool check_together(const run_options *options, const program_line *line)
     if (checkpoint && options->layer_count == 0)
         return refuse("--checkpoint", "needs --layer N");
     if (!checkpoint && options->layer_count > 0)
-        return refuse("--layer", "needs --checkpoint DIR");
+        return refuse("--layer", "needs --checkpoint PATH");
     if (options->path_count == 0)
         return refuse(description.argument, "is missing; --help tells the rest");
     if (options->x && options->make_x)
         return refuse("--x", "excludes --tokens and --seed");
     if (!isnan(options->calibrate) && !isnan(options->params.eps))
         return refuse("--calibrate", "chooses eps; --eps excludes it");
-    if (options->check && checkpoint)
-        return refuse("--check", "compares with a layer file's expected results; checkpoints have none");
-    if (options->check && changes_results(line))
+    if (options->check && checkpoint && !options->x)
+        return refuse("--check", "needs --x FILE with the expected results: checkpoints have none");
+    if (options->check && changes_results(line, checkpoint))
         return refuse("--check", "compares with what the file expects; options that change the result exclude it");
     return run_check_outputs(options);
 }

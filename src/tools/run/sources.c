@@ -20,7 +20,13 @@ run_source run_source_at(const run_options *options, uint32_t index)
     return (run_source){options->paths[index / options->layer_count], options->layers[index % options->layer_count]};
 }
 
-/* The last part of a path, without slashes behind it and without .safetensors; *size receives its length. */
+static bool ends_with(const char *begin, size_t size, const char *suffix)
+{
+    const size_t length = strlen(suffix);
+    return size > length && strncmp(begin + size - length, suffix, length) == 0;
+}
+
+/* The last part of a path, without slashes behind it and without its file's ending; *size receives its length. */
 static const char *find_stem(const char *path, size_t *size)
 {
     const char *end = path + strlen(path);
@@ -29,10 +35,13 @@ static const char *find_stem(const char *path, size_t *size)
     const char *begin = end;
     while (begin > path && !program_is_slash(begin[-1]))
         begin--;
-    const size_t suffix = sizeof SUFFIX - 1;
+    static const char *const suffixes[] = {SUFFIX, ".gguf"};
     *size = (size_t)(end - begin);
-    if (*size > suffix && strncmp(end - suffix, SUFFIX, suffix) == 0)
-        *size -= suffix;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (ends_with(begin, *size, suffixes[i])) {
+            *size -= strlen(suffixes[i]);
+            break;
+        }
     return begin;
 }
 
