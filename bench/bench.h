@@ -12,6 +12,7 @@
 #include "../shaders/common/interface.h"
 #include "peaks/peaks.h"
 #include "program/options.h"
+#include "read/results.h"
 
 #define BENCH_MAX_TOKEN_COUNTS 4
 #define BENCH_COUNT_TYPE(...) +1
@@ -39,10 +40,8 @@ extern const size_t bench_preset_count;
 bool bench_has_tensor(const bench_preset *preset, const smoe_layer_tensor *tensor);
 bool bench_is_routing(const smoe_layer_tensor *tensor);
 
-/* What is more than a linear router with softmax gates: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives
- * `text`. */
-#define BENCH_ROUTING_SIZE 64
-const char *bench_describe_routing(const smoe_plan_desc *plan, char text[BENCH_ROUTING_SIZE]);
+/* results_describe_routing of a plan. */
+const char *bench_describe_routing(const smoe_plan_desc *plan, char text[RESULTS_ROUTING_SIZE]);
 void bench_print_presets(FILE *out);
 
 /* ---- options.c --------------------------------------------------------------------------------------------------- */

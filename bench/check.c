@@ -74,7 +74,8 @@ static void read_report(checker *c, uint32_t t)
     for (uint32_t r = 0; r < c->got.active; r++) {
         c->got.ids[r] = record[SMOE_REPORT_IDS + r];
         memcpy(&weight, record + SMOE_REPORT_WEIGHTS(most) + r, sizeof weight);
-        c->got.weights[r] = (double)weight;
+        c->got.weights[r] = c->got.output_weights[r] = (double)weight;
+        c->got.input_weights[r] = 1; /* no preset has weighted inputs */
     }
 }
 

@@ -15,7 +15,7 @@
 #define SELECTION_BIAS_SCALE 0.01f
 #define LOG_SCALE 0.693147181f /* the cosine gate's initial temperature in Tutel is 1/2 */
 
-enum { SEED_BLOCK = 1, SEED_ROUTER = 2, SEED_X = 3, SEED_SELECTION = 4 };
+enum { SEED_BLOCK = 1, SEED_ROUTER = 2, SEED_X = 3, SEED_SELECTION = 4, SEED_FACTORS = 5 };
 
 /* Uniform in [-scale, scale). The value depends only on seed and place. The mixing steps are those of C. Wellons'
  * "lowbias32". */
@@ -97,6 +97,8 @@ static void lay_out(const bench_preset *preset, const float *block, uint64_t ste
     uint64_t windows = 0;
     for (uint32_t i = 0; smoe_layer_tensor_get(&preset->plan, i, &tensor); i++) {
         const bool routing = bench_is_routing(&tensor);
+        if (strncmp(tensor.file_name, "latent.", 7) == 0)
+            continue; /* no preset has latent experts */
         windows += tensor.matrix;
         if (!bench_has_tensor(preset, &tensor))
             continue;
@@ -133,6 +135,14 @@ static float *in_router(const bench_data *data, const float *part)
     return data->router + (part - data->router);
 }
 
+/* Factors of experts, from a half to one and a half. */
+static void fill_factors(float *to, uint32_t count)
+{
+    fill(to, count, 0.5f, SEED_FACTORS);
+    for (uint32_t i = 0; i < count; i++)
+        to[i] += 1.0f;
+}
+
 bool bench_data_create(const bench_preset *preset, smoe_type type, uint32_t tokens, bool peer_data, bench_data *data)
 {
     const smoe_plan_desc *plan = &preset->plan;
@@ -158,6 +168,8 @@ bool bench_data_create(const bench_preset *preset, smoe_type type, uint32_t toke
         *in_router(data, data->weights.router_log_scale) = LOG_SCALE;
     if (data->weights.selection_bias)
         fill(in_router(data, data->weights.selection_bias), plan->expert_count, SELECTION_BIAS_SCALE, SEED_SELECTION);
+    if (data->weights.expert_scale)
+        fill_factors(in_router(data, data->weights.expert_scale), plan->expert_count);
     if (!bench_is_stored(type, peer_data) || bench_store(preset, type, data))
         return true;
     bench_data_destroy(data);

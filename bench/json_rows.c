@@ -130,6 +130,15 @@ static void add_kernels(json *j, cJSON *to, const bench_row *row)
     }
 }
 
+/* The numbers that are not 0, by their names. */
+static void add_numbers(json *j, cJSON *to, const smoe_plan_desc *plan)
+{
+    const smoe_plan_number *number;
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (smoe_plan_number_value(number, plan) != 0.0f)
+            json_add_number(j, to, number->name, (double)smoe_plan_number_value(number, plan));
+}
+
 static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe_plan_desc *plan)
 {
     json_add_text(j, to, "layer", preset->name);
@@ -149,7 +158,11 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     if (plan->group_count > 1) {
         json_add_number(j, to, "groups", plan->group_count);
         json_add_number(j, to, "top_groups", plan->top_groups);
+        json_add_text(j, to, "group_score", smoe_group_score_name(plan->group_score));
     }
+    if (plan->balanced_groups > 1)
+        json_add_number(j, to, "balanced_groups", plan->balanced_groups);
+    json_add_bool(j, to, "expert_scale", plan->expert_scale);
     if (plan->shared_hidden > 0) {
         json_add_number(j, to, "shared_hidden", plan->shared_hidden);
         json_add_bool(j, to, "shared_gate", plan->shared_gate);
@@ -158,6 +171,7 @@ static void add_layer(json *j, cJSON *to, const bench_preset *preset, const smoe
     json_add_bool(j, to, "gated", plan->gated);
     json_add_bool(j, to, "renormalize", plan->renormalize);
     json_add_bool(j, to, "biases", preset->biases);
+    add_numbers(j, to, plan);
 }
 
 static void add_format(json *j, cJSON *to, smoe_type type)

@@ -47,7 +47,9 @@ program_counts bench_tokens_of(const bench_options *options, const bench_preset 
 
 program_counts bench_caps_of(const bench_options *options, const bench_preset *preset)
 {
-    const uint32_t roomy = preset->plan.top_k + (options->hard_only ? 0 : 4), experts = preset->plan.expert_count;
+    const uint32_t groups = preset->plan.balanced_groups > 1 ? preset->plan.balanced_groups : 1; /* share it evenly */
+    const uint32_t room = (4 + groups - 1) / groups * groups, experts = preset->plan.expert_count;
+    const uint32_t roomy = preset->plan.top_k + (options->hard_only ? 0 : room);
     return options->max_active.count > 0 ? options->max_active
                                          : (program_counts){.count = 1, .values = {roomy < experts ? roomy : experts}};
 }
@@ -88,9 +90,13 @@ static bool add_route_shapes(const program_desc *program, bench_options *options
 /* Routing alone needs no room for experts: those of a layer are as narrow as they can be. */
 static void narrow_experts(bench_preset *layer)
 {
+    const smoe_plan_number *number;
     layer->plan.d_hidden = 1;
     layer->plan.shared_hidden = 0;
     layer->plan.shared_gate = false;
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (number->shared)
+            smoe_plan_number_set(number, &layer->plan, 0.0f);
 }
 
 /* The layers that were named, for --route. */
@@ -176,6 +182,9 @@ static bool check_counts(const program_desc *program, const bench_options *optio
         if (caps.values[i] < layer->plan.top_k || caps.values[i] > layer->plan.expert_count)
             return program_refuse(program, "--max-active", layer->name,
                                   "must lie between k and the number of experts of each layer");
+        if (layer->plan.balanced_groups > 1 && caps.values[i] % layer->plan.balanced_groups != 0)
+            return program_refuse(program, "--max-active", layer->name,
+                                  "must be a multiple of the balanced groups of each layer");
         for (uint32_t k = 0; k < options->expected_active.count; k++) {
             const uint32_t expected = options->expected_active.values[k];
             if (expected < layer->plan.top_k || expected > caps.values[i])

@@ -58,7 +58,7 @@ void bench_print_device(FILE *out, const bench_result *result)
 static void print_title(FILE *out, const bench_row *row)
 {
     const smoe_plan_desc *plan = &row->plan;
-    char routing[BENCH_ROUTING_SIZE], cut[24] = "";
+    char routing[RESULTS_ROUTING_SIZE], cut[24] = "";
     bench_describe_routing(plan, routing);
     if (plan->expert_count < row->preset->plan.expert_count)
         snprintf(cut, sizeof cut, " of %u", row->preset->plan.expert_count);
@@ -241,7 +241,7 @@ static void print_summary_run(FILE *out, const bench_result *result, const bench
     const double time = bench_run_time(run);
     char text[16], spread[40];
 
-    fprintf(out, "%-15s %5u %-8s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.types.up),
+    fprintf(out, "%-17s %5u %-8s %-6s", row->preset->name, row->tokens, smoe_type_short_name(row->plan.types.up),
             results_routing_names[routing]);
     if (row->unsupported[0] || run->unsupported[0]) {
         fprintf(out, "  unsupported: %s\n", row->unsupported[0] ? row->unsupported : run->unsupported);
@@ -267,7 +267,7 @@ void bench_print_summary(FILE *out, const bench_result *result, bool titled)
 {
     if (titled)
         fprintf(out, "\n%s%s\n", result->info.name, result->mask ? ", masked" : "");
-    fprintf(out, "\n%-15s %5s %-8s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s %9s  %s\n", "layer", "T", "w", "", "experts",
+    fprintf(out, "\n%-17s %5s %-8s %-6s %7s %9s %-20s %9s %8s %7s %7s %7s %9s  %s\n", "layer", "T", "w", "", "experts",
             "ms", "(p10 .. p90)", "host ms", "GFLOP/s", "of peak", "GB/s", "of peak", "s / GB",
             "smooth / hard: time, experts");
     for (size_t i = 0; i < result->row_count; i++)

@@ -65,12 +65,15 @@ static void add_experts(const bench_row *row, bench_run *run)
 {
     const smoe_plan_desc *plan = &row->plan;
     const double d = plan->d_model, tokens = row->tokens, shared_rows = plan->shared_hidden > 0 ? tokens : 0;
-    /* Hidden elements of the routed experts and of the shared one; each costs d products in either direction. */
-    const double hidden = (double)run->active_total * plan->d_hidden + shared_rows * plan->shared_hidden;
+    const double latent = plan->d_latent, width = latent > 0 ? latent : d, active = (double)run->active_total;
+    /* Each hidden element costs as many products in either direction as its expert's input is wide. */
+    const double products = active * plan->d_hidden * width + shared_rows * plan->shared_hidden * d;
     run->stage_flop[SMOE_STAGE_ROUTE_LOGITS] += plan->shared_gate ? 2 * tokens * d : 0;
-    run->stage_flop[SMOE_STAGE_EXPERT_UP] = 2 * d * hidden * (plan->gated ? 2 : 1);
-    run->stage_flop[SMOE_STAGE_EXPERT_DOWN] = 2 * d * hidden;
-    run->stage_flop[SMOE_STAGE_COMBINE] = 2 * d * ((double)run->active_total + shared_rows);
+    run->stage_flop[SMOE_STAGE_LATENT_DOWN] = run->stage_flop[SMOE_STAGE_LATENT_UP] = 2 * tokens * d * latent;
+    run->stage_flop[SMOE_STAGE_EXPERT_UP] = 2 * products * (plan->gated ? 2 : 1);
+    run->stage_flop[SMOE_STAGE_EXPERT_DOWN] = 2 * products;
+    run->stage_flop[SMOE_STAGE_LATENT_SUM] = 2 * active * latent;
+    run->stage_flop[SMOE_STAGE_COMBINE] = 2 * d * ((latent > 0 ? tokens : active) + shared_rows);
 }
 
 /* Routing by itself writes the report, and reads no weights but the router's. */
@@ -85,7 +88,8 @@ static void count_bytes(const bench_row *row, bench_run *run)
         run->bytes += report;
     else
         run->bytes += run->active_experts * bench_expert_bytes(row->preset, plan) +
-                      bench_shared_bytes(row->preset, plan) + x;
+                      bench_shared_bytes(row->preset, plan) +
+                      sum_tensors(row->preset, plan, "latent.", false).bytes + x;
 }
 
 /* All matrices of a row have one type. */
@@ -94,10 +98,11 @@ static void count_weights_of_experts(const bench_row *row, bench_run *run)
     const double ran = row->route ? 0 : (double)run->active_experts / row->plan.expert_count;
     const double shared = row->route ? 0 : 1;
     const tensor_sum routed = sum_tensors(row->preset, &row->plan, "experts.", true);
-    const tensor_sum of_shared = sum_tensors(row->preset, &row->plan, "shared.", true);
-    run->weights_bytes = ran * routed.bytes + shared * of_shared.bytes;
-    run->file_bytes =
-        (ran * routed.elements + shared * of_shared.elements) * bench_file_format_of(row->plan.types.up).bits / 8;
+    const tensor_sum of_shared = sum_tensors(row->preset, &row->plan, "shared.", true),
+                     latent = sum_tensors(row->preset, &row->plan, "latent.", true);
+    run->weights_bytes = ran * routed.bytes + shared * (of_shared.bytes + latent.bytes);
+    run->file_bytes = (ran * routed.elements + shared * (of_shared.elements + latent.elements)) *
+                      bench_file_format_of(row->plan.types.up).bits / 8;
 }
 
 bool bench_count_work(const bench_row *row, const uint32_t *report, bench_run *run)

@@ -25,7 +25,8 @@ Weights loaded[LANE_ROWS];
 uint input_base[INPUT_LOADS], input_k[INPUT_LOADS];
 vec4 inputs[INPUT_LOADS];
 
-// A load of each weight row, without its scale, but past the row, where a scale may be infinite, with 0.
+// A load of each weight row; its scale stays as it is. Past the row the scale becomes 0, since the last one may be
+// infinite.
 void read_loads(uint k) {
     [[unroll]] for (uint i = 0; i < LANE_ROWS; i++) {
         loaded[i].bits = read_bits(i / THREAD_COLUMNS, weight_base[i], k);

@@ -194,7 +194,7 @@ void main() {
             sum += partial[i];
     sum = divisor(sum, largest);
     for (uint rank = lane; rank < n; rank += WORKGROUP_SIZE)
-        write_active(token, rank, expert_of(rank), ranked[rank] / sum * push.scale);
+        write_active(token, rank, expert_of(rank), finished_weight(ranked[rank], sum));
     if (reporting)
         for (uint rank = n + lane; rank < push.active_stride; rank += WORKGROUP_SIZE)
             write_unused(token, rank);

@@ -219,7 +219,7 @@ void select_token(uint token) {
     const float sum = RENORMALIZE == 0u && GATE != GATE_SOFTMAX ? 1.0 : divisor(subgroupAdd(total), largest);
     [[unroll]] for (uint i = 0u; i < SLOTS; i++)
         if (lane + i * lanes < n)
-            write_active(token, lane + i * lanes, slot_id[i], slot_score[i] / sum * push.scale);
+            write_active(token, lane + i * lanes, slot_id[i], finished_weight(slot_score[i], sum));
     write_unused_from(token, n);
     if ((push.flags & (SMOE_FLAG_REPORT | SMOE_FLAG_TOTALS)) != 0u)
         tied = subgroupAdd(tied);

@@ -2,7 +2,8 @@
 #extension GL_GOOGLE_include_directive : require
 // Rows by expert, the tile list and the indirect arguments. One workgroup for the whole pass: T * A small integers are
 // little work next to the experts' matrices, and one workgroup needs no second dispatch to see its own counts.
-// control in: ACTIVE [T], IDS [T,A]; out: ROWS [T,A], ROW_TOKENS [R], TILES, ARGUMENTS.
+// control in: ACTIVE [T], IDS [T,A]; out: ROWS [T,A], ROW_TOKENS [rows], TILES, ARGUMENTS. With WEIGHTED_INPUT
+// INPUT_WEIGHTS [T,A] become ROW_WEIGHTS [rows].
 // The order of one expert's rows depends on the scheduling of the atomics; no result does, since each row is computed
 // by itself.
 #define PUSH_BLOCK SMOE_PUSH_SORT
@@ -13,6 +14,11 @@ shared uint counts[MOST_EXPERTS];          // rows of each expert
 shared uint row_base[MOST_EXPERTS];        // its first row
 shared uint tile_base[MOST_EXPERTS + 1u];  // its first tile; the last entry is the number of tiles
 shared uvec2 sums[WORKGROUP_SIZE];
+
+// Whether the expert of a place in IDS has a row: zero experts, the last ones, have none.
+bool has_row(uint i) {
+    return ZERO_EXPERTS == 0u || control[push.ids_at + i] < push.expert_count;
+}
 
 // The expert of a place in IDS. No bits there lead out of bounds.
 uint expert_of(uint i) {
@@ -78,16 +84,23 @@ void main() {
         const uint n = control[push.active_at + t];
         for (uint i = t * push.active_stride; i < t * push.active_stride + n; i++)
             // the place among the expert's rows, for now
-            control[push.rows_at + i] = atomicAdd(counts[expert_of(i)], 1u);
+            if (has_row(i))
+                control[push.rows_at + i] = atomicAdd(counts[expert_of(i)], 1u);
     }
     barrier();
     scan_experts(lane);
     for (uint t = lane; t < push.token_count; t += WORKGROUP_SIZE) {
         const uint n = control[push.active_at + t];
         for (uint i = t * push.active_stride; i < t * push.active_stride + n; i++) {
+            if (!has_row(i)) {
+                control[push.rows_at + i] = SMOE_NO_ROW;
+                continue;
+            }
             const uint row = control[push.rows_at + i] + row_base[expert_of(i)];
             control[push.rows_at + i] = row;
             control[push.row_tokens_at + row] = t;
+            if (WEIGHTED_INPUT != 0u)
+                control[push.row_weights_at + row] = control[push.input_weights_at + i];
         }
     }
     for (uint i = lane; i < tile_base[push.expert_count]; i += WORKGROUP_SIZE) {

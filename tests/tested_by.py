@@ -25,6 +25,7 @@ TESTED_BY = (
     TestedBy('src/domain/control.c', 'tests/unit/test_shape.c', 'by tests/common/shape_rules.c'),
     TestedBy('src/domain/kernel_table.c', 'tests/devices/test_kernels.c', 'what each row\'s SPIR-V asks of a device'),
     TestedBy('src/domain/matmul_kernels.c', 'tests/unit/test_selection_fuzz.c', 'kernels of the right stage, by selection_rules.c'),
+    TestedBy('src/domain/route_given.c', 'tests/check/test_given.c', 'as route_group'),
     TestedBy('src/domain/route_group.c', 'tests/check/test_route.c', 'by src/reference; its constants by tests/common/selection_rules.c'),
     TestedBy('src/domain/route_logits_cosine.c', 'tests/check/test_route.c', 'as route_group'),
     TestedBy('src/domain/route_select.c', 'tests/check/test_route.c', 'as route_group'),

@@ -120,9 +120,13 @@ extern const char *const results_routing_names[RESULTS_ROUTING_COUNT]; /* "hard"
 
 /* The shape of a layer, of which a row of routing has experts and top_k. */
 typedef struct results_shape {
-    uint32_t d_model, d_hidden, experts, top_k, max_active, projection_width, groups, top_groups, shared_hidden;
-    const char *router, *gate, *activation;
-    bool router_bias, selection_bias, shared_gate, gated, renormalize, biases;
+    uint32_t d_model, d_hidden, experts, top_k, max_active, projection_width, groups, top_groups, balanced_groups,
+        shared_hidden;
+    const char *router, *gate, *group_score, *activation;
+    bool router_bias, selection_bias, expert_scale, shared_gate, gated, renormalize, biases;
+    /* the numbers of smoe_plan_number_get; those that are not there are NaN */
+    double gate_max, up_limit, gate_limit_after, gate_alpha, up_offset, renormalize_floor, renormalize_add,
+        shared_gate_max, shared_up_limit, shared_gate_limit_after;
     double given_eps, given_group_eps, given_expected_active; /* of a sweep's smooth runs */
 } results_shape;
 
@@ -174,6 +178,11 @@ double results_run_time(const results_run *run);
 
 /* Below, at or above 0: an order of shapes; 0 where they are the same. */
 int results_compare_shapes(const results_shape *a, const results_shape *b);
+
+/* What is more than a linear router with softmax gates: "sigmoid, 4 of 8 groups, shared 512"; "" if nothing is. Gives
+ * `text`, cut where it is longer. */
+enum { RESULTS_ROUTING_SIZE = 96 };
+const char *results_describe_routing(const results_shape *shape, char text[RESULTS_ROUTING_SIZE]);
 
 /* Sorts values; linear between the two nearest. count at least 1. */
 double results_median(double *values, size_t count);

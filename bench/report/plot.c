@@ -17,8 +17,11 @@ void report_begin_picture(report_page *p, int width, int height, const char *tit
 void report_end_picture(report_page *p, const char *note)
 {
     report_put(p, "</svg>");
-    if (note)
-        report_put(p, "<p class=note>%s</p>", note);
+    if (note && note[0]) {
+        report_put(p, "<p class=note>");
+        report_text(p, note);
+        report_put(p, "</p>");
+    }
     report_put(p, "</figure>\n");
 }
 

@@ -20,7 +20,7 @@ enum {
 };
 
 /* What a stage is called where there is little room: by its place in a forward. The last one is the time between. */
-static const char letters[] = "PLGRTSUDC";
+static const char letters[] = "PLGRTSdUDsuC";
 enum { BETWEEN = sizeof letters - 1, OTHER = BETWEEN + 1 };
 _Static_assert(sizeof letters - 1 == SMOE_STAGE_COUNT, "each stage has a letter");
 

@@ -81,7 +81,8 @@ static const char window_rules[] =
 /* Stages: text lies on them, dark on light ones and light on dark ones, in both schemes. */
 static const char *const stages[][2] = {{"#b9c4d0", "#000"}, {"#4f6d85", "#fff"}, {"#d9b3e0", "#000"},
                                         {"#8e4a9e", "#fff"}, {"#e7e2b0", "#000"}, {"#6a6a20", "#fff"},
-                                        {"#1f5fa8", "#fff"}, {"#f0a541", "#000"}, {"#6cc0a8", "#000"},
+                                        {"#2c7a4f", "#fff"}, {"#1f5fa8", "#fff"}, {"#f0a541", "#000"},
+                                        {"#cfe0a0", "#000"}, {"#7355b0", "#fff"}, {"#6cc0a8", "#000"},
                                         {"#9aa0a8", "#000"}, {"#c96f6f", "#000"}};
 
 void report_write_style(report_page *p)

@@ -96,6 +96,7 @@ static void write_layer(report_page *p, const report_view *view, int layer, cons
 {
     const double height = TOP + (double)g->works * GROUP + (double)g->details * DETAILS + (double)g->count * BAR;
     const report_axis axis = make_axis(g);
+    char routing[RESULTS_ROUTING_SIZE];
     double y = TOP;
     report_begin_picture(
         p, WIDTH, (int)height + BELOW, view->layers[layer],
@@ -112,7 +113,7 @@ static void write_layer(report_page *p, const report_view *view, int layer, cons
         y += BAR;
     }
     report_put(p, "<text class=m x=%d y=%.1f>time of a forward (logarithmic)</text>", (LEFT + BARS) / 2, height + 33);
-    report_end_picture(p, NULL);
+    report_end_picture(p, results_describe_routing(&g->rows[0]->data->shape, routing));
 }
 
 static size_t keep_shown(const report_view *view, const report_row **rows)

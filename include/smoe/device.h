@@ -95,10 +95,18 @@ typedef struct smoe_timings {
     double device_total, host_total;
 } smoe_timings;
 
+/* Where the plan has given_count, gives the routing of the forwards that follow, until the next call: ids [T,R], and weights [T,R] exactly
+ * where it has given_weights, as smoe_binding_desc has them; both are copied. T = token_count, at most the plan's max_tokens; forwards take
+ * up to as many tokens. After a failure no routing is given.
+ * Errors: INVALID_ARGUMENT (also: the plan has no given_count), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
+SMOE_API smoe_result smoe_device_layer_give_routing(smoe_device_layer *layer, uint32_t token_count, const uint32_t *ids,
+                                                    const float *weights);
+
 /* y = layer(x), blocking. x: float32 [T,D]; y: float32 [T,D], NULL: only the routing, as smoe_route; report: NULL, or
  * SMOE_REPORT_STRIDE(max_active) * T words (report.h); timings: NULL, or filled. T = params->token_count: 0, or the plan's min_tokens ..
  * max_tokens.
- * Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
+ * Errors: INVALID_ARGUMENT (also: the plan has given_count, and no routing has been given for so many tokens), OUT_OF_HOST_MEMORY,
+ * OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x,
                                                float *y, uint32_t *report, smoe_timings *timings);
 
@@ -133,7 +141,8 @@ SMOE_API smoe_result smoe_device_layer_totals(smoe_device_layer *layer, smoe_tot
  * not looked at; group_eps is. No expert runs and nothing is added to the totals, but the x and logits of the last forward are lost:
  * smoe_device_layer_logits and _repeat want another one first. A batch of several passes is routed twice, pass by pass, and is exact where
  * smoe_select_kernels gives the same routing kernels for one pass as for T (a pass of few tokens may have others).
- * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens, or fewer than min_tokens),
+ * Errors: INVALID_ARGUMENT (a NULL argument but mean; extra negative or not finite; no tokens, or fewer than min_tokens; the plan has
+ * given_count: given routing has no band),
  * OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, DEVICE_LOST, VULKAN. */
 SMOE_API smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, double extra,
                                                  float *eps, double *mean);

@@ -59,10 +59,17 @@ SMOE_API const char *smoe_layer_file_metadata(const smoe_layer_file *file, const
 
 /* Interprets the file as a layer: shapes come from the tensors, the rest from the metadata; contradictions are errors.
  * Matrices with scales are bytes whose type the metadata names (docs/layer-file.md). plan: filled, with max_tokens = the tokens of x (1
- * without x) and types = the file's. params: filled, token_count likewise. weights: pointers into the file. Any of the three may be NULL.
+ * without x) and types = the file's; tensors given.ids and given.weights make given_count and given_weights, and max_tokens = their tokens.
+ * params: filled, token_count likewise. weights: pointers into the file. Any of the three may be NULL.
  * Errors: INVALID_ARGUMENT, FILE (missing or contradictory), UNSUPPORTED (an activation, type or size smoe does not have). */
 SMOE_API smoe_result smoe_layer_file_layer(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
                                            smoe_host_weights *weights);
+
+/* Interprets the file's router by the same rules, and looks at nothing that belongs to experts: neither these nor `activation` need be
+ * there. plan: as smoe_layer_file_layer fills it, but for what experts have, which is 0: a caller that makes a plan of it adds some.
+ * weights: the router's. Errors: likewise. */
+SMOE_API smoe_result smoe_layer_file_router(const smoe_layer_file *file, smoe_plan_desc *plan, smoe_forward_params *params,
+                                            smoe_host_weights *weights);
 
 /* Writes a safetensors file: tensors in the order given, metadata as pairs of key and value (2 * metadata_count strings). Names, keys
  * and values are UTF-8.
@@ -73,12 +80,30 @@ SMOE_API smoe_result smoe_layer_file_write(const char *path, const smoe_tensor *
                                            const char *const *metadata, uint32_t metadata_count, const smoe_allocator *allocator,
                                            const smoe_log *log);
 
-/* Writes a layer, and x [params->token_count,D] unless it is NULL, as a layer file that smoe_layer_file_layer reads back: plan, params
- * and weights as smoe_layer_file_layer or smoe_checkpoint_layer_get gave them; with x, token_count is 1 .. SMOE_MAX_TOKENS.
+/* What a layer file may have beside the layer, of T tokens. smoe_layer_file_tensor finds them as "x", "given.ids" (I32; -1 is
+ * SMOE_REPORT_UNUSED) and "given.weights". */
+typedef struct smoe_layer_inputs {
+    const float *x;             /* [T,D], or NULL */
+    const uint32_t *given_ids;  /* [T,R], exactly where the plan has given_count */
+    const float *given_weights; /* [T,R], exactly where the plan has given_weights */
+} smoe_layer_inputs;
+
+/* Writes a layer, and its inputs (NULL: none), as a layer file that smoe_layer_file_layer reads back: plan, params and weights as
+ * smoe_layer_file_layer or smoe_checkpoint_layer_get gave them; T is params->token_count, with inputs 1 .. SMOE_MAX_TOKENS.
  * Errors: as smoe_layer_file_write; INVALID_ARGUMENT also for weights whose rows their type's blocks do not divide. */
 SMOE_API smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
-                                                 const smoe_host_weights *weights, const float *x, const smoe_allocator *allocator,
-                                                 const smoe_log *log);
+                                                 const smoe_host_weights *weights, const smoe_layer_inputs *inputs,
+                                                 const smoe_allocator *allocator, const smoe_log *log);
+
+#define SMOE_MAX_RESULTS 16 /* of smoe_layer_file_write_router */
+
+/* Writes a layer's router, x and `result_count` more tensors, such as expected.* of docs/layer-file.md, as a file that
+ * smoe_layer_file_router reads back. plan, params, weights, inputs: as for smoe_layer_file_write_layer; what belongs to experts is checked,
+ * and left out. results: up to SMOE_MAX_RESULTS, with other names than a layer's tensors. Errors: likewise. */
+SMOE_API smoe_result smoe_layer_file_write_router(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
+                                                  const smoe_host_weights *weights, const smoe_layer_inputs *inputs,
+                                                  const smoe_tensor *results, uint32_t result_count, const smoe_allocator *allocator,
+                                                  const smoe_log *log);
 
 #ifdef __cplusplus
 }

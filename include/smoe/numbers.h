@@ -37,12 +37,19 @@ SMOE_API float smoe_forward_number_value(const smoe_forward_number *number, cons
 SMOE_API void smoe_forward_number_set(const smoe_forward_number *number, struct smoe_forward_params *params, float value);
 SMOE_API bool smoe_forward_number_allows(const smoe_forward_number *number, float value);
 
+/* Whether all numbers of `params` are legal, for layers of `plan`: group_eps is only looked at where there are groups, and a temperature
+ * other than 1 is the softmax gate's. Errors: INVALID_ARGUMENT, with `reason`, if not NULL, "eps: -1, must be 0 or 1e-30 .. 1e30" or the
+ * like. Thread safe. */
+SMOE_API smoe_result smoe_forward_numbers_check(const struct smoe_plan_desc *plan, const struct smoe_forward_params *params,
+                                                char reason[SMOE_REASON_SIZE]);
+
 /* ---- of a plan --------------------------------------------------------------------------------------------------------- */
 
 /* A number of smoe_plan_desc that 0 switches off: what it is called and may be, for files and tools. */
 typedef struct smoe_plan_number {
     const char *name;  /* the member's, and that of layer files' metadata: "gate_max" */
     size_t offset;     /* of the float in smoe_plan_desc */
+    bool router;       /* of the router's weights, whatever the experts are */
     bool shared;       /* of the shared expert only */
     float least, most; /* legal values; 0 always is, as if the number were not there */
     const char *rule;  /* the same for a message: "0 or 1e-30 .. 1e30" */
@@ -61,8 +68,9 @@ SMOE_API void smoe_plan_number_set(const smoe_plan_number *number, struct smoe_p
  * INVALID_ARGUMENT, with `reason`, if not NULL, "gate_max: 7, must be 0 unless the experts are gated" or the like. Thread safe. */
 SMOE_API smoe_result smoe_plan_numbers_check(const struct smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE]);
 
-/* Whether balanced_groups goes with the plan's experts, k, cap and groups. Errors and `reason`: as smoe_plan_numbers_check. Thread safe. */
-SMOE_API smoe_result smoe_plan_balance_check(const struct smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE]);
+/* Whether balanced_groups, given_count, given_weights, zero_experts and weighted_input go with the plan's experts, k, cap, groups, gate and
+ * renormalize. Errors and `reason`: as smoe_plan_numbers_check. Thread safe. */
+SMOE_API smoe_result smoe_plan_routing_check(const struct smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE]);
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,8 @@
  *   need. Nothing else waits for another thread, and no thread is kept waiting for one that calls the app's log or allocator.
  * - Ownership: a child object does not own its parents; destroy children first, and the context, whose pipelines command buffers use,
  *   last. Destroying NULL is legal. Descriptions and the arrays they point to are only read during the call.
- * - Shapes: T tokens, D model width, E experts, H expert hidden width, k experts chosen, A the cap on active experts.
+ * - Shapes: T tokens, D model width, E experts, M those of them that have matrices, H expert hidden width, L latent width, k experts
+ *   chosen, A the cap on active experts, R experts that the app gives a token.
  *   Matrices are row-major.
  * - Sources: "paper" is arXiv 2606.19036 (Geometric and Stochastic Analysis of Discontinuities in Sparse Mixture-of-Experts);
  *   the soft-to-hard limit is arXiv 2605.02124. The cap and the smoothing of groups are smoe's own.
@@ -36,6 +37,7 @@
 
 #include "numbers.h"
 #include "report.h"
+#include "tensors.h"
 #include "totals.h"
 #include "types.h"
 #include "weights.h"
@@ -194,6 +196,9 @@ SMOE_API smoe_result smoe_context_pipeline_cache(const smoe_context *context, si
 typedef struct smoe_plan_desc {
     uint32_t d_model;      /* D, 1 .. SMOE_MAX_WIDTH */
     uint32_t d_hidden;     /* H, 1 .. SMOE_MAX_WIDTH */
+    /* L, the latent width: the routed experts see latent_down x + latent_down_bias, and their weighted sum s becomes latent_up s +
+     * latent_up_bias; the router and the shared expert see x. 1 .. SMOE_MAX_WIDTH; 0: none, L is D (Nemotron 3). No norm lies between */
+    uint32_t d_latent;
     uint32_t expert_count; /* E, 1 .. SMOE_MAX_EXPERTS */
     uint32_t top_k;        /* k, 1 .. E */
     uint32_t max_active;   /* A, k .. E; 0 = E. The workspace grows with A, up to about 512 MiB; then forwards take several passes
@@ -224,6 +229,10 @@ typedef struct smoe_plan_desc {
     /* With renormalize, and not with softmax gates, one of these may be SMOE_LEAST_DIVISOR .. SMOE_MOST_DIVISOR, else 0: raw weights g m
      * are divided by max(their sum, renormalize_floor) (ERNIE 4.5's moe_norm_min), or by their sum + renormalize_add (LFM2 1e-6) */
     float renormalize_floor, renormalize_add;
+    /* An expert's weight multiplies its input instead of its output, and its mask the output (Llama 4): y = sum of m_e f_e(w_e x), w_e =
+     * scale sigmoid(z_e), times expert_scale. Only with SMOE_GATE_SIGMOID, without renormalize and without a selection bias. The report's
+     * weights are m_e w_e, and the shared expert sees x */
+    bool weighted_input;
     bool expert_scale;     /* the layer has a factor of any sign for each expert's weight, after everything else (Gemma 4) */
     uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */
     uint32_t group_count;  /* experts in so many equal, consecutive groups; divides E. 0 and 1: no groups (DeepSeek-V3's n_group) */
@@ -232,17 +241,21 @@ typedef struct smoe_plan_desc {
     /* Experts in so many equal, consecutive groups, of each of which k / balanced_groups are chosen (Pangu Pro's mixture of grouped
      * experts): E, k and A, also a call's max_active, are multiples of it. 0 and 1: none. Not together with group_count */
     uint32_t balanced_groups;
+    uint32_t given_count;  /* R, k .. A: the app gives each token R ids of experts in the binding, which run instead of the router's choice
+                              (hash routing, as in DeepSeek-V4's first layers; replay of a report). 0: the router chooses */
+    bool given_weights;    /* the app gives their weights too; with weighted_input they multiply inputs, and masks are 1 */
+    uint32_t zero_experts; /* Z, 0 .. E - 1: the last Z experts are the identity, f(x) = x, without matrices (LongCat, arXiv 2509.01322) */
     uint32_t shared_hidden; /* hidden width of the shared expert, which every token runs, 1 .. SMOE_MAX_WIDTH; 0: none. Several shared
                               experts are one: their hidden widths, biases b1 and b3 and rows of w1 and w3 one after another, b2 added */
     bool shared_gate;      /* the shared expert weighs sigmoid(<x, shared_gate>) instead of 1 */
     /* The shared expert's own limits, as gate_max and the like; 0: none, whatever the others have (Step-3.5: swiglu_limits_shared) */
     float shared_gate_max, shared_up_limit, shared_gate_limit_after;
-    /* Float16 or bfloat16: the experts' two matrix multiplications, those of the shared one too, may round their inputs (x; the hidden
-     * numbers, behind activation and gate) to that type for the device's matrix units, and weights with scales, after the scale and before
-     * the factor. Matrices without scales must be of that type. Products are added up in float32, in the device's own order; all else stays
-     * float32. Used where the device has SMOE_CAPABILITY_COOPERATIVE_MATRIX (for bfloat16 also ..._BFLOAT16) and an expert gets rows
-     * enough; smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan is the one of SMOE_PRECISION_FLOAT32.
-     * smoe_precision, in types.h, has the error and the range. */
+    /* Float16 or bfloat16: the experts' two matrix multiplications, those of the shared one and the latent ones too, may round their
+     * inputs (x; latent x and the weighted sum; the hidden numbers, behind activation and gate) to that type for the device's matrix units,
+     * and weights with scales, after the scale and before the factor. Matrices without scales must be of that type. Products are added up
+     * in float32, in the device's own order; all else stays float32. Used where the device has SMOE_CAPABILITY_COOPERATIVE_MATRIX (for
+     * bfloat16 also ..._BFLOAT16) and an expert gets rows enough; smoe_select_kernels then names expert_up_cooperative. Elsewhere the plan
+     * is the one of SMOE_PRECISION_FLOAT32. smoe_precision, in types.h, has the error and the range. */
     smoe_precision precision;
 } smoe_plan_desc;
 
@@ -253,10 +266,13 @@ typedef enum smoe_stage {
     SMOE_STAGE_ROUTE_SELECT = 3,  /* top-k, band, mask, weights, report */
     SMOE_STAGE_TOTALS = 4,        /* bindings with totals only */
     SMOE_STAGE_SORT = 5,          /* rows by expert, tile list, indirect arguments */
-    SMOE_STAGE_EXPERT_UP = 6,     /* act(x W1^T + b1), gated with W3; the shared expert's too */
-    SMOE_STAGE_EXPERT_DOWN = 7,   /* hidden W2^T + b2; the shared expert's too */
-    SMOE_STAGE_COMBINE = 8,       /* y = sum of weighted rows */
-    SMOE_STAGE_COUNT = 9          /* later versions may have more; a stage that a forward does not run has no kernel and takes no time */
+    SMOE_STAGE_LATENT_DOWN = 6,   /* latent experts only: what they see of x */
+    SMOE_STAGE_EXPERT_UP = 7,     /* act(x W1^T + b1), gated with W3; the shared expert's too */
+    SMOE_STAGE_EXPERT_DOWN = 8,   /* hidden W2^T + b2; the shared expert's too */
+    SMOE_STAGE_LATENT_SUM = 9,    /* latent experts only: the sum of weighted rows */
+    SMOE_STAGE_LATENT_UP = 10,    /* and what becomes of it */
+    SMOE_STAGE_COMBINE = 11,      /* y = sum of weighted rows, or of the last stage's; and the shared expert's */
+    SMOE_STAGE_COUNT = 12         /* later versions may have more; a stage that a forward does not run has no kernel and takes no time */
 } smoe_stage;
 
 /* The stage's name ("route_logits", ...), as in file names, tests and benchmark rows; "unknown" for any other value. */
@@ -300,11 +316,11 @@ typedef struct smoe_plan smoe_plan;
 /* Gets the pipelines for a shape from the context, and compiles those that no earlier plan of the context has needed: then it is the slow
  * call (milliseconds to seconds; the pipeline cache shortens it). What it has compiled stays with the context, also where a later pipeline
  * fails, and when the plan is destroyed. Pipelines depend on the device and on what a shape has in common with others: gate, activation,
- * whether gated experts have limits, types and the other choices; whether rows are multiples of 4 elements, of 16 bytes and of a tile's
- * depth; the least powers of two that are not below E, A and the groups. They depend on no width, k, token count or number of gated
- * experts: layers that differ only in those share them.
- * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, the router or its projection, or the rows of one
- * token exceed the device's maxStorageBufferRange, one expert's matrix its maxMemoryAllocationSize), OUT_OF_HOST_MEMORY,
+ * whether gated experts have limits, whether there are zero or latent experts, types and the other choices; whether rows are multiples of 4
+ * elements, of 16 bytes and of a tile's depth; the least powers of two that are not below E, M, A and the groups. They depend on no width,
+ * k, token count or number of gated experts: layers that differ only in those share them.
+ * Errors: INVALID_ARGUMENT, UNSUPPORTED (one expert's matrix, the shared expert's, a latent one, the router or its projection, or the
+ * rows of one token exceed the device's maxStorageBufferRange, one expert's matrix its maxMemoryAllocationSize), OUT_OF_HOST_MEMORY,
  * OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_plan_create(const smoe_context *context, const smoe_plan_desc *desc, smoe_plan **out);
 SMOE_API void smoe_plan_destroy(smoe_plan *plan);
@@ -342,10 +358,11 @@ typedef struct smoe_buffer {
     VkDeviceSize offset, size;
 } smoe_buffer;
 
-/* A matrix of each expert, or of the shared one: `buffer` holds all experts, or each of `ranges` those of one range. */
+/* A matrix of each expert, or a single one: `buffer` holds all experts, or each of `ranges` those of one range. */
 typedef struct smoe_weight {
     smoe_buffer buffer;
-    const smoe_buffer *ranges; /* NULL, or smoe_plan_range_count of them: then buffer must be absent. Never for the shared expert */
+    /* NULL, or smoe_plan_range_count of them: then buffer must be absent. Never for the shared expert and the latent matrices */
+    const smoe_buffer *ranges;
 } smoe_weight;
 
 /* The weights, in VkBuffers with usage VK_BUFFER_USAGE_STORAGE_BUFFER_BIT. They may exceed maxStorageBufferRange as a whole:
@@ -359,14 +376,20 @@ typedef struct smoe_layer_desc {
     smoe_buffer router_projection_bias; /* float32 [p], optional */
     smoe_buffer router_similarity;      /* float32 [p,E] */
     smoe_buffer router_log_scale;       /* float32 [1] */
-    smoe_buffer selection_bias;         /* float32 [E], optional, not with the softmax gate */
+    smoe_buffer selection_bias;         /* float32 [E], optional, not with the softmax gate, nor with weighted_input */
     smoe_buffer expert_scale;           /* float32 [E]; given exactly when the plan has expert_scale */
-    smoe_weight w1;            /* the plan's types.up [E,H,D] */
-    smoe_buffer b1;            /* float32 [E,H], optional */
-    smoe_weight w3;            /* types.up [E,H,D]; given exactly when the plan is gated */
-    smoe_buffer b3;            /* float32 [E,H], optional, only when gated */
-    smoe_weight w2;            /* types.down [E,D,H] */
-    smoe_buffer b2;            /* float32 [E,D], optional */
+    /* Latent experts, exactly where the plan has d_latent. */
+    smoe_weight latent_down;      /* types.latent_down [L,D] */
+    smoe_buffer latent_down_bias; /* float32 [L], optional */
+    smoe_weight latent_up;        /* types.latent_up [D,L] */
+    smoe_buffer latent_up_bias;   /* float32 [D], optional */
+    /* The routed experts; L is D without a latent width, M is E without zero experts. */
+    smoe_weight w1;            /* the plan's types.up [M,H,L] */
+    smoe_buffer b1;            /* float32 [M,H], optional */
+    smoe_weight w3;            /* types.up [M,H,L]; given exactly when the plan is gated */
+    smoe_buffer b3;            /* float32 [M,H], optional, only when gated */
+    smoe_weight w2;            /* types.down [M,L,H] */
+    smoe_buffer b2;            /* float32 [M,L], optional */
     /* The shared expert, exactly where the plan has one; S = shared_hidden. */
     smoe_weight shared_w1;     /* types.shared_up [S,D] */
     smoe_buffer shared_b1;     /* float32 [S], optional */
@@ -377,19 +400,16 @@ typedef struct smoe_layer_desc {
     smoe_buffer shared_gate;   /* float32 [D]; given exactly when the plan has shared_gate */
 } smoe_layer_desc;
 
-/* A matrix as a host array, laid out as weights.h says, or, of type SMOE_TYPE_SOURCES, a smoe_weights_source for each expert's, or one for
- * the shared expert's: for device.h only, which converts them. NULL: absent; then its type is not looked at. */
-typedef struct smoe_host_weight {
-    const void *data;
-    smoe_type type;
-} smoe_host_weight;
-
 /* The same weights as host arrays, for device.h and layer_file.h. Shapes, and which are given when, as in smoe_layer_desc. The core does
  * not read them. */
 typedef struct smoe_host_weights {
     const float *router_weight, *router_bias;
     const float *router_projection, *router_projection_bias, *router_similarity, *router_log_scale;
     const float *selection_bias, *expert_scale;
+    smoe_host_weight latent_down;
+    const float *latent_down_bias;
+    smoe_host_weight latent_up;
+    const float *latent_up_bias;
     smoe_host_weight w1;
     const float *b1;
     smoe_host_weight w3;
@@ -405,54 +425,6 @@ typedef struct smoe_host_weights {
     const float *shared_gate;
 } smoe_host_weights;
 
-/* Whether a plan's layers have a tensor. */
-typedef enum smoe_presence {
-    SMOE_PRESENCE_REQUIRED = 0,
-    SMOE_PRESENCE_OPTIONAL = 1,
-    SMOE_PRESENCE_FORBIDDEN = 2
-} smoe_presence;
-
-#define SMOE_TENSOR_AXES 3        /* the most that a layer's tensor has */
-#define SMOE_MAX_LAYER_TENSORS 32 /* no layer has more */
-
-/* A tensor of a layer as data: for programs that make, load, measure or store a layer's weights in a loop. Texts are static memory. */
-typedef struct smoe_layer_tensor {
-    const char *name;      /* of the field of smoe_layer_desc and smoe_host_weights: "router_weight" */
-    const char *file_name; /* in layer files: "router.weight" */
-    const char *axes;      /* a letter for each, smoe.h's: "EHD"; p as P; "1" for one number */
-    bool matrix;           /* the fields are a smoe_weight and a smoe_host_weight; else a smoe_buffer and a const float * */
-    smoe_presence presence;
-    const char *condition; /* where the tensor may be given: "the experts are gated"; NULL: everywhere */
-    smoe_type type;        /* the plan's for matrices, else float32 */
-    uint32_t axis_count;
-    uint32_t shape[SMOE_TENSOR_AXES]; /* unused ones are 1 */
-    uint64_t element_count;
-    uint64_t size;         /* bytes of its buffer: rounded up to a multiple of 4 */
-    size_t layer_offset;   /* of the field in smoe_layer_desc, which begins with the smoe_buffer */
-    size_t host_offset;    /* of the field in smoe_host_weights, which begins with the pointer */
-    size_t type_offset;    /* matrices: of the type in smoe_plan_desc; two tensors may share it */
-} smoe_layer_tensor;
-
-/* The index-th tensor of a plan's layers, in the order of smoe_layer_desc's fields. False past the last one, and for NULL. The plan's
- * numbers are taken as they are: a width that is not known yet may be 0. Thread safe. */
-SMOE_API bool smoe_layer_tensor_get(const smoe_plan_desc *plan, uint32_t index, smoe_layer_tensor *out);
-
-/* Bytes of a tensor in a type: of its first `count` experts where its axes begin with E, else of all of it. 0 for NULL, for a number that
- * is not a type, and where the type's blocks do not divide its rows. Thread safe. */
-SMOE_API uint64_t smoe_layer_tensor_size(const smoe_layer_tensor *tensor, smoe_type type, uint64_t count);
-
-/* Whether the arrays are those that a plan's layers have, each of a type that there is; w1 and w3 may differ in type. Errors:
- * INVALID_ARGUMENT, with `reason`, if not NULL, "weights.w3 must not be NULL where the experts are gated" or the like. Thread safe. */
-SMOE_API smoe_result smoe_host_weights_check(const smoe_plan_desc *plan, const smoe_host_weights *weights, char reason[SMOE_REASON_SIZE]);
-
-/* Reads and writes a tensor's field. NULL for an argument: absent, or nothing is done. Arrays that are no matrices are float32: their type
- * is given so, and not looked at. Thread safe. */
-SMOE_API smoe_host_weight smoe_host_weights_get(const smoe_host_weights *weights, const smoe_layer_tensor *tensor);
-SMOE_API void smoe_host_weights_set(smoe_host_weights *weights, const smoe_layer_tensor *tensor, smoe_host_weight array);
-SMOE_API void smoe_layer_desc_set(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, smoe_buffer buffer);
-/* For matrices only. */
-SMOE_API void smoe_layer_desc_set_ranges(smoe_layer_desc *desc, const smoe_layer_tensor *tensor, const smoe_buffer *ranges);
-
 typedef struct smoe_layer smoe_layer;
 
 /* Errors: INVALID_ARGUMENT (a missing, misaligned or too small buffer), OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY, VULKAN. */
@@ -462,12 +434,14 @@ SMOE_API void smoe_layer_destroy(smoe_layer *layer);
 /* ---- binding: input, output, workspace ----------------------------------------------------------------------------- */
 
 /* Usage bits: all VK_BUFFER_USAGE_STORAGE_BUFFER_BIT; the workspace VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT too. x, y, workspace,
- * report and totals must not overlap one another. One binding serves every layer of its plan, also of one command buffer. */
+ * report, totals and what is given must not overlap one another. One binding serves every layer of its plan, also of one command buffer. */
 typedef struct smoe_binding_desc {
     smoe_buffer x;         /* float32 [T,D], read */
     smoe_buffer y;         /* float32 [T,D], written */
     smoe_buffer workspace; /* at least smoe_plan_workspace_size bytes */
     smoe_buffer report;    /* optional: report.h, T records, written. Absent: no report, and no cost */
+    smoe_buffer given_ids; /* uint32 [T,R], read; given exactly where the plan has given_count. SMOE_REPORT_UNUSED: skipped */
+    smoe_buffer given_weights; /* float32 [T,R], read; given exactly where the plan has given_weights */
     smoe_buffer totals;    /* optional: report.h, smoe_plan_totals_size bytes. Every forward adds its tokens; smoe never clears it: fill it
                               with zeros (vkCmdFillBuffer) to begin. Read it when the forward's fence has passed */
 } smoe_binding_desc;
@@ -475,8 +449,8 @@ typedef struct smoe_binding_desc {
 typedef struct smoe_binding smoe_binding;
 
 /* T, the most tokens a forward over this binding may take, follows from x.size: the whole rows it holds, at most max_tokens;
- * it must hold min_tokens. y and report must hold as many as T. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY, OUT_OF_DEVICE_MEMORY,
- * VULKAN. */
+ * it must hold min_tokens. y, report and what is given must hold as many as T. Errors: INVALID_ARGUMENT, OUT_OF_HOST_MEMORY,
+ * OUT_OF_DEVICE_MEMORY, VULKAN. */
 SMOE_API smoe_result smoe_binding_create(const smoe_plan *plan, const smoe_binding_desc *desc, smoe_binding **out);
 SMOE_API void smoe_binding_destroy(smoe_binding *binding);
 
@@ -487,12 +461,12 @@ typedef struct smoe_forward_params {
     uint32_t token_count;  /* the plan's min_tokens .. the binding's T; or 0, which records nothing */
     float eps;             /* epsilon, the band width: 0 = hard routing, else 1e-30 .. 1e30 (paper: the smoothing's epsilon) */
     float a, b;            /* the mask's exponents, above 0 and at most 1024; the paper's code uses 1 and 50 */
-    uint32_t max_active;   /* the cap A for this call, k .. plan's; 0 = the plan's */
+    uint32_t max_active;   /* the cap A for this call, k .. plan's, with given routing R .. plan's; 0 = the plan's */
     /* How many experts the app expects to run for a token on average, with its eps: it chooses the tiles, and nothing else. k .. the
      * plan's max_expected_active, and at most the cap of this call; 0 = k. A wide band gives experts more rows than k does, and may run
      * faster with it; a wrong guess costs time only. eps by itself changes no kernel */
     uint32_t expected_active;
-    float temperature;     /* tau, 1e-30 .. 1e30 */
+    float temperature;     /* tau, 1e-30 .. 1e30; 1 unless the gate is softmax */
     float tie_tolerance;   /* delta >= 0, finite: experts this close to s[k] count as tied in the report */
     float scale;           /* factor on the weight of every expert but the shared one, finite */
     float group_eps;       /* band width of the groups' scores: 0 = hard groups, else 1e-30 .. 1e30; not looked at without groups */
@@ -513,7 +487,8 @@ typedef struct smoe_timestamps {
 /* Records y = layer(x) into `command_buffer`: a primary or secondary buffer in the recording state, outside a render pass, of a
  * queue family with compute.
  *
- * y_t = sum over e of w_e f_e(x_t), for each token on its own:
+ * y_t = sum over e of w_e f_e(x_t), for each token on its own; with weighted inputs sum of m_e f_e(w_e x_t); with latent experts f_e see
+ * latent x_t, and latent_up of the sum is y_t:
  *   scores    s = z, the router's logits; for the other gates s = g + selection_bias, with g = sigmoid(z), sqrt(ln(1 + exp(z))) or
  *             softmax(z)_e over all experts; in float32 whatever the weights' type.
  *             Experts rank by s, equal ones by lower index; s[k] is the k-th largest.
@@ -531,7 +506,11 @@ typedef struct smoe_timestamps {
  *   weights   g_e = exp(z_e / temperature) for softmax gates. renormalize: w_e = scale g_e m_e / sum of g m; else
  *             scale m_e softmax(z / temperature)_e over all experts, for the other gates scale m_e g_e. The sum may have a floor or an
  *             addend; expert_scale multiplies last.
- *   shared    the shared expert's row is added with weight 1, or sigmoid(<x_t, shared_gate>).
+ *   given     with given_count the R ids of each token run instead, but for SMOE_REPORT_UNUSED, without band, cap and groups, with weights
+ *             as above for m_e = 1, or those given, times scale and nothing else. An id that is there twice counts twice. An id that is no
+ *             expert's, or a weight that is not finite, makes its token non-finite. No keep_scores.
+ *   zero      the row of a zero expert is x_t, or what latent_down makes of it.
+ *   shared    the shared expert's row is added with weight 1, or sigmoid(<x_t, shared_gate>): last, also behind latent_up.
  * The report adds gap = s[k] - s[k+1] (for k = 1 the top-two margin of 2605.02124) and order = the number of experts within
  * tie_tolerance of s[k], less one, where the gap is within it too, else 0 (paper: order of the discontinuity), and for groups
  * group_gap = G[g] - G[g+1]: within it the routing may jump because groups tie, which no eps smooths but group_eps does.

@@ -113,7 +113,7 @@ typedef enum smoe_router {
 
 typedef enum smoe_gate {
     SMOE_GATE_SOFTMAX = 0, /* select on z, weigh with exp(z / temperature) */
-    /* From here on temperature is not used, and selection_bias, where the layer has one, moves the choice and no weight. */
+    /* From here on temperature must be 1, and selection_bias, where the layer has one, moves the choice and no weight. */
     SMOE_GATE_SIGMOID = 1,       /* select on sigmoid(z) + selection_bias, weigh with sigmoid(z) (DeepSeek-V3) */
     SMOE_GATE_SQRT_SOFTPLUS = 2, /* likewise with sqrt(ln(1 + exp(z))) (DeepSeek-V4) */
     /* likewise with softmax(z) over all experts (ERNIE 4.5, LongCat; without bias Mistral's groups over probabilities) */
@@ -132,13 +132,15 @@ typedef struct smoe_matrix_types {
     smoe_type down;        /* w2 */
     smoe_type shared_up;   /* shared_w1 and shared_w3 */
     smoe_type shared_down; /* shared_w2 */
+    smoe_type latent_down; /* these two are not looked at without a latent width */
+    smoe_type latent_up;
 } smoe_matrix_types;
 
-/* An initialiser: all four of one type. */
-#define SMOE_TYPES(type) {(type), (type), (type), (type)}
+/* An initialiser: all of one type. */
+#define SMOE_TYPES(type) {(type), (type), (type), (type), (type), (type)}
 
 #define SMOE_MAX_EXPERTS 1024u
-#define SMOE_MAX_WIDTH 65536u   /* of d_model and d_hidden */
+#define SMOE_MAX_WIDTH 65536u   /* of d_model, d_hidden and d_latent */
 #define SMOE_MAX_TOKENS 1048576u
 
 /* What may divide: Vulkan promises a division only by normal numbers up to 2^126. */

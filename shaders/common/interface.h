@@ -5,6 +5,8 @@
  * Every kernel uses one pipeline layout:
  *   set 0, io:      0 input, 1 control, 2 output    (storage buffers, set by the binding and the stage)
  *   set 1, weights: 0 w, 1 b, 2 w3, 3 b3    (storage buffers, set by the layer; one set per range of experts)
+ * Where a stage without weights has a second input, set 1 is the binding's: w is given weights [T,R], b is x [T,D], or
+ * latent x [T,L] for latent_sum.
  *
  *   stage           input              control          output
  *   route_project   x [T,D]            projected out    -
@@ -13,14 +15,21 @@
  *   route_group     -                  logits in, groups out   -
  *     balanced      -                  logits in, groups out   -
  *   route_select    -                  logits and groups in, routing out   report, if flags say so
+ *     given         ids [T,R]          logits and routing in, routing out   report, if flags say so
  *   totals          -                  routing in       totals
  *   sort            -                  routing in, tiles and arguments out   -
- *   expert_up       x [T,D]            tiles in         hidden [rows,H], or the shared expert's part [T,S]
- *   expert_down     hidden, or that    tiles in         expert rows [rows,D], or the shared expert's part [T,D]
- *   combine         expert rows, both  routing in       y [T,D]
+ *   latent_down     x [T,D]            -                latent x [T,L]
+ *   expert_up       x [T,D] or latent  tiles in         hidden [rows,H], or the shared expert's part [T,S]
+ *   expert_down     hidden, or that    tiles in         expert rows [rows,L], or the shared expert's part [T,D]
+ *   latent_sum      expert rows        routing in       latent sum [T,L]
+ *     zero experts  that, and latent x routing in       latent sum [T,L]
+ *   latent_up       latent sum         -                lifted rows [T,D], a part of the expert rows
+ *   combine         expert rows, all   routing in       y [T,D]
+ *     zero experts  that, and x [T,D]  routing in       y [T,D]
  *
  * Seven storage buffers at most, so that a device with eight per stage is enough. T here is the token count of one
- * pass; a forward over more takes several passes. rows: one per token and active expert, sorted by expert. */
+ * pass; a forward over more takes several passes. L is D without latent experts. rows: one per token and active expert,
+ * sorted by expert. */
 #ifndef SMOE_INTERFACE_H
 #define SMOE_INTERFACE_H
 
@@ -53,7 +62,7 @@
     C(10, INPUTS_ALIGNED, inputs_aligned, 1)    /* 1: rows are multiples of 4 elements, and read four at a time */   \
     C(11, WEIGHTS_ALIGNED, weights_aligned, 1)  /* 1: rows of weights are multiples of 16 bytes */                   \
     C(12, DEPTH_ALIGNED, depth_aligned, 1)      /* 1: K is a multiple of TILE_DEPTH */                               \
-    C(13, SHARED_EXPERT, shared_expert, 0)      /* 1: of the shared expert; combine: there is one */                 \
+    C(13, SHARED_EXPERT, shared_expert, 0)      /* matrices: 1: rows are tokens; combine: 1: there is one */         \
     C(14, SHARED_GATE, shared_gate, 0)          /* 1: its weight is a sigmoid */                                     \
     C(15, MOST_EXPERTS, most_experts, 8)        /* the least power of two that is not below E */                     \
     C(16, MOST_ACTIVE, most_active, 2)          /* the same for A */                                                 \
@@ -67,7 +76,11 @@
     C(24, SHARED_MEMORY_SIZE, shared_memory_size, 16384) /* bytes; the cooperative kernels' one array has so many */ \
     C(25, LIMITED, limited, 0)                  /* 1: gated, with limits, alpha or offset, by push constants */       \
     C(26, EXPERT_SCALE, expert_scale, 0)        /* 1: a factor for each expert's weight */                           \
-    C(27, GROUP_SCORE, group_score, 0)          /* smoe_group_score */
+    C(27, GROUP_SCORE, group_score, 0)          /* smoe_group_score */                                               \
+    C(28, WEIGHTED_INPUT, weighted_input, 0)    /* 1: an expert's weight multiplies its input */                     \
+    C(29, LATENT, latent, 0)                    /* combine: 1: the routed part is latent_up's row */                 \
+    C(30, GIVEN, given, 0)                      /* SMOE_GIVEN_* */                                                   \
+    C(31, ZERO_EXPERTS, zero_experts, 0)        /* 1: the last experts have no matrices, nor rows */
 
 /* What groups of experts are for. */
 #define SMOE_GROUPED_NONE 0
@@ -79,6 +92,12 @@
 #define SMOE_RENORMALIZE_SUM 1    /* the sum of those that run */
 #define SMOE_RENORMALIZE_FLOOR 2  /* that, and at least a number */
 #define SMOE_RENORMALIZE_ADDEND 3 /* that and a number */
+
+/* Which parts of the routing the app gives. A token may then run no expert and still be finite: its first word of
+ * WEIGHTS says so, 0 or NaN. */
+#define SMOE_GIVEN_NONE 0
+#define SMOE_GIVEN_IDS 1
+#define SMOE_GIVEN_WEIGHTS 2 /* and ids */
 
 /* What an element of a weight is: E(name, number, bits). E2M1 and E4M3 are OCP's, IQ4 is the table of 16 signed bytes
  * of GGUF's IQ4, OFFSET4 is 0 .. 15 less 8. */
@@ -163,6 +182,7 @@
     UINT arguments_at;    /* ARGUMENTS of this dispatch, its first tile among them */                 \
     UINT tiles_at;                                                                                    \
     UINT row_tokens_at;                                                                               \
+    UINT row_weights_at;  /* expert_up with WEIGHTED_INPUT only */                                    \
     FLOAT gate_max;       /* from here on expert_up with LIMITED only; +infinity: no limit */         \
     FLOAT up_limit;                                                                                   \
     FLOAT gate_limit_after;                                                                           \
@@ -215,15 +235,19 @@
     FLOAT tie_tolerance;                                                                                \
     FLOAT scale;                                                                                        \
     FLOAT log_divisor;    /* of the floor or addend, its natural logarithm */                           \
-    UINT expert_scale_offset;
+    UINT expert_scale_offset;                                                                           \
+    UINT input_weights_at; /* with WEIGHTED_INPUT only */
+
+#define SMOE_PUSH_GIVEN_ONLY(UINT, FLOAT) UINT given_count; /* R */
 
 #define SMOE_PUSH_GROUP(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_GROUP_ONLY(UINT, FLOAT)
 #define SMOE_PUSH_BALANCE(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_BALANCE_ONLY(UINT, FLOAT)
 #define SMOE_PUSH_SELECT(UINT, FLOAT) SMOE_PUSH_SCORES(UINT, FLOAT) SMOE_PUSH_SELECT_ONLY(UINT, FLOAT)
+#define SMOE_PUSH_GIVEN(UINT, FLOAT) SMOE_PUSH_SELECT(UINT, FLOAT) SMOE_PUSH_GIVEN_ONLY(UINT, FLOAT)
 
 #define SMOE_PUSH_SORT(UINT, FLOAT)                                                           \
     UINT token_count;                                                                         \
-    UINT expert_count;                                                                        \
+    UINT expert_count;    /* M: those that have matrices */                                   \
     UINT active_stride;                                                                       \
     UINT range_count;     /* ranges of experts, each with its own weights set */              \
     UINT range_experts;   /* experts per range; the last range may have fewer */              \
@@ -236,7 +260,9 @@
     UINT ids_at;                                                                              \
     UINT rows_at;                                                                             \
     UINT row_tokens_at;                                                                       \
-    UINT tiles_at;
+    UINT tiles_at;                                                                            \
+    UINT input_weights_at; /* this and the next with WEIGHTED_INPUT only */                   \
+    UINT row_weights_at;
 
 #define SMOE_PUSH_TOTALS(UINT, FLOAT) \
     UINT token_count;                 \
@@ -246,14 +272,15 @@
     UINT ids_at;                      \
     UINT notes_at;
 
-#define SMOE_PUSH_COMBINE(UINT, FLOAT) \
-    UINT d_model;                      \
-    UINT active_stride;                \
-    UINT active_at;                    \
-    UINT weights_at;                   \
-    UINT rows_at;                      \
-    UINT shared_gate_at;               \
-    UINT shared_start;    /* elements of the expert rows before the shared expert's part */
+#define SMOE_PUSH_COMBINE(UINT, FLOAT)                                             \
+    UINT width;         /* D; of latent_sum L */                                   \
+    UINT active_stride;                                                            \
+    UINT active_at;                                                                \
+    UINT weights_at;                                                               \
+    UINT rows_at;                                                                  \
+    UINT shared_gate_at;                                                           \
+    UINT lifted_start;  /* elements of the expert rows before those of latent_up */ \
+    UINT shared_start;  /* and before the shared expert's */
 
 #define SMOE_FLAG_BIAS 1      /* binding b holds a bias */
 #define SMOE_FLAG_BIAS3 2 /* binding b3 holds a bias */
@@ -270,6 +297,7 @@
 #define SMOE_TILE_WORDS 4
 #define SMOE_GROUP_WORDS(groups) ((groups) + 2)
 #define SMOE_GROUP_OUT -1.0
+#define SMOE_NO_ROW 0xffffffffu /* in ROWS: a zero expert's */
 /* What balanced groups leave for a token: for each group the score and the expert of the last one chosen, and its band;
  * then the least gap, that group's order, and the least band. */
 #define SMOE_BALANCE_GROUP_WORDS 3

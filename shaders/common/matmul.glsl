@@ -3,12 +3,14 @@
 //   STAGE_LOGITS  control.LOGITS = x W^T + b; rows are tokens, one "expert" with N = E, K = D, float32 weights;
 //                 also control.PROJECTED with N = p, control.SHARED_GATE with N = 1
 //   STAGE_UP      hidden = act(x W1^T + b1), gated with (x W3^T + b3), either within limits where LIMITED says so; rows
-//                 of x through ROW_TOKENS, N = H, K = D
-//   STAGE_DOWN    expert rows = hidden W2^T + b2; N = D, K = H
-//   SHARED_EXPERT of the last two: the shared expert; rows are tokens, H is its hidden width
+//                 of x, or of latent x, through ROW_TOKENS, N = H, K = L (D without latent experts).
+//                 WEIGHTED_INPUT: w x for x, with the row's w of ROW_WEIGHTS
+//   STAGE_DOWN    expert rows = hidden W2^T + b2; N = L, K = H
+//   SHARED_EXPERT of the last two: the shared expert; rows are tokens, H is its hidden width, L is D. latent_down and
+//                 latent_up are such a STAGE_DOWN: x [T,D] to [T,L], and the latent sum [T,L] to [T,D]
 // N and K are push.columns and push.depth.
-// io: input [.,K] float32, output [R,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the range,N,K]
-// in one of the types of weights.glsl; b and b3 [experts of the range,N] float32.
+// io: input [.,K] float32, output [rows,N] float32; weights: w (of the router, W1 or W2) and w3 [experts of the
+// range,N,K] in one of the types of weights.glsl; b and b3 [experts of the range,N] float32.
 #extension GL_EXT_control_flow_attributes : require
 #define STAGE_LOGITS 0
 #define STAGE_UP 1
@@ -173,11 +175,20 @@ Column column_of(uint index, uint expert) {
 
 // fma, so that no compiler fuses what another does not.
 float add_bias(float sum, float factor, float bias) {
-    return FACTOR ? fma(sum, factor, bias) : sum + bias;
+    return FACTOR || WEIGHTED_INPUT != 0 ? fma(sum, factor, bias) : sum + bias;
+}
+
+// W (w x) = w (W x): the weight of a row's input multiplies its sums.
+float weight_of_input(uint row) {
+    return uintBitsToFloat(control[push.row_weights_at + row]);
 }
 
 // Factors, biases, activation, product with the sum of W3, and the store of one output.
 void store(uint row, Column column, vec2 factors, float sum, float sum3) {
+#if STAGE == STAGE_UP
+    if (WEIGHTED_INPUT != 0)
+        factors *= weight_of_input(row);
+#endif
     sum = add_bias(sum, factors.x, column.bias);
 #if STAGE == STAGE_UP
     sum = MATRICES == 2 ? gated_activation(sum, add_bias(sum3, factors.y, column.bias3)) : activation(sum);

@@ -173,12 +173,20 @@ float log_gate(float z, float reference, Softmax softmax) {
     return min(z, 0.0) - log(1.0 + exp(-abs(z)));
 }
 
-// The weight of an expert; its logarithm where BY_LOGARITHM.
+// The weight of an expert; its logarithm where BY_LOGARITHM. With WEIGHTED_INPUT its mask: docs/routing.md, 2.6.
 float unnormalised_weight(Place place, float z, float reference, Softmax softmax) {
     if (BY_LOGARITHM)
         return log_gate(z, reference, softmax) +
                (place.chosen ? 0.0 : max(log_mask(place.distance, place.eps), LEFT_OUT));
-    return gate_value(z, reference, softmax) * (place.chosen ? 1.0 : mask(place.distance, place.eps));
+    const float m = place.chosen ? 1.0 : mask(place.distance, place.eps);
+    if (WEIGHTED_INPUT != 0u) // z is finite; turnip of Mesa 26.1.6 crashes, for Adreno 618 and 630, where z is not used
+        return is_finite(z) ? m : 0.0;
+    return gate_value(z, reference, softmax) * m;
+}
+
+// From that and what it is divided by.
+float finished_weight(float weight, float sum) {
+    return WEIGHTED_INPUT != 0u ? weight : weight / sum * push.scale;
 }
 
 // The place of the expert of that rank, whose score is s.
@@ -188,17 +196,32 @@ Place place_of_rank(uint token, uint rank, uint expert, float s, Boundary bounda
     return Place(rank < push.top_k, boundary.s_k - s, boundary.eps);
 }
 
-void write_active(uint token, uint rank, uint expert, float weight) {
-    if (EXPERT_SCALE != 0u)
-        weight *= expert_scale[push.expert_scale_offset + expert];
+float factor_of(uint expert) {
+    return EXPERT_SCALE != 0u ? expert_scale[push.expert_scale_offset + expert] : 1.0;
+}
+
+// With WEIGHTED_INPUT WEIGHTS gets the mask, `weight`, and the report the mask times the input's weight.
+void write_weight(uint token, uint rank, uint expert, float weight, float of_input) {
     const uint at = token * push.active_stride + rank;
     control[push.ids_at + at] = expert;
     control[push.weights_at + at] = floatBitsToUint(weight);
+    if (WEIGHTED_INPUT != 0u) {
+        control[push.input_weights_at + at] = floatBitsToUint(of_input);
+        weight *= of_input;
+    }
     if ((push.flags & SMOE_FLAG_REPORT) != 0u) {
         const uint to = token * SMOE_REPORT_STRIDE(push.active_stride);
         report[to + SMOE_REPORT_IDS + rank] = expert;
         report[to + SMOE_REPORT_WEIGHTS(push.active_stride) + rank] = floatBitsToUint(weight);
     }
+}
+
+// weight: a finished one.
+void write_active(uint token, uint rank, uint expert, float weight) {
+    if (WEIGHTED_INPUT != 0u)
+        write_weight(token, rank, expert, weight, sigmoid(logit(token, expert)) * push.scale * factor_of(expert));
+    else
+        write_weight(token, rank, expert, EXPERT_SCALE != 0u ? weight * factor_of(expert) : weight, 1.0);
 }
 
 void write_unused(uint token, uint rank) {

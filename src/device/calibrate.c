@@ -225,6 +225,10 @@ smoe_result smoe_device_layer_calibrate(smoe_device_layer *layer, const smoe_for
     if (!(extra >= 0) || isinf(extra))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: extra is %s, must be finite and at least 0", call,
                          smoe_number_text(text, 6, extra));
+    if (smoe_plan_get_desc(layer->plan)->given_count > 0)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "%s: the plan's given_count is %u: given routing has no band to choose", call,
+                         smoe_plan_get_desc(layer->plan)->given_count);
     smoe_plan_logits_offset(layer->plan, &pass_tokens);
     const uint32_t fewest = smoe_plan_get_desc(layer->plan)->min_tokens;
     if (pass_tokens < fewest && pass_tokens < params->token_count)

@@ -151,7 +151,9 @@ smoe_result smoe_device_layer_forward(smoe_device_layer *layer, const smoe_forwa
     if (!layer || !params || (params->token_count > 0 && !x))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s: %s must not be NULL", call,
                          !layer ? "layer" : !params ? "params" : "x");
-    const smoe_result result = smoe_helper_check_tokens(layer, call, params, true);
+    smoe_result result = smoe_helper_check_tokens(layer, call, params, true);
+    if (result == SMOE_SUCCESS)
+        result = smoe_helper_check_given(layer, call, params->token_count);
     return result == SMOE_SUCCESS ? smoe_helper_forward(layer, params, x, y, report, timings, layer->has_totals)
                                   : result;
 }
@@ -195,8 +197,11 @@ smoe_result smoe_device_layer_repeat(smoe_device_layer *layer, const smoe_forwar
                          "smoe_device_layer_repeat: params.token_count is %u, the last forward had %u",
                          params->token_count, layer->x_tokens);
     smoe_binding *binding;
-    smoe_result result = smoe_helper_binding(
-        layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (layer->has_totals ? SMOE_HELPER_WITH_TOTALS : 0u), &binding);
+    smoe_result result = smoe_helper_check_given(layer, "smoe_device_layer_repeat", params->token_count);
+    if (result == SMOE_SUCCESS)
+        result = smoe_helper_binding(
+            layer, (report ? SMOE_HELPER_WITH_REPORT : 0u) | (layer->has_totals ? SMOE_HELPER_WITH_TOTALS : 0u),
+            &binding);
     if (result == SMOE_SUCCESS)
         result = record(layer, binding, params, layer->routed, can_time(layer, params));
     for (uint32_t i = 0; result == SMOE_SUCCESS && i < count; i++)

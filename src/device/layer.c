@@ -62,7 +62,7 @@ static smoe_result upload_ranges(smoe_device_layer *layer, const smoe_layer_tens
 static bool is_too_large(const smoe_device_layer *layer, const smoe_layer_tensor *tensor)
 {
     const uint64_t most = smoe_context_device_info(layer->device->context)->max_allocation_size;
-    return most > 0 && tensor->size > most && tensor->matrix && tensor->axes[0] == 'E';
+    return most > 0 && tensor->size > most && tensor->matrix && tensor->by_expert;
 }
 
 static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *plan, const smoe_host_weights *weights)
@@ -92,6 +92,21 @@ static smoe_result create_layer(smoe_device_layer *layer, const smoe_plan_desc *
     return result;
 }
 
+static smoe_result create_given(smoe_device_layer *layer, const smoe_plan_desc *plan)
+{
+    const VkDeviceSize size = (VkDeviceSize)plan->max_tokens * plan->given_count * sizeof(uint32_t);
+    const VkBufferUsageFlags storage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
+    smoe_result result = SMOE_SUCCESS;
+
+    if (plan->given_count > 0)
+        result = smoe_helper_buffer_create(layer->device, "given ids", size, storage, SMOE_HELPER_ACCESS_WRITE,
+                                           &layer->given_ids);
+    if (result == SMOE_SUCCESS && plan->given_weights)
+        result = smoe_helper_buffer_create(layer->device, "given weights", size, storage, SMOE_HELPER_ACCESS_WRITE,
+                                           &layer->given_weights);
+    return result;
+}
+
 static smoe_result create_data(smoe_device_layer *layer)
 {
     smoe_device *device = layer->device;
@@ -109,6 +124,8 @@ static smoe_result create_data(smoe_device_layer *layer)
             smoe_helper_buffer_create(device, "workspace", smoe_plan_workspace_size(layer->plan),
                                       storage | VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
                                       SMOE_HELPER_ACCESS_NONE, &layer->workspace);
+    if (result == SMOE_SUCCESS)
+        result = create_given(layer, plan);
     return result == SMOE_SUCCESS ? smoe_helper_binding(layer, 0, &binding) : result;
 }
 
@@ -138,6 +155,8 @@ smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_bi
         .x = whole_buffer(&layer->x),
         .y = whole_buffer(&layer->y),
         .workspace = whole_buffer(&layer->workspace),
+        .given_ids = whole_buffer(&layer->given_ids), /* absent where it was not made */
+        .given_weights = whole_buffer(&layer->given_weights),
     };
     smoe_result result = SMOE_SUCCESS;
 
@@ -191,7 +210,8 @@ void smoe_device_layer_destroy(smoe_device_layer *layer)
 {
     if (!layer)
         return;
-    smoe_helper_buffer *const buffers[] = {&layer->x, &layer->y, &layer->workspace, &layer->report, &layer->totals};
+    smoe_helper_buffer *const buffers[] = {&layer->x,      &layer->y,         &layer->workspace,    &layer->report,
+                                           &layer->totals, &layer->given_ids, &layer->given_weights};
     smoe_helper_drain(layer->device); /* uploads of a call that failed */
     for (int i = 0; i < SMOE_HELPER_BINDING_COUNT; i++)
         smoe_binding_destroy(layer->bindings[i]);

@@ -20,6 +20,8 @@ struct smoe_device_layer {
     /* of tensors in ranges of experts: smoe_plan_range_count of them; else NULL */
     smoe_helper_buffer *ranges[SMOE_MAX_LAYER_TENSORS];
     smoe_helper_buffer x, y, workspace;
+    smoe_helper_buffer given_ids, given_weights;       /* where the plan has them */
+    uint32_t given_tokens;                             /* the tokens that a routing has been given for */
     smoe_helper_buffer report, totals;                 /* made when first wanted, as the bindings with them are */
     smoe_binding *bindings[SMOE_HELPER_BINDING_COUNT]; /* by SMOE_HELPER_WITH_* */
     bool has_totals;                                   /* they have been reset, and forwards add to them */
@@ -42,6 +44,10 @@ smoe_result smoe_helper_binding(smoe_device_layer *layer, uint32_t with, smoe_bi
 /* smoe_device_layer_forward without the checks of its arguments; with_totals: whether it adds to them. */
 smoe_result smoe_helper_forward(smoe_device_layer *layer, const smoe_forward_params *params, const float *x, float *y,
                                 uint32_t *report, smoe_timings *timings, bool with_totals);
+
+/* INVALID_ARGUMENT, with a log line that begins with the call's name, where the layer's routing is given and has not
+ * been for so many tokens. */
+smoe_result smoe_helper_check_given(const smoe_device_layer *layer, const char *call, uint32_t token_count);
 
 /* INVALID_ARGUMENT, with a log line that begins with the call's name, unless params->token_count is the plan's
  * min_tokens .. max_tokens, or 0 where or_none is true. */

@@ -13,6 +13,7 @@ smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_coun
                                  uint64_t pass_tokens)
 {
     const uint64_t T = pass_tokens, E = desc->expert_count, rows = T * desc->max_active;
+    const uint64_t weighted = desc->weighted_input ? rows : 0;
     smoe_control c = {0};
     const struct {
         uint64_t *place;
@@ -22,9 +23,11 @@ smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_coun
          * VkDispatchIndirectCommand, and where the piece's tiles begin in `tiles`. Workgroup (x, y) computes tile
          * first + y. y is 0 past the range's last tile. */
         {&c.arguments, SMOE_ARGUMENTS_AT(piece_count, SMOE_ARGUMENTS_UP)},
-        {&c.active, T},           /* how many experts are active for each token; 0 if it is not finite */
-        {&c.ids, rows},           /* [T,A] in rank order */
-        {&c.weights, rows},       /* [T,A] float32 */
+        {&c.active, T},           /* how many experts are active for each token; 0 if it is not finite or given none */
+        {&c.ids, rows},           /* [T,A] in rank order, or as given */
+        /* [T,A] float32; of weighted inputs the masks. Of a token without experts that the app gives: first what y
+         * begins with */
+        {&c.weights, rows},
         {&c.rows, rows},          /* [T,A] the row of each active expert of each token */
         {&c.row_tokens, rows},    /* the token of each row */
         {&c.logits, T * E},       /* [T,E] float32 */
@@ -38,6 +41,8 @@ smoe_control smoe_control_layout(const smoe_plan_desc *desc, uint64_t piece_coun
          * chosen), then the group gap (float32), then how many groups take part (0 if a group score is not finite). Of
          * balanced groups: SMOE_BALANCE_WORDS. */
         {&c.groups, T * group_words},
+        {&c.input_weights, weighted}, /* [T,A] float32 */
+        {&c.row_weights, weighted},   /* the same of each row */
         /* float32 logits of the shared expert's gate; the last region, since it begins a part of its own */
         {&c.shared_gate, T},
     };

@@ -7,7 +7,7 @@
 /* Where each region begins, in 32-bit words; control.c has their shapes. words: of the whole buffer. */
 typedef struct smoe_control {
     uint64_t arguments, active, ids, weights, rows, row_tokens, logits, tiles, notes, projected, groups,
-        shared_gate, words;
+        input_weights, row_weights, shared_gate, words;
 } smoe_control;
 
 /* desc: with max_active resolved; piece_count: of all ranges; group_words: of a token; pass_tokens: T, the buffer's

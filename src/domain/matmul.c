@@ -145,6 +145,7 @@ smoe_kernel_config smoe_matmul_config(const smoe_device_info *info, const smoe_t
     config.activation = (uint32_t)stage->activation;
     config.gated = stage->gated;
     config.limited = stage->limited;
+    config.weighted_input = stage->weighted_input;
     config.shared_expert = stage->shared_expert;
     config.inputs_aligned = stage->depth % 4 == 0;
     config.weights_aligned = smoe_type_has_scales(stage->type) || stage->depth % smoe_matmul_load(stage) == 0;

@@ -2,9 +2,11 @@
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "smoe/smoe.h"
 
 #define DIVISOR(zero, groups, or_zero) SMOE_LEAST_DIVISOR, SMOE_MOST_DIVISOR, zero, groups, or_zero "1e-30 .. 1e30"
@@ -61,4 +63,37 @@ bool smoe_forward_number_allows(const smoe_forward_number *number, float value)
     if (!number)
         return false;
     return smoe_is_zero(value) ? number->zero : value >= number->least && value <= number->most;
+}
+
+/* What the value of a number must be for layers of the plan; NULL: it is. */
+static const char *broken_rule(const smoe_plan_desc *plan, const smoe_forward_number *number, float value)
+{
+    if (number->groups && plan->group_count <= 1)
+        return NULL;
+    if (!smoe_forward_number_allows(number, value))
+        return number->rule;
+    const bool temperature = number->offset == offsetof(smoe_forward_params, temperature);
+    return temperature && plan->gate != SMOE_GATE_SOFTMAX && value != 1.0f ? "1 unless the gate is softmax" : NULL;
+}
+
+smoe_result smoe_forward_numbers_check(const smoe_plan_desc *plan, const smoe_forward_params *params,
+                                       char reason[SMOE_REASON_SIZE])
+{
+    char unwanted[SMOE_REASON_SIZE], value_text[SMOE_NUMBER_SIZE];
+    char *const text = reason ? reason : unwanted;
+    text[0] = '\0';
+    if (!plan || !params) {
+        snprintf(text, SMOE_REASON_SIZE, "%s must not be NULL", plan ? "params" : "plan");
+        return SMOE_ERROR_INVALID_ARGUMENT;
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const float value = smoe_forward_number_value(&numbers[i], params);
+        const char *const rule = broken_rule(plan, &numbers[i], value);
+        if (rule) {
+            snprintf(text, SMOE_REASON_SIZE, "%s: %s, must be %s", numbers[i].name,
+                     smoe_number_text(value_text, 6, (double)value), rule);
+            return SMOE_ERROR_INVALID_ARGUMENT;
+        }
+    }
+    return SMOE_SUCCESS;
 }

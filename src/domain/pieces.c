@@ -28,7 +28,7 @@ static uint64_t whole_work(const smoe_shape *shape, smoe_step step, uint32_t tok
 static uint32_t most_routed_tiles(const smoe_shape *shape, uint32_t tile_rows, uint32_t token_count,
                                   uint32_t max_active)
 {
-    const uint32_t rows = token_count * smoe_min_u32(max_active, shape->range_experts);
+    const uint32_t rows = token_count * smoe_shape_range_rows(shape, max_active);
     return smoe_min_u32(rows, rows / tile_rows + shape->range_experts);
 }
 

@@ -1,5 +1,5 @@
-/* The numbers of smoe_plan_desc that 0 switches off: the one list of their names, ranges and rules; and the rule of
- * balanced groups. */
+/* The numbers of smoe_plan_desc that 0 switches off: the one list of their names, ranges and rules; and the rules of
+ * what else a plan says of its routing. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,22 +13,27 @@
 #define DIVISOR SMOE_LEAST_DIVISOR, SMOE_MOST_DIVISOR, "0 or 1e-30 .. 1e30"
 #define ANY -1e30f, 1e30f, "-1e30 .. 1e30"
 
-#define NUMBER(member, shared, ...)                                                                                    \
+/* Whose a number is: smoe_plan_number's router and shared. */
+#define ROUTER true, false
+#define EXPERTS false, false
+#define SHARED false, true
+
+#define NUMBER(member, ...)                                                                                            \
     {                                                                                                                  \
-#member, offsetof(smoe_plan_desc, member), shared, __VA_ARGS__                                                 \
+#member, offsetof(smoe_plan_desc, member), __VA_ARGS__                                                         \
     }
 
 static const smoe_plan_number numbers[] = {
-    NUMBER(gate_max, false, POSITIVE),
-    NUMBER(up_limit, false, POSITIVE),
-    NUMBER(gate_limit_after, false, POSITIVE),
-    NUMBER(gate_alpha, false, POSITIVE),
-    NUMBER(up_offset, false, ANY),
-    NUMBER(renormalize_floor, false, DIVISOR),
-    NUMBER(renormalize_add, false, DIVISOR),
-    NUMBER(shared_gate_max, true, POSITIVE),
-    NUMBER(shared_up_limit, true, POSITIVE),
-    NUMBER(shared_gate_limit_after, true, POSITIVE),
+    NUMBER(gate_max, EXPERTS, POSITIVE),
+    NUMBER(up_limit, EXPERTS, POSITIVE),
+    NUMBER(gate_limit_after, EXPERTS, POSITIVE),
+    NUMBER(gate_alpha, EXPERTS, POSITIVE),
+    NUMBER(up_offset, EXPERTS, ANY),
+    NUMBER(renormalize_floor, ROUTER, DIVISOR),
+    NUMBER(renormalize_add, ROUTER, DIVISOR),
+    NUMBER(shared_gate_max, SHARED, POSITIVE),
+    NUMBER(shared_up_limit, SHARED, POSITIVE),
+    NUMBER(shared_gate_limit_after, SHARED, POSITIVE),
 };
 
 _Static_assert(sizeof numbers / sizeof *numbers <= SMOE_MAX_PLAN_NUMBERS, "smoe.h's bound");
@@ -54,12 +59,6 @@ static bool is_alpha(const smoe_plan_number *number)
     return number->offset == offsetof(smoe_plan_desc, gate_alpha);
 }
 
-static bool is_divisor(const smoe_plan_number *number)
-{
-    return number->offset == offsetof(smoe_plan_desc, renormalize_floor) ||
-           number->offset == offsetof(smoe_plan_desc, renormalize_add);
-}
-
 /* What a plan with a floor or an addend must have; NULL: it has it. */
 static const char *missing_of_divisor(const smoe_plan_desc *plan, const smoe_plan_number *number)
 {
@@ -75,7 +74,7 @@ static const char *missing_of_divisor(const smoe_plan_desc *plan, const smoe_pla
 /* What a plan whose number changes something must have; NULL: it has it. */
 static const char *missing(const smoe_plan_desc *plan, const smoe_plan_number *number)
 {
-    if (is_divisor(number))
+    if (number->router)
         return missing_of_divisor(plan, number);
     if (!plan->gated)
         return "must be 0 unless the experts are gated";
@@ -139,6 +138,45 @@ static bool check_balance(const smoe_plan_desc *plan, char reason[SMOE_REASON_SI
     return true;
 }
 
+static bool check_given(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
+{
+    const uint32_t count = plan->given_count, most = plan->max_active ? plan->max_active : plan->expert_count;
+    if (count > 0 && (count < plan->top_k || count > most)) {
+        snprintf(reason, SMOE_REASON_SIZE, "given_count: %u, must be 0 or %u .. %u, from k to max_active", count,
+                 plan->top_k, most);
+        return false;
+    }
+    if (count == 0 && plan->given_weights)
+        snprintf(reason, SMOE_REASON_SIZE, "given_weights: must be false where given_count is 0");
+    return count > 0 || !plan->given_weights;
+}
+
+static bool check_zero_experts(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
+{
+    if (plan->zero_experts > 0 && plan->zero_experts >= plan->expert_count)
+        snprintf(reason, SMOE_REASON_SIZE, "zero_experts: %u, must be less than expert_count, %u", plan->zero_experts,
+                 plan->expert_count);
+    return plan->zero_experts == 0 || plan->zero_experts < plan->expert_count;
+}
+
+static bool check_weighted_input(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
+{
+    const char *const rule = !plan->weighted_input             ? NULL
+                             : plan->gate != SMOE_GATE_SIGMOID ? "must be false unless the gate is sigmoid"
+                             : plan->renormalize               ? "must be false where renormalize is true"
+                             : plan->zero_experts > 0          ? "must be false where zero_experts is not 0"
+                                                               : NULL;
+    if (rule)
+        snprintf(reason, SMOE_REASON_SIZE, "weighted_input: %s", rule);
+    return !rule;
+}
+
+static bool check_routing(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
+{
+    return check_balance(plan, reason) && check_given(plan, reason) && check_zero_experts(plan, reason) &&
+           check_weighted_input(plan, reason);
+}
+
 typedef bool plan_rules(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE]);
 
 static smoe_result check(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE], plan_rules *rules)
@@ -158,7 +196,7 @@ smoe_result smoe_plan_numbers_check(const smoe_plan_desc *plan, char reason[SMOE
     return check(plan, reason, check_numbers);
 }
 
-smoe_result smoe_plan_balance_check(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
+smoe_result smoe_plan_routing_check(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
 {
-    return check(plan, reason, check_balance);
+    return check(plan, reason, check_routing);
 }

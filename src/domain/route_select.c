@@ -27,7 +27,7 @@ static smoe_kernel_config rank_config(uint32_t most_experts)
     };
 }
 
-static uint32_t renormalize_of(const smoe_plan_desc *desc)
+uint32_t smoe_renormalize_of(const smoe_plan_desc *desc)
 {
     if (!desc->renormalize)
         return SMOE_RENORMALIZE_NONE;
@@ -48,8 +48,9 @@ smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const 
                      : shape->group_count > 0   ? SMOE_GROUPED_LIMITED
                                                 : SMOE_GROUPED_NONE;
     config.gate = (uint32_t)shape->desc.gate;
-    config.renormalize = renormalize_of(&shape->desc);
+    config.renormalize = smoe_renormalize_of(&shape->desc);
     config.expert_scale = shape->desc.expert_scale;
+    config.weighted_input = shape->desc.weighted_input;
     return config;
 }
 

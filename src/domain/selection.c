@@ -73,11 +73,13 @@ static smoe_kernel_choice choice_of(const smoe_kernel_config *config)
     };
 }
 
-/* A stage's choice is that for the router, or the routed experts: not that for the shared expert. */
+/* A stage's choice is that for the router, or the routed experts: not that for the shared expert, or for routing that
+ * is given. */
 static void put_choices(const smoe_selection *selection, const smoe_shape *shape, const smoe_selection_desc *desc,
                         smoe_kernel_choice choices[SMOE_STAGE_COUNT])
 {
-    const uint32_t features = all_features(shape) & ~(uint32_t)(SMOE_HAS_SHARED_EXPERT | SMOE_HAS_SHARED_GATE);
+    const uint32_t features =
+        all_features(shape) & ~(uint32_t)(SMOE_HAS_SHARED_EXPERT | SMOE_HAS_SHARED_GATE | SMOE_HAS_GIVEN_ROUTING);
     uint32_t regimes[SMOE_STEP_COUNT];
     smoe_selection_regimes(selection, &shape->desc, desc->token_count, desc->expected_active, regimes);
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
@@ -146,8 +148,10 @@ static bool all_take(const smoe_plan_desc *plan, smoe_precision precision)
 {
     const smoe_matrix_types *types = &plan->types;
     return smoe_precision_takes(precision, types->up) && smoe_precision_takes(precision, types->down) &&
-           (plan->shared_hidden == 0 ||
-            (smoe_precision_takes(precision, types->shared_up) && smoe_precision_takes(precision, types->shared_down)));
+           (plan->shared_hidden == 0 || (smoe_precision_takes(precision, types->shared_up) &&
+                                         smoe_precision_takes(precision, types->shared_down))) &&
+           (plan->d_latent == 0 ||
+            (smoe_precision_takes(precision, types->latent_down) && smoe_precision_takes(precision, types->latent_up)));
 }
 
 static bool has_units(const smoe_device_info *info, smoe_precision precision)

@@ -42,10 +42,12 @@ static smoe_result check_types(const smoe_host *host, const smoe_plan_desc *desc
         smoe_type type;
         uint32_t columns; /* 0: there is no such matrix */
     } types[] = {
-        {"types.up", "d_model", desc->types.up, desc->d_model},
+        {"types.up", desc->d_latent ? "d_latent" : "d_model", desc->types.up, smoe_axis_width(desc, 'L')},
         {"types.down", "d_hidden", desc->types.down, desc->d_hidden},
         {"types.shared_up", "d_model", desc->types.shared_up, desc->shared_hidden ? desc->d_model : 0},
         {"types.shared_down", "shared_hidden", desc->types.shared_down, desc->shared_hidden},
+        {"types.latent_down", "d_model", desc->types.latent_down, desc->d_latent ? desc->d_model : 0},
+        {"types.latent_up", "d_latent", desc->types.latent_up, desc->d_latent},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (types[i].columns == 0)
@@ -99,13 +101,13 @@ static smoe_result check_desc(const smoe_host *host, const smoe_plan_desc *desc)
                               smoe_group_score_name(desc->group_score))) != SMOE_SUCCESS ||
         (result = check_named(host, "activation", "smoe_activation", (uint32_t)desc->activation,
                               smoe_activation_name(desc->activation))) != SMOE_SUCCESS ||
+        (result = check_number(host, "d_latent", desc->d_latent, 0, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
         (result = check_number(host, "shared_hidden", desc->shared_hidden, 0, SMOE_MAX_WIDTH)) != SMOE_SUCCESS ||
         (result = check_types(host, desc)) != SMOE_SUCCESS || (result = check_router(host, desc)) != SMOE_SUCCESS ||
         (result = check_groups(host, desc)) != SMOE_SUCCESS)
         return result;
     char reason[SMOE_REASON_SIZE];
-    if (smoe_plan_numbers_check(desc, reason) != SMOE_SUCCESS ||
-        smoe_plan_balance_check(desc, reason) != SMOE_SUCCESS)
+    if (smoe_plan_numbers_check(desc, reason) != SMOE_SUCCESS || smoe_plan_routing_check(desc, reason) != SMOE_SUCCESS)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan desc.%s", reason);
     if (desc->shared_gate && desc->shared_hidden == 0)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
@@ -120,6 +122,7 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
     const uint64_t model = desc->d_model, hidden = desc->shared_hidden, p = desc->projection_width;
+    const uint64_t latent = desc->d_latent;
     const bool cosine = desc->router == SMOE_ROUTER_COSINE;
     const struct {
         const char *name;
@@ -131,6 +134,9 @@ static smoe_result check_whole(const smoe_host *host, const smoe_device_info *in
         {"shared expert's down matrix",
          smoe_weights_size(desc->types.shared_down, 1, desc->d_model, desc->shared_hidden)},
         {"shared expert's bias", hidden ? 4 * (model > hidden ? model : hidden) : 0},
+        {"latent down matrix", smoe_weights_size(desc->types.latent_down, 1, desc->d_latent, desc->d_model)},
+        {"latent up matrix", smoe_weights_size(desc->types.latent_up, 1, desc->d_model, desc->d_latent)},
+        {"latent bias", latent ? 4 * (model > latent ? model : latent) : 0},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].size > limit)
@@ -155,26 +161,27 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
     const smoe_plan_desc *desc = &shape->desc;
     const char *limit_name;
     const uint64_t limit = range_limit(info, &limit_name);
-    const uint64_t up_size = smoe_weights_size(desc->types.up, 1, desc->d_hidden, desc->d_model);
-    const uint64_t down_size = smoe_weights_size(desc->types.down, 1, desc->d_model, desc->d_hidden);
+    const uint32_t width = smoe_axis_width(desc, 'L');
+    const uint64_t up_size = smoe_weights_size(desc->types.up, 1, desc->d_hidden, width);
+    const uint64_t down_size = smoe_weights_size(desc->types.down, 1, width, desc->d_hidden);
     /* A float32 bias is the larger one beside a float16 matrix with one column. */
-    const uint64_t bias_size = 4ull * smoe_max_u32(desc->d_model, desc->d_hidden);
+    const uint64_t bias_size = 4ull * smoe_max_u32(width, desc->d_hidden);
     const uint64_t matrix_size = up_size > down_size ? up_size : down_size;
     const uint64_t expert_size = matrix_size > bias_size ? matrix_size : bias_size;
-    if (expert_size * desc->expert_count + 4 <= limit) {
+    if (expert_size * shape->matrix_experts + 4 <= limit) {
         shape->range_count = 1;
-        shape->range_experts = desc->expert_count;
+        shape->range_experts = shape->matrix_experts;
         return SMOE_SUCCESS;
     }
     const bool aligned = up_size % REGION_ALIGNMENT == 0 && down_size % REGION_ALIGNMENT == 0 &&
-                         4 * desc->d_model % REGION_ALIGNMENT == 0 && 4 * desc->d_hidden % REGION_ALIGNMENT == 0;
+                         4 * width % REGION_ALIGNMENT == 0 && 4 * desc->d_hidden % REGION_ALIGNMENT == 0;
     const uint64_t slack = aligned ? 0 : REGION_ALIGNMENT;
     const uint64_t fitting = limit > slack ? (limit - slack) / expert_size : 0;
     if (fitting == 0)
         return smoe_fail(host, SMOE_ERROR_UNSUPPORTED, "plan desc: one expert's %llu bytes exceed %s, %llu",
                          (unsigned long long)expert_size, limit_name, (unsigned long long)limit);
-    shape->range_experts = (uint32_t)(fitting < desc->expert_count ? fitting : desc->expert_count);
-    shape->range_count = smoe_divide_up(desc->expert_count, shape->range_experts);
+    shape->range_experts = (uint32_t)(fitting < shape->matrix_experts ? fitting : shape->matrix_experts);
+    shape->range_count = smoe_divide_up(shape->matrix_experts, shape->range_experts);
     return SMOE_SUCCESS;
 }
 
@@ -186,7 +193,7 @@ static smoe_result split_ranges(const smoe_host *host, const smoe_device_info *i
  * several ranges share that work, but not evenly. */
 static uint64_t range_pieces(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    const uint64_t rows = pass_tokens * smoe_min_u32(shape->desc.max_active, shape->range_experts);
+    const uint64_t rows = pass_tokens * smoe_shape_range_rows(shape, shape->desc.max_active);
     const uint64_t usual = smoe_min_u64(smoe_max_u32(128 / shape->range_count, 16), rows);
     return smoe_max_u64(usual, (rows + SMOE_MOST_PIECE_TILES - 1) / SMOE_MOST_PIECE_TILES);
 }
@@ -209,21 +216,43 @@ static uint64_t control_words(const smoe_shape *shape, uint64_t pass_tokens)
     return control_layout(shape, pass_tokens).words;
 }
 
-/* Elements of hidden, or of the experts' rows: the routed experts', then the shared expert's. */
-static uint64_t row_elements(const smoe_shape *shape, uint64_t pass_tokens, uint64_t width, uint64_t shared_width)
+/* Elements with a part behind them, or without one. */
+static uint64_t add_part(uint64_t elements, bool there, uint64_t part)
 {
-    const uint64_t routed = pass_tokens * shape->desc.max_active;
-    return shape->desc.shared_hidden ? smoe_part_begin(routed * width) + pass_tokens * shared_width : routed * width;
+    return there ? smoe_part_begin(elements) + part : elements;
 }
 
+/* Elements of hidden: the routed experts', then the shared expert's. */
 static uint64_t hidden_elements(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return row_elements(shape, pass_tokens, shape->desc.d_hidden, shape->desc.shared_hidden);
+    const smoe_plan_desc *desc = &shape->desc;
+    return add_part(pass_tokens * desc->max_active * desc->d_hidden, desc->shared_hidden > 0,
+                    pass_tokens * desc->shared_hidden);
 }
 
+static uint64_t routed_elements(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return pass_tokens * shape->desc.max_active * smoe_axis_width(&shape->desc, 'L');
+}
+
+/* Elements of the experts' rows without the shared expert's: the routed experts', then what latent_up gives. */
+static uint64_t lifted_elements(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    return add_part(routed_elements(shape, pass_tokens), shape->desc.d_latent > 0, pass_tokens * shape->desc.d_model);
+}
+
+/* All elements of the experts' rows: those, then the shared expert's. */
 static uint64_t output_elements(const smoe_shape *shape, uint64_t pass_tokens)
 {
-    return row_elements(shape, pass_tokens, shape->desc.d_model, shape->desc.d_model);
+    return add_part(lifted_elements(shape, pass_tokens), shape->desc.shared_hidden > 0,
+                    pass_tokens * shape->desc.d_model);
+}
+
+/* What latent_down gives, then the sum. */
+static uint64_t latent_elements(const smoe_shape *shape, uint64_t pass_tokens)
+{
+    const uint64_t one = pass_tokens * shape->desc.d_latent;
+    return add_part(one, shape->desc.d_latent > 0, one);
 }
 
 static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uint64_t pass_tokens)
@@ -231,19 +260,19 @@ static bool pass_fits(const smoe_device_info *info, const smoe_shape *shape, uin
     const smoe_plan_desc *desc = &shape->desc;
     const uint64_t limit = info->max_storage_buffer_range;
     return 4 * hidden_elements(shape, pass_tokens) <= limit && 4 * output_elements(shape, pass_tokens) <= limit &&
-           4 * control_words(shape, pass_tokens) <= limit &&
+           4 * control_words(shape, pass_tokens) <= limit && 4 * latent_elements(shape, pass_tokens) <= limit &&
            4 * pass_tokens * SMOE_REPORT_STRIDE((uint64_t)desc->max_active) <= limit;
 }
 
 static bool within_budget(const smoe_shape *shape, uint64_t pass_tokens)
 {
     return 4 * (control_words(shape, pass_tokens) + hidden_elements(shape, pass_tokens) +
-                output_elements(shape, pass_tokens)) <=
+                output_elements(shape, pass_tokens) + latent_elements(shape, pass_tokens)) <=
            WORKSPACE_BUDGET;
 }
 
 /* The most tokens whose buffers each fit a storage buffer range. Where that is fewer than max_tokens, every pass but
- * the last has the same count, and it must begin at an aligned place in x, y and the report. */
+ * the last has the same count, and it must begin at an aligned place in x, y, the report and what is given. */
 static smoe_result split_passes(const smoe_host *host, const smoe_device_info *info, smoe_shape *shape)
 {
     const smoe_plan_desc *desc = &shape->desc;
@@ -261,7 +290,8 @@ static smoe_result split_passes(const smoe_host *host, const smoe_device_info *i
     if (low < desc->max_tokens) {
         const uint64_t alignment = info->min_storage_buffer_offset_alignment;
         while ((4ull * unit * desc->d_model) % alignment ||
-               (4ull * unit * SMOE_REPORT_STRIDE((uint64_t)desc->max_active)) % alignment)
+               (4ull * unit * SMOE_REPORT_STRIDE((uint64_t)desc->max_active)) % alignment ||
+               (4ull * unit * desc->given_count) % alignment)
             unit *= 2; /* ends: alignment is a power of two, at most 256 */
         shape->pass_tokens = low / unit * unit;
         if (shape->pass_tokens == 0 && unit <= desc->max_tokens && pass_fits(info, shape, unit))
@@ -283,6 +313,30 @@ static float log_divisor(const smoe_plan_desc *desc)
     return divisor > 0 ? (float)log((double)divisor) : 0;
 }
 
+/* A part's place behind so many elements of a region; where there is none, the region's end. */
+static uint64_t part_offset(uint64_t offset, uint64_t size, bool there, uint64_t elements_before)
+{
+    return offset + (there ? 4 * smoe_part_begin(elements_before) : size);
+}
+
+static void lay_out_parts(smoe_shape *out)
+{
+    const smoe_plan_desc *desc = &out->desc;
+    const uint64_t tokens = out->pass_tokens;
+    const bool shared = desc->shared_hidden > 0, latent = desc->d_latent > 0;
+    out->shared_gate_offset = 4 * out->control.shared_gate;
+    out->shared_hidden_offset =
+        part_offset(out->hidden_offset, out->hidden_size, shared, tokens * desc->max_active * desc->d_hidden);
+    out->shared_rows_offset = part_offset(out->rows_offset, out->rows_size, shared, lifted_elements(out, tokens));
+    out->lifted_rows_offset =
+        latent ? part_offset(out->rows_offset, 0, true, routed_elements(out, tokens)) : out->shared_rows_offset;
+    const uint64_t rows_end = out->rows_offset + out->rows_size;
+    out->latent_size = 4 * latent_elements(out, tokens);
+    out->latent_offset = latent ? smoe_align_up(rows_end, REGION_ALIGNMENT) : rows_end;
+    out->latent_sum_offset = part_offset(out->latent_offset, 0, latent, tokens * desc->d_latent);
+    out->workspace_size = out->latent_offset + out->latent_size;
+}
+
 smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info, const smoe_plan_desc *desc,
                             smoe_shape *out)
 {
@@ -300,6 +354,7 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
         return result;
     out->group_count = desc->group_count > 1 ? desc->group_count : 0;
     out->balanced_groups = desc->balanced_groups > 1 ? desc->balanced_groups : 0;
+    out->matrix_experts = smoe_axis_width(desc, 'M');
     out->log_divisor = log_divisor(desc);
     if ((result = check_whole(host, info, out)) != SMOE_SUCCESS ||
         (result = split_ranges(host, info, out)) != SMOE_SUCCESS ||
@@ -312,20 +367,18 @@ smoe_result smoe_shape_init(const smoe_host *host, const smoe_device_info *info,
     out->hidden_size = 4 * hidden_elements(out, out->pass_tokens);
     out->rows_offset = smoe_align_up(out->hidden_offset + out->hidden_size, REGION_ALIGNMENT);
     out->rows_size = 4 * output_elements(out, out->pass_tokens);
-    const uint64_t routed = (uint64_t)out->pass_tokens * out->desc.max_active;
-    const bool shared = desc->shared_hidden > 0;
-    out->shared_gate_offset = 4 * out->control.shared_gate;
-    out->shared_hidden_offset =
-        out->hidden_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_hidden) : out->hidden_size);
-    out->shared_rows_offset =
-        out->rows_offset + (shared ? 4 * smoe_part_begin(routed * desc->d_model) : out->rows_size);
-    out->workspace_size = out->rows_offset + out->rows_size;
+    lay_out_parts(out);
     return SMOE_SUCCESS;
+}
+
+uint32_t smoe_shape_range_rows(const smoe_shape *shape, uint32_t max_active)
+{
+    return shape->desc.given_count > 0 ? max_active : smoe_min_u32(max_active, shape->range_experts);
 }
 
 uint32_t smoe_shape_range_expert_count(const smoe_shape *shape, uint32_t range)
 {
-    return smoe_min_u32(shape->range_experts, shape->desc.expert_count - range * shape->range_experts);
+    return smoe_min_u32(shape->range_experts, shape->matrix_experts - range * shape->range_experts);
 }
 
 uint32_t smoe_shape_pass_token_count(const smoe_shape *shape, uint32_t token_count, uint32_t pass)

@@ -72,9 +72,10 @@ typedef struct smoe_matmul_stage {
     smoe_type type; /* of the weights */
     smoe_precision precision; /* the plan's */
     bool gated;     /* two matrices: expert_up only */
-    bool shared_expert;
+    bool shared_expert; /* or another matrix that every token goes through */
     smoe_activation activation; /* expert_up only: of smoe_gating, so never swiglu_clamped */
     bool limited;               /* likewise */
+    bool weighted_input;        /* likewise, of the routed experts */
 } smoe_matmul_stage;
 
 static inline uint32_t smoe_matmul_matrices(const smoe_matmul_stage *stage)
@@ -107,9 +108,14 @@ smoe_kernel_config smoe_route_group_balanced_config(const smoe_shape *shape);
  * subgroup size. */
 uint32_t smoe_route_workgroup_size(uint32_t most_experts);
 smoe_kernel_config smoe_route_select_config(const smoe_device_info *info, const smoe_shape *shape);
+smoe_kernel_config smoe_route_given_config(const smoe_shape *shape);
+/* SMOE_GIVEN_*, SMOE_RENORMALIZE_* */
+uint32_t smoe_given_of(const smoe_plan_desc *desc);
+uint32_t smoe_renormalize_of(const smoe_plan_desc *desc);
 smoe_kernel_config smoe_totals_config(const smoe_device_info *info, const smoe_shape *shape);
 /* tile_rows: those of expert_up and expert_down, whose tiles sort lays out. */
 smoe_kernel_config smoe_sort_config(const smoe_device_info *info, const smoe_shape *shape, uint32_t tile_rows);
+smoe_kernel_config smoe_latent_sum_config(const smoe_device_info *info, const smoe_shape *shape);
 smoe_kernel_config smoe_combine_config(const smoe_device_info *info, const smoe_shape *shape);
 
 /* Workgroups over one pass; columns: outputs of a token. */

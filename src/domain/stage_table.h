@@ -15,12 +15,16 @@ typedef enum smoe_step {
     SMOE_STEP_ROUTE_GROUP,
     SMOE_STEP_ROUTE_GROUP_BALANCED,
     SMOE_STEP_ROUTE_SELECT,
+    SMOE_STEP_ROUTE_GIVEN,
     SMOE_STEP_TOTALS,
     SMOE_STEP_SORT,
+    SMOE_STEP_LATENT_DOWN,
     SMOE_STEP_SHARED_UP,
     SMOE_STEP_EXPERT_UP,
     SMOE_STEP_SHARED_DOWN,
     SMOE_STEP_EXPERT_DOWN,
+    SMOE_STEP_LATENT_SUM,
+    SMOE_STEP_LATENT_UP,
     SMOE_STEP_COMBINE,
     SMOE_STEP_COUNT
 } smoe_step;
@@ -35,6 +39,8 @@ enum {
     SMOE_HAS_TOTALS = 1 << 5,  /* of a forward whose binding has totals */
     SMOE_HAS_EXPERTS = 1 << 6, /* of a forward that does more than route */
     SMOE_HAS_BALANCED_GROUPS = 1 << 7,
+    SMOE_HAS_GIVEN_ROUTING = 1 << 8,
+    SMOE_HAS_LATENT = 1 << 9,
 };
 
 /* Whose tiles a step takes. */
@@ -48,8 +54,9 @@ typedef struct smoe_step_row {
     smoe_stage stage;
     uint32_t needs; /* SMOE_HAS_*, all of them */
     smoe_step_tiles tiles;
-    /* The axes of what it reads and writes per row: D, H, E, S (the shared expert's hidden width), P (the projection's)
-     * or 1; 0: none. They are a matrix multiplication's K and N. */
+    bool follows; /* reads what the stage's earlier steps write */
+    /* The axes of what it reads and writes per row, letters of smoe_axis_width; 0: none. They are a matrix
+     * multiplication's K and N. */
     char depth, columns;
     const smoe_matmul_kernels *kernels; /* of a matrix multiplication, else NULL */
     size_t type; /* of its weights: the place in smoe_plan_desc; 0: float32 */

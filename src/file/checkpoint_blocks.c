@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#define TILE_SIZE                                                                                                      \
-    (UINT64_C(1) << 20) /* bytes of the file that are converted at a time, or a row where that is more                 \
-                         */
+/* Bytes of the file that are converted at a time; a whole row where that is more. */
+#define TILE_SIZE (UINT64_C(1) << 20)
 
 /* One matrix on its way from the file to the layer's memory. */
 typedef struct conversion {
@@ -34,7 +33,7 @@ smoe_result smoe_layer_type_of_blocks(const smoe_checkpoint_reading *r, const sm
         .format = entry->format,
         .rows = 1,
         .columns = columns <= UINT32_MAX ? (uint32_t)columns : 0,
-        .elements = {entry, UINT64_MAX}, /* looked at by nobody */
+        .elements = {entry, UINT64_MAX}, /* only its presence is checked */
     };
     if (smoe_weights_source_type(&source, type, reason) == SMOE_SUCCESS)
         return SMOE_SUCCESS;

@@ -72,6 +72,10 @@ static smoe_result open_part(smoe_checkpoint *checkpoint, uint32_t index)
     smoe_file_release(&checkpoint->host, path);
     if (result == SMOE_SUCCESS)
         result = smoe_checkpoint_add_part(checkpoint, part);
+    if (result == SMOE_SUCCESS && parts->count > 1 &&
+        (!smoe_layer_file_metadata(part, "split.no") || !smoe_layer_file_metadata(part, "split.count")))
+        result = smoe_file_fail(&part->host, SMOE_ERROR_FILE,
+                                "metadata split.no or split.count is missing: no part of a split file");
     if (result == SMOE_SUCCESS)
         result = check_number(part, "split.count", parts->count);
     return result == SMOE_SUCCESS ? check_number(part, "split.no", index) : result;

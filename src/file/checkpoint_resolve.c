@@ -350,11 +350,27 @@ static smoe_result resolve_row(smoe_checkpoint_reading *r, const smoe_tensor_row
     return result;
 }
 
-/* Factors multiply blocks only. */
+/* Whether the matrix was read that a factor's name is of: the same name but for its end. */
+static bool has_matrix(const smoe_checkpoint_reading *r, const char *factor)
+{
+    const size_t stem = strlen(factor) - strlen("scale");
+    for (uint32_t i = 0; i < r->piece_count; i++) {
+        const smoe_tensor_row *row = r->pieces[i].row;
+        if (smoe_slot_factor(row->slot) != SMOE_SLOT_COUNT && strncmp(row->name, factor, stem) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A factor multiplies the matrix of its own name, and blocks only. */
 static smoe_result check_factors(const smoe_checkpoint_reading *r)
 {
     for (uint32_t i = 0; i < r->piece_count; i++) {
         const smoe_piece *piece = &r->pieces[i];
+        if (piece->row->slot >= SMOE_SLOT_FACTOR_W1 && !has_matrix(r, piece->row->name))
+            return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,
+                                  "tensor %.64s is there, but not the .weight that it multiplies",
+                                  piece->entry->tensor.name);
         const smoe_slot factor = smoe_slot_factor(piece->row->slot);
         if (factor != SMOE_SLOT_COUNT && r->slots[factor].there && !piece->entry->blocks)
             return smoe_file_fail(&r->checkpoint->host, SMOE_ERROR_UNSUPPORTED,

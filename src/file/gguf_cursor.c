@@ -40,17 +40,19 @@ static void fill(smoe_gguf_cursor *cursor, const char *what)
 void smoe_gguf_take(smoe_gguf_cursor *cursor, void *out, uint64_t size, const char *what)
 {
     unsigned char *to = out;
-    if (!has(cursor, size, what))
-        memset(out, 0, (size_t)size);
-    while (cursor->result == SMOE_SUCCESS && size > 0) {
-        const uint64_t buffered = cursor->end - cursor->at, some = buffered < size ? buffered : size;
+    uint64_t left = size;
+    (void)has(cursor, size, what);
+    while (cursor->result == SMOE_SUCCESS && left > 0) {
+        const uint64_t buffered = cursor->end - cursor->at, some = buffered < left ? buffered : left;
         memcpy(to, cursor->buffer + cursor->filled - buffered, (size_t)some);
         cursor->at += some;
         to += some;
-        size -= some;
-        if (size > 0)
+        left -= some;
+        if (left > 0)
             fill(cursor, what);
     }
+    if (cursor->result != SMOE_SUCCESS)
+        memset(out, 0, (size_t)size);
 }
 
 void smoe_gguf_skip(smoe_gguf_cursor *cursor, uint64_t size, const char *what)

@@ -90,10 +90,10 @@ static int64_t sign_extend(uint64_t value, uint32_t size)
 
 static const char *float_text(char text[SMOE_NUMBER_SIZE], uint64_t bits, bool wide)
 {
-    const uint32_t half = (uint32_t)bits;
+    const uint32_t low = (uint32_t)bits;
     double value;
     float narrow;
-    memcpy(&narrow, &half, sizeof narrow);
+    memcpy(&narrow, &low, sizeof narrow);
     memcpy(&value, &bits, sizeof value);
     return smoe_number_text(text, 9, wide ? value : (double)narrow);
 }

@@ -32,14 +32,22 @@ static void compare_bias(smoe_layer_reading *r)
              said ? "experts.b1 and b2 must be there" : "experts.b1, b2 and b3 must not be there");
 }
 
-void smoe_layer_reading_compare(smoe_layer_reading *r)
+static void compare_experts(smoe_layer_reading *r)
 {
-    const bool cosine = r->plan.router == SMOE_ROUTER_COSINE, gated = r->plan.gated;
-    smoe_layer_reading_agree(r, "d_model", r->plan.d_model, cosine ? "router.projection.weight" : "router.weight");
-    smoe_layer_reading_agree(r, "n_experts", r->plan.expert_count, cosine ? "router.similarity" : "router.weight");
+    const bool gated = r->plan.gated;
     smoe_layer_reading_agree(r, "d_hidden", r->plan.d_hidden, "experts.w1");
+    smoe_layer_reading_agree(r, "d_latent", r->plan.d_latent, "latent.down");
     if (smoe_layer_reading_bool(r, "gated", gated) != gated)
         FAIL(r, SMOE_ERROR_FILE, "metadata gated contradicts the tensors: experts.w3 is %s",
              gated ? "there" : "missing");
     compare_bias(r);
+}
+
+void smoe_layer_reading_compare(smoe_layer_reading *r)
+{
+    const bool cosine = r->plan.router == SMOE_ROUTER_COSINE;
+    smoe_layer_reading_agree(r, "d_model", r->plan.d_model, cosine ? "router.projection.weight" : "router.weight");
+    smoe_layer_reading_agree(r, "n_experts", r->plan.expert_count, cosine ? "router.similarity" : "router.weight");
+    if (!r->router_only)
+        compare_experts(r);
 }

@@ -65,6 +65,7 @@ void smoe_layer_reading_agree(smoe_layer_reading *r, const char *key, uint32_t v
 void smoe_layer_reading_params(smoe_layer_reading *r)
 {
     const smoe_forward_number *number;
+    char reason[SMOE_REASON_SIZE];
     for (uint32_t i = 0; r->result == SMOE_SUCCESS && (number = smoe_forward_number_get(i)) != NULL; i++) {
         float value = smoe_forward_number_value(number, &r->params);
         smoe_layer_reading_float(r, number->name, &value);
@@ -73,4 +74,6 @@ void smoe_layer_reading_params(smoe_layer_reading *r)
                  smoe_layer_reading_metadata(r, number->name), number->rule);
         smoe_forward_number_set(number, &r->params, value);
     }
+    if (r->result == SMOE_SUCCESS && smoe_forward_numbers_check(&r->plan, &r->params, reason) != SMOE_SUCCESS)
+        FAIL(r, SMOE_ERROR_FILE, "metadata %s", reason);
 }

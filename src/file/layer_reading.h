@@ -7,6 +7,7 @@
 /* What one interpretation carries along. result is the first failure; everything after it does nothing. */
 typedef struct smoe_layer_reading {
     const smoe_layer_file *file;
+    bool router_only; /* smoe_layer_file_router */
     smoe_result result;
     smoe_plan_desc plan;
     smoe_forward_params params;

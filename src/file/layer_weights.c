@@ -51,11 +51,11 @@ static void find_gate(smoe_layer_reading *r)
         FAIL(r, SMOE_ERROR_FILE, "metadata score is \"%.40s\", but must be %s", score, known);
 }
 
-/* The first tensor of the shared expert, NULL if there is none. */
-static const char *shared_tensor(const smoe_layer_reading *r)
+/* The first tensor whose name begins so, "shared.": NULL if there is none. */
+static const char *first_tensor(const smoe_layer_reading *r, const char *prefix)
 {
     for (uint32_t i = 0; smoe_layer_file_tensor_at(r->file, i); i++)
-        if (strncmp(smoe_layer_file_tensor_at(r->file, i)->name, "shared.", 7) == 0)
+        if (strncmp(smoe_layer_file_tensor_at(r->file, i)->name, prefix, strlen(prefix)) == 0)
             return smoe_layer_file_tensor_at(r->file, i)->name;
     return NULL;
 }
@@ -64,7 +64,7 @@ static const char *shared_tensor(const smoe_layer_reading *r)
  * business. */
 static bool has_shared(smoe_layer_reading *r)
 {
-    const char *tensor = shared_tensor(r);
+    const char *tensor = first_tensor(r, "shared.");
     const uint32_t count = smoe_layer_reading_count(r, "shared", 0, SMOE_MAX_WIDTH, tensor ? 1 : 0);
     if (r->result == SMOE_SUCCESS && (tensor != NULL) != (count > 0)) {
         if (tensor)
@@ -75,17 +75,35 @@ static bool has_shared(smoe_layer_reading *r)
     return r->result == SMOE_SUCCESS && tensor != NULL;
 }
 
+/* The rows of a matrix that no other tensor tells: its own tell, or metadata of that key where it has scales. */
+static uint32_t find_rows(smoe_layer_reading *r, const char *name, const char *type_key, const char *key,
+                          const char *what)
+{
+    if (smoe_layer_reading_metadata(r, type_key))
+        return smoe_layer_reading_stored_width(r, key);
+    const smoe_tensor *matrix = smoe_layer_reading_take(r, name, 2, (const uint64_t[2]){0, 0});
+    return smoe_layer_reading_width(r, name, matrix, 0, what, SMOE_MAX_WIDTH);
+}
+
 static void find_shared(smoe_layer_reading *r)
 {
     if (!has_shared(r))
         return;
     r->plan.shared_gate = smoe_layer_reading_find(r, "shared.gate") != NULL;
-    if (smoe_layer_reading_metadata(r, "shared.w1.type")) {
-        r->plan.shared_hidden = smoe_layer_reading_stored_width(r, "shared_hidden");
-        return;
-    }
-    const smoe_tensor *w1 = smoe_layer_reading_take(r, "shared.w1", 2, (const uint64_t[2]){0, 0});
-    r->plan.shared_hidden = smoe_layer_reading_width(r, "shared.w1", w1, 0, "hidden width", SMOE_MAX_WIDTH);
+    r->plan.shared_hidden = find_rows(r, "shared.w1", "shared.w1.type", "shared_hidden", "hidden width");
+}
+
+static void find_latent(smoe_layer_reading *r)
+{
+    if (first_tensor(r, "latent."))
+        r->plan.d_latent = find_rows(r, "latent.down", "latent.down.type", "d_latent", "d_latent");
+}
+
+static void find_experts(smoe_layer_reading *r)
+{
+    r->plan.gated = smoe_layer_reading_find(r, "experts.w3") != NULL;
+    find_shared(r);
+    find_latent(r);
 }
 
 /* ---- what they hold ---------------------------------------------------------------------------------------------- */
@@ -108,9 +126,10 @@ static void learn_widths(smoe_layer_reading *r, const smoe_layer_tensor *row, co
     for (uint32_t axis = 0; axis < row->axis_count; axis++)
         for (size_t i = 0; row->shape[axis] == 0 && i < sizeof widths / sizeof *widths; i++)
             if (widths[i].axis == row->axes[axis]) {
-                void *width = (char *)&r->plan + widths[i].offset;
-                *(uint32_t *)width =
-                    smoe_layer_reading_width(r, row->file_name, tensor, axis, widths[i].what, widths[i].most);
+                void *field = (char *)&r->plan + widths[i].offset;
+                uint32_t *width = field;
+                if (*width == 0) /* not where all experts are said to be zero experts, which is refused later */
+                    *width = smoe_layer_reading_width(r, row->file_name, tensor, axis, widths[i].what, widths[i].most);
             }
 }
 
@@ -171,9 +190,12 @@ void smoe_layer_reading_tensors(smoe_layer_reading *r)
     smoe_layer_tensor row;
     find_router(r);
     find_gate(r);
-    r->plan.gated = smoe_layer_reading_find(r, "experts.w3") != NULL;
+    r->plan.weighted_input = smoe_layer_reading_bool(r, "weighted_input", false);
     r->plan.expert_scale = smoe_layer_reading_find(r, "router.expert_scale") != NULL;
-    find_shared(r);
+    r->plan.zero_experts = smoe_layer_reading_count(r, "zero_experts", 0, SMOE_MAX_EXPERTS, 0);
+    if (!r->router_only)
+        find_experts(r);
     for (uint32_t i = 0; r->result == SMOE_SUCCESS && smoe_layer_tensor_get(&r->plan, i, &row); i++)
-        read_tensor(r, i, &row);
+        if (!r->router_only || row.router)
+            read_tensor(r, i, &row);
 }

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-#define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 1) /* and x */
+#define MAX_TENSORS (SMOE_MAX_LAYER_TENSORS + 3 + SMOE_MAX_RESULTS) /* 3: inputs */
 #define MAX_TYPES 8                              /* of matrices */
 /* describe_metadata has fewer than 24 others */
 #define MAX_PAIRS (24 + MAX_TYPES + SMOE_MAX_PLAN_NUMBERS + SMOE_MAX_FORWARD_NUMBERS)
 
 typedef struct layer_text {
+    bool router_only;
     smoe_tensor tensors[MAX_TENSORS];
     uint32_t tensor_count;
     const char *metadata[2 * MAX_PAIRS];
@@ -69,6 +70,8 @@ static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const
         smoe_tensor_type type;
         for (uint32_t axis = 0; axis < SMOE_TENSOR_AXES; axis++)
             shape[axis] = tensor.shape[axis];
+        if (text->router_only && !tensor.router)
+            continue;
         if (array.data && !smoe_file_tensor_type(array.type, &type))
             add_stored(text, &tensor, array);
         else if (array.data)
@@ -76,30 +79,40 @@ static void describe_tensors(layer_text *text, const smoe_plan_desc *plan, const
     }
 }
 
-/* Writes those that are not 0. */
+/* Those that are not 0. */
 static void describe_numbers(layer_text *text, const smoe_plan_desc *plan)
 {
     const smoe_plan_number *number;
     for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
-        if (smoe_plan_number_value(number, plan) != 0.0f)
+        if (smoe_plan_number_value(number, plan) != 0.0f && (!text->router_only || number->router))
             add_number(text, number->name, smoe_plan_number_value(number, plan));
+}
+
+static void describe_experts(layer_text *text, const smoe_plan_desc *plan)
+{
+    add_text(text, "activation", smoe_activation_name(plan->activation));
+    add_text(text, "gated", plan->gated ? "True" : "False");
+    add_count(text, "shared", plan->shared_hidden > 0);
+    if (text->type_count > 0) { /* their shapes do not tell */
+        add_count(text, "d_hidden", plan->d_hidden);
+        if (plan->d_latent > 0)
+            add_count(text, "d_latent", plan->d_latent);
+        if (plan->shared_hidden > 0)
+            add_count(text, "shared_hidden", plan->shared_hidden);
+    }
 }
 
 static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, const smoe_forward_params *params)
 {
+    if (!text->router_only)
+        describe_experts(text, plan);
     add_text(text, "router", smoe_router_name(plan->router));
     add_text(text, "score", smoe_gate_name(plan->gate));
-    add_text(text, "activation", smoe_activation_name(plan->activation));
-    add_text(text, "gated", plan->gated ? "True" : "False");
     describe_numbers(text, plan);
     add_text(text, "renormalize", plan->renormalize ? "True" : "False");
-    add_count(text, "shared", plan->shared_hidden > 0);
+    if (plan->weighted_input)
+        add_text(text, "weighted_input", "True");
     add_count(text, "k", plan->top_k);
-    if (text->type_count > 0) { /* their shapes do not tell */
-        add_count(text, "d_hidden", plan->d_hidden);
-        if (plan->shared_hidden > 0)
-            add_count(text, "shared_hidden", plan->shared_hidden);
-    }
     if (plan->max_active > 0)
         add_count(text, "max_active", plan->max_active);
     if (plan->group_count > 1) {
@@ -109,6 +122,8 @@ static void describe_metadata(layer_text *text, const smoe_plan_desc *plan, cons
     }
     if (plan->balanced_groups > 1)
         add_count(text, "balanced_groups", plan->balanced_groups);
+    if (plan->zero_experts > 0)
+        add_count(text, "zero_experts", plan->zero_experts);
     const smoe_forward_number *number;
     for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
         if (!number->groups || plan->group_count > 1)
@@ -176,49 +191,119 @@ static smoe_result check_plan(const smoe_file_host *host, const smoe_plan_desc *
     return SMOE_SUCCESS;
 }
 
+static smoe_result check_inputs(const smoe_file_host *host, const smoe_plan_desc *plan,
+                                const smoe_forward_params *params, const smoe_layer_inputs *inputs)
+{
+    const bool any = inputs->x || inputs->given_ids;
+    if (any && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "params.token_count is %u, but %s must have 1 to %u tokens", params->token_count,
+                              inputs->x ? "x" : "given_ids", SMOE_MAX_TOKENS);
+    if (!inputs->given_ids != !plan->given_count)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "inputs.given_ids must %sbe NULL where the plan's given_count is %u",
+                              inputs->given_ids ? "" : "not ", plan->given_count);
+    if (!inputs->given_weights != !plan->given_weights)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "inputs.given_weights must %sbe NULL where the plan's given_weights is %s",
+                              inputs->given_weights ? "" : "not ", plan->given_weights ? "true" : "false");
+    return SMOE_SUCCESS;
+}
+
 /* What the reader would refuse is not written. */
 static smoe_result check_layer(const smoe_file_host *host, const smoe_plan_desc *plan,
-                               const smoe_forward_params *params, const smoe_host_weights *weights, const float *x)
+                               const smoe_forward_params *params, const smoe_host_weights *weights,
+                               const smoe_layer_inputs *inputs)
 {
-    const smoe_forward_number *number;
     char reason[SMOE_REASON_SIZE];
     smoe_result result = check_plan(host, plan);
     if (result != SMOE_SUCCESS)
         return result;
-    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++)
-        if (!smoe_forward_number_allows(number, smoe_forward_number_value(number, params)))
-            return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: must be %s", number->name,
-                                  number->rule);
-    if (x && (params->token_count < 1 || params->token_count > SMOE_MAX_TOKENS))
-        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
-                              "params.token_count is %u, but x must have 1 to %u tokens", params->token_count,
-                              SMOE_MAX_TOKENS);
+    if (smoe_forward_numbers_check(plan, params, reason) != SMOE_SUCCESS)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s", reason);
     if (smoe_plan_numbers_check(plan, reason) != SMOE_SUCCESS ||
-        smoe_plan_balance_check(plan, reason) != SMOE_SUCCESS)
+        smoe_plan_routing_check(plan, reason) != SMOE_SUCCESS)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "plan.%s", reason);
     if (smoe_host_weights_check(plan, weights, reason) != SMOE_SUCCESS)
         return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s", reason);
-    return check_types(host, plan, weights);
+    result = check_inputs(host, plan, params, inputs);
+    return result == SMOE_SUCCESS ? check_types(host, plan, weights) : result;
 }
 
-smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
-                                        const smoe_host_weights *weights, const float *x,
-                                        const smoe_allocator *allocator, const smoe_log *log)
+static void describe_inputs(layer_text *text, const smoe_plan_desc *plan, uint64_t tokens,
+                            const smoe_layer_inputs *inputs)
+{
+    const uint64_t rows[2] = {tokens, plan->d_model}, given[2] = {tokens, plan->given_count};
+    if (inputs->x)
+        add_tensor(text, "x", SMOE_TENSOR_FLOAT32, inputs->x, 2, rows);
+    if (inputs->given_ids)
+        add_tensor(text, "given.ids", SMOE_TENSOR_INT32, inputs->given_ids, 2, given);
+    if (inputs->given_weights)
+        add_tensor(text, "given.weights", SMOE_TENSOR_FLOAT32, inputs->given_weights, 2, given);
+}
+
+/* What a call of either function writes. */
+typedef struct layer_written {
+    const smoe_plan_desc *plan;
+    const smoe_forward_params *params;
+    const smoe_host_weights *weights;
+    const smoe_layer_inputs *inputs; /* NULL: none */
+    bool router_only;
+    const smoe_tensor *results; /* [result_count] */
+    uint32_t result_count;
+} layer_written;
+
+static smoe_result check_call(const smoe_file_host *host, const char *path, const layer_written *layer)
+{
+    static const smoe_layer_inputs none = {0};
+    const char *const missing = !path             ? "path"
+                                : !layer->plan    ? "plan"
+                                : !layer->params  ? "params"
+                                : !layer->weights ? "weights"
+                                                  : NULL;
+    if (missing)
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL", missing);
+    if (layer->result_count > SMOE_MAX_RESULTS || (layer->result_count && !layer->results))
+        return smoe_file_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                              "result_count is %u, but must be 0 to %u, and results not NULL unless it is 0",
+                              layer->result_count, SMOE_MAX_RESULTS);
+    return check_layer(host, layer->plan, layer->params, layer->weights, layer->inputs ? layer->inputs : &none);
+}
+
+static smoe_result write_layer(const char *path, const layer_written *layer, const smoe_allocator *allocator,
+                               const smoe_log *log)
 {
     smoe_file_host host;
-    if (!smoe_file_host_init(&host, allocator, log, path ? path : "smoe_layer_file_write_layer"))
+    if (!smoe_file_host_init(&host, allocator, log, path ? path : "smoe_layer_file_write"))
         return SMOE_ERROR_INVALID_ARGUMENT;
-    if (!path || !plan || !params || !weights)
-        return smoe_file_fail(&host, SMOE_ERROR_INVALID_ARGUMENT, "%s must not be NULL",
-                              !path ? "path" : !plan ? "plan" : !params ? "params" : "weights");
-    const smoe_result result = check_layer(&host, plan, params, weights, x);
+    const smoe_result result = check_call(&host, path, layer);
     if (result != SMOE_SUCCESS)
         return result;
     layer_text text;
     memset(&text, 0, sizeof text);
-    describe_tensors(&text, plan, weights);
-    if (x)
-        add_tensor(&text, "x", SMOE_TENSOR_FLOAT32, x, 2, (const uint64_t[2]){params->token_count, plan->d_model});
-    describe_metadata(&text, plan, params);
+    text.router_only = layer->router_only;
+    describe_tensors(&text, layer->plan, layer->weights);
+    if (layer->inputs)
+        describe_inputs(&text, layer->plan, layer->params->token_count, layer->inputs);
+    for (uint32_t i = 0; i < layer->result_count; i++)
+        text.tensors[text.tensor_count++] = layer->results[i];
+    describe_metadata(&text, layer->plan, layer->params);
     return smoe_layer_file_write(path, text.tensors, text.tensor_count, text.metadata, text.pair_count, allocator, log);
+}
+
+smoe_result smoe_layer_file_write_layer(const char *path, const smoe_plan_desc *plan, const smoe_forward_params *params,
+                                        const smoe_host_weights *weights, const smoe_layer_inputs *inputs,
+                                        const smoe_allocator *allocator, const smoe_log *log)
+{
+    return write_layer(path, &(layer_written){.plan = plan, .params = params, .weights = weights, .inputs = inputs},
+                       allocator, log);
+}
+
+smoe_result smoe_layer_file_write_router(const char *path, const smoe_plan_desc *plan,
+                                         const smoe_forward_params *params, const smoe_host_weights *weights,
+                                         const smoe_layer_inputs *inputs, const smoe_tensor *results,
+                                         uint32_t result_count, const smoe_allocator *allocator, const smoe_log *log)
+{
+    return write_layer(path, &(layer_written){plan, params, weights, inputs, true, results, result_count}, allocator,
+                       log);
 }

@@ -4,6 +4,8 @@
 
 #include "context.h"
 
+#define SMOE_WEIGHTS_BUFFERS 4u /* of a set of the weights' layout */
+
 /* A pool that holds exactly `count` sets of `layout`, with buffer_count storage buffers each, and the sets. On failure
  * *pool is VK_NULL_HANDLE. */
 smoe_result smoe_descriptors_create(const smoe_context *context, VkDescriptorSetLayout layout, uint32_t buffer_count,

@@ -2,24 +2,11 @@
 #include "base/text.h"
 #include "recording.h"
 
-static smoe_result check_numbers(const smoe_plan *plan, const smoe_forward_params *params)
-{
-    const smoe_forward_number *number;
-    char text[SMOE_NUMBER_SIZE];
-    for (uint32_t i = 0; (number = smoe_forward_number_get(i)) != NULL; i++) {
-        const float value = smoe_forward_number_value(number, params);
-        const bool used = !number->groups || plan->shape.group_count > 0;
-        if (used && !smoe_forward_number_allows(number, value))
-            return smoe_fail(&plan->context->host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s: %s, must be %s",
-                             number->name, smoe_number_text(text, 6, (double)value), number->rule);
-    }
-    return SMOE_SUCCESS;
-}
-
 static smoe_result check_params(const smoe_plan *plan, const smoe_binding *binding, const smoe_forward_params *params)
 {
     const smoe_host *host = &plan->context->host;
     const smoe_plan_desc *desc = &plan->shape.desc;
+    char reason[SMOE_REASON_SIZE];
     if (params->token_count > binding->max_tokens)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.token_count: %u, must be at most the binding's %u",
                          params->token_count, binding->max_tokens);
@@ -27,9 +14,13 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                          "params.token_count: %u, must be 0 or at least the plan's min_tokens, %u", params->token_count,
                          desc->min_tokens);
-    if (params->max_active != 0 && (params->max_active < desc->top_k || params->max_active > desc->max_active))
+    const uint32_t least = smoe_max_u32(desc->top_k, desc->given_count);
+    if (params->max_active != 0 && (params->max_active < least || params->max_active > desc->max_active))
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.max_active: %u, must be 0 or %u .. %u",
-                         params->max_active, desc->top_k, desc->max_active);
+                         params->max_active, least, desc->max_active);
+    if (desc->given_count > 0 && params->keep_scores)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
+                         "params.keep_scores: must be false with given routing, whose weights follow from the logits");
     if (plan->shape.balanced_groups && params->max_active % plan->shape.balanced_groups != 0)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT,
                          "params.max_active: %u, must be a multiple of the plan's balanced_groups, %u",
@@ -41,7 +32,9 @@ static smoe_result check_params(const smoe_plan *plan, const smoe_binding *bindi
                          "params.expected_active: %u, must be 0 or %u .. %u, up to the plan's max_expected_active and "
                          "the cap",
                          params->expected_active, desc->top_k, most);
-    return check_numbers(plan, params);
+    if (smoe_forward_numbers_check(desc, params, reason) != SMOE_SUCCESS)
+        return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "params.%s", reason);
+    return SMOE_SUCCESS;
 }
 
 static void record_pass(smoe_recording *r, uint32_t pass)

@@ -8,13 +8,11 @@
 #include "domain/weights.h"
 #include "vulkan/device_info.h"
 
-#define WEIGHTS_BUFFERS 4u
-
 #define NONE SIZE_MAX
 #define FIELD(name) offsetof(smoe_layer_desc, name)
 
 /* The tensors of a set, as places in smoe_layer_desc: w, b, w3, b3. */
-typedef size_t set_fields[WEIGHTS_BUFFERS];
+typedef size_t set_fields[SMOE_WEIGHTS_BUFFERS];
 
 static const set_fields linear_fields = {FIELD(router_weight), FIELD(router_bias), NONE, NONE};
 static const set_fields project_fields = {FIELD(router_projection), FIELD(router_projection_bias), NONE, NONE};
@@ -23,6 +21,8 @@ static const set_fields cosine_fields = {FIELD(router_similarity), FIELD(router_
 static const set_fields select_linear_fields = {FIELD(router_weight), FIELD(selection_bias), NONE, FIELD(expert_scale)};
 static const set_fields select_cosine_fields = {FIELD(router_similarity), FIELD(selection_bias), NONE,
                                                 FIELD(expert_scale)};
+static const set_fields latent_down_fields = {FIELD(latent_down), FIELD(latent_down_bias), NONE, NONE};
+static const set_fields latent_up_fields = {FIELD(latent_up), FIELD(latent_up_bias), NONE, NONE};
 static const set_fields up_fields = {FIELD(w1), FIELD(b1), FIELD(w3), FIELD(b3)};
 static const set_fields down_fields = {FIELD(w2), FIELD(b2), NONE, NONE};
 static const set_fields shared_up_fields = {FIELD(shared_w1), FIELD(shared_b1), FIELD(shared_w3), FIELD(shared_b3)};
@@ -38,11 +38,6 @@ static const smoe_buffer *buffer_of(const smoe_layer_desc *desc, const smoe_laye
 static const smoe_buffer *ranges_of(const smoe_layer_desc *desc, const smoe_layer_tensor *tensor)
 {
     return tensor->matrix ? ((const smoe_weight *)(const void *)buffer_of(desc, tensor))->ranges : NULL;
-}
-
-static bool is_by_expert(const smoe_layer_tensor *tensor)
-{
-    return tensor->axes[0] == 'E';
 }
 
 /* Bytes of some experts of a tensor [E, ...]. */
@@ -87,9 +82,9 @@ static smoe_result check_tensor(const smoe_plan *plan, const smoe_layer_desc *de
                          ranges ? "ranges: must be NULL" : "buffer: must be VK_NULL_HANDLE", tensor->condition);
     if (!ranges)
         return check_buffer(plan, name, buffer, tensor, tensor->size);
-    if (buffer->buffer || !is_by_expert(tensor))
+    if (buffer->buffer || !tensor->by_expert)
         return smoe_fail(host, SMOE_ERROR_INVALID_ARGUMENT, "%s.ranges: must be NULL %s", name,
-                         buffer->buffer ? "where buffer is given" : "for the shared expert");
+                         buffer->buffer ? "where buffer is given" : "for a matrix that is not each expert's");
     return check_ranges(plan, name, ranges, tensor);
 }
 
@@ -119,7 +114,7 @@ static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t
             continue;
         const smoe_buffer *ranges = ranges_of(desc, &tensor),
                           *buffer = ranges ? &ranges[range] : buffer_of(desc, &tensor);
-        const bool split = range != WHOLE && is_by_expert(&tensor);
+        const bool split = range != WHOLE && tensor.by_expert;
         const uint64_t first = split && !ranges ? (uint64_t)range * plan->shape.range_experts : 0;
         return (part){
             .buffer = buffer->buffer,
@@ -136,10 +131,10 @@ static part find_part(const smoe_plan *plan, const smoe_layer_desc *desc, size_t
 static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const set_fields fields, uint32_t range,
                       smoe_weights_set *out)
 {
-    static const uint32_t flags[WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS3};
+    static const uint32_t flags[SMOE_WEIGHTS_BUFFERS] = {0, SMOE_FLAG_BIAS, 0, SMOE_FLAG_BIAS3};
     const uint64_t alignment = smoe_device_info_offset_alignment(&plan->context->info);
-    VkDescriptorBufferInfo infos[WEIGHTS_BUFFERS];
-    for (uint32_t i = 0; i < WEIGHTS_BUFFERS; i++) {
+    VkDescriptorBufferInfo infos[SMOE_WEIGHTS_BUFFERS];
+    for (uint32_t i = 0; i < SMOE_WEIGHTS_BUFFERS; i++) {
         const part bound = find_part(plan, desc, fields[i], range);
         if (!bound.buffer) {
             infos[i] = infos[0];
@@ -154,14 +149,15 @@ static void write_set(const smoe_plan *plan, const smoe_layer_desc *desc, const 
         out->offsets[i] = (uint32_t)((bound.begin - aligned) / bound.unit);
         out->flags |= flags[i];
     }
-    smoe_descriptors_write(plan->context, out->set, infos, WEIGHTS_BUFFERS);
+    smoe_descriptors_write(plan->context, out->set, infos, SMOE_WEIGHTS_BUFFERS);
 }
 
 static void write_sets(smoe_layer *layer, const smoe_layer_desc *desc)
 {
     const smoe_plan *plan = layer->plan;
     const smoe_plan_desc *shape = &plan->shape.desc;
-    const bool cosine = shape->router == SMOE_ROUTER_COSINE, shared = shape->shared_hidden > 0;
+    const bool cosine = shape->router == SMOE_ROUTER_COSINE, shared = shape->shared_hidden > 0,
+               latent = shape->d_latent > 0;
     const struct {
         bool there;
         const size_t *fields;
@@ -173,6 +169,8 @@ static void write_sets(smoe_layer *layer, const smoe_layer_desc *desc)
         {shared, shared_up_fields, &layer->shared_up},
         {shared, shared_down_fields, &layer->shared_down},
         {shape->shared_gate, shared_gate_fields, &layer->shared_gate},
+        {latent, latent_down_fields, &layer->latent_down},
+        {latent, latent_up_fields, &layer->latent_up},
     };
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
         if (whole[i].there)
@@ -188,7 +186,8 @@ static smoe_result create_sets(smoe_layer *layer)
     const smoe_context *context = layer->plan->context;
     const uint32_t range_count = layer->plan->shape.range_count;
     smoe_weights_set *const single[] = {&layer->router,      &layer->project,   &layer->select,
-                                        &layer->shared_gate, &layer->shared_up, &layer->shared_down};
+                                        &layer->shared_gate, &layer->shared_up, &layer->shared_down,
+                                        &layer->latent_down, &layer->latent_up};
     enum { SINGLE = sizeof single / sizeof single[0] };
     const uint32_t set_count = SINGLE + 2 * range_count;
     VkDescriptorSet *sets = smoe_host_alloc(&context->host, set_count, sizeof *sets);
@@ -197,8 +196,8 @@ static smoe_result create_sets(smoe_layer *layer)
     if (!sets || !layer->ranges)
         smoe_fail(&context->host, result, "layer: no host memory");
     else
-        result =
-            smoe_descriptors_create(context, context->weights_layout, WEIGHTS_BUFFERS, set_count, &layer->pool, sets);
+        result = smoe_descriptors_create(context, context->weights_layout, SMOE_WEIGHTS_BUFFERS, set_count,
+                                         &layer->pool, sets);
     if (result == SMOE_SUCCESS) {
         for (uint32_t i = 0; i < SINGLE; i++)
             single[i]->set = sets[i];

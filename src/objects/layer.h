@@ -22,7 +22,7 @@ struct smoe_layer {
     smoe_weights_set project; /* route_project */
     smoe_weights_set select;  /* route_group, route_select: b is the selection bias */
     /* written, and bound, only where the plan has them; project too */
-    smoe_weights_set shared_gate, shared_up, shared_down;
+    smoe_weights_set shared_gate, shared_up, shared_down, latent_down, latent_up;
     smoe_layer_range *ranges; /* range_count */
 };
 

@@ -35,6 +35,11 @@ typedef struct smoe_push_select {
     SMOE_PUSH_SELECT_ONLY(uint32_t, float)
 } smoe_push_select;
 
+typedef struct smoe_push_given {
+    smoe_push_select select;
+    SMOE_PUSH_GIVEN_ONLY(uint32_t, float)
+} smoe_push_given;
+
 /* One range for all of them. */
 typedef union smoe_push {
     smoe_push_matmul matmul;
@@ -42,12 +47,13 @@ typedef union smoe_push {
     smoe_push_group group;
     smoe_push_balance balance;
     smoe_push_select select;
+    smoe_push_given given;
     smoe_push_sort sort;
     smoe_push_totals totals;
     smoe_push_combine combine;
 } smoe_push;
 
-_Static_assert(sizeof(smoe_push) <= 128 - 36,
-               "128 bytes of push constants are Vulkan's floor, and 36 are kept for what stages still get");
+_Static_assert(sizeof(smoe_push) <= 128 - 28,
+               "128 bytes of push constants are Vulkan's floor, and 28 are kept for what stages still get");
 
 #endif

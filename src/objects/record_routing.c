@@ -70,6 +70,12 @@ void smoe_record_route_group(const smoe_recording *r, const smoe_piece *piece)
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_GROUP);
 }
 
+/* Given routing has none. */
+static float band_of(const smoe_recording *r)
+{
+    return r->plan->shape.desc.given_count > 0 ? 0 : r->params->eps;
+}
+
 static uint32_t cap_of(const smoe_recording *r)
 {
     return r->params->max_active ? r->params->max_active : r->plan->shape.desc.max_active;
@@ -83,20 +89,19 @@ void smoe_record_route_group_balanced(const smoe_recording *r, const smoe_piece 
         .scores = scores_push(r),
         .group_top_k = shape->desc.top_k / shape->balanced_groups,
         .group_cap = cap_of(r) / shape->balanced_groups,
-        .eps = r->params->eps,
+        .eps = band_of(r),
         .tie_tolerance = r->params->tie_tolerance,
     };
     smoe_record_bind(r, SMOE_STEP_ROUTE_GROUP_BALANCED, r->io->x_report, &r->layer->select, &push, sizeof push);
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_GROUP_BALANCED);
 }
 
-void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
+static smoe_push_select select_push(const smoe_recording *r)
 {
-    (void)piece;
     const smoe_shape *shape = &r->plan->shape;
     const smoe_control *control = &shape->control;
     const smoe_forward_params *params = r->params;
-    const smoe_push_select push = {
+    return (smoe_push_select){
         .scores = scores_push(r),
         .top_k = shape->desc.top_k,
         .max_active = cap_of(r),
@@ -104,8 +109,9 @@ void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
         .active_at = (uint32_t)control->active,
         .ids_at = (uint32_t)control->ids,
         .weights_at = (uint32_t)control->weights,
+        .input_weights_at = (uint32_t)control->input_weights,
         .notes_at = (uint32_t)control->notes,
-        .eps = params->eps,
+        .eps = band_of(r),
         .a = params->a,
         .b = params->b,
         .temperature = params->temperature,
@@ -114,8 +120,25 @@ void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
         .log_divisor = shape->log_divisor,
         .expert_scale_offset = r->layer->select.offsets[SMOE_BINDING_B3],
     };
+}
+
+void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece)
+{
+    (void)piece;
+    const smoe_push_select push = select_push(r);
     smoe_record_bind(r, SMOE_STEP_ROUTE_SELECT, r->io->x_report, &r->layer->select, &push, sizeof push);
     smoe_record_dispatch(r, SMOE_STEP_ROUTE_SELECT);
+}
+
+void smoe_record_route_given(const smoe_recording *r, const smoe_piece *piece)
+{
+    (void)piece;
+    const smoe_shape *shape = &r->plan->shape;
+    const smoe_push_given push = {.select = select_push(r), .given_count = shape->desc.given_count};
+    const smoe_weights_set inputs = {.set = r->io->inputs};
+    smoe_record_bind(r, SMOE_STEP_ROUTE_GIVEN, r->io->ids_report,
+                     shape->desc.given_weights ? &inputs : &r->layer->select, &push, sizeof push);
+    smoe_record_dispatch(r, SMOE_STEP_ROUTE_GIVEN);
 }
 
 void smoe_record_totals(const smoe_recording *r, const smoe_piece *piece)

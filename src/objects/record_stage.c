@@ -23,12 +23,16 @@ static void (*const steps[SMOE_STEP_COUNT])(const smoe_recording *r, const smoe_
     [SMOE_STEP_ROUTE_GROUP] = smoe_record_route_group,
     [SMOE_STEP_ROUTE_GROUP_BALANCED] = smoe_record_route_group_balanced,
     [SMOE_STEP_ROUTE_SELECT] = smoe_record_route_select,
+    [SMOE_STEP_ROUTE_GIVEN] = smoe_record_route_given,
     [SMOE_STEP_TOTALS] = smoe_record_totals,
     [SMOE_STEP_SORT] = smoe_record_sort,
+    [SMOE_STEP_LATENT_DOWN] = smoe_record_latent_down,
     [SMOE_STEP_SHARED_UP] = smoe_record_shared_up,
     [SMOE_STEP_EXPERT_UP] = smoe_record_expert_up,
     [SMOE_STEP_SHARED_DOWN] = smoe_record_shared_down,
     [SMOE_STEP_EXPERT_DOWN] = smoe_record_expert_down,
+    [SMOE_STEP_LATENT_SUM] = smoe_record_latent_sum,
+    [SMOE_STEP_LATENT_UP] = smoe_record_latent_up,
     [SMOE_STEP_COMBINE] = smoe_record_combine,
 };
 
@@ -53,6 +57,8 @@ void smoe_record_stage(smoe_recording *r, smoe_stage stage)
     bool ran = false;
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
         if (smoe_step_get(step)->stage == stage && smoe_step_runs(step, r->features)) {
+            if (smoe_step_get(step)->follows && smoe_slices_wanted(&r->slices))
+                smoe_record_barrier(r);
             record_step(r, step);
             ran = true;
         }

@@ -65,12 +65,16 @@ void smoe_record_shared_gate(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_route_group(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_route_group_balanced(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_route_select(const smoe_recording *r, const smoe_piece *piece);
+void smoe_record_route_given(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_totals(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_sort(const smoe_recording *r, const smoe_piece *piece);
+void smoe_record_latent_down(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_shared_up(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_expert_up(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_shared_down(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_expert_down(const smoe_recording *r, const smoe_piece *piece);
+void smoe_record_latent_sum(const smoe_recording *r, const smoe_piece *piece);
+void smoe_record_latent_up(const smoe_recording *r, const smoe_piece *piece);
 void smoe_record_combine(const smoe_recording *r, const smoe_piece *piece);
 
 #endif

@@ -14,7 +14,7 @@
 /* Factors of the matrices of experts [E], which multiply whole sums (smoe/weights.h); NULL: 1. They are for float
  * arrays: a matrix that is stored has its own. */
 typedef struct ref_factors {
-    const float *w1, *w3, *w2, *shared_w1, *shared_w3, *shared_w2;
+    const float *w1, *w3, *w2, *shared_w1, *shared_w3, *shared_w2, *latent_down, *latent_up;
 } ref_factors;
 
 /* What an expert does with its sums (docs/routing.md, 2.7). The numbers are a gated one's; 0: none of them. */
@@ -24,11 +24,12 @@ typedef struct ref_gating {
 } ref_gating;
 
 typedef struct ref_layer {
-    uint32_t d_model, d_hidden, expert_count, top_k;
+    uint32_t d_model, d_hidden, d_latent, expert_count, top_k; /* d_latent: L, 0: none, and L is D below */
+    uint32_t zero_experts; /* the last ones are the identity, and have no arrays: those have M = E - Z experts for E */
     smoe_router router;
     smoe_gate gate;
     ref_gating gating, shared_gating;
-    bool gated, renormalize;
+    bool gated, renormalize, weighted_input;
     double renormalize_floor, renormalize_add; /* 0: none */
     smoe_group_score group_score;
     smoe_matrix_types types;          /* 0: float32, which nothing is rounded to */
@@ -44,9 +45,11 @@ typedef struct ref_layer {
     const float *router_similarity, *router_log_scale;               /* cosine: [p,E], [1] */
     const float *selection_bias;                                     /* [E] or NULL; not with the softmax gate */
     const float *expert_scale;                                       /* [E] or NULL */
-    const float *w1, *b1;                                            /* [E,H,D], [E,H] or NULL */
-    const float *w3, *b3;                                            /* gated only: [E,H,D], [E,H] or NULL */
-    const float *w2, *b2;                                            /* [E,D,H], [E,D] or NULL */
+    const float *latent_down, *latent_down_bias;                     /* with d_latent: [L,D], [L] or NULL */
+    const float *latent_up, *latent_up_bias;                         /* with d_latent: [D,L], [D] or NULL */
+    const float *w1, *b1;                                            /* [E,H,L], [E,H] or NULL */
+    const float *w3, *b3;                                            /* gated only: [E,H,L], [E,H] or NULL */
+    const float *w2, *b2;                                            /* [E,L,H], [E,L] or NULL */
     /* as one expert's, of width S */
     const float *shared_w1, *shared_b1, *shared_w3, *shared_b3, *shared_w2, *shared_b2;
     const float *shared_gate;                                        /* [D], or NULL: weight 1 */
@@ -54,13 +57,19 @@ typedef struct ref_layer {
 
 typedef struct ref_params {
     uint32_t max_active; /* A, k .. E */
+    /* Given routing: R ids, and weights or NULL, of the first token; ref_params_at has another's. 0: none */
+    uint32_t given_count;
+    const uint32_t *given_ids;
+    const float *given_weights;
     double eps, a, b, temperature, tie_tolerance, scale, group_eps;
 } ref_params;
 
 /* A plan's layer. weights: its matrices are float32 or, with scales, of the plan's types; NULL for a layer without
  * arrays. */
 ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weights);
+/* Without what is given of the routing but its count. */
 ref_params ref_params_of(const smoe_plan_desc *plan, const smoe_forward_params *params);
+ref_params ref_params_at(const ref_params *params, uint32_t token);
 
 /* One token's groups (docs/routing.md, 2.2). */
 typedef struct ref_groups {
@@ -77,8 +86,11 @@ typedef struct ref_groups {
 typedef struct ref_token {
     double gap, eps, group_gap;
     uint32_t order, active, groups, flags; /* flags: SMOE_REPORT_FLAG_* */
-    uint32_t ids[SMOE_MAX_EXPERTS]; /* the active experts in rank order, then SMOE_REPORT_UNUSED */
+    uint32_t ids[SMOE_MAX_EXPERTS];        /* the active experts in rank order, or as given, then SMOE_REPORT_UNUSED */
     double weights[SMOE_MAX_EXPERTS]; /* then 0 */
+    /* What multiplies the inputs and the outputs of those experts: 1 and the weight, or with weighted inputs w and the
+     * mask. */
+    double input_weights[SMOE_MAX_EXPERTS], output_weights[SMOE_MAX_EXPERTS];
 } ref_token;
 
 /* Stage route_project, one token: v[p] = P x + c. */
@@ -185,13 +197,18 @@ double ref_cosine_error(const ref_layer *layer, const double *v, double v_error)
  * ref_mask_slope(a, b), 0 without a band. */
 double ref_weight_error(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps);
 
+/* The same of what multiplies an expert's output. With weighted inputs in parts of 1: the mask's error, and what the
+ * weight's relative error becomes behind an expert, which multiplies three sums of its input at most. */
+double ref_output_weight_error(const ref_layer *layer, const ref_params *params, double mask_slope,
+                               const ref_bounds *bounds, double eps);
+
 /* What float32 may add to y, where weights are off by weight_error and `largest` is the largest |y|. unit: what weights
  * add up to. Below a tenth of it y's own cancellation dominates. */
 double ref_output_error(double weight_error, double largest, double unit);
 
-/* One expert's matrices; the shared one's are found alike. */
+/* One expert's matrices; the shared one's are found alike. A latent matrix is the second half of one: ref_down. */
 typedef struct ref_expert {
-    uint32_t d_hidden;
+    uint32_t width, d_hidden; /* width: of what it sees and of its row: L, or D */
     ref_gating gating;
     smoe_type up, down; /* what w1 and w3, and w2, are rounded to */
     bool stored_up, stored_down; /* w1 and w3, and w2, are as they are stored, until ref_round_expert has seen them */
@@ -200,22 +217,32 @@ typedef struct ref_expert {
 } ref_expert;
 
 ref_expert ref_expert_at(const ref_layer *layer, uint32_t expert);
+/* The same with inputs of a weight, which multiplies its sums: W1 (w x) = w (W1 x). */
+ref_expert ref_weighted_expert(const ref_layer *layer, uint32_t expert, double input_weight);
 ref_expert ref_shared_expert(const ref_layer *layer);
+ref_expert ref_latent_down(const ref_layer *layer);
+ref_expert ref_latent_up(const ref_layer *layer);
 
 /* The activation with the limits before and after it; and its product with the other sum, which has limits too. */
 double ref_activation(const ref_gating *gating, double x);
 double ref_gated(const ref_gating *gating, double x, double linear);
 
-/* Stages expert_up (hidden of one token and expert) and expert_down (row[D]). */
+/* What an expert sees and gives: L, or D without latent experts. */
+uint32_t ref_expert_width(const ref_layer *layer);
+
+bool ref_is_zero_expert(const ref_layer *layer, uint32_t expert);
+
+/* Stages expert_up (hidden of one token and expert) and expert_down (row[width]), which latent_down and latent_up are
+ * too. */
 void ref_up(const ref_layer *layer, const ref_expert *expert, const double *x, double *hidden);
-void ref_down(const ref_layer *layer, const ref_expert *expert, const double *hidden, double *row);
+void ref_down(const ref_expert *expert, const double *hidden, double *row);
 
 /* What rounding the inputs of both stages, and weights that are not held, to 16 bits (smoe_plan_desc.precision) may
- * change: one number, hidden (errors[H]), and the row (errors[D]) for hidden that is off by hidden_errors[H], or by
- * nothing for NULL. */
+ * change: one number, hidden (errors[H]), and the row (errors[width]), for inputs that are off by x_errors[width] or
+ * hidden_errors[H], or by nothing for NULL. */
 double ref_narrow_error(smoe_precision precision, double v);
 void ref_up_error(const ref_layer *layer, const ref_expert *expert, smoe_precision precision, const double *x,
-                  double *errors);
+                  const double *x_errors, double *errors);
 void ref_down_error(const ref_layer *layer, const ref_expert *expert, smoe_precision precision, const double *hidden,
                     const double *hidden_errors, double *errors);
 

@@ -250,7 +250,7 @@ static bool is_ambiguous_at(const bound_work *work, uint32_t r, double gap_moved
     const double below = part->kth - score, moved = moved_by(work, r, k - 1);
     /* The distance is a float32 too, and beside a score that is many times as large another one is lost. */
     const double rounded = rounding(below, moved);
-    const bool runs = r < k || below < eps + moved;
+    const bool runs = work->params->given_count == 0 && (r < k || below < eps + moved);
 
     if (!(score > -INFINITY))
         return false;
@@ -390,7 +390,7 @@ static void bound_across_parts(bound_work *work)
     double gaps[SMOE_MAX_EXPERTS];
 
     ref_select(work->layer, work->params, work->logits, &token);
-    for (uint32_t r = 0; r + 1 < token.active; r++) {
+    for (uint32_t r = 0; work->params->given_count == 0 && r + 1 < token.active; r++) {
         const uint32_t e = token.ids[r], f = token.ids[r + 1];
         if (!same_scores(work, e, f) && work->scores[e] - work->scores[f] < work->errors[e] + work->errors[f])
             work->bounds.ambiguous = true;
@@ -419,7 +419,7 @@ ref_bounds ref_bound(const ref_layer *layer, const ref_params *params, const dou
 {
     bound_work work = {.layer = layer, .params = params, .logits = logits, .change = change};
 
-    work.bounds.expert_scale = largest_scale(layer);
+    work.bounds.expert_scale = params->given_weights ? 1 : largest_scale(layer); /* given ones are used as they are */
     if (!ref_is_finite(layer, logits))
         return work.bounds;
     work.bounds.gate = layer->gate == SMOE_GATE_SOFTMAX        ? change / fmin(1, params->temperature)

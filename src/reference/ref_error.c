@@ -61,13 +61,26 @@ double ref_logit_error(const ref_layer *layer, const float *x)
                                                                   layer->router_weight, layer->router_bias, x));
 }
 
+/* 20 stands for the slope 18 of a = 1, b = 50; steeper masks also multiply the rounding of u. */
+static double mask_error(double mask_slope, const ref_bounds *bounds, double eps)
+{
+    const double slope = fmax(20, mask_slope);
+
+    return (eps > 0 ? 2e-6 * slope / 20 + slope / eps * bounds->score : 2e-6) + bounds->mask;
+}
+
 double ref_weight_error(const ref_params *params, double mask_slope, const ref_bounds *bounds, double eps)
 {
-    /* 20 stands for the slope 18 of a = 1, b = 50; steeper masks also multiply the rounding of u. */
-    const double slope = fmax(20, mask_slope);
-    const double masks = eps > 0 ? 2e-6 * slope / 20 + slope / eps * bounds->score : 2e-6;
+    return (mask_error(mask_slope, bounds, eps) + bounds->gate + bounds->weight) * fabs(params->scale) *
+           bounds->expert_scale;
+}
 
-    return (masks + bounds->mask + bounds->gate + bounds->weight) * fabs(params->scale) * bounds->expert_scale;
+double ref_output_weight_error(const ref_layer *layer, const ref_params *params, double mask_slope,
+                               const ref_bounds *bounds, double eps)
+{
+    if (!layer->weighted_input)
+        return ref_weight_error(params, mask_slope, bounds, eps);
+    return mask_error(mask_slope, bounds, eps) + 3 * (bounds->gate + bounds->weight);
 }
 
 double ref_output_error(double weight_error, double largest, double unit)

@@ -13,8 +13,14 @@ static void set_arrays(ref_layer *layer, const smoe_host_weights *weights)
     layer->given = (smoe_matrix_types){.up = weights->w1.type,
                                        .down = weights->w2.type,
                                        .shared_up = weights->shared_w1.type,
-                                       .shared_down = weights->shared_w2.type};
+                                       .shared_down = weights->shared_w2.type,
+                                       .latent_down = weights->latent_down.type,
+                                       .latent_up = weights->latent_up.type};
     layer->expert_scale = weights->expert_scale;
+    layer->latent_down = weights->latent_down.data;
+    layer->latent_down_bias = weights->latent_down_bias;
+    layer->latent_up = weights->latent_up.data;
+    layer->latent_up_bias = weights->latent_up_bias;
     layer->w1 = weights->w1.data;
     layer->b1 = weights->b1;
     layer->w3 = weights->w3.data;
@@ -50,14 +56,17 @@ ref_layer ref_layer_of(const smoe_plan_desc *plan, const smoe_host_weights *weig
     ref_layer layer = {
         .d_model = plan->d_model,
         .d_hidden = plan->d_hidden,
+        .d_latent = plan->d_latent,
         .expert_count = plan->expert_count,
         .top_k = plan->top_k,
+        .zero_experts = plan->zero_experts,
         .router = plan->router,
         .gate = plan->gate,
         .gating = gating_of(plan, false),
         .shared_gating = gating_of(plan, true),
         .gated = plan->gated,
         .renormalize = plan->renormalize,
+        .weighted_input = plan->weighted_input,
         .renormalize_floor = (double)plan->renormalize_floor,
         .renormalize_add = (double)plan->renormalize_add,
         .group_score = plan->group_score,
@@ -80,7 +89,8 @@ ref_params ref_params_of(const smoe_plan_desc *plan, const smoe_forward_params *
 
     return (ref_params){
         .max_active = params->max_active ? params->max_active : plan_active,
-        .eps = (double)params->eps,
+        .given_count = plan->given_count,
+        .eps = plan->given_count > 0 ? 0 : (double)params->eps,
         .a = (double)params->a,
         .b = (double)params->b,
         .temperature = (double)params->temperature,
@@ -88,4 +98,15 @@ ref_params ref_params_of(const smoe_plan_desc *plan, const smoe_forward_params *
         .scale = (double)params->scale,
         .group_eps = (double)params->group_eps,
     };
+}
+
+ref_params ref_params_at(const ref_params *params, uint32_t token)
+{
+    ref_params at = *params;
+
+    if (at.given_ids)
+        at.given_ids += (size_t)token * at.given_count;
+    if (at.given_weights)
+        at.given_weights += (size_t)token * at.given_count;
+    return at;
 }

@@ -294,14 +294,83 @@ static log_divisor find_divisor(const ref_layer *layer, const ref_params *params
     return widen((log_divisor){most, log(sum)}, layer->renormalize_floor, layer->renormalize_add);
 }
 
+/* Gap, order and band, and the masks of all experts. */
+static void find_gaps(const ref_layer *layer, const ref_params *params, const double *scores, double *log_masks,
+                      ref_token *token)
+{
+    ref_part part;
+
+    for (uint32_t i = 0; i < ref_part_count(layer); i++) {
+        ref_part_find(layer, params, scores, i, &part);
+        mask_part(params, scores, &part, log_masks);
+        token->eps = fmin(token->eps, part.eps);
+        if (part.gap < token->gap) {
+            token->gap = part.gap;
+            token->order = ref_part_order(params, scores, &part);
+        }
+    }
+    if (params->eps > 0 && token->eps == 0)
+        token->flags |= SMOE_REPORT_FLAG_CAPPED;
+}
+
+/* The experts that are given, and the logarithms of g, or the weights. */
+static void take_given(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token)
+{
+    const ref_gates gates = ref_gates_of(layer, logits);
+
+    for (uint32_t i = 0; i < params->given_count; i++) {
+        const uint32_t e = params->given_ids[i];
+        if (e == SMOE_REPORT_UNUSED)
+            continue;
+        token->ids[token->active] = e;
+        token->weights[token->active++] = params->given_weights ? params->scale * (double)params->given_weights[i]
+                                                                : ref_log_gate(layer, params, &gates, logits[e]);
+    }
+}
+
+/* Whether every expert that is given is one, with a weight that is finite. */
+static bool given_is_finite(const ref_layer *layer, const ref_params *params)
+{
+    for (uint32_t i = 0; i < params->given_count; i++) {
+        const uint32_t e = params->given_ids[i];
+        if (e != SMOE_REPORT_UNUSED &&
+            (e >= layer->expert_count || (params->given_weights && !isfinite(params->given_weights[i]))))
+            return false;
+    }
+    return true;
+}
+
+static double scale_of(const ref_layer *layer, const ref_params *params, uint32_t expert)
+{
+    return params->scale * (layer->expert_scale ? (double)layer->expert_scale[expert] : 1);
+}
+
+/* The weights from the logarithms of g m. */
+static void finish_weights(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token)
+{
+    const log_divisor divisor = find_divisor(layer, params, logits, token);
+
+    for (uint32_t r = 0; r < token->active; r++)
+        token->weights[r] =
+            scale_of(layer, params, token->ids[r]) * exp(token->weights[r] - divisor.most - divisor.log_sum);
+}
+
+/* w of the expert of that rank, without its mask. */
+static double input_weight(const ref_layer *layer, const ref_params *params, const double *logits,
+                           const ref_token *token, uint32_t rank)
+{
+    const uint32_t e = token->ids[rank];
+
+    return params->given_weights ? token->weights[rank] : scale_of(layer, params, e) * ref_sigmoid(logits[e]);
+}
+
 void ref_select(const ref_layer *layer, const ref_params *params, const double *logits, ref_token *token)
 {
     double scores[SMOE_MAX_EXPERTS], log_masks[SMOE_MAX_EXPERTS];
     ref_groups groups;
-    ref_part part;
 
     clear_token(layer->expert_count, token);
-    if (!ref_is_finite(layer, logits)) {
+    if (!ref_is_finite(layer, logits) || !given_is_finite(layer, params)) {
         token->gap = token->group_gap = NAN;
         token->flags = SMOE_REPORT_FLAG_NONFINITE;
         return;
@@ -317,20 +386,16 @@ void ref_select(const ref_layer *layer, const ref_params *params, const double *
             token->flags |= SMOE_REPORT_FLAG_GROUP_TIE;
     }
     token->gap = token->eps = INFINITY;
-    for (uint32_t i = 0; i < ref_part_count(layer); i++) {
-        ref_part_find(layer, params, scores, i, &part);
-        mask_part(params, scores, &part, log_masks);
-        token->eps = fmin(token->eps, part.eps);
-        if (part.gap < token->gap) {
-            token->gap = part.gap;
-            token->order = ref_part_order(params, scores, &part);
-        }
+    find_gaps(layer, params, scores, log_masks, token);
+    if (params->given_count == 0)
+        choose(layer, params, logits, scores, log_masks, token);
+    else
+        take_given(layer, params, logits, token);
+    if (!params->given_weights)
+        finish_weights(layer, params, logits, token);
+    for (uint32_t r = 0; r < token->active; r++) {
+        const double mask = params->given_count == 0 ? exp(log_masks[token->ids[r]]) : 1;
+        token->input_weights[r] = layer->weighted_input ? input_weight(layer, params, logits, token, r) : 1;
+        token->output_weights[r] = layer->weighted_input ? mask : token->weights[r];
     }
-    if (params->eps > 0 && token->eps == 0)
-        token->flags |= SMOE_REPORT_FLAG_CAPPED;
-    choose(layer, params, logits, scores, log_masks, token);
-    const log_divisor divisor = find_divisor(layer, params, logits, token);
-    for (uint32_t r = 0; r < token->active; r++)
-        token->weights[r] = params->scale * exp(token->weights[r] - divisor.most - divisor.log_sum) *
-                            (layer->expert_scale ? (double)layer->expert_scale[token->ids[r]] : 1);
 }

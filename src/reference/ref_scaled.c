@@ -61,13 +61,13 @@ static float *unpack(const matrix *m)
     return NULL;
 }
 
-bool ref_round_expert(uint32_t d_model, ref_expert *expert, float *memory[REF_EXPERT_MATRICES])
+bool ref_round_expert(ref_expert *expert, float *memory[REF_EXPERT_MATRICES])
 {
-    const uint32_t H = expert->d_hidden;
+    const uint32_t L = expert->width, H = expert->d_hidden;
     const matrix matrices[REF_EXPERT_MATRICES] = {
-        {expert->up, H, d_model, expert->stored_up, &expert->w1, &expert->w1_factor},
-        {expert->up, H, d_model, expert->stored_up, &expert->w3, &expert->w3_factor},
-        {expert->down, d_model, H, expert->stored_down, &expert->w2, &expert->w2_factor},
+        {expert->up, H, L, expert->stored_up, &expert->w1, &expert->w1_factor},
+        {expert->up, H, L, expert->stored_up, &expert->w3, &expert->w3_factor},
+        {expert->down, L, H, expert->stored_down, &expert->w2, &expert->w2_factor},
     };
     bool good = true;
     for (int i = 0; i < REF_EXPERT_MATRICES; i++) {

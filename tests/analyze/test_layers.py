@@ -192,6 +192,18 @@ def bands_of_a_file():
         result.check((result.values['eps'], result.values['group_eps']) == (eps, group_eps), result.values)
 
 
+def numbers_of_experts():
+    """Experts with limits, an alpha and an offset: the jump, of each expert run by itself, is the layer's."""
+    source, experts, width, hidden = random.Random(int(SEED)), 6, 8, 12
+    shapes = {'router.weight': [experts, width], 'experts.w1': [experts, hidden, width], 'experts.w3': [experts, hidden, width],
+              'experts.w2': [experts, width, hidden]}
+    tensors = {name: (shape, [source.gauss(0, 1) for _ in range(math.prod(shape))]) for name, shape in shapes.items()}
+    path = write_layer('numbers', tensors, k=2, score='softmax', renormalize=True, activation='silu', max_active=6, eps=0.4, gate_max=0.5,
+                       up_limit=0.75, gate_limit_after=0.125, gate_alpha=1.702, up_offset=2)
+    result = Result('numbers', 'continuity', path)
+    check_line(result, result.tables['steps'], result.comparisons['jump'])
+
+
 def mass_of_a_known_router():
     tokens, offset = 20000, 0.7
     path, gaps = two_experts('known', tokens, offset)
@@ -251,6 +263,7 @@ def wrong_command_lines():
     plain, _ = two_experts('plain', 512, 0)
     unknown, _ = two_experts('unknown', 4, 0, activation='mish')
     ones = [1] * 4
+    balanced, _ = two_experts('balanced', 4, 0, k=2, balanced_groups=2)
     single = write_layer('single', {'router.weight': ([1, 4], ones), 'experts.w1': ([1, 1, 4], ones), 'experts.w2': ([1, 4, 1], ones)}, k=1,
                          score='softmax', router='linear', renormalize=True, activation='identity', gated=False, max_active=1)
     for arguments in (['soft-to-hard', sigmoid], ['soft-to-hard', '--tokens', '1'], ['soft-to-hard', '--k', '2'],
@@ -261,7 +274,8 @@ def wrong_command_lines():
                       ['cost', '--budget', 'nan'], ['boundary-mass', 'no-such-file'], ['cost', plain, '--tokens', '512'],
                       ['soft-to-hard', plain, '--tokens', '512'], ['continuity', plain, '--group-eps', '0.5'],
                       ['continuity', '--group-eps', '0.5'], ['cost', plain, '--group-eps', '0.5'], ['cost', '--top-groups', '2'],
-                      ['cost', '--k', '8'], ['cost', single], ['cost', '--groups', '4', '--top-groups', '1'], ['boundary-mass', single]):
+                      ['cost', '--k', '8'], ['cost', single], ['cost', balanced],
+                      ['continuity', balanced], ['cost', '--groups', '4', '--top-groups', '1'], ['boundary-mass', single]):
         output, messages = tap.outputs(PROGRAM, *arguments, status=2)
         alone = len(messages.splitlines()) == 1 and messages.startswith('smoe-analyze: ') and not output
         assert alone, '%s: %s%s' % (arguments, output, messages)
@@ -286,7 +300,7 @@ def pictures():
         path = WRITTEN['simulated-' + command] = os.path.join(FOLDER.name, command + '.json')
         tap.command(PROGRAM, command, '--samples', '2000', '--seed', SEED, '--json', path)
     assert len(WRITTEN) >= 11, 'only these ran: %s' % sorted(WRITTEN)
-    others = ('bits', 'bands', 'rounding', 'stored', 'floats')
+    others = ('bits', 'bands', 'numbers', 'rounding', 'stored', 'floats')
     pairs = [(path, os.path.join(FOLDER.name, name)) for name, path in WRITTEN.items() if name not in others]
     # As README.md has it; a python3 first in PATH that has matplotlib.
     path = os.path.dirname(python) + os.pathsep + os.environ['PATH']
@@ -301,4 +315,5 @@ def pictures():
 
 
 tap.run([soft_to_hard, continuity_of_experts, continuity_of_groups, bits_outside_the_bands, cost_and_calibration, budgets_at_the_edges,
-         bands_of_a_file, mass_of_a_known_router, mass_of_the_digits, weights_with_scales, wrong_command_lines, pictures])
+         bands_of_a_file, numbers_of_experts, mass_of_a_known_router, mass_of_the_digits, weights_with_scales,
+         wrong_command_lines, pictures])

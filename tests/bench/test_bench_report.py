@@ -412,6 +412,15 @@ def types_of_weights_are_beside_float16s():
     assert 'Types of weights' not in page.tables
 
 
+def layers_say_their_routing():
+    document = results.document([results.large()], ['olmoe', 'tiny-grouped', 'gmoe-s16'], (1,), ('f16',))
+    document['rows'][0].update(gate='softmax_bias', balanced_groups=8, expert_scale=True)
+    page, _ = report(document)
+    text = page.root.text()
+    for part in ('softmax_bias, 8 balanced groups, factors', 'sigmoid, 2 of 4 groups, gated shared 80', 'cosine 256'):
+        assert part in text, part
+
+
 def rows_of_a_sweep_are_told_apart():
     """By what they differ in: pictures name it, and give such rows' numbers where there is no room."""
     document = results.document([results.large()], ['olmoe', 'tiny-grouped'], (1,), ('f16',), route=True)
@@ -487,5 +496,5 @@ tap.run([every_row_is_in_the_table, every_stage_and_every_peak_is_in_a_table, ma
          stages_and_limits_have_their_shares, routing_alone_has_its_table,
          routing_alone_has_its_lines, routing_of_other_layers_has_lines_of_its_own,
          how_it_was_measured_is_there, nothing_is_loaded, texts_do_no_harm,
-         doubts_are_said, types_of_weights_are_beside_float16s, rows_of_a_sweep_are_told_apart,
+         doubts_are_said, types_of_weights_are_beside_float16s, layers_say_their_routing, rows_of_a_sweep_are_told_apart,
          little_is_enough, what_is_refused, pages_go_where_they_are_told])

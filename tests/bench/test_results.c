@@ -74,10 +74,16 @@ static void check_device(const results_device *device)
 static void check_shape(const results_row *row)
 {
     const results_shape *shape = &row->shape;
-    const uint32_t expected[] = {64, 48, 16, 4, 8, 256, 4, 2, 80};
-    const uint32_t found[] = {shape->d_model, shape->d_hidden,   shape->experts,
-                              shape->top_k,   shape->max_active, shape->projection_width,
-                              shape->groups,  shape->top_groups, shape->shared_hidden};
+    const uint32_t expected[] = {64, 48, 16, 4, 8, 256, 4, 2, 3, 80};
+    const uint32_t found[] = {shape->d_model,         shape->d_hidden,         shape->experts, shape->top_k,
+                              shape->max_active,      shape->projection_width, shape->groups,  shape->top_groups,
+                              shape->balanced_groups, shape->shared_hidden};
+    const double numbers[] = {shape->gate_max,         shape->up_limit,
+                              shape->gate_limit_after, shape->gate_alpha,
+                              shape->up_offset,        shape->renormalize_floor,
+                              shape->renormalize_add,  shape->shared_gate_max,
+                              shape->shared_up_limit,  shape->shared_gate_limit_after};
+    char text[RESULTS_ROUTING_SIZE];
     assert_memory_equal(found, expected, sizeof expected);
     assert_string_equal(row->layer, "shape");
     assert_string_equal(row->weights, "bf16");
@@ -87,7 +93,13 @@ static void check_shape(const results_row *row)
     assert_string_equal(shape->gate, "sigmoid");
     assert_string_equal(shape->activation, "silu");
     assert_true(shape->router_bias && shape->selection_bias && shape->shared_gate && shape->gated);
-    assert_true(shape->renormalize && shape->biases && row->mixed_precision);
+    assert_true(shape->renormalize && shape->biases && shape->expert_scale && row->mixed_precision);
+    assert_string_equal(shape->group_score, "max");
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        assert_true(numbers[i] == 0.5 * (double)(i + 1));
+    assert_string_equal(
+        results_describe_routing(shape, text),
+        "cosine 256, sigmoid, 2 of 4 groups by their best, 3 balanced groups, factors, gated shared 80");
 }
 
 static void check_run(const results_run *run)

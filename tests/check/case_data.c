@@ -220,7 +220,8 @@ static bool make_selection_bias(case_data *data, test_random *random)
         const uint32_t twin = router_twin(shape, e);
         bias[e] = twin < e ? bias[twin] : bias_number(shape, random) + 0.0625f;
     }
-    data->ref.selection_bias = shape->gate != SMOE_GATE_SOFTMAX && shape->biases & BIAS_SELECTION ? bias : NULL;
+    const bool possible = shape->gate != SMOE_GATE_SOFTMAX && !shape->weighted_input;
+    data->ref.selection_bias = possible && shape->biases & BIAS_SELECTION ? bias : NULL;
     return bias != NULL;
 }
 
@@ -238,10 +239,75 @@ static bool make_expert_scale(case_data *data, test_random *random)
     return scale != NULL;
 }
 
+/* Different experts in a random order, then what the case may have besides. */
+static void make_ids(const layer_case *shape, test_random *random, uint32_t token, uint32_t *ids)
+{
+    const uint32_t bad[] = {shape->expert_count, UINT32_MAX - 1, UINT32_C(0x7fffffff), UINT32_C(0x80000000)};
+    const uint32_t E = shape->expert_count, R = shape->given_count, first = test_random_below(random, E);
+    const uint32_t at = test_random_below(random, R);
+
+    for (uint32_t i = 0; i < R; i++)
+        ids[i] = (first + i) % E;
+    for (uint32_t i = 0; i < R; i++) {
+        const uint32_t other = test_random_below(random, R), kept = ids[i];
+        ids[i] = ids[other];
+        ids[other] = kept;
+    }
+    for (uint32_t i = 0; shape->given != GIVEN_APART && i < R; i++)
+        if (token % 7 == 3 || (token % 3 == 1 && i % 2 == token % 2))
+            ids[i] = SMOE_REPORT_UNUSED;
+        else if (token % 3 == 2)
+            ids[i] = ids[at] == SMOE_REPORT_UNUSED ? ids[i] : ids[at];
+    if (shape->given == GIVEN_BAD && token % 4 == 0)
+        ids[at] = bad[token / 4 % 4];
+}
+
+static bool make_given(case_data *data, test_random *random)
+{
+    const layer_case *shape = data->shape;
+    const size_t R = shape->given_count, count = shape->tokens * R;
+
+    if (R == 0)
+        return true;
+    data->given_ids = keep(data, count, sizeof *data->given_ids);
+    for (uint32_t t = 0; data->given_ids && t < shape->tokens; t++)
+        make_ids(shape, random, t, data->given_ids + t * R);
+    data->given_weights = shape->given_weights ? uniform_array(data, random, count, 1) : NULL;
+    for (uint32_t t = 2; shape->given == GIVEN_BAD && data->given_weights && t < shape->tokens; t += 4)
+        data->given_weights[t * R + t % R] = t % 8 == 2 ? NAN : -INFINITY;
+    data->ref_params.given_ids = data->given_ids;
+    data->ref_params.given_weights = data->given_weights;
+    return data->given_ids && (data->given_weights || !shape->given_weights);
+}
+
+smoe_result case_give_routing(const case_data *data, smoe_device_layer *layer, uint32_t first, uint32_t step,
+                              uint32_t count)
+{
+    const size_t R = data->shape->given_count, T = data->shape->tokens;
+
+    if (R == 0)
+        return SMOE_SUCCESS;
+    uint32_t *ids = calloc(count * R + 1, sizeof *ids);
+    float *weights = calloc(count * R + 1, sizeof *weights);
+    smoe_result result = SMOE_ERROR_OUT_OF_HOST_MEMORY;
+    for (uint32_t i = 0; ids && weights && i < count; i++) {
+        const size_t from = (first + (size_t)i * step) % T * R;
+        memcpy(ids + i * R, data->given_ids + from, R * sizeof *ids);
+        if (data->given_weights)
+            memcpy(weights + i * R, data->given_weights + from, R * sizeof *weights);
+    }
+    if (ids && weights)
+        result = smoe_device_layer_give_routing(layer, count, ids, data->given_weights ? weights : NULL);
+    free(ids);
+    free(weights);
+    return result;
+}
+
 static bool make_experts(case_data *data, test_random *random)
 {
     const layer_case *shape = data->shape;
-    const uint32_t D = shape->d_model, H = shape->d_hidden, E = shape->expert_count;
+    const uint32_t L = shape->d_latent ? shape->d_latent : shape->d_model, H = shape->d_hidden,
+                   E = shape->expert_count - shape->zero_experts;
     smoe_host_weights *weights = &data->weights;
     const smoe_matrix_types *types = &data->plan.types;
     ref_layer *ref = &data->ref;
@@ -250,11 +316,11 @@ static bool make_experts(case_data *data, test_random *random)
                         w2 = {types->down, &weights->w2, &ref->w2, &ref->factors.w2},
                         w3 = {types->up, &weights->w3, &ref->w3, &ref->factors.w3};
 
-    if (!matrix_array(data, random, E, H, D, shape->loud, w1) || !matrix_array(data, random, E, D, H, 1, w2) ||
-        (shape->gated && !matrix_array(data, random, E, H, D, shape->loud, w3)))
+    if (!matrix_array(data, random, E, H, L, shape->loud, w1) || !matrix_array(data, random, E, L, H, 1, w2) ||
+        (shape->gated && !matrix_array(data, random, E, H, L, shape->loud, w3)))
         return false;
     ref->b1 = bias_array(data, random, BIAS_1, (size_t)E * H);
-    ref->b2 = bias_array(data, random, BIAS_2, (size_t)E * D);
+    ref->b2 = bias_array(data, random, BIAS_2, (size_t)E * L);
     ref->b3 = shape->gated ? bias_array(data, random, BIAS_3, (size_t)E * H) : NULL;
     return !(shape->biases & BIAS_1 && !ref->b1) && !(shape->biases & BIAS_2 && !ref->b2) &&
            !(shape->gated && shape->biases & BIAS_3 && !ref->b3);
@@ -286,6 +352,27 @@ static bool make_shared_expert(case_data *data, test_random *random)
            !(shape->shared_gate && !ref->shared_gate);
 }
 
+static bool make_latent(case_data *data, test_random *random)
+{
+    const layer_case *shape = data->shape;
+    const uint32_t D = shape->d_model, L = shape->d_latent;
+    const smoe_matrix_types *types = &data->plan.types;
+    ref_layer *ref = &data->ref;
+
+    const matrix_places down = {types->latent_down, &data->weights.latent_down, &ref->latent_down,
+                                &ref->factors.latent_down},
+                        up = {types->latent_up, &data->weights.latent_up, &ref->latent_up, &ref->factors.latent_up};
+
+    if (!L)
+        return true;
+    if (!matrix_array(data, random, 1, L, D, 1, down) || !matrix_array(data, random, 1, D, L, 1, up))
+        return false;
+    ref->latent_down_bias = bias_array(data, random, BIAS_LATENT_DOWN, L);
+    ref->latent_up_bias = bias_array(data, random, BIAS_LATENT_UP, D);
+    return !(shape->biases & BIAS_LATENT_DOWN && !ref->latent_down_bias) &&
+           !(shape->biases & BIAS_LATENT_UP && !ref->latent_up_bias);
+}
+
 /* The library's float32 arrays are the reference's. */
 static void share_arrays(case_data *data)
 {
@@ -300,6 +387,8 @@ static void share_arrays(case_data *data)
     weights->router_log_scale = ref->router_log_scale;
     weights->selection_bias = ref->selection_bias;
     weights->expert_scale = ref->expert_scale;
+    weights->latent_down_bias = ref->latent_down_bias;
+    weights->latent_up_bias = ref->latent_up_bias;
     weights->b1 = ref->b1;
     weights->b2 = ref->b2;
     weights->b3 = ref->b3;
@@ -320,7 +409,7 @@ static bool fill(case_data *data)
         !(shape->router == SMOE_ROUTER_COSINE ? make_cosine_router(data, &random)
                                               : make_linear_router(data, &random)) ||
         !make_selection_bias(data, &random) || !make_expert_scale(data, &random) || !make_experts(data, &random) ||
-        !make_shared_expert(data, &random))
+        !make_shared_expert(data, &random) || !make_latent(data, &random) || !make_given(data, &random))
         return false;
     share_arrays(data);
     return true;

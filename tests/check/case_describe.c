@@ -13,6 +13,7 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
     return (smoe_plan_desc){
         .d_model = shape->d_model,
         .d_hidden = shape->d_hidden,
+        .d_latent = shape->d_latent,
         .expert_count = shape->expert_count,
         .top_k = shape->top_k,
         .max_active = shape->max_active,
@@ -33,12 +34,16 @@ smoe_plan_desc case_plan_desc(const layer_case *shape)
         .renormalize = !shape->keep_softmax,
         .renormalize_floor = shape->renormalize_floor,
         .renormalize_add = shape->renormalize_add,
+        .weighted_input = shape->weighted_input,
         .expert_scale = shape->expert_scale,
         .projection_width = shape->projection_width,
         .group_count = shape->group_count,
         .top_groups = shape->top_groups,
         .group_score = shape->group_score,
         .balanced_groups = shape->balanced_groups,
+        .given_count = shape->given_count,
+        .given_weights = shape->given_weights,
+        .zero_experts = shape->zero_experts,
         .shared_hidden = shape->shared_hidden,
         .shared_gate = shape->shared_gate,
         .precision = shape->precision,
@@ -65,17 +70,20 @@ static bool numbers_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 
 bool plan_descs_equal(const smoe_plan_desc *a, const smoe_plan_desc *b)
 {
-    return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->expert_count == b->expert_count &&
-           a->top_k == b->top_k && a->max_active == b->max_active && a->max_expected_active == b->max_expected_active &&
-           a->max_tokens == b->max_tokens && a->min_tokens == b->min_tokens && a->router == b->router &&
-           a->gate == b->gate && a->activation == b->activation && a->types.up == b->types.up &&
-           a->types.down == b->types.down && a->types.shared_up == b->types.shared_up &&
-           a->types.shared_down == b->types.shared_down && a->gated == b->gated && a->renormalize == b->renormalize &&
+    return a->d_model == b->d_model && a->d_hidden == b->d_hidden && a->d_latent == b->d_latent &&
+           a->expert_count == b->expert_count && a->top_k == b->top_k && a->max_active == b->max_active &&
+           a->max_expected_active == b->max_expected_active && a->max_tokens == b->max_tokens &&
+           a->min_tokens == b->min_tokens && a->router == b->router && a->gate == b->gate &&
+           a->activation == b->activation && a->types.up == b->types.up && a->types.down == b->types.down &&
+           a->types.shared_up == b->types.shared_up && a->types.shared_down == b->types.shared_down &&
+           a->types.latent_down == b->types.latent_down && a->types.latent_up == b->types.latent_up &&
+           a->gated == b->gated && a->renormalize == b->renormalize && a->weighted_input == b->weighted_input &&
            a->expert_scale == b->expert_scale && a->group_score == b->group_score &&
-           a->balanced_groups == b->balanced_groups && a->projection_width == b->projection_width &&
+           a->balanced_groups == b->balanced_groups && a->given_count == b->given_count &&
+           a->given_weights == b->given_weights && a->zero_experts == b->zero_experts &&
+           a->projection_width == b->projection_width &&
            a->group_count == b->group_count && a->top_groups == b->top_groups && a->shared_hidden == b->shared_hidden &&
-           a->shared_gate == b->shared_gate && a->precision == b->precision &&
-           numbers_equal(a, b);
+           a->shared_gate == b->shared_gate && a->precision == b->precision && numbers_equal(a, b);
 }
 
 bool case_plans_equal(const layer_case *a, const layer_case *b)
@@ -168,20 +176,21 @@ void case_print(const case_data *data)
     const layer_case *s = data->shape;
     const smoe_matrix_types *types = &data->plan.types;
 
-    fprintf(
-        stderr,
-        "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g "
-        "activation=%d gated=%d "
-        "biases=%u types=%d/%d/%d/%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u group_eps=%g "
-        "shared=%u/%d "
-        "precision=%d expert_scale=%d group_score=%d "
-        "balanced=%u",
-        s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
-        s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps, (double)data->params.a,
-        (double)data->params.b, (double)data->params.temperature, (int)s->activation, s->gated, s->biases,
-        (int)types->up, (int)types->down, (int)types->shared_up, (int)types->shared_down, data->plan.renormalize,
-        (int)s->logits, s->tied_experts, (int)s->router, s->projection_width, (int)s->gate, s->group_count,
-        s->top_groups, (double)s->group_eps, s->shared_hidden, s->shared_gate, (int)s->precision, s->expert_scale,
-        (int)s->group_score, s->balanced_groups);
+    fprintf(stderr,
+            "  \"%s\": SMOE_TEST_SEED=%llu T=%u/%u D=%u H=%u L=%u E=%u k=%u A=%u/%u eps=%g a=%g b=%g temperature=%g "
+            "activation=%d gated=%d "
+            "biases=%u types=%d/%d/%d/%d/%d/%d renormalize=%d logits=%d tied=%u router=%d p=%u gate=%d groups=%u/%u "
+            "group_eps=%g "
+            "shared=%u/%d "
+            "precision=%d weighted_input=%d expert_scale=%d group_score=%d "
+            "balanced=%u given=%u/%d/%d zero_experts=%u",
+            s->name, (unsigned long long)data->seed, s->tokens, data->plan.max_tokens, s->d_model, s->d_hidden,
+            s->d_latent, s->expert_count, s->top_k, s->max_active, s->call_active, (double)s->eps,
+            (double)data->params.a, (double)data->params.b, (double)data->params.temperature, (int)s->activation,
+            s->gated, s->biases, (int)types->up, (int)types->down, (int)types->shared_up, (int)types->shared_down,
+            (int)types->latent_down, (int)types->latent_up, data->plan.renormalize, (int)s->logits, s->tied_experts,
+            (int)s->router, s->projection_width, (int)s->gate, s->group_count, s->top_groups, (double)s->group_eps,
+            s->shared_hidden, s->shared_gate, (int)s->precision, s->weighted_input, s->expert_scale,
+            (int)s->group_score, s->balanced_groups, s->given_count, s->given_weights, (int)s->given, s->zero_experts);
     print_numbers(&data->plan);
 }

@@ -232,6 +232,27 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              (c->renormalize_floor > 0 || c->renormalize_add > 0) && c->logits == LOGITS_LOW)                          \
     PROPERTY(expert_scale, "factors", LANES, CHOICE, c->expert_scale)                                                  \
     PROPERTY(expert_scale_kept, "factors, not renormalised", ONE, CHOICE, c->expert_scale && c->keep_softmax)          \
+    PROPERTY(latent, "latent experts", LANES, EXPERTS | READ_BY_COMBINE | READ_BY_LATENT, c->d_latent > 0)             \
+    PROPERTY(latent_1, "L 1", ONE, LATENT, c->d_latent == 1)                                                           \
+    PROPERTY(latent_odd, "L odd", ANY_ROWS, LATENT, c->d_latent % 2 == 1 && c->d_latent > 1)                           \
+    PROPERTY(latent_4, "L 0 mod 4", ANY_ROWS, LATENT, c->d_latent % 4 == 0 && c->d_latent > 0)                         \
+    PROPERTY(latent_wider, "L above D", ONE, LATENT, c->d_latent > c->d_model)                                         \
+    PROPERTY(latent_shared, "latent experts, a shared one", ONE, COMBINE, c->d_latent > 0 && c->shared_hidden > 0)     \
+    PROPERTY(latent_scales, "latent matrices of a type with scales", ONE, LATENT,                                      \
+             c->d_latent > 0 && smoe_type_has_scales(c->weight_type))                                                  \
+    PROPERTY(latent_nonfinite, "latent experts, non-finite tokens", ONE, LATENT,                                       \
+             c->d_latent > 0 && c->logits == LOGITS_NONFINITE)                                                         \
+    PROPERTY(latent_weighted, "latent experts, weighted inputs", ONE, UP, c->d_latent > 0 && c->weighted_input)        \
+    PROPERTY(latent_types, "latent matrices of types of their own", ONE, LATENT,                                       \
+             c->d_latent > 0 && c->types.latent_down != c->types.latent_up)                                            \
+    PROPERTY(latent_down_bias, "bias of latent_down", ONE, LATENT_DOWN, has_bias(c, BIAS_LATENT_DOWN, c->d_latent))    \
+    PROPERTY(latent_up_bias, "bias of latent_up", ONE, LATENT_UP, has_bias(c, BIAS_LATENT_UP, c->d_latent))            \
+    PROPERTY(weighted_input, "weighted inputs", LANES, CHOICE | READ_BY_SORT | READ_BY_UP, c->weighted_input)          \
+    PROPERTY(weighted_gated, "weighted inputs, gated", ONE, UP, c->weighted_input && c->gated)                         \
+    PROPERTY(weighted_factor, "weighted inputs, factors of matrices", ONE, UP,                                         \
+             c->weighted_input && c->weight_type == SMOE_TYPE_Q4)                                                      \
+    PROPERTY(weighted_band, "weighted inputs, band", ONE, CHOICE, c->weighted_input && c->eps > 0)                     \
+    PROPERTY(weighted_scaled, "weighted inputs, factors", ONE, CHOICE, c->weighted_input && c->expert_scale)           \
     PROPERTY(group_max, "groups by their best", LANES, CHOICE,                                                         \
              c->group_count > 1 && c->group_score == SMOE_GROUP_SCORE_MAX)                                             \
     PROPERTY(group_max_band, "groups by their best, band", ONE, CHOICE,                                                \
@@ -250,6 +271,35 @@ static bool has_bias(const layer_case *c, uint32_t bias, bool possible)
              c->balanced_groups > 1 && c->gate != SOFTMAX)                                                             \
     PROPERTY(balanced_below, "balanced groups below their power of two", ONE, CHOICE,                                  \
              c->balanced_groups > 1 && below_class(c->balanced_groups))                                                \
+    PROPERTY(given_ids, "given", LANES, ROWS, c->given_count > 0 && !c->given_weights)                                 \
+    PROPERTY(given_weights, "given with weights", LANES, ROWS, c->given_weights)                                       \
+    PROPERTY(given_any, "given, repeated and skipped", LANES, ROWS, c->given_count > 0 && c->given == GIVEN_ANY)       \
+    PROPERTY(given_bad, "given, not finite", LANES, ROWS, c->given_count > 0 && c->given == GIVEN_BAD)                 \
+    PROPERTY(given_bad_weights, "given with weights, not finite", ONE, ROWS,                                           \
+             c->given_weights && c->given == GIVEN_BAD)                                                                \
+    PROPERTY(given_kept, "given, not renormalised", ONE, CHOICE, c->given_count > 0 && c->keep_softmax)                \
+    PROPERTY(given_gate, "given, not softmax", ONE, CHOICE, c->given_count > 0 && c->gate != SOFTMAX)                  \
+    PROPERTY(given_divisor, "given, a floor or addend", ONE, CHOICE,                                                   \
+             c->given_count > 0 && (c->renormalize_floor > 0 || c->renormalize_add > 0))                               \
+    PROPERTY(given_groups, "given, groups", ONE, CHOICE, c->given_count > 0 && c->group_count > 1)                     \
+    PROPERTY(given_balanced, "given, balanced groups", ONE, CHOICE, c->given_count > 0 && c->balanced_groups > 1)      \
+    PROPERTY(given_scale, "given, factors", ONE, CHOICE, c->given_count > 0 && c->expert_scale)                        \
+    PROPERTY(given_shared, "given, shared expert", ONE, COMBINE, c->given_count > 0 && c->shared_hidden > 0)           \
+    PROPERTY(given_many, "given, 24 of each token and more", ONE, CHOICE, c->given_count >= 24)                        \
+    PROPERTY(given_latent, "given, latent experts", ONE, COMBINE, c->given_count > 0 && c->d_latent > 0)               \
+    PROPERTY(given_weighted, "given, weighted inputs", ONE, CHOICE,                                                    \
+             c->given_count > 0 && !c->given_weights && c->weighted_input)                                             \
+    PROPERTY(given_weights_weighted, "given with weights, weighted inputs", ONE, CHOICE,                               \
+             c->given_weights && c->weighted_input)                                                                    \
+    PROPERTY(zero_experts_latent, "zero experts, latent experts", ONE, COMBINE,                                        \
+             c->zero_experts > 0 && c->d_latent > 0)                                                                   \
+    PROPERTY(zero_experts, "zero experts", LANES, ROWS, c->zero_experts > 0)                                           \
+    PROPERTY(zero_experts_most, "more zero experts than others", LANES, ROWS, 2 * c->zero_experts > c->expert_count)   \
+    PROPERTY(zero_experts_given, "zero experts, given", ONE, ROWS, c->zero_experts > 0 && c->given_count > 0)          \
+    PROPERTY(zero_experts_shared, "zero experts, shared expert", ONE, COMBINE,                                         \
+             c->zero_experts > 0 && c->shared_hidden > 0)                                                              \
+    PROPERTY(zero_experts_odd, "zero experts, D not 0 mod 4", ONE, COMBINE,                                            \
+             c->zero_experts > 0 && c->d_model % 4 != 0)                                                               \
     PROPERTY(projection_1, "p 1", LANES, LOGITS | READ_BY_PROJECT, c->projection_width == 1)                           \
     PROPERTY(projection_odd, "p odd", LANES, LOGITS | READ_BY_PROJECT,                                                 \
              c->projection_width % 2 == 1 && c->projection_width > 1)                                                  \

@@ -30,11 +30,16 @@
 #define GATED .gated = true
 #define COSINE(p) .router = SMOE_ROUTER_COSINE, .projection_width = p
 #define SIGMOID .gate = SMOE_GATE_SIGMOID
+#define LATENT(L) .d_latent = L
+#define WEIGHTED .weighted_input = true, .keep_softmax = true
 #define SQRT_SOFTPLUS .gate = SMOE_GATE_SQRT_SOFTPLUS
 #define SOFTMAX_BIAS .gate = SMOE_GATE_SOFTMAX_BIAS
 #define GROUPS(count, top) .group_count = count, .top_groups = top
 #define BY_BEST .group_score = SMOE_GROUP_SCORE_MAX
 #define BALANCED(count) .balanced_groups = count
+#define GIVEN_IDS(R, kind) .given_count = R, .given = GIVEN_##kind
+#define GIVEN_WEIGHTS(R, kind) GIVEN_IDS(R, kind), .given_weights = true
+#define ZERO_EXPERTS(Z) .zero_experts = Z
 #define SHARED(S) .shared_hidden = S
 #define SHARED_GATED(S) .shared_hidden = S, .shared_gate = true
 #define LIMITED(name_) SHAPE(name_, 34, 24, 20, 6, 2), ACT(SILU), GATED, ALL_BIASES, .loud = 2
@@ -42,6 +47,7 @@
  * kept. */
 #define COMMON_COSINE(name_, T) COMMON(name_, T), COSINE(13)
 #define COMMON_SIGMOID(name_, T) COMMON(name_, T), SIGMOID
+#define COMMON_WEIGHTED(name_, T) COMMON_SIGMOID(name_, T), WEIGHTED
 #define COMMON_SQRT_SOFTPLUS(name_, T) COMMON(name_, T), SQRT_SOFTPLUS
 #define COMMON_SOFTMAX_BIAS(name_, T) COMMON(name_, T), SOFTMAX_BIAS
 #define COMMON_GROUPS(name_, T) COMMON(name_, T), GROUPS(4, 1)
@@ -166,7 +172,7 @@ const layer_case layer_cases[] = {
      SHARED_GATED(44), ACT(SWIGLU_CLAMPED), GATED, BFLOAT, BAND(0.1f, 4), .group_eps = 0.2f, .loud = 4, ALL_BIASES},
     /* sigmoid gate */
     {COMMON_SIGMOID("sigmoid, hard", 48), ALL_BIASES},
-    {COMMON_SIGMOID("sigmoid, no bias, temperature not used", 47), .eps = 0.05f, .temperature = 1e-3f},
+    {COMMON_SIGMOID("sigmoid, no bias", 47), .eps = 0.05f},
     {COMMON_SIGMOID("sigmoid, band, capped", 48), .eps = 0.4f, .call_active = 4, ALL_BIASES, .scale = 2.5f},
     {COMMON_SIGMOID("sigmoid, exact", 48), LOGITS(EXACT), .eps = 0.25f, ALL_BIASES},
     {COMMON_SIGMOID("sigmoid, ties of order 2", 24), TIED(3), .eps = 0.25f, .call_active = 5, ALL_BIASES},
@@ -237,7 +243,7 @@ const layer_case layer_cases[] = {
      .group_eps = 0.4f},
     /* sqrt_softplus gate */
     {COMMON_SQRT_SOFTPLUS("sqrt_softplus, hard", 48), ALL_BIASES},
-    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, no bias, temperature not used", 47), .eps = 0.1f, .temperature = 1e-3f},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, no bias", 47), .eps = 0.1f},
     {COMMON_SQRT_SOFTPLUS("sqrt_softplus, band, capped", 48), .eps = 0.6f, .call_active = 4, ALL_BIASES, .scale = 1.5f},
     {COMMON_SQRT_SOFTPLUS("sqrt_softplus, exact", 48), LOGITS(EXACT), .eps = 0.25f, ALL_BIASES},
     {COMMON_SQRT_SOFTPLUS("sqrt_softplus, ties of order 2", 24), TIED(3), .eps = 0.25f, .call_active = 5, ALL_BIASES},
@@ -258,19 +264,19 @@ const layer_case layer_cases[] = {
      SHARED_GATED(12), ACT(GELU), BAND(0.1f, 5), .group_eps = 0.2f, ALL_BIASES},
     {SHAPE("few, sqrt_softplus, shared, gate", 3, 24, 31, 16, 2), SQRT_SOFTPLUS, SHARED_GATED(12), ACT(GELU),
      .eps = 0.05f, ALL_BIASES},
-    {SHAPE("few, sqrt_softplus, groups, shared", 3, 24, 31, 16, 2), SQRT_SOFTPLUS, GROUPS(4, 2), SHARED(12),
-     ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("few, sqrt_softplus, groups, shared", 3, 24, 31, 16, 2), SQRT_SOFTPLUS, GROUPS(4, 2), SHARED(12), ACT(GELU),
+     .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
     {SHAPE("few, cosine, sqrt_softplus, shared", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, SHARED(12), ACT(GELU),
      .eps = 0.05f, ALL_BIASES},
     {SHAPE("few, cosine, sqrt_softplus, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, SHARED_GATED(12),
      ACT(GELU), .eps = 0.05f, ALL_BIASES},
-    {SHAPE("few, cosine, sqrt_softplus, groups", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, GROUPS(4, 2),
-     ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    {SHAPE("few, cosine, sqrt_softplus, groups", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, GROUPS(4, 2), ACT(GELU),
+     .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
     {SHAPE("few, cosine, sqrt_softplus, groups, shared", 3, 24, 31, 16, 2), COSINE(13), SQRT_SOFTPLUS, GROUPS(4, 2),
      SHARED(12), ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
     /* softmax_bias gate */
     {COMMON_SOFTMAX_BIAS("softmax_bias, hard", 48), ALL_BIASES},
-    {COMMON_SOFTMAX_BIAS("softmax_bias, no bias, temperature not used", 47), .eps = 0.02f, .temperature = 1e-3f},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, no bias", 47), .eps = 0.02f},
     {COMMON_SOFTMAX_BIAS("softmax_bias, band, capped", 48), .eps = 0.2f, .call_active = 4, ALL_BIASES, .scale = 1.5f},
     {COMMON_SOFTMAX_BIAS("softmax_bias, exact", 48), LOGITS(EXACT), .eps = 0.125f, ALL_BIASES},
     {COMMON_SOFTMAX_BIAS("softmax_bias, ties of order 2", 24), TIED(3), .eps = 0.25f, .call_active = 5, ALL_BIASES},
@@ -304,6 +310,38 @@ const layer_case layer_cases[] = {
      .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
     {SHAPE("few, cosine, softmax_bias, groups, shared, gate", 3, 24, 31, 16, 2), COSINE(13), SOFTMAX_BIAS, GROUPS(4,
      2), SHARED_GATED(12), ACT(GELU), .eps = 0.05f, .group_eps = 0.1f, ALL_BIASES},
+    /* the weight multiplies the input */
+    {COMMON_WEIGHTED("weighted inputs, hard", 48), .scale = 2.5f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, band", 47), .eps = 0.1f, .scale = 0.4f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, band, exact", 9), .eps = 0.1f, .scale = -1.5f, LOGITS(EXACT)},
+    {COMMON_WEIGHTED("weighted inputs, all vanish", 9), LOGITS(LOW), .eps = 0.3f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, saturated, factors", 9), LOGITS(SATURATED), .expert_scale = true, .eps = 0.5f},
+    {COMMON_WEIGHTED("weighted inputs, non-finite tokens", 38), LOGITS(NONFINITE), .eps = 0.1f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, groups", 21), GROUPS(4, 2), .eps = 0.1f, .group_eps = 0.25f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, balanced groups", 21), BALANCED(2), .eps = 0.1f, .expert_scale = true},
+    {SHAPE("weighted inputs, gated, shared", 70, 37, 29, 6, 1), SIGMOID, WEIGHTED, ACT(SILU), GATED, SHARED_GATED(31),
+     .eps = 0.1f, .scale = 1.5f, ALL_BIASES},
+    {SHAPE("weighted inputs, one token, limits", 1, 24, 20, 6, 2), SIGMOID, WEIGHTED, ACT(SILU), GATED, ALL_BIASES,
+     .loud = 2, .gate_max = 1.5f, .up_limit = 1, .up_offset = 0.5f},
+    {SHAPE("weighted inputs, q4, shared", 41, 96, 64, 4, 2), Q4, SIGMOID, WEIGHTED, SHARED(32), ACT(RELU_SQUARED),
+     .eps = 0.1f, ALL_BIASES},
+    {SHAPE("weighted inputs, 1023 experts", 5, 16, 8, 1023, 4), SIGMOID, WEIGHTED, ACT(GELU), GATED, BAND(0.05f, 16),
+     ALL_BIASES},
+    /* latent experts */
+    {COMMON("latent, hard", 48), LATENT(20), ALL_BIASES},
+    {COMMON("latent, band, exact", 47), LATENT(20), .eps = 0.5f, LOGITS(EXACT)},
+    {COMMON("latent, shared, capped", 33), LATENT(20), SHARED(12), .eps = 4, .call_active = 5, ALL_BIASES},
+    {COMMON("latent, non-finite tokens", 38), LATENT(20), LOGITS(NONFINITE), .eps = 0.5f, .call_active = 4, ALL_BIASES},
+    {SHAPE("latent of 1", 9, 13, 7, 5, 2), LATENT(1), ACT(GELU), ALL_BIASES},
+    {SHAPE("latent of 37, one token", 1, 64, 33, 8, 2), LATENT(37), ACT(RELU_SQUARED), SHARED_GATED(31), ALL_BIASES},
+    {SHAPE("latent of 129, wider than D", 70, 66, 31, 4, 2), LATENT(129), ACT(SILU), GATED, SHARED(17), ALL_BIASES},
+    {SHAPE("latent of 130, half", 35, 255, 33, 5, 2), LATENT(130), HALF, ACT(RELU_SQUARED), SHARED(40), ALL_BIASES},
+    {SHAPE("latent, weighted inputs", 21, 31, 24, 6, 2), LATENT(19), SIGMOID, WEIGHTED, ACT(SILU), GATED, .eps = 0.1f,
+     .scale = 1.5f, ALL_BIASES},
+    {SHAPE("latent, q8, shared", 34, 96, 64, 4, 2), LATENT(160), Q8, SHARED(32), ACT(GELU), ALL_BIASES},
+    {SHAPE("latent, each matrix its type", 40, 64, 33, 4, 2), LATENT(48), SHARED(24), ACT(GELU), ALL_BIASES,
+     .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_FLOAT16, SMOE_TYPE_Q4,
+               SMOE_TYPE_NVFP4}},
     /* what divides the weights, and what multiplies them */
     {COMMON_SOFTMAX_BIAS("softmax_bias, a floor reached", 48), .renormalize_floor = 0.5f, .eps = 0.02f, ALL_BIASES},
     {COMMON_SOFTMAX_BIAS("softmax_bias, a floor not reached", 21), .renormalize_floor = 1e-12f, .eps = 0.02f,
@@ -346,6 +384,56 @@ const layer_case layer_cases[] = {
     {SHAPE("balanced groups of 33", 5, 16, 3, 1023, 31), BALANCED(31), ACT(SILU), LOGITS(EXACT), BAND(0.1f, 93)},
     {SHAPE("balanced groups of one expert", 9, 12, 5, 6, 6), BALANCED(6), ACT(GELU), ALL_BIASES, .eps = 0.25f},
     {COMMON_COSINE("cosine, balanced groups, shared", 24), BALANCED(2), SHARED(12), .eps = 0.1f, ALL_BIASES},
+    /* given routing */
+    {COMMON("given", 48), GIVEN_IDS(3, APART), ALL_BIASES, .tie_tolerance = 0.125f, LOGITS(EXACT)},
+    {COMMON("given, any", 48), GIVEN_IDS(3, ANY), ALL_BIASES, .expert_scale = true, .scale = 1.7f},
+    {COMMON("given, not finite", 48), GIVEN_IDS(3, BAD), ALL_BIASES, LOGITS(NONFINITE)},
+    {COMMON("given, softmax kept", 48), GIVEN_IDS(3, ANY), .keep_softmax = true, .temperature = 0.25f, ALL_BIASES},
+    {COMMON("given, large logits", 19), GIVEN_IDS(3, ANY), LOGITS(LARGE), .keep_softmax = true},
+    {COMMON("given with weights", 48), GIVEN_WEIGHTS(3, APART), .scale = -2.5f, ALL_BIASES},
+    {COMMON("given with weights, any", 48), GIVEN_WEIGHTS(3, ANY), .expert_scale = true, SHARED(12), ALL_BIASES},
+    {COMMON("given with weights, not finite", 48), GIVEN_WEIGHTS(3, BAD), LOGITS(NONFINITE), ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, given", 48), GIVEN_IDS(5, ANY), .renormalize_add = 0.25f, ALL_BIASES},
+    {COMMON_SIGMOID("sigmoid, given, all vanish", 21), GIVEN_IDS(5, ANY), LOGITS(LOW), ALL_BIASES},
+    {COMMON_SQRT_SOFTPLUS("sqrt_softplus, given", 48), GIVEN_IDS(5, ANY), .renormalize_floor = 1.5f, ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, given, kept", 48), GIVEN_IDS(5, ANY), .keep_softmax = true, ALL_BIASES},
+    {COMMON_GROUPS("groups, given", 48), GIVEN_IDS(2, ANY), .group_eps = 0.5f, ALL_BIASES},
+    {COMMON("balanced groups, given", 48), BALANCED(2), GIVEN_IDS(3, ANY), ALL_BIASES},
+    {COMMON_COSINE("cosine, given, shared, gate", 24), GIVEN_IDS(3, ANY), SHARED_GATED(12), ALL_BIASES},
+    {MANY("1024 experts, given", 33), GIVEN_IDS(24, ANY), LOGITS(EXACT)},
+    {SHAPE("1023 experts, all of them given", 2, 3, 2, 1023, 1023), ACT(RELU), GIVEN_WEIGHTS(1023, APART),
+     LOGITS(EXACT)},
+    {SHAPE("one expert given again and again", 130, 24, 31, 5, 1), ACT(GELU), GIVEN_IDS(5, ANY), ALL_BIASES},
+    {SHAPE("one of everything, given", 1, 1, 1, 1, 1), GIVEN_IDS(1, APART)},
+    /* zero experts */
+    {COMMON("zero experts", 48), ZERO_EXPERTS(5), .eps = 0.5f, ALL_BIASES},
+    {COMMON("zero experts, hard", 21), ZERO_EXPERTS(5), LOGITS(EXACT)},
+    {COMMON("zero experts but one", 48), ZERO_EXPERTS(15), .eps = 0.4f, .expert_scale = true, ALL_BIASES},
+    {COMMON("zero experts, non-finite tokens", 38), ZERO_EXPERTS(5), LOGITS(NONFINITE), .eps = 0.5f, ALL_BIASES},
+    {COMMON("zero experts, given", 48), ZERO_EXPERTS(7), GIVEN_IDS(3, BAD), ALL_BIASES},
+    {COMMON("zero experts, given with weights, shared", 48), ZERO_EXPERTS(7), GIVEN_WEIGHTS(3, ANY), SHARED(12),
+     ALL_BIASES},
+    {COMMON_SOFTMAX_BIAS("softmax_bias, zero experts, kept", 48), ZERO_EXPERTS(4), .keep_softmax = true, .scale = 6,
+     .eps = 0.02f, ALL_BIASES},
+    {COMMON_SIGMOID_GROUPS("sigmoid, groups, zero experts, shared, gate", 48), ZERO_EXPERTS(6), SHARED_GATED(12),
+     .eps = 0.1f, .group_eps = 0.3f, ALL_BIASES},
+    {COMMON("balanced groups, zero experts", 48), BALANCED(2), ZERO_EXPERTS(6), .eps = 0.5f, ALL_BIASES},
+    {SHAPE("zero experts, half, odd widths", 35, 37, 13, 9, 3), ZERO_EXPERTS(4), ACT(SILU), GATED, HALF, ALL_BIASES,
+     BAND(0.5f, 6)},
+    {SHAPE("zero experts, 257 experts", 37, 24, 12, 257, 8), ZERO_EXPERTS(129), ACT(SILU), GATED, BAND(0.05f, 16)},
+    {SHAPE("zero experts, one token", 1, 24, 31, 6, 2), ZERO_EXPERTS(5), ACT(GELU), LOGITS(EQUAL)},
+    /* of the sections above, two of them together */
+    {COMMON("latent, zero experts", 48), LATENT(20), ZERO_EXPERTS(5), .eps = 0.5f, ALL_BIASES},
+    {COMMON("latent of 19, zero experts, shared, not finite", 38), LATENT(19), ZERO_EXPERTS(13), SHARED(12),
+     LOGITS(NONFINITE), .eps = 0.5f, ALL_BIASES},
+    {COMMON("latent, given", 48), LATENT(20), GIVEN_IDS(3, BAD), ALL_BIASES},
+    {COMMON("latent, zero experts, given with weights, shared", 48), LATENT(19), ZERO_EXPERTS(7), GIVEN_WEIGHTS(3, ANY),
+     SHARED(12), ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, given", 48), GIVEN_IDS(5, ANY), .expert_scale = true, .scale = 1.5f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, given with weights", 48), GIVEN_WEIGHTS(5, BAD), .expert_scale = true,
+     .scale = -2.5f, ALL_BIASES},
+    {COMMON_WEIGHTED("weighted inputs, latent, given with weights", 21), LATENT(20), GIVEN_WEIGHTS(5, ANY),
+     .scale = 2.5f, ALL_BIASES},
     /* shared expert */
     {SHAPE("shared alone aligned", 7, 64, 31, 5, 2), SHARED(8), ACT(GELU), ALL_BIASES},
     {SHAPE("routed alone aligned", 66, 64, 32, 5, 2), SHARED(31), ACT(GELU), HALF, .biases = BIAS_SHARED_1},
@@ -393,8 +481,7 @@ const layer_case layer_cases[] = {
     {LIMITED("gate_limit_after"), .gate_limit_after = 0.5f},
     {LIMITED("gate_alpha"), .gate_alpha = 1.702f},
     {LIMITED("gate_alpha below 1, up_offset"), .gate_alpha = 0.25f, .up_offset = 1},
-    {LIMITED("limits, up_offset below 0"), .up_offset = -0.5f, .gate_max = 1.5f, .up_limit = 1,
-     .gate_limit_after = 1},
+    {LIMITED("limits, up_offset below 0"), .up_offset = -0.5f, .gate_max = 1.5f, .up_limit = 1, .gate_limit_after = 1},
     {LIMITED("limits, the shared expert's others"), SHARED(20), .gate_max = 1.5f, .up_limit = 1, .gate_limit_after = 1,
      .gate_alpha = 1.3f, .up_offset = 0.5f, .shared_gate_max = 0.75f, .shared_up_limit = 0.5f,
      .shared_gate_limit_after = 0.375f},

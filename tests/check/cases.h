@@ -22,6 +22,13 @@ typedef enum logits_kind {
     LOGITS_KIND_COUNT
 } logits_kind;
 
+/* What ids a case with given routing has. */
+typedef enum given_kind {
+    GIVEN_APART = 0, /* of each token R different experts */
+    GIVEN_ANY,       /* some of them several times, some skipped, and now and then all */
+    GIVEN_BAD        /* these too, and some that no expert has, or weights that are not finite */
+} given_kind;
+
 /* BIAS_ROUTER: of the linear router, or of the cosine router's projection. SHARED: of the shared expert. */
 enum {
     BIAS_ROUTER = 1,
@@ -32,13 +39,15 @@ enum {
     BIAS_SHARED_1 = 32,
     BIAS_SHARED_3 = 64,
     BIAS_SHARED_2 = 128,
-    BIAS_ALL = 255
+    BIAS_LATENT_DOWN = 256,
+    BIAS_LATENT_UP = 512,
+    BIAS_ALL = 1023
 };
 
 /* A zero means: max_tokens the tokens, call_active the plan's max_active, a 1, b 50, temperature 1, scale 1, loud 1. */
 typedef struct layer_case {
     const char *name;
-    uint32_t tokens, d_model, d_hidden, expert_count, top_k;
+    uint32_t tokens, d_model, d_hidden, expert_count, top_k, d_latent;
     uint32_t max_tokens;              /* of the plan */
     uint32_t max_active, call_active; /* A of the plan (0 = E) and of the forward */
     logits_kind logits;
@@ -56,10 +65,15 @@ typedef struct layer_case {
     float log_scale; /* of the cosine router */
     smoe_gate gate;
     float renormalize_floor, renormalize_add;
+    bool weighted_input;
     bool expert_scale;
     uint32_t group_count, top_groups;
     smoe_group_score group_score;
     uint32_t balanced_groups;
+    uint32_t given_count; /* R */
+    bool given_weights;
+    given_kind given;
+    uint32_t zero_experts; /* Z */
     float group_eps;
     uint32_t shared_hidden;
     bool shared_gate;
@@ -70,8 +84,8 @@ typedef struct layer_case {
 extern const layer_case layer_cases[];
 extern const uint32_t layer_case_count;
 
-/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, the shared ones too, which are of
- * the types of the case; those of `ref` are the same values as floats. */
+/* A case with numbers in it. Every array is float32 but w1, w3 and w2 of `weights`, the shared ones and the latent
+ * matrices too, which are of the types of the case; those of `ref` are the same values as floats. */
 typedef struct case_data {
     const layer_case *shape;
     uint64_t seed;
@@ -81,6 +95,8 @@ typedef struct case_data {
     ref_layer ref;
     ref_params ref_params;
     float *x; /* [T,D] */
+    uint32_t *given_ids;  /* [T,R]; NULL without given routing */
+    float *given_weights; /* [T,R]; NULL without those */
     void *memory[64];
     uint32_t memory_count;
 } case_data;
@@ -100,6 +116,11 @@ ref_params case_ref_params(const layer_case *shape);
 /* False when out of memory. */
 bool case_data_create(case_data *data, const layer_case *shape, uint64_t seed);
 void case_data_destroy(case_data *data);
+
+/* Gives a layer of the case the case's routing, where it has one: that of tokens first, first + step and so on, `count`
+ * of them, counted round. */
+smoe_result case_give_routing(const case_data *data, smoe_device_layer *layer, uint32_t first, uint32_t step,
+                              uint32_t count);
 
 /* What float32 may add to a token's logits, and to its projection: as the reference has it, or nothing where they are
  * exact. */

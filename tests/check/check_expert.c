@@ -1,4 +1,4 @@
-/* expert_up, expert_down and combine against the reference, the shared expert's part of them too. */
+/* The stages from latent_down on against the reference, the shared expert's part of them too. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,8 @@ static bool buffers_create(row_buffers *buffers, const stage_run *run)
 {
     const smoe_plan_desc *plan = &run->data->plan;
     const uint32_t hidden = plan->d_hidden > plan->shared_hidden ? plan->d_hidden : plan->shared_hidden;
-    const uint32_t wide = plan->d_model > hidden ? plan->d_model : hidden;
+    const uint32_t rows = plan->d_model > plan->d_latent ? plan->d_model : plan->d_latent;
+    const uint32_t wide = rows > hidden ? rows : hidden;
 
     buffers->input = calloc(wide, sizeof(double));
     buffers->want = calloc(wide, sizeof(double));
@@ -51,7 +52,7 @@ static void absolute_sums(uint32_t rows, uint32_t columns, const float *matrix, 
  * either side of them. */
 static void up_tolerance(const ref_layer *ref, const ref_expert *expert, row_buffers *buffers)
 {
-    const uint32_t D = ref->d_model, H = expert->d_hidden;
+    const uint32_t D = expert->width, H = expert->d_hidden;
     const bool squared = expert->gating.activation == SMOE_ACTIVATION_RELU_SQUARED;
 
     absolute_sums(H, D, expert->w1, expert->w1_factor, expert->b1, buffers->input, buffers->tolerance);
@@ -84,24 +85,25 @@ static size_t check_hidden(const case_data *data, const ref_expert *expert, cons
 {
     const ref_layer *ref = &data->ref;
 
-    widen(ref->d_model, x, buffers->input);
+    widen(expert->width, x, buffers->input);
     ref_up(ref, expert, buffers->input, buffers->want);
     up_tolerance(ref, expert, buffers);
     if (data->plan.precision != SMOE_PRECISION_FLOAT32) {
-        ref_up_error(ref, expert, data->plan.precision, buffers->input, buffers->narrowing);
+        ref_up_error(ref, expert, data->plan.precision, buffers->input, NULL, buffers->narrowing);
         add_narrowing(expert->d_hidden, buffers);
     }
     return test_compare_each("hidden", expert->d_hidden, got, buffers->want, buffers->tolerance);
 }
 
+/* Also of a latent matrix. */
 static size_t check_row(const case_data *data, const ref_expert *expert, const float *hidden, const float *got,
                         row_buffers *buffers)
 {
     const ref_layer *ref = &data->ref;
-    const uint32_t D = ref->d_model, H = expert->d_hidden;
+    const uint32_t D = expert->width, H = expert->d_hidden;
 
     widen(H, hidden, buffers->input);
-    ref_down(ref, expert, buffers->input, buffers->want);
+    ref_down(expert, buffers->input, buffers->want);
     absolute_sums(D, H, expert->w2, expert->w2_factor, expert->b2, buffers->input, buffers->tolerance);
     for (uint32_t i = 0; i < D; i++)
         buffers->tolerance[i] = ref_sum_error(H + 1, buffers->tolerance[i]);
@@ -121,13 +123,17 @@ static size_t check_token(const stage_run *run, uint32_t t, const char *stage, b
 
     for (uint32_t r = 0; r < stage_active(run)[t] && !wrong; r++) {
         const uint32_t row = stage_rows(run, t)[r], id = stage_ids(run, t)[r];
-        const ref_expert expert = ref_expert_at(ref, id);
-        wrong = up ? check_hidden(run->data, &expert, x, stage_hidden(run, row), buffers)
+        if (ref_is_zero_expert(ref, id))
+            continue;
+        const double weight = ref->weighted_input ? (double)stage_row_weights(run)[row] : 1;
+        const ref_expert expert = ref_weighted_expert(ref, id, weight);
+        wrong = up ? check_hidden(run->data, &expert, ref->d_latent ? stage_latent(run, t) : x, stage_hidden(run, row),
+                                  buffers)
                    : check_row(run->data, &expert, stage_hidden(run, row), stage_expert_row(run, row), buffers);
         if (wrong)
             fprintf(stderr, "    ... in %s of token %u, expert %u, row %u\n", stage, t, id, row);
     }
-    if (!ref->shared_hidden || !stage_active(run)[t] || wrong)
+    if (!ref->shared_hidden || !stage_is_finite(run, t) || wrong)
         return wrong; /* what becomes of a NaN in the shared expert is nobody's concern */
     const ref_expert shared = ref_shared_expert(ref);
     wrong = up ? check_hidden(run->data, &shared, x, stage_shared_hidden(run, t), buffers)
@@ -171,6 +177,74 @@ static void add_row(uint32_t D, const float *row, double weight, double weight_e
     ref_combine(D, weight, buffers->input, buffers->want);
 }
 
+/* A latent matrix: what it makes of a token's row. */
+static size_t check_latent(const stage_run *run, const char *stage, bool down)
+{
+    const ref_layer *ref = &run->data->ref;
+    const ref_expert matrix = down ? ref_latent_down(ref) : ref_latent_up(ref);
+    row_buffers buffers;
+    size_t wrong = buffers_create(&buffers, run) ? 0 : 1;
+
+    for (uint32_t t = 0; ref->d_latent && t < run->data->shape->tokens && !wrong; t++) {
+        const float *x = run->data->x + (size_t)t * ref->d_model;
+        if (!stage_active(run)[t])
+            continue; /* a token that is not finite: what becomes of it is combine's */
+        wrong = down ? check_row(run->data, &matrix, x, stage_latent(run, t), &buffers)
+                     : check_row(run->data, &matrix, stage_latent_sum(run, t), stage_lifted_row(run, t), &buffers);
+        if (wrong)
+            fprintf(stderr, "    ... in %s of token %u\n", stage, t);
+    }
+    buffers_destroy(&buffers);
+    return wrong;
+}
+
+size_t check_latent_down(const stage_run *run)
+{
+    return check_latent(run, "latent_down", true);
+}
+
+size_t check_latent_up(const stage_run *run)
+{
+    return check_latent(run, "latent_up", false);
+}
+
+static void begin_sum(uint32_t width, bool finite, row_buffers *buffers)
+{
+    for (uint32_t i = 0; i < width; i++) {
+        buffers->want[i] = finite ? 0 : (double)NAN;
+        buffers->tolerance[i] = 0;
+    }
+}
+
+static void add_routed(const stage_run *run, uint32_t t, uint32_t width, row_buffers *buffers)
+{
+    const uint32_t active = stage_active(run)[t];
+    const float *seen = run->data->ref.d_latent ? stage_latent(run, t) : run->data->x + (size_t)t * width;
+
+    for (uint32_t r = 0; r < active; r++) {
+        const bool zero = ref_is_zero_expert(&run->data->ref, stage_ids(run, t)[r]);
+        add_row(width, zero ? seen : stage_expert_row(run, stage_rows(run, t)[r]), (double)stage_weights(run, t)[r], 0,
+                active + 1, buffers);
+    }
+}
+
+size_t check_latent_sum(const stage_run *run)
+{
+    const uint32_t L = run->data->ref.d_latent;
+    row_buffers buffers;
+    size_t wrong = buffers_create(&buffers, run) ? 0 : 1;
+
+    for (uint32_t t = 0; L && t < run->data->shape->tokens && !wrong; t++) {
+        begin_sum(L, stage_is_finite(run, t), &buffers);
+        add_routed(run, t, L, &buffers);
+        wrong = test_compare_each("sum", L, stage_latent_sum(run, t), buffers.want, buffers.tolerance);
+        if (wrong)
+            fprintf(stderr, "    ... in latent_sum of token %u\n", t);
+    }
+    buffers_destroy(&buffers);
+    return wrong;
+}
+
 size_t check_combine(const stage_run *run)
 {
     const ref_layer *ref = &run->data->ref;
@@ -181,14 +255,13 @@ size_t check_combine(const stage_run *run)
 
     for (uint32_t t = 0; t < run->data->shape->tokens && !wrong; t++) {
         const uint32_t active = stage_active(run)[t];
-        for (uint32_t i = 0; i < D; i++) {
-            buffers.want[i] = active ? 0 : (double)NAN; /* only a non-finite token runs no expert */
-            buffers.tolerance[i] = 0;
-        }
-        for (uint32_t r = 0; r < active; r++)
-            add_row(D, stage_expert_row(run, stage_rows(run, t)[r]), (double)stage_weights(run, t)[r], 0, active + 1,
-                    &buffers);
-        if (ref->shared_hidden && active) {
+        const bool finite = stage_is_finite(run, t);
+        begin_sum(D, finite, &buffers);
+        if (!ref->d_latent)
+            add_routed(run, t, D, &buffers);
+        else if (finite)
+            add_row(D, stage_lifted_row(run, t), 1, 0, 2, &buffers);
+        if (ref->shared_hidden && finite) {
             const double weight = ref->shared_gate ? ref_sigmoid((double)stage_shared_gate(run, t)) : 1;
             add_row(D, stage_shared_row(run, t), weight, ref->shared_gate ? 2e-6 : 0, active + 1, &buffers);
         }

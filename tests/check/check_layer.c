@@ -21,8 +21,10 @@ bool layer_output_create(layer_output *output, smoe_device_layer *layer, const c
         /* What is not written must be seen. */
         memset(output->y, 0xa5, y_count * sizeof *output->y);
         memset(output->report, 0xa5, word_count * sizeof *output->report);
-        const smoe_result result =
-            smoe_device_layer_forward(layer, params ? params : &data->params, data->x, output->y, output->report, NULL);
+        smoe_result result = case_give_routing(data, layer, 0, 1, data->shape->tokens);
+        if (result == SMOE_SUCCESS)
+            result = smoe_device_layer_forward(layer, params ? params : &data->params, data->x, output->y,
+                                               output->report, NULL);
         if (result == SMOE_SUCCESS)
             return true;
         fprintf(stderr, "    smoe_device_layer_forward: %s\n", smoe_result_text(result));
@@ -108,18 +110,19 @@ size_t check_output(const case_data *data, const ref_params *params, const layer
     }
     for (uint32_t t = 0; t < T && !wrong; t++) {
         const float *x = data->x + (size_t)t * D;
-        if (!ref_forward(&data->ref, params, x, logits, token, y + (size_t)t * D) ||
+        const ref_params own = ref_params_at(params, t);
+        if (!ref_forward(&data->ref, &own, x, logits, token, y + (size_t)t * D) ||
             (data->plan.precision != SMOE_PRECISION_FLOAT32 &&
              !ref_forward_error(&data->ref, token, data->plan.precision, x, narrowing + (size_t)t * D))) {
             fprintf(stderr, "    out of memory\n");
             wrong = 1;
             break;
         }
-        const ref_bounds bounds = ref_bound(&data->ref, params, logits, case_logit_error(data, t));
-        tolerances[t] = ref_weight_error(params, slope, &bounds, token->eps);
+        const ref_bounds bounds = ref_bound(&data->ref, &own, logits, case_logit_error(data, t));
+        tolerances[t] = ref_output_weight_error(&data->ref, params, slope, &bounds, token->eps);
         excused[t] = bounds.ambiguous;
         if (!excused[t]) {
-            wrong = check_report(output, t, token, &bounds, tolerances[t]);
+            wrong = check_report(output, t, token, &bounds, ref_weight_error(params, slope, &bounds, token->eps));
             if (wrong)
                 fprintf(stderr, "    ... in the report of token %u\n", t);
         } else if (tally) {

@@ -150,7 +150,7 @@ size_t check_route_group(const stage_run *run)
 
 /* Active, ids and weights of a token, given what the reference makes of the float32 logits that the device selected
  * by. */
-static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *want, double tolerance)
+static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *want, const double tolerances[2])
 {
     const uint32_t active = stage_active(run)[t];
     const float *weights = stage_weights(run, t);
@@ -165,7 +165,10 @@ static size_t check_selected(const stage_run *run, uint32_t t, const ref_token *
         if (ids[r] != want->ids[r] && !wrong++)
             fprintf(stderr, "    id of rank %u is %u, want %u\n", r, ids[r], want->ids[r]);
     }
-    return wrong + test_compare("weight", active, weights, want->weights, tolerance);
+    if (run->data->plan.weighted_input)
+        wrong +=
+            test_compare("weight of an input", active, stage_input_weights(run, t), want->input_weights, tolerances[0]);
+    return wrong + test_compare("weight", active, weights, want->output_weights, tolerances[1]);
 }
 
 size_t check_route_select(const stage_run *run)
@@ -179,12 +182,15 @@ size_t check_route_select(const stage_run *run)
     size_t wrong = logits && want ? 0 : 1;
 
     for (uint32_t t = 0; t < data->shape->tokens && !wrong; t++) {
+        const ref_params own = ref_params_at(params, t);
         widen(E, stage_logits(run, t), logits);
-        ref_select(&data->ref, params, logits, want);
-        if (ref_bound(&data->ref, params, logits, selection_error(data, logits)).ambiguous)
+        ref_select(&data->ref, &own, logits, want);
+        if (ref_bound(&data->ref, &own, logits, selection_error(data, logits)).ambiguous)
             continue;
-        const ref_bounds bounds = ref_bound(&data->ref, params, logits, 0);
-        wrong = check_selected(run, t, want, ref_weight_error(params, slope, &bounds, want->eps));
+        const ref_bounds bounds = ref_bound(&data->ref, &own, logits, 0);
+        const double tolerances[2] = {ref_weight_error(params, 0, &bounds, 0),
+                                      ref_output_weight_error(&data->ref, params, slope, &bounds, want->eps)};
+        wrong = check_selected(run, t, want, tolerances);
         if (wrong)
             fprintf(stderr, "    ... in route_select of token %u\n", t);
     }
@@ -203,18 +209,26 @@ static size_t say(bool good, const char *rule, uint64_t at)
 /* ROWS and ROW_TOKENS: a bijection between (token, rank) and the rows 0 .. R - 1. */
 static size_t check_rows(const stage_run *run, uint32_t row_count, const uint32_t *row_experts)
 {
+    const bool weighted = run->data->plan.weighted_input;
     unsigned char *seen = calloc(row_count ? row_count : 1, 1);
     size_t wrong = seen ? 0 : 1;
 
     for (uint32_t t = 0; t < run->data->shape->tokens && !wrong; t++)
         for (uint32_t r = 0; r < stage_active(run)[t] && !wrong; r++) {
             const uint32_t row = stage_rows(run, t)[r];
+            if (ref_is_zero_expert(&run->data->ref, stage_ids(run, t)[r])) {
+                wrong += say(row == SMOE_NO_ROW, "a row of a zero expert", t);
+                continue;
+            }
             wrong += say(row < row_count, "a row past the last", t);
             if (wrong)
                 break;
             wrong += say(!seen[row]++, "a row used twice", row);
             wrong += say(stage_row_tokens(run)[row] == t, "a row of another token", row);
             wrong += say(row_experts[row] == stage_ids(run, t)[r], "a row in another expert's tiles", row);
+            wrong += say(!weighted ||
+                             memcmp(&stage_row_weights(run)[row], &stage_input_weights(run, t)[r], sizeof(float)) == 0,
+                         "a row of another weight", row);
         }
     free(seen);
     return wrong;
@@ -228,7 +242,7 @@ static size_t check_tiles(const stage_run *run, uint32_t row_count, uint32_t *ro
 
     for (; row < row_count && !wrong; tile++) {
         const uint32_t *words = stage_tile(run, tile);
-        wrong += say(words[0] < run->data->plan.expert_count && words[0] >= last_expert,
+        wrong += say(words[0] < run->shape.matrix_experts && words[0] >= last_expert,
                      "tiles not in the order of experts", tile);
         wrong += say(words[1] == row, "a tile does not begin where the last one ended", tile);
         wrong += say(words[2] > 0 && words[2] <= row_count - row, "a tile with no rows or too many", tile);

@@ -28,7 +28,7 @@ typedef struct stage_run {
     smoe_binding *binding;
     test_buffer weights[SMOE_MAX_LAYER_TENSORS]; /* by smoe_layer_tensor_get's index */
     smoe_buffer *ranges[SMOE_MAX_LAYER_TENSORS]; /* of those that come in ranges */
-    test_buffer x, y, workspace, report, totals;
+    test_buffer x, y, workspace, report, totals, given_ids, given_weights; /* the last two where the case has them */
 } stage_run;
 
 /* Runs the case; false after printing what failed. Destroy it in any case, before the keeper's next plan. The totals
@@ -49,8 +49,11 @@ size_t check_route_logits(const stage_run *run);
 size_t check_route_group(const stage_run *run);
 size_t check_route_select(const stage_run *run);
 size_t check_sort(const stage_run *run);
+size_t check_latent_down(const stage_run *run);
 size_t check_expert_up(const stage_run *run);
 size_t check_expert_down(const stage_run *run);
+size_t check_latent_sum(const stage_run *run);
+size_t check_latent_up(const stage_run *run);
 size_t check_combine(const stage_run *run);
 
 #endif

@@ -22,12 +22,20 @@ void session_prepare(layer_session *session, smoe_device *device, const layer_ca
     assert_true(case_data_create(&session->data, shape, test_seed()));
 }
 
+static void give_routing(const layer_session *session, uint32_t first, uint32_t step, uint32_t count)
+{
+    const smoe_result result = case_give_routing(&session->data, session->layer, first, step, count);
+
+    session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));
+}
+
 void session_create_layer(layer_session *session)
 {
     const smoe_result result =
         smoe_device_layer_create(session->device, &session->data.plan, &session->data.weights, &session->layer);
 
     session_expect(session, result == SMOE_SUCCESS, smoe_result_text(result));
+    give_routing(session, 0, 1, session->data.shape->tokens);
 }
 
 void session_open(layer_session *session, smoe_device *device, const layer_case *shape)
@@ -105,7 +113,9 @@ void session_compare_part(const layer_session *session, uint32_t first, uint32_t
 
     for (uint32_t i = 0; i < count; i++)
         memcpy(x + (size_t)i * D, session->data.x + (size_t)((first + i * step) % T) * D, D * sizeof *x);
+    give_routing(session, first, step, count);
     session_run(session, NULL, count, x, y, NULL);
+    give_routing(session, 0, 1, T);
     for (uint32_t i = 0; i < count; i++)
         session_expect(session,
                        test_compare_bits("y", D, y + (size_t)i * D, whole + (size_t)((first + i * step) % T) * D) == 0,

@@ -33,7 +33,7 @@ static bool upload(test_gpu *gpu, const void *values, size_t bytes, test_buffer 
 /* Where a plan has several ranges, each second matrix of experts comes in them, one after another with gaps. */
 static bool comes_in_ranges(const stage_run *run, const smoe_layer_tensor *tensor, uint32_t index)
 {
-    return run->shape.range_count > 1 && tensor->matrix && tensor->axes[0] == 'E' && index / 2 % 2;
+    return run->shape.range_count > 1 && tensor->matrix && tensor->by_expert && index / 2 % 2;
 }
 
 static bool upload_ranges(stage_run *run, test_gpu *gpu, const smoe_layer_tensor *tensor, const unsigned char *values,
@@ -89,7 +89,9 @@ static bool make_buffers(stage_run *run, test_gpu *gpu)
         !test_buffer_create(gpu, smoe_plan_totals_size(run->plan), NULL, &run->totals))
         return false;
     memset(run->totals.data, 0, run->totals.part.size);
-    return true;
+    const size_t given = T * run->data->shape->given_count * 4;
+    return (!run->data->given_ids || upload(gpu, run->data->given_ids, given, &run->given_ids)) &&
+           (!run->data->given_weights || upload(gpu, run->data->given_weights, given, &run->given_weights));
 }
 
 /* desc: the case's own, or one for fewer counts of tokens. */
@@ -112,6 +114,8 @@ static smoe_result make_objects(stage_run *run, test_gpu *gpu, plan_keeper *keep
         .workspace = run->workspace.part,
         .report = run->report.part,
         .totals = run->totals.part,
+        .given_ids = run->given_ids.part,
+        .given_weights = run->given_weights.part,
     };
     result = smoe_layer_create(run->plan, &layer, &run->layer);
     return result == SMOE_SUCCESS ? smoe_binding_create(run->plan, &binding, &run->binding) : result;
@@ -175,7 +179,8 @@ bool stage_run_create(stage_run *run, test_gpu *gpu, plan_keeper *keeper, const 
 
 void stage_run_destroy(stage_run *run, test_gpu *gpu)
 {
-    test_buffer *const buffers[] = {&run->x, &run->y, &run->workspace, &run->report, &run->totals};
+    test_buffer *const buffers[] = {&run->x,      &run->y,         &run->workspace,    &run->report,
+                                    &run->totals, &run->given_ids, &run->given_weights};
 
     smoe_binding_destroy(run->binding);
     smoe_layer_destroy(run->layer);

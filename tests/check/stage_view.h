@@ -58,6 +58,14 @@ static inline const uint32_t *stage_active(const stage_run *run)
     return stage_words(run, run->shape.control.active);
 }
 
+/* By the report. A token that is not runs no expert. */
+static inline bool stage_is_finite(const stage_run *run, uint32_t token)
+{
+    const uint32_t *record =
+        (const uint32_t *)(const void *)run->report.data + token * SMOE_REPORT_STRIDE((size_t)stage_cap(run));
+    return !(record[SMOE_REPORT_FLAGS] & SMOE_REPORT_FLAG_NONFINITE);
+}
+
 static inline const uint32_t *stage_ids(const stage_run *run, uint32_t token)
 {
     return stage_words(run, run->shape.control.ids + token * stage_cap(run));
@@ -66,6 +74,17 @@ static inline const uint32_t *stage_ids(const stage_run *run, uint32_t token)
 static inline const float *stage_weights(const stage_run *run, uint32_t token)
 {
     return stage_floats(run, run->shape.control.weights + token * stage_cap(run));
+}
+
+/* With weighted inputs: what multiplies each expert's, and each row's. */
+static inline const float *stage_input_weights(const stage_run *run, uint32_t token)
+{
+    return stage_floats(run, run->shape.control.input_weights + token * stage_cap(run));
+}
+
+static inline const float *stage_row_weights(const stage_run *run)
+{
+    return stage_floats(run, run->shape.control.row_weights);
 }
 
 static inline const uint32_t *stage_rows(const stage_run *run, uint32_t token)
@@ -91,9 +110,9 @@ static inline const uint32_t *stage_tile(const stage_run *run, uint32_t tile)
 static inline uint32_t stage_row_count(const stage_run *run)
 {
     uint32_t rows = 0;
-
     for (uint32_t t = 0; t < run->data->shape->tokens; t++)
-        rows += stage_active(run)[t];
+        for (uint32_t r = 0; r < stage_active(run)[t]; r++)
+            rows += !ref_is_zero_expert(&run->data->ref, stage_ids(run, t)[r]);
     return rows;
 }
 
@@ -121,7 +140,7 @@ static inline const float *stage_groups(const stage_run *run, uint32_t token)
     return stage_floats(run, run->shape.control.groups + token * SMOE_GROUP_WORDS((uint64_t)run->shape.group_count));
 }
 
-/* hidden [rows,H] and the experts' rows [rows,D] */
+/* hidden [rows,H] and the experts' rows [rows,L] */
 static inline const float *stage_hidden(const stage_run *run, uint32_t row)
 {
     return (const float *)(const void *)(run->workspace.data + run->shape.hidden_offset) +
@@ -131,7 +150,26 @@ static inline const float *stage_hidden(const stage_run *run, uint32_t row)
 static inline const float *stage_expert_row(const stage_run *run, uint32_t row)
 {
     return (const float *)(const void *)(run->workspace.data + run->shape.rows_offset) +
-           (size_t)row * run->shape.desc.d_model;
+           (size_t)row * smoe_axis_width(&run->shape.desc, 'L');
+}
+
+/* Of latent experts: what they see and the sum of their rows [T,L], and what becomes of it [T,D]. */
+static inline const float *stage_latent(const stage_run *run, uint32_t token)
+{
+    return (const float *)(const void *)(run->workspace.data + run->shape.latent_offset) +
+           (size_t)token * run->shape.desc.d_latent;
+}
+
+static inline const float *stage_latent_sum(const stage_run *run, uint32_t token)
+{
+    return (const float *)(const void *)(run->workspace.data + run->shape.latent_sum_offset) +
+           (size_t)token * run->shape.desc.d_latent;
+}
+
+static inline const float *stage_lifted_row(const stage_run *run, uint32_t token)
+{
+    return (const float *)(const void *)(run->workspace.data + run->shape.lifted_rows_offset) +
+           (size_t)token * run->shape.desc.d_model;
 }
 
 /* The shared expert's part of both, a row for each token. */

@@ -16,9 +16,9 @@ static void test_texts(void **state)
     }
     assert_string_equal(smoe_result_text((smoe_result)1), "unknown result");
     assert_string_equal(smoe_result_text((smoe_result)(SMOE_ERROR_FILE - 1)), "unknown result");
-    static const char *const stages[SMOE_STAGE_COUNT] = {"route_project", "route_logits", "route_group",
-                                                         "route_select",  "totals",       "sort",
-                                                         "expert_up",     "expert_down",  "combine"};
+    static const char *const stages[SMOE_STAGE_COUNT] = {"route_project", "route_logits", "route_group", "route_select",
+                                                         "totals",        "sort",         "latent_down", "expert_up",
+                                                         "expert_down",   "latent_sum",   "latent_up",   "combine"};
     for (int stage = 0; stage < SMOE_STAGE_COUNT; stage++)
         assert_string_equal(smoe_stage_name((smoe_stage)stage), stages[stage]);
     assert_string_equal(smoe_stage_name(SMOE_STAGE_COUNT), "unknown");
@@ -224,9 +224,17 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(group_score, (smoe_group_score)-1);
     BAD_PLAN(renormalize_floor, 0.5f); /* the gate is softmax */
     BAD_PLAN(renormalize_add, 0.5f);
+    BAD_PLAN(weighted_input, true); /* the gate is softmax */
+    BAD_PLAN(d_latent, SMOE_MAX_WIDTH + 1);
     BAD_PLAN(balanced_groups, 4); /* of 6 experts */
     BAD_PLAN(balanced_groups, 6); /* k is 2 */
     BAD_PLAN(balanced_groups, UINT32_MAX);
+    BAD_PLAN(given_count, 1); /* k is 2 */
+    BAD_PLAN(given_count, good.max_active + 1);
+    BAD_PLAN(given_count, UINT32_MAX);
+    BAD_PLAN(given_weights, true); /* of no given ids */
+    BAD_PLAN(zero_experts, good.expert_count);
+    BAD_PLAN(zero_experts, UINT32_MAX);
     BAD_PLAN(shared_hidden, SMOE_MAX_WIDTH + 1);
     BAD_PLAN(shared_hidden, UINT32_MAX);
     BAD_PLAN(shared_gate, true); /* of no shared expert */
@@ -256,6 +264,7 @@ static uint32_t bad_plans(bad_plan *bad)
     BAD_PLAN(top_groups, 1); /* holds one expert, and k is 2 */
     good = plain;
     good.gate = SMOE_GATE_SIGMOID;
+    BAD_PLAN(weighted_input, true); /* renormalised */
     BAD_PLAN(renormalize_floor, -1.0f);
     BAD_PLAN(renormalize_floor, 1e-31f);
     BAD_PLAN(renormalize_floor, NAN);

@@ -161,7 +161,7 @@ static void test_layer_superfluous(void **state)
         refuse_layer(device, &data.plan, &bad, name);
         forbidden++;
     }
-    assert_int_equal(forbidden, 13);
+    assert_int_equal(forbidden, 17);
     case_data_destroy(&data);
 }
 
@@ -267,6 +267,49 @@ static void test_totals_and_calibration(void **state)
     case_data_destroy(&data);
 }
 
+/* A layer whose routing is given runs once it has been, for as many tokens, and has no band to choose. */
+static void test_given(void **state)
+{
+    test_device *device = *state;
+    layer_case given = shape;
+    smoe_device_layer *layer, *other;
+    smoe_timings timings;
+    case_data data, plain;
+    float eps, y[3 * MODEL];
+
+    given.given_count = 3;
+    assert_true(case_data_create(&data, &given, 1) && case_data_create(&plain, &shape, 1));
+    assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_create(device->device, &plain.plan, &plain.weights, &other), SMOE_SUCCESS);
+    REFUSED(&device->record, "given the routing of 0 tokens",
+            smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, NULL));
+    REFUSED(&device->record, NULL, smoe_device_layer_give_routing(NULL, 3, data.given_ids, NULL));
+    REFUSED(&device->record, "given_count", smoe_device_layer_give_routing(other, 3, data.given_ids, NULL));
+    REFUSED(&device->record, "token_count", smoe_device_layer_give_routing(layer, 4, data.given_ids, NULL));
+    REFUSED(&device->record, "ids", smoe_device_layer_give_routing(layer, 3, NULL, NULL));
+    REFUSED(&device->record, "weights must be NULL", smoe_device_layer_give_routing(layer, 3, data.given_ids, data.x));
+    assert_int_equal(smoe_device_layer_give_routing(layer, 2, data.given_ids, NULL), SMOE_SUCCESS);
+    REFUSED(&device->record, "given the routing of 2 tokens",
+            smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, NULL));
+    assert_int_equal(smoe_device_layer_give_routing(layer, 3, data.given_ids, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_forward(layer, &data.params, data.x, y, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_repeat(layer, &data.params, false, 1, &timings), SMOE_SUCCESS);
+    assert_int_equal(smoe_device_layer_give_routing(layer, 0, NULL, NULL), SMOE_SUCCESS);
+    REFUSED(&device->record, "given the routing of 0 tokens",
+            smoe_device_layer_repeat(layer, &data.params, false, 1, &timings));
+    REFUSED(&device->record, "given_count", smoe_device_layer_calibrate(layer, &data.params, data.x, 1, &eps, NULL));
+    smoe_device_layer_destroy(layer);
+    data.plan.given_weights = true;
+    assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
+    REFUSED(&device->record, "weights must not be NULL",
+            smoe_device_layer_give_routing(layer, 3, data.given_ids, NULL));
+    assert_int_equal(smoe_device_layer_give_routing(layer, 3, data.given_ids, data.x), SMOE_SUCCESS);
+    smoe_device_layer_destroy(layer);
+    smoe_device_layer_destroy(other);
+    case_data_destroy(&plain);
+    case_data_destroy(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +320,7 @@ int main(void)
         cmocka_unit_test_teardown(test_layer_superfluous, test_device_check),
         cmocka_unit_test_teardown(test_layer_forward, test_device_check),
         cmocka_unit_test_teardown(test_totals_and_calibration, test_device_check),
+        cmocka_unit_test_teardown(test_given, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -3,154 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "call_parts.h"
 #include "common/cmocka_all.h"
-#include "common/gpu.h"
 #include "objects/layer.h"
 #include "objects/plan.h"
-#include "refusal.h"
 
 static void *const garbage = (void *)(uintptr_t)8; /* what an output must not keep */
-
-/* One of everything, made right. */
-typedef struct parts {
-    test_record record;
-    smoe_log log;
-    smoe_context *context;
-    smoe_plan *plan, *ungated;
-    smoe_plan *full; /* with everything that the plain one lacks, but balanced groups */
-    smoe_plan *balanced;
-    test_gpu gpu;
-    test_buffer memory; /* large enough for every part */
-    smoe_layer_desc layer_desc, full_layer_desc;
-    smoe_binding_desc binding_desc, full_binding_desc;
-    smoe_layer *layer, *full_layer, *balanced_layer;
-    smoe_binding *binding, *full_binding, *balanced_binding;
-} parts;
-
-static smoe_buffer part_of(const test_buffer *memory, VkDeviceSize *used, VkDeviceSize size)
-{
-    const smoe_buffer part = {memory->part.buffer, *used, size};
-
-    *used += (size + 255) / 256 * 256;
-    return part;
-}
-
-enum { PROJECTION = 5, SHARED_HIDDEN = 7 };
-
-static smoe_plan_desc full_plan_desc(void)
-{
-    smoe_plan_desc desc = plain_plan_desc();
-
-    desc.router = SMOE_ROUTER_COSINE;
-    desc.projection_width = PROJECTION;
-    desc.gate = SMOE_GATE_SIGMOID;
-    desc.group_count = 3;
-    desc.top_groups = 2;
-    desc.shared_hidden = SHARED_HIDDEN;
-    desc.shared_gate = true;
-    desc.expert_scale = true;
-    return desc;
-}
-
-/* The plain layer's buffers, and a workspace of its own. */
-static void balanced_parts_create(parts *p, VkDeviceSize *used)
-{
-    smoe_binding_desc binding = p->binding_desc;
-
-    binding.workspace = part_of(&p->memory, used, smoe_plan_workspace_size(p->balanced));
-    assert_int_equal(smoe_layer_create(p->balanced, &p->layer_desc, &p->balanced_layer), SMOE_SUCCESS);
-    assert_int_equal(smoe_binding_create(p->balanced, &binding, &p->balanced_binding), SMOE_SUCCESS);
-}
-
-/* The layer and the binding of the full plan: its own buffers, and those that it shares with the plain one. */
-static void full_parts_create(parts *p, VkDeviceSize *used)
-{
-    const smoe_plan_desc desc = full_plan_desc();
-    const VkDeviceSize D = desc.d_model, E = desc.expert_count, P = PROJECTION, S = SHARED_HIDDEN;
-    smoe_layer_desc *layer = &p->full_layer_desc;
-
-    *layer = p->layer_desc;
-    layer->router_weight = layer->router_bias = (smoe_buffer){0};
-    layer->router_projection = part_of(&p->memory, used, P * D * 4);
-    layer->router_projection_bias = part_of(&p->memory, used, P * 4);
-    layer->router_similarity = part_of(&p->memory, used, P * E * 4);
-    layer->router_log_scale = part_of(&p->memory, used, 4);
-    layer->selection_bias = part_of(&p->memory, used, E * 4);
-    layer->expert_scale = part_of(&p->memory, used, E * 4);
-    layer->shared_w1.buffer = part_of(&p->memory, used, S * D * 4);
-    layer->shared_b1 = part_of(&p->memory, used, S * 4);
-    layer->shared_w3.buffer = part_of(&p->memory, used, S * D * 4);
-    layer->shared_b3 = part_of(&p->memory, used, S * 4);
-    layer->shared_w2.buffer = part_of(&p->memory, used, D * S * 4);
-    layer->shared_b2 = part_of(&p->memory, used, D * 4);
-    layer->shared_gate = part_of(&p->memory, used, D * 4);
-    p->full_binding_desc = p->binding_desc;
-    p->full_binding_desc.workspace = part_of(&p->memory, used, smoe_plan_workspace_size(p->full));
-    assert_int_equal(smoe_layer_create(p->full, layer, &p->full_layer), SMOE_SUCCESS);
-    assert_int_equal(smoe_binding_create(p->full, &p->full_binding_desc, &p->full_binding), SMOE_SUCCESS);
-}
-
-static void parts_create(parts *p, const smoe_device *device)
-{
-    smoe_plan_desc desc = plain_plan_desc();
-    desc.min_tokens = 2;
-    desc.max_expected_active = 3;
-    const VkDeviceSize T = desc.max_tokens, D = desc.d_model, H = desc.d_hidden, E = desc.expert_count;
-    smoe_plan_desc ungated = desc, balanced = desc;
-    VkDeviceSize used = 0;
-
-    test_record_init(&p->record);
-    p->log = test_record_log(&p->record);
-    const smoe_context_desc context = plain_context_desc(device, &p->log);
-    assert_int_equal(smoe_context_create(&context, &p->context), SMOE_SUCCESS);
-    assert_int_equal(smoe_plan_create(p->context, &desc, &p->plan), SMOE_SUCCESS);
-    ungated.gated = false;
-    assert_int_equal(smoe_plan_create(p->context, &ungated, &p->ungated), SMOE_SUCCESS);
-    balanced.balanced_groups = 2;
-    assert_int_equal(smoe_plan_create(p->context, &balanced, &p->balanced), SMOE_SUCCESS);
-    const smoe_plan_desc full = full_plan_desc();
-    assert_int_equal(smoe_plan_create(p->context, &full, &p->full), SMOE_SUCCESS);
-    assert_true(test_gpu_open(&p->gpu, device));
-    const VkDeviceSize workspace = smoe_plan_workspace_size(p->plan),
-                       report = smoe_plan_report_size(p->plan, desc.max_tokens);
-    assert_true(test_buffer_create(&p->gpu, 2 * workspace + smoe_plan_workspace_size(p->full) + report + 65536, NULL,
-                                   &p->memory));
-    p->layer_desc.router_weight = part_of(&p->memory, &used, E * D * 4);
-    p->layer_desc.router_bias = part_of(&p->memory, &used, E * 4);
-    p->layer_desc.w1.buffer = part_of(&p->memory, &used, E * H * D * 4);
-    p->layer_desc.b1 = part_of(&p->memory, &used, E * H * 4);
-    p->layer_desc.w3.buffer = part_of(&p->memory, &used, E * H * D * 4);
-    p->layer_desc.b3 = part_of(&p->memory, &used, E * H * 4);
-    p->layer_desc.w2.buffer = part_of(&p->memory, &used, E * D * H * 4);
-    p->layer_desc.b2 = part_of(&p->memory, &used, E * D * 4);
-    p->binding_desc.x = part_of(&p->memory, &used, T * D * 4);
-    p->binding_desc.y = part_of(&p->memory, &used, T * D * 4);
-    p->binding_desc.workspace = part_of(&p->memory, &used, workspace);
-    p->binding_desc.report = part_of(&p->memory, &used, report);
-    p->binding_desc.totals = part_of(&p->memory, &used, smoe_plan_totals_size(p->plan));
-    assert_int_equal(smoe_layer_create(p->plan, &p->layer_desc, &p->layer), SMOE_SUCCESS);
-    assert_int_equal(smoe_binding_create(p->plan, &p->binding_desc, &p->binding), SMOE_SUCCESS);
-    full_parts_create(p, &used);
-    balanced_parts_create(p, &used);
-    assert_true(used <= p->memory.part.size);
-}
-
-static void parts_destroy(parts *p)
-{
-    smoe_binding_destroy(p->balanced_binding);
-    smoe_layer_destroy(p->balanced_layer);
-    smoe_plan_destroy(p->balanced);
-    smoe_binding_destroy(p->full_binding);
-    smoe_binding_destroy(p->binding);
-    smoe_layer_destroy(p->full_layer);
-    smoe_layer_destroy(p->layer);
-    test_buffer_destroy(&p->gpu, &p->memory);
-    test_gpu_close(&p->gpu);
-    smoe_plan_destroy(p->full);
-    smoe_plan_destroy(p->ungated);
-    smoe_plan_destroy(p->plan);
-    smoe_context_destroy(p->context);
-}
 
 static void refuse_layer(parts *p, const smoe_plan *plan, const smoe_layer_desc *bad, const char *name)
 {
@@ -239,7 +97,7 @@ static void refuse_ranges(parts *p)
     smoe_layer_destroy(layer);
     bad = p->full_layer_desc;
     bad.shared_w2 = (smoe_weight){.ranges = &range};
-    refuse_layer(p, p->full, &bad, "layer desc.shared_w2.ranges: must be NULL for the shared expert");
+    refuse_layer(p, p->full, &bad, "layer desc.shared_w2.ranges: must be NULL for a matrix that is not each expert's");
     bad = p->layer_desc;
     bad.shared_w1.ranges = &range;
     refuse_layer(p, p->plan, &bad, "layer desc.shared_w1.ranges: must be NULL unless there is a shared expert");
@@ -252,8 +110,8 @@ static void test_layer(void **state)
 
     parts_create(&p, device->device);
     assert_int_equal(refuse_buffers(&p, p.plan, &p.layer_desc), 8);
-    assert_int_equal(refuse_buffers(&p, p.full, &p.full_layer_desc), 19);
-    assert_int_equal(refuse_more(&p, p.plan, &p.layer_desc, &p.full_layer_desc), 13);
+    assert_int_equal(refuse_buffers(&p, p.full, &p.full_layer_desc), 23);
+    assert_int_equal(refuse_more(&p, p.plan, &p.layer_desc, &p.full_layer_desc), 17);
     assert_int_equal(refuse_more(&p, p.full, &p.full_layer_desc, &p.layer_desc), 2);
     refuse_ranges(&p);
     smoe_layer_desc bad = p.layer_desc;
@@ -277,35 +135,61 @@ static void refuse_binding(parts *p, const smoe_plan *plan, const smoe_binding_d
     assert_null(out);
 }
 
+/* What a plan has no use for, and what overlaps. */
+static void refuse_given(parts *p)
+{
+    smoe_binding_desc bad = p->binding_desc;
+
+    bad.given_ids = p->given_binding_desc.given_ids;
+    refuse_binding(p, p->plan, &bad, "given_ids.buffer: must be VK_NULL_HANDLE unless the plan has given_count");
+    bad = p->binding_desc;
+    bad.given_weights = p->given_binding_desc.given_weights;
+    refuse_binding(p, p->plan, &bad, "given_weights.buffer: must be VK_NULL_HANDLE unless the plan has given_weights");
+    bad = p->given_binding_desc;
+    bad.given_ids.offset = bad.y.offset;
+    refuse_binding(p, p->given, &bad, "desc.y: must not overlap desc.given_ids");
+    bad = p->given_binding_desc;
+    bad.given_weights.offset = bad.given_ids.offset;
+    refuse_binding(p, p->given, &bad, "desc.given_ids: must not overlap desc.given_weights");
+}
+
 static void test_binding(void **state)
 {
     const test_device *device = *state;
     static parts p;
 
     parts_create(&p, device->device);
-#define REFUSE_BUFFER(field, missing, least)          \
-    do {                                              \
-        smoe_binding_desc bad = p.binding_desc;       \
-        bad.field.size = (least) - 1;                 \
-        refuse_binding(&p, p.plan, &bad, #field);     \
-        bad.field.size = VK_WHOLE_SIZE;               \
-        refuse_binding(&p, p.plan, &bad, #field);     \
-        bad = p.binding_desc;                         \
-        bad.field.offset += p.gpu.alignment / 2;      \
-        if (p.gpu.alignment > 1)                      \
-            refuse_binding(&p, p.plan, &bad, #field); \
-        bad = p.binding_desc;                         \
-        bad.field.buffer = VK_NULL_HANDLE;            \
-        if (missing)                                  \
-            refuse_binding(&p, p.plan, &bad, #field); \
+#define REFUSE_BUFFER_OF(plan, good, field, missing, least)                                                            \
+    do {                                                                                                               \
+        smoe_binding_desc bad = good;                                                                                  \
+        bad.field.size = (least)-1;                                                                                    \
+        refuse_binding(&p, plan, &bad, #field);                                                                        \
+        bad.field.size = VK_WHOLE_SIZE;                                                                                \
+        refuse_binding(&p, plan, &bad, #field);                                                                        \
+        bad = good;                                                                                                    \
+        bad.field.offset += p.gpu.alignment / 2;                                                                       \
+        if (p.gpu.alignment > 1)                                                                                       \
+            refuse_binding(&p, plan, &bad, #field);                                                                    \
+        bad = good;                                                                                                    \
+        bad.field.buffer = VK_NULL_HANDLE;                                                                             \
+        if (missing)                                                                                                   \
+            refuse_binding(&p, plan, &bad, #field);                                                                    \
     } while (0)
+#define REFUSE_BUFFER(...) REFUSE_BUFFER_OF(p.plan, p.binding_desc, __VA_ARGS__)
+#define REFUSE_GIVEN(field)                                                                                            \
+    REFUSE_BUFFER_OF(p.given, p.given_binding_desc, field, true, p.given_binding_desc.field.size)
     REFUSE_BUFFER(x, true,
                   4 * (VkDeviceSize)smoe_plan_get_desc(p.plan)->d_model * smoe_plan_get_desc(p.plan)->min_tokens);
     REFUSE_BUFFER(y, true, p.binding_desc.y.size);
     REFUSE_BUFFER(workspace, true, p.binding_desc.workspace.size);
     REFUSE_BUFFER(report, false, p.binding_desc.report.size);
     REFUSE_BUFFER(totals, false, p.binding_desc.totals.size);
+    REFUSE_GIVEN(given_ids);
+    REFUSE_GIVEN(given_weights);
+#undef REFUSE_GIVEN
 #undef REFUSE_BUFFER
+#undef REFUSE_BUFFER_OF
+    refuse_given(&p);
 #define REFUSE_OVERLAP(one, two)                     \
     do {                                             \
         smoe_binding_desc bad = p.binding_desc;      \
@@ -354,6 +238,20 @@ static void refuse_group_eps(parts *p)
     assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
 }
 
+/* Only softmax has a temperature: the full plan's gate is sigmoid. */
+static void refuse_temperature(parts *p)
+{
+    smoe_forward_params bad = smoe_forward_defaults();
+
+    bad.token_count = 1;
+    bad.temperature = 0.5f;
+    REFUSED(&p->record, "params.temperature: 0.5, must be 1 unless the gate is softmax",
+            smoe_forward(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
+    REFUSED(&p->record, "params.temperature", smoe_route(p->gpu.commands, p->full_layer, p->full_binding, &bad, NULL));
+    bad.token_count = 0;
+    assert_int_equal(smoe_forward(p->gpu.commands, p->layer, p->binding, &bad, NULL), SMOE_SUCCESS);
+}
+
 /* Balanced groups share the cap evenly. */
 static void refuse_uneven_cap(parts *p)
 {
@@ -365,6 +263,22 @@ static void refuse_uneven_cap(parts *p)
             smoe_forward(p->gpu.commands, p->balanced_layer, p->balanced_binding, &bad, NULL));
     bad.max_active = 4;
     assert_true(smoe_forward_slice_count(p->balanced_layer, p->balanced_binding, &bad) > 0);
+}
+
+/* Given routing runs R experts, and has no scores to keep. */
+static void refuse_of_given(parts *p)
+{
+    smoe_forward_params bad = smoe_forward_defaults();
+
+    bad.token_count = 2;
+    bad.max_active = 2;
+    REFUSED(&p->record, "params.max_active",
+            smoe_forward(p->gpu.commands, p->given_layer, p->given_binding, &bad, NULL));
+    bad.max_active = 3;
+    assert_true(smoe_forward_slice_count(p->given_layer, p->given_binding, &bad) > 0);
+    bad.keep_scores = true;
+    REFUSED(&p->record, "params.keep_scores",
+            smoe_route(p->gpu.commands, p->given_layer, p->given_binding, &bad, NULL));
 }
 
 /* A forward of a plan that expects 3 of at most 4 experts, or k. */
@@ -471,10 +385,13 @@ static void refuse_missing(parts *p)
         {SMOE_STEP_ROUTE_SELECT, "route_select", true},
         {SMOE_STEP_TOTALS, "totals", true},
         {SMOE_STEP_SORT, "sort", false},
+        {SMOE_STEP_LATENT_DOWN, "latent_down", false},
         {SMOE_STEP_SHARED_UP, "expert_up", false},
         {SMOE_STEP_EXPERT_UP, "expert_up", false},
         {SMOE_STEP_SHARED_DOWN, "expert_down", false},
         {SMOE_STEP_EXPERT_DOWN, "expert_down", false},
+        {SMOE_STEP_LATENT_SUM, "latent_sum", false},
+        {SMOE_STEP_LATENT_UP, "latent_up", false},
         {SMOE_STEP_COMBINE, "combine", false},
     };
     static const need of_plain[] = {
@@ -496,6 +413,9 @@ static void refuse_missing(parts *p)
         refuse_without(p, p->plan, p->layer, p->binding, &of_plain[i]);
         refused[of_plain[i].step] = true;
     }
+    static const need of_given = {SMOE_STEP_ROUTE_GIVEN, "route_select", true};
+    refuse_without(p, p->given, p->given_layer, p->given_binding, &of_given);
+    refused[of_given.step] = true;
     refuse_without(p, p->balanced, p->balanced_layer, p->balanced_binding, &of_balanced);
     refused[of_balanced.step] = true;
     for (smoe_step step = 0; step < SMOE_STEP_COUNT; step++)
@@ -522,7 +442,9 @@ static void test_forward(void **state)
     const VkCommandBuffer commands = p.gpu.commands;
     refuse_params(&p);
     refuse_group_eps(&p);
+    refuse_temperature(&p);
     refuse_uneven_cap(&p);
+    refuse_of_given(&p);
     refuse_missing(&p);
     params.token_count = 1;
     REFUSED(&p.record, "command_buffer", smoe_forward(NULL, p.layer, p.binding, &params, NULL));

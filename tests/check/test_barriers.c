@@ -125,7 +125,7 @@ static void expect_stage(uint32_t *at, const command_kind *kinds, uint32_t count
 
 /* What the plan and its binding have. */
 typedef struct parts {
-    bool cosine, groups, shared, shared_gate, totals, routing_alone;
+    bool cosine, groups, given, shared, shared_gate, latent, totals, routing_alone;
 } parts;
 
 static void expect_pass(uint32_t *at, const parts *has)
@@ -139,14 +139,18 @@ static void expect_pass(uint32_t *at, const parts *has)
     if (has->groups)
         expect_stage(at, dispatches, 1);
     expect_stage(at, dispatches, 1);
+    if (has->given) /* reads what route_select has written */
+        expect_stage(at, dispatches, 1);
     if (has->totals)
         expect_stage(at, dispatches, 1);
     if (has->routing_alone)
         return;
-    expect_stage(at, dispatches, 1);
+    for (int i = 0; i < (has->latent ? 2 : 1); i++) /* sort, latent_down */
+        expect_stage(at, dispatches, 1);
     expect_stage(at, experts + !has->shared, has->shared ? 2 : 1);
     expect_stage(at, experts + !has->shared, has->shared ? 2 : 1);
-    expect_stage(at, dispatches, 1);
+    for (int i = 0; i < (has->latent ? 3 : 1); i++) /* latent_sum, latent_up, combine */
+        expect_stage(at, dispatches, 1);
 }
 
 static void expect_forward(uint32_t passes, const parts *has)
@@ -167,12 +171,13 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
     const bool cosine = desc->router == SMOE_ROUTER_COSINE;
     smoe_plan *plan;
     smoe_layer *layer;
-    test_buffer small, x, y, workspace, totals;
+    test_buffer small, x, y, workspace, totals, ids;
 
     assert_int_equal(smoe_plan_create(context, desc, &plan), SMOE_SUCCESS);
     assert_true(test_buffer_create(gpu, 64, NULL, &small) && test_buffer_create(gpu, 40000 * 4, NULL, &x) &&
                 test_buffer_create(gpu, 40000 * 4, NULL, &y) &&
                 test_buffer_create(gpu, smoe_plan_totals_size(plan), NULL, &totals) &&
+                test_buffer_create(gpu, 40000 * 4, NULL, &ids) &&
                 test_buffer_create(gpu, smoe_plan_workspace_size(plan), NULL, &workspace));
     const smoe_buffer none = {.buffer = VK_NULL_HANDLE};
     const smoe_layer_desc layer_desc = {
@@ -180,6 +185,8 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
         .router_projection = cosine ? small.part : none,
         .router_similarity = cosine ? small.part : none,
         .router_log_scale = cosine ? small.part : none,
+        .latent_down.buffer = desc->d_latent ? small.part : none,
+        .latent_up.buffer = desc->d_latent ? small.part : none,
         .w1.buffer = small.part,
         .w2.buffer = small.part,
         .shared_w1.buffer = desc->shared_hidden ? small.part : none,
@@ -190,12 +197,18 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
     for (uint32_t i = 0; i < 4 * count; i++) {
         const parts has = {cosine,
                            desc->group_count > 1 || desc->balanced_groups > 1,
+                           desc->given_count > 0,
                            desc->shared_hidden > 0,
                            desc->shared_gate,
+                           desc->d_latent > 0,
                            i % 2,
                            i / 2 % 2};
-        const smoe_binding_desc binding_desc = {
-            .x = x.part, .y = y.part, .workspace = workspace.part, .totals = has.totals ? totals.part : none};
+        const smoe_binding_desc binding_desc = {.x = x.part,
+                                                .y = y.part,
+                                                .workspace = workspace.part,
+                                                .totals = has.totals ? totals.part : none,
+                                                .given_ids = has.given ? ids.part : none,
+                                                .given_weights = desc->given_weights ? ids.part : none};
         smoe_forward_params params = smoe_forward_defaults();
         smoe_binding *binding;
         assert_int_equal(smoe_binding_create(plan, &binding_desc, &binding), SMOE_SUCCESS);
@@ -214,6 +227,7 @@ static void record_plan(smoe_context *context, test_gpu *gpu, const smoe_plan_de
     test_buffer_destroy(gpu, &y);
     test_buffer_destroy(gpu, &workspace);
     test_buffer_destroy(gpu, &totals);
+    test_buffer_destroy(gpu, &ids);
     smoe_plan_destroy(plan);
 }
 
@@ -223,7 +237,7 @@ static void test_barriers(void **state)
     const uint32_t tokens[] = {1, 1000, 40000}; /* the last needs two passes */
     const smoe_plan_desc plain = {
         .d_model = 1, .d_hidden = 1, .expert_count = 2, .top_k = 1, .max_tokens = 40000, .renormalize = true};
-    smoe_plan_desc shared = plain, balanced = plain, all = plain;
+    smoe_plan_desc shared = plain, balanced = plain, all = plain, given = plain;
     test_record record;
     smoe_context *context;
     test_gpu gpu;
@@ -242,11 +256,14 @@ static void test_barriers(void **state)
     all.top_groups = 1;
     all.shared_hidden = 1;
     all.shared_gate = true;
+    all.d_latent = 1;
     record_plan(context, &gpu, &plain, tokens, 3);
     record_plan(context, &gpu, &shared, tokens, 1);
     record_plan(context, &gpu, &all, tokens, 3);
     balanced.top_k = balanced.balanced_groups = 2;
     record_plan(context, &gpu, &balanced, tokens, 3);
+    given.given_count = given.zero_experts = 1;
+    record_plan(context, &gpu, &given, tokens, 3);
     test_gpu_close(&gpu);
     smoe_context_destroy(context);
     assert_int_equal(test_record_problem_count(&record), 0);

@@ -318,6 +318,60 @@ static void test_balanced(void **state)
     cross(state, &shape, 4, true);
 }
 
+/* Where an expert is the identity, a change of its weight shows as any other. */
+static void test_zero_experts(void **state)
+{
+    layer_case shape = {.name = "zero experts, band", PATH_SHAPE, .top_k = 2, .eps = 0.5f, .zero_experts = 3};
+
+    cross(state, &shape, 2, true);
+    shape.name = "a zero expert, hard"; /* two of them change places without a jump */
+    shape.eps = 0;
+    shape.zero_experts = 1;
+    cross(state, &shape, 2, false);
+    shape.name = "zero experts, capped, kept";
+    shape.zero_experts = 3;
+    shape.eps = 4;
+    shape.max_active = 3;
+    shape.keep_softmax = true;
+    cross(state, &shape, 2, true);
+    cross(state, &shape, 3, true);
+}
+
+/* The weight multiplies the input, the mask the output: across the band's end and across the k-th place. */
+static void test_weighted_inputs(void **state)
+{
+    layer_case shape = {.name = "weighted inputs, band",
+                        PATH_SHAPE,
+                        .top_k = 2,
+                        .eps = 0.2f,
+                        .gate = SMOE_GATE_SIGMOID,
+                        .keep_softmax = true,
+                        .weighted_input = true};
+
+    cross(state, &shape, 2, true);
+    shape.name = "weighted inputs, hard";
+    shape.eps = 0;
+    cross(state, &shape, 2, false);
+    shape.name = "weighted inputs, capped";
+    shape.eps = 2;
+    shape.max_active = 4;
+    cross(state, &shape, 4, true);
+}
+
+static void test_latent(void **state)
+{
+    layer_case shape = {.name = "latent, band", PATH_SHAPE, .top_k = 2, .eps = 0.5f, .d_latent = 5};
+
+    cross(state, &shape, 2, true);
+    shape.name = "latent, zero experts, band";
+    shape.zero_experts = 3;
+    cross(state, &shape, 2, true);
+    shape.name = "latent, hard";
+    shape.zero_experts = 0;
+    shape.eps = 0;
+    cross(state, &shape, 2, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +388,9 @@ int main(void)
         cmocka_unit_test_teardown(test_divisors, test_device_check),
         cmocka_unit_test_teardown(test_groups_by_best, test_device_check),
         cmocka_unit_test_teardown(test_balanced, test_device_check),
+        cmocka_unit_test_teardown(test_zero_experts, test_device_check),
+        cmocka_unit_test_teardown(test_weighted_inputs, test_device_check),
+        cmocka_unit_test_teardown(test_latent, test_device_check),
         cmocka_unit_test(test_device_closes),
     };
 

@@ -50,7 +50,9 @@ static layer_case mixed_case(const smoe_device_info *info, const layer_case *row
 
 static size_t check_stages(const stage_run *run, check_tally *tally)
 {
-    size_t (*const checks[])(const stage_run *) = {check_sort, check_expert_up, check_expert_down, check_combine};
+    size_t (*const checks[])(const stage_run *) = {check_sort,        check_latent_down, check_expert_up,
+                                                   check_expert_down, check_latent_sum,  check_latent_up,
+                                                   check_combine};
     const layer_output output = stage_run_output(run);
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

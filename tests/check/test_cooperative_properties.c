@@ -148,7 +148,7 @@ static bool fits_expert(const case_data *data, const ref_expert *expert, const d
     bool fits = true;
 
     ref_up(&data->ref, expert, x, hidden);
-    for (uint32_t i = 0; i < data->ref.d_model; i++)
+    for (uint32_t i = 0; i < expert->width; i++)
         fits = fits && fabs(x[i]) < LARGEST;
     for (uint32_t h = 0; h < expert->d_hidden; h++)
         fits = fits && fabs(hidden[h]) < LARGEST;

@@ -228,9 +228,9 @@ static void test_several_types(void **state)
     for (size_t p = 0; p < sizeof precisions / sizeof precisions[0]; p++) {
         const smoe_type narrow = type_of(precisions[p]);
         const smoe_matrix_types types[] = {
-            {SMOE_TYPE_MXFP4, SMOE_TYPE_NVFP4, narrow, narrow},
-            {SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_MXFP4, narrow},
-            {narrow, SMOE_TYPE_FP8, SMOE_TYPE_Q8, SMOE_TYPE_Q4},
+            {.up = SMOE_TYPE_MXFP4, .down = SMOE_TYPE_NVFP4, .shared_up = narrow, .shared_down = narrow},
+            {.up = SMOE_TYPE_Q4, .down = SMOE_TYPE_Q8, .shared_up = SMOE_TYPE_MXFP4, .shared_down = narrow},
+            {.up = narrow, .down = SMOE_TYPE_FP8, .shared_up = SMOE_TYPE_Q8, .shared_down = SMOE_TYPE_Q4},
         };
         layer_case shape = several;
         shape.precision = precisions[p];
@@ -242,7 +242,8 @@ static void test_several_types(void **state)
 /* Parts of the experts one after another: a device that allocates no more than three of 70 kB. */
 static void test_ranges(void **state)
 {
-    static const smoe_matrix_types types = {SMOE_TYPE_Q8, SMOE_TYPE_FP8, SMOE_TYPE_Q4, SMOE_TYPE_MXFP4};
+    static const smoe_matrix_types types = {
+        .up = SMOE_TYPE_Q8, .down = SMOE_TYPE_FP8, .shared_up = SMOE_TYPE_Q4, .shared_down = SMOE_TYPE_MXFP4};
     const test_device *given = *state;
     smoe_device_info as = *cooperative_info(given);
     test_device *device;

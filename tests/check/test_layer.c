@@ -251,18 +251,30 @@ static void round_matrix(const float *matrix, smoe_type type, size_t count)
     free(narrow);
 }
 
-/* A type each for up, down, shared up and shared down: each takes each type, and no two agree everywhere. */
+/* A type each for up, down, shared up, shared down, latent down and latent up: each takes each type, and no two agree
+ * everywhere. */
 static void test_types_apart(void **state)
 {
     static const smoe_matrix_types types[] = {
-        {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16},
-        {SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32},
-        {SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16},
+        {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32,
+         SMOE_TYPE_BFLOAT16},
+        {SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16,
+         SMOE_TYPE_FLOAT16},
+        {SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16,
+         SMOE_TYPE_FLOAT32},
     };
     const test_device *device = *state;
-    const layer_case shape = {.name = "types apart", .tokens = 9, .d_model = 37, .d_hidden = 14, .expert_count = 3,
-                              .top_k = 2, .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 6};
-    const size_t D = shape.d_model, matrix = (size_t)shape.expert_count * shape.d_hidden * D,
+    const layer_case shape = {.name = "types apart",
+                              .tokens = 9,
+                              .d_model = 37,
+                              .d_hidden = 14,
+                              .expert_count = 3,
+                              .top_k = 2,
+                              .gated = true,
+                              .activation = SMOE_ACTIVATION_SILU,
+                              .shared_hidden = 6,
+                              .d_latent = 11};
+    const size_t D = shape.d_model, L = shape.d_latent, matrix = (size_t)shape.expert_count * shape.d_hidden * L,
                  shared = shape.shared_hidden * D;
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -276,6 +288,8 @@ static void test_types_apart(void **state)
         round_matrix(data.ref.shared_w1, types[i].shared_up, shared);
         round_matrix(data.ref.shared_w3, types[i].shared_up, shared);
         round_matrix(data.ref.shared_w2, types[i].shared_down, shared);
+        round_matrix(data.ref.latent_down, types[i].latent_down, L * D);
+        round_matrix(data.ref.latent_up, types[i].latent_up, D * L);
         data.plan.types = types[i];
         assert_int_equal(smoe_device_layer_create(device->device, &data.plan, &data.weights, &layer), SMOE_SUCCESS);
         assert_true(layer_output_create(&output, layer, &data, NULL));

@@ -19,6 +19,9 @@ static const layer_case shapes[] = {
      .eps = 0.1f, .router = SMOE_ROUTER_COSINE, .projection_width = 7, .gate = SMOE_GATE_SIGMOID, .group_count = 4,
      .top_groups = 2, .group_eps = 0.1f, .shared_hidden = 9, .shared_gate = true,
      .activation = SMOE_ACTIVATION_SWIGLU_CLAMPED, .gated = true, .biases = BIAS_ALL},
+    {.name = "given, zero experts", .tokens = 35, .d_model = 20, .d_hidden = 12, .expert_count = 8, .top_k = 2,
+     .max_active = 4, .given_count = 3, .given_weights = true, .given = GIVEN_ANY, .zero_experts = 3,
+     .shared_hidden = 9, .activation = SMOE_ACTIVATION_GELU, .biases = BIAS_ALL},
 };
 
 /* One case with its buffers and a first forward behind it. */
@@ -71,7 +74,8 @@ static void chain(recording *r)
 
     assert_true(test_buffer_create(&r->gpu, r->y_count * 4, NULL, &second));
     assert_true(test_buffer_create(&r->gpu, r->y_count * 4, NULL, &alone));
-    smoe_binding_desc desc = {.x = r->run.y.part, .y = second.part, .workspace = r->run.workspace.part};
+    smoe_binding_desc desc = {.x = r->run.y.part, .y = second.part, .workspace = r->run.workspace.part,
+                              .given_ids = r->run.given_ids.part, .given_weights = r->run.given_weights.part};
     assert_int_equal(smoe_binding_create(r->run.plan, &desc, &binding), SMOE_SUCCESS);
     desc.y = alone.part;
     assert_int_equal(smoe_binding_create(r->run.plan, &desc, &binding_alone), SMOE_SUCCESS);

@@ -29,6 +29,9 @@ static const layer_case shapes[] = {
      .gate = SMOE_GATE_SQRT_SOFTPLUS, .biases = BIAS_ALL},
     {.name = "balanced groups", .tokens = 33, .d_model = 17, .d_hidden = 5, .expert_count = 24, .top_k = 4, .eps = 0.3f,
      .max_active = 12, .balanced_groups = 4, .expert_scale = true},
+    {.name = "weighted inputs, latent", .tokens = 33, .d_model = 17, .d_hidden = 5, .d_latent = 6, .expert_count = 9,
+     .top_k = 2, .eps = 0.1f, .gate = SMOE_GATE_SIGMOID, .weighted_input = true, .keep_softmax = true,
+     .shared_hidden = 4},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])
@@ -264,6 +267,49 @@ static void open_given(layer_session *session, smoe_device *device, const layer_
     session_create_layer(session);
 }
 
+/* The scores of one token whose logits are given. */
+static void scores_of(smoe_device *device, const layer_case *shape, const float *logits, float *scores)
+{
+    layer_session session;
+    open_given(&session, device, shape, logits, NULL);
+    uint32_t *report = session_report(&session, shape->tokens);
+    smoe_forward_params params = session.data.params;
+    params.keep_scores = true;
+    session_run(&session, &params, shape->tokens, NULL, NULL, report);
+    assert_int_equal(smoe_device_layer_logits(session.layer, scores), SMOE_SUCCESS);
+    free(report);
+    session_close(&session);
+}
+
+/* A softmax's sum is the same whatever lane adds which expert up, with logits of any bits: experts in another order
+ * have the same scores, in kernels with subgroups, which this test has at every size, and in those without. */
+static void test_permuted_scores(void **state)
+{
+    enum { EXPERTS = 203, STEP = 57 }; /* a prime to EXPERTS */
+    const layer_case shape = {.name = "softmax_bias, permuted", .tokens = 1, .d_model = 4, .d_hidden = 3, .top_k = 2,
+                              .expert_count = EXPERTS, .activation = SMOE_ACTIVATION_GELU, .eps = 0.01f,
+                              .gate = SMOE_GATE_SOFTMAX_BIAS, .biases = BIAS_ROUTER};
+    const test_device *device = *state;
+    test_random random = test_random_make(test_seed(), 1);
+    float logits[EXPERTS], permuted[EXPERTS], scores[3][EXPERTS], back[EXPERTS];
+    test_device masked;
+
+    print_message("seed %llu, %d experts\n", (unsigned long long)test_seed(), EXPERTS);
+    for (uint32_t e = 0; e < EXPERTS; e++)
+        logits[e] = test_random_uniform(&random, -4, 4);
+    for (uint32_t e = 0; e < EXPERTS; e++)
+        permuted[e] = logits[e * STEP % EXPERTS];
+    assert_true(test_device_open(&masked, SMOE_CAPABILITY_SUBGROUP_ARITHMETIC));
+    scores_of(device->device, &shape, logits, scores[0]);
+    scores_of(device->device, &shape, permuted, scores[1]);
+    scores_of(masked.device, &shape, logits, scores[2]);
+    for (uint32_t e = 0; e < EXPERTS; e++)
+        back[e * STEP % EXPERTS] = scores[1][e];
+    assert_int_equal(test_compare_bits("in another order", EXPERTS, back, scores[0]), 0);
+    assert_int_equal(test_compare_bits("without subgroups", EXPERTS, scores[2], scores[0]), 0);
+    assert_true(test_device_close(&masked));
+}
+
 static void check_active(const layer_session *session, const layer_output *output, uint32_t active)
 {
     session_expect(session, output->report[SMOE_REPORT_ACTIVE] == active, "not the experts that the case is about");
@@ -378,6 +424,7 @@ int main(void)
         cmocka_unit_test_teardown(test_route, test_device_check),
         cmocka_unit_test_teardown(test_helper, test_device_check),
         cmocka_unit_test_teardown(test_same_scores, test_device_check),
+        cmocka_unit_test_teardown(test_permuted_scores, test_device_check),
         cmocka_unit_test_teardown(test_masked_outweighs, test_device_check),
         cmocka_unit_test_teardown(test_narrow_bands, test_device_check),
         cmocka_unit_test(test_device_closes),

@@ -50,13 +50,23 @@ static void round_tensor(const smoe_layer_tensor *tensor, smoe_type type, const 
 static void test_conversions(void **state)
 {
     enum { T = 3, D = 160, H = 96, MOST = 3 * D * H };
-    static float floats[6][MOST], unwanted[MOST], want[T * D], got[T * D];
-    static unsigned char stored[6][2 * MOST], again[6][2 * MOST];
+    static float floats[8][MOST], unwanted[MOST], want[T * D], got[T * D];
+    static unsigned char stored[8][2 * MOST], again[8][2 * MOST];
     static const smoe_matrix_types wide = SMOE_TYPES(SMOE_TYPE_FLOAT32);
-    static const smoe_matrix_types types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8};
-    static const smoe_matrix_types others = {SMOE_TYPE_Q8, SMOE_TYPE_NVFP4, SMOE_TYPE_NVFP4, SMOE_TYPE_Q4};
-    const layer_case shape = {.name = "conversion", .tokens = T, .d_model = D, .d_hidden = H, .expert_count = 3,
-                              .top_k = 2, .gated = true, .activation = SMOE_ACTIVATION_SILU, .shared_hidden = 64};
+    static const smoe_matrix_types types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8,
+                                            SMOE_TYPE_FP8,   SMOE_TYPE_Q8, SMOE_TYPE_NVFP4};
+    static const smoe_matrix_types others = {SMOE_TYPE_Q8, SMOE_TYPE_NVFP4, SMOE_TYPE_NVFP4,
+                                             SMOE_TYPE_Q4, SMOE_TYPE_MXFP4, SMOE_TYPE_Q4};
+    const layer_case shape = {.name = "conversion",
+                              .tokens = T,
+                              .d_model = D,
+                              .d_hidden = H,
+                              .expert_count = 3,
+                              .top_k = 2,
+                              .gated = true,
+                              .activation = SMOE_ACTIVATION_SILU,
+                              .shared_hidden = 64,
+                              .d_latent = 128};
     layer_runner runner = runner_of(state);
     smoe_layer_tensor tensor, other;
     case_data data;

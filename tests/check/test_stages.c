@@ -31,8 +31,9 @@ static bool check_row(test_gpu *gpu, plan_keeper *keeper, const layer_case *shap
                     shape->tokens);
         } else {
             size_t (*const checks[])(const stage_run *) = {check_route_project, check_route_logits, check_route_group,
-                                                           check_route_select,  check_sort,         check_expert_up,
-                                                           check_expert_down,   check_combine};
+                                                           check_route_select,  check_sort,         check_latent_down,
+                                                           check_expert_up,     check_expert_down,  check_latent_sum,
+                                                           check_latent_up,     check_combine};
             wrong = 0;
             for (size_t i = 0; i < sizeof checks / sizeof checks[0] && !wrong; i++)
                 wrong = checks[i](&run);

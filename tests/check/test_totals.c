@@ -23,6 +23,8 @@ static const layer_case shapes[] = {
     {.name = "all chosen", .tokens = 9, .d_model = 5, .d_hidden = 3, .expert_count = 4, .top_k = 4, .eps = 1},
     {.name = "1024 experts, sigmoid", .tokens = 40, .d_model = 16, .d_hidden = 2, .expert_count = 1024, .top_k = 8,
      .max_active = 24, .eps = 0.05f, .gate = SMOE_GATE_SIGMOID, .biases = BIAS_SELECTION},
+    {.name = "given, zero experts", .tokens = 90, .d_model = 16, .d_hidden = 2, .expert_count = 9, .top_k = 2,
+     .given_count = 5, .given = GIVEN_BAD, .zero_experts = 4, .tie_tolerance = 0.125f, .logits = LOGITS_NONFINITE},
 };
 
 #define SHAPES (sizeof shapes / sizeof shapes[0])

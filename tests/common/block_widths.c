@@ -16,13 +16,22 @@ uint32_t test_blocks_width(smoe_type type, uint32_t least)
     return least;
 }
 
-void test_blocks_fit(const smoe_matrix_types *types, uint32_t *d_model, uint32_t *d_hidden, uint32_t *shared_hidden)
+/* The first width from `least` on that both types' blocks divide. */
+static uint32_t width_of_both(smoe_type one, smoe_type other, uint32_t least)
 {
     uint32_t before;
     do {
-        before = *d_model;
-        *d_model = test_blocks_width(types->shared_up, test_blocks_width(types->up, before));
-    } while (*d_model != before);
-    *d_hidden = test_blocks_width(types->down, *d_hidden);
-    *shared_hidden = test_blocks_width(types->shared_down, *shared_hidden);
+        before = least;
+        least = test_blocks_width(other, test_blocks_width(one, before));
+    } while (least != before);
+    return least;
+}
+
+void test_blocks_fit(const smoe_matrix_types *types, test_layer_widths widths)
+{
+    const bool latent = *widths.d_latent > 0;
+    *widths.d_model = width_of_both(latent ? types->latent_down : types->up, types->shared_up, *widths.d_model);
+    *widths.d_latent = width_of_both(types->up, types->latent_up, *widths.d_latent);
+    *widths.d_hidden = test_blocks_width(types->down, *widths.d_hidden);
+    *widths.shared_hidden = test_blocks_width(types->shared_down, *widths.shared_hidden);
 }

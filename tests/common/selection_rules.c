@@ -197,6 +197,16 @@ static const char *broken_select(const smoe_device_info *info, const smoe_shape 
     return NULL;
 }
 
+static const char *broken_given(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("given: room for the experts of a token", is_class(c->most_active, shape->desc.max_active));
+    RULE("given: an invocation has 8 experts at most", 8 * c->workgroup_size >= shape->desc.expert_count);
+    RULE("given: shared memory", c->shared_memory_size >= 8 * c->most_active + 4 * c->workgroup_size + 4);
+    RULE("given: weights where they are given", (c->given == SMOE_GIVEN_WEIGHTS) == shape->desc.given_weights);
+    return NULL;
+}
+
 static const char *broken_totals(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
 {
     RULES(broken_limit(info, c));
@@ -208,7 +218,8 @@ static const char *broken_totals(const smoe_device_info *info, const smoe_shape 
 static const char *broken_sort(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
 {
     RULES(broken_limit(info, c));
-    RULE("sort: room for the experts", is_class(c->most_experts, shape->desc.expert_count));
+    RULE("sort: room for the experts", is_class(c->most_experts, shape->desc.expert_count - shape->desc.zero_experts));
+    RULE("sort: zero experts", c->zero_experts == (shape->desc.zero_experts > 0));
     RULE("sort: shared memory", c->shared_memory_size >= 12 * c->most_experts + 4 + 8 * c->workgroup_size);
     return NULL;
 }
@@ -216,6 +227,14 @@ static const char *broken_sort(const smoe_device_info *info, const smoe_shape *s
 static const smoe_kernel_config *single(const smoe_selection *s, smoe_step step)
 {
     return &s->configs[step][0];
+}
+
+static const char *broken_sum(const smoe_device_info *info, const smoe_shape *shape, const smoe_kernel_config *c)
+{
+    RULES(broken_limit(info, c));
+    RULE("sum: rows are read by fours where L allows", c->inputs_aligned == (shape->desc.d_latent % 4 == 0));
+    RULE("sum: of the routed experts only", !c->latent && !c->shared_expert && !c->shared_gate);
+    return NULL;
 }
 
 /* The stages without regimes. */
@@ -229,9 +248,19 @@ static const char *broken_single(const smoe_device_info *info, const smoe_shape 
     if (shape->balanced_groups)
         RULES(broken_balance(info, shape, single(s, SMOE_STEP_ROUTE_GROUP_BALANCED)));
     RULES(broken_select(info, shape, single(s, SMOE_STEP_ROUTE_SELECT)));
+    if (shape->desc.given_count)
+        RULES(broken_given(info, shape, single(s, SMOE_STEP_ROUTE_GIVEN)));
     RULES(broken_totals(info, shape, single(s, SMOE_STEP_TOTALS)));
     RULES(broken_limit(info, combine));
+    const bool zero = shape->desc.zero_experts > 0, latent = shape->desc.d_latent > 0;
+    RULE("combine: zero experts", (combine->kernel == SMOE_KERNEL_combine_zero) == (zero && !latent));
+    RULE("latent sum: zero experts",
+         !latent || (single(s, SMOE_STEP_LATENT_SUM)->kernel == SMOE_KERNEL_combine_zero) == zero);
+    RULE("combine: tokens without experts", (combine->given != 0) == (shape->desc.given_count > 0));
     RULE("combine: rows are read by fours where D allows", combine->inputs_aligned == (shape->desc.d_model % 4 == 0));
+    if (shape->desc.d_latent)
+        RULES(broken_sum(info, shape, single(s, SMOE_STEP_LATENT_SUM)));
+    RULE("combine: of latent experts", combine->latent == (shape->desc.d_latent > 0));
     return NULL;
 }
 
@@ -280,10 +309,29 @@ static const char *broken_shared_expert(const smoe_device_info *info, const smoe
                                  smoe_type_has_scales(desc->types.shared_up)};
     const matmul_need need_down = {matmul, 1, test_block_load(desc->types.shared_down), desc->shared_hidden,
                                    smoe_type_has_scales(desc->types.shared_down)};
-    RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert);
+    RULE("shared expert: of the shared one", up->shared_expert && down->shared_expert && !up->weighted_input);
     RULES(broken_gating(desc, up, true));
     RULES(broken_matmul(info, up, &need_up));
     RULES(broken_matmul(info, down, &need_down));
+    return NULL;
+}
+
+/* Likewise the latent matrices. */
+static const char *broken_latent(const smoe_device_info *info, const smoe_shape *shape, const smoe_selection *s,
+                                 uint32_t i)
+{
+    const smoe_plan_desc *desc = &shape->desc;
+    const smoe_matmul matmul = s->expert_tuning->regimes[i].matmul;
+    const smoe_kernel_config *down = &s->configs[SMOE_STEP_LATENT_DOWN][i], *up = &s->configs[SMOE_STEP_LATENT_UP][i];
+    const matmul_need need_down = {matmul, 1, test_block_load(desc->types.latent_down), desc->d_model,
+                                   smoe_type_has_scales(desc->types.latent_down)};
+    const matmul_need need_up = {matmul, 1, test_block_load(desc->types.latent_up), desc->d_latent,
+                                 smoe_type_has_scales(desc->types.latent_up)};
+    RULE("latent: of tokens, and nothing but a product", up->shared_expert && down->shared_expert && !up->gated &&
+                                                             !down->gated && !up->activation && !down->activation &&
+                                                             !up->weighted_input && !down->weighted_input);
+    RULES(broken_matmul(info, down, &need_down));
+    RULES(broken_matmul(info, up, &need_up));
     return NULL;
 }
 
@@ -295,7 +343,7 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     const smoe_kernel_config *up = &s->configs[SMOE_STEP_EXPERT_UP][i], *down = &s->configs[SMOE_STEP_EXPERT_DOWN][i];
     const uint32_t most_workgroups = info->max_workgroup_count[0], matrices = shape->desc.gated ? 2 : 1;
     const smoe_matrix_types *types = &shape->desc.types;
-    const matmul_need need_up = {tile->matmul, matrices, test_block_load(types->up), shape->desc.d_model,
+    const matmul_need need_up = {tile->matmul, matrices, test_block_load(types->up), smoe_axis_width(&shape->desc, 'L'),
                                  smoe_type_has_scales(types->up)};
     const matmul_need need_down = {tile->matmul, 1, test_block_load(types->down), shape->desc.d_hidden,
                                    smoe_type_has_scales(types->down)};
@@ -314,8 +362,13 @@ static const char *broken_experts(const smoe_device_info *info, const smoe_shape
     RULE("sort: expert_up within the limits",
          smoe_divide_up(shape->desc.d_hidden, up->tile_columns) <= most_workgroups);
     RULE("sort: expert_down within the limits",
-         smoe_divide_up(shape->desc.d_model, down->tile_columns) <= most_workgroups);
-    return shape->desc.shared_hidden > 0 ? broken_shared_expert(info, shape, s, i) : NULL;
+         smoe_divide_up(smoe_axis_width(&shape->desc, 'L'), down->tile_columns) <= most_workgroups);
+    RULE("weighted inputs: of the routed experts, and as select and sort have it",
+         up->weighted_input == shape->desc.weighted_input && sort->weighted_input == up->weighted_input &&
+             single(s, SMOE_STEP_ROUTE_SELECT)->weighted_input == up->weighted_input && !down->weighted_input);
+    if (shape->desc.shared_hidden > 0)
+        RULES(broken_shared_expert(info, shape, s, i));
+    return shape->desc.d_latent > 0 ? broken_latent(info, shape, s, i) : NULL;
 }
 
 static bool fits(const smoe_device_info *info, smoe_workgroups count)
@@ -329,7 +382,8 @@ static const char *broken_pieces(const smoe_shape *shape, const smoe_kernel_conf
 {
     const uint64_t limits[] = {1, 1000000, SMOE_SLICE_WORK, UINT64_MAX};
     const uint64_t T = shape->pass_tokens, h = config->tile_rows, A = shape->desc.max_active;
-    const uint64_t own = A < shape->range_experts ? A : shape->range_experts;
+    const bool repeated = shape->desc.given_count > 0; /* an expert may get several rows of a token */
+    const uint64_t own = repeated || A < shape->range_experts ? A : shape->range_experts;
     uint32_t count = UINT32_MAX;
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const smoe_pieces pieces = smoe_step_pieces(shape, config, step, limits[i], shape->pass_tokens, (uint32_t)A);
@@ -388,13 +442,17 @@ static const char *broken_use(const smoe_shape *shape, const smoe_selection *s)
         RULE("regimes: one height of tile for the experts",
              sort == at[SMOE_STEP_EXPERT_UP] && sort == at[SMOE_STEP_EXPERT_DOWN]);
         for (smoe_step k = 0; k < SMOE_STEP_COUNT; k++) {
-            const bool grouped = shape->group_count > 0, balanced = shape->balanced_groups > 0;
+            const bool grouped = shape->group_count > 0, balanced = shape->balanced_groups > 0,
+                       latent = desc->d_latent > 0;
             const bool here = k == SMOE_STEP_ROUTE_PROJECT || k == SMOE_STEP_ROUTE_LOGITS_COSINE ? cosine
                               : k == SMOE_STEP_ROUTE_LOGITS                                      ? !cosine
                               : k == SMOE_STEP_ROUTE_GROUP                                       ? grouped
                               : k == SMOE_STEP_ROUTE_GROUP_BALANCED                              ? balanced
+                              : k == SMOE_STEP_ROUTE_GIVEN                                       ? desc->given_count > 0
                               : k == SMOE_STEP_SHARED_GATE                                       ? desc->shared_gate
                               : k == SMOE_STEP_SHARED_UP || k == SMOE_STEP_SHARED_DOWN           ? shared
+                              : k == SMOE_STEP_LATENT_DOWN || k == SMOE_STEP_LATENT_SUM          ? latent
+                              : k == SMOE_STEP_LATENT_UP                                         ? latent
                                                                                                  : true;
             RULE("used: what the shape has, and where its tokens lead", here ? is_used(s, k, at[k]) : s->used[k] == 0);
         }
@@ -425,7 +483,7 @@ static const char *broken_cooperative(const smoe_device_info *info, const smoe_p
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     for (uint32_t i = 0; i < SMOE_REGIME_COUNT; i++) {
         const smoe_matmul_stage stage = {.kernels = &smoe_expert_up_kernels,
-                                         .depth = desc->d_model,
+                                         .depth = smoe_axis_width(desc, 'L'),
                                          .type = desc->types.up,
                                          .precision = desc->precision,
                                          .gated = desc->gated};

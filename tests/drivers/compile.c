@@ -31,6 +31,12 @@ typedef struct shape {
     smoe_plan_desc desc;
 } shape;
 
+#define TYPES(up_, down_, shared_up_, shared_down_)                                                                    \
+    {                                                                                                                  \
+        .up = SMOE_TYPE_##up_, .down = SMOE_TYPE_##down_, .shared_up = SMOE_TYPE_##shared_up_,                         \
+        .shared_down = SMOE_TYPE_##shared_down_                                                                        \
+    }
+
 /* Each type of weights with matrix units, in its turn as w1 and w3 and as w2, in the highest tile. */
 #define MIXED(precision_, up_, down_, shared_up_, shared_down_)                                                        \
     {                                                                                                                  \
@@ -39,7 +45,7 @@ typedef struct shape {
             .d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,   \
             .min_tokens = 4096, .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,              \
             .precision = SMOE_PRECISION_##precision_,                                                                  \
-            .types = {SMOE_TYPE_##up_, SMOE_TYPE_##down_, SMOE_TYPE_##shared_up_, SMOE_TYPE_##shared_down_}            \
+            .types = TYPES(up_, down_, shared_up_, shared_down_)                                                       \
         }                                                                                                              \
     }
 #define MIXED_TYPES(precision)                                                                                         \
@@ -47,9 +53,9 @@ typedef struct shape {
         MIXED(precision, Q4_K, Q4_MIN, Q8_MIN, Q4_ZERO), MIXED(precision, Q8_ZERO, Q4_K, Q8_K, Q8_MIN),                \
         MIXED(precision, Q6_K, Q8_ZERO, Q8_ROWS, Q8_K), MIXED(precision, FP8_ROWS, Q8_ROWS, IQ4, FP8_ROWS)
 
-/* Between them every stage, both routers, every gate, groups of each kind, shared experts, every weight type and
- * activation, gated and not, widths that are no multiple of anything, few experts and the most, mixed precision, and
- * tokens enough for every regime. */
+/* Between them every stage, both routers, every gate, groups of each kind, shared and latent experts, weighted inputs,
+ * every weight type and activation, gated and not, widths that are no multiple of anything, few experts and the most,
+ * mixed precision, and tokens enough for every regime. */
 static const shape shapes[] = {
     {"gated",
      true,
@@ -90,33 +96,34 @@ static const shape shapes[] = {
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8}}},
+      .types = TYPES(MXFP4, Q4, Q8, FP8)}},
     {"other scales",
      false,
      {.d_model = 2880, .d_hidden = 1440, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 1440,
-      .types = {SMOE_TYPE_Q4, SMOE_TYPE_MXFP4, SMOE_TYPE_FP8, SMOE_TYPE_Q8}}},
+      .types = TYPES(Q4, MXFP4, FP8, Q8)}},
     {"scales, minimums",
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_Q4_ZERO, SMOE_TYPE_Q8_MIN, SMOE_TYPE_Q8_ZERO, SMOE_TYPE_Q4_MIN}}},
+      .types = TYPES(Q4_ZERO, Q8_MIN, Q8_ZERO, Q4_MIN)}},
     {"scales of two levels",
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_Q4_K, SMOE_TYPE_Q6_K, SMOE_TYPE_Q8_K, SMOE_TYPE_IQ4_XS}}},
+      .types = TYPES(Q4_K, Q6_K, Q8_K, IQ4_XS)}},
     {"scales, odd",
      false,
      {.d_model = 2880, .d_hidden = 1440, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 1440,
-      .types = {SMOE_TYPE_NVFP4, SMOE_TYPE_IQ4, SMOE_TYPE_FP8_ROWS, SMOE_TYPE_Q8_ROWS}}},
+      .types = TYPES(NVFP4, IQ4, FP8_ROWS, Q8_ROWS)}},
     /* as "gated", but for the routing */
     {"balanced",
      true,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 16, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .gate = SMOE_GATE_SOFTMAX_BIAS, .renormalize = true,
-      .renormalize_floor = 1e-12f, .expert_scale = true, .balanced_groups = 8}},
+      .renormalize_floor = 1e-12f, .expert_scale = true, .balanced_groups = 8, .given_count = 12,
+      .zero_experts = 16}},
     {"probabilities",
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
@@ -126,6 +133,24 @@ static const shape shapes[] = {
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .gate = SMOE_GATE_SQRT_SOFTPLUS}},
+    /* as "gated", and as "gated f16" with limits, but for the weights on the inputs */
+    {"weighted",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 1, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_SILU, .gated = true, .gate = SMOE_GATE_SIGMOID, .weighted_input = true}},
+    {"weighted plain",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 1, .max_active = 12, .max_tokens = 4096,
+      .activation = SMOE_ACTIVATION_GELU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16), .gate = SMOE_GATE_SIGMOID,
+      .weighted_input = true, .expert_scale = true}},
+    {"latent",
+     false,
+     {.d_model = 2048, .d_hidden = 1024, .d_latent = 512, .expert_count = 64, .top_k = 8, .max_active = 12,
+      .max_tokens = 4096, .activation = SMOE_ACTIVATION_RELU_SQUARED, .shared_hidden = 2048, .renormalize = true}},
+    {"latent odd",
+     false,
+     {.d_model = 2047, .d_hidden = 1023, .d_latent = 511, .expert_count = 31, .top_k = 3, .max_active = 31,
+      .max_tokens = 4096, .activation = SMOE_ACTIVATION_RELU_SQUARED}},
     {"mixed f16",
      true,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
@@ -154,22 +179,22 @@ static const shape shapes[] = {
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8}, .precision = SMOE_PRECISION_FLOAT16}},
+      .types = TYPES(MXFP4, Q4, Q8, FP8), .precision = SMOE_PRECISION_FLOAT16}},
     {"other mixed scales",
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_Q4, SMOE_TYPE_MXFP4, SMOE_TYPE_FP8, SMOE_TYPE_Q8}, .precision = SMOE_PRECISION_FLOAT16}},
+      .types = TYPES(Q4, MXFP4, FP8, Q8), .precision = SMOE_PRECISION_FLOAT16}},
     {"mixed scales bf16",
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8}, .precision = SMOE_PRECISION_BFLOAT16}},
+      .types = TYPES(MXFP4, Q4, Q8, FP8), .precision = SMOE_PRECISION_BFLOAT16}},
     {"other mixed scales bf16",
      false,
      {.d_model = 2048, .d_hidden = 1024, .expert_count = 64, .top_k = 8, .max_active = 12, .max_tokens = 4096,
       .activation = SMOE_ACTIVATION_SILU, .gated = true, .shared_hidden = 2048,
-      .types = {SMOE_TYPE_Q4, SMOE_TYPE_MXFP4, SMOE_TYPE_FP8, SMOE_TYPE_Q8}, .precision = SMOE_PRECISION_BFLOAT16}},
+      .types = TYPES(Q4, MXFP4, FP8, Q8), .precision = SMOE_PRECISION_BFLOAT16}},
     {"mixed odd scales",
      false,
      {.d_model = 1023, .d_hidden = 511, .expert_count = 31, .top_k = 3, .max_active = 31, .max_tokens = 4096,

@@ -51,6 +51,7 @@ static void use_cosine_router(test_problem *problem)
     plan->projection_width = PROBLEM_PROJECTION;
     plan->group_count = PROBLEM_GROUPS;
     plan->top_groups = PROBLEM_TOP_GROUPS;
+    plan->d_latent = PROBLEM_LATENT;
     plan->shared_hidden = PROBLEM_SHARED_HIDDEN;
     plan->shared_gate = true;
     weights->router_projection = problem->router_projection;
@@ -58,6 +59,10 @@ static void use_cosine_router(test_problem *problem)
     weights->router_similarity = problem->router_similarity;
     weights->router_log_scale = problem->router_log_scale;
     weights->selection_bias = problem->selection_bias;
+    weights->latent_down.data = problem->latent_down;
+    weights->latent_down_bias = problem->latent_down_bias;
+    weights->latent_up.data = problem->latent_up;
+    weights->latent_up_bias = problem->latent_up_bias;
     weights->shared_w1.data = problem->shared_w1;
     weights->shared_b1 = problem->shared_b1;
     weights->shared_w3.data = problem->shared_w3;
@@ -117,6 +122,10 @@ bool problem_init(test_problem *problem, problem_kind kind)
     FILL(shared_b3, 0.5f);
     FILL(shared_b2, 0.5f);
     FILL(shared_gate, 0.5f);
+    FILL(latent_down, 0.5f);
+    FILL(latent_down_bias, 0.5f);
+    FILL(latent_up, 0.5f);
+    FILL(latent_up_bias, 0.5f);
     FILL(x, 1.7f);
 #undef FILL
     return solve(problem);

@@ -17,16 +17,19 @@ enum {
     PROBLEM_GROUPS = 3,
     PROBLEM_TOP_GROUPS = 2,
     PROBLEM_SHARED_HIDDEN = 13,
+    PROBLEM_LATENT = 7, /* below PROBLEM_WIDTH: the experts' arrays are long enough */
     PROBLEM_ROWS = PROBLEM_TOKENS * PROBLEM_WIDTH,
     PROBLEM_LOGITS = PROBLEM_TOKENS * PROBLEM_EXPERTS,
     PROBLEM_MATRIX = PROBLEM_EXPERTS * PROBLEM_HIDDEN * PROBLEM_WIDTH,
     PROBLEM_SHARED_MATRIX = PROBLEM_SHARED_HIDDEN * PROBLEM_WIDTH,
+    PROBLEM_LATENT_MATRIX = PROBLEM_LATENT * PROBLEM_WIDTH,
     PROBLEM_REPORT = PROBLEM_TOKENS * SMOE_REPORT_STRIDE(PROBLEM_MAX_ACTIVE)
 };
 
 typedef enum problem_kind {
     PROBLEM_LINEAR, /* linear router and softmax gate */
-    /* cosine router, sigmoid gate with a selection bias, smoothed groups, a shared expert with a gate */
+    /* cosine router, sigmoid gate with a selection bias, smoothed groups, latent experts, a shared expert with a gate
+     */
     PROBLEM_COSINE
 } problem_kind;
 
@@ -43,6 +46,8 @@ typedef struct test_problem {
     float shared_w1[PROBLEM_SHARED_MATRIX], shared_w3[PROBLEM_SHARED_MATRIX], shared_w2[PROBLEM_SHARED_MATRIX];
     float shared_b1[PROBLEM_SHARED_HIDDEN], shared_b3[PROBLEM_SHARED_HIDDEN], shared_b2[PROBLEM_WIDTH],
         shared_gate[PROBLEM_WIDTH];
+    float latent_down[PROBLEM_LATENT_MATRIX], latent_down_bias[PROBLEM_LATENT], latent_up[PROBLEM_LATENT_MATRIX],
+        latent_up_bias[PROBLEM_WIDTH];
     float x[PROBLEM_ROWS];
     double y[PROBLEM_ROWS], logits[PROBLEM_LOGITS];
     uint32_t active[PROBLEM_TOKENS], groups[PROBLEM_TOKENS], expert_tokens[PROBLEM_EXPERTS];

@@ -60,6 +60,10 @@ static void test_create_arguments(void **state)
     SUPERFLUOUS(router_similarity, "the router is cosine");
     SUPERFLUOUS(router_log_scale, "the router is cosine");
     SUPERFLUOUS(selection_bias, "the gate is not softmax");
+    SUPERFLUOUS(latent_down, "there is a latent width");
+    SUPERFLUOUS(latent_down_bias, "there is a latent width");
+    SUPERFLUOUS(latent_up, "there is a latent width");
+    SUPERFLUOUS(latent_up_bias, "there is a latent width");
     SUPERFLUOUS(shared_w1, "there is a shared expert");
     SUPERFLUOUS(shared_b1, "there is a shared expert");
     SUPERFLUOUS(shared_w3, "there is a gated shared expert");
@@ -67,6 +71,10 @@ static void test_create_arguments(void **state)
     SUPERFLUOUS(shared_w2, "there is a shared expert");
     SUPERFLUOUS(shared_b2, "there is a shared expert");
     SUPERFLUOUS(shared_gate, "shared_gate is true");
+    plan.d_latent = 3;
+    check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
+                 "weights.latent_down must not be NULL where there is a latent width");
+    plan.d_latent = 0;
     plan.gated = false;
     check_create(fixture, &plan, &weights, SMOE_ERROR_INVALID_ARGUMENT,
                  "weights.w3 must be NULL unless the experts are gated");
@@ -100,6 +108,10 @@ static void test_create_arguments_of_cosine(void **state)
     MISSING(router_projection);
     MISSING(router_similarity);
     MISSING(router_log_scale);
+    MISSING(latent_down);
+    MISSING(latent_up);
+    OPTIONAL(latent_down_bias);
+    OPTIONAL(latent_up_bias);
     MISSING(shared_w1);
     MISSING(shared_w3);
     MISSING(shared_w2);

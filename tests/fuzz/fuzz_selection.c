@@ -91,6 +91,11 @@ static const field numbers[] = {
     TRUTH(plan.expert_scale),
     NUMBER(plan.group_score),
     NUMBER(plan.balanced_groups),
+    TRUTH(plan.weighted_input),
+    NUMBER(plan.d_latent),
+    NUMBER(plan.given_count),
+    TRUTH(plan.given_weights),
+    NUMBER(plan.zero_experts),
 };
 static const field strings[] = {NUMBER(info.name), NUMBER(info.driver_name), NUMBER(info.driver_info),
                                 NUMBER(info.reason)};

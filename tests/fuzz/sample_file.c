@@ -84,27 +84,32 @@ void sample_init(sample_file *sample, bool gated)
     }
 }
 
-void sample_init_full(sample_file *sample)
+static void sample_set_all(sample_file *sample, const char *const pairs[], size_t count)
 {
-    static const char *const pairs[] = {
-        "n_experts",  "4", "router",    "cosine", "score",  "sigmoid", "n_group",    "2",
-        "topk_group", "1", "group_eps", "0.125",  "shared", "1",       "activation", "swiglu_clamped"};
+    for (size_t i = 0; i < count; i += 2)
+        sample_set(sample, pairs[i], pairs[i + 1]);
+}
+
+/* 4 experts in place of 3, gated, with biases, and a shared expert. */
+static void sample_init_four(sample_file *sample)
+{
     const smoe_tensor_type f32 = SMOE_TENSOR_FLOAT32;
     sample_init(sample, true);
-    for (uint32_t i = 0; i < sizeof pairs / sizeof *pairs; i += 2)
-        sample_set(sample, pairs[i], pairs[i + 1]);
-    sample_tensor(sample, "router.weight", f32, SAMPLE_ABSENT, 1, 1, 1);
-    sample_tensor(sample, "router.bias", f32, SAMPLE_ABSENT, 1, 1, 1);
-    sample_tensor(sample, "router.projection.weight", f32, 2, 2, 4, 1);
-    sample_tensor(sample, "router.projection.bias", f32, 1, 2, 1, 1);
-    sample_tensor(sample, "router.similarity", f32, 2, 2, 4, 1);
-    sample_tensor(sample, "router.log_scale", f32, 1, 1, 1, 1);
+    sample_set(sample, "n_experts", "4");
+    sample_set(sample, "shared", "1");
+    sample_set(sample, "temperature", "1");
+    sample_tensor(sample, "router.weight", f32, 2, 4, 4, 1);
+    sample_tensor(sample, "router.bias", f32, 1, 4, 1, 1);
     sample_tensor(sample, "router.selection_bias", f32, 1, 4, 1, 1);
-    sample_tensor(sample, "experts.w1", f32, 3, 4, 5, 4);
-    sample_tensor(sample, "experts.w2", f32, 3, 4, 4, 5);
-    sample_tensor(sample, "experts.w3", f32, 3, 4, 5, 4);
+    sample_tensor(sample, "latent.down", f32, 2, 3, 4, 1);
+    sample_tensor(sample, "latent.down.bias", f32, 1, 3, 1, 1);
+    sample_tensor(sample, "latent.up", f32, 2, 4, 3, 1);
+    sample_tensor(sample, "latent.up.bias", f32, 1, 4, 1, 1);
+    sample_tensor(sample, "experts.w1", f32, 3, 4, 5, 3);
+    sample_tensor(sample, "experts.w2", f32, 3, 4, 3, 5);
+    sample_tensor(sample, "experts.w3", f32, 3, 4, 5, 3);
     sample_tensor(sample, "experts.b1", f32, 2, 4, 5, 1);
-    sample_tensor(sample, "experts.b2", f32, 2, 4, 4, 1);
+    sample_tensor(sample, "experts.b2", f32, 2, 4, 3, 1);
     sample_tensor(sample, "experts.b3", f32, 2, 4, 5, 1);
     sample_tensor(sample, "shared.w1", f32, 2, 7, 4, 1);
     sample_tensor(sample, "shared.w2", f32, 2, 4, 7, 1);
@@ -113,6 +118,59 @@ void sample_init_full(sample_file *sample)
     sample_tensor(sample, "shared.b2", f32, 1, 4, 1, 1);
     sample_tensor(sample, "shared.b3", f32, 1, 7, 1, 1);
     sample_tensor(sample, "shared.gate", f32, 1, 4, 1, 1);
+}
+
+void sample_init_full(sample_file *sample)
+{
+    static const char *const pairs[] = {"router",    "cosine",     "score",      "sigmoid",        "n_group",
+                                        "2",         "topk_group", "1",          "group_score",    "max",
+                                        "group_eps", "0.125",      "activation", "swiglu_clamped", "renormalize_floor",
+                                        "0.25"};
+    const smoe_tensor_type f32 = SMOE_TENSOR_FLOAT32;
+    sample_init_four(sample);
+    sample_set_all(sample, pairs, sizeof pairs / sizeof *pairs);
+    sample_tensor(sample, "router.weight", f32, SAMPLE_ABSENT, 1, 1, 1);
+    sample_tensor(sample, "router.bias", f32, SAMPLE_ABSENT, 1, 1, 1);
+    sample_tensor(sample, "router.projection.weight", f32, 2, 2, 4, 1);
+    sample_tensor(sample, "router.projection.bias", f32, 1, 2, 1, 1);
+    sample_tensor(sample, "router.similarity", f32, 2, 2, 4, 1);
+    sample_tensor(sample, "router.log_scale", f32, 1, 1, 1, 1);
+}
+
+void sample_init_balanced(sample_file *sample)
+{
+    static const char *const pairs[] = {"score",      "softmax_bias", "balanced_groups", "2",    "max_active", "4",
+                                        "activation", "silu",         "renormalize_add", "1e-20"};
+    const smoe_plan_number *number;
+    sample_init_four(sample);
+    sample_set_all(sample, pairs, sizeof pairs / sizeof *pairs);
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (!number->router)
+            sample_set(sample, number->name, "2.5");
+    sample_tensor(sample, "router.expert_scale", SMOE_TENSOR_FLOAT32, 1, 4, 1, 1);
+}
+
+void sample_init_given(sample_file *sample)
+{
+    sample_init(sample, false);
+    sample_set(sample, "zero_experts", "1");
+    sample_tensor(sample, "experts.w1", SMOE_TENSOR_FLOAT32, 3, 2, 5, 4);
+    sample_tensor(sample, "experts.w2", SMOE_TENSOR_FLOAT32, 3, 2, 4, 5);
+    sample_tensor(sample, "experts.b1", SMOE_TENSOR_FLOAT32, 2, 2, 5, 1);
+    sample_tensor(sample, "experts.b2", SMOE_TENSOR_FLOAT32, 2, 2, 4, 1);
+    sample_tensor(sample, "given.ids", SMOE_TENSOR_INT32, 2, 6, 2, 1);
+    sample_tensor(sample, "given.weights", SMOE_TENSOR_FLOAT32, 2, 6, 2, 1);
+}
+
+static const void *data_of(const smoe_layer_file *file, const char *name)
+{
+    const smoe_tensor *tensor = smoe_layer_file_tensor(file, name);
+    return tensor ? tensor->data : NULL;
+}
+
+smoe_layer_inputs sample_inputs(const smoe_layer_file *file)
+{
+    return (smoe_layer_inputs){data_of(file, "x"), data_of(file, "given.ids"), data_of(file, "given.weights")};
 }
 
 /* A tensor of a plan; where it has scales, bytes, of each expert as many. key: room for that of its type. */
@@ -133,17 +191,23 @@ static void sample_plan_tensor(sample_file *sample, const smoe_layer_tensor *ten
 
 void sample_init_stored(sample_file *sample, const smoe_matrix_types *types)
 {
-    smoe_plan_desc plan = {
-        .expert_count = 2, .d_model = 32, .d_hidden = 32, .shared_hidden = 32, .gated = true, .types = *types};
-    const char *const keys[] = {"n_experts", "d_model", "d_hidden", "shared_hidden"};
-    const uint32_t *const widths[] = {&plan.expert_count, &plan.d_model, &plan.d_hidden, &plan.shared_hidden};
+    smoe_plan_desc plan = {.expert_count = 2,
+                           .d_model = 32,
+                           .d_hidden = 32,
+                           .d_latent = 32,
+                           .shared_hidden = 32,
+                           .gated = true,
+                           .types = *types};
+    const char *const keys[SAMPLE_WIDTHS] = {"n_experts", "d_model", "d_hidden", "d_latent", "shared_hidden"};
+    const uint32_t *const widths[SAMPLE_WIDTHS] = {&plan.expert_count, &plan.d_model, &plan.d_hidden, &plan.d_latent,
+                                                   &plan.shared_hidden};
     smoe_layer_tensor tensor;
     uint32_t text = 0;
     sample_init(sample, true);
-    test_blocks_fit(types, &plan.d_model, &plan.d_hidden, &plan.shared_hidden);
+    test_blocks_fit(types, TEST_WIDTHS(&plan));
     sample_set(sample, "shared", "1");
     sample_set(sample, "max_active", "2");
-    for (; text < 4; text++) {
+    for (; text < SAMPLE_WIDTHS; text++) {
         snprintf(sample->texts[text], SAMPLE_TEXT, "%u", *widths[text]);
         sample_set(sample, keys[text], sample->texts[text]);
     }
@@ -201,10 +265,11 @@ bool sample_layer_gives(test_record *record, const char *path, smoe_result expec
 
 const char *sample_path(const char *name)
 {
-    static char paths[8][256];
-    static char names[8][64];
+    enum { NAMES = 12 };
+    static char paths[NAMES][256];
+    static char names[NAMES][64];
     const char *folder = test_temporary_folder();
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < NAMES; i++) {
         if (names[i][0] == '\0') {
             snprintf(names[i], sizeof names[i], "%s", name);
             snprintf(paths[i], sizeof paths[i], "%s/smoe-test-%ld-%s", folder, (long)getpid(), name);
@@ -212,7 +277,7 @@ const char *sample_path(const char *name)
         if (strcmp(names[i], name) == 0)
             return paths[i];
     }
-    fprintf(stderr, "sample_path: more than 8 names\n");
+    fprintf(stderr, "sample_path: more than %d names\n", NAMES);
     abort();
 }
 

@@ -6,9 +6,10 @@
 #include "common/record.h"
 #include "smoe/layer_file.h"
 
-#define SAMPLE_TENSORS 24
-#define SAMPLE_METADATA 32
-#define SAMPLE_TEXTS 10 /* four widths, six matrices */
+#define SAMPLE_TENSORS 28
+#define SAMPLE_METADATA 42
+#define SAMPLE_WIDTHS 5
+#define SAMPLE_TEXTS (SAMPLE_WIDTHS + 8) /* and matrices */
 #define SAMPLE_TEXT 32
 
 typedef struct sample_file {
@@ -23,12 +24,19 @@ typedef struct sample_file {
 /* E 3, D 4, H 5, k 2, T 6, with every bias. */
 void sample_init(sample_file *sample, bool gated);
 
-/* All that a layer can have: gated, a cosine router of width 2, sigmoid gates, 4 experts in 2 groups, a shared expert
- * of hidden width 7. */
+/* All that a layer can have but for what balanced groups exclude: gated, a cosine router of width 2, sigmoid gates, a
+ * floor, 4 experts in 2 groups by their best, of latent width 3, a shared expert of hidden width 7. */
 void sample_init_full(sample_file *sample);
 
-/* E 2, gated, a shared expert, every bias; matrices of types with scales, d_model, d_hidden and shared_hidden the first
- * from 32 on that their blocks divide. */
+/* What the full one lacks: 4 experts in 2 balanced groups, softmax_bias gates, an addend, factors of experts, every
+ * number of gated experts and of the shared one. */
+void sample_init_balanced(sample_file *sample);
+
+/* The plain one with given routing, R 2, weights too, and the last of its experts the identity. */
+void sample_init_given(sample_file *sample);
+
+/* E 2, gated, a shared expert, every bias; matrices of types with scales, and every width the first from 32 on that
+ * their blocks divide. */
 void sample_init_stored(sample_file *sample, const smoe_matrix_types *types);
 
 /* value NULL: takes the key out. */
@@ -45,6 +53,9 @@ smoe_result sample_write(const sample_file *sample, const char *path);
  * where smoe refuses it. */
 smoe_layer_file *sample_layer(const sample_file *sample, smoe_plan_desc *plan, smoe_forward_params *params,
                               smoe_host_weights *weights);
+
+/* What the file has beside its layer. */
+smoe_layer_inputs sample_inputs(const smoe_layer_file *file);
 
 /* Whether a file is taken, or refused, for a layer's as expected: with one line, that has its path and `text`. A wrong
  * answer is printed, with `what` was asked. */

@@ -77,9 +77,45 @@ static void make_full_layer(seed *to)
     append_layer(to, &sample);
 }
 
+static void make_balanced_layer(seed *to)
+{
+    sample_file sample;
+    sample_init_balanced(&sample);
+    append_layer(to, &sample);
+}
+
+/* A router without experts, with a result. */
+static void make_router(seed *to)
+{
+    const float gap[6] = {1, 2, 3, 4, 5, 6};
+    const smoe_tensor result = {"expected.gap", SMOE_TENSOR_FLOAT32, 1, {6, 1, 1, 1}, gap, sizeof gap};
+    const char *path = sample_path("seed");
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    sample_file sample;
+    sample_init_balanced(&sample);
+    smoe_layer_file *file = sample_layer(&sample, &plan, &params, &weights);
+    assert_non_null(file);
+    assert_int_equal(smoe_layer_file_write_router(
+                         path, &plan, &params, &weights,
+                         &(smoe_layer_inputs){.x = smoe_layer_file_tensor(file, "x")->data}, &result, 1, NULL, NULL),
+                     SMOE_SUCCESS);
+    append_file(to, path);
+    smoe_layer_file_close(file);
+}
+
+static void make_given_layer(seed *to)
+{
+    sample_file sample;
+    sample_init_given(&sample);
+    append_layer(to, &sample);
+}
+
 static void make_stored_layer(seed *to)
 {
-    static const smoe_matrix_types types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8};
+    static const smoe_matrix_types types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4,    SMOE_TYPE_Q8,
+                                            SMOE_TYPE_FP8,   SMOE_TYPE_NVFP4, SMOE_TYPE_Q4};
     sample_file sample;
     sample_init_stored(&sample, &types);
     append_layer(to, &sample);
@@ -176,13 +212,55 @@ static void make_small_selection(seed *to)
 static void make_full_selection(seed *to)
 {
     const smoe_device_info info = device_with_matrices();
-    const smoe_plan_desc plan = {.d_model = 2048, .d_hidden = 768, .expert_count = 128, .top_k = 8, .max_active = 12,
-                                 .max_tokens = 4096, .min_tokens = 2, .router = SMOE_ROUTER_COSINE,
-                                 .projection_width = 256, .gate = SMOE_GATE_SIGMOID, .group_count = 8, .top_groups = 4,
-                                 .activation = SMOE_ACTIVATION_SILU, .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
-                                 .precision = SMOE_PRECISION_FLOAT16, .gated = true, .renormalize = true,
-                                 .shared_hidden = 512, .shared_gate = true};
+    const smoe_plan_desc plan = {.d_model = 2048,
+                                 .d_hidden = 768,
+                                 .expert_count = 128,
+                                 .top_k = 8,
+                                 .max_active = 12,
+                                 .max_tokens = 4096,
+                                 .min_tokens = 2,
+                                 .router = SMOE_ROUTER_COSINE,
+                                 .projection_width = 256,
+                                 .gate = SMOE_GATE_SIGMOID,
+                                 .group_count = 8,
+                                 .top_groups = 4,
+                                 .activation = SMOE_ACTIVATION_SILU,
+                                 .types = SMOE_TYPES(SMOE_TYPE_FLOAT16),
+                                 .precision = SMOE_PRECISION_FLOAT16,
+                                 .gated = true,
+                                 .renormalize = true,
+                                 .shared_hidden = 512,
+                                 .shared_gate = true,
+                                 .gate_max = 7,
+                                 .up_limit = 7,
+                                 .gate_limit_after = 3,
+                                 .gate_alpha = 1.702f,
+                                 .up_offset = 1,
+                                 .shared_gate_max = 10,
+                                 .shared_up_limit = 10,
+                                 .shared_gate_limit_after = 2,
+                                 .renormalize_floor = 1e-12f,
+                                 .expert_scale = true,
+                                 .group_score = SMOE_GROUP_SCORE_MAX};
     to->size = fuzz_selection_input(&info, &plan, 512, to->bytes);
+}
+
+static void make_balanced_selection(seed *to)
+{
+    const smoe_device_info info = device_with_matrices();
+    const smoe_plan_desc plan = {.d_model = 5120,
+                                 .d_hidden = 1344,
+                                 .expert_count = 64,
+                                 .top_k = 8,
+                                 .max_active = 16,
+                                 .max_tokens = 512,
+                                 .gate = SMOE_GATE_SOFTMAX_BIAS,
+                                 .balanced_groups = 8,
+                                 .gated = true,
+                                 .activation = SMOE_ACTIVATION_SILU,
+                                 .renormalize = true,
+                                 .renormalize_add = 1e-20f};
+    to->size = fuzz_selection_input(&info, &plan, 64, to->bytes);
 }
 
 /* The data of a driver, VkPipelineCacheHeaderVersionOne and a few bytes; way: what becomes of them, of
@@ -283,15 +361,27 @@ static const struct {
     const char *target, *name;
     void (*make)(seed *to);
 } seeds[] = {
-    {"layer_file", "plain", make_plain_layer},          {"layer_file", "full", make_full_layer},
-    {"layer_file", "stored", make_stored_layer},        {"checkpoint", "deepseek", make_deepseek},
-    {"checkpoint", "mixtral", make_mixtral},            {"checkpoint", "tutel", make_tutel},
+    {"layer_file", "plain", make_plain_layer},
+    {"layer_file", "full", make_full_layer},
+    {"layer_file", "balanced", make_balanced_layer},
+    {"layer_file", "given", make_given_layer},
+    {"layer_file", "router", make_router},
+    {"layer_file", "stored", make_stored_layer},
+    {"checkpoint", "deepseek", make_deepseek},
+    {"checkpoint", "mixtral", make_mixtral},
+    {"checkpoint", "tutel", make_tutel},
     {"capability_file", "matrices", make_capabilities},
-    {"selection", "small", make_small_selection},       {"selection", "full", make_full_selection},
-    {"pipeline_cache", "kept", make_kept_cache},        {"pipeline_cache", "changed", make_changed_cache},
-    {"pipeline_cache", "cut", make_cut_cache},          {"results", "layer", make_results},
-    {"weights_source", "int4", make_int4_source},       {"weights_source", "awq4", make_awq_source},
-    {"weights_source", "q4_k", make_gguf_source},       {"gguf", "whole", make_whole_gguf},
+    {"selection", "small", make_small_selection},
+    {"selection", "full", make_full_selection},
+    {"selection", "balanced", make_balanced_selection},
+    {"pipeline_cache", "kept", make_kept_cache},
+    {"pipeline_cache", "changed", make_changed_cache},
+    {"pipeline_cache", "cut", make_cut_cache},
+    {"results", "layer", make_results},
+    {"weights_source", "int4", make_int4_source},
+    {"weights_source", "awq4", make_awq_source},
+    {"weights_source", "q4_k", make_gguf_source},
+    {"gguf", "whole", make_whole_gguf},
     {"gguf", "split", make_split_gguf},
 };
 
@@ -340,6 +430,52 @@ static void test_seeds(void **state)
     assert_int_equal(changed, 0);
 }
 
+static bool has_text(const seed *in, const char *text)
+{
+    const size_t size = strlen(text);
+    for (size_t at = 0; at + size <= in->size; at++)
+        if (memcmp(in->bytes + at, text, size) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a seed of layer files has the name, of a key or a tensor. */
+static bool layer_seeds_have(const char *name)
+{
+    seed *made = test_calloc(1, sizeof *made);
+    char quoted[64];
+    bool found = false;
+    snprintf(quoted, sizeof quoted, "\"%s\":", name);
+    for (size_t i = 0; i < COUNT(seeds) && !found; i++) {
+        made->size = 0;
+        if (strcmp(seeds[i].target, "layer_file") == 0)
+            seeds[i].make(made);
+        found = has_text(made, quoted);
+    }
+    test_free(made);
+    if (!found)
+        print_error("no seed of layer_file has %s\n", quoted);
+    return found;
+}
+
+/* Every tensor of a layer, and every number of a plan and of a forward. */
+static void test_layer_seeds(void **state)
+{
+    const smoe_plan_desc plan = {.d_model = 1};
+    const smoe_plan_number *number;
+    const smoe_forward_number *forward;
+    smoe_layer_tensor tensor;
+    uint32_t missing = 0;
+    (void)state;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++)
+        missing += !layer_seeds_have(tensor.file_name);
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        missing += !layer_seeds_have(number->name);
+    for (uint32_t i = 0; (forward = smoe_forward_number_get(i)) != NULL; i++)
+        missing += !layer_seeds_have(forward->name);
+    assert_int_equal(missing, 0);
+}
+
 /* Every kept input of a target; gives their number. */
 static uint32_t run_kept(size_t target)
 {
@@ -375,7 +511,8 @@ static void test_kept(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_seeds), cmocka_unit_test(test_kept)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_seeds), cmocka_unit_test(test_layer_seeds),
+                                       cmocka_unit_test(test_kept)};
     const int failed = cmocka_run_group_tests_name("corpus", tests, NULL, NULL);
     remove(sample_path("fuzz"));
     remove(sample_path("fuzz-again"));

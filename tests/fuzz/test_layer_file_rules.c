@@ -2,7 +2,6 @@
 #include "common/cmocka_all.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/record.h"
@@ -179,8 +178,8 @@ static const change changes[] = {
     META("bias", "False", BAD, "bias contradicts"),
     META("router", "cosine", BAD, "metadata router is \"cosine\""),
     META("router", "star", BAD, "linear or cosine"),
-    META("score", "sigmoid", OK, ""),
-    META("score", "softmax_bias", OK, ""),
+    META("score", "sigmoid", BAD, "metadata temperature: 0.5, must be 1 unless the gate is softmax"),
+    META("score", "softmax_bias", BAD, "metadata temperature: 0.5, must be 1 unless the gate is softmax"),
     META("score", "tanh", BAD, "softmax, sigmoid, sqrt_softplus or softmax_bias"),
     META("renormalize_floor", "0.5", BAD, "metadata renormalize_floor: 0.5, must be 0 with softmax gates"),
     META("renormalize_add", "1e-31", BAD, "metadata renormalize_add: 1e-31, must be 0 or 1e-30 .. 1e30"),
@@ -188,12 +187,28 @@ static const change changes[] = {
     META("renormalize_add", "0", OK, ""),
     META("group_score", "max", OK, ""),
     META("group_score", "sum", BAD, "metadata group_score is \"sum\", but must be sum2 or max"),
+    META("weighted_input", "True", BAD, "metadata weighted_input: must be false unless the gate is sigmoid"),
     META("balanced_groups", "0", OK, ""),
     META("balanced_groups", "2", BAD,
          "metadata balanced_groups: 2, must divide expert_count, k and max_active, but expert_count is 3"),
     META("balanced_groups", "3", BAD,
          "metadata balanced_groups: 3, must divide expert_count, k and max_active, but k is 2"),
     META("balanced_groups", "1025", BAD, "from 0 to 1024"),
+    META("zero_experts", "0", OK, ""),
+    META("zero_experts", "1", BAD, "experts.w1 is [3,5,4], but the other tensors ask for [2,n,4]"),
+    META("zero_experts", "3", BAD, "metadata zero_experts: 3, must be less than expert_count, 3"),
+    META("zero_experts", "7", BAD, "metadata zero_experts: 7, must be less than expert_count, 3"),
+    META("zero_experts", "1025", BAD, "from 0 to 1024"),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT32, 2, 6, 2, 1, OK, ""),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT32, 2, 6, 1, 1, BAD,
+           "given_count: 1, must be 0 or 2 .. 3, from k to max_active"),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT32, 2, 6, 4, 1, BAD,
+           "given_count: 4, must be 0 or 2 .. 3, from k to max_active"),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT32, 2, 5, 2, 1, BAD, "tensor x is [6,4]"),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT32, 1, 6, 1, 1, BAD, "given.ids is [6]"),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT32, 2, 6, 1025, 1, UNSUPPORTED, "given.ids has experts of a token: 1025"),
+    TENSOR(false, "given.ids", SMOE_TENSOR_INT64, 2, 6, 2, 1, UNSUPPORTED, "given.ids is I64; smoe reads it as I32"),
+    TENSOR(false, "given.weights", F32, 2, 6, 2, 1, BAD, "given.weights must not be there without given.ids"),
     META("n_group", "2", BAD, "metadata n_group is 2, which does not divide the 3 experts"),
     META("n_group", "0", BAD, "from 1 to 1024"),
     META("n_group", "3", BAD, "metadata topk_group is 1: so many groups of 1 experts hold fewer than k = 2"),
@@ -303,9 +318,9 @@ static void test_types(void **state)
         smoe_plan_desc plan;
         smoe_host_weights weights;
         sample_init_full(&sample);
-        sample_tensor(&sample, "experts.w1", types[i], 3, 4, 5, 4);
-        sample_tensor(&sample, "experts.w2", types[i], 3, 4, 4, 5);
-        sample_tensor(&sample, "experts.w3", types[i], 3, 4, 5, 4);
+        sample_tensor(&sample, "experts.w1", types[i], 3, 4, 5, 3);
+        sample_tensor(&sample, "experts.w2", types[i], 3, 4, 3, 5);
+        sample_tensor(&sample, "experts.w3", types[i], 3, 4, 5, 3);
         smoe_layer_file *own = sample_layer(&sample, &plan, NULL, &weights); /* the shared expert's types are its own */
         assert_non_null(own);
         assert_true(plan.types.up == expected[i] && plan.types.shared_up == SMOE_TYPE_FLOAT32);
@@ -316,6 +331,8 @@ static void test_types(void **state)
         sample_tensor(&sample, "shared.w1", types[i], 2, 7, 4, 1);
         sample_tensor(&sample, "shared.w2", types[i], 2, 4, 7, 1);
         sample_tensor(&sample, "shared.w3", types[i], 2, 7, 4, 1);
+        sample_tensor(&sample, "latent.down", types[i], 2, 3, 4, 1);
+        sample_tensor(&sample, "latent.up", types[i], 2, 4, 3, 1);
         smoe_layer_file *file = sample_layer(&sample, &plan, NULL, &weights);
         assert_non_null(file);
         const smoe_matrix_types all = SMOE_TYPES(expected[i]);
@@ -323,9 +340,9 @@ static void test_types(void **state)
         assert_int_equal(weights.w1.type, expected[i]);
         assert_int_equal(weights.shared_w2.type, expected[i]);
         smoe_layer_file_close(file);
-        sample_tensor(&sample, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 4, 5, 4);
-        sample_tensor(&sample, "experts.w2", SMOE_TENSOR_FLOAT64, 3, 4, 4, 5);
-        sample_tensor(&sample, "experts.w3", SMOE_TENSOR_FLOAT64, 3, 4, 5, 4);
+        sample_tensor(&sample, "experts.w1", SMOE_TENSOR_FLOAT64, 3, 4, 5, 3);
+        sample_tensor(&sample, "experts.w2", SMOE_TENSOR_FLOAT64, 3, 4, 3, 5);
+        sample_tensor(&sample, "experts.w3", SMOE_TENSOR_FLOAT64, 3, 4, 5, 3);
         assert_true(sample_gives(&sample, UNSUPPORTED, "experts.w1 is F64; smoe takes F32, F16 and BF16"));
     }
 }
@@ -373,6 +390,35 @@ static void test_full_layer(void **state)
     smoe_layer_file_close(file);
 }
 
+static const change given_changes[] = {
+    TENSOR(false, "given.weights", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
+    TENSOR(false, "given.weights", F32, 2, 6, 3, 1, BAD, "given.weights is [6,3], but the other tensors ask for [6,2]"),
+    TENSOR(false, "given.weights", SMOE_TENSOR_FLOAT16, 2, 6, 2, 1, UNSUPPORTED, "given.weights is F16"),
+    TENSOR(false, "given.ids", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "given.weights must not be there without given.ids"),
+    TENSOR(false, "x", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
+    META("zero_experts", NULL, BAD, "experts.w1 is [2,5,4], but the other tensors ask for [3,n,4]"),
+    META("zero_experts", "2", BAD, "experts.w1 is [2,5,4], but the other tensors ask for [1,n,4]"),
+    META("n_experts", "2", BAD, "tensor router.weight has 3"),
+    META("tokens", "7", BAD, "metadata tokens is \"7\", but tensor x has 6"),
+};
+
+static void test_given_contradictions(void **state)
+{
+    (void)state;
+    int wrong = 0;
+    for (size_t i = 0; i < COUNT(given_changes); i++) {
+        const change *c = &given_changes[i];
+        sample_file sample;
+        sample_init_given(&sample);
+        if (c->key)
+            sample_set(&sample, c->key, c->value);
+        else
+            sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
+        wrong += !sample_gives(&sample, c->result, c->text);
+    }
+    assert_int_equal(wrong, 0);
+}
+
 static const change full_changes[] = {
     TENSOR(true, "router.projection.bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
     TENSOR(true, "router.selection_bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
@@ -406,25 +452,82 @@ static const change full_changes[] = {
     META("topk_group", NULL, BAD, "metadata topk_group is missing"),
     META("topk_group", "3", BAD, "metadata topk_group is 3"),
     META("group_eps", "-0.1", BAD, "metadata group_eps"),
+    META("score", "sqrt_softplus", OK, ""),
+    META("score", "softmax_bias", OK, ""),
+    META("renormalize_floor", NULL, OK, ""),
+    META("renormalize_add", "0.5", BAD, "metadata renormalize_add: 0.5, must be 0 where renormalize_floor is not"),
+    META("renormalize", "False", BAD, "metadata renormalize_floor: 0.25, must be 0 where renormalize is false"),
+    META("temperature", "0.5", BAD, "metadata temperature: 0.5, must be 1 unless the gate is softmax"),
+    META("balanced_groups", "2", BAD, "metadata balanced_groups: 2, must be 0 where there are 2 groups to choose from"),
     META("n_experts", "3", BAD, "tensor router.similarity has 4"),
     META("d_model", "3", BAD, "tensor router.projection.weight has 4"),
+    TENSOR(true, "latent.down.bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
+    TENSOR(true, "latent.up.bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
+    TENSOR(true, "latent.down", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "latent.down is missing"),
+    TENSOR(true, "latent.up", F32, SAMPLE_ABSENT, 1, 1, 1, BAD, "latent.up is missing"),
+    TENSOR(true, "latent.down", F32, 2, 3, 5, 1, BAD, "latent.down is [3,5]"),
+    TENSOR(true, "latent.down", F32, 2, 2, 4, 1, BAD, "latent.down.bias is [3]"),
+    TENSOR(true, "latent.up", F32, 2, 3, 4, 1, BAD, "latent.up is [3,4], but the other tensors ask for [4,3]"),
+    TENSOR(true, "latent.up.bias", F32, 1, 3, 1, 1, BAD, "latent.up.bias is [3]"),
+    TENSOR(true, "experts.w2", F32, 3, 4, 4, 5, BAD, "experts.w2 is [4,4,5], but the other tensors ask for [4,3,5]"),
+    META("d_latent", "3", OK, ""),
+    META("d_latent", "4", BAD, "metadata d_latent is \"4\", but tensor latent.down has 3"),
+    META("weighted_input", "False", OK, ""),
+    META("weighted_input", "yes", BAD, "metadata weighted_input is \"yes\", but must be True or False"),
+    META("weighted_input", "True", BAD, "router.selection_bias must not be there unless weighted_input is false"),
 };
+
+static bool change_gives(void (*init)(sample_file *), const change *c)
+{
+    sample_file sample;
+    init(&sample);
+    if (c->key)
+        sample_set(&sample, c->key, c->value);
+    else
+        sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
+    return sample_gives(&sample, c->result, c->text);
+}
 
 static void test_full_contradictions(void **state)
 {
     (void)state;
     int wrong = 0;
-    for (size_t i = 0; i < COUNT(full_changes); i++) {
-        const change *c = &full_changes[i];
-        sample_file sample;
-        sample_init_full(&sample);
-        if (c->key)
-            sample_set(&sample, c->key, c->value);
-        else
-            sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
-        wrong += !sample_gives(&sample, c->result, c->text);
-    }
+    for (size_t i = 0; i < COUNT(full_changes); i++)
+        wrong += !change_gives(sample_init_full, &full_changes[i]);
     assert_int_equal(wrong, 0);
+}
+
+static void test_balanced_layer(void **state)
+{
+    static const change changes_of_balanced[] = {
+        META("max_active", "3", BAD, "but max_active is 3"),
+        META("k", "1", BAD, "but k is 1"),
+        META("balanced_groups", "3", BAD, "but expert_count is 4"),
+        META("n_group", "2", BAD, "metadata balanced_groups: 2, must be 0 where there are 2 groups to choose from"),
+        META("renormalize", "False", BAD, "metadata renormalize_add: 1e-20, must be 0 where renormalize is false"),
+        META("activation", "relu", BAD, "metadata gate_alpha: 2.5, must be 0 unless activation is silu"),
+        META("activation", "swiglu_clamped", BAD, "metadata gate_max: 2.5, must be 0 with swiglu_clamped"),
+        TENSOR(true, "router.expert_scale", F32, 1, 3, 1, 1, BAD, "router.expert_scale is [3]"),
+        TENSOR(true, "router.expert_scale", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
+        TENSOR(true, "router.selection_bias", F32, SAMPLE_ABSENT, 1, 1, 1, OK, ""),
+    };
+    sample_file sample;
+    smoe_plan_desc plan;
+    smoe_host_weights weights;
+    const smoe_plan_number *number;
+    (void)state;
+    sample_init_balanced(&sample);
+    smoe_layer_file *file = sample_layer(&sample, &plan, NULL, &weights);
+    assert_non_null(file);
+    assert_int_equal(plan.gate, SMOE_GATE_SOFTMAX_BIAS);
+    assert_int_equal(plan.balanced_groups, 2);
+    assert_true(plan.expert_scale && plan.renormalize_add == 1e-20f && plan.renormalize_floor == 0);
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        assert_true(number->router || smoe_plan_number_value(number, &plan) == 2.5f);
+    assert_ptr_equal(weights.expert_scale, smoe_layer_file_tensor(file, "router.expert_scale")->data);
+    smoe_layer_file_close(file);
+    for (size_t i = 0; i < COUNT(changes_of_balanced); i++)
+        assert_true(change_gives(sample_init_balanced, &changes_of_balanced[i]));
 }
 
 /* Makes of the one U8 tensor of a file one of I8, which smoe does not read. */
@@ -461,6 +564,9 @@ static void test_unreadable(void **state)
         {"something.else", 2, {3, 5, 1}, OK},
     };
     const char *path = sample_path("unreadable");
+    char text[64];
+    smoe_layer_file *file;
+    const smoe_tensor *listed;
     test_record record;
     (void)state;
     test_record_init(&record);
@@ -471,13 +577,10 @@ static void test_unreadable(void **state)
                       tensors[i].shape[1], tensors[i].shape[2]);
         assert_int_equal(sample_write(&sample, path), SMOE_SUCCESS);
         make_unreadable(path);
-        char text[64];
         snprintf(text, sizeof text, "tensor %s is I8", tensors[i].name);
         assert_true(sample_layer_gives(&record, path, tensors[i].result, text, tensors[i].name));
-        smoe_layer_file *file;
         assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
         assert_null(smoe_layer_file_tensor(file, tensors[i].name));
-        const smoe_tensor *listed;
         for (uint32_t k = 0; (listed = smoe_layer_file_tensor_at(file, k)) != NULL; k++)
             assert_string_not_equal(listed->name, tensors[i].name);
         smoe_layer_file_close(file);
@@ -488,9 +591,9 @@ static void test_unreadable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_layer),
-        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_full_layer),     cmocka_unit_test(test_full_contradictions),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_layer), cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_types), cmocka_unit_test(test_full_layer), cmocka_unit_test(test_full_contradictions),
+        cmocka_unit_test(test_balanced_layer), cmocka_unit_test(test_given_contradictions),
         cmocka_unit_test(test_unreadable),
     };
     return cmocka_run_group_tests_name("layer file rules", tests, NULL, NULL);

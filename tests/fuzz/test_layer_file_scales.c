@@ -84,7 +84,7 @@ static void check_good(stored_test *t)
     const smoe_matrix_types types = SMOE_TYPES(t->type);
     assert_memory_equal(&plan.types, &types, sizeof types);
     assert_int_equal(plan.d_model, test_blocks_width(t->type, 32));
-    assert_true(plan.d_hidden == plan.d_model && plan.shared_hidden == plan.d_model);
+    assert_true(plan.d_hidden == plan.d_model && plan.shared_hidden == plan.d_model && plan.d_latent == plan.d_model);
     for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++) {
         const smoe_host_weight array = smoe_host_weights_get(&weights, &tensor);
         if (!tensor.matrix)
@@ -110,8 +110,8 @@ static void test_good(void **state)
 /* Matrices with scales beside others without. */
 static void check_beside(stored_test *t)
 {
-    const smoe_matrix_types some[] = {
-        {.up = t->type}, {.down = t->type}, {.shared_up = t->type}, {.shared_down = t->type}};
+    const smoe_matrix_types some[] = {{.up = t->type},          {.down = t->type},        {.shared_up = t->type},
+                                      {.shared_down = t->type}, {.latent_down = t->type}, {.latent_up = t->type}};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         sample_init_stored(&t->sample, &some[i]);
         gives(t, OK, "");
@@ -222,11 +222,14 @@ static void test_sizes(void **state)
 /* Widths that no shape tells. */
 static void check_widths(stored_test *t)
 {
-    static const char *const keys[] = {"d_hidden", "shared_hidden"}, *const wrong[] = {"0", "65537", "x", "-1", "32.0"};
+    static const char *const keys[] = {"d_hidden", "shared_hidden", "d_latent"}, *const wrong[] = {"0", "65537", "x",
+                                                                                                   "-1", "32.0"};
     const uint32_t width = test_blocks_width(t->type, 32), unit = test_blocks_width(t->type, 1);
-    char text[128], more[12];
+    static const char *const found[] = {"tensor experts.w1 is [", "tensor shared.w1 is [", "tensor latent.down is ["};
+    char text[128], more[12], right[12];
     snprintf(more, sizeof more, "%u", width + unit);
-    for (size_t i = 0; i < 2; i++) {
+    snprintf(right, sizeof right, "%u", width);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
             sample_set(&t->sample, keys[i], wrong[k]);
             snprintf(text, sizeof text, "metadata %s is \"%s\", but must be a whole number from 1 to 65536", keys[i],
@@ -237,7 +240,8 @@ static void check_widths(stored_test *t)
         snprintf(text, sizeof text, "metadata %s is missing", keys[i]);
         gives(t, BAD, text);
         sample_set(&t->sample, keys[i], more);
-        gives(t, BAD, i ? "tensor shared.w1 is [" : "tensor experts.w1 is [");
+        gives(t, BAD, found[i]);
+        sample_set(&t->sample, keys[i], right);
     }
 }
 
@@ -257,7 +261,7 @@ static void check_blocks(stored_test *t)
         return;
     snprintf(number, sizeof number, "%u", odd);
     sample_tensor(&t->sample, "router.weight", SMOE_TENSOR_FLOAT32, 2, 2, odd, 1);
-    snprintf(text, sizeof text, "tensor experts.w1: blocks of %s do not divide its rows of %u", t->name, odd);
+    snprintf(text, sizeof text, "tensor latent.down: blocks of %s do not divide its rows of %u", t->name, odd);
     gives(t, BAD, text);
     sample_init_stored(&t->sample, &(smoe_matrix_types){.down = t->type});
     sample_tensor(&t->sample, "experts.w1", SMOE_TENSOR_FLOAT32, 3, 2, odd, 32);
@@ -314,9 +318,12 @@ static void check_writing(stored_test *t)
         if (!tensor.matrix)
             continue;
         const char axis = tensor.axes[tensor.axis_count - 1];
-        *(axis == 'D' ? &changed.d_model : axis == 'H' ? &changed.d_hidden : &changed.shared_hidden) = odd;
+        *(axis == 'D'   ? &changed.d_model
+          : axis == 'H' ? &changed.d_hidden
+          : axis == 'L' ? &changed.d_latent
+                        : &changed.shared_hidden) = odd;
         /* the first matrix with such rows */
-        const char *first = axis == 'D' ? "w1" : axis == 'H' ? "w2" : "shared_w2";
+        const char *first = axis == 'D' ? "latent_down" : axis == 'H' ? "w2" : axis == 'L' ? "latent_up" : "shared_w2";
         snprintf(text, sizeof text, "weights.%s: blocks of %s do not divide its rows of %u", first,
                  smoe_type_name(t->type), odd);
         test_record_clear(&t->record);

@@ -44,11 +44,58 @@ static void test_write_refuses(void **state)
     REFUSED(weights.w3.type = SMOE_TYPE_FLOAT16, "weights.w1 and weights.w3 must have one type");
     REFUSED(weights.shared_w1.type = SMOE_TYPE_FLOAT16, "weights.shared_w1 and weights.shared_w3 must have one type");
     REFUSED(weights.shared_w2.type = (smoe_type)99, "weights.shared_w2.type must be a smoe_type, is 99");
-    REFUSED(params.eps = -1, "params.eps: must be 0 or 1e-30 .. 1e30");
-    REFUSED(params.tie_tolerance = -1, "params.tie_tolerance: must be");
+    REFUSED(params.eps = -1, "params.eps: -1, must be 0 or 1e-30 .. 1e30");
+    REFUSED(params.temperature = 2, "params.temperature: 2, must be 1 unless the gate is softmax");
+    REFUSED(params.tie_tolerance = -1, "params.tie_tolerance: -1, must be");
     REFUSED(plan.top_k = 9, "plan.top_k is 9, but must be 1 to expert_count, 4");
     REFUSED(plan.max_active = 1, "plan.max_active is 1");
 #undef REFUSED
+    smoe_layer_file_close(file);
+}
+
+/* The router of a layer, with results: read as a router, and as no layer. */
+static void test_write_router(void **state)
+{
+    const char *path = sample_path("router");
+    const float numbers[2] = {1, 2};
+    const smoe_tensor good = {"expected.gap", SMOE_TENSOR_FLOAT32, 1, {2, 1, 1, 1}, numbers, sizeof numbers};
+    smoe_tensor twice = good, results[SMOE_MAX_RESULTS + 1] = {good};
+    smoe_plan_desc plan, again;
+    smoe_forward_params params, params_again;
+    smoe_host_weights weights, weights_again;
+    sample_file sample;
+    (void)state;
+    twice.name = "router.similarity";
+    sample_init_full(&sample);
+    smoe_layer_file *file = sample_layer(&sample, &plan, &params, &weights), *copy;
+    assert_non_null(file);
+    const float *x = smoe_layer_file_tensor(file, "x")->data;
+#define WRITE(results, count)                                                                                          \
+    smoe_layer_file_write_router(path, &plan, &params, &weights, &(smoe_layer_inputs){.x = x}, results, count, NULL,   \
+                                 NULL)
+    assert_int_equal(WRITE(&good, 1), SMOE_SUCCESS);
+    assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &copy), SMOE_SUCCESS);
+    assert_int_equal(smoe_layer_file_layer(copy, NULL, NULL, NULL), SMOE_ERROR_FILE);
+    assert_int_equal(smoe_layer_file_router(copy, &again, &params_again, &weights_again), SMOE_SUCCESS);
+    assert_memory_equal(smoe_layer_file_tensor(copy, "expected.gap")->data, numbers, sizeof numbers);
+    assert_null(smoe_layer_file_tensor(copy, "experts.w1"));
+    assert_null(smoe_layer_file_metadata(copy, "activation"));
+    assert_memory_equal(weights_again.selection_bias, weights.selection_bias, plan.expert_count * sizeof(float));
+    assert_true(again.d_hidden == 0 && !again.gated && again.shared_hidden == 0 && !weights_again.w1.data);
+    plan.d_hidden = plan.shared_hidden = plan.d_latent = 0; /* what a router has is as it was */
+    plan.gated = plan.shared_gate = false;
+    plan.activation = SMOE_ACTIVATION_IDENTITY;
+    assert_memory_equal(&again, &plan, sizeof plan);
+    assert_true(params_again.eps == params.eps && params_again.token_count == params.token_count);
+    smoe_layer_file_close(copy);
+    assert_int_equal(smoe_layer_file_layer(file, &plan, NULL, NULL), SMOE_SUCCESS);
+    assert_int_equal(WRITE(results, SMOE_MAX_RESULTS + 1), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(WRITE(NULL, 1), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(WRITE(&twice, 1), SMOE_ERROR_INVALID_ARGUMENT);
+    plan.top_k = 0;
+    assert_int_equal(WRITE(&good, 1), SMOE_ERROR_INVALID_ARGUMENT);
+#undef WRITE
+    assert_int_equal(smoe_layer_file_router(NULL, NULL, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
     smoe_layer_file_close(file);
 }
 
@@ -57,19 +104,22 @@ static void test_write_layer(void **state)
 {
     (void)state;
     const char *path = sample_path("written");
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < 4; kind++) {
         sample_file sample;
         smoe_plan_desc plan, again;
         smoe_forward_params params, params_again;
         smoe_host_weights weights, weights_again;
-        if (kind == 2)
+        if (kind == 3)
+            sample_init_given(&sample);
+        else if (kind == 2)
             sample_init_full(&sample);
         else
             sample_init(&sample, kind == 1);
         smoe_layer_file *file = sample_layer(&sample, &plan, &params, &weights), *copy;
         assert_non_null(file);
-        const float *x = smoe_layer_file_tensor(file, "x")->data;
-        assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, x, NULL, NULL), SMOE_SUCCESS);
+        const smoe_layer_inputs inputs = sample_inputs(file);
+        assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, &inputs, NULL, NULL),
+                         SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &copy), SMOE_SUCCESS);
         assert_int_equal(smoe_layer_file_layer(copy, &again, &params_again, &weights_again), SMOE_SUCCESS);
         assert_memory_equal(&plan, &again, sizeof plan);
@@ -88,11 +138,11 @@ static void test_write_layer(void **state)
         }
         assert_null(smoe_layer_file_tensor_at(copy, count));
         smoe_layer_file_close(copy);
-        assert_int_equal(smoe_layer_file_write_layer(path, NULL, &params, &weights, x, NULL, NULL),
+        assert_int_equal(smoe_layer_file_write_layer(path, NULL, &params, &weights, &inputs, NULL, NULL),
                          SMOE_ERROR_INVALID_ARGUMENT);
-        assert_int_equal(smoe_layer_file_write_layer(NULL, &plan, &params, &weights, x, NULL, NULL),
+        assert_int_equal(smoe_layer_file_write_layer(NULL, &plan, &params, &weights, &inputs, NULL, NULL),
                          SMOE_ERROR_INVALID_ARGUMENT);
-        assert_int_equal(smoe_layer_file_write_layer("/nowhere/at/all", &plan, &params, &weights, x, NULL, NULL),
+        assert_int_equal(smoe_layer_file_write_layer("/nowhere/at/all", &plan, &params, &weights, &inputs, NULL, NULL),
                          SMOE_ERROR_FILE);
         test_record record;
         test_record_init(&record);
@@ -103,13 +153,13 @@ static void test_write_layer(void **state)
             smoe_forward_params changed = params;
             changed.token_count = wrong[i];
             test_record_clear(&record);
-            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, x, NULL, &log),
+            assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, &inputs, NULL, &log),
                              SMOE_ERROR_INVALID_ARGUMENT);
             assert_true(test_record_problem_count(&record) == 1 &&
                         test_record_has_problem(&record, "params.token_count is"));
             assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &copy), SMOE_ERROR_FILE); /* nothing was written */
             assert_int_equal(smoe_layer_file_write_layer(path, &plan, &changed, &weights, NULL, NULL, &log),
-                             SMOE_SUCCESS);
+                             kind == 3 ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_SUCCESS); /* without what is given */
             remove(path);
         }
         smoe_plan_desc unnamed[] = {plan, plan, plan, plan};
@@ -118,11 +168,51 @@ static void test_write_layer(void **state)
         unnamed[2].router = (smoe_router)99;
         unnamed[3].router = (smoe_router)-1;
         for (int i = 0; i < 4; i++)
-            assert_int_equal(smoe_layer_file_write_layer(path, &unnamed[i], &params, &weights, x, NULL, NULL),
+            assert_int_equal(smoe_layer_file_write_layer(path, &unnamed[i], &params, &weights, &inputs, NULL, NULL),
                              SMOE_ERROR_INVALID_ARGUMENT);
         smoe_layer_file_close(file);
     }
     remove(path);
+}
+
+/* What is given belongs to the plan. */
+static void test_write_given(void **state)
+{
+    const char *path = sample_path("given");
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    test_record record;
+    sample_file sample;
+    (void)state;
+    sample_init_given(&sample);
+    smoe_layer_file *file = sample_layer(&sample, &plan, &params, &weights), *none;
+    assert_non_null(file);
+    assert_true(plan.given_count == 2 && plan.given_weights && plan.zero_experts == 1 && plan.max_tokens == 6);
+    test_record_init(&record);
+    const smoe_log log = test_record_log(&record);
+    const smoe_layer_inputs good = sample_inputs(file);
+#define REFUSED(change, text)                                                                                          \
+    do {                                                                                                               \
+        smoe_plan_desc bad_plan = plan;                                                                                \
+        smoe_layer_inputs bad = good;                                                                                  \
+        change;                                                                                                        \
+        test_record_clear(&record);                                                                                    \
+        assert_int_equal(smoe_layer_file_write_layer(path, &bad_plan, &params, &weights, &bad, NULL, &log),            \
+                         SMOE_ERROR_INVALID_ARGUMENT);                                                                 \
+        assert_true(test_record_problem_count(&record) == 1 && test_record_has_problem(&record, text));                \
+        assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &none), SMOE_ERROR_FILE);                              \
+    } while (0)
+    REFUSED(bad.given_ids = NULL, "inputs.given_ids must not be NULL where the plan's given_count is 2");
+    REFUSED(bad.given_weights = NULL, "inputs.given_weights must not be NULL where the plan's given_weights is true");
+    REFUSED(bad_plan.given_weights = false,
+            "inputs.given_weights must be NULL where the plan's given_weights is false");
+    REFUSED((bad_plan.given_count = 0, bad_plan.given_weights = false),
+            "inputs.given_ids must be NULL where the plan's given_count is 0");
+    REFUSED(bad_plan.given_count = 4, "plan.given_count: 4, must be 0 or 2 .. 3, from k to max_active");
+    REFUSED(bad_plan.zero_experts = 3, "plan.zero_experts: 3, must be less than expert_count, 3");
+#undef REFUSED
+    smoe_layer_file_close(file);
 }
 
 /* The matrices of a layer in types with scales. */
@@ -179,7 +269,7 @@ static void expect_refused(const char *path, const char *from, const char *to, s
 /* Types with scales are written as bytes and read back: bit for bit, with the widths that no shape tells. */
 static void test_stored_weights(void **state)
 {
-    enum { D = 64, H = 96, S = 32, E = 3 };
+    enum { D = 64, H = 96, L = 32, S = 32, E = 3 };
     static unsigned char bytes[1 << 17];
     static float router[E * D];
     smoe_plan_desc plan = {.d_model = D,
@@ -191,7 +281,9 @@ static void test_stored_weights(void **state)
                            .shared_hidden = S,
                            .max_tokens = 1,
                            .activation = SMOE_ACTIVATION_SILU,
-                           .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8}},
+                           .d_latent = L,
+                           .types = {SMOE_TYPE_MXFP4, SMOE_TYPE_Q4, SMOE_TYPE_Q8, SMOE_TYPE_FP8, SMOE_TYPE_NVFP4,
+                                     SMOE_TYPE_Q8_ZERO}},
                    read;
     smoe_host_weights weights = {.router_weight = router}, got;
     const smoe_forward_params params = smoe_forward_defaults();
@@ -203,7 +295,8 @@ static void test_stored_weights(void **state)
     assert_int_equal(smoe_layer_file_write_layer(path, &plan, &params, &weights, NULL, NULL, NULL), SMOE_SUCCESS);
     assert_int_equal(smoe_layer_file_open(path, NULL, NULL, &file), SMOE_SUCCESS);
     assert_int_equal(smoe_layer_file_layer(file, &read, NULL, &got), SMOE_SUCCESS);
-    assert_true(read.d_model == D && read.d_hidden == H && read.shared_hidden == S && read.expert_count == E);
+    assert_true(read.d_model == D && read.d_hidden == H && read.shared_hidden == S && read.expert_count == E &&
+                read.d_latent == L);
     assert_memory_equal(&read.types, &plan.types, sizeof plan.types);
     for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++) {
         const smoe_host_weight a = smoe_host_weights_get(&weights, &tensor), b = smoe_host_weights_get(&got, &tensor);
@@ -265,7 +358,7 @@ static void test_every_stored_type(void **state)
                                      .shared_hidden = 256,
                                      .max_tokens = 1,
                                      .activation = SMOE_ACTIVATION_SILU,
-                                     .types = {type, other, other, type}};
+                                     .types = {.up = type, .down = other, .shared_up = other, .shared_down = type}};
         check_stored(path, &plan, bytes, ROOM);
     }
     /* d_hidden of a second scale that it is no multiple of */
@@ -295,9 +388,10 @@ static void test_types_of_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_layer),    cmocka_unit_test(test_write_refuses),
-        cmocka_unit_test(test_stored_weights), cmocka_unit_test(test_every_stored_type),
-        cmocka_unit_test(test_types_of_files),
+        cmocka_unit_test(test_write_router),      cmocka_unit_test(test_write_layer),
+        cmocka_unit_test(test_write_refuses),     cmocka_unit_test(test_stored_weights),
+        cmocka_unit_test(test_every_stored_type), cmocka_unit_test(test_types_of_files),
+        cmocka_unit_test(test_write_given),
     };
     return cmocka_run_group_tests_name("written layer files", tests, NULL, NULL);
 }

@@ -389,9 +389,26 @@ def summary():
                          ('sigmoid_grouped', 'linear, sigmoid with selection bias, the 3 best of 8 groups, group eps 0'),
                          ('group_max', 'linear, softmax, the 2 best of 4 groups by their best expert, group eps 0'),
                          ('balanced_capped', 'linear, softmax, the 1 best of each of 4 groups'),
+                         ('weighted_input', 'linear, sigmoid, weights on the experts\' inputs'),
+                         ('given_ids', 'linear, sqrt_softplus with selection bias; 3 experts given'),
+                         ('given_weights', 'linear, softmax; 3 experts given with weights'),
+                         ('softmax_bias_raw', 'linear, softmax_bias with selection bias, the last 4 experts the identity'),
                          ('expert_scale', 'linear, softmax, a factor for each expert')):
         lines, _ = together(tuple(FILES), *CHECKED)[os.path.join(FOLDER, name + '.safetensors')]
         assert lines['router'] == 'router        ' + router, lines['router']
+    lines, _ = together(tuple(FILES), *CHECKED)[os.path.join(FOLDER, 'latent.safetensors')]
+    assert lines['latent'] == "latent        width 20 of the routed experts' inputs and rows", lines['latent']
+
+
+def divisors():
+    """The floor's file has tokens whose weights' sum reaches the floor and tokens whose sum does not; an addend takes from every sum. What
+    the device reports adds up to it."""
+    for name, reached in (('floor_reached', {False, True}), ('addend_reached', {False})):
+        path = os.path.join(FOLDER, name + '.safetensors')
+        tensors, metadata = tensor_file.read(path)
+        sums = [sum(row) / float(metadata['scale']) for row in tensors['expected.weights'].rows()]
+        assert {value > 1 - 1e-9 for value in sums} == reached and max(sums) < 1 + 1e-9, (name, sums)
+        close([sum(row) / float(metadata['scale']) for row in single(path)[0]['report.weights'].rows()], sums, 1e-5, name)
 
 
 def groups():
@@ -426,7 +443,8 @@ def write_layer():
     """--write: the file it writes is the same layer with the same inputs, whatever the layer has."""
     paths = [os.path.join(FOLDER, name + '.safetensors')
              for name in ('cosine_gmoe', 'sigmoid_grouped', 'gated_swiglu', 'hard_top2_nobias', 'temperature', 'clamp_after', 'clamp_alpha',
-                          'shared_limits', 'floor_reached', 'addend_reached', 'scaled_negative', 'group_max', 'balanced_capped')]
+                          'shared_limits', 'floor_reached', 'addend_reached', 'scaled_negative', 'group_max', 'balanced_capped',
+                          'given_ids', 'given_weights', 'softmax_bias_raw', 'weighted_input', 'latent', 'latent_zero')]
     run('--write', scratch.name, *paths)
     copies = [os.path.join(scratch.name, stem(path) + '.layer.safetensors') for path in paths]
     again = together(tuple(copies))
@@ -435,7 +453,8 @@ def write_layer():
         written, said = tensor_file.read(copied)
         assert {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in written.items()} == \
             {key: (tensor.dtype, tensor.shape, tensor.values) for key, tensor in tensors.items() if not key.startswith('expected.')}
-        for key in ('k', 'renormalize', 'activation', 'gated', 'score', 'router', 'max_active', 'group_score', 'balanced_groups'):
+        for key in ('k', 'renormalize', 'activation', 'gated', 'score', 'router', 'max_active', 'group_score', 'balanced_groups',
+                    'weighted_input', 'zero_experts'):
             assert said.get(key, DEFAULTS.get(key)) == metadata.get(key, DEFAULTS.get(key)), key
         for key in ('renormalize_floor', 'renormalize_add'):
             assert math.isclose(float(said.get(key, 0)), float(metadata.get(key, 0)), rel_tol=1e-7), key
@@ -503,5 +522,5 @@ tap.run([check_of_all] +
         [('%s: bfloat16 weights' % stem(path), lambda path=path: narrow_weights(path, 'bf16', 0.05)) for path in NARROW['bf16']] +
         [('%s: fp8 weights' % stem(path), lambda path=path: narrow_weights(path, 'fp8', 0.1)) for path in NARROW['fp8']] +
         [('a float16 file', lambda: narrow_file('F16', 'f16')), ('a bfloat16 file', lambda: narrow_file('BF16', 'bf16'))] +
-        [scaled_file, rounding, overrides, check_catches, excuses, balance_excuses, summary, groups, write_layer, other_inputs, calibrate,
-         timing])
+        [scaled_file, rounding, overrides, check_catches, excuses, balance_excuses, summary, divisors, groups, write_layer, other_inputs,
+         calibrate, timing])

@@ -18,6 +18,7 @@ RUN = os.path.join(tap.BUILD, 'bin', 'smoe-run')
 GOOD = os.path.join(FOLDER, 'one_expert.safetensors')
 SMOOTH = os.path.join(FOLDER, 'all_equal_smooth.safetensors')
 GROUPED = os.path.join(FOLDER, 'sigmoid_grouped.safetensors')
+GIVEN = os.path.join(FOLDER, 'given_ids.safetensors')
 BALANCED = os.path.join(FOLDER, 'balanced_groups.safetensors')
 PASS_TOKENS = 32768  # the most of one pass: SMOE_MAX_PASS_TOKENS of src/domain/shape.h
 scratch = tempfile.TemporaryDirectory()
@@ -55,8 +56,12 @@ def command_lines():
             (['--expected-active', '0', SMOOTH], '--expected-active'), (['--check', '--eps', '0', GOOD], '--check'),
             (['--check', '--k', '1', GOOD], '--check'), (['--check', '--tokens', '3', GOOD], '--check'),
             (['--check', '--calibrate', '0.5', GOOD], '--check'), (['--calibrate', '1025', GOOD], 'from 0 to 1024'),
+            (['--temperature', '0.5', GROUPED], 'not softmax\'s'),
             (['--group-eps', '0.1', GOOD], 'no groups'), (['--group-eps', '9e-31', GOOD], '0 or 1e-30'),
             (['--activation', 'mish', GOOD], 'must be identity'), (['--activation', 'swiglu_clamped', GOOD], 'needs gated'),
+            (['--calibrate', '0.5', GIVEN], '--calibrate: the file gives the routing'),
+            (['--tokens', '7', GIVEN], 'must have as many as given.ids'),
+            (['--k', '4', GIVEN], '--k or --max-active: given_count: 3, must be 0 or 4 .. 16, from k to max_active'),
             (['--k', '7', BALANCED], '--k or --max-active: balanced_groups: 4, must divide expert_count, k and max_active, but k is 7'),
             (['--max-active', '10', BALANCED], 'but max_active is 10'),
             (['--k', '25', GROUPED], 'groups that may be chosen'), (['--x', GROUPED, GOOD], 'tensor x must be'),
@@ -165,7 +170,9 @@ def contradictions():
             ('activation', None, 'activation is missing'),
             ('renormalize_floor', '0.5', 'renormalize_floor: 0.5, must be 0 with softmax gates'),
             ('renormalize_add', '-1', 'renormalize_add: -1, must be 0 or'), ('group_score', 'mean', 'must be sum2 or max'),
-            ('balanced_groups', '3', 'but expert_count is 8'), ('balanced_groups', 'x', 'metadata balanced_groups')):
+            ('balanced_groups', '3', 'but expert_count is 8'), ('balanced_groups', 'x', 'metadata balanced_groups'),
+            ('weighted_input', 'True', 'must be false unless the gate is sigmoid'),
+            ('zero_experts', '8', 'must be less than expert_count, 8'), ('zero_experts', '-1', 'metadata zero_experts')):
         changed = {**metadata, key: value}
         if value is None:
             del changed[key]
@@ -178,7 +185,9 @@ def contradictions():
             ('experts.b1', None, 'metadata bias'), ('experts.b1', f32(8, 16), 'experts.b1'), ('experts.w3', f32(8, 24, 16), 'gated'),
             ('experts.w2', Tensor('F64', (8, 16, 24), [0.0] * 3072), 'experts.w2 is F64'), ('shared.w1', f32(24, 16), 'metadata shared'),
             ('router.similarity', f32(4, 8), 'cosine'), ('router.selection_bias', f32(8), 'the gate is not softmax'),
-            ('router.expert_scale', f32(7), 'router.expert_scale'), ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
+            ('router.expert_scale', f32(7), 'router.expert_scale'),
+            ('latent.down', f32(4, 16), 'latent.up'), ('latent.up', f32(16, 4), 'latent.down is missing'),
+            ('x', Tensor('F64', (3, 16), [0.0] * 48), 'F64')):
         changed = copy.copy(tensors)
         if tensor:
             changed[name] = tensor

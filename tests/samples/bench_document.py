@@ -9,14 +9,20 @@ LAYERS = {
     'tiny': {'d_model': 64, 'd_hidden': 96, 'experts': 8, 'top_k': 2, 'max_active': 6, 'router': 'linear', 'router_bias': False,
              'gate': 'softmax', 'selection_bias': False, 'activation': 'gelu', 'gated': False, 'renormalize': True, 'biases': True},
     'tiny-grouped': {'d_model': 64, 'd_hidden': 48, 'experts': 16, 'top_k': 4, 'max_active': 8, 'router': 'linear',
-                     'router_bias': True, 'gate': 'sigmoid', 'selection_bias': True, 'groups': 4, 'top_groups': 2, 'shared_hidden': 80,
-                     'shared_gate': True, 'activation': 'silu', 'gated': True, 'renormalize': True, 'biases': True},
+                     'router_bias': True, 'gate': 'sigmoid', 'selection_bias': True, 'groups': 4, 'top_groups': 2, 'group_score': 'sum2',
+                     'shared_hidden': 80, 'shared_gate': True, 'activation': 'silu', 'gated': True, 'renormalize': True, 'biases': True},
+    'tiny-balanced': {'d_model': 64, 'd_hidden': 48, 'experts': 16, 'top_k': 4, 'max_active': 8, 'router': 'linear', 'router_bias': False,
+                      'gate': 'softmax_bias', 'selection_bias': True, 'balanced_groups': 2, 'expert_scale': True, 'gate_max': 0.5,
+                      'up_limit': 0.75, 'gate_limit_after': 0.25, 'gate_alpha': 1.7020000219345093, 'up_offset': 1,
+                      'renormalize_floor': 0.5, 'shared_hidden': 80, 'shared_gate': False, 'shared_gate_max': 1, 'shared_up_limit': 0.5,
+                      'activation': 'silu', 'gated': True, 'renormalize': True, 'biases': False},
     'gmoe-s16': {'d_model': 384, 'd_hidden': 1536, 'experts': 6, 'top_k': 2, 'max_active': 6, 'router': 'cosine',
                  'projection_width': 256, 'router_bias': True, 'gate': 'softmax', 'selection_bias': False, 'activation': 'gelu',
                  'gated': False, 'renormalize': True, 'biases': True},
     'shape': {'d_model': 256, 'd_hidden': 256, 'experts': 5, 'top_k': 2, 'max_active': 5, 'router': 'linear', 'router_bias': False,
               'gate': 'softmax', 'selection_bias': False, 'activation': 'silu', 'gated': True, 'renormalize': True, 'biases': False},
 }
+LAYERS = {name: {'expert_scale': False, **members} for name, members in LAYERS.items()}
 OF_LAYERS = set().union(*LAYERS.values())
 TYPES = ['f32', 'f16', 'bf16']
 # The format of files that a type is made for, and bits of a weight there.
@@ -54,7 +60,8 @@ def check_spread(spread, what):
 
 
 def stages_of(row, totals):
-    absent = [name for name, there in (('route_project', row['router'] == 'cosine'), ('route_group', 'groups' in row), ('totals', totals))
+    groups = 'groups' in row or 'balanced_groups' in row
+    absent = [name for name, there in (('route_project', row['router'] == 'cosine'), ('route_group', groups), ('totals', totals))
               if not there]
     return [name for name in STAGES if name not in absent]
 
@@ -109,7 +116,7 @@ def bytes_of(row, active_experts):
         numbers = p * d + p * e + 1 + (p if row['router_bias'] else 0)
     else:
         numbers = e * d + (e if row['router_bias'] else 0)
-    numbers += (e if row['selection_bias'] else 0) + (d if row.get('shared_gate') else 0) + 2 * tokens * d
+    numbers += e * row['selection_bias'] + e * row['expert_scale'] + (d if row.get('shared_gate') else 0) + 2 * tokens * d
     of_biases = active_experts * biases(row['d_hidden']) + (biases(row['shared_hidden']) if 'shared_hidden' in row else 0)
     return weights_of(row, active_experts)[1] + of_biases + 4 * numbers
 

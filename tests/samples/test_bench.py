@@ -31,6 +31,7 @@ WRONG = [['--preset'], ['--preset', 'nobody'], ['--weights', 'f64'], ['--weights
          ['--seconds', '0'], ['--seconds', 'inf'], ['--seconds', '1s'], ['--repeat', '0'], ['--repeat', '-1'], ['--repeat', '1000000'],
          ['--tokens', '0'], ['--tokens', '1.5'], ['--eps', '0'], ['--eps', 'nan'], ['--group-eps', '0'], ['--memory', '1.5'], ['--json'],
          ['--json='], ['--list=yes'], ['--max-active', '1', '--preset', 'tiny'], ['--max-active', '9', '--preset', 'tiny'],
+         ['--max-active', '7', '--preset', 'tiny-balanced'],
          ['--hard', '--eps', '0.1'], ['--hard', '--group-eps', '0.1'], ['--totals=1'], ['--hard', '--expected-active', '2'],
          ['--expected-active', '1', '--preset', 'tiny'], ['--expected-active', '7', '--preset', 'tiny'],
          ['--expected-active', '4', '--max-active', '3', '--preset', 'tiny'], ['--shape', '8,2,64,96'],
@@ -90,6 +91,14 @@ def every_stage_and_the_cost_of_totals():
         assert ('hard with totals over hard without' in table) == totals, table
 
 
+def every_number_of_a_layer():
+    text, table = run('--preset', 'tiny-balanced', '--weights', 'f32', '--tokens', '5', '--repeat', '2', '--no-peak', '--json', '-')
+    result = json.loads(text)
+    row, = result['rows']
+    check_row(row, result, False, 2)
+    assert 'softmax_bias, 2 balanced groups, factors, shared 80' in table, table
+
+
 def options_choose_what_runs():
     row, = rows_of('--preset=tiny', '--weights=f16', '--tokens', '5', '--eps', '0.25', '--max-active', '3')
     assert (row['tokens'], row['weights'], row['max_active'], row['smooth']['eps']) == (5, 'f16', 3, 0.25), row
@@ -129,7 +138,7 @@ def weights_with_scales():
 
 def presets_have_the_type_that_they_are_published_in():
     own = {row['layer']: row['weights'] for row in rows_of('--tokens', '1', '--memory', '1e-9') if row['weights'] not in TYPES}
-    assert own == {'qwen3-30b-a3b': 'q4', 'gpt-oss-20b': 'mxfp4', 'deepseek-v3': 'fp8'}, own
+    assert own == {'qwen3-30b-a3b': 'q4', 'gpt-oss-20b': 'mxfp4', 'deepseek-v4-flash': 'mxfp4', 'deepseek-v3': 'fp8'}, own
     found = [row['weights'] for row in rows_of('--preset', 'gpt-oss-20b', '--tokens', '1', '--memory', '1e-9', '--weights', 'f16,q8')]
     assert found == ['f16', 'q8'], found
 
@@ -197,6 +206,8 @@ def routing_alone():
         assert one['select_bytes'] == 4 * row['tokens'] * (row['experts'] + words), one
         assert near(one['ns_per_token'], one['device_ns']['median'] / row['tokens']), one
         assert near(one['select_ns_per_token'], one['stages']['route_select']['ns']['median'] / row['tokens']), one
+    assert [row['gate'] for row in rows_of('--route', '--preset', 'deepseek-v4-flash,tiny-balanced', '--tokens', '3')] == \
+        ['softmax_bias', 'sqrt_softplus']
     row, = rows_of('--route', '--preset', 'gmoe-s16', '--tokens', '3')
     assert list(row['kernels']) == ['route_project', 'route_logits', 'route_select'] and row['weights'] == 'f32', row
 
@@ -435,7 +446,8 @@ def page_says_how_each_peak_is_counted():
 
 def presets_are_listed():
     assert all(name in run('--list')[0] for name in ('tiny-grouped', 'gmoe-s16', 'switch-base-16', 'olmoe', 'qwen3-30b-a3b', 'gpt-oss-20b',
-                                                  'moonlight-16b', 'ling-mini-2.0', 'deepseek-v3'))
+                                                  'moonlight-16b', 'ling-mini-2.0', 'deepseek-v3', 'ernie-4.5-21b-a3b',
+                                                  'deepseek-v4-flash'))
 
 
 def wrong_command_lines():
@@ -444,7 +456,7 @@ def wrong_command_lines():
         assert messages.startswith('smoe-bench: ') and len(messages.splitlines()) == 1 and not text, '%s: %s' % (arguments, messages)
 
 
-tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, options_choose_what_runs,
+tap.run([json_of_the_tiny_preset, every_stage_and_the_cost_of_totals, every_number_of_a_layer, options_choose_what_runs,
          weights_with_scales, presets_have_the_type_that_they_are_published_in, what_fits_of_a_layer, lists_and_ranges_are_swept,
          several_devices_and_masks, routing_alone, formats_say_the_same, what_was_measured_outlives_the_run,
          nothing_private_is_in_the_document, mixed_precision_beside_none, mixed_precision_with_scales,

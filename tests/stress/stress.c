@@ -15,7 +15,7 @@ enum { MOST_FAILURES = 5 };
 typedef struct stress_options {
     uint64_t seed;
     double seconds;
-    uint32_t plan, values, pairs;
+    uint32_t plan, values, pairs, list;
     int spoil;
 } stress_options;
 
@@ -33,6 +33,8 @@ static const program_option options[] = {
     {"--plan", "N", "only this plan, with all of its values", PROGRAM_COUNT(stress_options, plan, 0, 1e9)},
     {"--values", "N", "sets of values for each plan", PROGRAM_COUNT(stress_options, values, 1, 1e6), .fallback = "100"},
     {"--pairs", "N", "end after so many pairs of plan and values", PROGRAM_COUNT(stress_options, pairs, 1, 1e9)},
+    {"--list", "N", "run nothing: say what the first N plans have, and whether they are legal",
+     PROGRAM_COUNT(stress_options, list, 1, 1e6)},
     {"--spoil", "WHAT", "change this before it is compared: the run must fail",
      PROGRAM_NAME(stress_options, spoil, &spoils), .fallback = "nothing"},
 };
@@ -103,6 +105,57 @@ static void run_plan(stress_run *run, uint32_t plan)
     }
 }
 
+static const char *groups_of(const smoe_plan_desc *plan)
+{
+    return plan->balanced_groups > 1 ? "balanced"
+           : plan->group_count > 1   ? smoe_group_score_name(plan->group_score)
+                                     : "none";
+}
+
+static const char *divisor_of(const smoe_plan_desc *plan)
+{
+    return plan->renormalize_floor > 0 ? "floor"
+           : plan->renormalize_add > 0 ? "addend"
+           : plan->renormalize         ? "sum"
+                                       : "none";
+}
+
+static const char *experts_of(const smoe_plan_desc *plan)
+{
+    const bool limits = plan->gate_max > 0 || plan->up_limit > 0 || plan->gate_limit_after > 0;
+    return !plan->gated ? "plain" : limits ? "limited" : "gated";
+}
+
+static const char *shared_of(const smoe_plan_desc *plan)
+{
+    const bool limits = plan->shared_gate_max > 0 || plan->shared_up_limit > 0 || plan->shared_gate_limit_after > 0;
+    return plan->shared_hidden == 0 ? "none" : limits ? "limited" : plan->shared_gate ? "weighed" : "plain";
+}
+
+/* A word for each choice of the routing's and the experts'. False for a plan that smoe would refuse. */
+static bool list_plan(uint64_t seed, uint32_t plan)
+{
+    const layer_case shape = stress_plan(seed, plan);
+    const smoe_plan_desc desc = case_plan_desc(&shape);
+    char reason[SMOE_REASON_SIZE];
+    printf("router=%s gate=%s groups=%s divisor=%s factors=%s experts=%s shared=%s\n", smoe_router_name(desc.router),
+           smoe_gate_name(desc.gate), groups_of(&desc), divisor_of(&desc), desc.expert_scale ? "yes" : "no",
+           experts_of(&desc), shared_of(&desc));
+    if (smoe_plan_numbers_check(&desc, reason) == SMOE_SUCCESS &&
+        smoe_plan_routing_check(&desc, reason) == SMOE_SUCCESS)
+        return true;
+    program_say("stress", "plan %u: %s", plan, reason);
+    return false;
+}
+
+static int list_plans(const stress_options *of)
+{
+    bool good = true;
+    for (uint32_t plan = 0; plan < of->list; plan++)
+        good = list_plan(of->seed, plan) && good;
+    return program_end("stress", good ? PROGRAM_OK : PROGRAM_FAILED);
+}
+
 static void close_device(stress_run *run, uint32_t plan)
 {
     if (run->is_open && !stress_device_close(&run->on))
@@ -134,6 +187,8 @@ int main(int count, char **arguments)
     program_begin("stress");
     if (!program_read(&program, count, arguments, &run.options, &line))
         return program_end("stress", line.status);
+    if (run.options.list)
+        return list_plans(&run.options);
     run.one_plan = program_given(&line, "--plan") != NULL;
     program_progress_begin(false);
     run.begin = program_now();

@@ -87,12 +87,15 @@ static void choose_types(test_random *random, layer_case *shape)
     shape->types.down = some_type(random);
     shape->types.shared_up = some_type(random);
     shape->types.shared_down = some_type(random);
+    shape->types.latent_down = some_type(random);
+    shape->types.latent_up = some_type(random);
 }
 
 /* Sometimes one that every matrix may have. */
 static void choose_precision(test_random *random, layer_case *shape)
 {
-    const smoe_type types[] = {shape->types.up, shape->types.down, shape->types.shared_up, shape->types.shared_down};
+    const smoe_type types[] = {shape->types.up,          shape->types.down,        shape->types.shared_up,
+                               shape->types.shared_down, shape->types.latent_down, shape->types.latent_up};
     const smoe_precision precision = PICK(random, SMOE_PRECISION_FLOAT16, SMOE_PRECISION_BFLOAT16);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (!smoe_type_has_scales(types[i]) && smoe_type_precision(types[i]) != precision)
@@ -102,7 +105,7 @@ static void choose_precision(test_random *random, layer_case *shape)
 
 static void fit_widths(layer_case *shape)
 {
-    test_blocks_fit(&shape->types, &shape->d_model, &shape->d_hidden, &shape->shared_hidden);
+    test_blocks_fit(&shape->types, TEST_WIDTHS(shape));
 }
 
 /* How much more than usual a layer may have, so that the widest blocks leave it several experts and tokens. */
@@ -182,6 +185,16 @@ static void choose_divisor(test_random *random, layer_case *shape)
         shape->renormalize_add = divisor;
 }
 
+static void choose_given(test_random *random, layer_case *shape)
+{
+    const uint32_t cap = shape->max_active ? shape->max_active : shape->expert_count;
+    if (!one_of(random, 5))
+        return;
+    shape->given_count = shape->top_k + test_random_below(random, cap - shape->top_k + 1);
+    shape->given_weights = one_of(random, 2);
+    shape->given = (given_kind)test_random_below(random, GIVEN_BAD + 1);
+}
+
 layer_case stress_plan(uint64_t seed, uint32_t plan)
 {
     test_random stream = test_random_make(seed, 2 * (uint64_t)plan), *random = &stream;
@@ -203,9 +216,18 @@ layer_case stress_plan(uint64_t seed, uint32_t plan)
         choose_groups(random, &shape);
     else if (one_of(random, 4))
         choose_balanced_groups(random, &shape);
+    choose_given(random, &shape);
+    if (shape.expert_count > 1 && one_of(random, 4))
+        shape.zero_experts = size_up_to(random, shape.expert_count - 1);
     shape.group_score = (smoe_group_score)test_random_below(random, 2);
     shape.expert_scale = one_of(random, 4);
     choose_divisor(random, &shape);
+    shape.weighted_input = shape.gate == SMOE_GATE_SIGMOID && shape.keep_softmax && shape.zero_experts == 0 &&
+                           one_of(random, 2);
+    if (one_of(random, 4)) {
+        shape.d_latent = width_up_to(random, 100);
+        fit_widths(&shape);
+    }
     if (one_of(random, 3)) {
         shape.shared_hidden = width_up_to(random, 100);
         fit_widths(&shape);
@@ -266,20 +288,22 @@ void stress_values(uint64_t seed, uint32_t plan, uint32_t values, layer_case *sh
     shape->eps = choose_band(random, shape, exact);
     shape->group_eps = shape->group_count ? choose_band(random, shape, exact) : 0;
     choose_mask(random, shape);
-    shape->temperature = one_of(random, 3) ? PICK(random, 0.25f, 7, 1.5f) : 0;
+    const bool has_temperature = shape->gate == SMOE_GATE_SOFTMAX && one_of(random, 3);
+    shape->temperature = has_temperature ? PICK(random, 0.25f, 7, 1.5f) : 0;
     if (exact && one_of(random, 10))
         shape->temperature = PICK(random, 1e-30f, 1e30f);
     shape->scale = PICK(random, 0, 0, 2.5f, -0.5f);
     shape->tie_tolerance = PICK(random, 0, 0, 1e-3f, 0.125f, 3);
     shape->biases = one_of(random, 3) ? BIAS_ALL : test_random_below(random, BIAS_ALL + 1);
-    if (shape->logits >= LOGITS_SATURATED && shape->gate != SMOE_GATE_SOFTMAX)
+    if (shape->logits >= LOGITS_SATURATED && !shape->weighted_input && shape->gate != SMOE_GATE_SOFTMAX)
         shape->biases |= BIAS_SELECTION; /* tells apart those that have vanished */
     shape->loud = one_of(random, 4) ? 4 : 1;
     const uint32_t cap = shape->max_active ? shape->max_active : shape->expert_count;
+    const uint32_t least = shape->given_count > 0 ? shape->given_count : shape->top_k;
     if (one_of(random, 3))
-        shape->call_active = shape->top_k + test_random_below(random, cap - shape->top_k + 1);
+        shape->call_active = least + test_random_below(random, cap - least + 1);
     if (shape->balanced_groups > 1)
-        shape->call_active = shape->call_active / shape->balanced_groups * shape->balanced_groups;
+        shape->call_active = up_to_multiple(shape->call_active, shape->balanced_groups);
     if (shape->max_tokens)
         shape->tokens = 1 + test_random_below(random, shape->max_tokens);
 }

@@ -69,11 +69,20 @@ static bool same_bits(const stage_run *run, const output_copy *first, bool rever
     return true;
 }
 
+/* Rows of 4-byte elements, `width` in each; from: NULL where there are none. */
+static void reverse_rows(const test_buffer *to, const void *from, size_t tokens, size_t width)
+{
+    const size_t row = 4 * width;
+    for (size_t t = 0; from && t < tokens; t++)
+        memcpy(to->data + t * row, (const unsigned char *)from + (tokens - 1 - t) * row, row);
+}
+
 static void reverse_tokens(const stage_run *run)
 {
-    const size_t T = run->data->shape->tokens, row = run->data->plan.d_model * sizeof(float);
-    for (size_t t = 0; t < T; t++)
-        memcpy(run->x.data + t * row, (const unsigned char *)run->data->x + (T - 1 - t) * row, row);
+    const case_data *data = run->data;
+    reverse_rows(&run->x, data->x, data->shape->tokens, data->plan.d_model);
+    reverse_rows(&run->given_ids, data->given_ids, data->shape->tokens, data->plan.given_count);
+    reverse_rows(&run->given_weights, data->given_weights, data->shape->tokens, data->plan.given_count);
 }
 
 static bool compare(stage_run *run, test_gpu *gpu, stress_spoil spoil, check_tally *tally)

@@ -1,5 +1,6 @@
 """The program of `scons stress` finds nothing in good layers, and finds each thing that it looks for: a wrong y, a wrong report, other
 bits the second time, other bits in a reversed batch."""
+import itertools
 import os
 import re
 import sys
@@ -33,7 +34,20 @@ def pairs_are_repeated():
     assert one == two and COUNTS.search(one)
 
 
-tap.run([finds_nothing,
+# What has no meaning together (docs/routing.md, 6): these pairs must not be drawn, every other one must.
+ILLEGAL = {('gate=softmax', 'divisor=floor'), ('gate=softmax', 'divisor=addend'), ('experts=plain', 'shared=limited')}
+
+
+def every_legal_pair_is_drawn():
+    plans = [line.split() for line in tap.outputs(PROGRAM, '--seed', '1', '--list', '3000')[0].splitlines()]
+    choices = [sorted({plan[i] for plan in plans}) for i in range(len(plans[0]))]
+    assert [len(words) for words in choices] == [2, 4, 4, 4, 2, 3, 4], choices
+    drawn = {pair for plan in plans for pair in itertools.combinations(plan, 2)}
+    wanted = {pair for one, other in itertools.combinations(choices, 2) for pair in itertools.product(one, other)} - ILLEGAL
+    assert drawn == wanted, (wanted - drawn, drawn - wanted)
+
+
+tap.run([every_legal_pair_is_drawn, finds_nothing,
          ('finds_a_wrong_y', finds('y', '... in y of token')),
          ('finds_a_wrong_report', finds('report', '... in the report of token')),
          ('finds_other_bits_the_second_time', finds('again', ', the second time')),

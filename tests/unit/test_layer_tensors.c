@@ -8,8 +8,10 @@
 /* A layer with everything; its widths are different primes. */
 static const smoe_plan_desc full = {
     .d_model = 5, .d_hidden = 7, .expert_count = 3, .top_k = 1, .max_tokens = 1, .router = SMOE_ROUTER_COSINE,
-    .gate = SMOE_GATE_SIGMOID, .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16},
-    .gated = true, .expert_scale = true, .projection_width = 11, .shared_hidden = 13, .shared_gate = true};
+    .gate = SMOE_GATE_SIGMOID, .types = {SMOE_TYPE_FLOAT16, SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16, SMOE_TYPE_FLOAT16,
+                                         SMOE_TYPE_FLOAT32, SMOE_TYPE_BFLOAT16},
+    .d_latent = 17, .gated = true, .expert_scale = true, .projection_width = 11, .shared_hidden = 13,
+    .shared_gate = true};
 static const smoe_plan_desc least = {.d_model = 5, .d_hidden = 7, .expert_count = 3, .top_k = 1, .max_tokens = 1};
 
 typedef struct expectation {
@@ -34,12 +36,16 @@ static const expectation expected[] = {
     {"router_log_scale", "router.log_scale", PLACE(router_log_scale), 4, REQUIRED, FORBIDDEN, false},
     {"selection_bias", "router.selection_bias", PLACE(selection_bias), 12, OPTIONAL, FORBIDDEN, false},
     {"expert_scale", "router.expert_scale", PLACE(expert_scale), 12, REQUIRED, FORBIDDEN, false},
-    {"w1", "experts.w1", PLACE(w1), 212, REQUIRED, REQUIRED, true}, /* 105 numbers of 2 bytes, whole words */
+    {"latent_down", "latent.down", PLACE(latent_down), 340, REQUIRED, FORBIDDEN, true},
+    {"latent_down_bias", "latent.down.bias", PLACE(latent_down_bias), 68, OPTIONAL, FORBIDDEN, false},
+    {"latent_up", "latent.up", PLACE(latent_up), 172, REQUIRED, FORBIDDEN, true}, /* 85 of 2 bytes, whole words */
+    {"latent_up_bias", "latent.up.bias", PLACE(latent_up_bias), 20, OPTIONAL, FORBIDDEN, false},
+    {"w1", "experts.w1", PLACE(w1), 716, REQUIRED, REQUIRED, true}, /* 357 numbers */
     {"b1", "experts.b1", PLACE(b1), 84, OPTIONAL, OPTIONAL, false},
-    {"w3", "experts.w3", PLACE(w3), 212, REQUIRED, FORBIDDEN, true},
+    {"w3", "experts.w3", PLACE(w3), 716, REQUIRED, FORBIDDEN, true},
     {"b3", "experts.b3", PLACE(b3), 84, OPTIONAL, FORBIDDEN, false},
-    {"w2", "experts.w2", PLACE(w2), 420, REQUIRED, REQUIRED, true},
-    {"b2", "experts.b2", PLACE(b2), 60, OPTIONAL, OPTIONAL, false},
+    {"w2", "experts.w2", PLACE(w2), 1428, REQUIRED, REQUIRED, true},
+    {"b2", "experts.b2", PLACE(b2), 204, OPTIONAL, OPTIONAL, false},
     {"shared_w1", "shared.w1", PLACE(shared_w1), 132, REQUIRED, FORBIDDEN, true},
     {"shared_b1", "shared.b1", PLACE(shared_b1), 52, OPTIONAL, FORBIDDEN, false},
     {"shared_w3", "shared.w3", PLACE(shared_w3), 132, REQUIRED, FORBIDDEN, true},
@@ -66,12 +72,27 @@ static void test_rows(void **state)
         assert_int_equal(tensor.presence, want->in_full);
         assert_int_equal(other.presence, want->in_least);
         assert_int_equal(tensor.matrix, want->matrix);
+        assert_int_equal(tensor.router, want->layer_offset < offsetof(smoe_layer_desc, latent_down));
         assert_int_equal(strlen(tensor.axes), tensor.axis_count);
         assert_true(tensor.condition || (tensor.presence != FORBIDDEN && other.presence != FORBIDDEN));
     }
     assert_false(smoe_layer_tensor_get(&full, COUNT, &tensor));
     assert_false(smoe_layer_tensor_get(NULL, 0, &tensor));
     assert_false(smoe_layer_tensor_get(&full, 0, NULL));
+}
+
+/* Zero experts have a row of the router, and no matrices. */
+static void test_zero_experts(void **state)
+{
+    smoe_plan_desc plan = full;
+    smoe_layer_tensor tensor;
+    (void)state;
+    plan.zero_experts = 1;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&plan, i, &tensor); i++) {
+        assert_int_equal(tensor.by_expert, tensor.axes[0] == 'E');
+        if (tensor.by_expert)
+            assert_int_equal(tensor.shape[0], strncmp(tensor.file_name, "experts.", 8) == 0 ? 2 : 3);
+    }
 }
 
 /* Every field of both structs has a row: their sizes are those of the rows' fields. */
@@ -92,8 +113,9 @@ static void test_every_field(void **state)
 
 static void test_types(void **state)
 {
-    const smoe_type types[] = {full.types.up,        full.types.up,        full.types.down,
-                               full.types.shared_up, full.types.shared_up, full.types.shared_down};
+    const smoe_type types[] = {full.types.latent_down, full.types.latent_up, full.types.up,
+                               full.types.up,          full.types.down,      full.types.shared_up,
+                               full.types.shared_up,   full.types.shared_down};
     smoe_layer_tensor tensor;
     uint32_t matrices = 0;
     (void)state;
@@ -109,7 +131,7 @@ static void test_types(void **state)
         assert_true(smoe_layer_tensor_get(&plan, i, &tensor));
         assert_int_equal(tensor.type, SMOE_TYPE_BFLOAT16);
     }
-    assert_int_equal(matrices, 6);
+    assert_int_equal(matrices, 8);
 }
 
 static void test_fields(void **state)
@@ -132,7 +154,7 @@ static void test_fields(void **state)
         smoe_layer_desc_set_ranges(&layer, &tensor, ranges);
     assert_ptr_equal(layer.w2.ranges, ranges);
     assert_ptr_equal(layer.shared_w3.ranges, ranges);
-    assert_int_equal(layer.b1.size, 10); /* numbers have no ranges */
+    assert_int_equal(layer.b1.size, 14); /* numbers have no ranges */
     smoe_host_weights_set(NULL, &tensor, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT32});
     smoe_host_weights_set(&weights, NULL, (smoe_host_weight){numbers, SMOE_TYPE_FLOAT32});
     smoe_layer_desc_set(NULL, &tensor, ranges[0]);
@@ -142,8 +164,25 @@ static void test_fields(void **state)
     assert_ptr_equal(weights.w3.data, numbers);
     assert_ptr_equal(weights.shared_gate, numbers);
     assert_int_equal(layer.router_weight.size, 1);
-    assert_int_equal(layer.w1.buffer.size, 9);
+    assert_int_equal(layer.w1.buffer.size, 13);
     assert_int_equal(layer.shared_gate.size, COUNT);
+}
+
+/* Without a latent width the experts' is D, also by its letter. */
+static void test_axes(void **state)
+{
+    smoe_layer_tensor tensor, other;
+    uint32_t latent = 0;
+    (void)state;
+    for (uint32_t i = 0; smoe_layer_tensor_get(&full, i, &tensor) && smoe_layer_tensor_get(&least, i, &other); i++) {
+        const char *const at = strchr(tensor.axes, 'L');
+        if (!at || other.presence == FORBIDDEN)
+            continue;
+        assert_int_equal(other.axes[at - tensor.axes], 'D');
+        assert_int_equal(other.shape[at - tensor.axes], least.d_model);
+        latent++;
+    }
+    assert_int_equal(latent, 3); /* w1, w2, b2 */
 }
 
 static void test_check(void **state)
@@ -168,10 +207,8 @@ static void test_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_every_field),
-        cmocka_unit_test(test_types),
-        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_zero_experts), cmocka_unit_test(test_every_field),
+        cmocka_unit_test(test_types),  cmocka_unit_test(test_fields),       cmocka_unit_test(test_axes),
         cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests_name("layer tensors", tests, NULL, NULL);

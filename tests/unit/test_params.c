@@ -130,9 +130,47 @@ static void test_not_normal(void **state)
 #endif
 }
 
+/* All of them at once, for layers with groups or without, of one gate or another. */
+static void test_check(void **state)
+{
+    const smoe_plan_desc plain = {.group_count = 1}, grouped = {.group_count = 2},
+                         sigmoid = {.gate = SMOE_GATE_SIGMOID};
+    const struct {
+        const smoe_plan_desc *plan;
+        const char *name;
+        float value;
+        const char *text; /* "": legal */
+    } rows[] = {
+        {&plain, "eps", 0.5f, ""},
+        {&plain, "eps", -1, "eps: -1, must be 0 or 1e-30 .. 1e30"},
+        {&plain, "group_eps", -1, ""},
+        {&grouped, "group_eps", -1, "group_eps: -1, must be 0 or 1e-30 .. 1e30"},
+        {&plain, "temperature", 0.5f, ""},
+        {&plain, "temperature", 0, "temperature: 0, must be 1e-30 .. 1e30"},
+        {&sigmoid, "temperature", 1, ""},
+        {&sigmoid, "temperature", 0.5f, "temperature: 0.5, must be 1 unless the gate is softmax"},
+        {&sigmoid, "temperature", 0, "temperature: 0, must be 1e-30 .. 1e30"},
+    };
+    const smoe_forward_params defaults = smoe_forward_defaults();
+    char reason[SMOE_REASON_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        smoe_forward_params params = defaults;
+        smoe_forward_number_set(smoe_forward_number_find(rows[i].name), &params, rows[i].value);
+        const smoe_result expected = rows[i].text[0] ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_SUCCESS;
+        assert_int_equal(smoe_forward_numbers_check(rows[i].plan, &params, reason), expected);
+        assert_string_equal(reason, rows[i].text);
+        assert_int_equal(smoe_forward_numbers_check(rows[i].plan, &params, NULL), expected);
+    }
+    assert_int_equal(smoe_forward_numbers_check(NULL, &defaults, reason), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_string_equal(reason, "plan must not be NULL");
+    assert_int_equal(smoe_forward_numbers_check(&plain, NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_member), cmocka_unit_test(test_names),
-                                       cmocka_unit_test(test_ranges), cmocka_unit_test(test_not_normal)};
+                                       cmocka_unit_test(test_ranges), cmocka_unit_test(test_not_normal),
+                                       cmocka_unit_test(test_check)};
     return cmocka_run_group_tests_name("params", tests, NULL, NULL);
 }

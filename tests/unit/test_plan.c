@@ -70,7 +70,12 @@ static uint32_t make_changes(const smoe_plan_desc *first, change changes[MOST_CH
     SET("a floor", true, NEW.renormalize_floor = 1e-6f);
     SET("an addend", true, NEW.renormalize_add = 1e-6f);
     SET("factors of experts", true, NEW.expert_scale = true);
+    SET("weighted inputs", true, NEW.weighted_input = true, NEW.renormalize = false);
+    SET("latent experts", true, NEW.d_latent = 1024);
     SET("groups by their best", true, NEW.group_score = SMOE_GROUP_SCORE_MAX);
+    SET("given routing", true, NEW.given_count = NEW.top_k);
+    SET("given weights", true, NEW.given_count = NEW.top_k, NEW.given_weights = true);
+    SET("zero experts", true, NEW.zero_experts = 1);
     SET("balanced groups", true, NEW.group_count = NEW.top_groups = 0, NEW.balanced_groups = 4);
     return count;
 }
@@ -145,8 +150,8 @@ static bool has(const smoe_kernel_config *configs, uint32_t count, const smoe_ke
 static uint32_t cooperative_configs_of(const smoe_device_info *info, const smoe_shape *shape,
                                        smoe_kernel_config *configs)
 {
-    static const smoe_step steps[] = {SMOE_STEP_EXPERT_UP, SMOE_STEP_EXPERT_DOWN, SMOE_STEP_SHARED_UP,
-                                      SMOE_STEP_SHARED_DOWN};
+    static const smoe_step steps[] = {SMOE_STEP_EXPERT_UP,   SMOE_STEP_EXPERT_DOWN, SMOE_STEP_SHARED_UP,
+                                      SMOE_STEP_SHARED_DOWN, SMOE_STEP_LATENT_DOWN, SMOE_STEP_LATENT_UP};
     const smoe_tuning *tuning = smoe_tuning_cooperative();
     uint32_t count = 0;
     if (!smoe_cooperative_fits(info, shape->desc.precision))

@@ -37,6 +37,8 @@ static void test_numbers(void **state)
         smoe_plan_desc plan = all;
         assert_true(count < sizeof names / sizeof *names);
         assert_string_equal(number->name, names[count]);
+        assert_int_equal(number->router, strncmp(number->name, "renormalize", 11) == 0);
+        assert_int_equal(number->shared, strncmp(number->name, "shared", 6) == 0);
         smoe_plan_number_set(number, &plan, 0.75f);
         assert_true(smoe_plan_number_value(number, &plan) == 0.75f);
         check(plan, NULL);
@@ -95,13 +97,13 @@ static void test_divisors(void **state)
           "renormalize_floor: 9.99995e-41, must be 0 or 1e-30 .. 1e30");
 }
 
-static void check_balance(smoe_plan_desc plan, const char *text)
+static void check_routing(smoe_plan_desc plan, const char *text)
 {
     char reason[SMOE_REASON_SIZE];
-    const smoe_result result = smoe_plan_balance_check(&plan, reason);
+    const smoe_result result = smoe_plan_routing_check(&plan, reason);
     assert_int_equal(result, text ? SMOE_ERROR_INVALID_ARGUMENT : SMOE_SUCCESS);
     assert_string_equal(reason, text ? text : "");
-    assert_int_equal(smoe_plan_balance_check(&plan, NULL), result);
+    assert_int_equal(smoe_plan_routing_check(&plan, NULL), result);
 }
 
 static void test_balance(void **state)
@@ -112,29 +114,48 @@ static void test_balance(void **state)
         smoe_plan_desc with = plan;
         with.balanced_groups = groups;
         const bool divides = groups <= 1 || groups == 2 || groups == 4;
-        assert_int_equal(smoe_plan_balance_check(&with, NULL), divides ? SMOE_SUCCESS : SMOE_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(smoe_plan_routing_check(&with, NULL), divides ? SMOE_SUCCESS : SMOE_ERROR_INVALID_ARGUMENT);
     }
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 5, .balanced_groups = 1}, NULL);
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 6, .balanced_groups = 3}, NULL);
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 3, .group_count = 1, .balanced_groups = 3}, NULL);
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 5, .balanced_groups = 5},
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 5, .balanced_groups = 1}, NULL);
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 6, .balanced_groups = 3}, NULL);
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .group_count = 1, .balanced_groups = 3}, NULL);
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 5, .balanced_groups = 5},
                   "balanced_groups: 5, must divide expert_count, k and max_active, but expert_count is 12");
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 4, .balanced_groups = 3},
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 4, .balanced_groups = 3},
                   "balanced_groups: 3, must divide expert_count, k and max_active, but k is 4");
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 5, .balanced_groups = 3},
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 5, .balanced_groups = 3},
                   "balanced_groups: 3, must divide expert_count, k and max_active, but max_active is 5");
-    check_balance((smoe_plan_desc){.expert_count = 12, .top_k = 4, .group_count = 2, .balanced_groups = 4},
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 4, .group_count = 2, .balanced_groups = 4},
                   "balanced_groups: 4, must be 0 where there are 2 groups to choose from");
-    assert_int_equal(smoe_plan_balance_check(NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(smoe_plan_routing_check(NULL, NULL), SMOE_ERROR_INVALID_ARGUMENT);
+}
+
+static void test_given(void **state)
+{
+    (void)state;
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 5, .given_count = 3}, NULL);
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .given_count = 12, .given_weights = true}, NULL);
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .max_active = 5, .given_count = 2},
+                  "given_count: 2, must be 0 or 3 .. 5, from k to max_active");
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .given_count = 13},
+                  "given_count: 13, must be 0 or 3 .. 12, from k to max_active");
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .given_weights = true},
+                  "given_weights: must be false where given_count is 0");
+}
+
+static void test_zero_experts(void **state)
+{
+    (void)state;
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .zero_experts = 11}, NULL);
+    check_routing((smoe_plan_desc){.expert_count = 12, .top_k = 3, .zero_experts = 12},
+                  "zero_experts: 12, must be less than expert_count, 12");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_together),
-        cmocka_unit_test(test_divisors),
-        cmocka_unit_test(test_balance),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_together), cmocka_unit_test(test_divisors),
+        cmocka_unit_test(test_balance), cmocka_unit_test(test_given),    cmocka_unit_test(test_zero_experts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

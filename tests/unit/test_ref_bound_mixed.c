@@ -57,7 +57,7 @@ static void run_expert(const ref_layer *layer, rounding how, bool round_x, bool 
     ref_up(layer, &expert, inputs, hidden);
     for (int h = 0; round_hidden && h < H; h++)
         hidden[h] = narrow(how, hidden[h]);
-    ref_down(layer, &expert, hidden, row);
+    ref_down(&expert, hidden, row);
 }
 
 /* The largest share of what is allowed: of both multiplications' roundings, and of the first one's only. */
@@ -71,7 +71,7 @@ static double share_of(ref_layer *layer, rounding how, const double *x, bool ran
     run_expert(layer, how, true, false, x, first);
     run_expert(layer, how, true, true, x, both);
     ref_up(layer, &expert, x, hidden);
-    ref_up_error(layer, &expert, smoe_type_precision(how.type), x, hidden_errors);
+    ref_up_error(layer, &expert, smoe_type_precision(how.type), x, NULL, hidden_errors);
     ref_down_error(layer, &expert, smoe_type_precision(how.type), hidden, hidden_errors, errors);
     ref_down_error(layer, &expert, smoe_type_precision(how.type), hidden, NULL, second_errors);
     for (int i = 0; i < D; i++) {
@@ -160,8 +160,8 @@ static void test_one_product(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const float odd = (float)rows[i].odd, held = (float)rows[i].held;
         const ref_layer layer = {.d_model = 1, .d_hidden = 1};
-        const ref_expert both = {.d_hidden = 1, .w2_factor = 1, .w2 = &odd},
-                         one = {.d_hidden = 1, .w2_factor = 1, .w2 = &held};
+        const ref_expert both = {.width = 1, .d_hidden = 1, .w2_factor = 1, .w2 = &odd},
+                         one = {.width = 1, .d_hidden = 1, .w2_factor = 1, .w2 = &held};
         const double up = 1 + rows[i].step, two_errors = up * up - rows[i].odd * rows[i].odd;
         const double one_error = (up - rows[i].odd) * rows[i].held,
                      least = rows[i].precision == SMOE_PRECISION_FLOAT16 ? 2 : 1;
@@ -184,7 +184,7 @@ static void test_denormal_weights(void **state)
     for (int i = 0; i < 4; i++) {
         const smoe_precision precision = i % 2 ? SMOE_PRECISION_BFLOAT16 : SMOE_PRECISION_FLOAT16;
         const ref_layer layer = {.d_model = 1, .d_hidden = 1};
-        const ref_expert expert = {.d_hidden = 1, .w2_factor = 1, .w2 = &weights[i / 2]};
+        const ref_expert expert = {.width = 1, .d_hidden = 1, .w2_factor = 1, .w2 = &weights[i / 2]};
         ref_down_error(&layer, &expert, precision, &input, NULL, &allowed);
         assert_true((allowed >= (double)weights[i / 2]) == (i == 2));
     }

@@ -232,6 +232,11 @@ static void test_expected_active(void **state)
     assert_true(others > 0);
 }
 
+static bool is_latent(int stage)
+{
+    return stage == SMOE_STAGE_LATENT_DOWN || stage == SMOE_STAGE_LATENT_SUM || stage == SMOE_STAGE_LATENT_UP;
+}
+
 static void test_public_errors(void **state)
 {
     (void)state;
@@ -242,12 +247,14 @@ static void test_public_errors(void **state)
     char reason[SMOE_REASON_SIZE];
     assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &desc, 9, 0}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
-        assert_int_equal(choices[i].name[0] == '\0', i == SMOE_STAGE_ROUTE_PROJECT || i == SMOE_STAGE_ROUTE_GROUP);
+        assert_int_equal(choices[i].name[0] == '\0',
+                         i == SMOE_STAGE_ROUTE_PROJECT || i == SMOE_STAGE_ROUTE_GROUP || is_latent(i));
     smoe_plan_desc every = desc;
     every.router = SMOE_ROUTER_COSINE;
     every.projection_width = 3;
     every.group_count = 2;
     every.top_groups = 1;
+    every.d_latent = 4;
     assert_int_equal(smoe_select_kernels(&(smoe_selection_desc){&info, &every, 9, 0}, choices, NULL), SMOE_SUCCESS);
     for (int i = 0; i < SMOE_STAGE_COUNT; i++)
         assert_true(choices[i].name[0] != '\0');

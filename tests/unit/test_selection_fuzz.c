@@ -117,7 +117,8 @@ static void any_types(test_random *random, smoe_plan_desc *desc)
                                                                      : SMOE_PRECISION_BFLOAT16;
         desc->precision = test_random_below(random, 2) ? narrow : SMOE_PRECISION_FLOAT32;
     } else {
-        desc->types = (smoe_matrix_types){any_type(random), any_type(random), any_type(random), any_type(random)};
+        desc->types = (smoe_matrix_types){any_type(random), any_type(random), any_type(random),
+                                          any_type(random), any_type(random), any_type(random)};
     }
 }
 
@@ -170,14 +171,24 @@ static smoe_plan_desc any_plan(test_random *random)
     if (desc.renormalize && desc.gate != SMOE_GATE_SOFTMAX)
         *(test_random_below(random, 2) ? &desc.renormalize_floor : &desc.renormalize_add) =
             test_random_below(random, 2) ? 1e-6f : 0;
+    if (test_random_below(random, 3) == 0) {
+        desc.given_count = desc.top_k + test_random_below(random, cap - desc.top_k + 1);
+        desc.given_weights = test_random_below(random, 2) != 0;
+    }
+    if (test_random_below(random, 3) == 0)
+        desc.zero_experts = test_random_below(random, desc.expert_count);
     if (test_random_below(random, 3) == 0)
         desc.min_tokens = test_random_below(random, desc.max_tokens + 1);
+    desc.weighted_input = desc.gate == SMOE_GATE_SIGMOID && !desc.renormalize && desc.zero_experts == 0 &&
+                          test_random_below(random, 2) != 0;
+    if (test_random_below(random, 4) == 0)
+        desc.d_latent = any_size(random, SMOE_MAX_WIDTH);
     if (test_random_below(random, 3) == 0) {
         desc.shared_hidden = any_size(random, SMOE_MAX_WIDTH);
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
     any_number(random, &desc);
-    test_blocks_fit(&desc.types, &desc.d_model, &desc.d_hidden, &desc.shared_hidden);
+    test_blocks_fit(&desc.types, TEST_WIDTHS(&desc));
     return desc;
 }
 
@@ -190,12 +201,15 @@ static void describe(const smoe_device_info *i, const smoe_plan_desc *d, uint32_
                 i->subgroup_size_max, i->max_workgroup_invocations, i->max_workgroup_size_x, i->max_shared_memory_size,
                 (unsigned long long)i->max_storage_buffer_range,
                 (unsigned long long)i->min_storage_buffer_offset_alignment, i->matrix_shape_count);
-    print_error("D=%u H=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u types=%d %d %d %d "
-                "activation=%d gated=%d router=%d p=%u gate=%d groups=%u/%u/%u shared=%u/%d precision=%d\n",
-                d->d_model, d->d_hidden, d->expert_count, d->top_k, d->max_active, d->min_tokens, d->max_tokens, tokens,
-                d->types.up, d->types.down, d->types.shared_up, d->types.shared_down, d->activation, d->gated,
+    print_error("D=%u H=%u L=%u E=%u k=%u A=%u min_tokens=%u max_tokens=%u tokens=%u types=%d %d %d %d %d %d "
+                "weighted=%d activation=%d gated=%d router=%d p=%u gate=%d groups=%u/%u/%u shared=%u/%d precision=%d "
+                "given=%u/%d "
+                "zero_experts=%u\n",
+                d->d_model, d->d_hidden, d->d_latent, d->expert_count, d->top_k, d->max_active, d->min_tokens,
+                d->max_tokens, tokens, d->types.up, d->types.down, d->types.shared_up, d->types.shared_down,
+                d->types.latent_down, d->types.latent_up, d->weighted_input, d->activation, d->gated,
                 d->router, d->projection_width, d->gate, d->top_groups, d->group_count, d->balanced_groups,
-                d->shared_hidden, d->shared_gate, d->precision);
+                d->shared_hidden, d->shared_gate, d->precision, d->given_count, d->given_weights, d->zero_experts);
 }
 
 static void test_any_device(void **state)

@@ -32,7 +32,8 @@ static smoe_plan_desc random_desc(test_random *random)
         .d_hidden = widths[test_random_below(random, 16)],
         .expert_count = experts[test_random_below(random, 11)],
         .max_tokens = tokens[test_random_below(random, 10)],
-        .types = {random_type(random), random_type(random), random_type(random), random_type(random)},
+        .types = {random_type(random), random_type(random), random_type(random), random_type(random),
+                  random_type(random), random_type(random)},
         .gated = test_random_below(random, 2) != 0,
     };
     desc.top_k = 1 + test_random_below(random, desc.expert_count < 8 ? desc.expert_count : 8);
@@ -53,15 +54,21 @@ static smoe_plan_desc random_desc(test_random *random)
         while (desc.expert_count % desc.balanced_groups || desc.top_k % desc.balanced_groups)
             desc.balanced_groups--;
     }
+    if (test_random_below(random, 3) == 0)
+        desc.d_latent = widths[test_random_below(random, 16)];
     if (test_random_below(random, 3) == 0) {
         desc.shared_hidden = widths[test_random_below(random, 16)];
         desc.shared_gate = test_random_below(random, 2) != 0;
     }
-    test_blocks_fit(&desc.types, &desc.d_model, &desc.d_hidden, &desc.shared_hidden);
+    test_blocks_fit(&desc.types, TEST_WIDTHS(&desc));
     desc.max_active =
         test_random_below(random, 3) ? desc.top_k + test_random_below(random, desc.expert_count - desc.top_k + 1) : 0;
     if (desc.balanced_groups > 1)
         desc.max_active -= desc.max_active % desc.balanced_groups;
+    if (test_random_below(random, 3) == 0)
+        desc.given_count = desc.top_k + test_random_below(random, 2) * (desc.max_active > desc.top_k);
+    if (test_random_below(random, 3) == 0)
+        desc.zero_experts = test_random_below(random, desc.expert_count);
     return desc;
 }
 
@@ -133,10 +140,9 @@ static void test_blocks_that_do_not_fit(void **state)
     } matrices[] = {
 #define MATRIX(width, field)                                                                                           \
     {#width, "types." #field, offsetof(smoe_plan_desc, width), offsetof(smoe_plan_desc, types.field)}
-        MATRIX(d_model, up),
-        MATRIX(d_hidden, down),
-        MATRIX(d_model, shared_up),
-        MATRIX(shared_hidden, shared_down),
+        MATRIX(d_model, up),         MATRIX(d_hidden, down),
+        MATRIX(d_model, shared_up),  MATRIX(shared_hidden, shared_down),
+        MATRIX(d_latent, latent_up),
 #undef MATRIX
     };
     const smoe_device_info info = test_device(0);

@@ -88,6 +88,12 @@ static int open_file(analyze *a, uint32_t drawn_tokens, layers_source *source)
     if (source->plan.balanced_groups > 1)
         return analyze_refuse(a->file,
                               "what is measured here is one choice among all experts, not one in each balanced group");
+    if (source->plan.given_count > 0)
+        return analyze_refuse(a->file, "what is measured here is the router's own choice, not a given one");
+    if (source->plan.d_latent > 0 || source->plan.weighted_input || source->plan.zero_experts > 0)
+        return analyze_refuse(a->file,
+                              "what is measured here adds up experts by their weights, each of them run by itself: "
+                              "neither latent experts nor zero ones, nor weights on inputs");
     if (source->plan.max_active == 0)
         source->plan.max_active = source->plan.expert_count;
     const smoe_tensor *x = smoe_layer_file_tensor(source->file, "x");
@@ -157,21 +163,31 @@ static smoe_host_weight matrix_of(smoe_host_weight all, uint32_t expert, uint32_
     return (smoe_host_weight){all.data ? (const char *)all.data + size * expert : NULL, all.type};
 }
 
+/* The numbers of gated experts, which an expert has also by itself. */
+static void copy_numbers(const smoe_plan_desc *from, smoe_plan_desc *to)
+{
+    const smoe_plan_number *number;
+    for (uint32_t i = 0; (number = smoe_plan_number_get(i)) != NULL; i++)
+        if (!number->router && !number->shared)
+            smoe_plan_number_set(number, to, smoe_plan_number_value(number, from));
+}
+
 int layers_run_experts(analyze *a, const layers_source *source, const uint32_t *ids, uint32_t count, const float *x,
                        uint32_t token_count, float *f)
 {
     const uint32_t width = source->plan.d_model, hidden = source->plan.d_hidden;
-    const smoe_plan_desc plan = {.d_model = width,
-                                 .d_hidden = hidden,
-                                 .expert_count = 1,
-                                 .top_k = 1,
-                                 .max_active = 1,
-                                 .min_tokens = token_count,
-                                 .max_tokens = token_count,
-                                 .activation = source->plan.activation,
-                                 .types = source->plan.types,
-                                 .gated = source->plan.gated,
-                                 .renormalize = true};
+    smoe_plan_desc plan = {.d_model = width,
+                           .d_hidden = hidden,
+                           .expert_count = 1,
+                           .top_k = 1,
+                           .max_active = 1,
+                           .min_tokens = token_count,
+                           .max_tokens = token_count,
+                           .activation = source->plan.activation,
+                           .types = source->plan.types,
+                           .gated = source->plan.gated,
+                           .renormalize = true};
+    copy_numbers(&source->plan, &plan);
     float *router = layers_allocate(width, sizeof *router);
     if (!router)
         return PROGRAM_FAILED;

@@ -90,8 +90,8 @@ static bool choice_is_open(const run *r, const double *scores, uint32_t groups, 
 {
     const uint32_t experts = r->plan.expert_count / groups, k = r->plan.top_k / groups,
                    cap = r->plan.max_active / groups;
-    const double reach = 2.0 * change, eps = (double)r->params.eps, tolerance = (double)r->params.tie_tolerance;
-    const double chosen = scores[k - 1];
+    const double reach = 2.0 * change, tolerance = (double)r->params.tie_tolerance, chosen = scores[k - 1];
+    const double eps = r->given_ids ? 0.0 : (double)r->params.eps;
 
     /* Active: who is within the band, and whether the cap ends it. */
     if (eps > 0.0) {
@@ -104,7 +104,7 @@ static bool choice_is_open(const run *r, const double *scores, uint32_t groups, 
     }
 
     /* Ids: the order among the active ones, and which one is the last. */
-    const uint32_t active = active_count(r, scores, groups);
+    const uint32_t active = r->given_ids ? 0 : active_count(r, scores, groups);
     for (uint32_t e = 0; e < active && e + 1 < experts; e++)
         if (scores[e] - scores[e + 1] < reach)
             return true;

@@ -64,15 +64,23 @@ static int load_checkpoint(run *r)
     return file_status(result);
 }
 
+static const void *tensor_of(const run *r, const char *name)
+{
+    const smoe_tensor *tensor = smoe_layer_file_tensor(r->file, name);
+    return tensor ? tensor->data : NULL;
+}
+
 static int load_file(run *r)
 {
     smoe_result result = smoe_layer_file_open(r->source.path, NULL, &r->log, &r->file);
     if (result == SMOE_SUCCESS)
-        result = smoe_layer_file_layer(r->file, &r->plan, &r->params, &r->weights);
+        result = r->options->route_only ? smoe_layer_file_router(r->file, &r->plan, &r->params, &r->weights)
+                                        : smoe_layer_file_layer(r->file, &r->plan, &r->params, &r->weights);
     if (result != SMOE_SUCCESS)
         return file_status(result);
-    const smoe_tensor *x = smoe_layer_file_tensor(r->file, "x");
-    r->x = x ? x->data : NULL;
+    r->x = tensor_of(r, "x");
+    r->given_ids = tensor_of(r, "given.ids");
+    r->given_weights = tensor_of(r, "given.weights");
     return PROGRAM_OK;
 }
 
@@ -132,6 +140,7 @@ static int make_x(run *r)
 static int load_inputs(run *r)
 {
     int status = PROGRAM_OK;
+    const uint32_t given = r->given_ids ? r->plan.max_tokens : 0;
     if (r->options->x)
         status = load_x(r);
     else if (r->options->make_x || r->options->checkpoint_count)
@@ -139,6 +148,9 @@ static int load_inputs(run *r)
     else if (!r->x)
         return run_refuse(r,
                           "there is no tensor x: nothing to run the layer on; --x FILE or --tokens N gives it inputs");
+    if (given && r->plan.max_tokens != given)
+        return run_refuse(
+            r, "the file gives the routing of other tokens: --x and --tokens must have as many as given.ids");
     r->params.token_count = r->plan.max_tokens;
     if (isnan(r->options->calibrate)) /* which routes pass by pass */
         r->plan.min_tokens = r->plan.max_tokens;
@@ -173,8 +185,10 @@ static bool narrows(const run *r)
     const smoe_matrix_types *own = &r->own_types;
     const smoe_type type = (smoe_type)r->options->weights;
     const bool routed = own->up == type && own->down == type,
-               shared = own->shared_up == type && own->shared_down == type;
-    return r->options->weights >= 0 && type != SMOE_TYPE_FLOAT32 && !(routed && (shared || r->plan.shared_hidden == 0));
+               shared = own->shared_up == type && own->shared_down == type,
+               latent = own->latent_down == type && own->latent_up == type;
+    return r->options->weights >= 0 && type != SMOE_TYPE_FLOAT32 &&
+           !(routed && (shared || r->plan.shared_hidden == 0) && (latent || r->plan.d_latent == 0));
 }
 
 /* The file's own types have been looked at: it can only be --weights whose blocks do not divide a row. */
@@ -215,10 +229,14 @@ static int check_overrides(const run *r)
         snprintf(text, sizeof text, "--activation %s: %s", smoe_activation_name(plan->activation), reason);
         return run_refuse(r, text);
     }
-    if (smoe_plan_balance_check(plan, reason) != SMOE_SUCCESS) {
+    if (smoe_plan_routing_check(plan, reason) != SMOE_SUCCESS) {
         snprintf(text, sizeof text, "--k or --max-active: %s", reason);
         return run_refuse(r, text);
     }
+    if (r->given_ids && !isnan(r->options->calibrate))
+        return run_refuse(r, "--calibrate: the file gives the routing, which has no band");
+    if (!isnan(r->options->params.temperature) && plan->gate != SMOE_GATE_SOFTMAX)
+        return run_refuse(r, "--temperature: the layer's scores are not softmax's, which only has one");
     if (!isnan(r->options->params.group_eps) && !plan->group_count)
         return run_refuse(r, "--group-eps: the layer has no groups of experts");
     if (r->options->check && plan->group_count && r->params.group_eps > 0.0f)
@@ -234,17 +252,25 @@ static int allocate(run *r)
         return run_refuse(
             r, "the report of so many tokens and active experts would take over 1 GiB; --max-active makes it smaller");
     r->report = malloc((size_t)report_size);
-    r->y = malloc((size_t)(tokens * r->plan.d_model * sizeof *r->y));
+    r->y = r->options->route_only ? NULL : malloc((size_t)(tokens * r->plan.d_model * sizeof *r->y));
     r->expert_tokens = malloc(r->plan.expert_count * sizeof *r->expert_tokens);
-    if (r->report && r->y && r->expert_tokens)
+    if (r->report && (r->y || r->options->route_only) && r->expert_tokens)
         return PROGRAM_OK;
     program_say("smoe-run", "no host memory for the output");
     return PROGRAM_FAILED;
 }
 
+smoe_result run_give_routing(const run *r, smoe_device_layer *layer)
+{
+    return r->given_ids ? smoe_device_layer_give_routing(layer, r->params.token_count, r->given_ids, r->given_weights)
+                        : SMOE_SUCCESS;
+}
+
 int run_load(run *r)
 {
     int status = r->options->checkpoint_count ? load_checkpoint(r) : load_file(r);
+    if (status == PROGRAM_OK && r->options->route_only)
+        status = run_replace_experts(r);
     r->own_types = r->plan.types;
     if (status == PROGRAM_OK)
         status = load_inputs(r);

@@ -40,6 +40,8 @@ static const program_option option_rows[] = {
     {"--validate", NULL, "run under the validation layers; any message fails", PROGRAM_FLAG(run_options, validate)},
     {"--check", NULL, "compare with the expected.* tensors of the file, or with --checkpoint of that of --x",
      PROGRAM_FLAG(run_options, check)},
+    {"--route-only", NULL, "run only the router: --out and --check are about routing; experts need not be there",
+     PROGRAM_FLAG(run_options, route_only)},
     {"--calibrate", "X", "choose the largest eps that runs at most X extra experts on average over the inputs",
      PROGRAM_NUMBER(run_options, calibrate, 0, SMOE_MAX_EXPERTS)},
     {"--out", "FILE", "write y and the boundary report as safetensors; of several layers, into a folder",
@@ -72,10 +74,15 @@ static const program_option option_rows[] = {
 
 /* The options that leave a layer's results as the file has them, and go with --check. */
 static const char *const same_results[] = {"--checkpoint", "--layer", "--device", "--validate", "--check",
-                                           "--out",        "--write", "--repeat", "--weights",  "--expected-active"};
+                                           "--out",        "--write", "--repeat", "--weights",  "--expected-active",
+                                           "--route-only"};
 /* With a checkpoint the results that are expected come in another file, for any options but this, which has other
  * tolerances. */
 static const char other_tolerances[] = "--mixed-precision";
+
+/* The options about experts, which --route-only leaves out. */
+static const char *const of_experts[] = {"--write", "--expected-active", "--activation", "--weights",
+                                         "--mixed-precision"};
 
 static const program_desc description = {
     .name = "smoe-run",
@@ -123,6 +130,16 @@ static bool changes_results(const program_line *line, bool checkpoint)
     return false;
 }
 
+static bool check_route_only(const run_options *options, const program_line *line)
+{
+    if (!options->route_only)
+        return true;
+    for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++)
+        if (program_given(line, of_experts[i]))
+            return refuse(of_experts[i], "is about experts; --route-only runs none");
+    return options->out || options->check || refuse("--route-only", "needs --out FILE or --check");
+}
+
 /* What no single option can tell. */
 static bool check_together(const run_options *options, const program_line *line)
 {
@@ -143,7 +160,7 @@ static bool check_together(const run_options *options, const program_line *line)
         return refuse("--check", "needs --x FILE with the expected results: checkpoints have none");
     if (options->check && changes_results(line, checkpoint))
         return refuse("--check", "compares with what the file expects; options that change the result exclude it");
-    return run_check_outputs(options);
+    return check_route_only(options, line) && run_check_outputs(options);
 }
 
 bool run_parse_options(int count, char **arguments, run_options *options, int *status)

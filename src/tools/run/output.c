@@ -39,10 +39,15 @@ static void print_layer(const run *r)
     char types[64];
     if (r->options->checkpoint_count)
         program_printf("checkpoint    %s, layer %u\n", r->format, r->source.layer);
-    program_printf("layer         d_model %u, d_hidden %u, %u experts, k %u, at most %u active, %s%s, %s weights\n",
-                   plan->d_model, plan->d_hidden, plan->expert_count, plan->top_k, plan->max_active,
-                   smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
-                   types_text(&plan->types, types));
+    program_printf("layer         d_model %u, ", plan->d_model);
+    if (!r->options->route_only)
+        program_printf("d_hidden %u, ", plan->d_hidden);
+    program_printf("%u experts, k %u, at most %u active", plan->expert_count, plan->top_k, plan->max_active);
+    if (r->options->route_only)
+        program_printf("; only the router runs\n");
+    else
+        program_printf(", %s%s, %s weights\n", smoe_activation_name(plan->activation), plan->gated ? " gated" : "",
+                       types_text(&plan->types, types));
     print_numbers(plan);
     program_printf("router        %s", smoe_router_name(plan->router));
     if (plan->router == SMOE_ROUTER_COSINE)
@@ -57,7 +62,15 @@ static void print_layer(const run *r)
                        plan->balanced_groups);
     if (plan->expert_scale)
         program_printf(", a factor for each expert");
+    if (plan->weighted_input)
+        program_printf(", weights on the experts' inputs");
+    if (plan->zero_experts)
+        program_printf(", the last %u experts the identity", plan->zero_experts);
+    if (plan->given_count)
+        program_printf("; %u experts given%s", plan->given_count, plan->given_weights ? " with weights" : "");
     program_printf("\n");
+    if (plan->d_latent)
+        program_printf("latent        width %u of the routed experts' inputs and rows\n", plan->d_latent);
     if (plan->shared_hidden)
         program_printf("shared        hidden width %u%s\n", plan->shared_hidden,
                        plan->shared_gate ? ", with a gate" : "");

@@ -15,6 +15,8 @@ static smoe_result run_own(const run *r, float *y)
     plan.precision = SMOE_PRECISION_FLOAT32;
     smoe_result result = smoe_device_layer_create(r->device, &plan, &r->weights, &layer);
     if (result == SMOE_SUCCESS)
+        result = run_give_routing(r, layer);
+    if (result == SMOE_SUCCESS)
         result = smoe_device_layer_forward(layer, &r->params, r->x, y, NULL, NULL);
     smoe_device_layer_destroy(layer);
     return result;

@@ -37,6 +37,8 @@ static int open_device(session *s)
 static int run_layer(run *r)
 {
     smoe_result result = smoe_device_layer_create(r->device, &r->plan, &r->weights, &r->layer);
+    if (result == SMOE_SUCCESS)
+        result = run_give_routing(r, r->layer);
     if (result == SMOE_SUCCESS && !isnan(r->options->calibrate))
         result = smoe_device_layer_calibrate(r->layer, &r->params, r->x, r->options->calibrate, &r->params.eps,
                                              &r->calibrated_extra);
@@ -66,7 +68,7 @@ static int show(run *r, const run_expected *expected)
     if (r->options->repeat)
         keep_first(&status, run_time(r));
     if (r->options->out)
-        keep_first(&status, run_write_results(r));
+        keep_first(&status, r->options->route_only ? run_write_routing(r) : run_write_results(r));
     if (r->options->write)
         keep_first(&status, run_write_layer(r));
     if (r->narrowed) /* last: the layer goes for it */
@@ -89,6 +91,7 @@ static int finish(run *r, uint32_t messages_before, int status)
     smoe_layer_file_close(r->x_file);
     smoe_checkpoint_layer_destroy(r->checkpoint_layer);
     free(r->random_x);
+    free(r->stand_in);
     free(r->expert_tokens);
     free(r->report);
     free(r->y);
@@ -99,7 +102,7 @@ static int run_one(session *s, run_source source)
 {
     const uint32_t messages = s->device ? smoe_device_validation_count(s->device) : 0;
     run r = {.options = &s->options, .source = source, .log = s->log};
-    run_expected expected;
+    run_expected expected = {0};
     int status = run_load(&r);
     if (status == PROGRAM_OK && r.options->check && !run_find_expected(&r, &expected))
         status = PROGRAM_REFUSED;

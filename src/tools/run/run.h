@@ -16,7 +16,7 @@ typedef struct run_options {
     uint32_t path_count, checkpoint_count /* path_count or 0 */, layer_count;
     uint32_t layers[RUN_MAX_LAYERS];       /* of each checkpoint */
     const char *device, *out, *write, *x;
-    bool check, validate, mixed_precision;
+    bool check, validate, mixed_precision, route_only;
     bool make_x;                         /* --tokens or --seed asks for it */
     int weights, activation;               /* smoe_type, smoe_activation; -1: the file's */
     uint32_t tokens, seed;
@@ -62,12 +62,15 @@ typedef struct run {
     smoe_forward_params params;
     smoe_host_weights weights;
     const float *x;
+    const uint32_t *given_ids;  /* NULL: the router chooses */
+    const float *given_weights; /* NULL: they follow from the logits */
     float *random_x; /* NULL unless x is made here */
+    float *stand_in; /* --route-only: the experts' matrices; else NULL */
     uint32_t seed;   /* of random_x */
     smoe_device *device; /* the same for every run */
     smoe_device_layer *layer;
     double calibrated_extra; /* what the eps that --calibrate chose gives */
-    float *y;                /* [T,D] */
+    float *y;                /* [T,D]; NULL with --route-only */
     uint32_t *report;        /* T records of report.h */
     smoe_totals totals;
     uint64_t *expert_tokens; /* [E] */
@@ -78,6 +81,12 @@ static inline const uint32_t *run_record(const run *r, uint32_t token)
     return r->report + (size_t)token * SMOE_REPORT_STRIDE(r->plan.max_active);
 }
 
+/* A float of a record. */
+float run_word(uint32_t word);
+
+/* A token's weights in its record as one row [E], 0 for experts that did not run. False for ids that are no experts. */
+bool run_scatter_weights(const run *r, uint32_t token, double *row);
+
 /* Prints "smoe-run: FILE: text". PROGRAM_REFUSED. */
 int run_refuse(const run *r, const char *text);
 
@@ -85,7 +94,10 @@ int run_refuse(const run *r, const char *text);
  * status. */
 int run_load(run *r);
 
-/* The expected results of a golden file, as docs/layer-file.md names them. */
+/* Puts the layer's experts out of the way: --route-only. An exit status. */
+int run_replace_experts(run *r);
+
+/* The expected results of a golden file (y: NULL with --route-only), as docs/layer-file.md names them. */
 typedef struct run_expected {
     const double *logits, *weights, *gap, *eps, *y;
     const int32_t *order, *active, *ids;
@@ -102,9 +114,13 @@ int run_check(const run *r, const run_expected *expected);
  * [E]. */
 bool run_is_ambiguous(const run *r, const double *logits, double *scores, double change);
 
+/* The file's, where it has one, to a layer of its plan. */
+smoe_result run_give_routing(const run *r, smoe_device_layer *layer);
+
 void run_print_heading(const run *r); /* which of several layers it is */
 void run_print_summary(const run *r);
 int run_write_results(const run *r); /* --out */
+int run_write_routing(const run *r); /* --out with --route-only */
 int run_write_layer(const run *r);   /* --write */
 int run_time(const run *r);
 /* Where weights were narrowed: what that does to y, beside the file's own on the same device. A line. */

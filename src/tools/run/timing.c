@@ -27,7 +27,8 @@ static void print_table(const run *r, const smoe_timings *timings, double *value
     const bool known = smoe_select_kernels(&selection, choices, NULL) == SMOE_SUCCESS;
     program_printf("times of %u runs, without the report%s\n", count,
                    timestamps ? "" : "; no timestamps on this device: the host's only");
-    for (int stage = 0; timestamps && stage < SMOE_STAGE_COUNT; stage++) {
+    const int end = r->options->route_only ? SMOE_STAGE_SORT : SMOE_STAGE_COUNT; /* smoe_route has those before */
+    for (int stage = 0; timestamps && stage < end; stage++) {
         for (uint32_t i = 0; i < count; i++)
             values[i] = timings[i].stage[stage];
         if (!known || choices[stage].name[0])

@@ -123,10 +123,120 @@ int run_write_layer(const run *r)
     char path[RUN_PATH_SIZE];
     if (!run_output_path(r->options, &r->source, r->options->write, RUN_WRITE_ENDING, path))
         return PROGRAM_REFUSED;
+    const smoe_layer_inputs inputs = {r->x, r->given_ids, r->given_weights};
     program_output output;
     const char *name;
     if (!begin_writing(&output, path, &name))
         return PROGRAM_FAILED;
     return end_writing(&output,
-                       smoe_layer_file_write_layer(name, &r->plan, &r->params, &r->weights, r->x, NULL, &r->log));
+                       smoe_layer_file_write_layer(name, &r->plan, &r->params, &r->weights, &inputs, NULL, &r->log));
+}
+
+/* ---- --route-only ------------------------------------------------------------------------------------------------ */
+
+/* What docs/conformance.md lists: the results of a golden file, but for y. */
+typedef struct routing {
+    double *logits, *weights; /* [T,E] */
+    double *gap, *eps;        /* [T] */
+    uint32_t *order, *active; /* [T] */
+    uint32_t *ids;            /* [T,A] */
+    float *device_logits;     /* [T,E] */
+} routing;
+
+static double *gather_numbers(const run *r, uint32_t word)
+{
+    const uint32_t tokens = r->params.token_count;
+    double *numbers = malloc(tokens * sizeof *numbers);
+    for (uint32_t t = 0; numbers && t < tokens; t++)
+        numbers[t] = (double)run_word(run_record(r, t)[word]);
+    return numbers;
+}
+
+static bool gather_routing(const run *r, routing *out)
+{
+    const uint32_t tokens = r->params.token_count, experts = r->plan.expert_count;
+    const size_t count = (size_t)tokens * experts;
+    out->logits = malloc(count * sizeof *out->logits);
+    out->weights = malloc(count * sizeof *out->weights);
+    out->device_logits = malloc(count * sizeof *out->device_logits);
+    out->gap = gather_numbers(r, SMOE_REPORT_GAP);
+    out->eps = gather_numbers(r, SMOE_REPORT_EPS);
+    out->order = gather(r, SMOE_REPORT_ORDER, 1);
+    out->active = gather(r, SMOE_REPORT_ACTIVE, 1);
+    out->ids = gather(r, SMOE_REPORT_IDS, r->plan.max_active);
+    if (!out->logits || !out->weights || !out->device_logits || !out->gap || !out->eps || !out->order || !out->active ||
+        !out->ids)
+        return false;
+    for (uint32_t t = 0; t < tokens; t++)
+        run_scatter_weights(r, t, out->weights + (size_t)t * experts);
+    return true;
+}
+
+static void release_routing(routing *all)
+{
+    free(all->logits);
+    free(all->weights);
+    free(all->device_logits);
+    free(all->gap);
+    free(all->eps);
+    free(all->order);
+    free(all->active);
+    free(all->ids);
+}
+
+/* False, with a warning, where the device no longer has all of them. */
+static bool read_logits(const run *r, const routing *all)
+{
+    const size_t count = (size_t)r->params.token_count * r->plan.expert_count;
+    const bool read = smoe_device_layer_logits(r->layer, all->device_logits) == SMOE_SUCCESS;
+    for (size_t i = 0; read && i < count; i++)
+        all->logits[i] = (double)all->device_logits[i];
+    if (!read)
+        program_say("smoe-run", "warning: %s: expected.logits is left out", r->source.path);
+    return read;
+}
+
+/* width: 0 for one number a token. */
+static smoe_tensor rows_of(const run *r, const char *name, smoe_tensor_type type, const void *data, uint32_t width)
+{
+    const uint64_t tokens = r->params.token_count, columns = width ? width : 1;
+    const uint64_t size = type == SMOE_TENSOR_FLOAT64 ? sizeof(double) : sizeof(int32_t);
+    return (smoe_tensor){name, type, width ? 2 : 1, {tokens, columns, 1, 1}, data, tokens * columns * size};
+}
+
+static int write_routing(const run *r, const char *path, const routing *all)
+{
+    const uint32_t experts = r->plan.expert_count;
+    const smoe_tensor tensors[] = {
+        rows_of(r, "expected.ids", SMOE_TENSOR_INT32, all->ids, r->plan.max_active), /* unused ones read as -1 */
+        rows_of(r, "expected.weights", SMOE_TENSOR_FLOAT64, all->weights, experts),
+        rows_of(r, "expected.gap", SMOE_TENSOR_FLOAT64, all->gap, 0),
+        rows_of(r, "expected.order", SMOE_TENSOR_INT32, all->order, 0),
+        rows_of(r, "expected.eps", SMOE_TENSOR_FLOAT64, all->eps, 0),
+        rows_of(r, "expected.active", SMOE_TENSOR_INT32, all->active, 0),
+        rows_of(r, "expected.logits", SMOE_TENSOR_FLOAT64, all->logits, experts), /* last: it may be left out */
+    };
+    const uint32_t count = (uint32_t)(sizeof tensors / sizeof *tensors) - !read_logits(r, all);
+    program_output output;
+    const char *name;
+    if (!begin_writing(&output, path, &name))
+        return PROGRAM_FAILED;
+    const smoe_layer_inputs inputs = {r->x, r->given_ids, r->given_weights};
+    return end_writing(&output, smoe_layer_file_write_router(name, &r->plan, &r->params, &r->weights, &inputs, tensors,
+                                                             count, NULL, &r->log));
+}
+
+int run_write_routing(const run *r)
+{
+    char path[RUN_PATH_SIZE];
+    routing all = {0};
+    if (!run_output_path(r->options, &r->source, r->options->out, RUN_OUT_ENDING, path))
+        return PROGRAM_REFUSED;
+    int status = PROGRAM_FAILED;
+    if (gather_routing(r, &all))
+        status = write_routing(r, path, &all);
+    else
+        program_say("smoe-run", "no host memory for --out");
+    release_routing(&all);
+    return status;
 }
