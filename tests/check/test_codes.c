@@ -166,7 +166,10 @@ static void run_down(code_run *run)
     const smoe_plan_desc plan = {.d_model = GROUP,
                                  .d_hidden = shared ? 1 : run->width,
                                  .shared_hidden = shared ? run->width : 0,
-                                 .types = {f32, shared ? f32 : run->type, f32, run->type}};
+                                 .types = {.up = f32,
+                                           .down = shared ? f32 : run->type,
+                                           .shared_up = f32,
+                                           .shared_down = run->type}};
     smoe_host_weights weights = {.router_weight = run->router, .w1 = {run->ones, f32}, .w2 = {run->stored, run->type}};
     if (shared) {
         weights.w1 = weights.w2 = (smoe_host_weight){run->zeros, f32};

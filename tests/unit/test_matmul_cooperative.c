@@ -289,7 +289,10 @@ static void test_select_precision(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         smoe_plan_desc desc = {.shared_hidden = 32,
                                .precision = SMOE_PRECISION_BFLOAT16,
-                               .types = {rows[i].routed, rows[i].routed, rows[i].shared, rows[i].shared}};
+                               .types = {.up = rows[i].routed,
+                                         .down = rows[i].routed,
+                                         .shared_up = rows[i].shared,
+                                         .shared_down = rows[i].shared}};
         smoe_device_info both = test_device(7), half = both, bfloat = both, none = test_device(0);
         half.capabilities &= ~(uint32_t)SMOE_CAPABILITY_COOPERATIVE_MATRIX_BFLOAT16;
         half.matrix_shape_count = bfloat.matrix_shape_count = 0;
