@@ -46,11 +46,6 @@ static smoe_result missing(const smoe_checkpoint_reading *r, const char *name)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const smoe_file_entry *)a)->tensor.name, ((const smoe_file_entry *)b)->tensor.name);
-}
-
 /* Makes room for more elements; what the array held is kept, and stays as it is without memory. */
 static bool grow(const smoe_file_host *host, void **array, uint64_t used, uint64_t capacity, size_t element)
 {
@@ -97,10 +92,7 @@ static smoe_result find_entry(smoe_checkpoint_reading *r, const char *name, smoe
     if (result != SMOE_SUCCESS)
         return result;
     const smoe_layer_file *headers = r->shards[piece->shard].headers;
-    smoe_file_entry key;
-    key.tensor.name = name;
-    piece->entry =
-        headers->entry_count ? bsearch(&key, headers->entries, headers->entry_count, sizeof key, compare_names) : NULL;
+    piece->entry = smoe_file_find_sorted(headers, name);
     if (!piece->entry)
         return smoe_file_fail(&headers->host, SMOE_ERROR_FILE, "tensor %.300s is not here, where the index has it",
                               name);

@@ -35,6 +35,13 @@ smoe_result smoe_file_sort_entries(smoe_layer_file *file)
     return SMOE_SUCCESS;
 }
 
+const smoe_file_entry *smoe_file_find_sorted(const smoe_layer_file *file, const char *name)
+{
+    smoe_file_entry key;
+    key.tensor.name = name;
+    return file->entry_count ? bsearch(&key, file->entries, file->entry_count, sizeof key, compare_names) : NULL;
+}
+
 smoe_result smoe_file_sort_metadata(smoe_layer_file *file)
 {
     if (file->metadata_count > 0)

@@ -119,6 +119,8 @@ smoe_result smoe_file_open_tensors(const smoe_file_host *host, const char *path,
 /* Sorts entries by name and metadata by key. FILE where two have the same. */
 smoe_result smoe_file_sort_entries(smoe_layer_file *file);
 smoe_result smoe_file_sort_metadata(smoe_layer_file *file);
+/* The entry of that name among sorted ones; NULL: there is none. */
+const smoe_file_entry *smoe_file_find_sorted(const smoe_layer_file *file, const char *name);
 /* Sorts entries by where they lie. */
 void smoe_file_sort_by_offset(smoe_layer_file *file);
 

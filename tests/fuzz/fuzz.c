@@ -86,3 +86,24 @@ void fuzz_expect_layer(const smoe_plan_desc *plan, const smoe_forward_params *pa
     const smoe_selection_desc desc = {&info, plan, plan->max_tokens, 0};
     FUZZ_EXPECT(smoe_select_kernels(&desc, choices, NULL) == SMOE_SUCCESS);
 }
+
+bool fuzz_read_checkpoint(const smoe_checkpoint *checkpoint, uint32_t layer, const smoe_checkpoint_options *options,
+                          fuzz_lines *lines)
+{
+    smoe_checkpoint_layer *read;
+    smoe_plan_desc plan;
+    smoe_forward_params params;
+    smoe_host_weights weights;
+    lines->errors = 0;
+    const smoe_result result = smoe_checkpoint_read(checkpoint, layer, options, &read);
+    FUZZ_EXPECT(result == SMOE_SUCCESS || result == SMOE_ERROR_FILE || result == SMOE_ERROR_UNSUPPORTED ||
+                result == SMOE_ERROR_INVALID_ARGUMENT);
+    FUZZ_EXPECT(!read == (result != SMOE_SUCCESS));
+    fuzz_expect_told(lines, result);
+    if (result != SMOE_SUCCESS)
+        return false;
+    FUZZ_EXPECT(smoe_checkpoint_layer_get(read, &plan, &params, &weights) == SMOE_SUCCESS);
+    fuzz_expect_layer(&plan, &params, &weights);
+    smoe_checkpoint_layer_destroy(read);
+    return true;
+}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "smoe/checkpoint.h"
 #include "smoe/smoe.h"
 
 /* Whether the library took the input for a good one. The name is fuzz_NAME of the file, and NAME of the target. */
@@ -37,5 +38,9 @@ void fuzz_read(const void *data, uint64_t size);
 
 /* What a reader gave for a layer: the weights are those that the plan has, whole, and selection takes the plan. */
 void fuzz_expect_layer(const smoe_plan_desc *plan, const smoe_forward_params *params, const smoe_host_weights *weights);
+
+/* Reads a layer, NULL for the options that are there without; whether it could be read. */
+bool fuzz_read_checkpoint(const smoe_checkpoint *checkpoint, uint32_t layer, const smoe_checkpoint_options *options,
+                          fuzz_lines *lines);
 
 #endif

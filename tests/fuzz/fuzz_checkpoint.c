@@ -83,27 +83,6 @@ static void write_files(const layout *where, const uint8_t *head, const uint8_t 
     }
 }
 
-static bool read_layer(const smoe_checkpoint *checkpoint, uint32_t layer, const smoe_checkpoint_options *options,
-                       fuzz_lines *lines)
-{
-    smoe_checkpoint_layer *read;
-    smoe_plan_desc plan;
-    smoe_forward_params params;
-    smoe_host_weights weights;
-    lines->errors = 0;
-    const smoe_result result = smoe_checkpoint_read(checkpoint, layer, options, &read);
-    FUZZ_EXPECT(result == SMOE_SUCCESS || result == SMOE_ERROR_FILE || result == SMOE_ERROR_UNSUPPORTED ||
-                result == SMOE_ERROR_INVALID_ARGUMENT);
-    FUZZ_EXPECT(!read == (result != SMOE_SUCCESS));
-    fuzz_expect_told(lines, result);
-    if (result != SMOE_SUCCESS)
-        return false;
-    FUZZ_EXPECT(smoe_checkpoint_layer_get(read, &plan, &params, &weights) == SMOE_SUCCESS);
-    fuzz_expect_layer(&plan, &params, &weights);
-    smoe_checkpoint_layer_destroy(read);
-    return true;
-}
-
 static bool read_layers(const smoe_checkpoint *checkpoint, const uint8_t *head, fuzz_lines *lines)
 {
     enum { MOST_LAYERS = 4 };
@@ -119,8 +98,8 @@ static bool read_layers(const smoe_checkpoint *checkpoint, const uint8_t *head, 
     const smoe_result result = smoe_checkpoint_layers(checkpoint, &count, layers);
     FUZZ_EXPECT(result == SMOE_SUCCESS && count <= MOST_LAYERS);
     for (uint32_t i = 0; i < count; i++)
-        good |= read_layer(checkpoint, layers[i], head[3] || head[4] < 128 ? &options : NULL, lines);
-    read_layer(checkpoint, head[3], NULL, lines);
+        good |= fuzz_read_checkpoint(checkpoint, layers[i], head[3] || head[4] < 128 ? &options : NULL, lines);
+    fuzz_read_checkpoint(checkpoint, head[3], NULL, lines);
     return good;
 }
 

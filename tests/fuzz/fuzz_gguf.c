@@ -43,26 +43,6 @@ static int write_files(const uint8_t *data, size_t size)
     return 1;
 }
 
-static bool read_layer(const smoe_checkpoint *checkpoint, uint32_t layer, fuzz_lines *lines)
-{
-    smoe_checkpoint_layer *read;
-    smoe_plan_desc plan;
-    smoe_forward_params params;
-    smoe_host_weights weights;
-    lines->errors = 0;
-    const smoe_result result = smoe_checkpoint_read(checkpoint, layer, NULL, &read);
-    FUZZ_EXPECT(result == SMOE_SUCCESS || result == SMOE_ERROR_FILE || result == SMOE_ERROR_UNSUPPORTED ||
-                result == SMOE_ERROR_INVALID_ARGUMENT);
-    FUZZ_EXPECT(!read == (result != SMOE_SUCCESS));
-    fuzz_expect_told(lines, result);
-    if (result != SMOE_SUCCESS)
-        return false;
-    FUZZ_EXPECT(smoe_checkpoint_layer_get(read, &plan, &params, &weights) == SMOE_SUCCESS);
-    fuzz_expect_layer(&plan, &params, &weights);
-    smoe_checkpoint_layer_destroy(read);
-    return true;
-}
-
 bool fuzz_gguf(const uint8_t *data, size_t size)
 {
     enum { MOST_LAYERS = 4 };
@@ -84,7 +64,7 @@ bool fuzz_gguf(const uint8_t *data, size_t size)
         fuzz_read(name, strlen(name));
     FUZZ_EXPECT(smoe_checkpoint_layers(checkpoint, &count, layers) == SMOE_SUCCESS && count <= MOST_LAYERS);
     for (uint32_t i = 0; i < count; i++)
-        good |= read_layer(checkpoint, layers[i], &lines);
+        good |= fuzz_read_checkpoint(checkpoint, layers[i], NULL, &lines);
     smoe_checkpoint_close(checkpoint);
     return good;
 }

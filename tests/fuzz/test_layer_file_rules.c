@@ -402,20 +402,23 @@ static const change given_changes[] = {
     META("tokens", "7", BAD, "metadata tokens is \"7\", but tensor x has 6"),
 };
 
+static bool change_gives(void (*init)(sample_file *), const change *c)
+{
+    sample_file sample;
+    init(&sample);
+    if (c->key)
+        sample_set(&sample, c->key, c->value);
+    else
+        sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
+    return sample_gives(&sample, c->result, c->text);
+}
+
 static void test_given_contradictions(void **state)
 {
     (void)state;
     int wrong = 0;
-    for (size_t i = 0; i < COUNT(given_changes); i++) {
-        const change *c = &given_changes[i];
-        sample_file sample;
-        sample_init_given(&sample);
-        if (c->key)
-            sample_set(&sample, c->key, c->value);
-        else
-            sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
-        wrong += !sample_gives(&sample, c->result, c->text);
-    }
+    for (size_t i = 0; i < COUNT(given_changes); i++)
+        wrong += !change_gives(sample_init_given, &given_changes[i]);
     assert_int_equal(wrong, 0);
 }
 
@@ -476,17 +479,6 @@ static const change full_changes[] = {
     META("weighted_input", "yes", BAD, "metadata weighted_input is \"yes\", but must be True or False"),
     META("weighted_input", "True", BAD, "router.selection_bias must not be there unless weighted_input is false"),
 };
-
-static bool change_gives(void (*init)(sample_file *), const change *c)
-{
-    sample_file sample;
-    init(&sample);
-    if (c->key)
-        sample_set(&sample, c->key, c->value);
-    else
-        sample_tensor(&sample, c->tensor, c->type, c->rank, c->shape[0], c->shape[1], c->shape[2]);
-    return sample_gives(&sample, c->result, c->text);
-}
 
 static void test_full_contradictions(void **state)
 {
