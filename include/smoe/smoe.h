@@ -230,8 +230,8 @@ typedef struct smoe_plan_desc {
      * are divided by max(their sum, renormalize_floor) (ERNIE 4.5's moe_norm_min), or by their sum + renormalize_add (LFM2 1e-6) */
     float renormalize_floor, renormalize_add;
     /* An expert's weight multiplies its input instead of its output, and its mask the output (Llama 4): y = sum of m_e f_e(w_e x), w_e =
-     * scale sigmoid(z_e), times expert_scale. Only with SMOE_GATE_SIGMOID, without renormalize and without a selection bias. The report's
-     * weights are m_e w_e, and the shared expert sees x */
+     * scale sigmoid(z_e), times expert_scale. Only with SMOE_GATE_SIGMOID, without renormalize, selection bias and zero experts. The
+     * report's weights are m_e w_e, and the shared expert sees x */
     bool weighted_input;
     bool expert_scale;     /* the layer has a factor of any sign for each expert's weight, after everything else (Gemma 4) */
     uint32_t projection_width; /* p of the cosine router, 1 .. SMOE_MAX_WIDTH; 0 with the linear one */

@@ -146,17 +146,19 @@ static bool check_given(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE
                  plan->top_k, most);
         return false;
     }
-    if (count == 0 && plan->given_weights)
-        snprintf(reason, SMOE_REASON_SIZE, "given_weights: must be false where given_count is 0");
-    return count > 0 || !plan->given_weights;
+    if (count > 0 || !plan->given_weights)
+        return true;
+    snprintf(reason, SMOE_REASON_SIZE, "given_weights: must be false where given_count is 0");
+    return false;
 }
 
 static bool check_zero_experts(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])
 {
-    if (plan->zero_experts > 0 && plan->zero_experts >= plan->expert_count)
-        snprintf(reason, SMOE_REASON_SIZE, "zero_experts: %u, must be less than expert_count, %u", plan->zero_experts,
-                 plan->expert_count);
-    return plan->zero_experts == 0 || plan->zero_experts < plan->expert_count;
+    if (plan->zero_experts == 0 || plan->zero_experts < plan->expert_count)
+        return true;
+    snprintf(reason, SMOE_REASON_SIZE, "zero_experts: %u, must be less than expert_count, %u", plan->zero_experts,
+             plan->expert_count);
+    return false;
 }
 
 static bool check_weighted_input(const smoe_plan_desc *plan, char reason[SMOE_REASON_SIZE])

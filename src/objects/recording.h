@@ -32,7 +32,8 @@ typedef struct smoe_recording {
 /* Orders everything before against everything after among compute shaders and indirect arguments. */
 void smoe_record_barrier(const smoe_recording *r);
 
-/* The steps of a stage that run, a barrier after them, and its timestamp; also that of a stage of which none runs. */
+/* The steps of a stage that run, with a barrier after them and before each that follows, and its timestamp; also that
+ * of a stage of which none runs. */
 void smoe_record_stage(smoe_recording *r, smoe_stage stage);
 /* Before the first stage. */
 void smoe_record_begin(const smoe_recording *r);

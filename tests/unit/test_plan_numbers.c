@@ -151,11 +151,28 @@ static void test_zero_experts(void **state)
                   "zero_experts: 12, must be less than expert_count, 12");
 }
 
+static void test_weighted_input(void **state)
+{
+    const smoe_plan_desc good = {.expert_count = 4, .top_k = 1, .gate = SMOE_GATE_SIGMOID, .weighted_input = true};
+    smoe_plan_desc plan = good;
+    (void)state;
+    check_routing(good, NULL);
+    plan.gate = SMOE_GATE_SOFTMAX;
+    check_routing(plan, "weighted_input: must be false unless the gate is sigmoid");
+    plan = good;
+    plan.renormalize = true;
+    check_routing(plan, "weighted_input: must be false where renormalize is true");
+    plan = good;
+    plan.zero_experts = 1;
+    check_routing(plan, "weighted_input: must be false where zero_experts is not 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_together), cmocka_unit_test(test_divisors),
         cmocka_unit_test(test_balance), cmocka_unit_test(test_given),    cmocka_unit_test(test_zero_experts),
+        cmocka_unit_test(test_weighted_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
